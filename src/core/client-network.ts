@@ -1,0 +1,51 @@
+/** One decimal number without leading zeros: the URL parser would read those as octal, and hexadecimal as well. */
+const ipv4Form = /^(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}$/;
+
+/** Neither brackets nor a zone id (`%eth0`): what an address of a client on the internet never has. */
+const ipv6Form = /^[0-9A-Fa-f:.]+$/;
+
+/** Clients without a usable address share one bucket, so that hiding the address does not buy attempts. */
+const sharedNetwork = "unknown";
+
+/**
+ * The network that a client's failures are counted for: an IPv4 address, or the /64 of an IPv6 address, which is what
+ * one customer is usually given. Equal networks have equal text (INC-07).
+ *
+ * @param address as the platform gives it, without port or brackets; null when there is none
+ * @returns `203.0.113.7`, `2001:db8:1:2::/64`, or `unknown` for no address and for text that is none. An IPv4-mapped
+ * IPv6 address (RFC 4291 2.5.5.2) is its IPv4 address
+ */
+export function clientNetwork(address: string | null): string {
+  if (address === null) return sharedNetwork;
+  if (ipv4Form.test(address)) return canonicalHost(address) ?? sharedNetwork;
+  const host = ipv6Form.test(address) ? canonicalHost(`[${address}]`) : null;
+  if (host === null) return sharedNetwork;
+  const groups = expandGroups(host.slice(1, -1));
+  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
+    return groups
+      .slice(6)
+      .flatMap((group) => [group >> 8, group & 0xff])
+      .join(".");
+  }
+  const prefix = groups.slice(0, 4).map((group) => group.toString(16));
+  const network = canonicalHost(`[${prefix.join(":")}::]`);
+  return network === null ? sharedNetwork : `${network.slice(1, -1)}/64`;
+}
+
+/** The URL parser's own text of a host, null when it refuses it. */
+function canonicalHost(host: string): string | null {
+  const url = `http://${host}/`;
+  return URL.canParse(url) ? new URL(url).hostname : null;
+}
+
+/** The eight 16-bit groups of an IPv6 address in canonical text. */
+function expandGroups(canonical: string): number[] {
+  const [head = "", tail] = canonical.split("::");
+  const before = parseGroups(head);
+  const after = parseGroups(tail ?? "");
+  return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];
+}
+
+function parseGroups(text: string): number[] {
+  return text === "" ? [] : text.split(":").map((group) => Number.parseInt(group, 16));
+}

@@ -1,0 +1,161 @@
+import { base64urlnopad } from "@scure/base";
+import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
+import { z } from "zod";
+import type { Keyring } from "./keyring.ts";
+
+/** What a full session's token says. It was true at `checkedAt`. */
+export interface FullSessionClaims {
+  /** Random, 256 bits. The session's id in the store is its hash, so a copy of the store opens nothing. */
+  readonly sessionSecret: string;
+  readonly userId: string;
+  readonly realm: string;
+  readonly username: string;
+  readonly email: string | null;
+  /** Has this account two-factor authentication switched on? */
+  readonly enrolled: boolean;
+  readonly amr: readonly string[];
+  readonly firstFactorAt: Date;
+  readonly secondFactorAt: Date | null;
+  /** When the store last said that this session lives. */
+  readonly checkedAt: Date;
+  readonly expiresAt: Date;
+}
+
+/** What a pending session's token says: that it exists, and nothing that a door could be opened with. */
+export interface PendingSessionClaims {
+  readonly sessionSecret: string;
+  readonly expiresAt: Date;
+}
+
+const pendingPrefix = "pending_";
+const fullType = "sallyport-session+jwt";
+const pendingType = "sallyport-pending+jwt";
+const audience = "sallyport";
+const algorithm = "HS256";
+const secretBytes = 32;
+
+/** Draws the secret of a new session: 256 random bits, base64url. */
+export function drawSessionSecret(): string {
+  return base64urlnopad.encode(crypto.getRandomValues(new Uint8Array(secretBytes)));
+}
+
+/** The id under which the store knows a session: SHA-256 of its secret, base64url. */
+export async function sessionIdOf(sessionSecret: string): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(sessionSecret));
+  return base64urlnopad.encode(new Uint8Array(hash));
+}
+
+/** Signs the token of a full session (RFC 7519, HMAC-SHA-256 under the current key). */
+export async function signFullToken(keyring: Keyring, claims: FullSessionClaims): Promise<string> {
+  return sign(keyring, fullType, claims.checkedAt, claims.expiresAt, {
+    sid: claims.sessionSecret,
+    sub: claims.userId,
+    realm: claims.realm,
+    name: claims.username,
+    email: claims.email,
+    enrolled: claims.enrolled,
+    amr: [...claims.amr],
+    ffa: toSeconds(claims.firstFactorAt),
+    sfa: claims.secondFactorAt === null ? null : toSeconds(claims.secondFactorAt),
+  });
+}
+
+/** Signs the token of a pending session: `pending_` and a JWT of a type of its own. */
+export async function signPendingToken(
+  keyring: Keyring,
+  claims: PendingSessionClaims,
+  now: Date,
+): Promise<string> {
+  return (
+    pendingPrefix + (await sign(keyring, pendingType, now, claims.expiresAt, { sid: claims.sessionSecret }))
+  );
+}
+
+const fullPayload = z.object({
+  sid: z.string(),
+  sub: z.string(),
+  realm: z.string(),
+  name: z.string(),
+  email: z.string().nullable(),
+  enrolled: z.boolean(),
+  amr: z.array(z.string()),
+  ffa: z.number(),
+  sfa: z.number().nullable(),
+  iat: z.number(),
+  exp: z.number(),
+});
+
+/** Reads a full session's token. Null: forged, damaged, expired, of another type, or under a key that is gone. */
+export async function parseFullToken(
+  keyring: Keyring,
+  token: string,
+  now: Date,
+): Promise<FullSessionClaims | null> {
+  const payload = fullPayload.safeParse(await verify(keyring, fullType, token, now));
+  if (!payload.success) return null;
+  const { data } = payload;
+  return {
+    sessionSecret: data.sid,
+    userId: data.sub,
+    realm: data.realm,
+    username: data.name,
+    email: data.email,
+    enrolled: data.enrolled,
+    amr: data.amr,
+    firstFactorAt: fromSeconds(data.ffa),
+    secondFactorAt: data.sfa === null ? null : fromSeconds(data.sfa),
+    checkedAt: fromSeconds(data.iat),
+    expiresAt: fromSeconds(data.exp),
+  };
+}
+
+const pendingPayload = z.object({ sid: z.string(), exp: z.number() });
+
+/** Reads a pending session's token. Null as in {@link parseFullToken}; a full token is never a pending one. */
+export async function parsePendingToken(
+  keyring: Keyring,
+  token: string,
+  now: Date,
+): Promise<PendingSessionClaims | null> {
+  if (!token.startsWith(pendingPrefix)) return null;
+  const jwt = token.slice(pendingPrefix.length);
+  const payload = pendingPayload.safeParse(await verify(keyring, pendingType, jwt, now));
+  if (!payload.success) return null;
+  return { sessionSecret: payload.data.sid, expiresAt: fromSeconds(payload.data.exp) };
+}
+
+async function sign(keyring: Keyring, type: string, issuedAt: Date, expiresAt: Date, payload: JWTPayload) {
+  const key = await keyring.sessionTokenKey(keyring.currentKid);
+  if (key === null) throw new Error(`Key "${keyring.currentKid}" is current and not in KEYRING`);
+  return new SignJWT(payload)
+    .setProtectedHeader({ alg: algorithm, kid: keyring.currentKid, typ: type })
+    .setAudience(audience)
+    .setIssuedAt(toSeconds(issuedAt))
+    .setExpirationTime(toSeconds(expiresAt))
+    .sign(key);
+}
+
+async function verify(keyring: Keyring, type: string, token: string, now: Date): Promise<unknown> {
+  try {
+    const { payload } = await jwtVerify(token, (header) => findKey(keyring, header.kid), {
+      algorithms: [algorithm],
+      typ: type,
+      audience,
+      currentDate: now,
+      requiredClaims: ["exp", "iat"],
+    });
+    return payload;
+  } catch (error) {
+    if (error instanceof errors.JOSEError) return null;
+    throw error;
+  }
+}
+
+async function findKey(keyring: Keyring, kid: string | undefined): Promise<CryptoKey> {
+  const key = kid === undefined ? null : keyring.sessionTokenKey(kid);
+  if (key === null) throw new errors.JWKSNoMatchingKey();
+  return key;
+}
+
+const toSeconds = (date: Date) => Math.floor(date.getTime() / 1000);
+const fromSeconds = (seconds: number) => new Date(seconds * 1000);

@@ -1,0 +1,119 @@
+import { timingSafeEqual } from "node:crypto";
+import { base32nopad } from "@scure/base";
+
+/** Time-step size, RFC 6238 5.2. Some authenticator apps ignore any other value. */
+export const totpPeriodSeconds = 30;
+
+/** Length of a code. Some authenticator apps ignore any other value. */
+export const totpDigits = 6;
+
+/**
+ * Steps accepted on either side of the current one, so that a phone whose clock is 30 s off still works.
+ * RFC 6238 5.2 recommends at most one step for network delay.
+ */
+export const totpDriftSteps = 1;
+
+/** Length of a new secret: 160 bits, which RFC 4226 4 (R6) recommends. */
+export const totpSecretBytes = 20;
+
+/** A new random secret of 160 bits as base32 text: upper case, no padding, 32 characters. */
+export function generateTotpSecret(): string {
+  return base32nopad.encode(crypto.getRandomValues(new Uint8Array(totpSecretBytes)));
+}
+
+/**
+ * The bytes of a base32 secret (RFC 4648 6: upper case, no padding).
+ *
+ * @throws Error when the text is empty or not such base32, set trailing bits included. The text is not in the
+ * message.
+ */
+export function decodeTotpSecret(base32: string): Uint8Array {
+  let secret: Uint8Array;
+  try {
+    secret = base32nopad.decode(base32);
+  } catch {
+    // What the library throws quotes the text, and a secret must not reach a log.
+    throw new Error("The TOTP secret is not base32 (RFC 4648: A-Z, 2-7, no padding)");
+  }
+  if (secret.length === 0) throw new Error("The TOTP secret is empty");
+  return secret;
+}
+
+/**
+ * The HOTP value of a counter, RFC 4226 5.3, with HMAC-SHA-1. Leading zeros are kept.
+ *
+ * @param secret at least one byte
+ * @param counter whole number from 0 to 2^53 - 1; for TOTP the time step (RFC 6238 4.2)
+ * @param digits 6, 7 or 8
+ * @returns exactly `digits` ASCII digits
+ * @throws RangeError when `counter` or `digits` is outside its range
+ */
+export async function computeHotp(secret: Uint8Array, counter: number, digits: number): Promise<string> {
+  return computeHotpWithKey(await importHmacKey(secret), counter, digits);
+}
+
+/**
+ * The time step that holds `now`: whole periods since the Unix epoch, RFC 6238 4.2.
+ *
+ * @throws RangeError when `now` is an invalid date or before 1970
+ */
+export function timeStep(now: Date): number {
+  const step = Math.floor(now.getTime() / 1000 / totpPeriodSeconds);
+  if (!(step >= 0)) throw new RangeError("The time must be a valid date from 1970 on");
+  return step;
+}
+
+/**
+ * The time step whose code is `code`, among the current one and `totpDriftSteps` on either side; null when none is.
+ *
+ * It says that the code is right, not that it is unused: the caller spends the step (RFC 6238 5.2, one-time use).
+ * Every candidate is computed and compared in constant time, so the answer's time tells nothing about which matched.
+ *
+ * @param code what `parseCodeInput` returned; text of any other length matches nothing
+ * @throws RangeError when `now` is an invalid date or before 1970
+ */
+export async function findMatchingStep(secret: Uint8Array, code: string, now: Date): Promise<number | null> {
+  const current = timeStep(now);
+  const steps: number[] = [];
+  for (let step = Math.max(0, current - totpDriftSteps); step <= current + totpDriftSteps; step++) {
+    steps.push(step);
+  }
+  const key = await importHmacKey(secret);
+  const expected = await Promise.all(steps.map((step) => computeHotpWithKey(key, step, totpDigits)));
+
+  const given = encodeText(code);
+  let match: number | null = null;
+  for (const [index, step] of steps.entries()) {
+    const candidate = encodeText(expected[index] ?? "");
+    // Steps ascend, so of several that share a code the greatest is kept. Were a smaller one spent, the same six
+    // digits would still be good for the greater step, and one code would be accepted twice.
+    if (equalInConstantTime(candidate, given)) match = step;
+  }
+  return match;
+}
+
+function importHmacKey(secret: Uint8Array): Promise<CryptoKey> {
+  return crypto.subtle.importKey("raw", secret, { name: "HMAC", hash: "SHA-1" }, false, ["sign"]);
+}
+
+async function computeHotpWithKey(key: CryptoKey, counter: number, digits: number): Promise<string> {
+  if (!Number.isSafeInteger(counter) || counter < 0)
+    throw new RangeError("The counter must be from 0 to 2^53 - 1");
+  // The truncated value has 31 bits: a ninth digit would not be uniform, and fewer than six are forbidden.
+  if (![6, 7, 8].includes(digits)) throw new RangeError("A code has 6, 7 or 8 digits");
+  const message = new DataView(new ArrayBuffer(8));
+  message.setBigUint64(0, BigInt(counter));
+  const mac = new DataView(await crypto.subtle.sign("HMAC", key, message));
+  const offset = mac.getUint8(mac.byteLength - 1) & 0x0f;
+  const truncated = mac.getUint32(offset) & 0x7fffffff;
+  return String(truncated % 10 ** digits).padStart(digits, "0");
+}
+
+function equalInConstantTime(left: Uint8Array, right: Uint8Array): boolean {
+  // The length of a code is public; `timingSafeEqual` throws when it differs.
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+function encodeText(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import { buildKeyUri } from "../../src/core/key-uri.ts";
+import { renderQrSvg, svgDataUri } from "../../src/core/qr.ts";
+
+const uri = buildKeyUri({ issuer: "ACME Co", account: "a@x.y", secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP" });
+
+/** The dark modules of a rendered symbol, without the quiet zone: `modules[row][column]`. */
+function readModules(svg: string): boolean[][] {
+  const size = Number(/viewBox="0 0 (\d+) \1"/.exec(svg)?.[1]);
+  const modules = Array.from({ length: size }, () => new Array<boolean>(size).fill(false));
+  for (const [, x, y, width] of svg.matchAll(/M(\d+) (\d+)h(\d+)v1h-\3z/g)) {
+    modules[Number(y)]?.fill(true, Number(x), Number(x) + Number(width));
+  }
+  return modules;
+}
+
+describe("QR code", () => {
+  it("URI-05 is one black path on a white background in a square view box", () => {
+    const svg = renderQrSvg(uri);
+    expect(svg).toMatch(
+      /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="0 0 (\d+) \1" shape-rendering="crispEdges"><rect width="\1" height="\1" fill="#fff"\/><path fill="#000" d="(?:M\d+ \d+h\d+v1h-\d+z)+"\/><\/svg>$/,
+    );
+    expect(svg).not.toContain("style");
+  });
+
+  it("URI-05 has a quiet zone of four modules on every side", () => {
+    const modules = readModules(renderQrSvg(uri));
+    const last = modules.length - 1;
+    for (const [row, cells] of modules.entries()) {
+      for (const [column, dark] of cells.entries()) {
+        const margin = Math.min(row, column, last - row, last - column);
+        if (margin < 4) expect(dark).toBe(false);
+      }
+    }
+    expect(modules[4]?.slice(4, 11)).toEqual(new Array(7).fill(true));
+  });
+
+  it("URI-05 says error correction M in its format bits, which a mirrored symbol would not", () => {
+    // ISO/IEC 18004 7.9: the first five format bits lie in row 8, columns 0 to 4, masked with 10101.
+    const row = readModules(renderQrSvg(uri))[4 + 8]?.slice(4, 6);
+    const level = (row ?? []).map((dark, index) => dark !== (index === 0));
+    expect(level).toEqual([false, false]);
+  });
+
+  it("URI-04 becomes an image that needs no request", () => {
+    const svg = renderQrSvg(uri);
+    const dataUri = svgDataUri(svg);
+    expect(dataUri.startsWith("data:image/svg+xml;base64,")).toBe(true);
+    expect(atob(dataUri.slice("data:image/svg+xml;base64,".length))).toBe(svg);
+  });
+
+  it("takes 2328 characters and no more", () => {
+    expect(renderQrSvg("a".repeat(2328))).toContain('viewBox="0 0 185 185"');
+    expect(() => renderQrSvg("a".repeat(2329))).toThrow("too long");
+  });
+
+  it.each(["", "ü", "a\n", "🚪"])("refuses %j", (text) => {
+    expect(() => renderQrSvg(text)).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,157 @@
+import { z } from "zod";
+import { createKeyring, type Keyring, parseKeyring } from "./core/keyring.ts";
+import { type PolicyRule, parsePolicy } from "./core/policy.ts";
+
+/** Everything an operator can decide, parsed and frozen. `docs/configuration.md` explains each variable. */
+export interface Config {
+  readonly keyring: Keyring;
+  readonly adminKey: string;
+  /** Starts with `/`, has no `/` at its end. */
+  readonly basePath: string;
+  /** Scheme, host and port of the origin behind the gate. Null: no gate. */
+  readonly originUrl: string | null;
+  readonly issuer: string;
+  readonly enrolment: "required" | "optional";
+  readonly policy: readonly PolicyRule[];
+  readonly sessionMaxAgeSeconds: number;
+  readonly sessionIdleSeconds: number;
+  readonly sessionRecheckSeconds: number;
+}
+
+export interface ConfigProblem {
+  /** The variable's name. */
+  readonly name: string;
+  /** What it should be. Never its value: it may be a secret. */
+  readonly message: string;
+}
+
+const maxSessionAgeSeconds = 30 * 24 * 3600;
+
+const seconds = (min: number, max: number, byDefault: number) =>
+  z
+    .union(
+      [
+        z.number(),
+        z
+          .string()
+          .regex(/^\d{1,9}$/)
+          .transform(Number),
+      ],
+      `must be a whole number of seconds`,
+    )
+    .pipe(z.int().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`))
+    .default(byDefault);
+
+const keyring = z.string("must be set: id:base64 of 32 random bytes").transform((text, context) => {
+  const parsed = parseKeyring(text);
+  if (parsed.ok) return createKeyring(parsed.entries);
+  context.addIssue({ code: "custom", message: parsed.message });
+  return z.NEVER;
+});
+
+const adminKey = z
+  .string("must be set: 32 or more random characters")
+  .min(32, "must have at least 32 characters")
+  .refine((key) => !/change|replace|example|placeholder|secret/i.test(key), "looks like a placeholder")
+  .refine(
+    (key) => new Set(key).size >= 10,
+    "looks like a placeholder: it has hardly any different characters",
+  );
+
+const basePath = z
+  .string()
+  .regex(/^(\/[A-Za-z0-9._~-]+)+$/, "must be a path such as /api/auth, without / at its end")
+  .refine((path) => !path.split("/").some((segment) => /^\.+$/.test(segment)), "must not have dot segments")
+  .default("/api/auth");
+
+const originUrl = z
+  .string()
+  .default("")
+  .transform((text, context) => {
+    if (text === "") return null;
+    const url = URL.parse(text);
+    const bare = url !== null && url.pathname === "/" && url.search === "" && url.hash === "";
+    if (bare && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "")
+      return url.origin;
+    context.addIssue({
+      code: "custom",
+      message: "must be http(s)://host[:port] and nothing behind it, or empty",
+    });
+    return z.NEVER;
+  });
+
+const policy = z
+  .union(
+    [z.string(), z.array(z.unknown()).transform((rules) => JSON.stringify(rules))],
+    "must be a JSON array",
+  )
+  .default("[]")
+  .transform((json, context) => {
+    const parsed = parsePolicy(json);
+    if (parsed.ok) return parsed.rules;
+    context.addIssue({ code: "custom", message: parsed.message });
+    return z.NEVER;
+  });
+
+const variables = z
+  .object({
+    KEYRING: keyring,
+    ADMIN_KEY: adminKey,
+    BASE_PATH: basePath,
+    ORIGIN_URL: originUrl,
+    ISSUER: z
+      .string()
+      .trim()
+      .min(1, "must not be empty")
+      .max(64, "must have at most 64 characters")
+      .regex(/^[^\p{C}]*$/u, "must not have control characters")
+      .default("Sallyport"),
+    FIRST_FACTOR: z
+      .literal("password", 'must be "password": no other first factor is built yet')
+      .default("password"),
+    ENROLMENT: z.enum(["required", "optional"], 'must be "required" or "optional"').default("required"),
+    SIGN_UP: z.literal("closed", 'must be "closed": sign-up is not built yet').default("closed"),
+    POLICY: policy,
+    SESSION_MAX_AGE: seconds(60, maxSessionAgeSeconds, 43_200),
+    SESSION_IDLE: seconds(60, maxSessionAgeSeconds, 3_600),
+    SESSION_RECHECK: seconds(0, 3_600, 60),
+  })
+  .refine((env) => env.SESSION_IDLE <= env.SESSION_MAX_AGE, {
+    path: ["SESSION_IDLE"],
+    message: "must not be more than SESSION_MAX_AGE",
+  })
+  // A token is believed for SESSION_RECHECK without asking the store, which is what knows the idle time.
+  .refine((env) => env.SESSION_RECHECK <= env.SESSION_IDLE, {
+    path: ["SESSION_RECHECK"],
+    message: "must not be more than SESSION_IDLE",
+  });
+
+/**
+ * Parses the Worker's variables and secrets.
+ *
+ * @param env the bindings, of which all but the known variables are ignored
+ * @returns the configuration, or every variable that is wrong and what it should be
+ */
+export function parseConfig(
+  env: unknown,
+): { ok: true; config: Config } | { ok: false; problems: readonly ConfigProblem[] } {
+  const parsed = variables.safeParse(env);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path, message }) => ({ name: String(path[0]), message }));
+    return { ok: false, problems };
+  }
+  const values = parsed.data;
+  const config = {
+    keyring: values.KEYRING,
+    adminKey: values.ADMIN_KEY,
+    basePath: values.BASE_PATH,
+    originUrl: values.ORIGIN_URL,
+    issuer: values.ISSUER,
+    enrolment: values.ENROLMENT,
+    policy: values.POLICY,
+    sessionMaxAgeSeconds: values.SESSION_MAX_AGE,
+    sessionIdleSeconds: values.SESSION_IDLE,
+    sessionRecheckSeconds: values.SESSION_RECHECK,
+  };
+  return { ok: true, config: Object.freeze(config) };
+}

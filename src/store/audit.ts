@@ -1,0 +1,78 @@
+import { and, eq, exists, type SQL } from "drizzle-orm";
+import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { insertWhere } from "./conditional.ts";
+import { type Database, reachStore } from "./database.ts";
+import { type AuditEventRow, auditEvents } from "./schema.ts";
+
+/** What can be written down. One name for each thing that happens; `docs/audit-events.md` explains them. */
+export type AuditEventType =
+  | "user.created"
+  | "first_factor.accepted"
+  | "first_factor.refused"
+  | "second_factor.accepted"
+  | "second_factor.refused"
+  | "second_factor.replayed"
+  | "totp.setup_started"
+  | "totp.enabled"
+  | "totp.disabled"
+  | "backup_codes.regenerated"
+  | "session.ended"
+  | "session.others_ended"
+  | "integrity.failed";
+
+/** Who asks, from where: the part of an event that the request brings along. */
+export interface ClientContext {
+  readonly requestId: string;
+  readonly address: string | null;
+  readonly userAgent: string | null;
+}
+
+export interface AuditEvent {
+  readonly id: string;
+  readonly at: Date;
+  readonly type: AuditEventType;
+  readonly client: ClientContext;
+  readonly realm?: string | null;
+  readonly userId?: string | null;
+  readonly sessionId?: string | null;
+  /** Names and figures only; never a code, secret, token or password. */
+  readonly detail?: Record<string, string | number | boolean>;
+}
+
+/** Draws the id of an event. */
+export const drawEventId = (): string => crypto.randomUUID();
+
+/** Writes the event if `condition` holds, as part of the batch whose deed it records. */
+export function recordEventWhere(db: DrizzleD1Database, event: AuditEvent, condition: SQL) {
+  return insertWhere(db, auditEvents, toRow(event), condition);
+}
+
+/** Writes an event that stands alone. One trip. */
+export async function insertEvent(db: Database, event: AuditEvent): Promise<void> {
+  await reachStore(() => db.primary.insert(auditEvents).values(toRow(event)));
+}
+
+/** The condition "this event was written in this batch, and as this type". */
+export function eventIs(db: DrizzleD1Database, id: string, type: AuditEventType): SQL {
+  return exists(
+    db
+      .select({ id: auditEvents.id })
+      .from(auditEvents)
+      .where(and(eq(auditEvents.id, id), eq(auditEvents.type, type))),
+  );
+}
+
+function toRow(event: AuditEvent): AuditEventRow {
+  return {
+    id: event.id,
+    at: event.at,
+    type: event.type,
+    realm: event.realm ?? null,
+    userId: event.userId ?? null,
+    sessionId: event.sessionId ?? null,
+    clientAddress: event.client.address,
+    userAgent: event.client.userAgent,
+    requestId: event.client.requestId,
+    detail: event.detail ?? null,
+  };
+}

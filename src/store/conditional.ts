@@ -1,0 +1,27 @@
+import { getTableColumns, type InferSelectModel, type SQL, sql } from "drizzle-orm";
+import type { DrizzleD1Database } from "drizzle-orm/d1";
+import type { SQLiteTable } from "drizzle-orm/sqlite-core";
+
+/** True when the statement before this one in the same batch changed a row. D1 allows `changes()`. */
+export const previousChangedRow: SQL = sql`changes() = 1`;
+
+/** All of the conditions, in brackets. */
+export const every = (...conditions: readonly [SQL, ...SQL[]]): SQL =>
+  sql`(${sql.join([...conditions], sql` AND `)})`;
+
+/** A row with every column given: what is inserted by a SELECT gets no defaults. */
+export type WholeRow<T extends SQLiteTable> = InferSelectModel<T>;
+
+/** Inserts one row if `condition` holds when the statement runs, not when it was written. */
+export function insertWhere<T extends SQLiteTable>(
+  db: DrizzleD1Database,
+  table: T,
+  row: WholeRow<T>,
+  condition: SQL,
+) {
+  const values: Record<string, unknown> = row;
+  const cells = Object.entries(getTableColumns(table)).map(([name, column]) =>
+    sql.param(values[name], column),
+  );
+  return db.insert(table).select(sql`SELECT ${sql.join(cells, sql`, `)} WHERE ${condition}`);
+}

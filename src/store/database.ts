@@ -1,0 +1,46 @@
+import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
+
+/**
+ * Two ways to the same database. Reads may go to the nearest copy, which can be a moment behind; whatever a
+ * decision hangs on goes to the primary. A write batch goes to the primary either way.
+ */
+export interface Database {
+  readonly nearest: DrizzleD1Database;
+  readonly primary: DrizzleD1Database;
+}
+
+/** D1 failed, or could not be reached. Whoever asked gets a 503, and nothing opens. */
+export class StoreUnavailable extends Error {
+  override readonly name = "StoreUnavailable";
+}
+
+/** Opens the database for one request. Nothing is sent before the first query. */
+export function openDatabase(d1: D1Database): Database {
+  return {
+    get nearest() {
+      return openSession(d1, "first-unconstrained");
+    },
+    get primary() {
+      return openSession(d1, "first-primary");
+    },
+  };
+}
+
+function openSession(d1: D1Database, constraint: D1SessionConstraint): DrizzleD1Database {
+  // A session has the two methods that drizzle calls, `prepare` and `batch`; its types ask for the whole binding.
+  return drizzle(d1.withSession(constraint) as unknown as D1Database);
+}
+
+/**
+ * Runs one trip to D1. It is not retried: D1 retries reads by itself, and a write whose answer was lost may
+ * have happened.
+ *
+ * @throws StoreUnavailable whatever D1 failed with
+ */
+export async function reachStore<T>(trip: () => Promise<T>): Promise<T> {
+  try {
+    return await trip();
+  } catch (cause) {
+    throw new StoreUnavailable("D1 did not answer", { cause });
+  }
+}

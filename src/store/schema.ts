@@ -1,0 +1,101 @@
+import { sql } from "drizzle-orm";
+import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+
+/** A point in time: milliseconds since the epoch in SQLite, a `Date` in TypeScript. */
+const datetime = (name: string) => integer(name, { mode: "timestamp_ms" });
+
+/** Accounts with their second factor. One row a person and realm. */
+export const users = sqliteTable(
+  "users",
+  {
+    id: text("id").primaryKey(),
+    /** Name space: `local` for password users, one for each external source and API key. */
+    realm: text("realm").notNull(),
+    /** Canonical: `core/username.ts`. */
+    username: text("username").notNull(),
+    email: text("email"),
+    /** PHC string, scrypt. Null: this account has no password here. */
+    passwordHash: text("password_hash"),
+    totpEnabled: integer("totp_enabled", { mode: "boolean" }).notNull().default(false),
+    /** Envelope (`core/envelope.ts`) of the base32 secret. */
+    totpSecret: text("totp_secret"),
+    totpSetupAt: datetime("totp_setup_at"),
+    /** Envelope of a JSON array of SHA-256 hashes (`core/backup-codes.ts`). */
+    backupCodes: text("backup_codes"),
+    /** Last accepted time step. Never goes back, not even when the secret is replaced. */
+    totpLastStep: integer("totp_last_step").notNull().default(0),
+    totpPendingSecret: text("totp_pending_secret"),
+    totpPendingExpiresAt: datetime("totp_pending_expires_at"),
+    /** Consecutive failures over all sessions, networks and paths. */
+    secondFactorFailures: integer("second_factor_failures").notNull().default(0),
+    secondFactorBlockedUntil: datetime("second_factor_blocked_until"),
+    createdAt: datetime("created_at").notNull(),
+    updatedAt: datetime("updated_at").notNull(),
+    disabledAt: datetime("disabled_at"),
+  },
+  (table) => [
+    uniqueIndex("users_realm_username").on(table.realm, table.username),
+    index("users_totp_pending_expires_at")
+      .on(table.totpPendingExpiresAt)
+      .where(sql`totp_pending_expires_at IS NOT NULL`),
+  ],
+);
+
+/** Pending and full sessions. The id is the SHA-256 of the secret that the token carries. */
+export const sessions = sqliteTable(
+  "sessions",
+  {
+    id: text("id").primaryKey(),
+    kind: text("kind", { enum: ["pending", "full"] }).notNull(),
+    userId: text("user_id").notNull(),
+    /** Codes tried in this pending session. */
+    attempts: integer("attempts").notNull().default(0),
+    /** How the person authenticated (RFC 8176 style), a JSON array. */
+    amr: text("amr", { mode: "json" }).$type<string[]>().notNull(),
+    firstFactorAt: datetime("first_factor_at").notNull(),
+    secondFactorAt: datetime("second_factor_at"),
+    createdAt: datetime("created_at").notNull(),
+    lastSeenAt: datetime("last_seen_at").notNull(),
+    expiresAt: datetime("expires_at").notNull(),
+    clientAddress: text("client_address"),
+    userAgent: text("user_agent"),
+  },
+  (table) => [index("sessions_user_id").on(table.userId), index("sessions_expires_at").on(table.expiresAt)],
+);
+
+/** First-factor failures by keyed hash of who fails (`domain/throttle.ts`). */
+export const throttles = sqliteTable(
+  "throttles",
+  {
+    key: text("key").primaryKey(),
+    failures: integer("failures").notNull(),
+    windowEndsAt: datetime("window_ends_at").notNull(),
+    blockedUntil: datetime("blocked_until"),
+  },
+  (table) => [index("throttles_window_ends_at").on(table.windowEndsAt)],
+);
+
+/** What happened to whom, when and from where. Never a code, secret, token or password (STANDARDS LG-03). */
+export const auditEvents = sqliteTable(
+  "audit_events",
+  {
+    id: text("id").primaryKey(),
+    at: datetime("at").notNull(),
+    type: text("type").notNull(),
+    realm: text("realm"),
+    userId: text("user_id"),
+    sessionId: text("session_id"),
+    clientAddress: text("client_address"),
+    userAgent: text("user_agent"),
+    requestId: text("request_id"),
+    detail: text("detail", { mode: "json" }).$type<Record<string, string | number | boolean>>(),
+  },
+  (table) => [
+    index("audit_events_at").on(table.at),
+    index("audit_events_user_id_at").on(table.userId, table.at),
+  ],
+);
+
+export type UserRow = typeof users.$inferSelect;
+export type SessionRow = typeof sessions.$inferSelect;
+export type AuditEventRow = typeof auditEvents.$inferSelect;

@@ -1,0 +1,84 @@
+import { and, eq, ne, type SQL } from "drizzle-orm";
+import type { BatchItem } from "drizzle-orm/batch";
+import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { type AuditEvent, type AuditEventType, recordEventWhere } from "./audit.ts";
+import { insertWhere } from "./conditional.ts";
+import { sessions, users } from "./schema.ts";
+import type { Session } from "./sessions.ts";
+
+/** What else happens if, and only if, a second factor was accepted. */
+export type Effect =
+  /** A new session in the place of the one that the code came with. */
+  | { readonly kind: "open_session"; readonly session: Session; readonly insteadOf: string }
+  /** The session stays, and its second factor is as fresh as this attempt, or gone when `at` is null. */
+  | {
+      readonly kind: "set_second_factor";
+      readonly sessionId: string;
+      readonly amr: string[];
+      readonly at: Date | null;
+    }
+  | { readonly kind: "end_other_sessions"; readonly keep: string }
+  | { readonly kind: "disable_totp" }
+  | { readonly kind: "replace_backup_codes"; readonly envelope: string }
+  | { readonly kind: "record"; readonly eventId: string; readonly type: AuditEventType };
+
+interface EffectContext {
+  readonly effects: readonly Effect[];
+  readonly userId: string;
+  readonly now: Date;
+  readonly event: Omit<AuditEvent, "type">;
+  /** Holds when the attempt that they belong to was accepted. */
+  readonly accepted: SQL;
+}
+
+/** The statements of the effects, in order; each asks by itself whether the code was accepted. */
+export function effectStatements(db: DrizzleD1Database, context: EffectContext): BatchItem<"sqlite">[] {
+  return context.effects.flatMap((effect) => effectStatement(db, effect, context));
+}
+
+function effectStatement(
+  db: DrizzleD1Database,
+  effect: Effect,
+  { userId, now, event, accepted }: EffectContext,
+): BatchItem<"sqlite">[] {
+  const account = and(eq(users.id, userId), accepted);
+  switch (effect.kind) {
+    case "open_session":
+      return [
+        insertWhere(db, sessions, effect.session, accepted),
+        db.delete(sessions).where(and(eq(sessions.id, effect.insteadOf), accepted)),
+      ];
+    case "set_second_factor":
+      return [
+        db
+          .update(sessions)
+          .set({ secondFactorAt: effect.at, amr: effect.amr })
+          .where(and(eq(sessions.id, effect.sessionId), accepted)),
+      ];
+    case "end_other_sessions":
+      return [
+        db.delete(sessions).where(and(eq(sessions.userId, userId), ne(sessions.id, effect.keep), accepted)),
+      ];
+    case "disable_totp":
+      // `totp_last_step` stays: a step is accepted once an account, whichever secret it was made with.
+      return [
+        db
+          .update(users)
+          .set({
+            totpEnabled: false,
+            totpSecret: null,
+            totpSetupAt: null,
+            backupCodes: null,
+            ...noEnrolment,
+            updatedAt: now,
+          })
+          .where(account),
+      ];
+    case "replace_backup_codes":
+      return [db.update(users).set({ backupCodes: effect.envelope, updatedAt: now }).where(account)];
+    case "record":
+      return [recordEventWhere(db, { ...event, id: effect.eventId, type: effect.type }, accepted)];
+  }
+}
+
+const noEnrolment = { totpPendingSecret: null, totpPendingExpiresAt: null };

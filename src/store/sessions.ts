@@ -1,0 +1,162 @@
+import { and, desc, eq, exists, gt, isNull, ne, sql } from "drizzle-orm";
+import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { type AuditEvent, recordEventWhere } from "./audit.ts";
+import { previousChangedRow } from "./conditional.ts";
+import { type Database, reachStore } from "./database.ts";
+import { type SessionRow, sessions, type UserRow, users } from "./schema.ts";
+
+export type Session = SessionRow;
+
+/** A session and its account, as they were when they were read. */
+export interface SessionView {
+  readonly session: Session;
+  readonly user: UserRow;
+}
+
+/** When a full session counts as alive. */
+export interface Liveness {
+  readonly now: Date;
+  /** Seen after this, or it is idle. */
+  readonly idleSince: Date;
+}
+
+/**
+ * Reads a session with its account in one query. A copy of the database may not have a new session yet, so
+ * what is missing there is looked for on the primary once.
+ */
+export async function findSession(db: Database, sessionId: string): Promise<SessionView | null> {
+  return (await readSession(db.nearest, sessionId)) ?? (await readSession(db.primary, sessionId));
+}
+
+async function readSession(db: DrizzleD1Database, sessionId: string): Promise<SessionView | null> {
+  const [row] = await reachStore(() =>
+    db
+      .select({ session: sessions, user: users })
+      .from(sessions)
+      .innerJoin(users, eq(users.id, sessions.userId))
+      .where(eq(sessions.id, sessionId))
+      .limit(1),
+  );
+  return row ?? null;
+}
+
+/** The condition "this full session is alive, and so is its account". */
+export function fullSessionIsAlive(db: DrizzleD1Database, sessionId: string, { now, idleSince }: Liveness) {
+  const account = db
+    .select({ id: users.id })
+    .from(users)
+    .where(and(eq(users.id, sessions.userId), isNull(users.disabledAt)));
+  return and(
+    eq(sessions.id, sessionId),
+    eq(sessions.kind, "full"),
+    gt(sessions.expiresAt, now),
+    gt(sessions.lastSeenAt, idleSince),
+    exists(account),
+  );
+}
+
+/** Marks a living full session as seen. It changes one row, or none when the session is dead. */
+export function touchSession(db: DrizzleD1Database, sessionId: string, liveness: Liveness) {
+  return db
+    .update(sessions)
+    .set({ lastSeenAt: liveness.now })
+    .where(fullSessionIsAlive(db, sessionId, liveness))
+    .returning();
+}
+
+/** Asks the primary whether a full session lives, and marks it as seen, in one trip. */
+export async function renewSession(
+  db: Database,
+  sessionId: string,
+  userId: string,
+  liveness: Liveness,
+): Promise<SessionView | null> {
+  const { primary } = db;
+  const [[session], [user]] = await reachStore(() =>
+    primary.batch([
+      touchSession(primary, sessionId, liveness),
+      primary.select().from(users).where(eq(users.id, userId)).limit(1),
+    ]),
+  );
+  return session === undefined || user === undefined ? null : { session, user };
+}
+
+/** What a person's list of sessions can hold; the oldest fall off the page, not out of the store. */
+const listLimit = 100;
+
+/** Lists the living full sessions of the caller's account, the last seen first. Null: the caller's own is dead. */
+export async function listSessions(
+  db: Database,
+  sessionId: string,
+  userId: string,
+  liveness: Liveness,
+): Promise<Session[] | null> {
+  const { primary } = db;
+  const living = and(
+    eq(sessions.userId, userId),
+    eq(sessions.kind, "full"),
+    gt(sessions.expiresAt, liveness.now),
+    gt(sessions.lastSeenAt, liveness.idleSince),
+  );
+  const [own, all] = await reachStore(() =>
+    primary.batch([
+      touchSession(primary, sessionId, liveness),
+      primary.select().from(sessions).where(living).orderBy(desc(sessions.lastSeenAt)).limit(listLimit),
+    ]),
+  );
+  return own.length === 0 ? null : all;
+}
+
+/** Ends a session of either kind. Ending one that is gone changes nothing. */
+export async function endSession(db: Database, sessionId: string, event: AuditEvent): Promise<void> {
+  const { primary } = db;
+  await reachStore(() =>
+    primary.batch([
+      primary.delete(sessions).where(eq(sessions.id, sessionId)),
+      recordEventWhere(primary, event, previousChangedRow),
+    ]),
+  );
+}
+
+/**
+ * Ends another session of the same account, if the caller's own is alive.
+ *
+ * @returns how many were ended, or null when the caller's own is dead
+ */
+export async function endOwnSession(
+  db: Database,
+  caller: { sessionId: string; userId: string },
+  targetId: string,
+  liveness: Liveness,
+  event: AuditEvent,
+): Promise<number | null> {
+  const { primary } = db;
+  const own = and(eq(sessions.id, targetId), eq(sessions.userId, caller.userId));
+  const [touched, ended] = await reachStore(() =>
+    primary.batch([
+      touchSession(primary, caller.sessionId, liveness),
+      primary.delete(sessions).where(and(own, previousChangedRow)).returning({ id: sessions.id }),
+      recordEventWhere(primary, event, previousChangedRow),
+    ]),
+  );
+  return touched.length === 0 ? null : ended.length;
+}
+
+/** Ends every other session of the account, pending ones too. Returns as {@link endOwnSession}. */
+export async function endOtherSessions(
+  db: Database,
+  caller: { sessionId: string; userId: string },
+  liveness: Liveness,
+  event: AuditEvent,
+): Promise<number | null> {
+  const { primary } = db;
+  const others = and(eq(sessions.userId, caller.userId), ne(sessions.id, caller.sessionId));
+  const [touched, ended] = await reachStore(() =>
+    primary.batch([
+      touchSession(primary, caller.sessionId, liveness),
+      primary.delete(sessions).where(and(others, previousChangedRow)).returning({ id: sessions.id }),
+      recordEventWhere(primary, event, sql`changes() > 0`),
+    ]),
+  );
+  return touched.length === 0 ? null : ended.length;
+}

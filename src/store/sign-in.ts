@@ -1,0 +1,138 @@
+import { and, eq, exists, isNull, sql } from "drizzle-orm";
+import type { BatchItem } from "drizzle-orm/batch";
+import { type AuditEvent, eventIs, recordEventWhere } from "./audit.ts";
+import { every, insertWhere, previousChangedRow } from "./conditional.ts";
+import { type Database, reachStore } from "./database.ts";
+import { auditEvents, sessions, type UserRow, users } from "./schema.ts";
+import type { Session } from "./sessions.ts";
+import {
+  blockedUntil,
+  type Counter,
+  countFailureWhere,
+  forgetFailuresWhere,
+  listOverflows,
+  nothingBlocks,
+  type Overflow,
+} from "./throttles.ts";
+
+/** What is known about a name before its password is looked at. */
+export interface SignInView {
+  readonly user: UserRow | null;
+  /** When the last of the counters lets go. Null: none blocks. */
+  readonly blockedUntil: Date | null;
+}
+
+/** Reads account and counters in one query, of one shape whether or not the account exists. */
+export async function findAccountForSignIn(
+  db: Database,
+  { realm, username }: { realm: string; username: string },
+  counters: readonly Counter[],
+  now: Date,
+): Promise<SignInView> {
+  const { nearest } = db;
+  const blocked = blockedUntil(nearest, counters, now).as("blocked");
+  const [row] = await reachStore(() =>
+    nearest
+      .select({ blockedUntil: blocked.until, user: users })
+      .from(blocked)
+      .leftJoin(users, and(eq(users.realm, realm), eq(users.username, username))),
+  );
+  return { user: row?.user ?? null, blockedUntil: row?.blockedUntil ?? null };
+}
+
+/** A sign-in whose password has been looked at. */
+interface EvaluatedSignIn {
+  readonly counters: readonly Counter[];
+  readonly event: AuditEvent;
+}
+
+/** A right password. */
+export interface RightPassword extends EvaluatedSignIn {
+  readonly session: Session;
+  /** The account as it was read: what was concluded from it holds only while it is the same. */
+  readonly user: UserRow;
+  /** Forgotten, now that the password was right. */
+  readonly forgiven: Counter;
+  /** A hash with today's parameters, when the stored one has others. */
+  readonly newPasswordHash: string | null;
+}
+
+/** What a sign-in's batch did, and how things stand on the primary after it. */
+export interface SignInOutcome {
+  /** For a right password: the session is open. For a wrong one: the failure is counted. */
+  readonly done: boolean;
+  /** The counters that block now. */
+  readonly overflows: readonly Overflow[];
+  readonly user: UserRow | null;
+}
+
+/** Opens a session, if on the primary nothing blocks and the account is still as it was read. One batch. */
+export async function openSignInSession(
+  db: Database,
+  { session, user, counters, forgiven, newPasswordHash, event }: RightPassword,
+  now: Date,
+): Promise<SignInOutcome> {
+  const { primary } = db;
+  const unchanged = primary
+    .select({ id: users.id })
+    .from(users)
+    .where(
+      and(
+        eq(users.id, user.id),
+        isNull(users.disabledAt),
+        sql`${users.passwordHash} IS ${user.passwordHash}`,
+        eq(users.totpEnabled, user.totpEnabled),
+      ),
+    );
+  const opened = eventIs(primary, event.id, event.type);
+  const rehash =
+    newPasswordHash === null
+      ? []
+      : [
+          primary
+            .update(users)
+            .set({ passwordHash: newPasswordHash })
+            .where(and(eq(users.id, user.id), opened)),
+        ];
+  return runSignIn(db, { counters, event }, user.id, now, [
+    insertWhere(primary, sessions, session, every(exists(unchanged), nothingBlocks(primary, counters, now))),
+    recordEventWhere(primary, event, previousChangedRow),
+    forgetFailuresWhere(primary, forgiven.key, opened),
+    ...rehash,
+  ]);
+}
+
+/**
+ * Counts a wrong password on every counter, unless one of them blocks already: then nothing was evaluated.
+ * The statements are the same whether or not there is such an account. One batch.
+ */
+export async function countSignInFailure(
+  db: Database,
+  { counters, event }: EvaluatedSignIn,
+  now: Date,
+): Promise<SignInOutcome> {
+  const { primary } = db;
+  const evaluated = eventIs(primary, event.id, event.type);
+  return runSignIn(db, { counters, event }, event.userId ?? "", now, [
+    recordEventWhere(primary, event, nothingBlocks(primary, counters, now)),
+    ...counters.map((counter) => countFailureWhere(primary, counter, now, evaluated)),
+  ]);
+}
+
+async function runSignIn(
+  { primary }: Database,
+  { counters, event }: EvaluatedSignIn,
+  userId: string,
+  now: Date,
+  statements: readonly [BatchItem<"sqlite">, ...BatchItem<"sqlite">[]],
+): Promise<SignInOutcome> {
+  const outcome = [
+    primary.select({ id: auditEvents.id }).from(auditEvents).where(eq(auditEvents.id, event.id)),
+    listOverflows(primary, counters, now),
+    primary.select().from(users).where(eq(users.id, userId)),
+  ] as const;
+  const results: unknown[] = await reachStore(() => primary.batch([...statements, ...outcome]));
+  // A batch answers in the order of its statements, and these three are always the last.
+  const [records, overflows, [user]] = results.slice(-outcome.length) as [unknown[], Overflow[], UserRow[]];
+  return { done: records.length === 1, overflows, user: user ?? null };
+}

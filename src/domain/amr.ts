@@ -1,0 +1,14 @@
+import type { Evidence } from "./code-evaluation.ts";
+
+const secondFactorMethods = { totp: "otp", backup_code: "backup_code" } as const;
+
+/** The methods of a session (RFC 8176), with the second factor that it has just shown instead of an earlier one. */
+export function amrWith(amr: readonly string[], { method }: Pick<Evidence, "method">): string[] {
+  return [...amrWithoutSecondFactor(amr), secondFactorMethods[method]];
+}
+
+/** The methods of a session whose account has no second factor any more. */
+export function amrWithoutSecondFactor(amr: readonly string[]): string[] {
+  const second: readonly string[] = Object.values(secondFactorMethods);
+  return amr.filter((method) => !second.includes(method));
+}

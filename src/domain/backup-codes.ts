@@ -1,0 +1,36 @@
+import type { CodeInput } from "../core/code-input.ts";
+import { type ClientContext, drawEventId } from "../store/audit.ts";
+import { drawBackupCodes } from "./code-evaluation.ts";
+import type { Deps } from "./deps.ts";
+import type { Failure } from "./failure.ts";
+import { verifyCode } from "./second-factor.ts";
+import type { FullSession } from "./sessions.ts";
+
+export interface BackupCodesRequest {
+  readonly session: FullSession;
+  readonly code: CodeInput;
+  readonly client: ClientContext;
+  readonly now: Date;
+}
+
+/** Makes ten new backup codes, to be shown once; all earlier ones are void at the same moment (STANDARDS BC-07). */
+export async function regenerateBackupCodes(
+  deps: Deps,
+  request: BackupCodesRequest,
+): Promise<{ ok: true; backupCodes: readonly string[] } | Failure> {
+  const accepted = await verifyCode(deps, {
+    ...request,
+    against: "live",
+    plan: async ({ user }) => {
+      const { codes, envelope } = await drawBackupCodes(deps, user.id);
+      return {
+        effects: [
+          { kind: "replace_backup_codes", envelope },
+          { kind: "record", eventId: drawEventId(), type: "backup_codes.regenerated" },
+        ],
+        outcome: codes,
+      };
+    },
+  });
+  return accepted.ok ? { ok: true, backupCodes: accepted.outcome } : accepted;
+}

@@ -1,0 +1,126 @@
+import type { CodeInput } from "../core/code-input.ts";
+import { buildKeyUri } from "../core/key-uri.ts";
+import { generateTotpSecret } from "../core/totp.ts";
+import { type ClientContext, drawEventId } from "../store/audit.ts";
+import { startEnrolment } from "../store/enrolment.ts";
+import { amrWith } from "./amr.ts";
+import type { Deps } from "./deps.ts";
+import type { Failure } from "./failure.ts";
+import { sealUserField } from "./sealed-fields.ts";
+import { verifyCode } from "./second-factor.ts";
+import {
+  drawReplacement,
+  type FullSession,
+  type IssuedSession,
+  issueSession,
+  livenessAt,
+} from "./sessions.ts";
+
+/** How long a secret waits for its first code (STANDARDS EN-05). */
+export const enrolmentTtlSeconds = 600;
+
+/** How fresh the second factor must be to be replaced. */
+export const replacementMaxAgeSeconds = 300;
+
+/** What an authenticator app needs. It leaves the Worker once, in the answer to the request that made it. */
+export interface Enrolment {
+  readonly ok: true;
+  /** Base32, 160 bits. */
+  readonly secret: string;
+  readonly keyUri: string;
+  readonly expiresInSeconds: number;
+}
+
+/**
+ * Begins to set up two-factor authentication. Nothing changes for the account until the new secret's first
+ * code is confirmed; an earlier enrolment that was not confirmed is void. One batch.
+ */
+export async function beginEnrolment(
+  deps: Deps,
+  session: FullSession,
+  client: ClientContext,
+  now: Date,
+): Promise<Enrolment | Failure> {
+  const { keyring, issuer } = deps.config;
+  const secret = generateTotpSecret();
+  const start = await startEnrolment(
+    deps.db,
+    {
+      userId: session.userId,
+      sessionId: session.id,
+      liveness: livenessAt(deps, now),
+      secretEnvelope: await sealUserField(keyring, session.userId, "totp_pending_secret", secret),
+      expiresAt: new Date(now.getTime() + enrolmentTtlSeconds * 1000),
+      secondFactorSince: new Date(now.getTime() - replacementMaxAgeSeconds * 1000),
+    },
+    {
+      id: drawEventId(),
+      at: now,
+      type: "totp.setup_started",
+      client,
+      realm: session.realm,
+      userId: session.userId,
+      sessionId: session.id,
+    },
+  );
+  if (start.session === null || start.user === null) return { ok: false, reason: "session_over" };
+  if (!start.started)
+    return { ok: false, reason: "step_up_required", maxAgeSeconds: replacementMaxAgeSeconds };
+  const keyUri = buildKeyUri({ issuer, account: start.user.username, secret });
+  return { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds };
+}
+
+export interface EnrolmentConfirmation {
+  readonly session: FullSession;
+  readonly code: CodeInput;
+  /** The secret that the caller believes to confirm, if it says so. */
+  readonly secret: string | null;
+  /** Can the caller be handed a new token? If not, its session keeps the level that it has. */
+  readonly canTakeNewToken: boolean;
+  readonly client: ClientContext;
+  readonly now: Date;
+}
+
+/** Two-factor authentication is on. */
+export interface Enrolled {
+  readonly ok: true;
+  /** To be shown once. */
+  readonly backupCodes: readonly string[];
+  /** The session that takes the place of the caller's. Null: the caller's stays. */
+  readonly issued: IssuedSession | null;
+}
+
+/**
+ * Switches two-factor authentication on, or replaces its secret, with the first code of the pending secret.
+ * That code is spent by it, and every other session of the account ends (STANDARDS OTP-12, EN-10).
+ */
+export async function confirmEnrolment(
+  deps: Deps,
+  { session, code, secret, canTakeNewToken, client, now }: EnrolmentConfirmation,
+): Promise<Enrolled | Failure> {
+  const accepted = await verifyCode(deps, {
+    session,
+    code,
+    against: { enrolmentOf: secret },
+    client,
+    now,
+    plan: async (view, evidence) => {
+      const level = { amr: amrWith(view.session.amr, evidence), secondFactorAt: now };
+      const drawn = canTakeNewToken ? await drawReplacement(view.session, level, client, now) : null;
+      return {
+        effects: [
+          ...(drawn === null
+            ? []
+            : [{ kind: "open_session", session: drawn.row, insteadOf: session.id } as const]),
+          { kind: "end_other_sessions", keep: drawn?.row.id ?? session.id },
+          { kind: "record", eventId: drawEventId(), type: "totp.enabled" },
+        ],
+        outcome: drawn,
+      };
+    },
+  });
+  if (!accepted.ok) return accepted;
+  const { outcome: drawn, evidence, view } = accepted;
+  const issued = drawn === null ? null : await issueSession(deps, { ...drawn, user: view.user }, now);
+  return { ok: true, backupCodes: evidence.newBackupCodes ?? [], issued };
+}

@@ -1,0 +1,45 @@
+import type { PasswordWeakness } from "../core/password.ts";
+
+/**
+ * Every way in which a use case can refuse. Who called is told less than this: `http/problem.ts` translates,
+ * and gives wrong and replayed codes the same answer.
+ */
+export type Failure =
+  /** Unknown user, wrong password or disabled account. */
+  | { readonly ok: false; readonly reason: "wrong_credentials" }
+  | { readonly ok: false; readonly reason: "wrong_code" }
+  /** The code was right, and is spent. */
+  | { readonly ok: false; readonly reason: "replayed_code" }
+  | {
+      readonly ok: false;
+      readonly reason: "too_many_attempts";
+      readonly retryAfterSeconds: number;
+      /** Waiting doesn't help here: this pending session has had its attempts, and a new one is to be had. */
+      readonly startOver?: true;
+    }
+  /** After too many failures; until an admin resets it. */
+  | { readonly ok: false; readonly reason: "second_factor_disabled" }
+  /** The pending session is over: begin again with the first factor. */
+  | { readonly ok: false; readonly reason: "pending_session_over" }
+  /** The full session is over. */
+  | { readonly ok: false; readonly reason: "session_over" }
+  /** `maxAgeSeconds` is how old the second factor may be. */
+  | { readonly ok: false; readonly reason: "step_up_required"; readonly maxAgeSeconds: number }
+  | { readonly ok: false; readonly reason: "already_enabled" }
+  | { readonly ok: false; readonly reason: "not_enabled" }
+  | { readonly ok: false; readonly reason: "enrolment_expired" }
+  /** The secret that was sent is not the one that is being set up. */
+  | { readonly ok: false; readonly reason: "other_enrolment" }
+  | { readonly ok: false; readonly reason: "user_exists" }
+  | { readonly ok: false; readonly reason: "weak_password"; readonly weakness: PasswordWeakness }
+  | { readonly ok: false; readonly reason: "no_such_session" }
+  /** Something sealed does not open: a key is gone from `KEYRING`, or the row was tampered with. */
+  | { readonly ok: false; readonly reason: "field_unreadable" };
+
+export type FailureReason = Failure["reason"];
+
+/** A refusal that ends by itself at `until`. */
+export function tooManyAttempts(until: Date, now: Date): Failure {
+  const seconds = Math.ceil((until.getTime() - now.getTime()) / 1000);
+  return { ok: false, reason: "too_many_attempts", retryAfterSeconds: Math.max(seconds, 1) };
+}

@@ -1,0 +1,66 @@
+import { verifyPassword } from "../core/password.ts";
+import { type ClientContext, drawEventId } from "../store/audit.ts";
+import { findSession, type SessionView } from "../store/sessions.ts";
+import { countSignInFailure } from "../store/sign-in.ts";
+import type { Deps } from "./deps.ts";
+import { type Failure, tooManyAttempts } from "./failure.ts";
+import type { FullSession } from "./sessions.ts";
+import {
+  type FirstFactorCounters,
+  findStandingBlock,
+  firstFactorCounters,
+  lastEnd,
+  publishBlocks,
+} from "./throttle.ts";
+
+/** A right password. Whoever acts on it makes sure in his batch that no counter blocks by then. */
+export interface CheckedPassword {
+  readonly ok: true;
+  readonly counters: FirstFactorCounters;
+  /** The session and the account that the password was compared with. */
+  readonly view: SessionView;
+}
+
+export interface PasswordQuestion {
+  readonly session: FullSession;
+  /** Null where the caller has sent none. */
+  readonly password: string | null;
+  /** From `core/client-network.ts`. */
+  readonly network: string;
+  readonly client: ClientContext;
+  readonly now: Date;
+}
+
+/**
+ * Asks for the password again inside a session, under the same counters as at sign-in. One read, and one batch
+ * if it was wrong. An account without a password passes: it has none to show.
+ */
+export async function checkPassword(
+  deps: Deps,
+  { session, password, network, client, now }: PasswordQuestion,
+): Promise<CheckedPassword | Failure> {
+  const claimant = { realm: session.realm, username: session.username, network };
+  const counters = await firstFactorCounters(deps.config.keyring, claimant);
+  const standing = await findStandingBlock(deps, claimant, counters, now);
+  if (standing !== null) return tooManyAttempts(standing, now);
+  const view = await findSession(deps.db, session.id);
+  if (view === null) return { ok: false, reason: "session_over" };
+  const { passwordHash } = view.user;
+  if (passwordHash === null || (password !== null && (await verifyPassword(password, passwordHash)))) {
+    return { ok: true, counters, view };
+  }
+  const event = {
+    id: drawEventId(),
+    at: now,
+    type: "first_factor.refused",
+    client,
+    realm: session.realm,
+    userId: session.userId,
+    sessionId: session.id,
+    detail: { method: "password" },
+  } as const;
+  const { done, overflows } = await countSignInFailure(deps.db, { counters: counters.all, event }, now);
+  publishBlocks(deps, overflows, now);
+  const until = lastEnd(overflows);
+  return done || until === null ? { ok: false, reason: "wrong_credentials" } : tooManyAttempts(until, now);
+}

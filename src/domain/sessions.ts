@@ -1,0 +1,223 @@
+import {
+  drawSessionSecret,
+  type FullSessionClaims,
+  parseFullToken,
+  parsePendingToken,
+  sessionIdOf,
+  signFullToken,
+} from "../core/session-token.ts";
+import { type ClientContext, drawEventId } from "../store/audit.ts";
+import {
+  endOtherSessions,
+  endOwnSession,
+  endSession,
+  type Liveness,
+  listSessions as listStoredSessions,
+  renewSession,
+  type Session,
+} from "../store/sessions.ts";
+import type { User } from "../store/users.ts";
+import type { Deps } from "./deps.ts";
+import type { Failure } from "./failure.ts";
+
+/** The first factor is done and the second is not. It opens nothing but the second-factor step. */
+export interface PendingSession {
+  readonly kind: "pending";
+  readonly id: string;
+  readonly expiresAt: Date;
+}
+
+/** A session that its token vouches for. Whether it has been revoked since `checkedAt`, only the store knows. */
+export interface FullSession extends FullSessionClaims {
+  readonly kind: "full";
+  readonly id: string;
+}
+
+/** A session with the token to carry it. */
+export interface IssuedSession {
+  readonly token: string;
+  readonly session: FullSession;
+}
+
+/** Reads a pending session's token, without I/O. */
+export async function identifyPending(deps: Deps, token: string, now: Date): Promise<PendingSession | null> {
+  const claims = await parsePendingToken(deps.config.keyring, token, now);
+  if (claims === null) return null;
+  return { kind: "pending", id: await sessionIdOf(claims.sessionSecret), expiresAt: claims.expiresAt };
+}
+
+/** Reads a full session's token, without I/O. */
+export async function identifyFull(deps: Deps, token: string, now: Date): Promise<FullSession | null> {
+  const claims = await parseFullToken(deps.config.keyring, token, now);
+  return claims === null ? null : { ...claims, kind: "full", id: await sessionIdOf(claims.sessionSecret) };
+}
+
+/** When a session seen last at some time still counts as alive `now`. */
+export function livenessAt(deps: Deps, now: Date): Liveness {
+  return { now, idleSince: new Date(now.getTime() - deps.config.sessionIdleSeconds * 1000) };
+}
+
+/** What a new session is made of. */
+export interface SessionOrigin {
+  readonly kind: "pending" | "full";
+  readonly userId: string;
+  readonly amr: readonly string[];
+  readonly firstFactorAt: Date;
+  readonly secondFactorAt: Date | null;
+  /** Kept when a session takes the place of another: changing the level makes no session older than allowed. */
+  readonly expiresAt: Date;
+  readonly client: ClientContext;
+}
+
+/** A session that is not stored yet: its row, and the secret that only its token will have. */
+export interface DrawnSession {
+  readonly row: Session;
+  readonly secret: string;
+}
+
+/** Draws a session. */
+export async function drawSession(origin: SessionOrigin, now: Date): Promise<DrawnSession> {
+  const secret = drawSessionSecret();
+  const row: Session = {
+    id: await sessionIdOf(secret),
+    kind: origin.kind,
+    userId: origin.userId,
+    attempts: 0,
+    amr: [...origin.amr],
+    firstFactorAt: origin.firstFactorAt,
+    secondFactorAt: origin.secondFactorAt,
+    createdAt: now,
+    lastSeenAt: now,
+    expiresAt: origin.expiresAt,
+    clientAddress: origin.client.address,
+    userAgent: origin.client.userAgent,
+  };
+  return { row, secret };
+}
+
+/**
+ * Draws the session that takes the place of another when the level changes: a new token, and the old one is dead
+ * (STANDARDS SE-03, INC-10). It lives no longer than the old one would have.
+ */
+export function drawReplacement(
+  session: Session,
+  level: { readonly amr: readonly string[]; readonly secondFactorAt: Date | null },
+  client: ClientContext,
+  now: Date,
+): Promise<DrawnSession> {
+  const { userId, firstFactorAt, expiresAt } = session;
+  return drawSession({ kind: "full", userId, firstFactorAt, expiresAt, ...level, client }, now);
+}
+
+/** Signs the token of a session that the store has just been seen to hold. */
+export async function issueSession(
+  deps: Deps,
+  { row, secret, user }: { row: Session; secret: string; user: User },
+  now: Date,
+): Promise<IssuedSession> {
+  const claims: FullSessionClaims = {
+    sessionSecret: secret,
+    userId: user.id,
+    realm: user.realm,
+    username: user.username,
+    email: user.email,
+    enrolled: user.totpEnabled,
+    amr: row.amr,
+    firstFactorAt: row.firstFactorAt,
+    secondFactorAt: row.secondFactorAt,
+    checkedAt: now,
+    expiresAt: row.expiresAt,
+  };
+  const token = await signFullToken(deps.config.keyring, claims);
+  return { token, session: { ...claims, kind: "full", id: row.id } };
+}
+
+/** A session that the store has just confirmed, with its account and a renewed token. */
+export interface CheckedSession extends IssuedSession {
+  readonly user: User;
+}
+
+/** Asks the primary whether the session lives, and renews its token: one trip. Null: it does not. */
+export async function checkSession(
+  deps: Deps,
+  session: FullSession,
+  now: Date,
+): Promise<CheckedSession | null> {
+  const view = await renewSession(deps.db, session.id, session.userId, livenessAt(deps, now));
+  if (view === null) return null;
+  const issued = await issueSession(
+    deps,
+    { row: view.session, secret: session.sessionSecret, user: view.user },
+    now,
+  );
+  return { ...issued, user: view.user };
+}
+
+/** The account's living sessions, the last seen first. */
+export async function listSessions(
+  deps: Deps,
+  session: FullSession,
+  now: Date,
+): Promise<{ ok: true; sessions: readonly Session[] } | Failure> {
+  const sessions = await listStoredSessions(deps.db, session.id, session.userId, livenessAt(deps, now));
+  return sessions === null ? { ok: false, reason: "session_over" } : { ok: true, sessions };
+}
+
+/** Signs out: ends this session, pending or full. Ending one that is over already is no failure. */
+export async function logOut(
+  deps: Deps,
+  session: PendingSession | FullSession,
+  client: ClientContext,
+  now: Date,
+): Promise<void> {
+  await endSession(deps.db, session.id, {
+    id: drawEventId(),
+    at: now,
+    type: "session.ended",
+    client,
+    userId: session.kind === "full" ? session.userId : null,
+    sessionId: session.id,
+  });
+}
+
+/** Ends one session of the caller's account. Another account's session is not found (STANDARDS WB-09). */
+export async function revokeSession(
+  deps: Deps,
+  caller: FullSession,
+  targetId: string,
+  client: ClientContext,
+  now: Date,
+): Promise<{ ok: true } | Failure> {
+  const ended = await endOwnSession(
+    deps.db,
+    { sessionId: caller.id, userId: caller.userId },
+    targetId,
+    livenessAt(deps, now),
+    { id: drawEventId(), at: now, type: "session.ended", client, userId: caller.userId, sessionId: targetId },
+  );
+  if (ended === null) return { ok: false, reason: "session_over" };
+  return ended === 0 ? { ok: false, reason: "no_such_session" } : { ok: true };
+}
+
+/** Ends every other session of the caller's account, pending ones too. */
+export async function revokeOtherSessions(
+  deps: Deps,
+  caller: FullSession,
+  client: ClientContext,
+  now: Date,
+): Promise<{ ok: true; ended: number } | Failure> {
+  const ended = await endOtherSessions(
+    deps.db,
+    { sessionId: caller.id, userId: caller.userId },
+    livenessAt(deps, now),
+    {
+      id: drawEventId(),
+      at: now,
+      type: "session.others_ended",
+      client,
+      userId: caller.userId,
+      sessionId: caller.id,
+    },
+  );
+  return ended === null ? { ok: false, reason: "session_over" } : { ok: true, ended };
+}

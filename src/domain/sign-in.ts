@@ -1,0 +1,155 @@
+import { hashPassword, needsRehash, verifyPassword } from "../core/password.ts";
+import { signPendingToken } from "../core/session-token.ts";
+import { type AuditEvent, type AuditEventType, type ClientContext, drawEventId } from "../store/audit.ts";
+import {
+  countSignInFailure,
+  findAccountForSignIn,
+  openSignInSession,
+  type SignInOutcome,
+} from "../store/sign-in.ts";
+import type { User } from "../store/users.ts";
+import type { Deps } from "./deps.ts";
+import { type Failure, tooManyAttempts } from "./failure.ts";
+import { type DrawnSession, drawSession, type IssuedSession, issueSession } from "./sessions.ts";
+import {
+  type FirstFactorCounters,
+  findStandingBlock,
+  firstFactorCounters,
+  lastEnd,
+  publishBlocks,
+} from "./throttle.ts";
+
+/** The realm of password users. */
+export const localRealm = "local";
+
+/** How long a pending session waits for its second factor (STANDARDS SE-02). */
+export const pendingTtlSeconds = 300;
+
+export interface PasswordSignIn {
+  /** Canonical: `core/username.ts`. */
+  readonly username: string;
+  readonly password: string;
+  /** From `core/client-network.ts`. */
+  readonly network: string;
+  readonly client: ClientContext;
+  readonly now: Date;
+}
+
+export type SignedIn =
+  | { readonly ok: true; readonly next: "done"; readonly issued: IssuedSession }
+  | {
+      readonly ok: true;
+      readonly next: "second_factor";
+      readonly pendingToken: string;
+      readonly expiresAt: Date;
+    };
+
+/**
+ * Opens the first of the two doors with a password. One read, one password hash, one batch; who is blocked
+ * costs none of them. An unknown user, a wrong password and a disabled account take the same way through here.
+ */
+export async function signIn(deps: Deps, request: PasswordSignIn): Promise<SignedIn | Failure> {
+  const { now } = request;
+  const claimant = { realm: localRealm, username: request.username, network: request.network };
+  const counters = await firstFactorCounters(deps.config.keyring, claimant);
+  const standing = await findStandingBlock(deps, claimant, counters, now);
+  if (standing !== null) return tooManyAttempts(standing, now);
+
+  const view = await findAccountForSignIn(deps.db, claimant, counters.all, now);
+  if (view.blockedUntil !== null) return tooManyAttempts(view.blockedUntil, now);
+  const opened = await trySignIn(deps, request, counters, view.user);
+  if (opened.ok || opened.reason !== "account_changed") return opened;
+  // The copy that was read was behind, and the batch has done nothing: once more, with what the primary holds.
+  const again = await trySignIn(deps, request, counters, opened.user);
+  return again.ok || again.reason !== "account_changed" ? again : { ok: false, reason: "wrong_credentials" };
+}
+
+type AccountChanged = { readonly ok: false; readonly reason: "account_changed"; readonly user: User | null };
+
+async function trySignIn(
+  deps: Deps,
+  request: PasswordSignIn,
+  counters: FirstFactorCounters,
+  user: User | null,
+): Promise<SignedIn | Failure | AccountChanged> {
+  const { now } = request;
+  // The hash is computed whoever asks, so that the answer takes as long (STANDARDS TH-10).
+  const matches = await verifyPassword(request.password, user?.passwordHash ?? null);
+  if (!matches || user === null || user.disabledAt !== null) {
+    const outcome = await countSignInFailure(
+      deps.db,
+      { counters: counters.all, event: signInEvent("first_factor.refused", request, user, null) },
+      now,
+    );
+    return refusal(deps, outcome, now) ?? { ok: false, reason: "wrong_credentials" };
+  }
+  const drawn = await drawSignIn(deps, user, request);
+  const outcome = await openSignInSession(
+    deps.db,
+    {
+      counters: counters.all,
+      event: signInEvent("first_factor.accepted", request, user, drawn.row.id),
+      session: drawn.row,
+      user,
+      forgiven: counters.forgiven,
+      newPasswordHash: await renewedHash(user, request.password),
+    },
+    now,
+  );
+  if (!outcome.done) {
+    return refusal(deps, outcome, now) ?? { ok: false, reason: "account_changed", user: outcome.user };
+  }
+  if (!user.totpEnabled)
+    return { ok: true, next: "done", issued: await issueSession(deps, { ...drawn, user }, now) };
+  const claims = { sessionSecret: drawn.secret, expiresAt: drawn.row.expiresAt };
+  const pendingToken = await signPendingToken(deps.config.keyring, claims, now);
+  return { ok: true, next: "second_factor", pendingToken, expiresAt: claims.expiresAt };
+}
+
+/** A batch that did nothing while a counter blocks was one too many: right and wrong get the same answer. */
+function refusal(deps: Deps, { done, overflows }: SignInOutcome, now: Date): Failure | null {
+  publishBlocks(deps, overflows, now);
+  const until = lastEnd(overflows);
+  return done || until === null ? null : tooManyAttempts(until, now);
+}
+
+function signInEvent(
+  type: AuditEventType,
+  { client, now }: PasswordSignIn,
+  user: User | null,
+  sessionId: string | null,
+): AuditEvent {
+  // An unknown name is not written down: people type their password into the wrong field.
+  const detail = { method: "password" };
+  return {
+    id: drawEventId(),
+    at: now,
+    type,
+    client,
+    realm: localRealm,
+    userId: user?.id ?? null,
+    sessionId,
+    detail,
+  };
+}
+
+async function renewedHash(user: User, password: string): Promise<string | null> {
+  return user.passwordHash !== null && needsRehash(user.passwordHash) ? hashPassword(password) : null;
+}
+
+/** With a second factor there is a pending session to draw, without one a full one. */
+function drawSignIn(deps: Deps, user: User, { client, now }: PasswordSignIn): Promise<DrawnSession> {
+  const ttlSeconds = user.totpEnabled ? pendingTtlSeconds : deps.config.sessionMaxAgeSeconds;
+  return drawSession(
+    {
+      kind: user.totpEnabled ? "pending" : "full",
+      userId: user.id,
+      amr: ["pwd"],
+      firstFactorAt: now,
+      secondFactorAt: null,
+      expiresAt: new Date(now.getTime() + ttlSeconds * 1000),
+      client,
+    },
+    now,
+  );
+}

@@ -1,0 +1,61 @@
+import type { AssertedIdentity } from "../core/assertion.ts";
+
+/** What the origin is told about a request that passed. */
+export interface ForwardedFacts {
+  /** Null: nobody had to be signed in, and nobody is. */
+  readonly vouched: { readonly identity: AssertedIdentity; readonly assertion: string } | null;
+  readonly address: string | null;
+  readonly url: URL;
+  /** The Worker's own cookies, which the origin never sees. */
+  readonly ownCookies: readonly string[];
+  /** The `Authorization` header carried the Worker's own token. */
+  readonly ownAuthorization: boolean;
+}
+
+/**
+ * The headers for the origin: what the client sent, without anything that only the gate may say
+ * (STANDARDS WB-05, INC-08), and then what the gate says.
+ */
+export function requestHeaders(received: Headers, facts: ForwardedFacts): Headers {
+  const headers = new Headers(received);
+  for (const name of [...headers.keys()]) if (isReserved(name)) headers.delete(name);
+  if (facts.ownAuthorization) headers.delete("Authorization");
+  replaceCookies(headers, facts.ownCookies);
+  headers.set("X-Forwarded-Host", facts.url.host);
+  headers.set("X-Forwarded-Proto", facts.url.protocol.slice(0, -1));
+  if (facts.address !== null) headers.set("X-Forwarded-For", facts.address);
+  if (facts.vouched === null) return headers;
+  const { identity, assertion } = facts.vouched;
+  headers.set("Remote-User", identity.username);
+  if (identity.email !== null) headers.set("Remote-Email", identity.email);
+  headers.set("X-Sallyport-Assertion", assertion);
+  return headers;
+}
+
+/** Some servers read `_` and `.` in a name as `-`, so every spelling counts as the same name. */
+function isReserved(name: string): boolean {
+  const canonical = name.toLowerCase().replace(/[_.]/g, "-");
+  return canonical === "forwarded" || /^(remote|x-sallyport|x-forwarded)(-|$)/.test(canonical);
+}
+
+function replaceCookies(headers: Headers, ownCookies: readonly string[]): void {
+  const cookies = headers.get("Cookie");
+  if (cookies === null) return;
+  const foreign = cookies.split(";").filter((cookie) => !ownCookies.includes(cookieName(cookie)));
+  if (foreign.length === 0) headers.delete("Cookie");
+  else headers.set("Cookie", foreign.join(";").trim());
+}
+
+/** The headers for the client: the origin's, without cookies that would take the place of the Worker's. */
+export function responseHeaders(received: Headers, ownCookies: readonly string[]): Headers {
+  const headers = new Headers(received);
+  const own = ownCookies.map((name) => name.toLowerCase());
+  const cookies = headers.getSetCookie();
+  const foreign = cookies.filter((cookie) => !own.includes(cookieName(cookie).toLowerCase()));
+  if (foreign.length === cookies.length) return headers;
+  headers.delete("Set-Cookie");
+  for (const cookie of foreign) headers.append("Set-Cookie", cookie);
+  return headers;
+}
+
+const cookieName = (cookie: string) => (cookie.split(/[=;]/, 1)[0] ?? "").trim();

@@ -1,0 +1,42 @@
+import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import type { IssuedSession } from "../domain/sessions.ts";
+import type { AppContext } from "./context.ts";
+
+/** The cookies of the Worker. The prefix makes browsers refuse them from anybody but this host over TLS. */
+const names = { full: "sallyport", pending: "sallyport-pending" } as const;
+
+/** The names as they stand in a `Cookie` header: what an origin must neither see nor set. */
+export const cookieNames: readonly string[] = Object.values(names).map((name) => `__Host-${name}`);
+
+/** STANDARDS SE-05. Lax, because the first request that comes from another site's link must find its session. */
+const flags = { prefix: "host", path: "/", secure: true, httpOnly: true, sameSite: "Lax" } as const;
+
+/** Hands over a full session; what was pending is over with it. */
+export function setSessionCookie(c: AppContext, { token, session }: IssuedSession): void {
+  setCookie(c, names.full, token, { ...flags, maxAge: secondsUntil(c, session.expiresAt) });
+  if (readPendingCookie(c) !== undefined) deleteCookie(c, names.pending, flags);
+}
+
+/** Hands over a pending session. */
+export function setPendingCookie(c: AppContext, token: string, expiresAt: Date): void {
+  setCookie(c, names.pending, token, { ...flags, maxAge: secondsUntil(c, expiresAt) });
+}
+
+/** Takes both cookies back. */
+export function clearCookies(c: AppContext): void {
+  for (const name of Object.values(names)) deleteCookie(c, name, flags);
+}
+
+/** The token of a full session, if a cookie carries one. It may be anything. */
+export function readSessionCookie(c: AppContext): string | undefined {
+  return getCookie(c, names.full, "host");
+}
+
+/** The token of a pending session, if a cookie carries one. It may be anything. */
+export function readPendingCookie(c: AppContext): string | undefined {
+  return getCookie(c, names.pending, "host");
+}
+
+function secondsUntil(c: AppContext, end: Date): number {
+  return Math.max(Math.floor((end.getTime() - c.var.now.getTime()) / 1000), 0);
+}

@@ -1,0 +1,19 @@
+import type { z } from "zod";
+import type { AppContext } from "./context.ts";
+import { parseFields } from "./json-body.ts";
+import { Refused } from "./problem.ts";
+
+/**
+ * Reads what a page's form sends, and parses it. Throws as `readJson`; a field that is there twice is malformed.
+ */
+export async function readForm<T extends z.ZodType>(c: AppContext, schema: T): Promise<z.output<T>> {
+  const expected = "application/x-www-form-urlencoded";
+  if (!c.req.header("Content-Type")?.toLowerCase().startsWith(expected)) {
+    throw new Refused({ ok: false, reason: "unsupported_media_type", expected });
+  }
+  const fields = [...new URLSearchParams(await c.req.text())];
+  if (new Set(fields.map(([name]) => name)).size < fields.length) {
+    throw new Refused({ ok: false, reason: "malformed_request", detail: "A field is there twice." });
+  }
+  return parseFields(schema, Object.fromEntries(fields));
+}

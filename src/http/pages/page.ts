@@ -1,0 +1,51 @@
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { z } from "zod";
+import { safeReturnPath } from "../../core/return-path.ts";
+import type { AppContext } from "../context.ts";
+import { pageUrl } from "../entry.ts";
+import { type AnyFailure, describeFailure } from "../problem.ts";
+import { renderDocument } from "./views/layout.tsx";
+
+/** What every page shows about this deployment. */
+export const chrome = (c: AppContext) => ({ base: c.var.config.basePath, issuer: c.var.config.issuer });
+
+/** Answers with a page. */
+export function showPage(
+  c: AppContext,
+  page: Parameters<typeof renderDocument>[0],
+  status: ContentfulStatusCode = 200,
+): Response | Promise<Response> {
+  return c.html(renderDocument(page), status);
+}
+
+/** Shows a page again because of a failure: with its status, and its `Retry-After` where there is one. */
+export function showFailure(
+  c: AppContext,
+  failure: AnyFailure,
+  page: Parameters<typeof renderDocument>[0],
+): Response | Promise<Response> {
+  const { status, retryAfterSeconds } = describeFailure(failure);
+  if (retryAfterSeconds !== null) c.header("Retry-After", String(retryAfterSeconds));
+  return showPage(c, page, status);
+}
+
+/** What a page says about a failure: how long to wait, or what to do. */
+export function explain(failure: AnyFailure): { error: string } | { retryAfterSeconds: number } {
+  return failure.reason === "too_many_attempts"
+    ? { retryAfterSeconds: failure.retryAfterSeconds }
+    : { error: describeFailure(failure).detail };
+}
+
+/** The return path of a form: whatever is not a path on this host becomes `/`. */
+export const returnPathField = z.string().optional().transform(safeReturnPath);
+
+/** The return path in a page's address. */
+export const returnPathOf = (c: AppContext) => safeReturnPath(c.req.query("rd"));
+
+/** Where a visitor goes on. Without an origin there is no site to go to, so `/` means the account. */
+export function destination(c: AppContext, returnPath: string): string {
+  return returnPath === "/" && c.var.config.originUrl === null ? pageUrl(c, "/account") : returnPath;
+}
+
+/** The site behind the gate, if there is one. */
+export const siteHref = (c: AppContext) => (c.var.config.originUrl === null ? null : "/");

@@ -1,0 +1,102 @@
+import { Hono } from "hono";
+import { z } from "zod";
+import { parseCodeInput } from "../../core/code-input.ts";
+import { completeSignIn } from "../../domain/complete-sign-in.ts";
+import type { Failure } from "../../domain/failure.ts";
+import { stepUp } from "../../domain/step-up.ts";
+import { findCaller, findPending } from "../caller.ts";
+import type { AppContext, AppEnv } from "../context.ts";
+import { clearCookies, setSessionCookie } from "../cookies.ts";
+import { pageUrl } from "../entry.ts";
+import { readForm } from "../form-body.ts";
+import type { HttpFailure } from "../problem.ts";
+import { refuse } from "../refusal.tsx";
+import {
+  chrome,
+  destination,
+  explain,
+  returnPathField,
+  returnPathOf,
+  showFailure,
+  showPage,
+} from "./page.ts";
+import { signInAgain } from "./sign-in.tsx";
+import { SecondFactorPage } from "./views/second-factor.tsx";
+import { SignInPage } from "./views/sign-in.tsx";
+
+const codeForm = z.strictObject({ code: z.string().max(1024), rd: returnPathField });
+
+/** `/second-factor`: the second door of a sign-in, or a fresh code inside a session. */
+export const secondFactorPages = new Hono<AppEnv>()
+  .get("/second-factor", async (c) => {
+    const returnPath = returnPathOf(c);
+    const step = await findStep(c);
+    return step === null
+      ? c.redirect(pageUrl(c, "/sign-in", returnPath), 303)
+      : showPage(c, secondFactorPage(c, step.mode, returnPath));
+  })
+  .post("/second-factor", async (c) => {
+    const form = await readForm(c, codeForm);
+    const step = await findStep(c);
+    if (step === null) return signInAgain(c, { ok: false, reason: "pending_session_over" }, form.rd);
+    const code = parseCodeInput(form.code);
+    if (code === null) {
+      const detail = "Type the six digits that your app shows, or a backup code such as 7K3F-9QWX.";
+      return showAgain(c, step.mode, { ok: false, reason: "invalid_format", detail }, form.rd);
+    }
+    const { deps, client, now } = c.var;
+    const result =
+      step.mode === "sign_in"
+        ? await completeSignIn(deps, { session: step.session, code, client, now })
+        : await stepUp(deps, { session: step.session, code, client, now });
+    if (!result.ok) return showAgain(c, step.mode, result, form.rd);
+    setSessionCookie(c, result.issued);
+    return c.redirect(destination(c, form.rd), 303);
+  });
+
+/** A sign-in that waits for its code comes first: it is what the visitor has just begun. */
+async function findStep(c: AppContext) {
+  const pending = await findPending(c);
+  if (pending !== null) return { mode: "sign_in", session: pending } as const;
+  const caller = await findCaller(c);
+  return caller === null ? null : ({ mode: "step_up", session: caller.session } as const);
+}
+
+type Mode = "sign_in" | "step_up";
+
+function secondFactorPage(c: AppContext, mode: Mode, returnPath: string, why: object = {}) {
+  const serverNowMs = c.var.now.getTime();
+  return (
+    <SecondFactorPage {...chrome(c)} mode={mode} returnPath={returnPath} serverNowMs={serverNowMs} {...why} />
+  );
+}
+
+/** Shows the page that helps after this failure: the same one, or one that begins anew. */
+function showAgain(
+  c: AppContext,
+  mode: Mode,
+  failure: Failure | HttpFailure,
+  returnPath: string,
+): Response | Promise<Response> {
+  switch (failure.reason) {
+    case "pending_session_over":
+    case "session_over":
+      clearCookies(c);
+      return signInAgain(c, failure, returnPath);
+    case "not_enabled":
+      return c.redirect(pageUrl(c, "/account/two-factor", returnPath), 303);
+    case "second_factor_disabled":
+    case "field_unreadable":
+      return refuse(c, failure);
+    case "too_many_attempts":
+      if (failure.startOver !== true) break;
+      clearCookies(c);
+      return showStartOver(c, failure, returnPath);
+  }
+  return showFailure(c, failure, secondFactorPage(c, mode, returnPath, explain(failure)));
+}
+
+function showStartOver(c: AppContext, failure: Failure, returnPath: string): Response | Promise<Response> {
+  const error = "That was one wrong code too many. Sign in again.";
+  return showFailure(c, failure, <SignInPage {...chrome(c)} returnPath={returnPath} error={error} />);
+}

@@ -1,0 +1,178 @@
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { Failure } from "../domain/failure.ts";
+
+/** What goes wrong before a use case is reached, or beside it. */
+export type HttpFailure =
+  | { readonly ok: false; readonly reason: "malformed_request"; readonly detail?: string }
+  | { readonly ok: false; readonly reason: "invalid_format"; readonly detail?: string }
+  | { readonly ok: false; readonly reason: "unsupported_media_type"; readonly expected: string }
+  | { readonly ok: false; readonly reason: "body_too_large" }
+  | { readonly ok: false; readonly reason: "unauthenticated" }
+  | { readonly ok: false; readonly reason: "invalid_api_key" }
+  | { readonly ok: false; readonly reason: "cross_origin" }
+  | { readonly ok: false; readonly reason: "no_such_page" }
+  | { readonly ok: false; readonly reason: "method_not_allowed"; readonly allow: readonly string[] }
+  | { readonly ok: false; readonly reason: "second_factor_required" }
+  | { readonly ok: false; readonly reason: "store_unavailable" }
+  | { readonly ok: false; readonly reason: "unhealthy"; readonly parts: Readonly<Record<string, string>> }
+  | { readonly ok: false; readonly reason: "origin_unavailable" }
+  | { readonly ok: false; readonly reason: "internal_error" };
+
+export type AnyFailure = Failure | HttpFailure;
+
+/** A failure on its way out of a helper. The app turns it into a response in one place. */
+export class Refused extends Error {
+  override readonly name = "Refused";
+  constructor(readonly failure: AnyFailure) {
+    super(failure.reason);
+  }
+}
+
+/** What a caller is told: RFC 9457 members, and headers. */
+export interface Problem {
+  readonly status: ContentfulStatusCode;
+  readonly code: string;
+  readonly title: string;
+  readonly detail: string;
+  readonly retryAfterSeconds: number | null;
+  /** Further members of the document. */
+  readonly members: Readonly<Record<string, unknown>>;
+  readonly allow: readonly string[] | null;
+}
+
+type Kind = readonly [status: ContentfulStatusCode, code: string, title: string, detail: string];
+
+const wrongCode: Kind = [
+  401,
+  "invalid_code",
+  "Invalid code",
+  "This code is not accepted. Wait for the next one.",
+];
+
+/** Every reason, translated. Wrong and replayed codes look the same from outside. */
+const kinds: Record<AnyFailure["reason"], Kind> = {
+  wrong_credentials: [401, "invalid_credentials", "Invalid credentials", "User name or password is wrong."],
+  wrong_code: wrongCode,
+  replayed_code: wrongCode,
+  too_many_attempts: [429, "too_many_attempts", "Too many attempts", "Wait before you try again."],
+  second_factor_disabled: [
+    403,
+    "second_factor_disabled",
+    "Second factor disabled",
+    "After too many failures the second factor is switched off until an administrator resets it.",
+  ],
+  pending_session_over: [401, "session_expired", "Sign-in expired", "Sign in again."],
+  session_over: [401, "session_expired", "Session expired", "Sign in again."],
+  unauthenticated: [401, "unauthenticated", "Not signed in", "Sign in first."],
+  step_up_required: [403, "step_up_required", "Fresh second factor required", "Confirm with a code first."],
+  second_factor_required: [
+    403,
+    "second_factor_required",
+    "Second factor required",
+    "A second factor is required.",
+  ],
+  already_enabled: [409, "already_enabled", "Already enabled", "Two-factor authentication is on already."],
+  not_enabled: [409, "not_enabled", "Not enabled", "Two-factor authentication is not on."],
+  enrolment_expired: [410, "enrolment_expired", "Set-up expired", "Begin the set-up again."],
+  other_enrolment: [409, "conflict", "Another set-up", "This is not the secret that is being set up."],
+  user_exists: [409, "conflict", "User exists", "There is a user of this name."],
+  weak_password: [422, "weak_password", "Weak password", "Choose another password."],
+  no_such_session: [404, "not_found", "Not found", "There is no such session."],
+  field_unreadable: [
+    503,
+    "store_unavailable",
+    "Temporarily unavailable",
+    "The second factor can't be checked now.",
+  ],
+  malformed_request: [400, "malformed_request", "Malformed request", "The request can't be read."],
+  invalid_format: [422, "invalid_format", "Invalid format", "A field does not have the form that it needs."],
+  unsupported_media_type: [
+    415,
+    "unsupported_media_type",
+    "Unsupported media type",
+    "Send another content type.",
+  ],
+  body_too_large: [413, "body_too_large", "Body too large", "A body has at most 16 KiB."],
+  invalid_api_key: [401, "invalid_api_key", "Invalid API key", "The API key is missing or not known."],
+  cross_origin: [
+    403,
+    "csrf_rejected",
+    "Cross-origin request",
+    "This request did not come from this site's own pages.",
+  ],
+  no_such_page: [404, "not_found", "Not found", "There is nothing here."],
+  method_not_allowed: [405, "method_not_allowed", "Method not allowed", "This address takes other methods."],
+  store_unavailable: [
+    503,
+    "store_unavailable",
+    "Temporarily unavailable",
+    "The store does not answer. Try again soon.",
+  ],
+  unhealthy: [503, "store_unavailable", "Temporarily unavailable", "Some parts do not answer."],
+  origin_unavailable: [
+    502,
+    "origin_unavailable",
+    "Site unavailable",
+    "The site behind this door does not answer.",
+  ],
+  internal_error: [500, "internal_error", "Internal error", "Something went wrong here. It has been logged."],
+};
+
+/** When a store or an origin is down, this is soon enough to ask again. */
+const outageRetrySeconds = 5;
+
+/** Translates a failure. The only place where a reason becomes a status. */
+export function describeFailure(failure: AnyFailure): Problem {
+  const [status, code, title, detail] = kinds[failure.reason];
+  return {
+    status,
+    code,
+    title,
+    detail: specificDetail(failure) ?? detail,
+    retryAfterSeconds: retryAfter(failure, status),
+    members: furtherMembers(failure),
+    allow: failure.reason === "method_not_allowed" ? failure.allow : null,
+  };
+}
+
+function furtherMembers(failure: AnyFailure): Problem["members"] {
+  if (failure.reason === "step_up_required") return { max_age: failure.maxAgeSeconds };
+  return failure.reason === "unhealthy" ? { parts: failure.parts } : {};
+}
+
+const weaknesses = {
+  too_short: "A password has at least 8 characters.",
+  too_long: "A password has at most 1024 characters.",
+  common: "This password is among the first that anybody would try.",
+  contains_context: "A password must not be the user name, e-mail address or name of the site.",
+} as const;
+
+function specificDetail(failure: AnyFailure): string | undefined {
+  switch (failure.reason) {
+    case "malformed_request":
+    case "invalid_format":
+      return failure.detail;
+    case "weak_password":
+      return weaknesses[failure.weakness];
+    case "unsupported_media_type":
+      return `Send ${failure.expected}.`;
+    default:
+      return undefined;
+  }
+}
+
+function retryAfter(failure: AnyFailure, status: ContentfulStatusCode): number | null {
+  if (failure.reason === "too_many_attempts") return failure.retryAfterSeconds;
+  return status === 502 || status === 503 ? outageRetrySeconds : null;
+}
+
+/** RFC 9457, as every error of the API is answered. */
+export function problemDocument(
+  { status, code, title, detail, members }: Problem,
+  requestId: string,
+): string {
+  const type = `urn:sallyport:problem:${code}`;
+  return JSON.stringify({ type, title, status, detail, code, request_id: requestId, ...members });
+}
+
+export const problemType = "application/problem+json; charset=utf-8";

@@ -1,0 +1,45 @@
+import type { Hono } from "hono";
+import type { Config } from "../config.ts";
+import { log } from "../log.ts";
+import { type Bindings, getConfig, Misconfigured } from "../runtime.ts";
+import { createApp } from "./app.ts";
+import type { AppEnv } from "./context.ts";
+import { problemDocument, problemType } from "./problem.ts";
+
+const apps = new WeakMap<Config, Hono<AppEnv>>();
+
+/** Serves a request; with a configuration that is not valid, a 500 and a log line that names the variables. */
+export async function serve(request: Request, env: Bindings, context: ExecutionContext): Promise<Response> {
+  try {
+    const config = getConfig(env);
+    const app = apps.get(config) ?? createApp(config);
+    apps.set(config, app);
+    return await app.fetch(request, env, context);
+  } catch (error) {
+    if (!(error instanceof Misconfigured)) throw error;
+    const requestId = crypto.randomUUID();
+    for (const { name, message } of error.problems) {
+      log("error", "misconfigured", { request_id: requestId, variable: name, message });
+    }
+    return refuseAll(requestId);
+  }
+}
+
+/** Without a configuration there is no app that could answer. */
+function refuseAll(requestId: string): Response {
+  const problem = {
+    status: 500,
+    code: "misconfigured",
+    title: "Not configured",
+    detail: "The configuration is not valid. The log names what is wrong.",
+    retryAfterSeconds: null,
+    members: {},
+    allow: null,
+  } as const;
+  const headers = {
+    "Content-Type": problemType,
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+  };
+  return new Response(problemDocument(problem, requestId), { status: problem.status, headers });
+}

@@ -1,0 +1,62 @@
+import { type Config, type ConfigProblem, parseConfig } from "./config.ts";
+import type { Deps } from "./domain/deps.ts";
+import { describeError, log } from "./log.ts";
+import { createBlocks } from "./store/blocks.ts";
+import { openDatabase } from "./store/database.ts";
+
+/** The bindings of `wrangler.toml`. Variables and secrets are strings beside them, which `config.ts` parses. */
+export interface Bindings {
+  readonly DB: D1Database;
+  readonly BLOCKS: KVNamespace;
+  /** Stands in front of every first factor, where it is bound. */
+  readonly SIGN_IN_LIMITER?: RateLimit;
+}
+
+/** What the platform gives to every event. */
+export type EventContext = Pick<ExecutionContext, "waitUntil">;
+
+/** An operator's configuration is not valid. Nothing is served with it. */
+export class Misconfigured extends Error {
+  override readonly name = "Misconfigured";
+  constructor(readonly problems: readonly ConfigProblem[]) {
+    super(problems.map(({ name, message }) => `${name}: ${message}`).join("; "));
+  }
+}
+
+const parsed = new WeakMap<Bindings, ReturnType<typeof parseConfig>>();
+
+/**
+ * The configuration of this isolate, parsed when it is first asked for.
+ *
+ * @throws Misconfigured with every variable that is wrong
+ */
+export function getConfig(env: Bindings): Config {
+  const result = parsed.get(env) ?? parseConfig(env);
+  parsed.set(env, result);
+  if (!result.ok) throw new Misconfigured(result.problems);
+  return result.config;
+}
+
+/** What the use cases of one event work with. */
+export function createDeps(config: Config, env: Bindings, context: EventContext, eventId: string): Deps {
+  const { SIGN_IN_LIMITER: limiter } = env;
+  return {
+    config,
+    db: openDatabase(env.DB),
+    blocks: createBlocks(env.BLOCKS, (error) => {
+      log("warn", "blocks.unavailable", { request_id: eventId, ...describeError(error) });
+    }),
+    admit: limiter === undefined ? null : async (key) => (await limiter.limit({ key })).success,
+    defer: (work) => context.waitUntil(report(work, eventId)),
+    log,
+  };
+}
+
+/** Nobody waits for deferred work, so nobody but the log would hear that it failed. */
+async function report(work: Promise<unknown>, eventId: string): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    log("error", "deferred.failed", { request_id: eventId, ...describeError(error) });
+  }
+}

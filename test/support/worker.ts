@@ -1,0 +1,138 @@
+import { applyD1Migrations, createExecutionContext, reset, waitOnExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { computeHotp, decodeTotpSecret, timeStep } from "../../src/core/totp.ts";
+import worker from "../../src/index.ts";
+import type { Bindings } from "../../src/runtime.ts";
+
+export const host = "https://site.example";
+export const base = "/api/auth";
+
+/** What a test changes about the environment: bindings and variables. */
+export type Overrides = Partial<Record<string, unknown>>;
+
+/** An empty database, with the schema. */
+export async function resetStores(): Promise<void> {
+  await reset();
+  await applyD1Migrations(env.DB, env.MIGRATIONS);
+}
+
+/** The environment of the tests, with other bindings or variables. */
+export const environment = (overrides: Overrides = {}): Bindings => ({ ...env, ...overrides }) as Bindings;
+
+/** Sends a request to the Worker and waits for whatever it has put off. */
+export async function send(request: Request, bindings: Bindings = environment()): Promise<Response> {
+  const context = createExecutionContext();
+  const response = await worker.fetch(request as Parameters<typeof worker.fetch>[0], bindings, context);
+  await waitOnExecutionContext(context);
+  return response;
+}
+
+export interface CallOptions {
+  readonly method?: string;
+  readonly body?: unknown;
+  readonly token?: string;
+  readonly headers?: Record<string, string>;
+  readonly address?: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+  readonly json: any;
+  readonly text: string;
+}
+
+/** A program that talks to the JSON API. Every client has an environment of its own. */
+export class Client {
+  constructor(readonly bindings: Bindings = environment()) {}
+
+  async call(path: string, options: CallOptions = {}): Promise<Answer> {
+    const { body, token, address } = options;
+    const headers = new Headers(options.headers);
+    if (body !== undefined && !headers.has("Content-Type")) headers.set("Content-Type", "application/json");
+    if (token !== undefined) headers.set("Authorization", `Bearer ${token}`);
+    if (address !== undefined) headers.set("CF-Connecting-IP", address);
+    const method = options.method ?? (body === undefined ? "GET" : "POST");
+    const text = typeof body === "string" || body === undefined ? body : JSON.stringify(body);
+    const request = new Request(host + (path.startsWith("/api/") ? path : base + path), {
+      method,
+      headers,
+      redirect: "manual",
+      ...(text === undefined ? {} : { body: text as string }),
+    });
+    const response = await send(request, this.bindings);
+    const answer = await response.text();
+    const isJson = response.headers.get("Content-Type")?.includes("json") ?? false;
+    return { status: response.status, headers: response.headers, text: answer, json: isJson ? JSON.parse(answer) : null };
+  }
+
+  post(path: string, body: unknown = {}, options: CallOptions = {}): Promise<Answer> {
+    return this.call(path, { method: "POST", body, ...options });
+  }
+
+  login(account: Pick<Account, "username" | "password">, options: CallOptions = {}): Promise<Answer> {
+    const { username, password } = account;
+    return this.post("/login", { username, password }, options);
+  }
+}
+
+export interface Account {
+  readonly id: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface EnrolledAccount extends Account {
+  readonly secret: string;
+  readonly backupCodes: string[];
+  /** The step of the code that confirmed the enrolment: it is spent. */
+  readonly confirmedStep: number;
+}
+
+/** Makes an account through the API. */
+export async function createAccount(username = "ada", password = "correct horse battery"): Promise<Account> {
+  const options = { token: env.ADMIN_KEY };
+  const answer = await new Client().post("/v1/users", { username, password, email: `${username}@example.com` }, options);
+  if (answer.status !== 201) throw new Error(`POST /v1/users: ${answer.status} ${answer.text}`);
+  return { id: answer.json.data.id, username, password };
+}
+
+/** Makes an account with two-factor authentication through the API, its first code being of the step before. */
+export async function createEnrolledAccount(username = "ada"): Promise<EnrolledAccount> {
+  const account = await createAccount(username);
+  const client = new Client();
+  const token = (await client.login(account)).json.session_token;
+  const setup = await client.post("/totp/setup", {}, { token });
+  const { secret } = setup.json.data;
+  const confirmedStep = timeStep(new Date()) - 1;
+  const enabled = await client.post("/totp/enable", { code: await codeOfStep(secret, confirmedStep) }, { token });
+  if (enabled.status !== 200) throw new Error(`POST /totp/enable: ${enabled.status} ${enabled.text}`);
+  return { ...account, secret, backupCodes: enabled.json.data.backup_codes, confirmedStep };
+}
+
+/** The code of a time step. */
+export function codeOfStep(secret: string, step: number): Promise<string> {
+  return computeHotp(decodeTotpSecret(secret), step, 6);
+}
+
+/** `code(k)`: the code of the server's current step + k. */
+export function code(secret: string, k = 0): Promise<string> {
+  return codeOfStep(secret, timeStep(new Date()) + k);
+}
+
+/** A six-digit code that none of the live steps has. */
+export async function wrongCode(secret: string, variant = 0): Promise<string> {
+  const live = await Promise.all([-2, -1, 0, 1, 2].map((k) => code(secret, k)));
+  for (let candidate = variant; ; candidate += 1000) {
+    const text = String(candidate % 1_000_000).padStart(6, "0");
+    if (!live.includes(text)) return text;
+  }
+}
+
+/** A pending session of an enrolled account. */
+export async function pendingToken(account: Account, client = new Client(), options: CallOptions = {}): Promise<string> {
+  const answer = await client.login(account, options);
+  if (answer.json?.status !== "totp_required") throw new Error(`POST /login: ${answer.status} ${answer.text}`);
+  return answer.json.session_token;
+}

@@ -2,9 +2,12 @@ import { randomBytes } from "node:crypto";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
-// In the environment as well, because wrangler looks for required secrets there.
-process.env.KEYRING = `k1:${randomBytes(32).toString("base64")}`;
-process.env.ADMIN_KEY = randomBytes(32).toString("base64url");
+const secrets = {
+  KEYRING: `k1:${randomBytes(32).toString("base64")}`,
+  ADMIN_KEY: randomBytes(32).toString("base64url"),
+};
+// In the environment as well, because that is where wrangler looks for required secrets.
+Object.assign(process.env, secrets);
 
 export default defineConfig({
   plugins: [
@@ -12,8 +15,7 @@ export default defineConfig({
       wrangler: { configPath: "./wrangler.toml" },
       miniflare: {
         bindings: {
-          KEYRING: process.env.KEYRING,
-          ADMIN_KEY: process.env.ADMIN_KEY,
+          ...secrets,
           MIGRATIONS: await readD1Migrations("migrations"),
         },
       },

@@ -1,5 +1,12 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Client, code, createAccount, createEnrolledAccount, pendingToken, resetStores } from "../support/worker.ts";
+import {
+  Client,
+  code,
+  createAccount,
+  createEnrolledAccount,
+  pendingToken,
+  resetStores,
+} from "../support/worker.ts";
 
 beforeEach(resetStores);
 

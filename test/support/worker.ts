@@ -64,7 +64,12 @@ export class Client {
     const response = await send(request, this.bindings);
     const answer = await response.text();
     const isJson = response.headers.get("Content-Type")?.includes("json") ?? false;
-    return { status: response.status, headers: response.headers, text: answer, json: isJson ? JSON.parse(answer) : null };
+    return {
+      status: response.status,
+      headers: response.headers,
+      text: answer,
+      json: isJson ? JSON.parse(answer) : null,
+    };
   }
 
   post(path: string, body: unknown = {}, options: CallOptions = {}): Promise<Answer> {
@@ -93,7 +98,11 @@ export interface EnrolledAccount extends Account {
 /** Makes an account through the API. */
 export async function createAccount(username = "ada", password = "correct horse battery"): Promise<Account> {
   const options = { token: env.ADMIN_KEY };
-  const answer = await new Client().post("/v1/users", { username, password, email: `${username}@example.com` }, options);
+  const answer = await new Client().post(
+    "/v1/users",
+    { username, password, email: `${username}@example.com` },
+    options,
+  );
   if (answer.status !== 201) throw new Error(`POST /v1/users: ${answer.status} ${answer.text}`);
   return { id: answer.json.data.id, username, password };
 }
@@ -106,7 +115,11 @@ export async function createEnrolledAccount(username = "ada"): Promise<EnrolledA
   const setup = await client.post("/totp/setup", {}, { token });
   const { secret } = setup.json.data;
   const confirmedStep = timeStep(new Date()) - 1;
-  const enabled = await client.post("/totp/enable", { code: await codeOfStep(secret, confirmedStep) }, { token });
+  const enabled = await client.post(
+    "/totp/enable",
+    { code: await codeOfStep(secret, confirmedStep) },
+    { token },
+  );
   if (enabled.status !== 200) throw new Error(`POST /totp/enable: ${enabled.status} ${enabled.text}`);
   return { ...account, secret, backupCodes: enabled.json.data.backup_codes, confirmedStep };
 }
@@ -131,8 +144,13 @@ export async function wrongCode(secret: string, variant = 0): Promise<string> {
 }
 
 /** A pending session of an enrolled account. */
-export async function pendingToken(account: Account, client = new Client(), options: CallOptions = {}): Promise<string> {
+export async function pendingToken(
+  account: Account,
+  client = new Client(),
+  options: CallOptions = {},
+): Promise<string> {
   const answer = await client.login(account, options);
-  if (answer.json?.status !== "totp_required") throw new Error(`POST /login: ${answer.status} ${answer.text}`);
+  if (answer.json?.status !== "totp_required")
+    throw new Error(`POST /login: ${answer.status} ${answer.text}`);
   return answer.json.session_token;
 }

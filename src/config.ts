@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { createKeyring, type Keyring, parseKeyring } from "./core/keyring.ts";
 import { type PolicyRule, parsePolicy } from "./core/policy.ts";
 

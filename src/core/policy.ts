@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { findPathReadings } from "./path-readings.ts";
 
 /** What a request needs before it may pass. Ages are seconds since the factor was last shown; null is any age. */

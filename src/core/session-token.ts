@@ -1,6 +1,6 @@
 import { base64urlnopad } from "@scure/base";
 import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
-import { z } from "zod";
+import * as z from "zod";
 import type { Keyring } from "./keyring.ts";
 
 /** What a full session's token says. It was true at `checkedAt`. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parseCodeInput } from "../../core/code-input.ts";
 import { canonicalUsername } from "../../core/username.ts";
 

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { renderQrSvg, svgDataUri } from "../../core/qr.ts";
 import { regenerateBackupCodes } from "../../domain/backup-codes.ts";
 import { disableTotp } from "../../domain/disable-totp.ts";

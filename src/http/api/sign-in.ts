@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { completeSignIn } from "../../domain/complete-sign-in.ts";
 import { pendingTtlSeconds, signIn } from "../../domain/sign-in.ts";
 import { findPending } from "../caller.ts";

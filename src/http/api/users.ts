@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { equalInConstantTime } from "../../core/constant-time.ts";
 import { createUser } from "../../domain/users.ts";
 import { readBearerToken } from "../caller.ts";

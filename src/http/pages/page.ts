@@ -1,5 +1,5 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { z } from "zod";
+import * as z from "zod";
 import { safeReturnPath } from "../../core/return-path.ts";
 import type { AppContext } from "../context.ts";
 import { pageUrl } from "../entry.ts";

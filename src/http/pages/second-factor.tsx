@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { parseCodeInput } from "../../core/code-input.ts";
 import { completeSignIn } from "../../domain/complete-sign-in.ts";
 import type { Failure } from "../../domain/failure.ts";

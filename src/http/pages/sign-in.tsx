@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { canonicalUsername } from "../../core/username.ts";
 import type { Failure } from "../../domain/failure.ts";
 import { checkSession, logOut } from "../../domain/sessions.ts";

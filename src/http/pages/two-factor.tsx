@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { parseCodeInput } from "../../core/code-input.ts";
 import { renderQrSvg } from "../../core/qr.ts";
 import { beginEnrolment, confirmEnrolment, replacementMaxAgeSeconds } from "../../domain/enrolment.ts";

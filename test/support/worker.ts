@@ -16,8 +16,9 @@ export async function resetStores(): Promise<void> {
   await applyD1Migrations(env.DB, env.MIGRATIONS);
 }
 
-/** The environment of the tests, with other bindings or variables. */
-export const environment = (overrides: Overrides = {}): Bindings => ({ ...env, ...overrides }) as Bindings;
+/** The environment of the tests, without the rate limit in front, with other bindings or variables. */
+export const environment = (overrides: Overrides = {}): Bindings =>
+  ({ ...env, SIGN_IN_LIMITER: undefined, ...overrides }) as Bindings;
 
 /** Sends a request to the Worker and waits for whatever it has put off. */
 export async function send(request: Request, bindings: Bindings = environment()): Promise<Response> {

@@ -9,7 +9,7 @@ export interface Bindings {
   readonly DB: D1Database;
   readonly BLOCKS: KVNamespace;
   /** Stands in front of every first factor, where it is bound. */
-  readonly SIGN_IN_LIMITER?: RateLimit;
+  readonly SIGN_IN_LIMITER?: RateLimit | undefined;
 }
 
 /** What the platform gives to every event. */

@@ -22,6 +22,9 @@ const version = "v1";
 /** NIST SP 800-38D 5.2.1.1: 96 bits, the length that GCM is made for. */
 const ivBytes = 12;
 
+/** How every envelope begins that was sealed with this key. */
+export const envelopePrefix = (kid: string): string => `${version}.${kid}.`;
+
 /**
  * Seals a text with AES-256-GCM under the current key. The IV is drawn here, so no caller can use one twice.
  *
@@ -40,7 +43,7 @@ export async function sealField(keyring: Keyring, place: FieldPlace, text: strin
   const body = new Uint8Array(ivBytes + ciphertext.byteLength);
   body.set(iv);
   body.set(new Uint8Array(ciphertext), ivBytes);
-  return `${version}.${kid}.${base64urlnopad.encode(body)}`;
+  return envelopePrefix(kid) + base64urlnopad.encode(body);
 }
 
 /** Opens what {@link sealField} sealed for the same place, under any key of the keyring. */

@@ -62,7 +62,8 @@ async function evaluateTotp(
 ): Promise<Evaluation | Failure> {
   const secret = await openUserField(
     deps,
-    { userId: user.id, column: "totp_secret", envelope: live.totpSecret },
+    { userId: user.id, column: "totpSecret" },
+    live.totpSecret,
     client,
     now,
   );
@@ -126,7 +127,8 @@ export async function evaluateEnrolment(
   }
   const secret = await openUserField(
     deps,
-    { userId: user.id, column: "totp_pending_secret", envelope },
+    { userId: user.id, column: "totpPendingSecret" },
+    envelope,
     client,
     now,
   );
@@ -141,7 +143,11 @@ export async function evaluateEnrolment(
   const spend = {
     kind: "enrolment_step",
     step,
-    secretEnvelope: await sealUserField(deps.config.keyring, user.id, "totp_secret", secret.text),
+    secretEnvelope: await sealUserField(
+      deps.config.keyring,
+      { userId: user.id, column: "totpSecret" },
+      secret.text,
+    ),
     backupCodesEnvelope: backup.envelope,
   } as const;
   const evidence = {
@@ -177,15 +183,14 @@ async function openHashes(
   { user, client, now }: Omit<CodeQuestion, "code">,
   envelope: string,
 ): Promise<{ ok: true; hashes: string[] } | Failure> {
-  const opened = await openUserField(
-    deps,
-    { userId: user.id, column: "backup_codes", envelope },
-    client,
-    now,
-  );
+  const opened = await openUserField(deps, { userId: user.id, column: "backupCodes" }, envelope, client, now);
   return opened.ok ? { ok: true, hashes: parseBackupCodeHashes(opened.text) } : opened;
 }
 
 function sealHashes(deps: Deps, userId: string, hashes: readonly string[]): Promise<string> {
-  return sealUserField(deps.config.keyring, userId, "backup_codes", encodeBackupCodeHashes(hashes));
+  return sealUserField(
+    deps.config.keyring,
+    { userId, column: "backupCodes" },
+    encodeBackupCodeHashes(hashes),
+  );
 }

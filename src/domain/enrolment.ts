@@ -49,7 +49,11 @@ export async function beginEnrolment(
       userId: session.userId,
       sessionId: session.id,
       liveness: livenessAt(deps, now),
-      secretEnvelope: await sealUserField(keyring, session.userId, "totp_pending_secret", secret),
+      secretEnvelope: await sealUserField(
+        keyring,
+        { userId: session.userId, column: "totpPendingSecret" },
+        secret,
+      ),
       expiresAt: new Date(now.getTime() + enrolmentTtlSeconds * 1000),
       secondFactorSince: new Date(now.getTime() - replacementMaxAgeSeconds * 1000),
     },

@@ -1,20 +1,35 @@
-import { openField, sealField } from "../core/envelope.ts";
+import { type FieldPlace, type OpenedField, openField, sealField } from "../core/envelope.ts";
 import type { Keyring } from "../core/keyring.ts";
 import { type ClientContext, drawEventId, insertEvent } from "../store/audit.ts";
+import { type SealedColumn, sealedColumnName } from "../store/schema.ts";
 import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
 
-/** The columns of `users` that hold envelopes. */
-export type SealedColumn = "totp_secret" | "totp_pending_secret" | "backup_codes";
+/** One sealed column of one account. */
+export interface UserField {
+  readonly userId: string;
+  readonly column: SealedColumn;
+}
+
+const placeOf = ({ userId, column }: UserField): FieldPlace => ({
+  table: "users",
+  column: sealedColumnName(column),
+  rowId: userId,
+});
 
 /** Seals a text for one column of one account. */
-export function sealUserField(
+export function sealUserField(keyring: Keyring, field: UserField, text: string): Promise<string> {
+  return sealField(keyring, placeOf(field), text);
+}
+
+/** Seals with the current key what an older one has sealed. Null: it does not open. */
+export async function resealUserField(
   keyring: Keyring,
-  userId: string,
-  column: SealedColumn,
-  text: string,
-): Promise<string> {
-  return sealField(keyring, { table: "users", column, rowId: userId }, text);
+  field: UserField,
+  envelope: string,
+): Promise<string | null> {
+  const opened = await openField(keyring, placeOf(field), envelope);
+  return opened.ok ? sealUserField(keyring, field, opened.text) : null;
 }
 
 /**
@@ -23,24 +38,28 @@ export function sealUserField(
  */
 export async function openUserField(
   deps: Deps,
-  field: { userId: string; column: SealedColumn; envelope: string },
+  field: UserField,
+  envelope: string,
   client: ClientContext,
   now: Date,
 ): Promise<{ ok: true; text: string } | Failure> {
-  const { userId, column, envelope } = field;
-  const opened = await openField(deps.config.keyring, { table: "users", column, rowId: userId }, envelope);
+  const opened = await openField(deps.config.keyring, placeOf(field), envelope);
   if (opened.ok) return opened;
-  const why = opened.reason === "unknown_key" ? `key "${opened.kid}" is not in KEYRING` : "not authentic";
-  deps.log("error", "integrity.failed", { user_id: userId, column, why, request_id: client.requestId });
-  deps.defer(
-    insertEvent(deps.db, {
-      id: drawEventId(),
-      at: now,
-      type: "integrity.failed",
-      client,
-      userId,
-      detail: { column, why },
-    }),
-  );
+  reportUnreadable(deps, field, opened, client, now);
   return { ok: false, reason: "field_unreadable" };
+}
+
+function reportUnreadable(
+  deps: Deps,
+  { userId, column }: UserField,
+  opened: Extract<OpenedField, { ok: false }>,
+  client: ClientContext,
+  now: Date,
+): void {
+  const why = opened.reason === "unknown_key" ? `key "${opened.kid}" is not in KEYRING` : "not authentic";
+  const detail = { column: sealedColumnName(column), why };
+  deps.log("error", "integrity.failed", { user_id: userId, ...detail, request_id: client.requestId });
+  deps.defer(
+    insertEvent(deps.db, { id: drawEventId(), at: now, type: "integrity.failed", client, userId, detail }),
+  );
 }

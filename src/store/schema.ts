@@ -41,6 +41,14 @@ export const users = sqliteTable(
   ],
 );
 
+/** The columns of `users` that hold envelopes. */
+export const sealedColumns = ["totpSecret", "totpPendingSecret", "backupCodes"] as const;
+
+export type SealedColumn = (typeof sealedColumns)[number];
+
+/** A sealed column's name in the database: an envelope is bound to it, so it may never change. */
+export const sealedColumnName = (column: SealedColumn): string => users[column].name;
+
 /** Pending and full sessions. The id is the SHA-256 of the secret that the token carries. */
 export const sessions = sqliteTable(
   "sessions",

@@ -4,7 +4,7 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { type AuditEvent, eventIs, recordEventWhere } from "./audit.ts";
 import { every, previousChangedRow } from "./conditional.ts";
 import { type Database, reachStore } from "./database.ts";
-import { auditEvents, type SessionRow, sessions, type UserRow, users } from "./schema.ts";
+import { auditEvents, type SealedColumn, type SessionRow, sessions, type UserRow, users } from "./schema.ts";
 import { type Effect, effectStatements } from "./second-factor-effects.ts";
 import { fullSessionIsAlive, type Liveness } from "./sessions.ts";
 import { type Counter, listOverflows, nothingBlocks, type Overflow } from "./throttles.ts";
@@ -20,7 +20,7 @@ export interface Budget {
 
 /** What the code was compared with. If the primary holds something else by now, the comparison is void. */
 export interface ComparedWith {
-  readonly column: "totpSecret" | "backupCodes" | "totpPendingSecret";
+  readonly column: SealedColumn;
   readonly envelope: string;
 }
 

@@ -1,0 +1,70 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { base32 } from "@scure/base";
+import { StartError } from "./settings.ts";
+
+export type DemoAccount = { username: string; password: string };
+
+/**
+ * Returns the demo account, which it creates through the service API when the database has none. `path` keeps the
+ * password beside the database, so that it can be printed again the next time.
+ */
+export async function ensureDemoAccount(api: string, adminKey: string, path: string): Promise<DemoAccount> {
+  const known = readAccount(path);
+  const account = known ?? { username: "demo", password: readablePassword() };
+  if (!known) {
+    // Kept first: a password that is in the database but nowhere else helps nobody.
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, `${JSON.stringify(account, null, 2)}\n`, { mode: 0o600 });
+  }
+
+  const response = await fetch(`${api}/v1/users`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${adminKey}`, "Content-Type": "application/json" },
+    body: JSON.stringify({ ...account, email: "demo@example.com" }),
+    signal: AbortSignal.timeout(30_000),
+  });
+  const answer = await response.text();
+  if (response.status === 201 || (known && isConflict(response, answer))) return account;
+
+  if (!known) rmSync(path);
+  if (isConflict(response, answer)) {
+    throw new StartError(
+      `There is a demo account already, but ${path}, which keeps its password, is gone. ` +
+        `To begin anew, delete ${dirname(path)}: all local accounts and sessions go with it.`,
+    );
+  }
+  throw new StartError(`The demo account could not be created: ${response.status} ${answer}`);
+}
+
+function isConflict(response: Response, answer: string): boolean {
+  return response.status === 409 && answer.includes('"conflict"');
+}
+
+function readAccount(path: string): DemoAccount | null {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+  const { username, password } = parseJson(text);
+  if (typeof username === "string" && typeof password === "string") return { username, password };
+  throw new StartError(`${path} does not name the demo account: delete ${dirname(path)} to begin anew.`);
+}
+
+function parseJson(text: string): Partial<Record<keyof DemoAccount, unknown>> {
+  try {
+    return Object(JSON.parse(text));
+  } catch {
+    return {};
+  }
+}
+
+/** 80 random bits as four groups that can be read out and typed: `k7qm-2fzx-…`. */
+function readablePassword(): string {
+  const characters = base32.encode(randomBytes(10)).toLowerCase();
+  return characters.match(/.{4}/g)?.join("-") ?? characters;
+}

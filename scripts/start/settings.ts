@@ -1,0 +1,65 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { resolve } from "node:path";
+
+/** What the environment says about this copy. Paths are absolute. */
+export type Settings = {
+  port: number;
+  originPort: number;
+  stateDir: string;
+  basePath: string;
+};
+
+/** A mistake that the person at the keyboard can mend: its message is all that is shown. */
+export class StartError extends Error {}
+
+/** Reads PORT, ORIGIN_PORT, STATE_DIR and BASE_PATH. Throws `StartError` naming the variable that is wrong. */
+export function parseSettings(env: NodeJS.ProcessEnv): Settings {
+  const port = parsePort("PORT", env.PORT || "8787");
+  const originPort = parsePort("ORIGIN_PORT", env.ORIGIN_PORT || "8788");
+  if (port === originPort) throw new StartError(`PORT and ORIGIN_PORT are both ${port}: they must differ.`);
+
+  const basePath = env.BASE_PATH || "/api/auth";
+  if (!/^(\/[A-Za-z0-9._~-]+)+$/.test(basePath)) {
+    throw new StartError(
+      `BASE_PATH must be a path such as /api/auth, without a slash at its end: "${basePath}".`,
+    );
+  }
+  return { port, originPort, stateDir: resolve(env.STATE_DIR || ".wrangler/state"), basePath };
+}
+
+function parsePort(name: string, value: string): number {
+  const port = /^[0-9]{1,5}$/.test(value) ? Number(value) : 0;
+  if (port < 1 || port > 65535)
+    throw new StartError(`${name} must be a port number, 1 to 65535: "${value}".`);
+  return port;
+}
+
+/** Throws `StartError` unless this machine's loopback port, which `variable` names, is free. */
+export async function requireFreePort(variable: string, port: number): Promise<void> {
+  // A browser tries "localhost" as ::1 first: it would reach whatever listens there instead.
+  for (const host of ["127.0.0.1", "::1"]) {
+    const failure = await tryListening(host, port);
+    if (failure === null || (host === "::1" && /^(EADDRNOTAVAIL|EAFNOSUPPORT)$/.test(failure))) continue;
+    if (failure !== "EADDRINUSE")
+      throw new StartError(`Port ${port} (${variable}) can't be used: ${failure}.`);
+    throw new StartError(
+      `Port ${port} is already in use. Stop what listens there, or choose another one with ${variable}; ` +
+        "a second copy of Sallyport needs its own PORT, ORIGIN_PORT and STATE_DIR.",
+    );
+  }
+}
+
+/** Listens for a moment. Returns null, or the code of the error. */
+async function tryListening(host: string, port: number): Promise<string | null> {
+  const server = createServer();
+  try {
+    server.listen({ host, port });
+    await once(server, "listening");
+    return null;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error);
+  } finally {
+    await new Promise((closed) => server.close(closed));
+  }
+}

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { rmSync, statSync } from "node:fs";
+import { after, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import {
+  isListening,
+  listDescendants,
+  type ProcessIdentity,
+  stillRunning,
+  waitUntilGone,
+} from "./support/processes.ts";
+import { createStateDir, type Sallyport, StartRun, startSallyport } from "./support/sallyport.ts";
+
+const watchdogWithinMilliseconds = 10_000;
+
+describe("npm start", () => {
+  const stateDir = createStateDir();
+  after(() => rmSync(stateDir, { recursive: true, force: true, maxRetries: 5 }));
+
+  it("brings up two copies side by side, and Ctrl-C leaves nothing of either", async () => {
+    const copies = await Promise.all([startSallyport(), startSallyport()]);
+    const processes = copies.flatMap((copy) => listDescendants(copy.run.pid));
+    try {
+      for (const copy of copies) {
+        assert.equal((await fetch(`${copy.baseUrl}/api/auth/health`)).status, 200);
+        assert.equal(await signIn(copy), "success");
+      }
+      assert.notEqual(copies[0].password, copies[1].password);
+      assert.ok(processes.some(({ command }) => /workerd serve/.test(command)));
+    } finally {
+      assert.deepEqual(await Promise.all(copies.map((copy) => copy.stop("SIGINT"))), [0, 0]);
+    }
+    for (const copy of copies) await assertNothingLeft(copy, processes);
+  });
+
+  it("keeps its secrets in .dev.vars, which only the owner can read", () => {
+    const { mode } = statSync(fileURLToPath(new URL("../../.dev.vars", import.meta.url)));
+    assert.equal(mode & 0o777, 0o600);
+  });
+
+  it("prints the same demo account the next time, and ends on SIGTERM too", async () => {
+    const first = await startSallyport({ stateDir });
+    assert.equal(await first.stop("SIGTERM"), 0);
+    const second = await startSallyport({ stateDir });
+    try {
+      assert.equal(second.password, first.password);
+      assert.equal(await signIn(second), "success");
+    } finally {
+      await second.stop();
+    }
+  });
+
+  it("says which port is in use, and starts nothing", async () => {
+    const copy = await startSallyport({ stateDir });
+    try {
+      const run = new StartRun({ PORT: copy.port, ORIGIN_PORT: copy.originPort, STATE_DIR: stateDir });
+      assert.equal(await run.exitCode, 1);
+      assert.match(run.output, new RegExp(`^Port ${copy.port} is already in use\\..* PORT`));
+      assert.equal(run.output.trim().split("\n").length, 1);
+    } finally {
+      await copy.stop();
+    }
+  });
+
+  it("refuses what is no port, by the variable's name", async () => {
+    const run = new StartRun({ PORT: 8787, ORIGIN_PORT: 99_999, STATE_DIR: stateDir });
+    assert.equal(await run.exitCode, 1);
+    assert.match(run.output, /^ORIGIN_PORT must be a port number/);
+  });
+
+  for (const [name, command] of [
+    ["the demo origin", /demo-origin\/server\.ts/],
+    ["wrangler", /wrangler\.js dev/],
+    ["the Workers runtime", /workerd serve/],
+  ] as const) {
+    it(`ends all of it, with exit code 1, when ${name} dies`, async () => {
+      const copy = await startSallyport({ stateDir });
+      const processes = listDescendants(copy.run.pid);
+      const victim = processes.find((process) => command.test(process.command));
+      assert.ok(victim, `${name} runs`);
+      process.kill(victim.pid, "SIGKILL");
+      assert.equal(await copy.run.exitCode, 1);
+      assert.match(copy.run.output, /has stopped/);
+      await assertNothingLeft(copy, processes);
+    });
+  }
+
+  it("leaves nothing behind when it is killed outright", async () => {
+    const copy = await startSallyport({ stateDir });
+    const processes = listDescendants(copy.run.pid);
+    await copy.stop("SIGKILL");
+    assert.deepEqual(await waitUntilGone(processes, watchdogWithinMilliseconds), []);
+    await assertNothingLeft(copy, processes);
+  });
+});
+
+/** Signs in as the printed demo account, and returns the status that the API answers with. */
+async function signIn({ baseUrl, username, password }: Sallyport): Promise<unknown> {
+  const response = await fetch(`${baseUrl}/api/auth/login`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ username, password }),
+  });
+  const answer = (await response.json()) as { status?: unknown };
+  return answer.status;
+}
+
+async function assertNothingLeft(copy: Sallyport, processes: ProcessIdentity[]): Promise<void> {
+  assert.ok(processes.length >= 4, "watchdog, demo origin, wrangler and its runtime were there");
+  assert.deepEqual(stillRunning(processes), []);
+  assert.equal(await isListening(copy.port), false);
+  assert.equal(await isListening(copy.originPort), false);
+}

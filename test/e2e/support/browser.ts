@@ -1,0 +1,28 @@
+import { type Browser, chromium, type Page } from "playwright-core";
+
+/** Debian's Chromium, or the one that CHROMIUM names, calling nobody by itself. Close it when done. */
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+/** A page of a visitor who has never been here: no cookies, no storage. */
+export async function newVisitor(
+  browser: Browser,
+  { javaScriptEnabled = true }: { javaScriptEnabled?: boolean } = {},
+): Promise<Page> {
+  const context = await browser.newContext({ javaScriptEnabled, viewport: { width: 1024, height: 900 } });
+  context.setDefaultTimeout(20_000);
+  return context.newPage();
+}

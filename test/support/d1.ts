@@ -4,41 +4,45 @@ export interface Trips {
   batches: number;
 }
 
-/** Something that happens at each trip, before it is made. */
-type BeforeTrip = (kind: "read" | "batch") => Promise<void> | void;
+/** Something that happens at each trip, before it is made. `sql` is the text of its statements. */
+type BeforeTrip = (kind: "read" | "batch", sql: readonly string[]) => Promise<void> | void;
 
 /**
  * A D1 binding that lets a test see, slow down or break every trip. It wraps the real one: a `batch` is one
  * trip, and so is every other statement that is run.
  */
 export function tapD1(db: D1Database, beforeTrip: BeforeTrip): D1Database {
-  const statements = new WeakMap<object, D1PreparedStatement>();
-  const tapStatement = (statement: D1PreparedStatement): D1PreparedStatement => {
+  const statements = new WeakMap<object, { statement: D1PreparedStatement; sql: string }>();
+  const tapStatement = (statement: D1PreparedStatement, sql: string): D1PreparedStatement => {
     const tapped = new Proxy(statement, {
       get(target, name) {
-        if (name === "bind") return (...values: unknown[]) => tapStatement(target.bind(...values));
+        if (name === "bind") return (...values: unknown[]) => tapStatement(target.bind(...values), sql);
         const value = Reflect.get(target, name);
         if (typeof value !== "function") return value;
         return async (...args: unknown[]) => {
-          await beforeTrip("read");
+          await beforeTrip("read", [sql]);
           return value.apply(target, args);
         };
       },
     });
-    statements.set(tapped, statement);
+    statements.set(tapped, { statement, sql });
     return tapped;
   };
   const tapSession = <T extends D1Database | D1DatabaseSession>(session: T): T =>
     new Proxy(session, {
       get(target, name) {
-        if (name === "prepare") return (sql: string) => tapStatement(target.prepare(sql));
+        if (name === "prepare") return (sql: string) => tapStatement(target.prepare(sql), sql);
         if (name === "withSession") {
           return (constraint?: string) => tapSession((target as D1Database).withSession(constraint));
         }
         if (name === "batch") {
           return async (batch: D1PreparedStatement[]) => {
-            await beforeTrip("batch");
-            return target.batch(batch.map((statement) => statements.get(statement) ?? statement));
+            const known = batch.map((tapped) => statements.get(tapped) ?? { statement: tapped, sql: "" });
+            await beforeTrip(
+              "batch",
+              known.map(({ sql }) => sql),
+            );
+            return target.batch(known.map(({ statement }) => statement));
           };
         }
         const value = Reflect.get(target, name);
@@ -58,6 +62,15 @@ export function countTrips(db: D1Database): { db: D1Database; trips: Trips } {
   return { db: tapped, trips };
 }
 
+/** Writes down the text of every statement, by trip and in order. */
+export function recordStatements(db: D1Database): { db: D1Database; trips: string[][] } {
+  const trips: string[][] = [];
+  const tapped = tapD1(db, (_kind, sql) => {
+    trips.push([...sql]);
+  });
+  return { db: tapped, trips };
+}
+
 /** Takes this many milliseconds longer for every trip, because the local database is so near that it hides races. */
 export function slowDown(db: D1Database, milliseconds: number): D1Database {
   return tapD1(db, () => new Promise((resolve) => setTimeout(resolve, milliseconds)));
@@ -65,7 +78,16 @@ export function slowDown(db: D1Database, milliseconds: number): D1Database {
 
 /** Fails at every trip. */
 export function failAlways(db: D1Database): D1Database {
-  return tapD1(db, () => {
-    throw new Error("D1_ERROR: injected failure: SELECT secret FROM users");
+  return tapD1(db, fail);
+}
+
+/** Fails at every batch, after the reads have gone well. */
+export function failBatches(db: D1Database): D1Database {
+  return tapD1(db, (kind) => {
+    if (kind === "batch") fail();
   });
+}
+
+function fail(): never {
+  throw new Error("D1_ERROR: injected failure: SELECT secret FROM users");
 }

@@ -35,7 +35,11 @@ export function requestHeaders(received: Headers, facts: ForwardedFacts): Header
 /** Some servers read `_` and `.` in a name as `-`, so every spelling counts as the same name. */
 function isReserved(name: string): boolean {
   const canonical = name.toLowerCase().replace(/[_.]/g, "-");
-  return canonical === "forwarded" || /^(remote|x-sallyport|x-forwarded)(-|$)/.test(canonical);
+  // The last ones make some servers answer for another path than the one that was judged (INC-04).
+  return (
+    /^(remote|x-sallyport|x-forwarded|x-user|cf-access)(-|$)/.test(canonical) ||
+    /^(forwarded|x-original-(url|uri|method)|x-rewrite-url)$/.test(canonical)
+  );
 }
 
 function replaceCookies(headers: Headers, ownCookies: readonly string[]): void {
@@ -58,4 +62,5 @@ export function responseHeaders(received: Headers, ownCookies: readonly string[]
   return headers;
 }
 
-const cookieName = (cookie: string) => (cookie.split(/[=;]/, 1)[0] ?? "").trim();
+/** A cookie without a name is sent back as its bare value, which may look like a name and a value. */
+const cookieName = (cookie: string) => (cookie.replace(/^\s*=/, "").split(/[=;]/, 1)[0] ?? "").trim();

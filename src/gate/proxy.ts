@@ -24,6 +24,8 @@ export type GateOutcome =
   | { readonly kind: "refused"; readonly refusal: Refusal }
   /** The path can't be judged, so it is not forwarded. */
   | { readonly kind: "unreadable_path" }
+  /** Another site opens a WebSocket with the visitor's session (STANDARDS WB-12). */
+  | { readonly kind: "cross_origin" }
   | { readonly kind: "origin_unavailable"; readonly error: unknown };
 
 /**
@@ -41,6 +43,7 @@ export async function passGate(
   if (requirement === null) return { kind: "unreadable_path" };
   const access = await judgeAccess(deps, requirement, session, now);
   if (!access.allowed) return { kind: "refused", refusal: access };
+  if (access.identity !== null && isForeignHandshake(request, url)) return { kind: "cross_origin" };
 
   const forwarded = new Request(originUrl + url.pathname + url.search, request);
   const headers = await originHeaders(deps, originUrl, gateRequest, access, url);
@@ -49,12 +52,19 @@ export async function passGate(
       headers,
       redirect: "manual",
       // What one visitor may see is not kept for the next one (STANDARDS WB-14).
-      ...(requirement.level === "none" ? {} : { cache: "no-store" }),
+      ...(requirement.level === "none" && access.identity === null ? {} : { cache: "no-store" }),
     });
     return { kind: "forwarded", response: withOwnHeaders(response, gateRequest), renewed: access.renewed };
   } catch (error) {
     return { kind: "origin_unavailable", error };
   }
+}
+
+/** CORS does not hold for WebSockets: any page may open one, with the cookies that a same-site page has. */
+function isForeignHandshake({ headers }: Request, url: URL): boolean {
+  const origin = headers.get("Origin");
+  if (origin === null || headers.get("Upgrade")?.toLowerCase() !== "websocket") return false;
+  return URL.parse(origin)?.host !== url.host;
 }
 
 async function originHeaders(
@@ -78,5 +88,5 @@ function withOwnHeaders(response: Response, { ownCookies }: GateRequest): Respon
   const headers = responseHeaders(response.headers, ownCookies);
   const { status, statusText, webSocket } = response;
   if (webSocket !== null) return new Response(null, { status, statusText, headers, webSocket });
-  return new Response(response.body, { status, statusText, headers, encodeBody: "manual" });
+  return new Response(response.body, { status, statusText, headers });
 }

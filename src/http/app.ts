@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import { methodNotAllowed } from "hono/method-not-allowed";
+import { getPath } from "hono/utils/url";
 import type { Config } from "../config.ts";
 import { type GateOutcome, passGate } from "../gate/proxy.ts";
 import { describeError, log } from "../log.ts";
@@ -10,7 +11,7 @@ import { secondFactorApi } from "./api/second-factor.ts";
 import { sessionsApi } from "./api/sessions.ts";
 import { signInApi } from "./api/sign-in.ts";
 import { usersApi } from "./api/users.ts";
-import { type Caller, findCaller } from "./caller.ts";
+import { type Caller, findVisitor } from "./caller.ts";
 import type { AppContext, AppEnv } from "./context.ts";
 import { cookieNames, setSessionCookie } from "./cookies.ts";
 import { acceptsHtml, answerRefusal, pageUrl } from "./entry.ts";
@@ -32,7 +33,10 @@ const pagePaths = ["/sign-in", "/sign-out", "/second-factor", "/account", "/acco
 
 /** The route table: what is the Worker's own under `BASE_PATH`, and the origin behind everything else. */
 export function createApp(config: Config): Hono<AppEnv> {
-  const app = new Hono<AppEnv>();
+  // The runtime hands over a path as it came; the gate judges and forwards it with its dot segments resolved.
+  const app = new Hono<AppEnv>({
+    getPath: (request) => getPath({ url: new URL(request.url).href } as Request),
+  });
   app.onError(refuseError);
   app.use(requestContext(config), ownHeaders);
   app.all(config.basePath, (c) => c.redirect(pageUrl(c, "/account"), 303));
@@ -75,7 +79,7 @@ function answerNothing(c: AppContext): Response {
 async function answerAtGate(c: AppContext, originUrl: string | null): Promise<Response> {
   if (acceptsHtml(c)) c.set("face", "page");
   if (originUrl === null) return refuse(c, { ok: false, reason: "no_such_page" });
-  const caller = await findCaller(c);
+  const caller = await findVisitor(c);
   const outcome = await passGate(c.var.deps, originUrl, {
     request: c.req.raw,
     session: caller?.session ?? null,
@@ -89,6 +93,8 @@ async function answerAtGate(c: AppContext, originUrl: string | null): Promise<Re
       return handBack(c, outcome, caller);
     case "refused":
       return answerRefusal(c, outcome.refusal);
+    case "cross_origin":
+      return refuse(c, { ok: false, reason: "cross_origin" });
     case "unreadable_path":
       return refuse(c, { ok: false, reason: "malformed_request", detail: "The path can't be read." });
     case "origin_unavailable":
@@ -107,7 +113,9 @@ function handBack(
   caller: Caller | null,
 ): Response {
   c.set("forwarded", true);
+  // Headers that are set before there is a response are lost when a handler returns one of its own.
+  c.res = response;
   if (renewed !== null && caller?.carrier === "cookie" && response.webSocket === null)
     setSessionCookie(c, renewed);
-  return response;
+  return c.res;
 }

@@ -24,6 +24,15 @@ export async function findCaller(c: AppContext): Promise<Caller | null> {
   return session === null ? null : { session, carrier: bearer === undefined ? "cookie" : "bearer" };
 }
 
+/** At the gate a bearer token may be the origin's: one that is not the Worker's does not hide the cookie. */
+export async function findVisitor(c: AppContext): Promise<Caller | null> {
+  const caller = await findCaller(c);
+  const cookie = readSessionCookie(c);
+  if (caller !== null || cookie === undefined) return caller;
+  const session = await identifyFull(c.var.deps, cookie, c.var.now);
+  return session === null ? null : { session, carrier: "cookie" };
+}
+
 /**
  * @throws Refused when the request carries no full session; a pending one opens nothing but the second-factor
  *   step and sign-out (STANDARDS SE-01)

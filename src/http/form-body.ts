@@ -7,8 +7,8 @@ import { Refused } from "./problem.ts";
  * Reads what a page's form sends, and parses it. Throws as `readJson`; a field that is there twice is malformed.
  */
 export async function readForm<T extends z.ZodType>(c: AppContext, schema: T): Promise<z.output<T>> {
-  const expected = "application/x-www-form-urlencoded";
-  if (!c.req.header("Content-Type")?.toLowerCase().startsWith(expected)) {
+  if (!/^application\/x-www-form-urlencoded *(;|$)/i.test(c.req.header("Content-Type") ?? "")) {
+    const expected = "application/x-www-form-urlencoded";
     throw new Refused({ ok: false, reason: "unsupported_media_type", expected });
   }
   const fields = [...new URLSearchParams(await c.req.text())];

@@ -46,7 +46,7 @@ const wrongCode: Kind = [
   401,
   "invalid_code",
   "Invalid code",
-  "This code is not accepted. Wait for the next one.",
+  "This code is not accepted. Each code works once: try the next one.",
 ];
 
 /** Every reason, translated. Wrong and replayed codes look the same from outside. */

@@ -48,6 +48,7 @@ function asPage(c: AppContext, problem: Problem, headers: Headers): Response {
       code={problem.code}
       requestId={c.var.client.requestId}
       retryAfterSeconds={problem.retryAfterSeconds ?? undefined}
+      actions={[{ href: `${c.var.config.basePath}/account`, label: "Go to your account" }]}
     />
   );
   return c.html(renderDocument(page), problem.status, Object.fromEntries(headers));

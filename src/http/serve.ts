@@ -40,6 +40,11 @@ function refuseAll(requestId: string): Response {
     "Content-Type": problemType,
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "Content-Security-Policy":
+      "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
   };
   return new Response(problemDocument(problem, requestId), { status: problem.status, headers });
 }

@@ -22,16 +22,16 @@ const disableForm = z.strictObject({ code: z.string().max(1024), password: z.str
 const endForm = z.strictObject({ id: z.string().max(128) });
 
 /** What has just been done, by a word in the address that stands for a fixed sentence. */
-const notices: Readonly<Record<string, string>> = {
-  "two-factor-off": "Two-factor authentication is off.",
-  "session-ended": "The session has been ended.",
-  "others-ended": "All other sessions have been ended.",
-};
+const notices: ReadonlyMap<string, string> = new Map([
+  ["two-factor-off", "Two-factor authentication is off."],
+  ["session-ended", "The session has been ended."],
+  ["others-ended", "All other sessions have been ended."],
+]);
 
 /** `/account`: what a person can see and change about the own account. */
 export const accountPages = new Hono<AppEnv>()
   .get("/account", (c) => {
-    const notice = notices[c.req.query("done") ?? ""];
+    const notice = notices.get(c.req.query("done") ?? "");
     return withSession(c, (session) => showAccount(c, session, notice === undefined ? {} : { notice }));
   })
   .post("/account/backup-codes", (c) =>
@@ -144,6 +144,7 @@ function refuseAccount(c: AppContext, failure: Failure | { ok: true }): Response
 }
 
 function errorText(failure: AnyFailure): string {
+  if (failure.reason === "wrong_credentials") return "The password is wrong.";
   const why = explain(failure);
   return "error" in why
     ? why.error

@@ -49,7 +49,7 @@ export const secondFactorPages = new Hono<AppEnv>()
       step.mode === "sign_in"
         ? await completeSignIn(deps, { session: step.session, code, client, now })
         : await stepUp(deps, { session: step.session, code, client, now });
-    if (!result.ok) return showAgain(c, step.mode, result, form.rd);
+    if (!result.ok) return showAgain(c, step.mode, result, form.rd, code.kind === "backup_code");
     setSessionCookie(c, result.issued);
     return c.redirect(destination(c, form.rd), 303);
   });
@@ -77,6 +77,7 @@ function showAgain(
   mode: Mode,
   failure: Failure | HttpFailure,
   returnPath: string,
+  triesBackupCode = false,
 ): Response | Promise<Response> {
   switch (failure.reason) {
     case "pending_session_over":
@@ -93,7 +94,11 @@ function showAgain(
       clearCookies(c);
       return showStartOver(c, failure, returnPath);
   }
-  return showFailure(c, failure, secondFactorPage(c, mode, returnPath, explain(failure)));
+  return showFailure(
+    c,
+    failure,
+    secondFactorPage(c, mode, returnPath, { ...explain(failure), triesBackupCode }),
+  );
 }
 
 function showStartOver(c: AppContext, failure: Failure, returnPath: string): Response | Promise<Response> {

@@ -19,6 +19,7 @@ export function BackupCodesSection({ base, backupCodesRemaining, error, errorIn 
     <Section id="backup-codes" title="Backup codes">
       <Remaining count={backupCodesRemaining} />
       <form class="stack" method="post" action={`${base}/account/backup-codes`}>
+        {failed ? <FormError text={error} /> : null}
         <CodeField
           id="backup-codes-code"
           label="Code from your authenticator app"
@@ -33,6 +34,15 @@ export function BackupCodesSection({ base, backupCodesRemaining, error, errorIn 
         </button>
       </form>
     </Section>
+  );
+}
+
+/** In one of the two forms, never in both. */
+function FormError({ text }: { text: string }) {
+  return (
+    <Notice kind="error" id="account-error">
+      <p>{text}</p>
+    </Notice>
   );
 }
 
@@ -68,10 +78,11 @@ export function DisableSection({ base, hasPassword, error, errorIn }: SecondFact
     <details class="disable" open={failed}>
       <summary>Switch two-factor authentication off</summary>
       <p>
-        From then on your first factor alone opens the door. Your backup codes and your other sessions end
-        with it.
+        From then on your {hasPassword ? "password" : "first factor"} alone opens the door. Your backup codes
+        and your other sessions end with it.
       </p>
       <form class="stack" method="post" action={`${base}/account/two-factor/disable`}>
+        {failed ? <FormError text={error} /> : null}
         <CodeField
           id="disable-code"
           label="Code from your authenticator app"

@@ -14,7 +14,7 @@ export interface AccountPageProps extends PageProps {
   /** Something that has just been done. */
   notice?: string | undefined;
   error?: string | undefined;
-  /** The form that the error is about, so that it is read with its field. */
+  /** The form that the error is about: it is shown there, where the focus goes, and read with its field. */
   errorIn?: SecondFactorState["errorIn"];
   /** Switching off asks for the password too. */
   hasPassword: boolean;
@@ -24,7 +24,7 @@ export interface AccountPageProps extends PageProps {
 
 /** The visitor's own page: second factor, backup codes, sessions. */
 export function AccountPage(props: AccountPageProps) {
-  const { base, issuer, user, enabled, setupAt, sessions, notice, error, siteHref } = props;
+  const { base, issuer, user, enabled, setupAt, sessions, notice, error, errorIn, siteHref } = props;
   return (
     <Layout base={base} issuer={issuer} title="Your account" error={error !== undefined} wide>
       <h1>Your account</h1>
@@ -32,8 +32,8 @@ export function AccountPage(props: AccountPageProps) {
         Signed in as <strong>{user.username}</strong>
         {user.email && user.email !== user.username ? ` (${user.email})` : ""}.
       </p>
-      {error ? (
-        <Notice kind="error" id="account-error">
+      {error && errorIn === undefined ? (
+        <Notice kind="error">
           <p>{error}</p>
         </Notice>
       ) : null}

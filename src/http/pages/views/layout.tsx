@@ -18,6 +18,16 @@ interface LayoutProps extends PageProps {
   children?: Child;
 }
 
+/**
+ * The mark below, in the colours of the light theme. In the page, because browsers ask for `/favicon.ico` otherwise:
+ * that path is the site's, and behind the gate.
+ */
+const ICON = `data:image/svg+xml,${encodeURIComponent(
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" rx="10" fill="#0b5a69"/>' +
+    '<path d="M10 31V19a10 10 0 0 1 20 0v12M7 31h26" fill="none" stroke="#fff" stroke-width="2.5" stroke-linecap="round"/>' +
+    '<path d="M16 31V20a4 4 0 0 1 8 0v11z" fill="#fff"/></svg>',
+)}`;
+
 /** The whole HTML document around one page. Pass it to `renderDocument`, which adds the doctype. */
 export function Layout({ base, issuer, title, error, wide, children }: LayoutProps) {
   return (
@@ -28,6 +38,7 @@ export function Layout({ base, issuer, title, error, wide, children }: LayoutPro
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
         <meta name="color-scheme" content="light dark" />
+        <link rel="icon" href={ICON} />
         <link rel="stylesheet" href={`${base}/assets/sallyport.css`} />
         <script type="module" src={`${base}/assets/sallyport.js`} />
       </head>

@@ -9,15 +9,15 @@ interface SecondFactorPageProps extends PageProps {
   /** The server's clock when it made the page, in milliseconds since the epoch. */
   serverNowMs: number;
   error?: string | undefined;
-  /** Such as "3 attempts left before you have to sign in again." */
-  attemptsHint?: string | undefined;
+  /** A backup code was tried: what is about them stays open. */
+  triesBackupCode?: boolean | undefined;
   /** Seconds until another try is let in. */
   retryAfterSeconds?: number | undefined;
 }
 
 /** The second door: a code from the app, or a backup code in its place. Posts `rd, code` to `/second-factor`. */
 export function SecondFactorPage(props: SecondFactorPageProps) {
-  const { base, issuer, returnPath, mode, serverNowMs, error, attemptsHint, retryAfterSeconds } = props;
+  const { base, issuer, returnPath, mode, serverNowMs, error, triesBackupCode, retryAfterSeconds } = props;
   const waits = retryAfterSeconds !== undefined;
   const failed = error !== undefined || waits;
   const title = mode === "sign_in" ? "Enter your code" : "Confirm that it’s you";
@@ -33,7 +33,6 @@ export function SecondFactorPage(props: SecondFactorPageProps) {
       {failed ? (
         <Notice kind="error" id="code-error">
           {error ? <p>{error}</p> : null}
-          {attemptsHint ? <p>{attemptsHint}</p> : null}
           {waits ? (
             <Countdown seconds={retryAfterSeconds} lead={error ? undefined : "Too many attempts."} />
           ) : null}
@@ -55,7 +54,7 @@ export function SecondFactorPage(props: SecondFactorPageProps) {
           Continue
         </button>
       </form>
-      <BackupCodeHelp base={base} returnPath={returnPath} />
+      <BackupCodeHelp base={base} returnPath={returnPath} open={triesBackupCode === true} />
       <div class="ways-out">
         {mode === "step_up" ? <a href={`${base}/account`}>Not now, back to my account</a> : null}
         <form method="post" action={`${base}/sign-out`}>
@@ -69,9 +68,9 @@ export function SecondFactorPage(props: SecondFactorPageProps) {
 }
 
 /** A phone's digit keyboard has no letters: the script changes it, and without the script there is a field of its own. */
-function BackupCodeHelp({ base, returnPath }: { base: string; returnPath: string }) {
+function BackupCodeHelp({ base, returnPath, open }: { base: string; returnPath: string; open: boolean }) {
   return (
-    <details data-backup-for="code">
+    <details data-backup-for="code" open={open}>
       <summary>Use a backup code</summary>
       <p>
         No phone at hand? Type one of your backup codes, such as <code>7K2M-9QXD</code>, into the field above.

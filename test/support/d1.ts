@@ -76,6 +76,60 @@ export function slowDown(db: D1Database, milliseconds: number): D1Database {
   return tapD1(db, () => new Promise((resolve) => setTimeout(resolve, milliseconds)));
 }
 
+/** A database whose batches wait. */
+export interface HeldDatabase {
+  readonly db: D1Database;
+  /** Settles when a batch waits, everything before it having been done. */
+  readonly reached: Promise<void>;
+  /** Lets the batches go. */
+  release(): void;
+}
+
+/** Holds every batch back until it is told to let go: what was read by then is old when the batch is run. */
+export function holdBatches(db: D1Database): HeldDatabase {
+  const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const held = tapD1(db, (kind) => {
+    if (kind === "read") return;
+    reach();
+    return released;
+  });
+  return { db: held, reached, release };
+}
+
+const copiedTables = ["users", "sessions", "throttles"] as const;
+
+/**
+ * A D1 binding whose nearest copy stands still from now on, as a replica does that is behind: what is read there
+ * is what is there now. The primary goes on.
+ */
+export async function freezeNearestCopy(db: D1Database): Promise<D1Database> {
+  for (const table of copiedTables) {
+    await db.prepare(`CREATE TABLE "copy_of_${table}" AS SELECT * FROM "${table}"`).run();
+  }
+  const names = new RegExp(`"(${copiedTables.join("|")})"`, "g");
+  const readCopy = (session: D1DatabaseSession): D1DatabaseSession =>
+    new Proxy(session, {
+      get(target, name) {
+        if (name === "prepare") return (sql: string) => target.prepare(sql.replace(names, '"copy_of_$1"'));
+        const value = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  return new Proxy(db, {
+    get(target, name) {
+      if (name === "withSession") {
+        return (constraint?: string) => {
+          const session = target.withSession(constraint);
+          return constraint === "first-unconstrained" ? readCopy(session) : session;
+        };
+      }
+      const value = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
 /** Fails at every trip. */
 export function failAlways(db: D1Database): D1Database {
   return tapD1(db, fail);

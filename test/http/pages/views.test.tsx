@@ -55,10 +55,7 @@ const pages: [name: string, node: Node][] = [
   ["sign-in, wrong", <SignInPage {...form} username={HOSTILE} error={HOSTILE} />],
   ["sign-in, blocked", <SignInPage {...form} retryAfterSeconds={90} />],
   ["second factor", <SecondFactorPage {...form} mode="sign_in" serverNowMs={1} />],
-  [
-    "second factor, wrong",
-    <SecondFactorPage {...form} mode="sign_in" serverNowMs={1} error={HOSTILE} attemptsHint={HOSTILE} />,
-  ],
+  ["second factor, wrong", <SecondFactorPage {...form} mode="sign_in" serverNowMs={1} error={HOSTILE} />],
   ["step-up, blocked", <SecondFactorPage {...form} mode="step_up" serverNowMs={1} retryAfterSeconds={300} />],
   ["account", <AccountPage {...account} notice={HOSTILE} />],
   ["account, wrong", <AccountPage {...account} error={HOSTILE} errorIn="disable" backupCodesRemaining={0} />],

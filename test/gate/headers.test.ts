@@ -1,0 +1,242 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { gated, mintToken, standOrigin, visit } from "../support/gate.ts";
+
+beforeEach(() => void vi.spyOn(console, "info").mockImplementation(() => {}));
+afterEach(() => vi.restoreAllMocks());
+
+const open = gated([{ path: "/*", require: "none" }]);
+const forged = "root";
+
+/** What the origin got of the forged value, in whatever header. */
+const forgeriesIn = (request: Request) => [...request.headers].filter(([, value]) => value.includes(forged));
+
+describe("identity headers of the client", () => {
+  const names = [
+    "Remote-User",
+    "REMOTE-USER",
+    "remote_user",
+    "REMOTE_USER",
+    "remote.user",
+    "Remote.User",
+    "Remote-Email",
+    "Remote_Email",
+    "Remote-Name",
+    "Remote-Groups",
+    "remote_groups",
+    "Remote-Addr",
+    "Remote",
+    "X-Sallyport-Assertion",
+    "x_sallyport_assertion",
+    "X.Sallyport.Assertion",
+    "X_Sallyport-Assertion",
+    "X-Sallyport-User",
+    "X-Sallyport-Proxy-Key",
+    "X-Sallyport",
+    "X-Forwarded-User",
+    "X_Forwarded_User",
+    "X-Forwarded-Email",
+    "X-Forwarded-Preferred-Username",
+    "X-Forwarded-Groups",
+    "X-Forwarded-Access-Token",
+    "X-Forwarded-For",
+    "x_forwarded_for",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Uri",
+    "X-Forwarded",
+    "Forwarded",
+    "FORWARDED",
+  ];
+
+  it.each(names)("INC-08 WB-05 %s does not reach the origin", async (name) => {
+    const origin = standOrigin();
+    const session = await mintToken();
+    await visit(open, "/a", { headers: { [name]: forged } });
+    await visit(open, "/a", { headers: { [name]: forged }, session });
+    expect(origin.requests.flatMap(forgeriesIn)).toEqual([]);
+    expect(origin.requests.map(({ headers }) => headers.get("Remote-User"))).toEqual([null, "ada"]);
+  });
+
+  it.each([
+    "X-User-Id",
+    "X-User-Email",
+    "x_user_id",
+    "Cf-Access-Authenticated-User-Email",
+    "Cf-Access-Jwt-Assertion",
+  ])("WB-05 %s, which the requirement names, does not reach the origin", async (name) => {
+    const origin = standOrigin();
+    await visit(open, "/a", { headers: { [name]: forged } });
+    expect(forgeriesIn(origin.only())).toEqual([]);
+  });
+
+  it("INC-08 all of them at once leave nothing but what the gate says", async () => {
+    const origin = standOrigin();
+    const headers = new Headers(names.map((name): [string, string] => [name, forged]));
+    await visit(open, "/a", { headers });
+    expect(Object.fromEntries(origin.only().headers)).toEqual({
+      "x-forwarded-host": "site.example",
+      "x-forwarded-proto": "https",
+    });
+  });
+
+  it("keeps headers that only look like them", async () => {
+    const origin = standOrigin();
+    const headers = { "X-Remote-User": "a", Remoteness: "b", "X-Forwardedness": "c", "X-Sallyports": "d" };
+    await visit(open, "/a", { headers });
+    for (const [name, value] of Object.entries(headers))
+      expect(origin.only().headers.get(name), name).toBe(value);
+  });
+});
+
+describe("what the gate says", () => {
+  it("WB-05 names the account, and how the visitor came", async () => {
+    const origin = standOrigin();
+    const headers = { "CF-Connecting-IP": "198.51.100.7", "X-Forwarded-For": "203.0.113.9" };
+    await visit(gated(), "/a", { headers, session: await mintToken() });
+    const seen = origin.only().headers;
+    expect(seen.get("Remote-User")).toBe("ada");
+    expect(seen.get("Remote-Email")).toBe("ada@example.com");
+    expect(seen.get("X-Sallyport-Assertion")).toMatch(/^ey[\w-]+\.[\w-]+\.[\w-]+$/);
+    expect(seen.get("X-Forwarded-For")).toBe("198.51.100.7");
+    expect(seen.get("X-Forwarded-Host")).toBe("site.example");
+    expect(seen.get("X-Forwarded-Proto")).toBe("https");
+  });
+
+  it("says no address of an account that has none, whatever the client says", async () => {
+    const origin = standOrigin();
+    const session = await mintToken({ email: null });
+    await visit(gated(), "/a", { headers: { "Remote-Email": "root@example.com" }, session });
+    expect(origin.only().headers.has("Remote-Email")).toBe(false);
+  });
+
+  it("names an account of another script in UTF-8, without an error", async () => {
+    const origin = standOrigin();
+    const response = await visit(gated(), "/a", { session: await mintToken({ username: "жанна é" }) });
+    expect(response.status).toBe(200);
+    expect(origin.only().headers.get("Remote-User")).toBe("жанна é");
+  });
+
+  it("leaves other headers of the client as they are", async () => {
+    const origin = standOrigin();
+    const headers = {
+      Accept: "text/*;q=0.5, */*",
+      "Accept-Encoding": "gzip, br",
+      "Accept-Language": "de",
+      "If-None-Match": '"v1"',
+      Origin: "https://elsewhere.example",
+      Range: "bytes=0-9",
+      Referer: "https://site.example/x",
+      "User-Agent": "test/1",
+      "X-Csrf-Token": "t",
+    };
+    await visit(gated(), "/a", { headers, session: await mintToken() });
+    expect(Object.fromEntries(origin.only().headers)).toMatchObject(
+      Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+    );
+  });
+});
+
+describe("cookies on their way in", () => {
+  it("keeps the Worker's from the origin, and all others in their order", async () => {
+    const origin = standOrigin();
+    const token = await mintToken();
+    const Cookie = `a=1; __Host-sallyport=${token}; b="x y"; __Host-sallyport-pending=pending_x; c=%zz; d; a=2`;
+    const response = await visit(gated(), "/a", { headers: { Cookie } });
+    expect(response.status).toBe(200);
+    expect(origin.only().headers.get("Cookie")).toBe('a=1; b="x y"; c=%zz; d; a=2');
+  });
+
+  it.each([
+    "__Host-sallyport=x",
+    "  __Host-sallyport =x",
+    "__Host-sallyport=x;__Host-sallyport=y",
+    "__Host-sallyport",
+  ])("sends no Cookie header when there is nothing but %j in it", async (Cookie) => {
+    const origin = standOrigin();
+    await visit(open, "/a", { headers: { Cookie } });
+    expect(origin.only().headers.get("Cookie")).toBeNull();
+  });
+
+  it("keeps cookies of others that have a similar name", async () => {
+    const origin = standOrigin();
+    const Cookie = "sallyport=1; __Host-sallyport2=2; __Secure-sallyport=3; x__Host-sallyport=4";
+    await visit(open, "/a", { headers: { Cookie } });
+    expect(origin.only().headers.get("Cookie")).toBe(Cookie);
+  });
+});
+
+describe("cookies on their way out", () => {
+  const answerWith =
+    (...cookies: string[]) =>
+    () =>
+      new Response("ok", { headers: cookies.map((cookie): [string, string] => ["Set-Cookie", cookie]) });
+
+  it("keeps several of the origin's apart, commas and all", async () => {
+    const cookies = [
+      "a=1; Path=/; Expires=Wed, 01 Jan 2031 00:00:00 GMT",
+      "b=2; Domain=site.example",
+      "a=3",
+      "__Host-other=4; Secure; Path=/",
+    ];
+    standOrigin(answerWith(...cookies));
+    const response = await visit(open, "/a");
+    expect(response.headers.getSetCookie()).toEqual(cookies);
+  });
+
+  it.each([
+    "__Host-sallyport=evil; Secure; Path=/",
+    "__Host-sallyport-pending=evil; Secure; Path=/",
+    "__host-sallyport=evil; Secure; Path=/",
+    "__HOST-SALLYPORT=evil",
+    "__Host-Sallyport-Pending=evil",
+    " \t__Host-sallyport=evil",
+    "__Host-sallyport =evil",
+    "__Host-sallyport",
+    "__Host-sallyport; Max-Age=0",
+    "__Host-sallyport=; Max-Age=0",
+    // A cookie without a name, which is sent back as if it had this one.
+    "=__Host-sallyport=evil; Secure; Path=/",
+    " = __Host-sallyport=evil",
+  ])("the origin can't set or end a session with %j", async (cookie) => {
+    standOrigin(answerWith("a=1", cookie, "b=2"));
+    const response = await visit(open, "/a");
+    expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
+  });
+});
+
+describe("Authorization", () => {
+  it.each(["Bearer", "bearer", "BEARER"])(
+    "opens the gate with the Worker's own token after %s, and does not show it to the origin",
+    async (scheme) => {
+      const origin = standOrigin();
+      const headers = { Authorization: `${scheme} ${await mintToken()}` };
+      expect((await visit(gated(), "/a", { headers })).status).toBe(200);
+      expect(origin.only().headers.get("Authorization")).toBeNull();
+      expect(origin.only().headers.get("Remote-User")).toBe("ada");
+    },
+  );
+
+  it.each([
+    "Basic YWRhOng=",
+    "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln",
+    "Bearer opaque",
+    "DPoP x",
+    "Negotiate abc=",
+    "x",
+  ])("of somebody else (%s) goes on to the origin untouched", async (Authorization) => {
+    const origin = standOrigin();
+    expect((await visit(open, "/a", { headers: { Authorization } })).status).toBe(200);
+    expect(origin.only().headers.get("Authorization")).toBe(Authorization);
+  });
+
+  it.each(["Basic YWRhOng=", "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln", "Bearer opaque"])(
+    "of somebody else (%s) does not hide the session in the cookie",
+    async (Authorization) => {
+      const origin = standOrigin();
+      const response = await visit(gated(), "/a", { headers: { Authorization }, session: await mintToken() });
+      expect(response.status).toBe(200);
+      expect(origin.only().headers.get("Authorization")).toBe(Authorization);
+      expect(origin.only().headers.get("Remote-User")).toBe("ada");
+    },
+  );
+});

@@ -1,0 +1,35 @@
+import { type Answer, host } from "./worker.ts";
+
+export const sessionCookieName = "__Host-sallyport";
+export const pendingCookieName = "__Host-sallyport-pending";
+
+/** A cookie as an answer sets it. Attribute names are in lower case; one without a value is `true`. */
+export interface SetCookie {
+  readonly name: string;
+  readonly value: string;
+  readonly attributes: Readonly<Record<string, string | true>>;
+}
+
+/** Reads every `Set-Cookie` of an answer. */
+export function parseSetCookies({ headers }: Pick<Answer, "headers">): SetCookie[] {
+  return headers.getSetCookie().map((line) => {
+    const [pair = "", ...rest] = line.split(/; */);
+    const attributes = rest.map((attribute) => {
+      const [name = "", value] = attribute.split("=", 2);
+      return [name.toLowerCase(), value ?? true];
+    });
+    const at = pair.indexOf("=");
+    return { name: pair.slice(0, at), value: pair.slice(at + 1), attributes: Object.fromEntries(attributes) };
+  });
+}
+
+/** The value that an answer gives to a cookie. Undefined: it leaves the cookie alone. */
+export function cookieValue(answer: Pick<Answer, "headers">, name: string): string | undefined {
+  return parseSetCookies(answer).find((cookie) => cookie.name === name)?.value;
+}
+
+/** The headers with which a page of the same host sends these cookies. */
+export function browserHeaders(cookies: Readonly<Record<string, string>>): Record<string, string> {
+  const pairs = Object.entries(cookies).map(([name, value]) => `${name}=${value}`);
+  return { Cookie: pairs.join("; "), Origin: host, "Sec-Fetch-Site": "same-origin" };
+}

@@ -1,0 +1,120 @@
+import { env } from "cloudflare:workers";
+import { vi } from "vitest";
+import { createKeyring, type Keyring, parseKeyring } from "../../src/core/keyring.ts";
+import { drawSessionSecret, type FullSessionClaims, signFullToken } from "../../src/core/session-token.ts";
+import type { Bindings } from "../../src/runtime.ts";
+import { environment, host, type Overrides, send } from "./worker.ts";
+
+export const originUrl = "http://origin.test";
+
+/** How a browser asks for a page, and how its script asks for data. */
+export const pageLoad = {
+  Accept: "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+  "Sec-Fetch-Mode": "navigate",
+  "Sec-Fetch-Dest": "document",
+};
+export const scripted = { Accept: "application/json", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty" };
+
+/** An origin that a test can look into. It takes the place of everything that the Worker could fetch. */
+export interface FakeOrigin {
+  /** What has reached it, in order. */
+  readonly requests: Request[];
+  /** What the Worker told `fetch` beside the request. */
+  readonly inits: (RequestInit | undefined)[];
+  /** The only request that has reached it. */
+  only(): Request;
+}
+
+type Handler = (request: Request) => Response | Promise<Response>;
+
+/** Stands an origin behind the gate, until `vi.restoreAllMocks()`. */
+export function standOrigin(answer: Handler = () => new Response("from the origin")): FakeOrigin {
+  const requests: Request[] = [];
+  const inits: (RequestInit | undefined)[] = [];
+  vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+    const request = new Request(input as RequestInfo, init as RequestInit);
+    requests.push(request);
+    inits.push(init as RequestInit | undefined);
+    return answer(request);
+  });
+  return {
+    requests,
+    inits,
+    only() {
+      const [request] = requests;
+      if (request === undefined || requests.length !== 1)
+        throw new Error(`${requests.length} requests have reached the origin`);
+      return request;
+    },
+  };
+}
+
+export interface Rule {
+  readonly path: string;
+  readonly require: "none" | "first_factor" | "second_factor";
+  readonly methods?: readonly string[];
+  readonly max_age?: number;
+}
+
+/** The environment of a Worker with an origin behind it. */
+export const gated = (policy: readonly Rule[] = [], overrides: Overrides = {}): Bindings =>
+  environment({ ORIGIN_URL: originUrl, POLICY: JSON.stringify(policy), ...overrides });
+
+export interface Visit {
+  readonly method?: string;
+  readonly headers?: HeadersInit;
+  readonly body?: BodyInit;
+  /** The token of a full session, sent as a browser sends it. */
+  readonly session?: string;
+}
+
+/** One request to the gate. */
+export function visit(bindings: Bindings, path: string, options: Visit = {}): Promise<Response> {
+  const { method, body, session } = options;
+  const headers = new Headers(options.headers);
+  if (session !== undefined) {
+    const others = headers.get("Cookie");
+    headers.set("Cookie", [...(others === null ? [] : [others]), `__Host-sallyport=${session}`].join("; "));
+  }
+  const request = new Request(host + path, {
+    headers,
+    redirect: "manual",
+    ...(method === undefined ? {} : { method }),
+    ...(body === undefined ? {} : { body }),
+  });
+  return send(request, bindings);
+}
+
+/** The keyring that the Worker under test has. */
+export function workersKeyring(text = env.KEYRING): Keyring {
+  const parsed = parseKeyring(text);
+  if (!parsed.ok) throw new Error(parsed.message);
+  return createKeyring(parsed.entries);
+}
+
+/**
+ * The token of a session that has shown both factors just now, or of another one. No store knows it: while it
+ * is fresh, none is asked.
+ */
+export function mintToken(claims: Partial<FullSessionClaims> = {}, keyring = workersKeyring()) {
+  const now = new Date();
+  return signFullToken(keyring, {
+    sessionSecret: drawSessionSecret(),
+    userId: "u-ada",
+    realm: "local",
+    username: "ada",
+    email: "ada@example.com",
+    enrolled: true,
+    amr: ["pwd", "otp"],
+    firstFactorAt: now,
+    secondFactorAt: now,
+    checkedAt: now,
+    expiresAt: new Date(now.getTime() + 3_600_000),
+    ...claims,
+  });
+}
+
+/** A session of somebody who has no second factor. */
+export const firstFactorOnly = { enrolled: false, amr: ["pwd"], secondFactorAt: null } as const;
+
+export const secondsAgo = (seconds: number) => new Date(Date.now() - seconds * 1000);

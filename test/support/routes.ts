@@ -1,0 +1,17 @@
+import { createApp } from "../../src/http/app.ts";
+import { getConfig } from "../../src/runtime.ts";
+import { environment } from "./worker.ts";
+
+export interface Route {
+  readonly method: string;
+  /** With the base path, and `x` in the place of a parameter. */
+  readonly path: string;
+}
+
+/** Every route that the Worker has of its own, from the route table itself, so that no new one is forgotten. */
+export function listRoutes(): Route[] {
+  const { routes } = createApp(getConfig(environment()));
+  return routes
+    .filter(({ method }) => method !== "ALL")
+    .map(({ method, path }) => ({ method, path: path.replace(/:\w+/g, "x") }));
+}

@@ -1,0 +1,60 @@
+import { vi } from "vitest";
+import { Browser, type Page } from "./browser.ts";
+import { advance, startClock, stopClock } from "./clock.ts";
+import { type FakeOrigin, gated, standOrigin } from "./gate.ts";
+import { collectLogLines } from "./log-lines.ts";
+import { code, type EnrolledAccount, resetStores } from "./worker.ts";
+
+/** A Worker in front of an origin that greets who comes, and asks for a fresh code at `/pay`. */
+export const site = gated([{ path: "/pay", require: "second_factor", max_age: 300 }]);
+
+export interface SiteUnderTest {
+  readonly origin: FakeOrigin;
+  /** What the Worker has logged. */
+  readonly logged: string[];
+}
+
+/** Empty stores, a stopped clock, an origin, and nothing on the console. */
+export async function openSite(): Promise<SiteUnderTest> {
+  stopClock();
+  await resetStores();
+  const logged = collectLogLines();
+  const origin = standOrigin((request) => {
+    const greeting = `<h1>Hello ${request.headers.get("Remote-User")}</h1>`;
+    return new Response(greeting, { headers: { "Content-Type": "text/html" } });
+  });
+  return { origin, logged };
+}
+
+export function closeSite(): void {
+  vi.restoreAllMocks();
+  startClock();
+}
+
+/** A browser that is through the first door, and wants to go to `path`. */
+export async function knocking(account: EnrolledAccount, path = "/reports?q=1"): Promise<Browser> {
+  const browser = new Browser(site);
+  await browser.open(path);
+  await browser.signIn(account);
+  return browser;
+}
+
+/** A browser that is through both doors. The code is spent, and the clock a step further. */
+export async function entered(account: EnrolledAccount, path = "/"): Promise<Browser> {
+  const browser = await knocking(account, path);
+  const page = await browser.submit("/second-factor", { code: await code(account.secret) });
+  if (page.heading !== `Hello ${account.username}`) throw new Error(`Not inside: ${page.text}`);
+  advance(30);
+  return browser;
+}
+
+/** The secret that the wizard's second page shows to whoever can't scan. */
+export function secretOn({ html }: Page): string {
+  const groups = /<code class="secret">([A-Z2-7 ]+)<\/code>/.exec(html)?.[1];
+  if (groups === undefined) throw new Error("There is no secret on this page");
+  return groups.replaceAll(" ", "");
+}
+
+/** The backup codes that a page shows. */
+export const backupCodesOn = ({ html }: Page): string[] =>
+  [...html.matchAll(/<code>([0-9A-Z]{4}-[0-9A-Z]{4})<\/code>/g)].map(([, text = ""]) => text);

@@ -23,7 +23,7 @@ dd { margin: 0; overflow-wrap: anywhere }
 const styleHash = createHash("sha256").update(style).digest("base64");
 
 /** Allows the one style sheet of `renderPage` and nothing else. */
-export const contentSecurityPolicy = `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'`;
+export const contentSecurityPolicy = `default-src 'none'; img-src data:; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'`;
 
 /** A page with the site's navigation; `main` is HTML. `base` is where Sallyport's own pages are. */
 export function renderPage(title: string, main: string, base: string): string {
@@ -32,6 +32,7 @@ export function renderPage(title: string, main: string, base: string): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
 <title>${escapeHtml(title)} · Demo origin</title>
 <style>${style}</style>
 </head>

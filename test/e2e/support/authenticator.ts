@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const stepMilliseconds = 30_000;
+const safetyMilliseconds = 10_000;
 
 /** The code that oathtool computes for a base32 secret, now or at another time. */
 export function computeCode(secret: string, atMilliseconds = Date.now()): string {
@@ -42,9 +43,41 @@ export class Authenticator {
 
   /** A code that this authenticator has not shown before. */
   async nextCode(): Promise<string> {
-    if (currentStep() <= this.#lastStep) await waitForNextStep();
-    this.#lastStep = currentStep();
+    while (currentStep() <= this.#lastStep) await waitForNextStep();
+    return this.#codeOf(currentStep());
+  }
+
+  /**
+   * A code that this authenticator has not shown before, of a phone whose clock may be one step off either way: the
+   * server takes that, and there are three codes before anybody has to wait.
+   */
+  async soonestCode(): Promise<string> {
+    // A code of the step before must reach the server before this step ends.
+    const left = stepMilliseconds - (Date.now() % stepMilliseconds);
+    const earliest = left < safetyMilliseconds ? currentStep() : currentStep() - 1;
+    const step = Math.max(this.#lastStep + 1, earliest);
+    while (step > currentStep() + 1) await waitForNextStep();
+    return this.#codeOf(step);
+  }
+
+  /** The last code once more, which nobody should take. */
+  lastCode(): string {
     return computeCode(this.#secret, this.#lastStep * stepMilliseconds);
+  }
+
+  /** Six digits that are the code of no step around now. */
+  wrongCode(): string {
+    const near = [-2, -1, 0, 1, 2, 3].map((steps) =>
+      computeCode(this.#secret, Date.now() + steps * stepMilliseconds),
+    );
+    return ["000000", "111111", "222222", "333333", "444444", "555555", "666666"].find(
+      (code) => !near.includes(code),
+    ) as string;
+  }
+
+  #codeOf(step: number): string {
+    this.#lastStep = step;
+    return computeCode(this.#secret, step * stepMilliseconds);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 
 /** Debian's Chromium, or the one that CHROMIUM names, calling nobody by itself. Close it when done. */
 export function launchBrowser(): Promise<Browser> {
@@ -18,11 +18,8 @@ export function launchBrowser(): Promise<Browser> {
 }
 
 /** A page of a visitor who has never been here: no cookies, no storage. */
-export async function newVisitor(
-  browser: Browser,
-  { javaScriptEnabled = true }: { javaScriptEnabled?: boolean } = {},
-): Promise<Page> {
-  const context = await browser.newContext({ javaScriptEnabled, viewport: { width: 1024, height: 900 } });
+export async function newVisitor(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1024, height: 900 }, ...options });
   context.setDefaultTimeout(20_000);
   return context.newPage();
 }

@@ -59,7 +59,11 @@ export async function checkPassword(
     sessionId: session.id,
     detail: { method: "password" },
   } as const;
-  const { done, overflows } = await countSignInFailure(deps.db, { counters: counters.all, event }, now);
+  const { done, overflows } = await countSignInFailure(
+    deps.db,
+    { name: claimant, counters: counters.all, event, comparedWith: view.user },
+    now,
+  );
   publishBlocks(deps, overflows, now);
   const until = lastEnd(overflows);
   return done || until === null ? { ok: false, reason: "wrong_credentials" } : tooManyAttempts(until, now);

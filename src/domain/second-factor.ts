@@ -2,7 +2,7 @@ import type { CodeInput } from "../core/code-input.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
 import { type Attempt, type Budget, decideAttempt, type Verdict } from "../store/second-factor.ts";
 import type { Effect } from "../store/second-factor-effects.ts";
-import { findSession, type SessionView } from "../store/sessions.ts";
+import { findSession, findSessionOnPrimary, type SessionView } from "../store/sessions.ts";
 import {
   type Evaluation,
   type Evidence,
@@ -73,11 +73,18 @@ export async function verifyCode<Outcome>(
   request: CodeRequest<Outcome>,
 ): Promise<AcceptedCode<Outcome> | Failure> {
   let view = request.password?.view ?? (await findSession(deps.db, request.session.id));
+  let mayBeBehind = true;
   for (let round = 0; round < mostRounds; round++) {
     const refusal = findRefusal(deps, request, view);
     if (view === null || refusal !== null) return refusal ?? sessionIsOver(request);
     const evaluation = await evaluate(deps, request, view);
-    if (!evaluation.ok) return evaluation;
+    if (!evaluation.ok) {
+      if (!mayBeBehind) return evaluation;
+      // There is no code to compare with. The copy that was read may not have heard of it yet; the primary has.
+      mayBeBehind = false;
+      view = await findSessionOnPrimary(deps.db, request.session.id);
+      continue;
+    }
     const planned = await plan(request, view, evaluation);
     const decision = await decideAttempt(deps.db, toAttempt(deps, request, view, evaluation, planned));
     const { user, session } = decision;

@@ -66,6 +66,12 @@ export async function signIn(deps: Deps, request: PasswordSignIn): Promise<Signe
 
 type AccountChanged = { readonly ok: false; readonly reason: "account_changed"; readonly user: User | null };
 
+const accountChanged = ({ user }: SignInOutcome): AccountChanged => ({
+  ok: false,
+  reason: "account_changed",
+  user,
+});
+
 async function trySignIn(
   deps: Deps,
   request: PasswordSignIn,
@@ -75,18 +81,21 @@ async function trySignIn(
   const { now } = request;
   // The hash is computed whoever asks, so that the answer takes as long (STANDARDS TH-10).
   const matches = await verifyPassword(request.password, user?.passwordHash ?? null);
+  const name = { realm: localRealm, username: request.username };
   if (!matches || user === null || user.disabledAt !== null) {
-    const outcome = await countSignInFailure(
-      deps.db,
-      { counters: counters.all, event: signInEvent("first_factor.refused", request, user, null) },
-      now,
-    );
-    return refusal(deps, outcome, now) ?? { ok: false, reason: "wrong_credentials" };
+    const event = signInEvent("first_factor.refused", request, user, null);
+    const wrong = { name, counters: counters.all, event, comparedWith: user };
+    const outcome = await countSignInFailure(deps.db, wrong, now);
+    const failure = outcome.done
+      ? ({ ok: false, reason: "wrong_credentials" } as const)
+      : accountChanged(outcome);
+    return refusal(deps, outcome, now) ?? failure;
   }
   const drawn = await drawSignIn(deps, user, request);
   const outcome = await openSignInSession(
     deps.db,
     {
+      name,
       counters: counters.all,
       event: signInEvent("first_factor.accepted", request, user, drawn.row.id),
       session: drawn.row,
@@ -96,9 +105,7 @@ async function trySignIn(
     },
     now,
   );
-  if (!outcome.done) {
-    return refusal(deps, outcome, now) ?? { ok: false, reason: "account_changed", user: outcome.user };
-  }
+  if (!outcome.done) return refusal(deps, outcome, now) ?? accountChanged(outcome);
   if (!user.totpEnabled)
     return { ok: true, next: "done", issued: await issueSession(deps, { ...drawn, user }, now) };
   const claims = { sessionSecret: drawn.secret, expiresAt: drawn.row.expiresAt };

@@ -28,6 +28,10 @@ export async function findSession(db: Database, sessionId: string): Promise<Sess
   return (await readSession(db.nearest, sessionId)) ?? (await readSession(db.primary, sessionId));
 }
 
+/** Reads a session with its account as the primary holds them. */
+export const findSessionOnPrimary = (db: Database, sessionId: string): Promise<SessionView | null> =>
+  readSession(db.primary, sessionId);
+
 async function readSession(db: DrizzleD1Database, sessionId: string): Promise<SessionView | null> {
   const [row] = await reachStore(() =>
     db

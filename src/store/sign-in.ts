@@ -25,25 +25,35 @@ export interface SignInView {
 /** Reads account and counters in one query, of one shape whether or not the account exists. */
 export async function findAccountForSignIn(
   db: Database,
-  { realm, username }: { realm: string; username: string },
+  name: AccountName,
   counters: readonly Counter[],
   now: Date,
 ): Promise<SignInView> {
   const { nearest } = db;
   const blocked = blockedUntil(nearest, counters, now).as("blocked");
   const [row] = await reachStore(() =>
-    nearest
-      .select({ blockedUntil: blocked.until, user: users })
-      .from(blocked)
-      .leftJoin(users, and(eq(users.realm, realm), eq(users.username, username))),
+    nearest.select({ blockedUntil: blocked.until, user: users }).from(blocked).leftJoin(users, isNamed(name)),
   );
   return { user: row?.user ?? null, blockedUntil: row?.blockedUntil ?? null };
 }
 
+/** The name that somebody signs in with. */
+export interface AccountName {
+  readonly realm: string;
+  readonly username: string;
+}
+
 /** A sign-in whose password has been looked at. */
 interface EvaluatedSignIn {
+  readonly name: AccountName;
   readonly counters: readonly Counter[];
   readonly event: AuditEvent;
+}
+
+/** A wrong password, or no account to compare it with. */
+export interface WrongPassword extends EvaluatedSignIn {
+  /** What it was compared with, as it was read: it is wrong only while that is the same. */
+  readonly comparedWith: Pick<UserRow, "passwordHash" | "disabledAt"> | null;
 }
 
 /** A right password. */
@@ -69,7 +79,7 @@ export interface SignInOutcome {
 /** Opens a session, if on the primary nothing blocks and the account is still as it was read. One batch. */
 export async function openSignInSession(
   db: Database,
-  { session, user, counters, forgiven, newPasswordHash, event }: RightPassword,
+  { name, session, user, counters, forgiven, newPasswordHash, event }: RightPassword,
   now: Date,
 ): Promise<SignInOutcome> {
   const { primary } = db;
@@ -94,7 +104,7 @@ export async function openSignInSession(
             .set({ passwordHash: newPasswordHash })
             .where(and(eq(users.id, user.id), opened)),
         ];
-  return runSignIn(db, { counters, event }, user.id, now, [
+  return runSignIn(db, { name, counters, event }, now, [
     insertWhere(primary, sessions, session, every(exists(unchanged), nothingBlocks(primary, counters, now))),
     recordEventWhere(primary, event, previousChangedRow),
     forgetFailuresWhere(primary, forgiven.key, opened),
@@ -103,33 +113,43 @@ export async function openSignInSession(
 }
 
 /**
- * Counts a wrong password on every counter, unless one of them blocks already: then nothing was evaluated.
- * The statements are the same whether or not there is such an account. One batch.
+ * Counts a wrong password on every counter, if it was compared with what the primary holds, and unless one of the
+ * counters blocks already: then nothing was evaluated. The statements are the same whether or not there is such an
+ * account. One batch.
  */
 export async function countSignInFailure(
   db: Database,
-  { counters, event }: EvaluatedSignIn,
+  { name, counters, event, comparedWith }: WrongPassword,
   now: Date,
 ): Promise<SignInOutcome> {
   const { primary } = db;
+  const stored = (column: "passwordHash" | "disabledAt") =>
+    sql`(${primary.select({ value: users[column] }).from(users).where(isNamed(name))})`;
+  const compared = every(
+    sql`${stored("passwordHash")} IS ${comparedWith?.passwordHash ?? null}`,
+    sql`${stored("disabledAt")} IS ${comparedWith?.disabledAt?.getTime() ?? null}`,
+    nothingBlocks(primary, counters, now),
+  );
   const evaluated = eventIs(primary, event.id, event.type);
-  return runSignIn(db, { counters, event }, event.userId ?? "", now, [
-    recordEventWhere(primary, event, nothingBlocks(primary, counters, now)),
+  return runSignIn(db, { name, counters, event }, now, [
+    recordEventWhere(primary, event, compared),
     ...counters.map((counter) => countFailureWhere(primary, counter, now, evaluated)),
   ]);
 }
 
+const isNamed = ({ realm, username }: AccountName) =>
+  and(eq(users.realm, realm), eq(users.username, username));
+
 async function runSignIn(
   { primary }: Database,
-  { counters, event }: EvaluatedSignIn,
-  userId: string,
+  { name, counters, event }: EvaluatedSignIn,
   now: Date,
   statements: readonly [BatchItem<"sqlite">, ...BatchItem<"sqlite">[]],
 ): Promise<SignInOutcome> {
   const outcome = [
     primary.select({ id: auditEvents.id }).from(auditEvents).where(eq(auditEvents.id, event.id)),
     listOverflows(primary, counters, now),
-    primary.select().from(users).where(eq(users.id, userId)),
+    primary.select().from(users).where(isNamed(name)),
   ] as const;
   const results: unknown[] = await reachStore(() => primary.batch([...statements, ...outcome]));
   // A batch answers in the order of its statements, and these three are always the last.

@@ -1,0 +1,661 @@
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { clientNetwork } from "../../src/core/client-network.ts";
+import { firstFactorCounters } from "../../src/domain/throttle.ts";
+import { getConfig } from "../../src/runtime.ts";
+import { createReadyAccount, fullToken, visible } from "../support/accounts.ts";
+import { advance, startClock, stopClock } from "../support/clock.ts";
+import { browserHeaders, pendingCookieName, sessionCookieName } from "../support/cookies.ts";
+import { countTrips, failAlways, failBatches, recordStatements } from "../support/d1.ts";
+import { gated, pageLoad, standOrigin, visit } from "../support/gate.ts";
+import { tapKv } from "../support/kv.ts";
+import { collectLogLines } from "../support/log-lines.ts";
+import { dumpKv, listEvents, listSessionRows, query, type ThrottleRecord } from "../support/rows.ts";
+import {
+  type Account,
+  type Answer,
+  type CallOptions,
+  Client,
+  code,
+  createAccount,
+  type EnrolledAccount,
+  environment,
+  pendingToken,
+  resetStores,
+} from "../support/worker.ts";
+
+beforeEach(async () => {
+  stopClock();
+  await resetStores();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  startClock();
+});
+
+const home = "203.0.113.7";
+
+/** Names one counter as the Worker does: keys are keyed hashes, which a test can't guess. */
+async function counterKey(
+  scope: "network_account" | "network" | "account",
+  { username = "ada", address = home }: { username?: string; address?: string },
+): Promise<string> {
+  const claimant = { realm: "local", username, network: clientNetwork(address) };
+  const { keyring } = getConfig(environment());
+  const [networkAccount, network, account] = (await firstFactorCounters(keyring, claimant)).all;
+  const counter = { network_account: networkAccount, network, account }[scope];
+  if (counter === undefined) throw new Error(`There is no counter ${scope}`);
+  return counter.key;
+}
+
+/** Lets a counter stand at this many failures, which would take as many password hashes. */
+async function setCounter(key: string, failures: number): Promise<void> {
+  await query(
+    "INSERT INTO throttles (key, failures, window_ends_at, blocked_until) VALUES (?, ?, ?, NULL)",
+    key,
+    failures,
+    Date.now() + 900_000,
+  );
+}
+
+async function readCounter(key: string): Promise<ThrottleRecord | undefined> {
+  const [row] = await query<ThrottleRecord>("SELECT * FROM throttles WHERE key = ?", key);
+  return row;
+}
+
+const wrongLogin = (account: Pick<Account, "username">, options: CallOptions = {}, client = new Client()) =>
+  client.login({ username: account.username, password: "wrong password" }, options);
+
+function expectBlocked(answer: Answer, seconds: number): void {
+  expect(answer).toMatchObject({ status: 429, json: { code: "too_many_attempts" } });
+  expect(answer.headers.get("Retry-After")).toBe(String(seconds));
+}
+
+/**
+ * Counts how often a password is hashed from now on: each hash begins by normalising it. Modules can't be mocked
+ * in workerd, and the export of a module of the platform can't be spied on.
+ */
+function countHashes(password: string): () => number {
+  const spy = vi.spyOn(String.prototype, "normalize");
+  return () => spy.mock.contexts.filter((text) => String(text) === password).length;
+}
+
+describe("failures at the first factor", () => {
+  it("TH-04 from one network at one account are ten, and then it is blocked for a quarter of an hour", async () => {
+    const account = await createReadyAccount();
+    for (let i = 0; i < 10; i++) {
+      const answer = await wrongLogin(account, { address: home });
+      expect(answer).toMatchObject({ status: 401, json: { code: "invalid_credentials" } });
+    }
+    expectBlocked(await new Client().login(account, { address: home }), 900);
+    expectBlocked(await wrongLogin(account, { address: home }), 900);
+    expect(await listEvents("first_factor.refused")).toHaveLength(10);
+    // Others are not in the way of it: the owner elsewhere, and this network at another account.
+    expect((await new Client().login(account, { address: "203.0.113.8" })).status).toBe(200);
+    expect((await new Client().login(await createAccount("bob"), { address: home })).status).toBe(200);
+  });
+
+  it("TH-08 say how long a block lasts to the second, and it ends then", async () => {
+    const account = await createReadyAccount();
+    await setCounter(await counterKey("network_account", {}), 9);
+    expect((await wrongLogin(account, { address: home })).status).toBe(401);
+    for (const [waited, left] of [
+      [0, 900],
+      [1, 899],
+      [500.5, 399],
+      [398, 1],
+    ] as const) {
+      advance(waited);
+      expectBlocked(await new Client().login(account, { address: home }), left);
+    }
+    advance(0.5);
+    expect((await new Client().login(account, { address: home })).status).toBe(200);
+  });
+
+  it("TH-08 is as honest when D1 alone decides", async () => {
+    const account = await createReadyAccount();
+    await setCounter(await counterKey("network_account", {}), 9);
+    const { kv } = tapKv(env.BLOCKS, { failing: ["get", "put"] });
+    const client = new Client(environment({ BLOCKS: kv }));
+    await wrongLogin(account, { address: home }, client);
+    advance(899.5);
+    expectBlocked(await client.login(account, { address: home }), 1);
+    advance(0.5);
+    expect((await client.login(account, { address: home })).status).toBe(200);
+  });
+
+  it("begin anew when a block is over", async () => {
+    const account = await createReadyAccount();
+    await setCounter(await counterKey("network_account", {}), 9);
+    await wrongLogin(account, { address: home });
+    advance(900);
+    for (let i = 0; i < 2; i++) expect((await wrongLogin(account, { address: home })).status).toBe(401);
+    expect((await readCounter(await counterKey("network_account", {})))?.failures).toBe(2);
+  });
+
+  it("are forgotten a quarter of an hour after the first of them", async () => {
+    const account = await createReadyAccount();
+    const key = await counterKey("network_account", {});
+    await setCounter(key, 9);
+    advance(900);
+    expect((await wrongLogin(account, { address: home })).status).toBe(401);
+    expect(await readCounter(key)).toMatchObject({ failures: 1, blocked_until: null });
+    expect((await new Client().login(account, { address: home })).status).toBe(200);
+  });
+
+  it("from one network at any accounts are thirty", async () => {
+    const account = await createReadyAccount();
+    await setCounter(await counterKey("network", {}), 29);
+    expect((await wrongLogin({ username: "anybody" }, { address: home })).status).toBe(401);
+    expectBlocked(await new Client().login(account, { address: home }), 900);
+    expectBlocked(await wrongLogin({ username: "somebody" }, { address: home }), 900);
+    expect((await new Client().login(account, { address: "203.0.113.8" })).status).toBe(200);
+  });
+
+  it("INC-14 from one /64 of IPv6 count as one network, however its addresses are written", async () => {
+    const account = await createReadyAccount();
+    await setCounter(await counterKey("network_account", { address: "2001:db8:1:2::1" }), 9);
+    expect((await wrongLogin(account, { address: "2001:0DB8:1:2:ffff:ffff:ffff:ffff" })).status).toBe(401);
+    expectBlocked(await new Client().login(account, { address: "2001:db8:1:2::abcd" }), 900);
+    expect((await new Client().login(account, { address: "2001:db8:1:3::1" })).status).toBe(200);
+  });
+
+  it("INC-14 at one account from any networks are a hundred", async () => {
+    const account = await createReadyAccount();
+    await setCounter(await counterKey("account", {}), 99);
+    expect((await wrongLogin(account, { address: "198.51.100.1" })).status).toBe(401);
+    expectBlocked(await new Client().login(account, { address: "198.51.100.2" }), 900);
+    expect((await new Client().login(await createAccount("bob"), { address: "198.51.100.1" })).status).toBe(
+      200,
+    );
+  });
+
+  it("INC-16 at a name that nobody has are counted as at any other", async () => {
+    await setCounter(await counterKey("account", { username: "nobody" }), 99);
+    expect((await wrongLogin({ username: "nobody" }, { address: home })).status).toBe(401);
+    expectBlocked(await wrongLogin({ username: "nobody" }, { address: "203.0.113.8" }), 900);
+  });
+
+  it("INC-07 count for one account however its name is written", async () => {
+    const account = await createReadyAccount();
+    const key = await counterKey("network_account", {});
+    await setCounter(key, 6);
+    for (const username of ["ADA", " ada ", "Ａｄａ", "aDa"]) {
+      expect((await wrongLogin({ username }, { address: home })).status).toBe(401);
+    }
+    expect((await readCounter(key))?.failures).toBe(10);
+    expectBlocked(await new Client().login(account, { address: home }), 900);
+  });
+
+  it("without an address count as one network together", async () => {
+    const account = await createReadyAccount();
+    await setCounter(await counterKey("network_account", { address: "unknown" }), 9);
+    expect((await wrongLogin(account)).status).toBe(401);
+    expectBlocked(await new Client().login(account, { address: "not an address" }), 900);
+  });
+
+  it("of this network at this account are taken back by a right password, and no others", async () => {
+    const account = await createReadyAccount();
+    const [own, network, everybody] = await Promise.all([
+      counterKey("network_account", {}),
+      counterKey("network", {}),
+      counterKey("account", {}),
+    ]);
+    const other = await counterKey("network_account", { address: "203.0.113.8" });
+    for (const key of [own, network, everybody, other]) await setCounter(key, 5);
+    expect((await new Client().login(account, { address: home })).status).toBe(200);
+    const counters = await Promise.all([own, network, everybody, other].map(readCounter));
+    expect(counters.map((row) => row?.failures)).toEqual([undefined, 5, 5, 5]);
+  });
+
+  it("INC-15 within a session count with those at sign-in", async () => {
+    const account = await createReadyAccount();
+    const token = await fullToken(account);
+    const body = { code: await code(account.secret), password: "wrong password" };
+    for (let i = 0; i < 5; i++) {
+      const answer = await new Client().post("/totp/disable", body, { token, address: home });
+      expect(answer).toMatchObject({ status: 401, json: { code: "invalid_credentials" } });
+      expect((await wrongLogin(account, { address: home })).status).toBe(401);
+    }
+    expectBlocked(await new Client().login(account, { address: home }), 900);
+    const right = { ...body, password: account.password };
+    expectBlocked(await new Client().post("/totp/disable", right, { token, address: home }), 900);
+    const form = new URLSearchParams({ username: account.username, password: account.password });
+    const page = await new Client().post("/sign-in", String(form), {
+      address: home,
+      headers: { "Content-Type": "application/x-www-form-urlencoded" },
+    });
+    expect([page.status, page.headers.get("Retry-After")]).toEqual([429, "900"]);
+    expect(await listEvents("totp.disabled")).toEqual([]);
+  });
+});
+
+describe("KV", () => {
+  it("holds the block under a keyed name, and whoever is in it costs no trip and no password hash", async () => {
+    const account = await createReadyAccount();
+    const key = await counterKey("network_account", {});
+    await setCounter(key, 9);
+    await wrongLogin(account, { address: home });
+    expect(await dumpKv()).toEqual({ [`block:${key}`]: String(Date.now() + 900_000) });
+
+    await query("DELETE FROM throttles");
+    const { db, trips } = countTrips(env.DB);
+    const client = new Client(environment({ DB: db }));
+    const hashes = countHashes(account.password);
+    expectBlocked(await client.login(account, { address: home }), 900);
+    expect([trips, hashes()]).toEqual([{ reads: 0, batches: 0 }, 0]);
+    expect((await client.login(account, { address: "203.0.113.8" })).status).toBe(200);
+  });
+
+  it("with a block that is over, or with nonsense, blocks nobody", async () => {
+    const account = await createReadyAccount();
+    const key = await counterKey("network", {});
+    for (const value of [String(Date.now()), String(Date.now() - 1), "nonsense", "", "NaN", "{}"]) {
+      await env.BLOCKS.put(`block:${key}`, value);
+      expect((await new Client().login(account, { address: home })).status).toBe(200);
+    }
+    await env.BLOCKS.put(`block:${key}`, String(Date.now() + 1));
+    expectBlocked(await new Client().login(account, { address: home }), 1);
+  });
+
+  it("that fails lets people sign in, and failures are counted as ever", async () => {
+    const account = await createReadyAccount();
+    const { kv, calls } = tapKv(env.BLOCKS, { failing: ["get", "put"] });
+    const client = new Client(environment({ BLOCKS: kv }));
+    const lines = collectLogLines();
+    expect((await client.login(account, { address: home })).json.status).toBe("totp_required");
+    for (let i = 0; i < 10; i++) {
+      expect((await wrongLogin(account, { address: home }, client)).status).toBe(401);
+    }
+    expectBlocked(await client.login(account, { address: home }), 900);
+    expect(await readCounter(await counterKey("network_account", {}))).toMatchObject({ failures: 10 });
+    expect(calls).toEqual({ gets: 12, puts: 1 });
+    expect(lines.filter((line) => line.includes("blocks.unavailable"))).toHaveLength(13);
+  });
+
+  it("that takes no writes leaves the decision to D1", async () => {
+    const account = await createReadyAccount();
+    await setCounter(await counterKey("network_account", {}), 9);
+    const { kv } = tapKv(env.BLOCKS, { failing: ["put"] });
+    const { db, trips } = countTrips(env.DB);
+    const client = new Client(environment({ BLOCKS: kv, DB: db }));
+    expect((await wrongLogin(account, { address: home }, client)).status).toBe(401);
+    expect(await dumpKv()).toEqual({});
+    expectBlocked(await client.login(account, { address: home }), 900);
+    expect(trips).toEqual({ reads: 2, batches: 1 });
+  });
+
+  it("that fails is no way past a block within a session, either", async () => {
+    const account = await createReadyAccount();
+    const token = await fullToken(account);
+    const { kv } = tapKv(env.BLOCKS, { failing: ["get", "put"] });
+    const client = new Client(environment({ BLOCKS: kv }));
+    await setCounter(await counterKey("network_account", {}), 9);
+    const body = { code: await code(account.secret), password: account.password };
+    const options = { token, address: home };
+    expect((await client.post("/totp/disable", { ...body, password: "wrong" }, options)).status).toBe(401);
+    expectBlocked(await client.post("/totp/disable", body, options), 900);
+  });
+});
+
+describe("D1 that fails", () => {
+  function expectUnavailable(path: string, answer: Pick<Answer, "status" | "headers" | "text">): void {
+    expect([path, answer.status]).toEqual([path, 503]);
+    expect(Number(answer.headers.get("Retry-After"))).toBeGreaterThan(0);
+    expect(answer.headers.get("Cache-Control")).toBe("no-store");
+    expect(answer.headers.getSetCookie()).toEqual([]);
+    for (const inner of [
+      "D1_ERROR",
+      "injected",
+      "SELECT",
+      "INSERT",
+      "UPDATE",
+      "users",
+      "drizzle",
+      "    at ",
+    ]) {
+      expect(answer.text).not.toContain(inner);
+    }
+  }
+
+  interface Fixture {
+    readonly account: EnrolledAccount;
+    readonly full: string;
+    readonly pending: string;
+    readonly text: string;
+  }
+
+  async function prepare(): Promise<Fixture> {
+    const account = await createReadyAccount();
+    const full = await fullToken(account);
+    // So that there is something to enable.
+    await new Client().post("/totp/setup", {}, { token: full });
+    return { account, full, pending: await pendingToken(account), text: await code(account.secret) };
+  }
+
+  type Call = readonly [name: string, call: (client: Client, fixture: Fixture) => Promise<Answer>];
+
+  const form = (fields: Record<string, string>, headers: Record<string, string> = {}): CallOptions => ({
+    method: "POST",
+    body: String(new URLSearchParams(fields)),
+    headers: { "Content-Type": "application/x-www-form-urlencoded", ...headers },
+  });
+  const cookie = ({ full }: Fixture) => browserHeaders({ [sessionCookieName]: full });
+
+  const programs: readonly Call[] = [
+    ["POST /login", (client, { account }) => client.login(account)],
+    ["POST /login of nobody", (client) => client.login({ username: "nobody", password: "x" })],
+    [
+      "POST /totp/verify",
+      (client, { pending, text }) => client.post("/totp/verify", { session_token: pending, code: text }),
+    ],
+    ["GET /totp", (client, { full }) => client.call("/totp", { token: full })],
+    ["POST /totp/setup", (client, { full }) => client.post("/totp/setup", {}, { token: full })],
+    [
+      "POST /totp/enable",
+      (client, { full, text }) => client.post("/totp/enable", { code: text }, { token: full }),
+    ],
+    [
+      "POST /totp/disable",
+      (client, { account, full, text }) =>
+        client.post("/totp/disable", { code: text, password: account.password }, { token: full }),
+    ],
+    ["POST /step-up", (client, { full, text }) => client.post("/step-up", { code: text }, { token: full })],
+    [
+      "POST /backup-codes",
+      (client, { full, text }) => client.post("/backup-codes", { code: text }, { token: full }),
+    ],
+    ["GET /session", (client, { full }) => client.call("/session", { token: full })],
+    ["GET /sessions", (client, { full }) => client.call("/sessions", { token: full })],
+    ["DELETE /sessions", (client, { full }) => client.call("/sessions", { method: "DELETE", token: full })],
+    [
+      "DELETE /sessions/:id",
+      (client, { full }) => client.call("/sessions/some-session", { method: "DELETE", token: full }),
+    ],
+    ["POST /logout", (client, { full }) => client.post("/logout", {}, { token: full })],
+    ["POST /logout, pending", (client, { pending }) => client.post("/logout", {}, { token: pending })],
+    ["POST /v1/users", (client) => client.post("/v1/users", { username: "bob" }, { token: env.ADMIN_KEY })],
+  ];
+
+  const pages: readonly Call[] = [
+    [
+      "GET /sign-in with a session",
+      (client, fixture) => client.call("/sign-in", { headers: cookie(fixture) }),
+    ],
+    [
+      "POST /sign-in",
+      (client, { account }) =>
+        client.call("/sign-in", form({ username: account.username, password: account.password })),
+    ],
+    ["POST /sign-out", (client, fixture) => client.call("/sign-out", form({}, cookie(fixture)))],
+    [
+      "POST /second-factor",
+      (client, { pending, text }) =>
+        client.call("/second-factor", form({ code: text }, browserHeaders({ [pendingCookieName]: pending }))),
+    ],
+    [
+      "POST /second-factor, step-up",
+      (client, fixture) => client.call("/second-factor", form({ code: fixture.text }, cookie(fixture))),
+    ],
+    ["GET /account", (client, fixture) => client.call("/account", { headers: cookie(fixture) })],
+    [
+      "POST /account/backup-codes",
+      (client, fixture) =>
+        client.call("/account/backup-codes", form({ code: fixture.text }, cookie(fixture))),
+    ],
+    [
+      "POST /account/two-factor/disable",
+      (client, fixture) =>
+        client.call(
+          "/account/two-factor/disable",
+          form({ code: fixture.text, password: fixture.account.password }, cookie(fixture)),
+        ),
+    ],
+    [
+      "POST /account/sessions/end",
+      (client, fixture) => client.call("/account/sessions/end", form({ id: "x" }, cookie(fixture))),
+    ],
+    [
+      "POST /account/sessions/end-others",
+      (client, fixture) => client.call("/account/sessions/end-others", form({}, cookie(fixture))),
+    ],
+    [
+      "GET /account/two-factor",
+      (client, fixture) => client.call("/account/two-factor", { headers: cookie(fixture) }),
+    ],
+    [
+      "POST /account/two-factor, start",
+      (client, fixture) => client.call("/account/two-factor", form({ step: "start" }, cookie(fixture))),
+    ],
+    [
+      "POST /account/two-factor, confirm",
+      (client, fixture) =>
+        client.call("/account/two-factor", form({ step: "confirm", code: fixture.text }, cookie(fixture))),
+    ],
+  ];
+
+  it("TH-09 WB-11 is a 503 for every call of the API, and nothing opens or changes", async () => {
+    const fixture = await prepare();
+    const before = await listSessionRows();
+    for (const broken of [failAlways(env.DB), failBatches(env.DB)]) {
+      for (const [name, call] of programs) {
+        const answer = await call(new Client(environment({ DB: broken })), fixture);
+        expectUnavailable(name, answer);
+        expect(answer.json).toMatchObject({ status: 503, code: "store_unavailable" });
+        expect(answer.json.session_token).toBeUndefined();
+      }
+    }
+    expect(await listSessionRows()).toEqual(before);
+    // The code that was sent so often has not been spent by it.
+    const body = { session_token: fixture.pending, code: fixture.text };
+    expect((await new Client().post("/totp/verify", body)).status).toBe(200);
+  });
+
+  it("TH-09 WB-11 is a 503 for every page that needs it, and nothing opens or changes", async () => {
+    const fixture = await prepare();
+    const before = await listSessionRows();
+    for (const [name, call] of pages) {
+      const answer = await call(new Client(environment({ DB: failAlways(env.DB) })), fixture);
+      expectUnavailable(name, answer);
+      expect(answer.headers.get("Content-Type")).toContain("text/html");
+    }
+    expect(await listSessionRows()).toEqual(before);
+  });
+
+  it("TH-09 leaves what needs no store alone", async () => {
+    const client = new Client(environment({ DB: failAlways(env.DB) }));
+    for (const path of ["/.well-known/jwks.json", "/sign-in", "/sign-out", "/assets/sallyport.css"]) {
+      expect([path, (await client.call(path)).status]).toEqual([path, 200]);
+    }
+    expect((await client.call("/session", { token: "garbage" })).status).toBe(401);
+    expect((await client.post("/login", { username: "ada" })).status).toBe(422);
+    const health = await client.call("/health");
+    expect(health).toMatchObject({
+      status: 503,
+      json: { parts: { d1: "failing", kv: "ok", keyring: "ok" } },
+    });
+  });
+
+  it("WB-13 TH-09 closes the gate for a session that has to be checked, and the origin is not reached", async () => {
+    const token = await fullToken(await createReadyAccount());
+    const origin = standOrigin();
+    advance(60);
+    for (const broken of [failAlways(env.DB), failBatches(env.DB)]) {
+      for (const options of [
+        { session: token },
+        { headers: { Authorization: `Bearer ${token}` } },
+        { session: token, method: "POST", body: "x" },
+      ]) {
+        const response = await visit(gated([], { DB: broken }), "/private", options);
+        const text = await response.text();
+        expectUnavailable("the gate", { status: response.status, headers: response.headers, text });
+        expect(JSON.parse(text)).toMatchObject({ code: "store_unavailable" });
+      }
+      const page = await visit(gated([], { DB: broken }), "/private", { session: token, headers: pageLoad });
+      expectUnavailable("the gate", { status: page.status, headers: page.headers, text: await page.text() });
+    }
+    expect(origin.requests).toEqual([]);
+  });
+
+  it("WB-13 closes the gate at once where every request is checked", async () => {
+    const token = await fullToken(await createReadyAccount());
+    const origin = standOrigin();
+    const bindings = gated([], { DB: failAlways(env.DB), SESSION_RECHECK: "0" });
+    expect((await visit(bindings, "/private", { session: token })).status).toBe(503);
+    expect(origin.requests).toEqual([]);
+  });
+
+  it("WB-13 leaves open what the policy asks nobody for, as if nobody were signed in", async () => {
+    const token = await fullToken(await createReadyAccount());
+    const origin = standOrigin();
+    advance(60);
+    const bindings = gated([{ path: "/public", require: "none" }], { DB: failAlways(env.DB) });
+    expect((await visit(bindings, "/public", { session: token })).status).toBe(200);
+    expect(origin.only().headers.has("Remote-User")).toBe(false);
+  });
+});
+
+describe("the rate limit in front", () => {
+  const limiter = (answer: () => Promise<{ success: boolean }>) => {
+    const keys: string[] = [];
+    return {
+      keys,
+      SIGN_IN_LIMITER: {
+        limit: ({ key }: { key: string }) => {
+          keys.push(key);
+          return answer();
+        },
+      },
+    };
+  };
+
+  it("that refuses is a 429, and costs neither D1 nor KV anything", async () => {
+    const account = await createReadyAccount();
+    const { keys, SIGN_IN_LIMITER } = limiter(async () => ({ success: false }));
+    const { db, trips } = countTrips(env.DB);
+    const { kv, calls } = tapKv(env.BLOCKS);
+    const client = new Client(environment({ SIGN_IN_LIMITER, DB: db, BLOCKS: kv }));
+    const right = await client.login(account, { address: home });
+    expectBlocked(right, 60);
+    expect(visible(await wrongLogin({ username: "nobody" }, { address: home }, client))).toEqual(
+      visible(right),
+    );
+    expect([trips, calls]).toEqual([
+      { reads: 0, batches: 0 },
+      { gets: 0, puts: 0 },
+    ]);
+    expect(keys).toEqual([home, home]);
+  });
+
+  it("that agrees is not in the way", async () => {
+    const account = await createReadyAccount();
+    const { SIGN_IN_LIMITER } = limiter(async () => ({ success: true }));
+    const client = new Client(environment({ SIGN_IN_LIMITER }));
+    expect((await client.login(account)).status).toBe(200);
+  });
+
+  it("that fails is not in the way, and the counters behind it count", async () => {
+    const account = await createReadyAccount();
+    await setCounter(await counterKey("network_account", {}), 9);
+    const failures = [
+      async () => Promise.reject(new Error("rate limiter: injected failure")),
+      () => {
+        throw new Error("rate limiter: injected failure");
+      },
+    ];
+    const lines = collectLogLines();
+    for (const failure of failures) {
+      const client = new Client(environment(limiter(failure)));
+      expect((await client.login(account, { address: "203.0.113.8" })).status).toBe(200);
+    }
+    const client = new Client(environment(limiter(failures[0] ?? (async () => ({ success: true })))));
+    expect((await wrongLogin(account, { address: home }, client)).status).toBe(401);
+    expectBlocked(await client.login(account, { address: home }), 900);
+    expect(lines.filter((line) => line.includes("rate_limit.unavailable"))).toHaveLength(4);
+  });
+
+  it("stands in front of the password within a session, too", async () => {
+    const account = await createReadyAccount();
+    const token = await fullToken(account);
+    const { SIGN_IN_LIMITER } = limiter(async () => ({ success: false }));
+    const { db, trips } = countTrips(env.DB);
+    const client = new Client(environment({ SIGN_IN_LIMITER, DB: db }));
+    const body = { code: await code(account.secret), password: account.password };
+    expectBlocked(await client.post("/totp/disable", body, { token }), 60);
+    expect(trips).toEqual({ reads: 0, batches: 0 });
+  });
+});
+
+describe("who can't be told from whom", () => {
+  /** Accounts of every kind that must look alike to who has not got the right password. */
+  async function everyKind(): Promise<Record<string, { username: string; password: string }>> {
+    const plain = await createAccount("plain");
+    const enrolled = await createReadyAccount("enrolled");
+    const disabled = await createAccount("disabled");
+    await query("UPDATE users SET disabled_at = ? WHERE id = ?", Date.now(), disabled.id);
+    const locked = await createReadyAccount("locked");
+    await query("UPDATE users SET second_factor_failures = 100 WHERE id = ?", locked.id);
+    await new Client().post("/v1/users", { username: "passwordless" }, { token: env.ADMIN_KEY });
+    const password = "wrong password";
+    return {
+      unknown: { username: "nobody", password },
+      "wrong password": { username: plain.username, password },
+      "wrong password, enrolled": { username: enrolled.username, password },
+      "wrong password, second factor disabled": { username: locked.username, password },
+      "disabled, right password": disabled,
+      "disabled, wrong password": { username: disabled.username, password },
+      "without password": { username: "passwordless", password },
+    };
+  }
+
+  it("TH-10 an unknown name, a wrong password and a disabled account get one answer", async () => {
+    const kinds = Object.entries(await everyKind());
+    const answers: [string, Answer][] = [];
+    for (const [index, [kind, credentials]] of kinds.entries()) {
+      const address = `198.51.100.${index}`;
+      answers.push([kind, await new Client().login(credentials, { address })]);
+    }
+    const [[, first] = []] = answers;
+    if (first === undefined) throw new Error("There is no answer");
+    expect(first).toMatchObject({ status: 401, json: { code: "invalid_credentials" } });
+    for (const [kind, answer] of answers) {
+      expect([kind, visible(answer)]).toEqual([kind, visible(first)]);
+      expect(Object.keys(answer.json)).toEqual(Object.keys(first.json));
+    }
+    expect(await listSessionRows()).toEqual([]);
+  });
+
+  it("TH-10 they cost the same: one password hash, one read, the same statements in one batch, one KV call", async () => {
+    const kinds = Object.entries(await everyKind());
+    const costs: [string, unknown][] = [];
+    for (const [index, [kind, credentials]] of kinds.entries()) {
+      const { db, trips } = recordStatements(env.DB);
+      const { kv, calls } = tapKv(env.BLOCKS);
+      const client = new Client(environment({ DB: db, BLOCKS: kv }));
+      const hashes = countHashes(credentials.password);
+      await client.login(credentials, { address: `198.51.100.${index}` });
+      costs.push([kind, { trips, calls, hashes: hashes() }]);
+      vi.restoreAllMocks();
+    }
+    const [[, first] = []] = costs;
+    const one = { trips: [{ length: 1 }, expect.any(Array)], calls: { gets: 1, puts: 0 }, hashes: 1 };
+    expect(first).toMatchObject(one);
+    for (const [kind, cost] of costs) expect([kind, cost]).toEqual([kind, first]);
+  });
+
+  it("TH-10 they look alike when they are blocked, too", async () => {
+    const kinds = Object.values(await everyKind());
+    const answers: Answer[] = [];
+    for (const [index, credentials] of kinds.entries()) {
+      const address = `198.51.100.${index}`;
+      const { username } = credentials;
+      await setCounter(await counterKey("network_account", { username, address }), 9);
+      await new Client().login(credentials, { address });
+      answers.push(await new Client().login(credentials, { address }));
+    }
+    const [first] = answers;
+    if (first === undefined) throw new Error("There is no answer");
+    expectBlocked(first, 900);
+    for (const answer of answers) expect(visible(answer)).toEqual(visible(first));
+  });
+});

@@ -507,6 +507,18 @@ describe("the end of a session", () => {
     expect((await whoAmI(used, worker)).status).toBe(401);
   });
 
+  it("SE-07 comes by the store's time as well as by the token's", async () => {
+    const account = await createReadyAccount();
+    const token = await fullToken(account);
+    await query("UPDATE sessions SET expires_at = ?", Date.now());
+    await expectDead(token);
+    const answer = await client().post("/step-up", { code: await code(account.secret) }, { token });
+    expect(answer.json.code).toBe("session_expired");
+    standOrigin();
+    advance(60);
+    expect((await visit(gated(), "/", { session: token })).status).toBe(401);
+  });
+
   it("SE-11 comes at once when its account is disabled, and at the gate within SESSION_RECHECK", async () => {
     const account = await createReadyAccount();
     const token = await fullToken(account);

@@ -4,7 +4,7 @@ import { findSession, type SessionView } from "../store/sessions.ts";
 import { countSignInFailure } from "../store/sign-in.ts";
 import type { Deps } from "./deps.ts";
 import { type Failure, tooManyAttempts } from "./failure.ts";
-import type { FullSession } from "./sessions.ts";
+import { type FullSession, isAlive } from "./sessions.ts";
 import {
   type FirstFactorCounters,
   findStandingBlock,
@@ -44,7 +44,7 @@ export async function checkPassword(
   const standing = await findStandingBlock(deps, claimant, counters, now);
   if (standing !== null) return tooManyAttempts(standing, now);
   const view = await findSession(deps.db, session.id);
-  if (view === null) return { ok: false, reason: "session_over" };
+  if (view === null || !isAlive(deps, view, now)) return { ok: false, reason: "session_over" };
   const { passwordHash } = view.user;
   if (passwordHash === null || (password !== null && (await verifyPassword(password, passwordHash)))) {
     return { ok: true, counters, view };

@@ -13,7 +13,7 @@ import {
 import type { Deps } from "./deps.ts";
 import { type Failure, tooManyAttempts } from "./failure.ts";
 import type { CheckedPassword } from "./password-check.ts";
-import { type FullSession, livenessAt, type PendingSession } from "./sessions.ts";
+import { type FullSession, isAlive, livenessAt, type PendingSession } from "./sessions.ts";
 import { lastEnd } from "./throttle.ts";
 
 /**
@@ -104,7 +104,9 @@ export async function verifyCode<Outcome>(
 /** A refusal that needs no evaluation, and so tells right from wrong to nobody. */
 function findRefusal(deps: Deps, request: CodeRequest<unknown>, view: SessionView | null): Failure | null {
   const { now } = request;
-  if (view === null || !isAlive(deps, request, view)) return sessionIsOver(request);
+  if (view === null || view.session.kind !== request.session.kind || !isAlive(deps, view, now)) {
+    return sessionIsOver(request);
+  }
   const { user, session } = view;
   if (user.secondFactorFailures >= budget.failuresUntilDisabled)
     return { ok: false, reason: "second_factor_disabled" };
@@ -114,12 +116,6 @@ function findRefusal(deps: Deps, request: CodeRequest<unknown>, view: SessionVie
   // A new pending session can be had at once, so there is nothing to wait for.
   const exhausted = session.kind === "pending" && session.attempts >= budget.attemptsPerPendingSession;
   return exhausted ? { ok: false, reason: "too_many_attempts", retryAfterSeconds: 1, startOver: true } : null;
-}
-
-function isAlive(deps: Deps, { session: caller, now }: CodeRequest<unknown>, { session, user }: SessionView) {
-  const { idleSince } = livenessAt(deps, now);
-  const seen = session.kind === "pending" || session.lastSeenAt > idleSince;
-  return session.kind === caller.kind && session.expiresAt > now && seen && user.disabledAt === null;
 }
 
 const sessionIsOver = ({ session }: CodeRequest<unknown>): Failure => ({

@@ -15,6 +15,7 @@ import {
   listSessions as listStoredSessions,
   renewSession,
   type Session,
+  type SessionView,
 } from "../store/sessions.ts";
 import type { User } from "../store/users.ts";
 import type { Deps } from "./deps.ts";
@@ -55,6 +56,12 @@ export async function identifyFull(deps: Deps, token: string, now: Date): Promis
 /** When a session seen last at some time still counts as alive `now`. */
 export function livenessAt(deps: Deps, now: Date): Liveness {
   return { now, idleSince: new Date(now.getTime() - deps.config.sessionIdleSeconds * 1000) };
+}
+
+/** Is the session alive, as it was read? A pending one does not grow idle: it is short anyway. */
+export function isAlive(deps: Deps, { session, user }: SessionView, now: Date): boolean {
+  const seen = session.kind === "pending" || session.lastSeenAt > livenessAt(deps, now).idleSince;
+  return session.expiresAt > now && seen && user.disabledAt === null;
 }
 
 /** What a new session is made of. */

@@ -1,9 +1,10 @@
-import type { Hono } from "hono";
+import { Hono } from "hono";
 import type { Config } from "../config.ts";
 import { log } from "../log.ts";
 import { type Bindings, getConfig, Misconfigured } from "../runtime.ts";
 import { createApp } from "./app.ts";
 import type { AppEnv } from "./context.ts";
+import { securityHeaders } from "./middleware/own-headers.ts";
 import { problemDocument, problemType } from "./problem.ts";
 
 const apps = new WeakMap<Config, Hono<AppEnv>>();
@@ -25,8 +26,8 @@ export async function serve(request: Request, env: Bindings, context: ExecutionC
   }
 }
 
-/** Without a configuration there is no app that could answer. */
-function refuseAll(requestId: string): Response {
+/** Without a configuration there is no app that could answer, but its answers look the same. */
+function refuseAll(requestId: string): Response | Promise<Response> {
   const problem = {
     status: 500,
     code: "misconfigured",
@@ -36,15 +37,8 @@ function refuseAll(requestId: string): Response {
     members: {},
     allow: null,
   } as const;
-  const headers = {
-    "Content-Type": problemType,
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
-    "Content-Security-Policy":
-      "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-  };
-  return new Response(problemDocument(problem, requestId), { status: problem.status, headers });
+  const headers = { "Content-Type": problemType, "Cache-Control": "no-store", "X-Request-Id": requestId };
+  const refusing = new Hono().use(securityHeaders);
+  refusing.all("*", (c) => c.body(problemDocument(problem, requestId), problem.status, headers));
+  return refusing.request("/");
 }

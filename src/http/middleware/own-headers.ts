@@ -6,7 +6,7 @@ import type { AppEnv } from "../context.ts";
  * Headers of everything that the Worker answers by itself (STANDARDS WB-03). `form-action` is `'self'` and not
  * a list, because a form's answer redirects within this host only.
  */
-const securityHeaders = secureHeaders({
+export const securityHeaders = secureHeaders({
   contentSecurityPolicy: {
     defaultSrc: ["'none'"],
     scriptSrc: ["'self'"],

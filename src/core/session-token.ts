@@ -13,6 +13,8 @@ export interface FullSessionClaims {
   readonly email: string | null;
   /** Has this account two-factor authentication switched on? */
   readonly enrolled: boolean;
+  /** What shows the first factor, where that is not a password (`core/binding.ts`). */
+  readonly binding: string | null;
   readonly amr: readonly string[];
   readonly firstFactorAt: Date;
   readonly secondFactorAt: Date | null;
@@ -54,6 +56,7 @@ export async function signFullToken(keyring: Keyring, claims: FullSessionClaims)
     name: claims.username,
     email: claims.email,
     enrolled: claims.enrolled,
+    bnd: claims.binding,
     amr: [...claims.amr],
     ffa: toSeconds(claims.firstFactorAt),
     sfa: claims.secondFactorAt === null ? null : toSeconds(claims.secondFactorAt),
@@ -78,6 +81,7 @@ const fullPayload = z.object({
   name: z.string(),
   email: z.string().nullable(),
   enrolled: z.boolean(),
+  bnd: z.string().nullable(),
   amr: z.array(z.string()),
   ffa: z.number(),
   sfa: z.number().nullable(),
@@ -101,6 +105,7 @@ export async function parseFullToken(
     username: data.name,
     email: data.email,
     enrolled: data.enrolled,
+    binding: data.bnd,
     amr: data.amr,
     firstFactorAt: fromSeconds(data.ffa),
     secondFactorAt: data.sfa === null ? null : fromSeconds(data.sfa),

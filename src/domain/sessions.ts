@@ -11,6 +11,7 @@ import {
   endOtherSessions,
   endOwnSession,
   endSession,
+  hasLivingSession,
   type Liveness,
   listSessions as listStoredSessions,
   renewSession,
@@ -61,6 +62,8 @@ export function livenessAt(deps: Deps, now: Date): Liveness {
 export interface SessionOrigin {
   readonly kind: "pending" | "full";
   readonly userId: string;
+  /** Null for a password. */
+  readonly binding: string | null;
   readonly amr: readonly string[];
   readonly firstFactorAt: Date;
   readonly secondFactorAt: Date | null;
@@ -83,6 +86,7 @@ export async function drawSession(origin: SessionOrigin, now: Date): Promise<Dra
     kind: origin.kind,
     userId: origin.userId,
     attempts: 0,
+    binding: origin.binding,
     amr: [...origin.amr],
     firstFactorAt: origin.firstFactorAt,
     secondFactorAt: origin.secondFactorAt,
@@ -105,8 +109,8 @@ export function drawReplacement(
   client: ClientContext,
   now: Date,
 ): Promise<DrawnSession> {
-  const { userId, firstFactorAt, expiresAt } = session;
-  return drawSession({ kind: "full", userId, firstFactorAt, expiresAt, ...level, client }, now);
+  const { userId, binding, firstFactorAt, expiresAt } = session;
+  return drawSession({ kind: "full", userId, binding, firstFactorAt, expiresAt, ...level, client }, now);
 }
 
 /** Signs the token of a session that the store has just been seen to hold. */
@@ -122,6 +126,7 @@ export async function issueSession(
     username: user.username,
     email: user.email,
     enrolled: user.totpEnabled,
+    binding: row.binding,
     amr: row.amr,
     firstFactorAt: row.firstFactorAt,
     secondFactorAt: row.secondFactorAt,
@@ -151,6 +156,17 @@ export async function checkSession(
     now,
   );
   return { ...issued, user: view.user };
+}
+
+/** Is the session alive? It does not count as seen by this. One trip. */
+export async function isSessionAlive(deps: Deps, session: FullSession, now: Date): Promise<boolean> {
+  return hasLivingSession(deps.db, session.id, livenessAt(deps, now));
+}
+
+/** The same session with a token that nobody believes without asking. */
+export async function distrustSession(deps: Deps, session: FullSession): Promise<IssuedSession> {
+  const distrusted = { ...session, checkedAt: new Date(0) };
+  return { token: await signFullToken(deps.config.keyring, distrusted), session: distrusted };
 }
 
 /** The account's living sessions, the last seen first. */

@@ -144,6 +144,7 @@ function drawSignIn(deps: Deps, user: User, { client, now }: PasswordSignIn): Pr
     {
       kind: user.totpEnabled ? "pending" : "full",
       userId: user.id,
+      binding: null,
       amr: ["pwd"],
       firstFactorAt: now,
       secondFactorAt: null,

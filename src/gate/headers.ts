@@ -1,11 +1,18 @@
 import type { AssertedIdentity } from "../core/assertion.ts";
 
+/** Somebody, and the Worker's signature for it. */
+export interface Vouched {
+  readonly identity: AssertedIdentity;
+  readonly assertion: string;
+}
+
 /** What the origin is told about a request that passed. */
 export interface ForwardedFacts {
   /** Null: nobody had to be signed in, and nobody is. */
-  readonly vouched: { readonly identity: AssertedIdentity; readonly assertion: string } | null;
+  readonly vouched: Vouched | null;
   readonly address: string | null;
-  readonly url: URL;
+  /** The scheme and host that the visitor sees. */
+  readonly publicOrigin: string;
   /** The Worker's own cookies, which the origin never sees. */
   readonly ownCookies: readonly string[];
   /** The `Authorization` header carried the Worker's own token. */
@@ -17,18 +24,28 @@ export interface ForwardedFacts {
  * (STANDARDS WB-05, INC-08), and then what the gate says.
  */
 export function requestHeaders(received: Headers, facts: ForwardedFacts): Headers {
-  const headers = new Headers(received);
+  const headers = visitorHeaders(received, facts);
   for (const name of [...headers.keys()]) if (isReserved(name)) headers.delete(name);
-  if (facts.ownAuthorization) headers.delete("Authorization");
-  replaceCookies(headers, facts.ownCookies);
-  headers.set("X-Forwarded-Host", facts.url.host);
-  headers.set("X-Forwarded-Proto", facts.url.protocol.slice(0, -1));
+  const { host, protocol } = new URL(facts.publicOrigin);
+  headers.set("X-Forwarded-Host", host);
+  headers.set("X-Forwarded-Proto", protocol.slice(0, -1));
   if (facts.address !== null) headers.set("X-Forwarded-For", facts.address);
   if (facts.vouched === null) return headers;
   const { identity, assertion } = facts.vouched;
   headers.set("Remote-User", identity.username);
   if (identity.email !== null) headers.set("Remote-Email", identity.email);
   headers.set("X-Sallyport-Assertion", assertion);
+  return headers;
+}
+
+/** What the visitor sends to the site: without the Worker's own cookies and its own token. */
+export function visitorHeaders(
+  received: Headers,
+  { ownCookies, ownAuthorization }: Pick<ForwardedFacts, "ownCookies" | "ownAuthorization">,
+): Headers {
+  const headers = new Headers(received);
+  if (ownAuthorization) headers.delete("Authorization");
+  replaceCookies(headers, ownCookies);
   return headers;
 }
 
@@ -56,6 +73,12 @@ export function responseHeaders(received: Headers, ownCookies: readonly string[]
   headers.delete("Set-Cookie");
   for (const cookie of foreign) headers.append("Set-Cookie", cookie);
   return headers;
+}
+
+/** The values of a cookie in a `Cookie` header, of which there may be several: of other paths or domains. */
+export function cookieValues(header: string, name: string): string[] {
+  const cookies = header.split(";").filter((part) => cookieName(part) === name);
+  return cookies.map((cookie) => cookie.slice(cookie.indexOf("=") + 1).trim());
 }
 
 const cookieName = (cookie: string) => (cookie.split(/[=;]/, 1)[0] ?? "").trim();

@@ -3,6 +3,11 @@ import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Config } from "../config.ts";
+import type { Refusal } from "../domain/access.ts";
+import { judgeForwardAuth, readOriginalRequest } from "../gate/forward-auth.ts";
+import { visitorHeaders } from "../gate/headers.ts";
+import { createSource } from "../gate/identity/source.ts";
+import type { Passenger } from "../gate/judge.ts";
 import { type GateOutcome, passGate } from "../gate/proxy.ts";
 import { describeError, log } from "../log.ts";
 import { operationsApi } from "./api/operations.ts";
@@ -13,9 +18,17 @@ import { usersApi } from "./api/users.ts";
 import { type Caller, findCaller } from "./caller.ts";
 import type { AppContext, AppEnv } from "./context.ts";
 import { cookieNames, setSessionCookie } from "./cookies.ts";
-import { acceptsHtml, answerRefusal, pageUrl } from "./entry.ts";
+import {
+  acceptsHtml,
+  answerRefusal,
+  helpfulPage,
+  isPageLoad,
+  pageUrl,
+  type Wanted,
+  wantedOf,
+} from "./entry.ts";
 import { ownHeaders } from "./middleware/own-headers.ts";
-import { requestContext } from "./middleware/request-context.ts";
+import { type CreateSource, requestContext } from "./middleware/request-context.ts";
 import { sameOrigin } from "./middleware/same-origin.ts";
 import { accountPages } from "./pages/account.tsx";
 import { assets } from "./pages/assets.ts";
@@ -34,12 +47,19 @@ const pagePaths = ["/sign-in", "/sign-out", "/second-factor", "/account", "/acco
 export function createApp(config: Config): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   app.onError(refuseError);
-  app.use(requestContext(config), ownHeaders);
+  app.use(requestContext(config, sourceOf), ownHeaders);
   app.all(config.basePath, (c) => c.redirect(pageUrl(c, "/account"), 303));
   app.route(config.basePath, ownRoutes());
   app.all("*", (c) => answerAtGate(c, config.originUrl));
   return app;
 }
+
+const sourceOf: CreateSource = (c, now, trusted) => {
+  const { config } = c.var;
+  if (config.firstFactor.kind === "password") return null;
+  const headers = visitorHeaders(c.req.raw.headers, { ownCookies: cookieNames, ownAuthorization: false });
+  return createSource(config, { headers, url: new URL(c.req.url), trusted, now });
+};
 
 function ownRoutes(): Hono<AppEnv> {
   const own = new Hono<AppEnv>();
@@ -56,6 +76,8 @@ function ownRoutes(): Hono<AppEnv> {
     sameOrigin,
   );
   for (const api of [operationsApi, signInApi, secondFactorApi, sessionsApi, usersApi]) own.route("/", api);
+  own.get("/forward-auth", answerForwardAuth);
+  own.get("/auth-request", answerAuthRequest);
   for (const pages of [assets, signInPages, secondFactorPages, twoFactorPages, accountPages])
     own.route("/", pages);
   own.all("*", answerNothing);
@@ -75,22 +97,22 @@ function answerNothing(c: AppContext): Response {
 async function answerAtGate(c: AppContext, originUrl: string | null): Promise<Response> {
   if (acceptsHtml(c)) c.set("face", "page");
   if (originUrl === null) return refuse(c, { ok: false, reason: "no_such_page" });
+  const wanted = wantedOf(c);
   const caller = await findCaller(c);
   const outcome = await passGate(c.var.deps, originUrl, {
+    ...passengerOf(c, caller, wanted),
     request: c.req.raw,
-    session: caller?.session ?? null,
     ownAuthorization: caller?.carrier === "bearer",
-    address: c.var.client.address,
     ownCookies: cookieNames,
-    now: c.var.now,
+    publicOrigin: c.var.publicOrigin,
   });
   switch (outcome.kind) {
     case "forwarded":
       return handBack(c, outcome, caller);
     case "refused":
-      return answerRefusal(c, outcome.refusal);
+      return answerRefusal(c, outcome.refusal, wanted);
     case "unreadable_path":
-      return refuse(c, { ok: false, reason: "malformed_request", detail: "The path can't be read." });
+      return refuse(c, unreadablePath);
     case "origin_unavailable":
       log("error", "origin.unavailable", {
         request_id: c.var.client.requestId,
@@ -100,6 +122,17 @@ async function answerAtGate(c: AppContext, originUrl: string | null): Promise<Re
   }
 }
 
+const unreadablePath = { ok: false, reason: "malformed_request", detail: "The path can't be read." } as const;
+
+function passengerOf(
+  c: AppContext,
+  caller: Caller | null,
+  wanted: Wanted,
+): Omit<Passenger, "method" | "path"> {
+  const { source, client, now } = c.var;
+  return { session: caller?.session ?? null, source, keepsCookies: isPageLoad(c, wanted), client, now };
+}
+
 /** The origin's answer as it is, but for a renewed session in its cookie. */
 function handBack(
   c: AppContext,
@@ -107,7 +140,48 @@ function handBack(
   caller: Caller | null,
 ): Response {
   c.set("forwarded", true);
-  if (renewed !== null && caller?.carrier === "cookie" && response.webSocket === null)
+  if (renewed !== null && caller?.carrier !== "bearer" && response.webSocket === null)
     setSessionCookie(c, renewed);
   return response;
+}
+
+/** `/forward-auth` for Caddy and Traefik, which hand a refusal on to the visitor as it is. */
+function answerForwardAuth(c: AppContext): Promise<Response> {
+  return judgeForProxy(c, (refusal, wanted) => answerRefusal(c, refusal, wanted));
+}
+
+/** `/auth-request` for nginx and HAProxy, which know 200, 401 and 403 only, and make their redirect themselves. */
+async function answerAuthRequest(c: AppContext): Promise<Response> {
+  try {
+    return await judgeForProxy(c, (refusal, wanted) => {
+      if (refusal.reason === "account_disabled") return refuse(c, { ok: false, reason: "account_disabled" });
+      c.header("Location", helpfulPage(c, refusal, wanted.uri));
+      return c.body(null, 401);
+    });
+  } catch (error) {
+    const refused = refuseError(error as Error, c);
+    return new Response(refused.body, { status: 403, headers: refused.headers });
+  }
+}
+
+async function judgeForProxy(
+  c: AppContext,
+  answer: (refusal: Refusal, wanted: Wanted) => Response,
+): Promise<Response> {
+  const original = readOriginalRequest(c.req.raw.headers);
+  if (original === null) return refuse(c, { ok: false, reason: "unreadable_original" });
+  if (acceptsHtml(c)) c.set("face", "page");
+  const caller = await findCaller(c);
+  const passenger = passengerOf(c, caller, original);
+  const outcome = await judgeForwardAuth(c.var.deps, original, passenger, c.var.publicOrigin);
+  switch (outcome.kind) {
+    case "unreadable_path":
+      return refuse(c, { ok: false, reason: "unreadable_original" });
+    case "refused":
+      return answer(outcome.refusal, original);
+    case "passed":
+      if (outcome.passage.renewed !== null && caller?.carrier !== "bearer")
+        setSessionCookie(c, outcome.passage.renewed);
+      return c.body(null, 200, Object.fromEntries(outcome.headers));
+  }
 }

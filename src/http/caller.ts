@@ -1,3 +1,4 @@
+import { belongsTo } from "../domain/first-factor-source.ts";
 import { type FullSession, identifyFull, identifyPending, type PendingSession } from "../domain/sessions.ts";
 import type { AppContext } from "./context.ts";
 import { readPendingCookie, readSessionCookie } from "./cookies.ts";
@@ -15,13 +16,20 @@ export function readBearerToken(c: AppContext): string | undefined {
   return /^Bearer +([^ ]+)$/i.exec(c.req.header("Authorization") ?? "")?.[1];
 }
 
-/** Finds the full session that the request carries, without I/O. A bearer token counts before a cookie. */
+/** The token of a session. Where the first factor is not a password here, the header is the site's alone. */
+const readSessionBearer = (c: AppContext) => (c.var.source === null ? readBearerToken(c) : undefined);
+
+/**
+ * Finds the full session that the request carries, without a trip to the store. A bearer token counts before a
+ * cookie. A session that belongs to somebody else than who is there at the first factor's source is none.
+ */
 export async function findCaller(c: AppContext): Promise<Caller | null> {
-  const bearer = readBearerToken(c);
+  const bearer = readSessionBearer(c);
   const token = bearer ?? readSessionCookie(c);
   if (token === undefined) return null;
   const session = await identifyFull(c.var.deps, token, c.var.now);
-  return session === null ? null : { session, carrier: bearer === undefined ? "cookie" : "bearer" };
+  if (session === null || !(await belongsTo(c.var.config.keyring, session, c.var.source))) return null;
+  return { session, carrier: bearer === undefined ? "cookie" : "bearer" };
 }
 
 /**
@@ -42,7 +50,7 @@ export async function findPending(c: AppContext, token?: string): Promise<Pendin
 
 /** Whatever sessions the request carries, for signing out: bearer, full cookie and pending cookie. */
 export async function findAllSessions(c: AppContext): Promise<(FullSession | PendingSession)[]> {
-  const bearer = readBearerToken(c);
+  const bearer = readSessionBearer(c);
   const tokens = bearer === undefined ? [readSessionCookie(c), readPendingCookie(c)] : [bearer];
   const found = await Promise.all(
     tokens.flatMap((token) =>

@@ -9,6 +9,7 @@ import { stepUp } from "../../domain/step-up.ts";
 import { getCaller } from "../caller.ts";
 import type { AppEnv } from "../context.ts";
 import { setSessionCookie } from "../cookies.ts";
+import { requireFreshFirstFactor } from "../first-factor.ts";
 import { readJson } from "../json-body.ts";
 import { refuse } from "../refusal.tsx";
 import { code, nothing, password, totpCode } from "./fields.ts";
@@ -37,6 +38,7 @@ export const secondFactorApi = new Hono<AppEnv>()
   .post("/totp/setup", async (c) => {
     const { session } = await getCaller(c);
     await readJson(c, nothing);
+    await requireFreshFirstFactor(c, session);
     const enrolment = await beginEnrolment(c.var.deps, session, c.var.client, c.var.now);
     if (!enrolment.ok) return refuse(c, enrolment);
     const data = {

@@ -8,6 +8,7 @@ import { findCaller, findPending } from "../caller.ts";
 import type { AppContext, AppEnv } from "../context.ts";
 import { clearCookies, setSessionCookie } from "../cookies.ts";
 import { pageUrl } from "../entry.ts";
+import { arrive } from "../first-factor.ts";
 import { readForm } from "../form-body.ts";
 import type { HttpFailure } from "../problem.ts";
 import { refuse } from "../refusal.tsx";
@@ -31,9 +32,13 @@ export const secondFactorPages = new Hono<AppEnv>()
   .get("/second-factor", async (c) => {
     const returnPath = returnPathOf(c);
     const step = await findStep(c);
-    return step === null
-      ? c.redirect(pageUrl(c, "/sign-in", returnPath), 303)
-      : showPage(c, secondFactorPage(c, step.mode, returnPath));
+    if (step !== null) return showPage(c, secondFactorPage(c, step.mode, returnPath));
+    const arrival = await arrive(c);
+    if (arrival.kind === "pending") return showPage(c, secondFactorPage(c, "sign_in", returnPath));
+    return c.redirect(
+      pageUrl(c, arrival.kind === "full" ? "/account/two-factor" : "/sign-in", returnPath),
+      303,
+    );
   })
   .post("/second-factor", async (c) => {
     const form = await readForm(c, codeForm);

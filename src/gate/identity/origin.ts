@@ -1,0 +1,117 @@
+import { type Locator, locate } from "../../core/locator.ts";
+import { canonicalUsername } from "../../core/username.ts";
+import {
+  type ExternalIdentity,
+  type FirstFactorSource,
+  FirstFactorUnavailable,
+} from "../../domain/first-factor-source.ts";
+import type { OriginConfig } from "../../first-factor-config.ts";
+import { cookieValues } from "../headers.ts";
+
+/** An origin that takes longer is down for its visitors, too. */
+const timeoutMilliseconds = 5_000;
+
+/** A who-am-I that says more than this does not say who somebody is. */
+const longestAnswerBytes = 64 * 1024;
+
+/** What a request shows of its session at the origin. */
+export interface OriginVisit {
+  /** As the origin may see them: without anything of the Worker's own. */
+  readonly headers: Headers;
+  /** The who-am-I address, absolute. */
+  readonly whoAmI: string;
+}
+
+/** The site's own login: the Worker asks it who the visitor is, with the visitor's own cookies. */
+export function originSource(config: OriginConfig, { headers, whoAmI }: OriginVisit): FirstFactorSource {
+  const evidence = sessionEvidence(config, headers);
+  return {
+    realm: "origin",
+    showsOwnLogin: true,
+    evidence: async () => evidence,
+    identify: async () => (evidence === null ? null : askWhoAmI(config, headers, whoAmI)),
+  };
+}
+
+/**
+ * The named cookies and `Authorization`, in a fixed order. Of a cookie that is there twice every value counts:
+ * nobody but the origin knows which it takes. Null: none of them is there, so nobody can be signed in.
+ */
+function sessionEvidence({ cookies }: OriginConfig, headers: Headers): readonly string[] | null {
+  const header = headers.get("Cookie") ?? "";
+  const values = cookies.map((name) => cookieValues(header, name).join(";"));
+  values.push(headers.get("Authorization") ?? "");
+  return values.every((value) => value === "") ? null : values;
+}
+
+async function askWhoAmI(
+  config: OriginConfig,
+  visitor: Headers,
+  url: string,
+): Promise<ExternalIdentity | null> {
+  const headers = new Headers({ Accept: "application/json" });
+  for (const name of ["Cookie", "Authorization", "User-Agent"]) {
+    const value = visitor.get(name);
+    if (value !== null) headers.set(name, value);
+  }
+  const response = await reach(url, headers);
+  if (config.nobodyStatuses.includes(response.status)) {
+    await response.body?.cancel();
+    return null;
+  }
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    throw new FirstFactorUnavailable(`The who-am-I of the origin answered ${response.status}`);
+  }
+  const document =
+    config.user.kind === "json" || config.email?.kind === "json" ? await readJson(response) : null;
+  if (document === null) await response.body?.cancel();
+  return toIdentity(readValue(config.user, response, document), readValue(config.email, response, document));
+}
+
+async function reach(url: string, headers: Headers): Promise<Response> {
+  try {
+    const signal = AbortSignal.timeout(timeoutMilliseconds);
+    return await fetch(url, { headers, redirect: "manual", cache: "no-store", signal });
+  } catch (cause) {
+    throw new FirstFactorUnavailable("The who-am-I of the origin does not answer", { cause });
+  }
+}
+
+async function readJson(response: Response): Promise<unknown> {
+  if (!/^application\/([\w.-]+\+)?json\b/i.test(response.headers.get("Content-Type") ?? "")) {
+    await response.body?.cancel();
+    throw new FirstFactorUnavailable("The who-am-I of the origin is no JSON");
+  }
+  try {
+    return JSON.parse(await readAtMost(response, longestAnswerBytes));
+  } catch (cause) {
+    throw new FirstFactorUnavailable("The who-am-I of the origin is no JSON", { cause });
+  }
+}
+
+async function readAtMost(response: Response, bytes: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let total = 0;
+  for await (const chunk of response.body ?? []) {
+    total += chunk.byteLength;
+    if (total > bytes) throw new Error(`more than ${bytes} bytes`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function readValue(locator: Locator | null, response: Response, document: unknown): unknown {
+  if (locator === null) return null;
+  return locator.kind === "header" ? response.headers.get(locator.name) : locate(document, locator.tokens);
+}
+
+/** Nothing where a name should be means that nobody is signed in; what is no name means that the origin lies. */
+function toIdentity(user: unknown, email: unknown): ExternalIdentity | null {
+  if (user === undefined || user === null || user === "" || user === false) return null;
+  const text = typeof user === "number" ? String(user) : user;
+  const username = typeof text === "string" ? canonicalUsername(text) : null;
+  if (username === null) throw new FirstFactorUnavailable("The who-am-I of the origin names no user");
+  return { username, email: typeof email === "string" && email !== "" ? email : null };
+}

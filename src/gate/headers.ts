@@ -24,8 +24,10 @@ export interface ForwardedFacts {
  * (STANDARDS WB-05, INC-08), and then what the gate says.
  */
 export function requestHeaders(received: Headers, facts: ForwardedFacts): Headers {
-  const headers = visitorHeaders(received, facts);
+  const headers = new Headers(received);
   for (const name of [...headers.keys()]) if (isReserved(name)) headers.delete(name);
+  if (facts.ownAuthorization) headers.delete("Authorization");
+  replaceCookies(headers, facts.ownCookies);
   const { host, protocol } = new URL(facts.publicOrigin);
   headers.set("X-Forwarded-Host", host);
   headers.set("X-Forwarded-Proto", protocol.slice(0, -1));
@@ -35,17 +37,6 @@ export function requestHeaders(received: Headers, facts: ForwardedFacts): Header
   headers.set("Remote-User", identity.username);
   if (identity.email !== null) headers.set("Remote-Email", identity.email);
   headers.set("X-Sallyport-Assertion", assertion);
-  return headers;
-}
-
-/** What the visitor sends to the site: without the Worker's own cookies and its own token. */
-export function visitorHeaders(
-  received: Headers,
-  { ownCookies, ownAuthorization }: Pick<ForwardedFacts, "ownCookies" | "ownAuthorization">,
-): Headers {
-  const headers = new Headers(received);
-  if (ownAuthorization) headers.delete("Authorization");
-  replaceCookies(headers, ownCookies);
   return headers;
 }
 
@@ -79,6 +70,27 @@ export function responseHeaders(received: Headers, ownCookies: readonly string[]
 export function cookieValues(header: string, name: string): string[] {
   const cookies = header.split(";").filter((part) => cookieName(part) === name);
   return cookies.map((cookie) => cookie.slice(cookie.indexOf("=") + 1).trim());
+}
+
+/**
+ * Everything in a `Cookie` header that some server may read as this cookie: names in any case, with `.`, `[` or a
+ * space for `_` (PHP), escaped or quoted; and behind a comma, which once separated cookies (RFC 2109).
+ */
+export function cookieReadings(header: string, name: string): string[] {
+  const wanted = canonicalCookieName(name);
+  const parts = [...header.split(";"), ...(header.includes(",") ? header.split(/[;,]/) : [])];
+  const cookies = parts.filter((part) => canonicalCookieName(cookieName(part)) === wanted);
+  return cookies.map((cookie) => cookie.slice(cookie.indexOf("=") + 1).trim());
+}
+
+function canonicalCookieName(name: string): string {
+  const decoded = name.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  return decoded
+    .toLowerCase()
+    .replace(/["']/g, "")
+    .replace(/[^a-z0-9]/g, "_");
 }
 
 const cookieName = (cookie: string) => (cookie.split(/[=;]/, 1)[0] ?? "").trim();

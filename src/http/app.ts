@@ -5,7 +5,6 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Config } from "../config.ts";
 import type { Refusal } from "../domain/access.ts";
 import { judgeForwardAuth, readOriginalRequest } from "../gate/forward-auth.ts";
-import { visitorHeaders } from "../gate/headers.ts";
 import { createSource } from "../gate/identity/source.ts";
 import type { Passenger } from "../gate/judge.ts";
 import { type GateOutcome, passGate } from "../gate/proxy.ts";
@@ -57,8 +56,10 @@ export function createApp(config: Config): Hono<AppEnv> {
 const sourceOf: CreateSource = (c, now, trusted) => {
   const { config } = c.var;
   if (config.firstFactor.kind === "password") return null;
-  const headers = visitorHeaders(c.req.raw.headers, { ownCookies: cookieNames, ownAuthorization: false });
-  return createSource(config, { headers, url: new URL(c.req.url), trusted, now });
+  const { publicOrigin } = c.var;
+  const { address } = c.var.client;
+  const visit = { headers: c.req.raw.headers, ownCookies: cookieNames, publicOrigin, address };
+  return createSource(config, { ...visit, url: new URL(c.req.url), trusted, now });
 };
 
 function ownRoutes(): Hono<AppEnv> {

@@ -6,7 +6,7 @@ import {
   FirstFactorUnavailable,
 } from "../../domain/first-factor-source.ts";
 import type { OriginConfig } from "../../first-factor-config.ts";
-import { cookieValues } from "../headers.ts";
+import { cookieReadings } from "../headers.ts";
 
 /** An origin that takes longer is down for its visitors, too. */
 const timeoutMilliseconds = 5_000;
@@ -29,17 +29,23 @@ export function originSource(config: OriginConfig, { headers, whoAmI }: OriginVi
     realm: "origin",
     showsOwnLogin: true,
     evidence: async () => evidence,
-    identify: async () => (evidence === null ? null : askWhoAmI(config, headers, whoAmI)),
+    identify: async () => {
+      // Any cookie will do to be asked about: nobody but the origin knows for sure which of them it reads.
+      if (!headers.get("Cookie") && !headers.get("Authorization")) return null;
+      const identity = await askWhoAmI(config, headers, whoAmI);
+      if (identity === null || evidence !== null) return identity;
+      throw new FirstFactorUnavailable("The origin knows somebody who shows none of ORIGIN_COOKIES");
+    },
   };
 }
 
 /**
- * The named cookies and `Authorization`, in a fixed order. Of a cookie that is there twice every value counts:
- * nobody but the origin knows which it takes. Null: none of them is there, so nobody can be signed in.
+ * The named cookies and `Authorization`, in a fixed order. Of a cookie that is there twice, or in several spellings,
+ * every value counts: nobody but the origin knows which it takes. Null: none of them is there.
  */
 function sessionEvidence({ cookies }: OriginConfig, headers: Headers): readonly string[] | null {
   const header = headers.get("Cookie") ?? "";
-  const values = cookies.map((name) => cookieValues(header, name).join(";"));
+  const values = cookies.map((name) => cookieReadings(header, name).join(";"));
   values.push(headers.get("Authorization") ?? "");
   return values.every((value) => value === "") ? null : values;
 }
@@ -49,12 +55,7 @@ async function askWhoAmI(
   visitor: Headers,
   url: string,
 ): Promise<ExternalIdentity | null> {
-  const headers = new Headers({ Accept: "application/json" });
-  for (const name of ["Cookie", "Authorization", "User-Agent"]) {
-    const value = visitor.get(name);
-    if (value !== null) headers.set(name, value);
-  }
-  const response = await reach(url, headers);
+  const response = await reach(url, probeHeaders(visitor));
   if (config.nobodyStatuses.includes(response.status)) {
     await response.body?.cancel();
     return null;
@@ -67,6 +68,15 @@ async function askWhoAmI(
     config.user.kind === "json" || config.email?.kind === "json" ? await readJson(response) : null;
   if (document === null) await response.body?.cancel();
   return toIdentity(readValue(config.user, response, document), readValue(config.email, response, document));
+}
+
+/** What the visitor sends, but for what is about another request: its body, its range, its upgrade, its cache. */
+function probeHeaders(visitor: Headers): Headers {
+  const headers = new Headers(visitor);
+  const others = /^(host|connection|upgrade|range|content-.*|transfer-encoding|if-.*|sec-websocket-.*)$/;
+  for (const name of [...headers.keys()]) if (others.test(name)) headers.delete(name);
+  headers.set("Accept", "application/json");
+  return headers;
 }
 
 async function reach(url: string, headers: Headers): Promise<Response> {

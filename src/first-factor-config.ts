@@ -13,8 +13,14 @@ export interface OriginConfig {
   readonly email: Locator | null;
   /** The cookies that carry the site's session. */
   readonly cookies: readonly string[];
+  /** What else may carry a session or a token: headers and parameters of the address. */
+  readonly credentials: readonly { readonly kind: "header" | "query"; readonly name: string }[];
   /** The statuses that say that nobody is signed in. */
   readonly nobodyStatuses: readonly number[];
+  /** The names, folded, that the site has for nobody. */
+  readonly nobodyNames: readonly string[];
+  /** Where the site's login is, if nobody gets anything else than what the policy opens. Null: nobody passes. */
+  readonly loginPath: string | null;
 }
 
 /** A JWT of an identity provider. */
@@ -73,6 +79,25 @@ const origin = z
             .transform(Number),
         ),
       ),
+    WHOAMI_ANONYMOUS: z
+      .string()
+      .default("")
+      .transform((names) => split(names.toLowerCase()).filter((name) => name !== "")),
+    ORIGIN_CREDENTIALS: z
+      .string()
+      .default("")
+      .transform((names) => split(names).filter((name) => name !== ""))
+      .pipe(
+        z.array(
+          z
+            .string()
+            .regex(/^(header|query):[\w.~-]{1,64}$/, "must be header:Name or query:name, with commas"),
+        ),
+      ),
+    ORIGIN_LOGIN: z
+      .string()
+      .regex(/^\/(?![/\\])/, "must be a path at the origin")
+      .optional(),
     ORIGIN_COOKIES: z
       .string("must be set: the names of the cookies that carry the site's session")
       .transform(split)
@@ -85,7 +110,13 @@ const origin = z
       user: env.WHOAMI_USER,
       email: env.WHOAMI_EMAIL ?? null,
       cookies: env.ORIGIN_COOKIES,
+      credentials: env.ORIGIN_CREDENTIALS.map((text) => {
+        const [kind = "", name = ""] = text.split(":");
+        return { kind: kind === "header" ? "header" : "query", name };
+      }),
       nobodyStatuses: env.WHOAMI_NOBODY,
+      nobodyNames: env.WHOAMI_ANONYMOUS,
+      loginPath: env.ORIGIN_LOGIN ?? null,
     }),
   );
 

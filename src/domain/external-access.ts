@@ -120,11 +120,10 @@ export interface ExternalVisit {
  */
 export async function judgeExternalAccess(deps: Deps, visit: ExternalVisit): Promise<Judgement> {
   const { requirement, session, source, client, now } = visit;
-  if (requirement.level === "none" || (session !== null && isBelieved(deps, session, now))) {
-    return judgeAccess(deps, requirement, session, now);
-  }
+  if (session !== null && isBelieved(deps, session, now)) return judgeAccess(deps, requirement, session, now);
+  if (requirement.level === "none") return judgeOpenAccess(deps, visit);
   const identity = await source.identify();
-  if (identity === null) return source.showsOwnLogin ? nobody : { allowed: false, reason: "not_signed_in" };
+  if (identity === null) return source.nobodyPasses ? nobody : { allowed: false, reason: "not_signed_in" };
   if (session !== null && session.username === identity.username) {
     const judgement = await judgeAccess(deps, requirement, session, now);
     if (judgement.allowed || judgement.reason !== "not_signed_in") return judgement;
@@ -134,6 +133,25 @@ export async function judgeExternalAccess(deps: Deps, visit: ExternalVisit): Pro
   const { user, issued } = await meet(deps, source, identity, opens, client, now);
   if (user.disabledAt !== null) return { allowed: false, reason: "account_disabled" };
   return judgeLevel(deps, requirement, issued?.session ?? asSession(user, source, now), issued, now);
+}
+
+/**
+ * Where nobody has to be signed in, a session names its visitor only when the source does, too. The store alone is
+ * not enough: its word would make the session fresh for all other paths. A source that can't tell makes nobody of him.
+ */
+async function judgeOpenAccess(
+  deps: Deps,
+  { requirement, session, source, now }: ExternalVisit,
+): Promise<Judgement> {
+  const identity = session === null ? null : await source.identify().catch(asNobody);
+  return session !== null && session.username === identity?.username
+    ? judgeAccess(deps, requirement, session, now)
+    : nobody;
+}
+
+function asNobody(error: unknown): null {
+  if (error instanceof FirstFactorUnavailable) return null;
+  throw error;
 }
 
 /** What can be said of somebody who has no session: the first factor is there, and nothing else. */

@@ -17,8 +17,10 @@ export interface ExternalIdentity {
 export interface FirstFactorSource {
   /** The name space of its users. */
   readonly realm: "origin" | "jwt" | "proxy";
-  /** The site has a login of its own behind the gate, so who is nobody there has to get through to it. */
-  readonly showsOwnLogin: boolean;
+  /** Who is nobody there passes: the site has its login behind the gate. */
+  readonly nobodyPasses: boolean;
+  /** Where to sign in, at the site. Null: not there, or anywhere. */
+  readonly loginPath: string | null;
   /**
    * What a session is bound to: it changes when somebody else, or another session of the source, is there.
    * It costs no trip. Null: nobody can be signed in.

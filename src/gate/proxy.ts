@@ -78,9 +78,7 @@ async function renew(
 ): Promise<IssuedSession | null> {
   const current = renewed?.session ?? session;
   const safe = ["GET", "HEAD", "OPTIONS"].includes(request.method);
-  return current === null || safe || source?.showsOwnLogin !== true
-    ? renewed
-    : distrustSession(deps, current);
+  return current === null || safe || source?.realm !== "origin" ? renewed : distrustSession(deps, current);
 }
 
 function withOwnHeaders(

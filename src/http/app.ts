@@ -53,13 +53,21 @@ export function createApp(config: Config): Hono<AppEnv> {
   return app;
 }
 
+/** Where proxies ask about another request than the one they send. */
+const forwardAuthPaths = ["/forward-auth", "/auth-request"];
+
 const sourceOf: CreateSource = (c, now, trusted) => {
   const { config } = c.var;
   if (config.firstFactor.kind === "password") return null;
   const { publicOrigin } = c.var;
   const { address } = c.var.client;
-  const visit = { headers: c.req.raw.headers, ownCookies: cookieNames, publicOrigin, address };
-  return createSource(config, { ...visit, url: new URL(c.req.url), trusted, now });
+  const url = new URL(c.req.url);
+  const { headers } = c.req.raw;
+  const asksForOther = forwardAuthPaths.some((path) => url.pathname === config.basePath + path);
+  const uri = asksForOther ? readOriginalRequest(headers)?.uri : undefined;
+  const query = uri === undefined ? url.searchParams : new URLSearchParams(uri.split("?").slice(1).join("?"));
+  const visit = { headers, ownCookies: cookieNames, publicOrigin, address, url, query };
+  return createSource(config, { ...visit, trusted, now });
 };
 
 function ownRoutes(): Hono<AppEnv> {

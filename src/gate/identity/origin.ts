@@ -18,21 +18,25 @@ const longestAnswerBytes = 64 * 1024;
 export interface OriginVisit {
   /** As the origin may see them: without anything of the Worker's own. */
   readonly headers: Headers;
+  /** The parameters of the address that was asked for. */
+  readonly query: URLSearchParams;
   /** The who-am-I address, absolute. */
   readonly whoAmI: string;
 }
 
-/** The site's own login: the Worker asks it who the visitor is, with the visitor's own cookies. */
-export function originSource(config: OriginConfig, { headers, whoAmI }: OriginVisit): FirstFactorSource {
-  const evidence = sessionEvidence(config, headers);
+/** The site's own login: the Worker asks it who the visitor is, with what the visitor shows. */
+export function originSource(config: OriginConfig, visit: OriginVisit): FirstFactorSource {
+  const shown = readCredentials(config, visit);
+  const evidence = shown.every((value) => value === "") ? null : shown;
   return {
     realm: "origin",
-    showsOwnLogin: true,
+    nobodyPasses: config.loginPath === null,
+    loginPath: config.loginPath,
     evidence: async () => evidence,
     identify: async () => {
       // Any cookie will do to be asked about: nobody but the origin knows for sure which of them it reads.
-      if (!headers.get("Cookie") && !headers.get("Authorization")) return null;
-      const identity = await askWhoAmI(config, headers, whoAmI);
+      if (evidence === null && !visit.headers.get("Cookie")) return null;
+      const identity = await askWhoAmI(config, visit.headers, whoAmIFor(config, visit));
       if (identity === null || evidence !== null) return identity;
       throw new FirstFactorUnavailable("The origin knows somebody who shows none of ORIGIN_COOKIES");
     },
@@ -40,14 +44,31 @@ export function originSource(config: OriginConfig, { headers, whoAmI }: OriginVi
 }
 
 /**
- * The named cookies and `Authorization`, in a fixed order. Of a cookie that is there twice, or in several spellings,
- * every value counts: nobody but the origin knows which it takes. Null: none of them is there.
+ * The named cookies, `Authorization` and what else carries credentials, in a fixed order. Of what is there twice, or
+ * in several spellings, every value counts: nobody but the origin knows which it takes.
  */
-function sessionEvidence({ cookies }: OriginConfig, headers: Headers): readonly string[] | null {
+function readCredentials(
+  { cookies, credentials }: OriginConfig,
+  { headers, query }: OriginVisit,
+): readonly string[] {
   const header = headers.get("Cookie") ?? "";
-  const values = cookies.map((name) => cookieReadings(header, name).join(";"));
-  values.push(headers.get("Authorization") ?? "");
-  return values.every((value) => value === "") ? null : values;
+  const others = credentials.map(({ kind, name }) =>
+    kind === "header" ? (headers.get(name) ?? "") : query.getAll(name).join("&"),
+  );
+  return [
+    ...cookies.map((name) => cookieReadings(header, name).join(";")),
+    headers.get("Authorization") ?? "",
+    ...others,
+  ];
+}
+
+/** The who-am-I address, with the credentials of the address that was asked for. */
+function whoAmIFor({ credentials }: OriginConfig, { query, whoAmI }: OriginVisit): string {
+  const url = new URL(whoAmI);
+  for (const { kind, name } of credentials) {
+    if (kind === "query") for (const value of query.getAll(name)) url.searchParams.append(name, value);
+  }
+  return url.href;
 }
 
 async function askWhoAmI(
@@ -67,7 +88,11 @@ async function askWhoAmI(
   const document =
     config.user.kind === "json" || config.email?.kind === "json" ? await readJson(response) : null;
   if (document === null) await response.body?.cancel();
-  return toIdentity(readValue(config.user, response, document), readValue(config.email, response, document));
+  return toIdentity(
+    config,
+    readValue(config.user, response, document),
+    readValue(config.email, response, document),
+  );
 }
 
 /** What the visitor sends, but for what is about another request: its body, its range, its upgrade, its cache. */
@@ -118,10 +143,11 @@ function readValue(locator: Locator | null, response: Response, document: unknow
 }
 
 /** Nothing where a name should be means that nobody is signed in; what is no name means that the origin lies. */
-function toIdentity(user: unknown, email: unknown): ExternalIdentity | null {
+function toIdentity({ nobodyNames }: OriginConfig, user: unknown, email: unknown): ExternalIdentity | null {
   if (user === undefined || user === null || user === "" || user === false) return null;
   const text = typeof user === "number" ? String(user) : user;
   const username = typeof text === "string" ? canonicalUsername(text) : null;
   if (username === null) throw new FirstFactorUnavailable("The who-am-I of the origin names no user");
+  if (nobodyNames.includes(username)) return null;
   return { username, email: typeof email === "string" && email !== "" ? email : null };
 }

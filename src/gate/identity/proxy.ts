@@ -11,7 +11,8 @@ export function proxySource(config: ProxyConfig, headers: Headers, trusted: bool
   const identity = trusted ? readIdentity(config, headers) : null;
   return {
     realm: "proxy",
-    showsOwnLogin: false,
+    nobodyPasses: false,
+    loginPath: null,
     evidence: async () => (identity === null ? null : [identity.username]),
     identify: async () => identity,
   };

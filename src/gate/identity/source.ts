@@ -12,6 +12,8 @@ export interface Visit {
   /** The Worker's own cookies, which no source sees. */
   readonly ownCookies: readonly string[];
   readonly url: URL;
+  /** The parameters of the address that was asked for: where a proxy asks, not those of `url`. */
+  readonly query: URLSearchParams;
   readonly publicOrigin: string;
   readonly address: string | null;
   /** The request has shown `PROXY_KEY`. */
@@ -30,10 +32,8 @@ export function createSource(config: Config, visit: Visit): FirstFactorSource | 
       const base = originUrl === null || originUrl === "route" ? url.origin : originUrl;
       // The origin is asked as it would be by the gate on behalf of nobody.
       const asForwarded = requestHeaders(headers, { ...visit, vouched: null, ownAuthorization: false });
-      return originSource(firstFactor, {
-        headers: asForwarded,
-        whoAmI: new URL(firstFactor.whoAmI, base).href,
-      });
+      const whoAmI = new URL(firstFactor.whoAmI, base).href;
+      return originSource(firstFactor, { headers: asForwarded, query: visit.query, whoAmI });
     }
     case "jwt":
       return jwtSource(firstFactor, headers, now);

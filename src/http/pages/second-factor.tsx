@@ -22,6 +22,7 @@ import {
   showPage,
 } from "./page.ts";
 import { signInAgain } from "./sign-in.tsx";
+import { MessagePage } from "./views/message.tsx";
 import { SecondFactorPage } from "./views/second-factor.tsx";
 import { SignInPage } from "./views/sign-in.tsx";
 
@@ -102,6 +103,20 @@ function showAgain(
 }
 
 function showStartOver(c: AppContext, failure: Failure, returnPath: string): Response | Promise<Response> {
+  if (c.var.source !== null) {
+    const actions = [{ href: pageUrl(c, "/second-factor", returnPath), label: "Begin again" }];
+    const message = "That was one wrong code too many. Begin again.";
+    const page = (
+      <MessagePage
+        {...chrome(c)}
+        kind="error"
+        title="Too many attempts"
+        message={message}
+        actions={actions}
+      />
+    );
+    return showFailure(c, failure, page);
+  }
   const error = "That was one wrong code too many. Sign in again.";
   return showFailure(c, failure, <SignInPage {...chrome(c)} returnPath={returnPath} error={error} />);
 }

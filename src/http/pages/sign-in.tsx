@@ -84,11 +84,13 @@ async function signInElsewhere(c: AppContext, returnPath: string): Promise<Respo
   const arrival = await arrive(c);
   if (arrival.kind === "pending") return c.redirect(pageUrl(c, "/second-factor", returnPath), 303);
   if (arrival.kind === "full") return goOn(c, returnPath);
-  const isSites = c.var.source?.showsOwnLogin === true;
+  const loginPath = c.var.source?.loginPath ?? null;
+  if (loginPath !== null) return goOn(c, loginPath);
+  const nobodyPasses = c.var.source?.nobodyPasses === true;
   // The site shows its login to whoever is nobody there. The Worker's own pages would only send him back here.
   const behindGate = !`${returnPath}/`.startsWith(`${c.var.config.basePath}/`);
-  if (isSites && behindGate) return goOn(c, returnPath);
-  return showPage(c, <SignInElsewherePage {...chrome(c)} siteHref={isSites ? "/" : null} />, 401);
+  if (nobodyPasses && behindGate) return goOn(c, returnPath);
+  return showPage(c, <SignInElsewherePage {...chrome(c)} siteHref={nobodyPasses ? "/" : null} />, 401);
 }
 
 /** Shows the sign-in page because of a failure, with what was typed but for the password. */

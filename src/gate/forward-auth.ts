@@ -1,6 +1,6 @@
 import type { Passage, Refusal } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
-import { judgePassenger, type Passenger } from "./judge.ts";
+import { distrustAfterChange, judgePassenger, type Passenger } from "./judge.ts";
 import { vouchFor } from "./vouch.ts";
 
 /** The request that a proxy asks about. */
@@ -15,15 +15,30 @@ export interface OriginalRequest {
 /**
  * Reads which request a proxy asks about: `X-Forwarded-Method` and `-Uri` (Caddy, Traefik), or `X-Original-Method`
  * and `-URL`, as a path or a whole URL. Null: it does not say, or not readably, and so nobody passes (INC-01).
+ *
+ * A proxy sets one pair, and a client may have sent the other. Nobody knows which is which, so two that contradict
+ * each other are not readable, either (INC-04).
  */
 export function readOriginalRequest(headers: Headers): OriginalRequest | null {
-  const forwarded = { method: headers.get("X-Forwarded-Method"), uri: headers.get("X-Forwarded-Uri") };
-  const original = { method: headers.get("X-Original-Method"), uri: headers.get("X-Original-URL") };
-  const { method, uri: address } = forwarded.uri === null ? original : forwarded;
-  if (method === null || address === null || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(method)) return null;
-  const uri = address.replace(/^https?:\/\/[^/?#\\]+(?=\/)/i, "");
-  return uri.startsWith("/") ? { method: method.toUpperCase(), path: uri.split("?", 1)[0] ?? "", uri } : null;
+  const forwarded = readPair(headers, "X-Forwarded-Method", "X-Forwarded-Uri");
+  const original = readPair(headers, "X-Original-Method", "X-Original-URL");
+  if (!agree(forwarded.method, original.method) || !agree(forwarded.uri, original.uri)) return null;
+  const { method, uri } = forwarded.uri === null ? original : forwarded;
+  if (method === null || uri === null || !isToken(method)) return null;
+  // No request has a blank in its address. A header that is there twice has one, behind its comma.
+  return /^\/[^ \t]*$/.test(uri) ? { method, path: uri.split("?", 1)[0] ?? "", uri } : null;
 }
+
+/** An empty header is none: some proxies can't take a client's header away otherwise. */
+function readPair(headers: Headers, methodName: string, uriName: string) {
+  const method = headers.get(methodName) ?? "";
+  const uri = headers.get(uriName)?.replace(/^https?:\/\/[^/?#\\]+(?=\/)/i, "");
+  return { method: (isToken(method) ? method.toUpperCase() : method) || null, uri: uri || null };
+}
+
+const isToken = (text: string) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text);
+
+const agree = (a: string | null, b: string | null) => a === null || b === null || a === b;
 
 export type ForwardAuthOutcome =
   | { readonly kind: "passed"; readonly passage: Passage; readonly headers: Headers }
@@ -48,5 +63,6 @@ export async function judgeForwardAuth(
     "Remote-Email": vouched?.identity.email ?? "",
     "X-Sallyport-Assertion": vouched?.assertion ?? "",
   });
-  return { kind: "passed", passage: judgement, headers };
+  const passage = await distrustAfterChange(deps, { ...passenger, method: original.method }, judgement);
+  return { kind: "passed", passage, headers };
 }

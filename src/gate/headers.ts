@@ -17,6 +17,8 @@ export interface ForwardedFacts {
   readonly ownCookies: readonly string[];
   /** The `Authorization` header carried the Worker's own token. */
   readonly ownAuthorization: boolean;
+  /** In which headers a proxy says its user to the Worker: they are its word, or else a client's. */
+  readonly proxysOwn?: readonly string[];
 }
 
 /**
@@ -25,7 +27,10 @@ export interface ForwardedFacts {
  */
 export function requestHeaders(received: Headers, facts: ForwardedFacts): Headers {
   const headers = new Headers(received);
-  for (const name of [...headers.keys()]) if (isReserved(name)) headers.delete(name);
+  const proxysOwn = (facts.proxysOwn ?? []).map(canonicalHeaderName);
+  for (const name of [...headers.keys()]) {
+    if (isReserved(name) || proxysOwn.includes(canonicalHeaderName(name))) headers.delete(name);
+  }
   if (facts.ownAuthorization) headers.delete("Authorization");
   replaceCookies(headers, facts.ownCookies);
   const { host, protocol } = new URL(facts.publicOrigin);
@@ -41,8 +46,18 @@ export function requestHeaders(received: Headers, facts: ForwardedFacts): Header
 }
 
 /** Some servers read `_` and `.` in a name as `-`, so every spelling counts as the same name. */
+const canonicalHeaderName = (name: string) => name.toLowerCase().replace(/[_.]/g, "-");
+
+/** The values of a header in every spelling, each with its name if that is not as it was asked for. */
+export function headerReadings(headers: Headers, name: string): string[] {
+  const wanted = canonicalHeaderName(name);
+  return [...headers]
+    .filter(([key, value]) => canonicalHeaderName(key) === wanted && value !== "")
+    .map(([key, value]) => (key === name.toLowerCase() ? value : `${key}: ${value}`));
+}
+
 function isReserved(name: string): boolean {
-  const canonical = name.toLowerCase().replace(/[_.]/g, "-");
+  const canonical = canonicalHeaderName(name);
   return canonical === "forwarded" || /^(remote|x-sallyport|x-forwarded)(-|$)/.test(canonical);
 }
 
@@ -66,24 +81,31 @@ export function responseHeaders(received: Headers, ownCookies: readonly string[]
   return headers;
 }
 
-/** The values of a cookie in a `Cookie` header, of which there may be several: of other paths or domains. */
-export function cookieValues(header: string, name: string): string[] {
-  const cookies = header.split(";").filter((part) => cookieName(part) === name);
-  return cookies.map((cookie) => cookie.slice(cookie.indexOf("=") + 1).trim());
-}
-
 /**
  * Everything in a `Cookie` header that some server may read as this cookie: names in any case, with `.`, `[` or a
  * space for `_` (PHP), escaped or quoted; and behind a comma, which once separated cookies (RFC 2109).
  */
 export function cookieReadings(header: string, name: string): string[] {
-  const wanted = canonicalCookieName(name);
+  const wanted = canonicalParameterName(name);
   const parts = [...header.split(";"), ...(header.includes(",") ? header.split(/[;,]/) : [])];
-  const cookies = parts.filter((part) => canonicalCookieName(cookieName(part)) === wanted);
+  const cookies = parts.filter((part) => canonicalParameterName(cookieName(part)) === wanted);
   return cookies.map((cookie) => cookie.slice(cookie.indexOf("=") + 1).trim());
 }
 
-function canonicalCookieName(name: string): string {
+/**
+ * Everything in an address that some server may read as this parameter: names as in {@link cookieReadings}, with an
+ * index behind them, and behind a semicolon, which separated parameters once (HTML 4.01 B.2.2).
+ */
+export function queryReadings(query: URLSearchParams, name: string): string[] {
+  const wanted = canonicalParameterName(name);
+  const parts = [...query].flatMap(([key, value]) => `${key}=${value}`.split(";"));
+  return parts.filter((part) => {
+    const key = (part.split("=", 1)[0] ?? "").trim();
+    return [key, key.split("[", 1)[0] ?? ""].some((name) => canonicalParameterName(name) === wanted);
+  });
+}
+
+function canonicalParameterName(name: string): string {
   const decoded = name.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   );

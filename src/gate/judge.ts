@@ -1,9 +1,9 @@
 import { judgePath, type Requirement } from "../core/policy.ts";
-import { type Judgement, judgeAccess } from "../domain/access.ts";
+import { type Judgement, judgeAccess, type Passage } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import { judgeExternalAccess } from "../domain/external-access.ts";
 import type { FirstFactorSource } from "../domain/first-factor-source.ts";
-import type { FullSession } from "../domain/sessions.ts";
+import { distrustSession, type FullSession } from "../domain/sessions.ts";
 import type { ClientContext } from "../store/audit.ts";
 
 /** Who wants to go where. */
@@ -34,4 +34,19 @@ export async function judgePassenger(
       ? await judgeAccess(deps, requirement, session, now)
       : await judgeExternalAccess(deps, { ...passenger, source, requirement });
   return { requirement, judgement };
+}
+
+/**
+ * A site with its own login may have signed somebody in or out by a form, under the same session cookie. So after
+ * every request that can change something, the next one asks again.
+ */
+export async function distrustAfterChange(
+  deps: Deps,
+  { method, session, source }: Pick<Passenger, "method" | "session" | "source">,
+  passage: Passage,
+): Promise<Passage> {
+  const current = passage.renewed?.session ?? session;
+  const safe = ["GET", "HEAD", "OPTIONS"].includes(method);
+  if (current === null || safe || source?.realm !== "origin") return passage;
+  return { ...passage, renewed: await distrustSession(deps, current) };
 }

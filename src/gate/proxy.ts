@@ -1,9 +1,9 @@
 import type { Requirement } from "../core/policy.ts";
 import type { Passage, Refusal } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
-import { distrustSession, type FullSession, type IssuedSession, isSessionAlive } from "../domain/sessions.ts";
+import { type FullSession, type IssuedSession, isSessionAlive } from "../domain/sessions.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
-import { judgePassenger, type Passenger } from "./judge.ts";
+import { distrustAfterChange, judgePassenger, type Passenger } from "./judge.ts";
 import { vouchFor } from "./vouch.ts";
 import { relay } from "./web-socket.ts";
 
@@ -44,12 +44,13 @@ export async function passGate(
   if (!judgement.allowed) return { kind: "refused", refusal: judgement };
   const target = originUrl === "route" ? request.url : originUrl + url.pathname + url.search;
   const headers = await originHeaders(deps, gateRequest, judgement);
+  const { renewed } = await distrustAfterChange(deps, { ...gateRequest, method: request.method }, judgement);
   try {
     const response = await forward(new Request(target, request), headers, requirement);
     return {
       kind: "forwarded",
       response: withOwnHeaders(deps, response, gateRequest, requirement),
-      renewed: await renew(deps, gateRequest, judgement),
+      renewed,
     };
   } catch (error) {
     return { kind: "origin_unavailable", error };
@@ -64,21 +65,9 @@ function forward(request: Request, headers: Headers, { level }: Requirement): Pr
 async function originHeaders(deps: Deps, gateRequest: GateRequest, { identity }: Passage): Promise<Headers> {
   const { request, client, publicOrigin, now } = gateRequest;
   const vouched = await vouchFor(deps, identity, publicOrigin, now);
-  return requestHeaders(request.headers, { ...gateRequest, vouched, address: client.address });
-}
-
-/**
- * A site with its own login may have signed somebody in or out by a form, under the same session cookie. So after
- * every request that can change something, the next one asks again.
- */
-async function renew(
-  deps: Deps,
-  { request, session, source }: GateRequest,
-  { renewed }: Passage,
-): Promise<IssuedSession | null> {
-  const current = renewed?.session ?? session;
-  const safe = ["GET", "HEAD", "OPTIONS"].includes(request.method);
-  return current === null || safe || source?.realm !== "origin" ? renewed : distrustSession(deps, current);
+  const { firstFactor } = deps.config;
+  const proxysOwn = firstFactor.kind === "proxy" ? [firstFactor.userHeader, firstFactor.emailHeader] : [];
+  return requestHeaders(request.headers, { ...gateRequest, vouched, address: client.address, proxysOwn });
 }
 
 function withOwnHeaders(

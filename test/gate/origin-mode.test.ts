@@ -1,164 +1,183 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { code, environment, resetStores, send } from "../support/worker.ts";
-
-const variables = {
-  ORIGIN_URL: "http://origin.test",
-  FIRST_FACTOR: "origin",
-  WHOAMI_URL: "/me",
-  WHOAMI_USER: "json:/user/name",
-  WHOAMI_EMAIL: "json:/user/email",
-  ORIGIN_COOKIES: "sid",
-};
-
-/** A site with a login of its own: its sessions, and what it was asked. */
-class Site {
-  readonly sessions = new Map<string, string>();
-  probes = 0;
-  pages: Request[] = [];
-  whoAmI: (request: Request) => Response | Promise<Response> = (request) => {
-    const user = this.userOf(request);
-    return user === null
-      ? new Response(null, { status: 401 })
-      : Response.json({ user: { name: user, email: `${user}@site.test` } });
-  };
-
-  userOf(request: Request): string | null {
-    const sid = /(?:^|; )sid=([^;]*)/.exec(request.headers.get("Cookie") ?? "")?.[1];
-    return (sid === undefined ? undefined : this.sessions.get(sid)) ?? null;
-  }
-
-  readonly fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
-    const request = new Request(input as RequestInfo, init);
-    if (new URL(request.url).pathname === "/me") {
-      this.probes += 1;
-      return this.whoAmI(request);
-    }
-    this.pages.push(request);
-    return new Response(`hello ${this.userOf(request) ?? "nobody"}`);
-  };
-}
-
-/** A browser that keeps the cookies of one host. */
-class Browser {
-  readonly cookies = new Map<string, string>();
-  constructor(readonly overrides: Record<string, unknown> = {}) {}
-
-  async request(path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = new Headers(init.headers);
-    if (!headers.has("Sec-Fetch-Mode")) headers.set("Sec-Fetch-Mode", "navigate");
-    headers.set("Sec-Fetch-Site", "same-origin");
-    headers.set("Accept", headers.get("Accept") ?? "text/html");
-    headers.set("Cookie", [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; "));
-    const request = new Request(`https://site.example${path}`, { ...init, headers, redirect: "manual" });
-    const response = await send(request, environment({ ...variables, ...this.overrides }));
-    for (const cookie of response.headers.getSetCookie()) {
-      const [pair = ""] = cookie.split(";");
-      const [name = "", value = ""] = [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)];
-      if (value === "") this.cookies.delete(name);
-      else this.cookies.set(name, value);
-    }
-    return response;
-  }
-
-  post(path: string, fields: Record<string, string>): Promise<Response> {
-    const headers = { "Content-Type": "application/x-www-form-urlencoded" };
-    return this.request(path, { method: "POST", headers, body: new URLSearchParams(fields).toString() });
-  }
-
-  /** Sets up the second factor as the pages do, with the code of the step before. */
-  async enrol(): Promise<string> {
-    await this.request("/api/auth/account/two-factor");
-    const scan = await (await this.post("/api/auth/account/two-factor", { step: "start", rd: "/" })).text();
-    const secret = /secret=([A-Z2-7]{32})/.exec(scan)?.[1];
-    if (secret === undefined) throw new Error(`no secret on the page: ${scan.slice(0, 300)}`);
-    const done = await this.post("/api/auth/account/two-factor", {
-      step: "confirm",
-      code: await code(secret, -1),
-      rd: "/",
-    });
-    if (done.status !== 200) throw new Error(`confirm: ${done.status}`);
-    return secret;
-  }
-}
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Browser, closeSite, openSite, type Site } from "../support/origin-site.ts";
+import { code } from "../support/worker.ts";
 
 let site: Site;
 
 beforeEach(async () => {
-  await resetStores();
-  site = new Site();
-  vi.spyOn(globalThis, "fetch").mockImplementation(site.fetch as typeof fetch);
+  site = await openSite();
+  site.sessions.set("s1", "ada").set("s2", "ada").set("s3", "grace");
 });
-afterEach(() => vi.restoreAllMocks());
+afterEach(closeSite);
 
 describe("in front of a site with its own login", () => {
-  it("lets who is nobody there through to its login, and does not even ask about who has no cookie of it", async () => {
+  it("lets who is nobody there through to its login, and does not even ask about who has no cookie at all", async () => {
     const browser = new Browser();
-    expect(await (await browser.request("/login")).text()).toBe("hello nobody");
-    expect(site.probes).toBe(0);
+    expect(await (await browser.load("/login")).text()).toBe("hello nobody");
+    expect(site.probes).toHaveLength(0);
     browser.cookies.set("sid", "stale");
-    expect(await (await browser.request("/")).text()).toBe("hello nobody");
-    expect(site.probes).toBe(1);
+    expect(await (await browser.load("/")).text()).toBe("hello nobody");
+    expect(site.probes).toHaveLength(1);
   });
 
   it("sends somebody to set up a second factor, then asks for it in every other session of the site", async () => {
-    site.sessions.set("s1", "ada").set("s2", "ada").set("s3", "grace");
-    const browser = new Browser();
-    browser.cookies.set("sid", "s1");
-    const refused = await browser.request("/inbox?x=1");
+    const browser = Browser.signedIn("s1");
+    const refused = await browser.load("/inbox?x=1");
     expect(refused.status).toBe(303);
     expect(refused.headers.get("Location")).toBe("/api/auth/account/two-factor?rd=%2Finbox%3Fx%3D1");
     expect(site.pages).toHaveLength(0);
 
     const secret = await browser.enrol();
-    const before = site.probes;
-    const passed = await browser.request("/inbox");
+    const probes = site.probes.length;
+    const passed = await browser.load("/inbox");
     expect(await passed.text()).toBe("hello ada");
-    expect(site.pages.at(-1)?.headers.get("Remote-User")).toBe("ada");
-    expect(site.pages.at(-1)?.headers.get("Remote-Email")).toBe("ada@site.test");
-    expect(site.pages.at(-1)?.headers.get("Cookie")).toBe("sid=s1");
-    expect(site.probes).toBe(before);
+    expect(site.lastPage.headers.get("Remote-User")).toBe("ada");
+    expect(site.lastPage.headers.get("Remote-Email")).toBe("ada@site.test");
+    expect(site.lastPage.headers.get("Cookie")).toBe("sid=s1");
+    expect(site.probes).toHaveLength(probes);
 
     browser.cookies.set("sid", "s2");
-    const other = await browser.request("/inbox");
-    expect(other.headers.get("Location")).toBe("/api/auth/second-factor?rd=%2Finbox");
-    expect(site.probes).toBe(before + 1);
-    const page = await browser.request("/api/auth/second-factor?rd=%2Finbox");
-    expect(page.status).toBe(200);
-    const verified = await browser.post("/api/auth/second-factor", {
-      code: await code(secret),
-      rd: "/inbox",
-    });
-    expect(verified.headers.get("Location")).toBe("/inbox");
-    expect(await (await browser.request("/inbox")).text()).toBe("hello ada");
+    expect(await browser.sentTo("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+    expect(site.probes).toHaveLength(probes + 1);
+    await browser.passSecondFactor(secret);
+    expect(await (await browser.load("/inbox")).text()).toBe("hello ada");
 
     browser.cookies.set("sid", "s3");
-    expect((await browser.request("/inbox")).headers.get("Location")).toContain(
-      "/api/auth/account/two-factor",
-    );
+    expect(await browser.sentTo("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
   });
 
-  it("INC-20 lets nobody through when the site can't tell who is there", async () => {
-    site.sessions.set("s1", "ada");
-    const lies: Record<string, () => Response | Promise<Response>> = {
-      "an error": () => new Response("oops", { status: 500 }),
-      "a redirect": () => new Response(null, { status: 302, headers: { Location: "/login" } }),
-      "a page instead of JSON": () =>
-        new Response("<h1>Sign in</h1>", { headers: { "Content-Type": "text/html" } }),
-      "broken JSON": () => new Response("{", { headers: { "Content-Type": "application/json" } }),
-      "an object for a name": () => Response.json({ user: { name: { first: "ada" } } }),
-      "a list for a name": () => Response.json({ user: { name: ["ada"] } }),
-      "a name of control characters": () => Response.json({ user: { name: "a\u0000da" } }),
-      "no answer": () => Promise.reject(new Error("connection refused")),
-      "an endless answer": () => Response.json({ user: { name: "ada" }, pad: "x".repeat(100_000) }),
-    };
-    for (const [what, answer] of Object.entries(lies)) {
-      site.whoAmI = answer;
-      const browser = new Browser();
-      browser.cookies.set("sid", "s1");
-      const response = await browser.request("/inbox");
-      expect([what, response.status]).toEqual([what, 503]);
-      expect(response.headers.get("Retry-After")).not.toBeNull();
+  it("EN-14 gives no byte to a script, a form, a range or another method before the second factor", async () => {
+    const reached = () => site.pages.length;
+    await Browser.signedIn("s2").enrol();
+    const before = reached();
+    const browser = Browser.signedIn("s1");
+    for (const init of [
+      {},
+      { method: "POST", body: "a=1" },
+      { method: "PUT", body: "{}" },
+      { method: "PATCH", body: "{}" },
+      { method: "DELETE" },
+      { method: "OPTIONS" },
+      { method: "PROPFIND" },
+      { headers: { Range: "bytes=0-1" } },
+      { headers: { "If-None-Match": "*" } },
+    ]) {
+      const response = await browser.script("/inbox", init);
+      expect([init.method, response.status]).toEqual([init.method, 401]);
+      expect(await response.json()).toMatchObject({ code: "second_factor_required" });
     }
-    expect(site.pages).toHaveLength(0);
+    const head = await browser.script("/inbox", { method: "HEAD" });
+    expect([head.status, await head.text()]).toEqual([401, ""]);
+    expect(reached()).toBe(before);
+  });
+
+  it("makes one account of a name in whatever spelling the site says it", async () => {
+    const secret = await Browser.signedIn("s1").enrol();
+    for (const name of ["ADA", " ada ", "ＡＤＡ"]) {
+      site.whoAmI = () => Response.json({ user: { name } });
+      const browser = Browser.signedIn("s2");
+      expect(await browser.sentTo("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+      await browser.passSecondFactor(secret);
+      await browser.load("/inbox");
+      expect(site.lastPage.headers.get("Remote-User")).toBe("ada");
+    }
+  });
+});
+
+describe("in front of the zone's own origin (ORIGIN_URL=route)", () => {
+  it("asks and forwards to the address that was asked for", async () => {
+    const browser = Browser.signedIn("s1", { ORIGIN_URL: "route" });
+    expect(await browser.sentTo("/inbox")).toContain("/api/auth/account/two-factor");
+    expect(site.probes.map(({ url }) => url)).toEqual(["https://site.example/me"]);
+    await browser.enrol();
+    expect((await browser.load("/inbox?x=1")).status).toBe(200);
+    expect(site.lastPage.url).toBe("https://site.example/inbox?x=1");
+  });
+});
+
+describe("the Worker's own pages in front of a site with its own login", () => {
+  it("send who is nobody from the sign-in page to the site, whose login it is", async () => {
+    const browser = new Browser();
+    expect(await browser.sentTo("/api/auth/sign-in")).toBe("/");
+    expect(await browser.sentTo("/api/auth/sign-in?rd=%2Finbox%3Fx%3D1")).toBe("/inbox?x=1");
+    expect(await browser.sentTo("/api/auth/sign-in?rd=%2F%2Fevil.example")).toBe("/");
+    expect(await browser.sentTo("/api/auth/second-factor?rd=%2Finbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
+    expect(await (await browser.load("/inbox")).text()).toBe("hello nobody");
+  });
+
+  it.each(["/account", "/account/two-factor"])(
+    "end with a page that names the site's login, when nobody asks for %s",
+    async (path) => {
+      const browser = new Browser();
+      const response = await browser.follow(`/api/auth${path}`);
+      const text = await response.text();
+      expect([response.status, text]).toEqual([401, expect.stringContaining("Sign in there, and come back")]);
+      expect(text).toContain('href="/"');
+      expect(text).not.toContain("<form");
+      expect(browser.cookies.size).toBe(0);
+    },
+  );
+
+  it("send who is somebody from the sign-in page to what is missing, and then to where he wanted to go", async () => {
+    const browser = Browser.signedIn("s1");
+    expect(await browser.sentTo("/api/auth/sign-in?rd=%2Finbox")).toBe("/inbox");
+    expect(await browser.sentTo("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
+    await browser.enrol();
+    expect(await browser.sentTo("/api/auth/sign-in?rd=%2Finbox")).toBe("/inbox");
+    const other = Browser.signedIn("s2");
+    expect(await other.sentTo("/api/auth/sign-in?rd=%2Finbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+  });
+
+  it("have no password form, and nothing that takes a password", async () => {
+    const browser = Browser.signedIn("s1");
+    const form = await browser.post("/api/auth/sign-in", {
+      username: "ada",
+      password: "correct horse battery",
+    });
+    expect(form.status).toBe(404);
+    const body = JSON.stringify({ username: "ada", password: "correct horse battery" });
+    const headers = { "Content-Type": "application/json" };
+    const login = await browser.script("/api/auth/login", { method: "POST", body, headers });
+    expect([login.status, await login.json()]).toEqual([404, expect.objectContaining({ code: "not_found" })]);
+    await browser.enrol();
+    expect(await (await browser.load("/api/auth/account")).text()).not.toContain('type="password"');
+  });
+
+  it("show who has used up his attempts no password form either", async () => {
+    const secret = await Browser.signedIn("s1").enrol();
+    const browser = Browser.signedIn("s2");
+    await browser.load("/api/auth/second-factor");
+    // A spent code costs an attempt, and is no failure of the account, which would have to wait.
+    const spent = { code: await code(secret, -1), rd: "/inbox" };
+    for (let i = 0; i < 5; i++) await browser.post("/api/auth/second-factor", spent);
+    const last = await browser.post("/api/auth/second-factor", spent);
+    const text = await last.text();
+    expect([last.status, text.includes('type="password"')]).toEqual([429, false]);
+    expect(await browser.sentTo("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+    await browser.passSecondFactor(secret);
+    expect((await browser.load("/inbox")).status).toBe(200);
+  });
+
+  it("set up no second factor for who has signed out at the site since the page was shown", async () => {
+    const browser = Browser.signedIn("s1");
+    await browser.load("/api/auth/account/two-factor");
+    site.sessions.delete("s1");
+    const start = await browser.post("/api/auth/account/two-factor", { step: "start", rd: "/" });
+    expect(await start.text()).not.toMatch(/[A-Z2-7]{32}/);
+    const headers = { "Content-Type": "application/json" };
+    const setup = await browser.script("/api/auth/totp/setup", { method: "POST", body: "{}", headers });
+    expect([setup.status, (await setup.text()).includes("secret")]).toEqual([401, false]);
+
+    site.sessions.set("s1", "grace");
+    const other = await browser.post("/api/auth/account/two-factor", { step: "start", rd: "/" });
+    expect(await other.text()).not.toMatch(/[A-Z2-7]{32}/);
+  });
+
+  it("INC-20 set up nothing while the site can't tell who is there", async () => {
+    const browser = Browser.signedIn("s1");
+    await browser.load("/api/auth/account/two-factor");
+    site.whoAmI = () => new Response(null, { status: 500 });
+    const start = await browser.post("/api/auth/account/two-factor", { step: "start", rd: "/" });
+    expect([start.status, /[A-Z2-7]{32}/.test(await start.text())]).toEqual([503, false]);
   });
 });

@@ -6,7 +6,7 @@ import {
   FirstFactorUnavailable,
 } from "../../domain/first-factor-source.ts";
 import type { OriginConfig } from "../../first-factor-config.ts";
-import { cookieReadings } from "../headers.ts";
+import { cookieReadings, headerReadings, queryReadings } from "../headers.ts";
 
 /** An origin that takes longer is down for its visitors, too. */
 const timeoutMilliseconds = 5_000;
@@ -53,7 +53,7 @@ function readCredentials(
 ): readonly string[] {
   const header = headers.get("Cookie") ?? "";
   const others = credentials.map(({ kind, name }) =>
-    kind === "header" ? (headers.get(name) ?? "") : query.getAll(name).join("&"),
+    kind === "header" ? headerReadings(headers, name).join("\n") : queryReadings(query, name).join("&"),
   );
   return [
     ...cookies.map((name) => cookieReadings(header, name).join(";")),
@@ -62,11 +62,22 @@ function readCredentials(
   ];
 }
 
-/** The who-am-I address, with the credentials of the address that was asked for. */
+/**
+ * The who-am-I address, with the credentials of the address that was asked for, as they are spelled there.
+ *
+ * @throws FirstFactorUnavailable when one stands behind a semicolon, where not every server looks for one
+ */
 function whoAmIFor({ credentials }: OriginConfig, { query, whoAmI }: OriginVisit): string {
   const url = new URL(whoAmI);
   for (const { kind, name } of credentials) {
-    if (kind === "query") for (const value of query.getAll(name)) url.searchParams.append(name, value);
+    if (kind === "header") continue;
+    for (const [key, value] of query) {
+      const readings = queryReadings(new URLSearchParams([[key, value]]), name);
+      if (readings.length === 0) continue;
+      if (/;/.test(key + value))
+        throw new FirstFactorUnavailable("A parameter with credentials has a semicolon");
+      url.searchParams.append(key, value);
+    }
   }
   return url.href;
 }

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { type FirstFactorConfig, parseFirstFactor } from "./config/first-factor.ts";
 import { createKeyring, type Keyring, parseKeyring } from "./core/keyring.ts";
 import { type PolicyRule, parsePolicy } from "./core/policy.ts";
 
@@ -8,8 +9,11 @@ export interface Config {
   readonly adminKey: string;
   /** Starts with `/`, has no `/` at its end. */
   readonly basePath: string;
-  /** Scheme, host and port of the origin behind the gate. Null: no gate. */
+  /** Scheme, host and port of the origin behind the gate; `route`: the zone's own. Null: no gate. */
   readonly originUrl: string | null;
+  readonly firstFactor: FirstFactorConfig;
+  /** Who shows it is a proxy of the operator's, and is believed what it says of clients. */
+  readonly proxyKey: string | null;
   readonly issuer: string;
   readonly enrolment: "required" | "optional";
   readonly policy: readonly PolicyRule[];
@@ -49,7 +53,7 @@ const keyring = z.string("must be set: id:base64 of 32 random bytes").transform(
   return z.NEVER;
 });
 
-const adminKey = z
+const longKey = z
   .string("must be set: 32 or more random characters")
   .min(32, "must have at least 32 characters")
   .refine((key) => !/change|replace|example|placeholder|secret/i.test(key), "looks like a placeholder")
@@ -69,13 +73,14 @@ const originUrl = z
   .default("")
   .transform((text, context) => {
     if (text === "") return null;
+    if (text === "route") return text;
     const url = URL.parse(text);
     const bare = url !== null && url.pathname === "/" && url.search === "" && url.hash === "";
     if (bare && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "")
       return url.origin;
     context.addIssue({
       code: "custom",
-      message: "must be http(s)://host[:port] and nothing behind it, or empty",
+      message: "must be http(s)://host[:port] and nothing behind it, or route, or empty",
     });
     return z.NEVER;
   });
@@ -96,7 +101,8 @@ const policy = z
 const variables = z
   .object({
     KEYRING: keyring,
-    ADMIN_KEY: adminKey,
+    ADMIN_KEY: longKey,
+    PROXY_KEY: longKey.optional(),
     BASE_PATH: basePath,
     ORIGIN_URL: originUrl,
     ISSUER: z
@@ -106,9 +112,6 @@ const variables = z
       .max(64, "must have at most 64 characters")
       .regex(/^[^\p{C}]*$/u, "must not have control characters")
       .default("Sallyport"),
-    FIRST_FACTOR: z
-      .literal("password", 'must be "password": no other first factor is built yet')
-      .default("password"),
     ENROLMENT: z.enum(["required", "optional"], 'must be "required" or "optional"').default("required"),
     SIGN_UP: z.literal("closed", 'must be "closed": sign-up is not built yet').default("closed"),
     POLICY: policy,
@@ -136,16 +139,29 @@ export function parseConfig(
   env: unknown,
 ): { ok: true; config: Config } | { ok: false; problems: readonly ConfigProblem[] } {
   const parsed = variables.safeParse(env);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => ({ name: String(path[0]), message }));
-    return { ok: false, problems };
+  const firstFactor = parseFirstFactor(env);
+  const issues = [...(parsed.error?.issues ?? []), ...(firstFactor.error?.issues ?? [])];
+  if (!parsed.success || !firstFactor.success) {
+    return { ok: false, problems: issues.map(({ path, message }) => ({ name: String(path[0]), message })) };
   }
   const values = parsed.data;
+  if (
+    firstFactor.data.kind === "origin" &&
+    firstFactor.data.whoAmI.startsWith("/") &&
+    values.ORIGIN_URL === null
+  ) {
+    return {
+      ok: false,
+      problems: [{ name: "WHOAMI_URL", message: "must be an URL as long as ORIGIN_URL is empty" }],
+    };
+  }
   const config = {
     keyring: values.KEYRING,
     adminKey: values.ADMIN_KEY,
     basePath: values.BASE_PATH,
     originUrl: values.ORIGIN_URL,
+    firstFactor: firstFactor.data,
+    proxyKey: values.PROXY_KEY ?? null,
     issuer: values.ISSUER,
     enrolment: values.ENROLMENT,
     policy: values.POLICY,

@@ -29,7 +29,7 @@ type Part = (typeof parts)[number];
 /** `core` ← `store` ← `domain` ← `http`, `gate`, `rpc`, `scheduled` ← `index`. */
 const mayImport: Record<Part, readonly Part[]> = {
   core: ["core"],
-  config: ["core"],
+  config: ["core", "config"],
   store: ["core", "store"],
   domain: ["core", "store", "domain", "config"],
   log: ["domain"],

@@ -1,7 +1,7 @@
 import { base64 } from "@scure/base";
 
 /** What a key is derived for. One purpose, one key: a token key never opens a field, and the reverse. */
-type KeyPurpose = "field-encryption" | "session-token" | "assertion" | "throttle";
+type KeyPurpose = "field-encryption" | "session-token" | "binding" | "assertion" | "throttle";
 
 /**
  * The keys that an operator has put into `KEYRING`, and what is derived from them.
@@ -15,6 +15,8 @@ export interface Keyring {
   encryptionKey(kid: string): Promise<CryptoKey> | null;
   /** HMAC-SHA-256 key for session tokens. Null when `kid` is not in the keyring. */
   sessionTokenKey(kid: string): Promise<CryptoKey> | null;
+  /** HMAC-SHA-256 key that ties sessions to a first factor. Null when `kid` is not in the keyring. */
+  bindingKey(kid: string): Promise<CryptoKey> | null;
   /** HMAC-SHA-256 key that names throttle counters, from the current key. */
   throttleKey(): Promise<CryptoKey>;
   /** Ed25519 pair for assertions. Null when `kid` is not in the keyring. */
@@ -95,6 +97,7 @@ export function createKeyring(entries: readonly [KeyringEntry, ...KeyringEntry[]
   const current = entries[0];
   const encryption = once((bytes: KeyBytes) => deriveKey(bytes, "field-encryption", aes256Gcm));
   const sessionToken = once((bytes: KeyBytes) => deriveKey(bytes, "session-token", hmacSha256));
+  const binding = once((bytes: KeyBytes) => deriveKey(bytes, "binding", hmacSha256));
   const throttle = once((bytes: KeyBytes) => deriveKey(bytes, "throttle", hmacSha256));
   const assertion = once(deriveAssertionKeys);
 
@@ -107,6 +110,7 @@ export function createKeyring(entries: readonly [KeyringEntry, ...KeyringEntry[]
     kids: entries.map((entry) => entry.kid),
     encryptionKey: (kid) => find(encryption, kid),
     sessionTokenKey: (kid) => find(sessionToken, kid),
+    bindingKey: (kid) => find(binding, kid),
     throttleKey: () => throttle(current.bytes),
     assertionKeys: (kid) => find(assertion, kid),
   };

@@ -13,6 +13,8 @@ export interface FullSessionClaims {
   readonly email: string | null;
   /** Has this account two-factor authentication switched on? */
   readonly enrolled: boolean;
+  /** What shows the first factor, where that is not a password (`core/binding.ts`). */
+  readonly binding: string | null;
   readonly amr: readonly string[];
   readonly firstFactorAt: Date;
   readonly secondFactorAt: Date | null;
@@ -24,6 +26,8 @@ export interface FullSessionClaims {
 /** What a pending session's token says: that it exists, and nothing that a door could be opened with. */
 export interface PendingSessionClaims {
   readonly sessionSecret: string;
+  /** Whose code it waits for: with another first factor than a password, somebody else may be there by then. */
+  readonly username: string;
   readonly expiresAt: Date;
 }
 
@@ -54,6 +58,7 @@ export async function signFullToken(keyring: Keyring, claims: FullSessionClaims)
     name: claims.username,
     email: claims.email,
     enrolled: claims.enrolled,
+    bnd: claims.binding,
     amr: [...claims.amr],
     ffa: toSeconds(claims.firstFactorAt),
     sfa: claims.secondFactorAt === null ? null : toSeconds(claims.secondFactorAt),
@@ -67,7 +72,11 @@ export async function signPendingToken(
   now: Date,
 ): Promise<string> {
   return (
-    pendingPrefix + (await sign(keyring, pendingType, now, claims.expiresAt, { sid: claims.sessionSecret }))
+    pendingPrefix +
+    (await sign(keyring, pendingType, now, claims.expiresAt, {
+      sid: claims.sessionSecret,
+      name: claims.username,
+    }))
   );
 }
 
@@ -78,6 +87,7 @@ const fullPayload = z.object({
   name: z.string(),
   email: z.string().nullable(),
   enrolled: z.boolean(),
+  bnd: z.string().nullable(),
   amr: z.array(z.string()),
   ffa: z.number(),
   sfa: z.number().nullable(),
@@ -101,6 +111,7 @@ export async function parseFullToken(
     username: data.name,
     email: data.email,
     enrolled: data.enrolled,
+    binding: data.bnd,
     amr: data.amr,
     firstFactorAt: fromSeconds(data.ffa),
     secondFactorAt: data.sfa === null ? null : fromSeconds(data.sfa),
@@ -109,7 +120,7 @@ export async function parseFullToken(
   };
 }
 
-const pendingPayload = z.object({ sid: z.string(), exp: z.number() });
+const pendingPayload = z.object({ sid: z.string(), name: z.string(), exp: z.number() });
 
 /** Reads a pending session's token. Null as in {@link parseFullToken}; a full token is never a pending one. */
 export async function parsePendingToken(
@@ -121,7 +132,8 @@ export async function parsePendingToken(
   const jwt = token.slice(pendingPrefix.length);
   const payload = pendingPayload.safeParse(await verify(keyring, pendingType, jwt, now));
   if (!payload.success) return null;
-  return { sessionSecret: payload.data.sid, expiresAt: fromSeconds(payload.data.exp) };
+  const { sid, name, exp } = payload.data;
+  return { sessionSecret: sid, username: name, expiresAt: fromSeconds(exp) };
 }
 
 async function sign(keyring: Keyring, type: string, issuedAt: Date, expiresAt: Date, payload: JWTPayload) {

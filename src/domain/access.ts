@@ -22,8 +22,15 @@ export type Refusal =
   | { readonly allowed: false; readonly reason: "second_factor_required" }
   /** It has shown it, longer ago than the rule allows. */
   | { readonly allowed: false; readonly reason: "step_up_required"; readonly maxAgeSeconds: number }
+  /** An administrator has closed the account. */
+  | { readonly allowed: false; readonly reason: "account_disabled" }
   /** The first factor is older than the rule allows, and there is no second one that could stand in. */
   | { readonly allowed: false; readonly reason: "sign_in_again"; readonly maxAgeSeconds: number };
+
+export type Judgement = Passage | Refusal;
+
+/** Passes as nobody: there is no identity to vouch for. */
+export const nobody: Passage = { allowed: true, identity: null, renewed: null };
 
 /**
  * Judges a request by what its path requires and who its session says is there. No I/O while the session's
@@ -35,11 +42,14 @@ export async function judgeAccess(
   requirement: Requirement,
   session: FullSession | null,
   now: Date,
-): Promise<Passage | Refusal> {
-  if (requirement.level === "none") return pass(await currentSession(deps, session, now).catch(asNobody));
+): Promise<Judgement> {
+  if (requirement.level === "none") {
+    const current = await currentSession(deps, session, now).catch(asNobody);
+    return current === null ? nobody : pass(current.session, current.renewed);
+  }
   const current = await currentSession(deps, session, now);
   if (current === null) return { allowed: false, reason: "not_signed_in" };
-  return refuse(deps, requirement, current.session, now) ?? pass(current);
+  return judgeLevel(deps, requirement, current.session, current.renewed, now);
 }
 
 function asNobody(error: unknown): null {
@@ -47,54 +57,57 @@ function asNobody(error: unknown): null {
   throw error;
 }
 
-interface CurrentSession {
-  readonly session: FullSession;
-  readonly renewed: IssuedSession | null;
+/** Is the session's token young enough to be believed without asking the store? */
+export function isBelieved(deps: Deps, session: FullSession, now: Date): boolean {
+  return now.getTime() < session.checkedAt.getTime() + deps.config.sessionRecheckSeconds * 1000;
 }
 
-async function currentSession(
-  deps: Deps,
-  session: FullSession | null,
-  now: Date,
-): Promise<CurrentSession | null> {
+async function currentSession(deps: Deps, session: FullSession | null, now: Date) {
   if (session === null) return null;
-  const believedUntil = session.checkedAt.getTime() + deps.config.sessionRecheckSeconds * 1000;
-  if (now.getTime() < believedUntil) return { session, renewed: null };
+  if (isBelieved(deps, session, now)) return { session, renewed: null };
   const checked = await checkSession(deps, session, now);
   return checked === null ? null : { session: checked.session, renewed: checked };
 }
 
-function refuse(
+/** Who is there, and what was shown for it. */
+export type Level = Pick<
+  FullSession,
+  "userId" | "username" | "email" | "enrolled" | "amr" | "firstFactorAt" | "secondFactorAt"
+>;
+
+/** Judges what was shown by what is required. */
+export function judgeLevel(
   deps: Deps,
-  requirement: Exclude<Requirement, { level: "none" }>,
-  session: FullSession,
+  requirement: Requirement,
+  level: Level,
+  renewed: IssuedSession | null,
   now: Date,
-): Refusal | null {
-  const { maxAgeSeconds } = requirement;
-  if (requirement.level === "second_factor" && session.secondFactorAt === null) {
-    if (session.enrolled) return { allowed: false, reason: "second_factor_required" };
+): Judgement {
+  if (requirement.level === "none") return pass(level, renewed);
+  if (requirement.level === "second_factor" && level.secondFactorAt === null) {
+    if (level.enrolled) return { allowed: false, reason: "second_factor_required" };
     if (deps.config.enrolment === "required") return { allowed: false, reason: "enrolment_required" };
   }
-  if (maxAgeSeconds === null || ageSeconds(session, now) <= maxAgeSeconds) return null;
-  const reason = session.enrolled ? "step_up_required" : "sign_in_again";
-  return { allowed: false, reason, maxAgeSeconds };
+  const { maxAgeSeconds } = requirement;
+  if (maxAgeSeconds === null || ageSeconds(level, now) <= maxAgeSeconds) return pass(level, renewed);
+  return { allowed: false, reason: level.enrolled ? "step_up_required" : "sign_in_again", maxAgeSeconds };
 }
 
 /** When the person last showed a factor: the second one, or the first where there is no other. */
-export function authenticatedAt(session: Pick<FullSession, "firstFactorAt" | "secondFactorAt">): Date {
-  return session.secondFactorAt ?? session.firstFactorAt;
+export function authenticatedAt({
+  firstFactorAt,
+  secondFactorAt,
+}: Pick<Level, "firstFactorAt" | "secondFactorAt">): Date {
+  return secondFactorAt ?? firstFactorAt;
 }
 
-const ageSeconds = (session: FullSession, now: Date) =>
-  (now.getTime() - authenticatedAt(session).getTime()) / 1000;
+const ageSeconds = (level: Level, now: Date) => (now.getTime() - authenticatedAt(level).getTime()) / 1000;
 
-function pass(current: CurrentSession | null): Passage {
-  if (current === null) return { allowed: true, identity: null, renewed: null };
-  const { session, renewed } = current;
-  const { userId, username, email, amr } = session;
+function pass(level: Level, renewed: IssuedSession | null): Passage {
+  const { userId, username, email, amr } = level;
   return {
     allowed: true,
-    identity: { userId, username, email, amr, authenticatedAt: authenticatedAt(session) },
+    identity: { userId, username, email, amr, authenticatedAt: authenticatedAt(level) },
     renewed,
   };
 }

@@ -31,6 +31,7 @@ export async function completeSignIn(
         {
           kind: "full",
           userId: session.userId,
+          binding: session.binding,
           amr: amrWith(session.amr, evidence),
           firstFactorAt: session.firstFactorAt,
           secondFactorAt: now,

@@ -11,6 +11,7 @@ import {
   endOtherSessions,
   endOwnSession,
   endSession,
+  hasLivingSession,
   type Liveness,
   listSessions as listStoredSessions,
   renewSession,
@@ -25,6 +26,7 @@ import type { Failure } from "./failure.ts";
 export interface PendingSession {
   readonly kind: "pending";
   readonly id: string;
+  readonly username: string;
   readonly expiresAt: Date;
 }
 
@@ -44,7 +46,8 @@ export interface IssuedSession {
 export async function identifyPending(deps: Deps, token: string, now: Date): Promise<PendingSession | null> {
   const claims = await parsePendingToken(deps.config.keyring, token, now);
   if (claims === null) return null;
-  return { kind: "pending", id: await sessionIdOf(claims.sessionSecret), expiresAt: claims.expiresAt };
+  const { sessionSecret, username, expiresAt } = claims;
+  return { kind: "pending", id: await sessionIdOf(sessionSecret), username, expiresAt };
 }
 
 /** Reads a full session's token, without I/O. */
@@ -68,6 +71,8 @@ export function isAlive(deps: Deps, { session, user }: SessionView, now: Date): 
 export interface SessionOrigin {
   readonly kind: "pending" | "full";
   readonly userId: string;
+  /** Null for a password. */
+  readonly binding: string | null;
   readonly amr: readonly string[];
   readonly firstFactorAt: Date;
   readonly secondFactorAt: Date | null;
@@ -90,6 +95,7 @@ export async function drawSession(origin: SessionOrigin, now: Date): Promise<Dra
     kind: origin.kind,
     userId: origin.userId,
     attempts: 0,
+    binding: origin.binding,
     amr: [...origin.amr],
     firstFactorAt: origin.firstFactorAt,
     secondFactorAt: origin.secondFactorAt,
@@ -112,8 +118,8 @@ export function drawReplacement(
   client: ClientContext,
   now: Date,
 ): Promise<DrawnSession> {
-  const { userId, firstFactorAt, expiresAt } = session;
-  return drawSession({ kind: "full", userId, firstFactorAt, expiresAt, ...level, client }, now);
+  const { userId, binding, firstFactorAt, expiresAt } = session;
+  return drawSession({ kind: "full", userId, binding, firstFactorAt, expiresAt, ...level, client }, now);
 }
 
 /** Signs the token of a session that the store has just been seen to hold. */
@@ -129,6 +135,7 @@ export async function issueSession(
     username: user.username,
     email: user.email,
     enrolled: user.totpEnabled,
+    binding: row.binding,
     amr: row.amr,
     firstFactorAt: row.firstFactorAt,
     secondFactorAt: row.secondFactorAt,
@@ -158,6 +165,17 @@ export async function checkSession(
     now,
   );
   return { ...issued, user: view.user };
+}
+
+/** Is the session alive? It does not count as seen by this. One trip. */
+export async function isSessionAlive(deps: Deps, session: FullSession, now: Date): Promise<boolean> {
+  return hasLivingSession(deps.db, session.id, livenessAt(deps, now));
+}
+
+/** The same session with a token that nobody believes without asking. */
+export async function distrustSession(deps: Deps, session: FullSession): Promise<IssuedSession> {
+  const distrusted = { ...session, checkedAt: new Date(0) };
+  return { token: await signFullToken(deps.config.keyring, distrusted), session: distrusted };
 }
 
 /** The account's living sessions, the last seen first. */

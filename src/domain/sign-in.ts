@@ -108,7 +108,7 @@ async function trySignIn(
   if (!outcome.done) return refusal(deps, outcome, now) ?? accountChanged(outcome);
   if (!user.totpEnabled)
     return { ok: true, next: "done", issued: await issueSession(deps, { ...drawn, user }, now) };
-  const claims = { sessionSecret: drawn.secret, expiresAt: drawn.row.expiresAt };
+  const claims = { sessionSecret: drawn.secret, username: user.username, expiresAt: drawn.row.expiresAt };
   const pendingToken = await signPendingToken(deps.config.keyring, claims, now);
   return { ok: true, next: "second_factor", pendingToken, expiresAt: claims.expiresAt };
 }
@@ -151,6 +151,7 @@ function drawSignIn(deps: Deps, user: User, { client, now }: PasswordSignIn): Pr
     {
       kind: user.totpEnabled ? "pending" : "full",
       userId: user.id,
+      binding: null,
       amr: ["pwd"],
       firstFactorAt: now,
       secondFactorAt: null,

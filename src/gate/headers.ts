@@ -1,15 +1,24 @@
 import type { AssertedIdentity } from "../core/assertion.ts";
 
+/** Somebody, and the Worker's signature for it. */
+export interface Vouched {
+  readonly identity: AssertedIdentity;
+  readonly assertion: string;
+}
+
 /** What the origin is told about a request that passed. */
 export interface ForwardedFacts {
   /** Null: nobody had to be signed in, and nobody is. */
-  readonly vouched: { readonly identity: AssertedIdentity; readonly assertion: string } | null;
+  readonly vouched: Vouched | null;
   readonly address: string | null;
-  readonly url: URL;
+  /** The scheme and host that the visitor sees. */
+  readonly publicOrigin: string;
   /** The Worker's own cookies, which the origin never sees. */
   readonly ownCookies: readonly string[];
   /** The `Authorization` header carried the Worker's own token. */
   readonly ownAuthorization: boolean;
+  /** In which headers a proxy says its user to the Worker: they are its word, or else a client's. */
+  readonly proxysOwn?: readonly string[];
 }
 
 /**
@@ -18,11 +27,15 @@ export interface ForwardedFacts {
  */
 export function requestHeaders(received: Headers, facts: ForwardedFacts): Headers {
   const headers = new Headers(received);
-  for (const name of [...headers.keys()]) if (isReserved(name)) headers.delete(name);
+  const proxysOwn = (facts.proxysOwn ?? []).map(canonicalHeaderName);
+  for (const name of [...headers.keys()]) {
+    if (isReserved(name) || proxysOwn.includes(canonicalHeaderName(name))) headers.delete(name);
+  }
   if (facts.ownAuthorization) headers.delete("Authorization");
   replaceCookies(headers, facts.ownCookies);
-  headers.set("X-Forwarded-Host", facts.url.host);
-  headers.set("X-Forwarded-Proto", facts.url.protocol.slice(0, -1));
+  const { host, protocol } = new URL(facts.publicOrigin);
+  headers.set("X-Forwarded-Host", host);
+  headers.set("X-Forwarded-Proto", protocol.slice(0, -1));
   if (facts.address !== null) headers.set("X-Forwarded-For", facts.address);
   if (facts.vouched === null) return headers;
   const { identity, assertion } = facts.vouched;
@@ -33,8 +46,18 @@ export function requestHeaders(received: Headers, facts: ForwardedFacts): Header
 }
 
 /** Some servers read `_` and `.` in a name as `-`, so every spelling counts as the same name. */
+const canonicalHeaderName = (name: string) => name.toLowerCase().replace(/[_.]/g, "-");
+
+/** The values of a header in every spelling, each with its name if that is not as it was asked for. */
+export function headerReadings(headers: Headers, name: string): string[] {
+  const wanted = canonicalHeaderName(name);
+  return [...headers]
+    .filter(([key, value]) => canonicalHeaderName(key) === wanted && value !== "")
+    .map(([key, value]) => (key === name.toLowerCase() ? value : `${key}: ${value}`));
+}
+
 function isReserved(name: string): boolean {
-  const canonical = name.toLowerCase().replace(/[_.]/g, "-");
+  const canonical = canonicalHeaderName(name);
   // The last ones make some servers answer for another path than the one that was judged (INC-04).
   return (
     /^(remote|x-sallyport|x-forwarded|x-user|cf-access)(-|$)/.test(canonical) ||
@@ -60,6 +83,40 @@ export function responseHeaders(received: Headers, ownCookies: readonly string[]
   headers.delete("Set-Cookie");
   for (const cookie of foreign) headers.append("Set-Cookie", cookie);
   return headers;
+}
+
+/**
+ * Everything in a `Cookie` header that some server may read as this cookie: names in any case, with `.`, `[` or a
+ * space for `_` (PHP), escaped or quoted; and behind a comma, which once separated cookies (RFC 2109).
+ */
+export function cookieReadings(header: string, name: string): string[] {
+  const wanted = canonicalParameterName(name);
+  const parts = [...header.split(";"), ...(header.includes(",") ? header.split(/[;,]/) : [])];
+  const cookies = parts.filter((part) => canonicalParameterName(cookieName(part)) === wanted);
+  return cookies.map((cookie) => cookie.slice(cookie.indexOf("=") + 1).trim());
+}
+
+/**
+ * Everything in an address that some server may read as this parameter: names as in {@link cookieReadings}, with an
+ * index behind them, and behind a semicolon, which separated parameters once (HTML 4.01 B.2.2).
+ */
+export function queryReadings(query: URLSearchParams, name: string): string[] {
+  const wanted = canonicalParameterName(name);
+  const parts = [...query].flatMap(([key, value]) => `${key}=${value}`.split(";"));
+  return parts.filter((part) => {
+    const key = (part.split("=", 1)[0] ?? "").trim();
+    return [key, key.split("[", 1)[0] ?? ""].some((name) => canonicalParameterName(name) === wanted);
+  });
+}
+
+function canonicalParameterName(name: string): string {
+  const decoded = name.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  return decoded
+    .toLowerCase()
+    .replace(/["']/g, "")
+    .replace(/[^a-z0-9]/g, "_");
 }
 
 /** A cookie without a name is sent back as its bare value, which may look like a name and a value. */

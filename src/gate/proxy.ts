@@ -1,21 +1,20 @@
-import { signAssertion } from "../core/assertion.ts";
-import { judgePath } from "../core/policy.ts";
-import { judgeAccess, type Passage, type Refusal } from "../domain/access.ts";
+import type { Requirement } from "../core/policy.ts";
+import type { Passage, Refusal } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
-import type { FullSession, IssuedSession } from "../domain/sessions.ts";
+import { type FullSession, type IssuedSession, isSessionAlive } from "../domain/sessions.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
+import { distrustAfterChange, judgePassenger, type Passenger } from "./judge.ts";
+import { vouchFor } from "./vouch.ts";
+import { relay } from "./web-socket.ts";
 
 /** A request for the origin, and who sends it. */
-export interface GateRequest {
+export interface GateRequest extends Omit<Passenger, "method" | "path"> {
   readonly request: Request;
-  /** As its token says. */
-  readonly session: FullSession | null;
   /** The session's token came in `Authorization`. */
   readonly ownAuthorization: boolean;
-  /** From the platform, not from a header that a client can set. */
-  readonly address: string | null;
   readonly ownCookies: readonly string[];
-  readonly now: Date;
+  /** The scheme and host that the visitor sees. */
+  readonly publicOrigin: string;
 }
 
 export type GateOutcome =
@@ -29,32 +28,33 @@ export type GateOutcome =
   | { readonly kind: "origin_unavailable"; readonly error: unknown };
 
 /**
- * Judges a request by policy and session, and forwards it if it passes. The store is asked only when the
- * session's token has to be checked again, and a store that fails is thrown on: the origin is not reached.
+ * Judges a request by policy and session, and forwards it if it passes. Store and source are asked only when the
+ * session's token has to be checked again, and one that fails is thrown on: the origin is not reached.
+ *
+ * @param originUrl scheme, host and port; `route`: the address that was asked for, behind the Worker's route
  */
 export async function passGate(
   deps: Deps,
   originUrl: string,
   gateRequest: GateRequest,
 ): Promise<GateOutcome> {
-  const { request, session, now } = gateRequest;
+  const { request } = gateRequest;
   const url = new URL(request.url);
-  const requirement = judgePath(deps.config.policy, request.method, url.pathname);
-  if (requirement === null) return { kind: "unreadable_path" };
-  const access = await judgeAccess(deps, requirement, session, now);
-  if (!access.allowed) return { kind: "refused", refusal: access };
-  if (access.identity !== null && isForeignHandshake(request, url)) return { kind: "cross_origin" };
-
-  const forwarded = new Request(originUrl + url.pathname + url.search, request);
-  const headers = await originHeaders(deps, originUrl, gateRequest, access, url);
+  const judged = await judgePassenger(deps, { ...gateRequest, method: request.method, path: url.pathname });
+  if (judged === null) return { kind: "unreadable_path" };
+  const { requirement, judgement } = judged;
+  if (!judgement.allowed) return { kind: "refused", refusal: judgement };
+  if (judgement.identity !== null && isForeignHandshake(request, url)) return { kind: "cross_origin" };
+  const target = originUrl === "route" ? request.url : originUrl + url.pathname + url.search;
+  const headers = await originHeaders(deps, gateRequest, judgement);
+  const { renewed } = await distrustAfterChange(deps, { ...gateRequest, method: request.method }, judgement);
   try {
-    const response = await fetch(forwarded, {
-      headers,
-      redirect: "manual",
-      // What one visitor may see is not kept for the next one (STANDARDS WB-14).
-      ...(requirement.level === "none" && access.identity === null ? {} : { cache: "no-store" }),
-    });
-    return { kind: "forwarded", response: withOwnHeaders(response, gateRequest), renewed: access.renewed };
+    const response = await forward(new Request(target, request), headers, isPersonal(requirement, judgement));
+    return {
+      kind: "forwarded",
+      response: withOwnHeaders(deps, response, gateRequest, requirement),
+      renewed,
+    };
   } catch (error) {
     return { kind: "origin_unavailable", error };
   }
@@ -67,26 +67,46 @@ function isForeignHandshake({ headers }: Request, url: URL): boolean {
   return URL.parse(origin)?.host !== url.host;
 }
 
-async function originHeaders(
-  deps: Deps,
-  originUrl: string,
-  { request, ownAuthorization, address, ownCookies, now }: GateRequest,
-  { identity }: Passage,
-  url: URL,
-): Promise<Headers> {
-  const { keyring, basePath } = deps.config;
-  const issuer = url.origin + basePath;
-  const vouched =
-    identity === null
-      ? null
-      : { identity, assertion: await signAssertion(keyring, { issuer, audience: originUrl, identity, now }) };
-  return requestHeaders(request.headers, { vouched, address, url, ownCookies, ownAuthorization });
+/** Only what everybody may see, and nobody was named for, is left to caches (STANDARDS WB-14). */
+const isPersonal = ({ level }: Requirement, { identity }: Passage) => level !== "none" || identity !== null;
+
+function forward(request: Request, headers: Headers, personal: boolean): Promise<Response> {
+  return fetch(request, { headers, redirect: "manual", ...(personal ? { cache: "no-store" } : {}) });
 }
 
-/** A WebSocket's handshake has no body to stream, and only the response that came with it has the socket. */
-function withOwnHeaders(response: Response, { ownCookies }: GateRequest): Response {
+async function originHeaders(deps: Deps, gateRequest: GateRequest, { identity }: Passage): Promise<Headers> {
+  const { request, client, publicOrigin, now } = gateRequest;
+  const vouched = await vouchFor(deps, identity, publicOrigin, now);
+  const { firstFactor } = deps.config;
+  const proxysOwn = firstFactor.kind === "proxy" ? [firstFactor.userHeader, firstFactor.emailHeader] : [];
+  return requestHeaders(request.headers, { ...gateRequest, vouched, address: client.address, proxysOwn });
+}
+
+function withOwnHeaders(
+  deps: Deps,
+  response: Response,
+  { ownCookies, session, source }: GateRequest,
+  { level }: Requirement,
+): Response {
   const headers = responseHeaders(response.headers, ownCookies);
   const { status, statusText, webSocket } = response;
-  if (webSocket !== null) return new Response(null, { status, statusText, headers, webSocket });
-  return new Response(response.body, { status, statusText, headers });
+  if (webSocket === null) return new Response(response.body, { status, statusText, headers });
+  const guarded =
+    session === null || level === "none"
+      ? webSocket
+      : relay(webSocket, () => isStillThere(deps, session, source), watchSeconds(deps));
+  return new Response(null, { status, statusText, headers, webSocket: guarded });
+}
+
+/** As often as a session is checked, but not so often that sockets keep the store busy. */
+const watchSeconds = ({ config }: Deps) => Math.max(config.sessionRecheckSeconds, 30);
+
+async function isStillThere(
+  deps: Deps,
+  session: FullSession,
+  source: GateRequest["source"],
+): Promise<boolean> {
+  const identity = source === null ? null : await source.identifyAgain();
+  if (source !== null && identity?.username !== session.username) return false;
+  return isSessionAlive(deps, session, new Date());
 }

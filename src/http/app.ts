@@ -4,6 +4,10 @@ import { createMiddleware } from "hono/factory";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { getPath } from "hono/utils/url";
 import type { Config } from "../config.ts";
+import type { Refusal } from "../domain/access.ts";
+import { judgeForwardAuth, readOriginalRequest } from "../gate/forward-auth.ts";
+import { createSource } from "../gate/identity/source.ts";
+import type { Passenger } from "../gate/judge.ts";
 import { type GateOutcome, passGate } from "../gate/proxy.ts";
 import { describeError, log } from "../log.ts";
 import { operationsApi } from "./api/operations.ts";
@@ -14,9 +18,17 @@ import { usersApi } from "./api/users.ts";
 import { type Caller, findVisitor } from "./caller.ts";
 import type { AppContext, AppEnv } from "./context.ts";
 import { cookieNames, setSessionCookie } from "./cookies.ts";
-import { acceptsHtml, answerRefusal, pageUrl } from "./entry.ts";
+import {
+  acceptsHtml,
+  answerRefusal,
+  helpfulPage,
+  isPageLoad,
+  pageUrl,
+  type Wanted,
+  wantedOf,
+} from "./entry.ts";
 import { ownHeaders } from "./middleware/own-headers.ts";
-import { requestContext } from "./middleware/request-context.ts";
+import { type CreateSource, requestContext } from "./middleware/request-context.ts";
 import { sameOrigin } from "./middleware/same-origin.ts";
 import { accountPages } from "./pages/account.tsx";
 import { assets } from "./pages/assets.ts";
@@ -38,12 +50,29 @@ export function createApp(config: Config): Hono<AppEnv> {
     getPath: (request) => getPath({ url: new URL(request.url).href } as Request),
   });
   app.onError(refuseError);
-  app.use(requestContext(config), ownHeaders);
+  app.use(requestContext(config, sourceOf), ownHeaders);
   app.all(config.basePath, (c) => c.redirect(pageUrl(c, "/account"), 303));
   app.route(config.basePath, ownRoutes());
   app.all("*", (c) => answerAtGate(c, config.originUrl));
   return app;
 }
+
+/** Where proxies ask about another request than the one they send. */
+const forwardAuthPaths = ["/forward-auth", "/auth-request"];
+
+const sourceOf: CreateSource = (c, now, trusted) => {
+  const { config } = c.var;
+  if (config.firstFactor.kind === "password") return null;
+  const { publicOrigin } = c.var;
+  const { address } = c.var.client;
+  const url = new URL(c.req.url);
+  const { headers } = c.req.raw;
+  const asksForOther = forwardAuthPaths.some((path) => url.pathname === config.basePath + path);
+  const uri = asksForOther ? readOriginalRequest(headers)?.uri : undefined;
+  const query = uri === undefined ? url.searchParams : new URLSearchParams(uri.split("?").slice(1).join("?"));
+  const visit = { headers, ownCookies: cookieNames, publicOrigin, address, url, query };
+  return createSource(config, { ...visit, trusted, now });
+};
 
 function ownRoutes(): Hono<AppEnv> {
   const own = new Hono<AppEnv>();
@@ -60,6 +89,8 @@ function ownRoutes(): Hono<AppEnv> {
     sameOrigin,
   );
   for (const api of [operationsApi, signInApi, secondFactorApi, sessionsApi, usersApi]) own.route("/", api);
+  own.get("/forward-auth", answerForwardAuth);
+  own.get("/auth-request", answerAuthRequest);
   for (const pages of [assets, signInPages, secondFactorPages, twoFactorPages, accountPages])
     own.route("/", pages);
   own.all("*", answerNothing);
@@ -79,24 +110,24 @@ function answerNothing(c: AppContext): Response {
 async function answerAtGate(c: AppContext, originUrl: string | null): Promise<Response> {
   if (acceptsHtml(c)) c.set("face", "page");
   if (originUrl === null) return refuse(c, { ok: false, reason: "no_such_page" });
+  const wanted = wantedOf(c);
   const caller = await findVisitor(c);
   const outcome = await passGate(c.var.deps, originUrl, {
+    ...passengerOf(c, caller, wanted),
     request: c.req.raw,
-    session: caller?.session ?? null,
     ownAuthorization: caller?.carrier === "bearer",
-    address: c.var.client.address,
     ownCookies: cookieNames,
-    now: c.var.now,
+    publicOrigin: c.var.publicOrigin,
   });
   switch (outcome.kind) {
     case "forwarded":
       return handBack(c, outcome, caller);
     case "refused":
-      return answerRefusal(c, outcome.refusal);
+      return answerRefusal(c, outcome.refusal, wanted);
     case "cross_origin":
       return refuse(c, { ok: false, reason: "cross_origin" });
     case "unreadable_path":
-      return refuse(c, { ok: false, reason: "malformed_request", detail: "The path can't be read." });
+      return refuse(c, unreadablePath);
     case "origin_unavailable":
       log("error", "origin.unavailable", {
         request_id: c.var.client.requestId,
@@ -104,6 +135,17 @@ async function answerAtGate(c: AppContext, originUrl: string | null): Promise<Re
       });
       return refuse(c, { ok: false, reason: "origin_unavailable" });
   }
+}
+
+const unreadablePath = { ok: false, reason: "malformed_request", detail: "The path can't be read." } as const;
+
+function passengerOf(
+  c: AppContext,
+  caller: Caller | null,
+  wanted: Wanted,
+): Omit<Passenger, "method" | "path"> {
+  const { source, client, now } = c.var;
+  return { session: caller?.session ?? null, source, keepsCookies: isPageLoad(c, wanted), client, now };
 }
 
 /** The origin's answer as it is, but for a renewed session in its cookie. */
@@ -115,7 +157,48 @@ function handBack(
   c.set("forwarded", true);
   // Headers that are set before there is a response are lost when a handler returns one of its own.
   c.res = response;
-  if (renewed !== null && caller?.carrier === "cookie" && response.webSocket === null)
+  if (renewed !== null && caller?.carrier !== "bearer" && response.webSocket === null)
     setSessionCookie(c, renewed);
   return c.res;
+}
+
+/** `/forward-auth` for Caddy and Traefik, which hand a refusal on to the visitor as it is. */
+function answerForwardAuth(c: AppContext): Promise<Response> {
+  return judgeForProxy(c, (refusal, wanted) => answerRefusal(c, refusal, wanted));
+}
+
+/** `/auth-request` for nginx and HAProxy, which know 200, 401 and 403 only, and make their redirect themselves. */
+async function answerAuthRequest(c: AppContext): Promise<Response> {
+  try {
+    return await judgeForProxy(c, (refusal, wanted) => {
+      if (refusal.reason === "account_disabled") return refuse(c, { ok: false, reason: "account_disabled" });
+      c.header("Location", helpfulPage(c, refusal, wanted.uri));
+      return c.body(null, 401);
+    });
+  } catch (error) {
+    const refused = refuseError(error as Error, c);
+    return new Response(refused.body, { status: 403, headers: refused.headers });
+  }
+}
+
+async function judgeForProxy(
+  c: AppContext,
+  answer: (refusal: Refusal, wanted: Wanted) => Response,
+): Promise<Response> {
+  const original = readOriginalRequest(c.req.raw.headers);
+  if (original === null) return refuse(c, { ok: false, reason: "unreadable_original" });
+  if (acceptsHtml(c)) c.set("face", "page");
+  const caller = await findVisitor(c);
+  const passenger = passengerOf(c, caller, original);
+  const outcome = await judgeForwardAuth(c.var.deps, original, passenger, c.var.publicOrigin);
+  switch (outcome.kind) {
+    case "unreadable_path":
+      return refuse(c, { ok: false, reason: "unreadable_original" });
+    case "refused":
+      return answer(outcome.refusal, original);
+    case "passed":
+      if (outcome.passage.renewed !== null && caller?.carrier !== "bearer")
+        setSessionCookie(c, outcome.passage.renewed);
+      return c.body(null, 200, Object.fromEntries(outcome.headers));
+  }
 }

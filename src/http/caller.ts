@@ -1,3 +1,4 @@
+import { belongsTo } from "../domain/first-factor-source.ts";
 import { type FullSession, identifyFull, identifyPending, type PendingSession } from "../domain/sessions.ts";
 import type { AppContext } from "./context.ts";
 import { readPendingCookie, readSessionCookie } from "./cookies.ts";
@@ -15,22 +16,43 @@ export function readBearerToken(c: AppContext): string | undefined {
   return /^Bearer +([^ ]+)$/i.exec(c.req.header("Authorization") ?? "")?.[1];
 }
 
-/** Finds the full session that the request carries, without I/O. A bearer token counts before a cookie. */
+/** The token of a session. Where the first factor is not a password here, the header is the site's alone. */
+const readSessionBearer = (c: AppContext) => (c.var.source === null ? readBearerToken(c) : undefined);
+
+/**
+ * Finds the full session that the request carries, for the Worker's own routes: they ask the store each time, and so
+ * the first factor's source, too. A site may have signed somebody else in under the same session of its own.
+ */
 export async function findCaller(c: AppContext): Promise<Caller | null> {
-  const bearer = readBearerToken(c);
-  const token = bearer ?? readSessionCookie(c);
-  if (token === undefined) return null;
-  const session = await identifyFull(c.var.deps, token, c.var.now);
-  return session === null ? null : { session, carrier: bearer === undefined ? "cookie" : "bearer" };
+  const bearer = readSessionBearer(c);
+  const caller = await (bearer === undefined ? findByCookie(c) : findByToken(c, bearer, "bearer"));
+  return caller !== null && (await isThere(c, caller.session.username)) ? caller : null;
 }
 
-/** At the gate a bearer token may be the origin's: one that is not the Worker's does not hide the cookie. */
+/**
+ * Finds the full session that the request carries, for the gate, which asks store and source by itself when it has
+ * to. A session that belongs to somebody else than who shows himself is none. A bearer token may be the origin's
+ * here: one that is not the Worker's does not hide the cookie.
+ */
 export async function findVisitor(c: AppContext): Promise<Caller | null> {
-  const caller = await findCaller(c);
+  const bearer = readSessionBearer(c);
+  return (bearer === undefined ? null : await findByToken(c, bearer, "bearer")) ?? findByCookie(c);
+}
+
+/** Is this who the first factor's source names now? A password is not asked for again. */
+async function isThere({ var: { source } }: AppContext, username: string): Promise<boolean> {
+  return source === null || (await source.identify())?.username === username;
+}
+
+async function findByCookie(c: AppContext): Promise<Caller | null> {
   const cookie = readSessionCookie(c);
-  if (caller !== null || cookie === undefined) return caller;
-  const session = await identifyFull(c.var.deps, cookie, c.var.now);
-  return session === null ? null : { session, carrier: "cookie" };
+  return cookie === undefined ? null : findByToken(c, cookie, "cookie");
+}
+
+async function findByToken(c: AppContext, token: string, carrier: Caller["carrier"]): Promise<Caller | null> {
+  const session = await identifyFull(c.var.deps, token, c.var.now);
+  if (session === null || !(await belongsTo(c.var.config.keyring, session, c.var.source))) return null;
+  return { session, carrier };
 }
 
 /**
@@ -43,15 +65,16 @@ export async function getCaller(c: AppContext): Promise<Caller> {
   return caller;
 }
 
-/** Finds the pending session of this token, or of the cookie. */
+/** Finds the pending session of this token, or of the cookie, if who it waits for is still there. */
 export async function findPending(c: AppContext, token?: string): Promise<PendingSession | null> {
   const carried = token ?? readPendingCookie(c);
-  return carried === undefined ? null : identifyPending(c.var.deps, carried, c.var.now);
+  const pending = carried === undefined ? null : await identifyPending(c.var.deps, carried, c.var.now);
+  return pending !== null && (await isThere(c, pending.username)) ? pending : null;
 }
 
 /** Whatever sessions the request carries, for signing out: bearer, full cookie and pending cookie. */
 export async function findAllSessions(c: AppContext): Promise<(FullSession | PendingSession)[]> {
-  const bearer = readBearerToken(c);
+  const bearer = readSessionBearer(c);
   const tokens = bearer === undefined ? [readSessionCookie(c), readPendingCookie(c)] : [bearer];
   const found = await Promise.all(
     tokens.flatMap((token) =>

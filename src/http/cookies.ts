@@ -3,7 +3,7 @@ import type { IssuedSession } from "../domain/sessions.ts";
 import type { AppContext } from "./context.ts";
 
 /** The cookies of the Worker. The prefix makes browsers refuse them from anybody but this host over TLS. */
-const names = { full: "sallyport", pending: "sallyport-pending" } as const;
+const names = { full: "sallyport", pending: "sallyport-pending", circle: "sallyport-circle" } as const;
 
 /** The names as they stand in a `Cookie` header: what an origin must neither see nor set. */
 export const cookieNames: readonly string[] = Object.values(names).map((name) => `__Host-${name}`);
@@ -22,9 +22,21 @@ export function setPendingCookie(c: AppContext, token: string, expiresAt: Date):
   setCookie(c, names.pending, token, { ...flags, maxAge: secondsUntil(c, expiresAt) });
 }
 
+/** A visitor who is sent on this often within so few seconds is sent round in circles. */
+const circle = { rounds: 5, seconds: 15 } as const;
+
+/** Counts one more sending on, and says whether it is one too many. */
+export function isGoingInCircles(c: AppContext): boolean {
+  const rounds = Number(getCookie(c, names.circle, "host") ?? 0) + 1;
+  const tooMany = !(rounds <= circle.rounds);
+  if (tooMany) deleteCookie(c, names.circle, flags);
+  else setCookie(c, names.circle, String(rounds), { ...flags, maxAge: circle.seconds });
+  return tooMany;
+}
+
 /** Takes both cookies back. */
 export function clearCookies(c: AppContext): void {
-  for (const name of Object.values(names)) deleteCookie(c, name, flags);
+  for (const name of [names.full, names.pending]) deleteCookie(c, name, flags);
 }
 
 /** The token of a full session, if a cookie carries one. It may be anything. */

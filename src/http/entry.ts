@@ -3,18 +3,37 @@ import type { AppContext } from "./context.ts";
 import type { AnyFailure } from "./problem.ts";
 import { refuse } from "./refusal.tsx";
 
-/**
- * Answers somebody who may not pass yet. A page load is sent to the page that helps; anything else gets a 401,
- * and so does a form, because a redirect would lose what was in it.
- */
-export function answerRefusal(c: AppContext, refusal: Refusal): Response {
-  if (isPageLoad(c)) return c.redirect(helpfulPage(c, refusal), 303);
-  return refuse(c, toFailure(refusal), 401);
+/** The request that was refused: the one that came, or the one that a proxy asks about. */
+export interface Wanted {
+  readonly method: string;
+  /** Path and query, to come back to. */
+  readonly uri: string;
 }
 
+/** The request that came. */
+export function wantedOf(c: AppContext): Wanted {
+  const { pathname, search } = new URL(c.req.url);
+  return { method: c.req.method, uri: pathname + search };
+}
+
+/**
+ * Answers somebody who may not pass yet. A page load is sent to the page that helps; anything else gets a 401 that
+ * names this page, and so does a form, because a redirect would lose what was in it.
+ */
+export function answerRefusal(c: AppContext, refusal: Refusal, wanted: Wanted): Response {
+  if (refusal.reason === "account_disabled") return refuse(c, { ok: false, reason: "account_disabled" });
+  if (isPageLoad(c, wanted)) return c.redirect(helpfulPage(c, refusal, wanted.uri), 303);
+  // Whoever has sent a form comes back to the page with the form in it.
+  const back = isSafe(wanted) ? wanted.uri : refererPath(c);
+  const page = helpfulPage(c, refusal, back);
+  return refuse(c, toFailure(refusal), { status: 401, signIn: page, formLost: !isSafe(wanted) });
+}
+
+const isSafe = ({ method }: Wanted) => method === "GET" || method === "HEAD";
+
 /** Browsers say `navigate`; where nothing is said, who asks for HTML is taken for a browser. */
-function isPageLoad(c: AppContext): boolean {
-  if (c.req.method !== "GET" && c.req.method !== "HEAD") return false;
+export function isPageLoad(c: AppContext, wanted: Wanted): boolean {
+  if (!isSafe(wanted)) return false;
   const mode = c.req.header("Sec-Fetch-Mode");
   return mode === undefined ? acceptsHtml(c) : mode === "navigate";
 }
@@ -24,18 +43,27 @@ export function acceptsHtml(c: AppContext): boolean {
   return c.req.header("Accept")?.includes("text/html") ?? false;
 }
 
-function helpfulPage(c: AppContext, refusal: Refusal): string {
-  const { pathname, search } = new URL(c.req.url);
-  return pageUrl(c, helpfulPages[refusal.reason], pathname + search, refusal.reason === "sign_in_again");
+function refererPath(c: AppContext): string {
+  const referer = URL.parse(c.req.header("Referer") ?? "");
+  return referer !== null && referer.host === new URL(c.req.url).host
+    ? referer.pathname + referer.search
+    : "/";
 }
 
-const helpfulPages = {
+type HelpedRefusal = Exclude<Refusal, { reason: "account_disabled" }>;
+
+/** The address of the page that helps after this refusal. */
+export function helpfulPage(c: AppContext, refusal: HelpedRefusal, returnPath: string): string {
+  return pageUrl(c, helpfulPages[refusal.reason], returnPath, refusal.reason === "sign_in_again");
+}
+
+const helpfulPages: Record<HelpedRefusal["reason"], string> = {
   not_signed_in: "/sign-in",
   sign_in_again: "/sign-in",
   enrolment_required: "/account/two-factor",
   second_factor_required: "/second-factor",
   step_up_required: "/second-factor",
-} as const;
+};
 
 /**
  * The address of a page of the Worker.
@@ -51,7 +79,7 @@ export function pageUrl(c: AppContext, page: string, returnPath = "/", again = f
   return c.var.config.basePath + page + search;
 }
 
-function toFailure(refusal: Refusal): AnyFailure {
+function toFailure(refusal: HelpedRefusal): AnyFailure {
   switch (refusal.reason) {
     case "not_signed_in":
       return { ok: false, reason: "unauthenticated" };

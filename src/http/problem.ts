@@ -15,6 +15,9 @@ export type HttpFailure =
   | { readonly ok: false; readonly reason: "second_factor_required" }
   | { readonly ok: false; readonly reason: "store_unavailable" }
   | { readonly ok: false; readonly reason: "unhealthy"; readonly parts: Readonly<Record<string, string>> }
+  | { readonly ok: false; readonly reason: "unreadable_original" }
+  | { readonly ok: false; readonly reason: "first_factor_unavailable" }
+  | { readonly ok: false; readonly reason: "account_disabled" }
   | { readonly ok: false; readonly reason: "origin_unavailable" }
   | { readonly ok: false; readonly reason: "internal_error" };
 
@@ -109,6 +112,19 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
     "The store does not answer. Try again soon.",
   ],
   unhealthy: [503, "store_unavailable", "Temporarily unavailable", "Some parts do not answer."],
+  unreadable_original: [
+    403,
+    "forbidden",
+    "Not allowed",
+    "The proxy does not say readably what was asked for.",
+  ],
+  first_factor_unavailable: [
+    503,
+    "first_factor_unavailable",
+    "Temporarily unavailable",
+    "Who you are can't be found out now. Try again soon.",
+  ],
+  account_disabled: [403, "forbidden", "Not allowed", "This account is closed."],
   origin_unavailable: [
     502,
     "origin_unavailable",

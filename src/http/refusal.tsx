@@ -1,3 +1,4 @@
+import { FirstFactorUnavailable } from "../domain/first-factor-source.ts";
 import { describeError, log } from "../log.ts";
 import { StoreUnavailable } from "../store/database.ts";
 import type { AppContext } from "./context.ts";
@@ -12,13 +13,20 @@ import {
   Refused,
 } from "./problem.ts";
 
-/**
- * Answers with a failure: problem JSON (RFC 9457) to programs, a page to people.
- *
- * @param status instead of the failure's own, where an entry has a contract of its own (the gate: 401)
- */
-export function refuse(c: AppContext, failure: AnyFailure, status?: Problem["status"]): Response {
-  const problem = { ...describeFailure(failure), ...(status === undefined ? {} : { status }) };
+/** What an entry says of a refusal beside its failure. */
+export interface EntryRefusal {
+  /** Instead of the failure's own: the gate has a contract of its own. */
+  readonly status: Problem["status"];
+  /** The page that helps. */
+  readonly signIn: string;
+  /** What was sent is a form that is lost with this. */
+  readonly formLost: boolean;
+}
+
+/** Answers with a failure: problem JSON (RFC 9457) to programs, a page to people. */
+export function refuse(c: AppContext, failure: AnyFailure, entry?: EntryRefusal): Response {
+  const described = describeFailure(failure);
+  const problem = entry === undefined ? described : { ...described, status: entry.status };
   const headers = new Headers();
   if (problem.retryAfterSeconds !== null) headers.set("Retry-After", String(problem.retryAfterSeconds));
   if (problem.allow !== null) headers.set("Allow", problem.allow.join(", "));
@@ -28,39 +36,53 @@ export function refuse(c: AppContext, failure: AnyFailure, status?: Problem["sta
     status: problem.status,
     reason: failure.reason,
   });
-  return c.var.face === "page" ? asPage(c, problem, headers) : asDocument(c, problem, headers);
+  return c.var.face === "page" ? asPage(c, problem, headers, entry) : asDocument(c, problem, headers, entry);
 }
 
-function asDocument(c: AppContext, problem: Problem, headers: Headers): Response {
+function asDocument(c: AppContext, problem: Problem, headers: Headers, entry?: EntryRefusal): Response {
   headers.set("Content-Type", problemType);
-  const document = problemDocument(problem, c.var.client.requestId);
+  const members = entry === undefined ? problem.members : { ...problem.members, sign_in: entry.signIn };
+  const document = problemDocument({ ...problem, members }, c.var.client.requestId);
   return c.body(document, problem.status, Object.fromEntries(headers));
 }
 
-function asPage(c: AppContext, problem: Problem, headers: Headers): Response {
+const lostForm =
+  "What you sent was not passed on, because your session had ended. Go on to sign in, come back, and send it again.";
+
+function asPage(c: AppContext, problem: Problem, headers: Headers, entry?: EntryRefusal): Response {
+  const lost = entry?.formLost === true;
   const page = (
     <MessagePage
       base={c.var.config.basePath}
       issuer={c.var.config.issuer}
       kind="error"
-      title={problem.title}
-      message={problem.detail}
+      title={lost ? "Your form was not sent" : problem.title}
+      message={lost ? lostForm : problem.detail}
       code={problem.code}
       requestId={c.var.client.requestId}
       retryAfterSeconds={problem.retryAfterSeconds ?? undefined}
-      actions={[{ href: `${c.var.config.basePath}/account`, label: "Go to your account" }]}
+      actions={[wayOn(c, entry)]}
     />
   );
   return c.html(renderDocument(page), problem.status, Object.fromEntries(headers));
 }
 
+/** A page is never the end of the way. */
+function wayOn(c: AppContext, entry?: EntryRefusal) {
+  return entry === undefined
+    ? { href: `${c.var.config.basePath}/account`, label: "Go to your account" }
+    : { href: entry.signIn, label: "Sign in and go back" };
+}
+
 /** Answers to whatever was thrown. Nothing of an error gets into a body (STANDARDS WB-11). */
 export function refuseError(error: Error, c: AppContext): Response {
   if (error instanceof Refused) return refuse(c, error.failure);
-  const failure = {
-    ok: false,
-    reason: error instanceof StoreUnavailable ? "store_unavailable" : "internal_error",
-  } as const;
+  const failure = { ok: false, reason: reasonOf(error) } as const;
   log("error", failure.reason, { request_id: c.var.client.requestId, ...describeError(error) });
   return refuse(c, failure);
+}
+
+function reasonOf(error: Error) {
+  if (error instanceof StoreUnavailable) return "store_unavailable";
+  return error instanceof FirstFactorUnavailable ? "first_factor_unavailable" : "internal_error";
 }

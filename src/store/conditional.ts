@@ -1,4 +1,4 @@
-import { getTableColumns, type InferSelectModel, type SQL, sql } from "drizzle-orm";
+import { getTableColumns, type InferSelectModel, is, SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { SQLiteTable } from "drizzle-orm/sqlite-core";
 
@@ -9,8 +9,10 @@ export const previousChangedRow: SQL = sql`changes() = 1`;
 export const every = (...conditions: readonly [SQL, ...SQL[]]): SQL =>
   sql`(${sql.join([...conditions], sql` AND `)})`;
 
-/** A row with every column given: what is inserted by a SELECT gets no defaults. */
-export type WholeRow<T extends SQLiteTable> = InferSelectModel<T>;
+/** A row with every column given, as a value or to be looked up: what is inserted by a SELECT gets no defaults. */
+export type WholeRow<T extends SQLiteTable> = {
+  [K in keyof InferSelectModel<T>]: InferSelectModel<T>[K] | SQL;
+};
 
 /** Inserts one row if `condition` holds when the statement runs, not when it was written. */
 export function insertWhere<T extends SQLiteTable>(
@@ -20,8 +22,9 @@ export function insertWhere<T extends SQLiteTable>(
   condition: SQL,
 ) {
   const values: Record<string, unknown> = row;
-  const cells = Object.entries(getTableColumns(table)).map(([name, column]) =>
-    sql.param(values[name], column),
-  );
+  const cells = Object.entries(getTableColumns(table)).map(([name, column]) => {
+    const value = values[name];
+    return is(value, SQL) ? value : sql.param(value, column);
+  });
   return db.insert(table).select(sql`SELECT ${sql.join(cells, sql`, `)} WHERE ${condition}`);
 }

@@ -58,6 +58,8 @@ export const sessions = sqliteTable(
     userId: text("user_id").notNull(),
     /** Codes tried in this pending session. */
     attempts: integer("attempts").notNull().default(0),
+    /** What shows the first factor, where that is not a password (`core/binding.ts`). */
+    binding: text("binding"),
     /** How the person authenticated (RFC 8176 style), a JSON array. */
     amr: text("amr", { mode: "json" }).$type<string[]>().notNull(),
     firstFactorAt: datetime("first_factor_at").notNull(),

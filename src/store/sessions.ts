@@ -85,6 +85,21 @@ export async function renewSession(
   return session === undefined || user === undefined ? null : { session, user };
 }
 
+/** Looks whether a full session is alive on the primary, and leaves it as it is. */
+export async function hasLivingSession(
+  { primary }: Database,
+  sessionId: string,
+  liveness: Liveness,
+): Promise<boolean> {
+  const rows = await reachStore(() =>
+    primary
+      .select({ id: sessions.id })
+      .from(sessions)
+      .where(fullSessionIsAlive(primary, sessionId, liveness)),
+  );
+  return rows.length === 1;
+}
+
 /** What a person's list of sessions can hold; the oldest fall off the page, not out of the store. */
 const listLimit = 100;
 

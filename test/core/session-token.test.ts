@@ -22,6 +22,7 @@ const claims: FullSessionClaims = {
   username: "жанна",
   email: "ada@example.com",
   enrolled: true,
+  binding: null,
   amr: ["pwd", "otp"],
   firstFactorAt: later(-120),
   secondFactorAt: later(-60),
@@ -29,7 +30,7 @@ const claims: FullSessionClaims = {
   expiresAt: later(3600),
 };
 
-const pendingClaims = { sessionSecret: drawSessionSecret(), expiresAt: later(300) };
+const pendingClaims = { sessionSecret: drawSessionSecret(), username: "ada", expiresAt: later(300) };
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
 const decode = (part = "") => JSON.parse(Buffer.from(part, "base64url").toString());
@@ -252,11 +253,11 @@ describe("a full session's token", () => {
 });
 
 describe("a pending session's token", () => {
-  it("says that there is one, until when, and nothing about whom", async () => {
+  it("says that there is one, until when, and whose code it waits for", async () => {
     const token = await signPendingToken(keyring, pendingClaims, now);
     expect(await parsePendingToken(keyring, token, now)).toEqual(pendingClaims);
     const payload = decode(token.replace(/^pending_/, "").split(".")[1]);
-    expect(Object.keys(payload).sort()).toEqual(["aud", "exp", "iat", "sid"]);
+    expect(Object.keys(payload).sort()).toEqual(["aud", "exp", "iat", "name", "sid"]);
   });
 
   it("SE-02 is over after its time", async () => {

@@ -62,7 +62,8 @@ describe("garbage in the place of a session", () => {
 
   it("SE-01 a pending session opens nothing, wherever its token is put", async () => {
     const origin = standOrigin();
-    const claims = { sessionSecret: drawSessionSecret(), expiresAt: new Date(Date.now() + 300_000) };
+    const expiresAt = new Date(Date.now() + 300_000);
+    const claims = { sessionSecret: drawSessionSecret(), username: "ada", expiresAt };
     const pending = await signPendingToken(workersKeyring(), claims, new Date());
     for (const token of [pending, pending.replace(/^pending_/, "")]) {
       for (const headers of [

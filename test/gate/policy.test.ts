@@ -72,6 +72,7 @@ describe("somebody who is not signed in", () => {
       detail: expect.any(String),
       code: "unauthenticated",
       request_id: response.headers.get("X-Request-Id"),
+      sign_in: "/api/auth/sign-in?rd=%2Fdata",
     });
   });
 

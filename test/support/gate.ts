@@ -105,6 +105,7 @@ export function mintToken(claims: Partial<FullSessionClaims> = {}, keyring = wor
     username: "ada",
     email: "ada@example.com",
     enrolled: true,
+    binding: null,
     amr: ["pwd", "otp"],
     firstFactorAt: now,
     secondFactorAt: now,

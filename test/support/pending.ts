@@ -29,7 +29,7 @@ export async function openPendingSessions(account: Account, count: number): Prom
   const { keyring } = getConfig(environment());
   const expiresAt = new Date(Number(row.expires_at));
   const copies = secrets.map((sessionSecret) =>
-    signPendingToken(keyring, { sessionSecret, expiresAt }, new Date()),
+    signPendingToken(keyring, { sessionSecret, username: "ada", expiresAt }, new Date()),
   );
   return [first, ...(await Promise.all(copies))];
 }

@@ -16,6 +16,8 @@ const verifyBody = z.strictObject({ session_token: sessionToken.optional(), code
 /** `POST /login` and `POST /totp/verify`: the two doors. */
 export const signInApi = new Hono<AppEnv>()
   .post("/login", async (c) => {
+    // Another source is the first factor: there are no passwords to sign in with.
+    if (c.var.source !== null) return refuse(c, { ok: false, reason: "no_such_page" });
     const body = await readJson(c, loginBody);
     const { deps, client, network, now } = c.var;
     const result = await signIn(deps, { ...body, network, client, now });

@@ -1,25 +1,54 @@
 import { createMiddleware } from "hono/factory";
 import type { Config } from "../../config.ts";
 import { clientNetwork } from "../../core/client-network.ts";
+import { equalInConstantTime } from "../../core/constant-time.ts";
+import type { FirstFactorSource } from "../../domain/first-factor-source.ts";
 import { createDeps } from "../../runtime.ts";
-import type { AppEnv } from "../context.ts";
+import type { AppContext, AppEnv } from "../context.ts";
 
 /** What a user agent may take up in the store. */
 const longestUserAgent = 256;
 
+/** Makes the source of the first factor for a request; `trusted` means that it came with `PROXY_KEY`. */
+export type CreateSource = (c: AppContext, now: Date, trusted: boolean) => FirstFactorSource | null;
+
 /** Puts clock, client and dependencies into the context of a request. */
-export function requestContext(config: Config) {
-  return createMiddleware<AppEnv>((c, next) => {
+export function requestContext(config: Config, createSource: CreateSource) {
+  return createMiddleware<AppEnv>(async (c, next) => {
     const requestId = crypto.randomUUID();
-    // The platform sets it. Where it doesn't, everybody is in the one network that has no address.
-    const address = c.req.header("CF-Connecting-IP") ?? null;
+    const now = new Date();
+    const trusted = await showsProxyKey(c, config);
+    const address = clientAddress(c, trusted);
     const userAgent = c.req.header("User-Agent")?.slice(0, longestUserAgent) ?? null;
     c.set("config", config);
     c.set("deps", createDeps(config, c.env, c.executionCtx, requestId));
-    c.set("now", new Date());
+    c.set("now", now);
     c.set("client", { requestId, address, userAgent });
     c.set("network", clientNetwork(address));
+    c.set("publicOrigin", publicOrigin(c, trusted));
+    c.set("source", createSource(c, now, trusted));
     c.set("face", "api");
-    return next();
+    await next();
   });
+}
+
+async function showsProxyKey(c: AppContext, { proxyKey }: Config): Promise<boolean> {
+  const shown = c.req.header("X-Sallyport-Proxy-Key");
+  return proxyKey !== null && shown !== undefined && equalInConstantTime(shown, proxyKey);
+}
+
+/**
+ * The platform names the client; a proxy of the operator's stands between, and names its own client last. Where
+ * there is no address, everybody is in the one network that has none.
+ */
+function clientAddress(c: AppContext, trusted: boolean): string | null {
+  const forwarded = trusted ? c.req.header("X-Forwarded-For")?.split(",").at(-1)?.trim() : undefined;
+  return forwarded || (c.req.header("CF-Connecting-IP") ?? null);
+}
+
+/** Behind a proxy that ends TLS the Worker sees another scheme than the visitor. */
+function publicOrigin(c: AppContext, trusted: boolean): string {
+  const url = new URL(c.req.url);
+  const scheme = trusted ? c.req.header("X-Forwarded-Proto") : undefined;
+  return scheme === "https" || scheme === "http" ? `${scheme}://${url.host}` : url.origin;
 }

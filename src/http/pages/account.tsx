@@ -10,6 +10,7 @@ import { findCaller } from "../caller.ts";
 import type { AppContext, AppEnv } from "../context.ts";
 import { clearCookies, setSessionCookie } from "../cookies.ts";
 import { pageUrl } from "../entry.ts";
+import { arrive } from "../first-factor.ts";
 import { readForm } from "../form-body.ts";
 import { type AnyFailure, describeFailure } from "../problem.ts";
 import { refuse } from "../refusal.tsx";
@@ -96,13 +97,18 @@ type Answer = Response | Promise<Response>;
 
 async function withSession(c: AppContext, answer: (session: FullSession) => Answer): Promise<Response> {
   const caller = await findCaller(c);
-  return caller === null ? toSignIn(c) : answer(caller.session);
+  if (caller !== null) return answer(caller.session);
+  const arrival = await arrive(c);
+  if (arrival.kind === "full") return answer(arrival.session);
+  return arrival.kind === "pending" ? c.redirect(pageUrl(c, "/second-factor", here(c)), 303) : toSignIn(c);
 }
 
 function toSignIn(c: AppContext): Response {
   clearCookies(c);
-  return c.redirect(pageUrl(c, "/sign-in", pageUrl(c, "/account")), 303);
+  return c.redirect(pageUrl(c, "/sign-in", here(c)), 303);
 }
+
+const here = (c: AppContext) => pageUrl(c, "/account");
 
 interface AccountState {
   readonly notice?: string;

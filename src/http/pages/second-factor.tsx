@@ -8,6 +8,7 @@ import { findCaller, findPending } from "../caller.ts";
 import type { AppContext, AppEnv } from "../context.ts";
 import { clearCookies, setSessionCookie } from "../cookies.ts";
 import { pageUrl } from "../entry.ts";
+import { arrive } from "../first-factor.ts";
 import { readForm } from "../form-body.ts";
 import type { HttpFailure } from "../problem.ts";
 import { refuse } from "../refusal.tsx";
@@ -21,6 +22,7 @@ import {
   showPage,
 } from "./page.ts";
 import { signInAgain } from "./sign-in.tsx";
+import { MessagePage } from "./views/message.tsx";
 import { SecondFactorPage } from "./views/second-factor.tsx";
 import { SignInPage } from "./views/sign-in.tsx";
 
@@ -31,9 +33,13 @@ export const secondFactorPages = new Hono<AppEnv>()
   .get("/second-factor", async (c) => {
     const returnPath = returnPathOf(c);
     const step = await findStep(c);
-    return step === null
-      ? c.redirect(pageUrl(c, "/sign-in", returnPath), 303)
-      : showPage(c, secondFactorPage(c, step.mode, returnPath));
+    if (step !== null) return showPage(c, secondFactorPage(c, step.mode, returnPath));
+    const arrival = await arrive(c);
+    if (arrival.kind === "pending") return showPage(c, secondFactorPage(c, "sign_in", returnPath));
+    return c.redirect(
+      pageUrl(c, arrival.kind === "full" ? "/account/two-factor" : "/sign-in", returnPath),
+      303,
+    );
   })
   .post("/second-factor", async (c) => {
     const form = await readForm(c, codeForm);
@@ -102,6 +108,20 @@ function showAgain(
 }
 
 function showStartOver(c: AppContext, failure: Failure, returnPath: string): Response | Promise<Response> {
+  if (c.var.source !== null) {
+    const actions = [{ href: pageUrl(c, "/second-factor", returnPath), label: "Begin again" }];
+    const message = "That was one wrong code too many. Begin again.";
+    const page = (
+      <MessagePage
+        {...chrome(c)}
+        kind="error"
+        title="Too many attempts"
+        message={message}
+        actions={actions}
+      />
+    );
+    return showFailure(c, failure, page);
+  }
   const error = "That was one wrong code too many. Sign in again.";
   return showFailure(c, failure, <SignInPage {...chrome(c)} returnPath={returnPath} error={error} />);
 }

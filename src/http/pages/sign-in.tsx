@@ -6,10 +6,12 @@ import { checkSession, logOut } from "../../domain/sessions.ts";
 import { signIn } from "../../domain/sign-in.ts";
 import { findAllSessions, findCaller } from "../caller.ts";
 import type { AppContext, AppEnv } from "../context.ts";
-import { clearCookies, setPendingCookie, setSessionCookie } from "../cookies.ts";
+import { clearCookies, isGoingInCircles, setPendingCookie, setSessionCookie } from "../cookies.ts";
 import { pageUrl } from "../entry.ts";
+import { arrive } from "../first-factor.ts";
 import { readForm } from "../form-body.ts";
 import type { HttpFailure } from "../problem.ts";
+import { refuse } from "../refusal.tsx";
 import {
   chrome,
   destination,
@@ -20,6 +22,7 @@ import {
   showPage,
   siteHref,
 } from "./page.ts";
+import { LoopPage, SignInElsewherePage } from "./views/elsewhere.tsx";
 import { SignInPage } from "./views/sign-in.tsx";
 import { SignedOutPage, SignOutPage } from "./views/sign-out.tsx";
 
@@ -36,11 +39,15 @@ export const signInPages = new Hono<AppEnv>()
     const caller = c.req.query("again") === undefined ? await findCaller(c) : null;
     // The store is asked: a token of a session that was ended would send its visitor round in circles.
     const checked = caller === null ? null : await checkSession(c.var.deps, caller.session, c.var.now);
-    if (checked === null) return showPage(c, <SignInPage {...chrome(c)} returnPath={returnPath} />);
+    if (checked === null) {
+      if (c.var.source !== null) return signInElsewhere(c, returnPath);
+      return showPage(c, <SignInPage {...chrome(c)} returnPath={returnPath} />);
+    }
     setSessionCookie(c, checked);
-    return c.redirect(destination(c, returnPath), 303);
+    return goOn(c, returnPath);
   })
   .post("/sign-in", async (c) => {
+    if (c.var.source !== null) return refuse(c, { ok: false, reason: "no_such_page" });
     const form = await readForm(c, signInForm);
     const username = canonicalUsername(form.username);
     if (username === null || form.password === "") {
@@ -66,6 +73,26 @@ export const signInPages = new Hono<AppEnv>()
     return showPage(c, <SignedOutPage {...chrome(c)} siteHref={siteHref(c)} />);
   });
 
+/** Sends somebody on who is signed in; unless he keeps coming back, and so the page behind never learns of it. */
+function goOn(c: AppContext, returnPath: string): Response | Promise<Response> {
+  if (isGoingInCircles(c)) return showPage(c, <LoopPage {...chrome(c)} />, 508);
+  return c.redirect(destination(c, returnPath), 303);
+}
+
+/** Where the first factor is not a password here, it has a page of its own: the site's, or the provider's. */
+async function signInElsewhere(c: AppContext, returnPath: string): Promise<Response> {
+  const arrival = await arrive(c);
+  if (arrival.kind === "pending") return c.redirect(pageUrl(c, "/second-factor", returnPath), 303);
+  if (arrival.kind === "full") return goOn(c, returnPath);
+  const loginPath = c.var.source?.loginPath ?? null;
+  if (loginPath !== null) return goOn(c, loginPath);
+  const nobodyPasses = c.var.source?.nobodyPasses === true;
+  // The site shows its login to whoever is nobody there. The Worker's own pages would only send him back here.
+  const behindGate = !`${returnPath}/`.startsWith(`${c.var.config.basePath}/`);
+  if (nobodyPasses && behindGate) return goOn(c, returnPath);
+  return showPage(c, <SignInElsewherePage {...chrome(c)} siteHref={nobodyPasses ? "/" : null} />, 401);
+}
+
 /** Shows the sign-in page because of a failure, with what was typed but for the password. */
 export function signInAgain(
   c: AppContext,
@@ -73,6 +100,7 @@ export function signInAgain(
   returnPath: string,
   username?: string,
 ): Response | Promise<Response> {
+  if (c.var.source !== null) return c.redirect(pageUrl(c, "/second-factor", returnPath), 303);
   const page = (
     <SignInPage {...chrome(c)} returnPath={returnPath} username={username} {...explain(failure)} />
   );

@@ -9,6 +9,7 @@ import { findCaller } from "../caller.ts";
 import type { AppContext, AppEnv } from "../context.ts";
 import { clearCookies, setSessionCookie } from "../cookies.ts";
 import { pageUrl } from "../entry.ts";
+import { arrive } from "../first-factor.ts";
 import { readForm } from "../form-body.ts";
 import type { HttpFailure } from "../problem.ts";
 import { refuse } from "../refusal.tsx";
@@ -37,7 +38,7 @@ export const twoFactorPages = new Hono<AppEnv>()
     const returnPath = returnPathOf(c);
     const caller = await findCaller(c);
     const checked = caller === null ? null : await checkSession(c.var.deps, caller.session, c.var.now);
-    if (checked === null) return toSignIn(c, returnPath);
+    if (checked === null) return showArrival(c, returnPath);
     setSessionCookie(c, checked);
     if (checked.user.totpEnabled && !canReplace(checked.session, c.var.now)) return toStepUp(c, returnPath);
     return showPage(c, startPage(c, returnPath, checked.user.totpEnabled));
@@ -50,6 +51,13 @@ export const twoFactorPages = new Hono<AppEnv>()
       ? showSecret(c, caller.session, form.rd)
       : confirm(c, caller.session, form.code, form.rd);
   });
+
+/** Somebody without a session: who is known to the first factor's source may go on here. */
+async function showArrival(c: AppContext, returnPath: string) {
+  const arrival = await arrive(c);
+  if (arrival.kind === "full") return showPage(c, startPage(c, returnPath, false));
+  return arrival.kind === "pending" ? toStepUp(c, returnPath) : toSignIn(c, returnPath);
+}
 
 async function showSecret(c: AppContext, session: FullSession, returnPath: string) {
   const enrolment = await beginEnrolment(c.var.deps, session, c.var.client, c.var.now);

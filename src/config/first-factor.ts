@@ -1,0 +1,204 @@
+import * as z from "zod";
+import { type Locator, parseLocator } from "../core/locator.ts";
+
+/** What says who a visitor is, and what that source needs. */
+export type FirstFactorConfig = { readonly kind: "password" } | OriginConfig | JwtConfig | ProxyConfig;
+
+/** The site's own login. */
+export interface OriginConfig {
+  readonly kind: "origin";
+  /** A path at the origin, or an absolute URL. */
+  readonly whoAmI: string;
+  readonly user: Locator;
+  readonly email: Locator | null;
+  /** The cookies that carry the site's session. */
+  readonly cookies: readonly string[];
+  /** What else may carry a session or a token: headers and parameters of the address. */
+  readonly credentials: readonly { readonly kind: "header" | "query"; readonly name: string }[];
+  /** The statuses that say that nobody is signed in. */
+  readonly nobodyStatuses: readonly number[];
+  /** The names, folded, that the site has for nobody. */
+  readonly nobodyNames: readonly string[];
+  /** Where the site's login is, if nobody gets anything else than what the policy opens. Null: nobody passes. */
+  readonly loginPath: string | null;
+}
+
+/** A JWT of an identity provider. */
+export interface JwtConfig {
+  readonly kind: "jwt";
+  readonly jwksUrl: string;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly algorithms: readonly string[];
+  readonly carrier: { readonly kind: "header" | "cookie"; readonly name: string };
+  readonly userClaim: string;
+  readonly emailClaim: string;
+}
+
+/** The user header of a proxy that shows `PROXY_KEY`. */
+export interface ProxyConfig {
+  readonly kind: "proxy";
+  readonly userHeader: string;
+  readonly emailHeader: string;
+}
+
+const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http(s) URL" });
+
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
+const headerName = z.string().regex(token, "must be the name of a header");
+
+const locator = z.string("must be set: json:/pointer or header:Name").transform((text, context) => {
+  const parsed = parseLocator(text);
+  if (parsed !== null) return parsed;
+  context.addIssue({ code: "custom", message: "must be json:/pointer (RFC 6901) or header:Name" });
+  return z.NEVER;
+});
+
+const split = (text: string) => text.split(",").map((part) => part.trim());
+
+const origin = z
+  .object({
+    FIRST_FACTOR: z.literal("origin"),
+    WHOAMI_URL: z
+      .string("must be set: a path at the origin, or an URL")
+      .refine(
+        (url) => /^\/(?![/\\])/.test(url) || httpUrl.safeParse(url).success,
+        "must be a path or an http(s) URL",
+      ),
+    WHOAMI_USER: locator,
+    WHOAMI_EMAIL: locator.optional(),
+    WHOAMI_NOBODY: z
+      .string()
+      .default("401,403")
+      .transform(split)
+      .pipe(
+        z.array(
+          z
+            .string()
+            .regex(/^[34]\d\d$/, "must be statuses from 300 to 499, with commas")
+            .transform(Number),
+        ),
+      ),
+    WHOAMI_ANONYMOUS: z
+      .string()
+      .default("")
+      .transform((names) => split(names.toLowerCase()).filter((name) => name !== "")),
+    ORIGIN_CREDENTIALS: z
+      .string()
+      .default("")
+      .transform((names) => split(names).filter((name) => name !== ""))
+      .pipe(
+        z.array(
+          z
+            .string()
+            .regex(/^(header|query):[\w.~-]{1,64}$/, "must be header:Name or query:name, with commas"),
+        ),
+      ),
+    ORIGIN_LOGIN: z
+      .string()
+      .regex(/^\/(?![/\\])/, "must be a path at the origin")
+      .optional(),
+    ORIGIN_COOKIES: z
+      .string("must be set: the names of the cookies that carry the site's session")
+      .transform(split)
+      .pipe(z.array(z.string().regex(token, "must be names of cookies, with commas"))),
+  })
+  .transform(
+    (env): OriginConfig => ({
+      kind: "origin",
+      whoAmI: env.WHOAMI_URL,
+      user: env.WHOAMI_USER,
+      email: env.WHOAMI_EMAIL ?? null,
+      cookies: env.ORIGIN_COOKIES,
+      credentials: env.ORIGIN_CREDENTIALS.map((text) => {
+        const [kind = "", name = ""] = text.split(":");
+        return { kind: kind === "header" ? "header" : "query", name };
+      }),
+      nobodyStatuses: env.WHOAMI_NOBODY,
+      nobodyNames: env.WHOAMI_ANONYMOUS,
+      loginPath: env.ORIGIN_LOGIN ?? null,
+    }),
+  );
+
+/** Asymmetric ones only: a key that everybody may fetch must not be one to sign with (RFC 8725 2.1, 3.1). */
+const algorithms = [
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+] as const;
+
+const jwt = z
+  .object({
+    FIRST_FACTOR: z.literal("jwt"),
+    JWT_JWKS_URL: httpUrl,
+    JWT_ISSUER: z.string("must be set").min(1, "must not be empty"),
+    JWT_AUDIENCE: z.string("must be set").min(1, "must not be empty"),
+    JWT_ALGORITHMS: z
+      .string()
+      .default("RS256")
+      .transform(split)
+      .pipe(z.array(z.enum(algorithms, `must be some of ${algorithms.join(", ")}`))),
+    JWT_SOURCE: z
+      .string()
+      .regex(/^(header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/, "must be header:Name or cookie:name")
+      .default("header:Cf-Access-Jwt-Assertion"),
+    JWT_USER_CLAIM: z.string().min(1, "must not be empty").default("sub"),
+    JWT_EMAIL_CLAIM: z.string().min(1, "must not be empty").default("email"),
+  })
+  .transform(
+    (env): JwtConfig => ({
+      kind: "jwt",
+      jwksUrl: env.JWT_JWKS_URL,
+      issuer: env.JWT_ISSUER,
+      audience: env.JWT_AUDIENCE,
+      algorithms: env.JWT_ALGORITHMS,
+      carrier: {
+        kind: env.JWT_SOURCE.startsWith("header:") ? "header" : "cookie",
+        name: env.JWT_SOURCE.slice("header:".length),
+      },
+      userClaim: env.JWT_USER_CLAIM,
+      emailClaim: env.JWT_EMAIL_CLAIM,
+    }),
+  );
+
+const proxy = z
+  .object({
+    FIRST_FACTOR: z.literal("proxy"),
+    PROXY_KEY: z.string("must be set, or the proxy's word can't be believed"),
+    PROXY_USER_HEADER: headerName.default("Remote-User"),
+    PROXY_EMAIL_HEADER: headerName.default("Remote-Email"),
+  })
+  .transform(
+    (env): ProxyConfig => ({
+      kind: "proxy",
+      userHeader: env.PROXY_USER_HEADER,
+      emailHeader: env.PROXY_EMAIL_HEADER,
+    }),
+  );
+
+const password = z
+  .object({ FIRST_FACTOR: z.literal("password").optional() })
+  .transform(() => ({ kind: "password" }) as const);
+
+const kinds = { password, origin, jwt, proxy };
+
+const kind = z.object({
+  FIRST_FACTOR: z
+    .enum(["password", "origin", "jwt", "proxy"], 'must be "password", "origin", "jwt" or "proxy"')
+    .default("password"),
+});
+
+/** Parses the variables of the first factor: which it is, and those that it needs. The others' are not looked at. */
+export function parseFirstFactor(env: unknown): z.ZodSafeParseResult<FirstFactorConfig> {
+  const parsed = kind.safeParse(env);
+  return parsed.success
+    ? kinds[parsed.data.FIRST_FACTOR].safeParse(env)
+    : (parsed as z.ZodSafeParseError<never>);
+}

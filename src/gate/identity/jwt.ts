@@ -1,0 +1,120 @@
+import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from "jose";
+import type { JwtConfig } from "../../config/first-factor.ts";
+import { canonicalUsername } from "../../core/username.ts";
+import {
+  type ExternalIdentity,
+  type FirstFactorSource,
+  FirstFactorUnavailable,
+} from "../../domain/first-factor-source.ts";
+import { cookieReadings } from "../headers.ts";
+
+/** Keys are kept this long, asked for again at an unknown key id, and never more often than every half minute. */
+const keyCache = { cacheMaxAge: 600_000, cooldownDuration: 30_000, timeoutDuration: 5_000 };
+
+/** A provider that has failed is not asked by every visitor: as often as they are told to try again. */
+const failurePauseMilliseconds = 5_000;
+
+const keySets = new Map<string, ReturnType<typeof createRemoteJWKSet>>();
+
+/** The provider's keys, fetched once an isolate. */
+function findKeySet(url: string) {
+  const keys =
+    keySets.get(url) ?? createRemoteJWKSet(new URL(url), { ...keyCache, [customFetch]: patientFetch() });
+  keySets.set(url, keys);
+  return keys;
+}
+
+/** Only jose's own pauses are after success; keys that it has keep counting while this one waits. */
+function patientFetch() {
+  let failedAt = Number.NEGATIVE_INFINITY;
+  return async (url: string, options: RequestInit): Promise<Response> => {
+    if (Date.now() < failedAt + failurePauseMilliseconds) throw new Error("It has failed a moment ago");
+    try {
+      const response = await fetch(url, options);
+      if (response.status !== 200) failedAt = Date.now();
+      return response;
+    } catch (error) {
+      failedAt = Date.now();
+      throw error;
+    }
+  };
+}
+
+/** A JWT of an identity provider, verified with the provider's keys. */
+export function jwtSource(config: JwtConfig, headers: Headers, now: Date): FirstFactorSource {
+  let verified: Promise<ExternalIdentity | null> | undefined;
+  const identify = () => {
+    verified ??= identifyAll(config, readTokens(config, headers), now);
+    return verified;
+  };
+  return {
+    realm: "jwt",
+    nobodyPasses: false,
+    loginPath: null,
+    // The person and not the token: providers hand out a new one every few minutes.
+    evidence: async () => {
+      const identity = await identify();
+      return identity === null ? null : [config.issuer, identity.username];
+    },
+    identify,
+    // What was verified stays verified: a provider can't be asked about a token.
+    identifyAgain: identify,
+  };
+}
+
+/** Of a cookie there may be several: of other paths or domains, and in other spellings. */
+function readTokens({ carrier }: JwtConfig, headers: Headers): string[] {
+  if (carrier.kind === "cookie")
+    return [...new Set(cookieReadings(headers.get("Cookie") ?? "", carrier.name))];
+  return [headers.get(carrier.name)?.replace(/^Bearer +/i, "") ?? ""];
+}
+
+/** Null when the tokens name different people, too: the site may read another of them than the one that counts here. */
+async function identifyAll(
+  config: JwtConfig,
+  tokens: readonly string[],
+  now: Date,
+): Promise<ExternalIdentity | null> {
+  const verified = await Promise.all(tokens.map((token) => verify(config, token, now)));
+  const [identity = null, ...others] = verified.filter((found) => found !== null);
+  return others.every(({ username }) => username === identity?.username) ? identity : null;
+}
+
+/** STANDARDS SE-15: only the configured algorithms, issuer and audience; keys of the configured place only. */
+async function verify(config: JwtConfig, token: string, now: Date): Promise<ExternalIdentity | null> {
+  if (token === "") return null;
+  try {
+    const { payload } = await jwtVerify(token, findKeySet(config.jwksUrl), {
+      issuer: config.issuer,
+      audience: config.audience,
+      algorithms: [...config.algorithms],
+      requiredClaims: ["exp", config.userClaim],
+      currentDate: now,
+    });
+    return toIdentity(config, payload, now);
+  } catch (error) {
+    if (isRefusal(error)) return null;
+    throw new FirstFactorUnavailable("The keys of the identity provider can't be had", { cause: error });
+  }
+}
+
+/** What is wrong with the token, as opposed to what is wrong with the keys. */
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof errors.JOSEError &&
+    !(error instanceof errors.JWKSTimeout) &&
+    !(error instanceof errors.JWKSInvalid) &&
+    error.code !== "ERR_JOSE_GENERIC"
+  );
+}
+
+function toIdentity(config: JwtConfig, payload: JWTPayload, now: Date): ExternalIdentity | null {
+  // jose looks at `iat` only with a maximum age. A token of the future is no token.
+  if (payload.iat !== undefined && payload.iat * 1000 > now.getTime() + 60_000) return null;
+  const user = payload[config.userClaim];
+  const username = typeof user === "string" ? canonicalUsername(user) : null;
+  const email = payload[config.emailClaim];
+  return username === null
+    ? null
+    : { username, email: typeof email === "string" && email !== "" ? email : null };
+}

@@ -1,0 +1,52 @@
+import { judgePath, type Requirement } from "../core/policy.ts";
+import { type Judgement, judgeAccess, type Passage } from "../domain/access.ts";
+import type { Deps } from "../domain/deps.ts";
+import { judgeExternalAccess } from "../domain/external-access.ts";
+import type { FirstFactorSource } from "../domain/first-factor-source.ts";
+import { distrustSession, type FullSession } from "../domain/sessions.ts";
+import type { ClientContext } from "../store/audit.ts";
+
+/** Who wants to go where. */
+export interface Passenger {
+  readonly method: string;
+  /** As it came, without the query. */
+  readonly path: string;
+  /** As its token says, and belonging to what the request shows of the source. */
+  readonly session: FullSession | null;
+  /** Null: passwords are the first factor. */
+  readonly source: FirstFactorSource | null;
+  /** A browser that will keep a cookie. */
+  readonly keepsCookies: boolean;
+  readonly client: ClientContext;
+  readonly now: Date;
+}
+
+/** What the path requires, and whether it is there. Null: the path can't be judged, so nobody passes. */
+export async function judgePassenger(
+  deps: Deps,
+  { method, path, ...passenger }: Passenger,
+): Promise<{ requirement: Requirement; judgement: Judgement } | null> {
+  const requirement = judgePath(deps.config.policy, method, path);
+  if (requirement === null) return null;
+  const { session, source, now } = passenger;
+  const judgement =
+    source === null
+      ? await judgeAccess(deps, requirement, session, now)
+      : await judgeExternalAccess(deps, { ...passenger, source, requirement });
+  return { requirement, judgement };
+}
+
+/**
+ * A site with its own login may have signed somebody in or out by a form, under the same session cookie. So after
+ * every request that can change something, the next one asks again.
+ */
+export async function distrustAfterChange(
+  deps: Deps,
+  { method, session, source }: Pick<Passenger, "method" | "session" | "source">,
+  passage: Passage,
+): Promise<Passage> {
+  const current = passage.renewed?.session ?? session;
+  const safe = ["GET", "HEAD", "OPTIONS"].includes(method);
+  if (current === null || safe || source?.realm !== "origin") return passage;
+  return { ...passage, renewed: await distrustSession(deps, current) };
+}

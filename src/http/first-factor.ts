@@ -1,0 +1,29 @@
+import { meet } from "../domain/external-access.ts";
+import type { FullSession } from "../domain/sessions.ts";
+import type { AppContext } from "./context.ts";
+import { setPendingCookie, setSessionCookie } from "./cookies.ts";
+import { Refused } from "./problem.ts";
+
+/** How far somebody has come who has no session here yet. */
+export type Arrival =
+  /** Nobody is signed in at the first factor's source, or passwords are the first factor. */
+  | { readonly kind: "nobody" }
+  /** A pending session is open, and waits for the code. */
+  | { readonly kind: "pending" }
+  | { readonly kind: "full"; readonly session: FullSession };
+
+/** Asks the first factor's source who is there, and opens the session that this calls for. */
+export async function arrive(c: AppContext): Promise<Arrival> {
+  const { source, deps, client, now } = c.var;
+  const identity = source === null ? null : await source.identify();
+  if (source === null || identity === null) return { kind: "nobody" };
+  const { user, issued, pending } = await meet(deps, source, identity, "any", client, now);
+  if (user.disabledAt !== null) throw new Refused({ ok: false, reason: "account_disabled" });
+  if (pending !== null) {
+    setPendingCookie(c, pending.token, pending.expiresAt);
+    return { kind: "pending" };
+  }
+  if (issued === null) throw new Error("A session that was just opened is not there");
+  setSessionCookie(c, issued);
+  return { kind: "full", session: issued.session };
+}

@@ -1,0 +1,188 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { getConfig } from "../../src/runtime.ts";
+import {
+  Browser,
+  closeSite,
+  countCosts,
+  nothing,
+  openSite,
+  originVariables,
+  type Site,
+} from "../support/origin-site.ts";
+import { environment } from "../support/worker.ts";
+
+let site: Site;
+
+beforeEach(async () => {
+  site = await openSite();
+  site.sessions.set("s1", "ada");
+  // A site that takes a token from a header of its own and from the address, before it looks at its cookie.
+  site.whoAmI = (request) => {
+    const token = request.headers.get("X-Api-Key") ?? new URL(request.url).searchParams.get("api_key");
+    const user =
+      token === null ? site.userOf(request) : { "key-of-grace": "grace", "key-of-ada": "ada" }[token];
+    return user ? Response.json({ user: { name: user } }) : new Response(null, { status: 401 });
+  };
+});
+afterEach(closeSite);
+
+const ORIGIN_CREDENTIALS = "header:X-Api-Key,query:api_key";
+const refused = async (response: Response) => [
+  response.status,
+  ((await response.json()) as { code: string }).code,
+];
+
+/** Ada, through both doors with her cookie. */
+async function inside(overrides = {}) {
+  const browser = Browser.signedIn("s1", { ORIGIN_CREDENTIALS, ...overrides });
+  await browser.enrol();
+  expect((await browser.load("/inbox")).status).toBe(200);
+  return browser;
+}
+
+describe("credentials of the site beside its cookie", () => {
+  it("are asked about without a cookie", async () => {
+    const browser = new Browser({ ORIGIN_CREDENTIALS });
+    const byHeader = await browser.script("/inbox", { headers: { "X-Api-Key": "key-of-grace" } });
+    expect(await refused(byHeader)).toEqual([401, "second_factor_required"]);
+    const byAddress = await browser.script("/inbox?api_key=key-of-grace");
+    expect(await refused(byAddress)).toEqual([401, "second_factor_required"]);
+    expect(site.probes.map(({ url }) => url)).toEqual([
+      "http://origin.test/me",
+      "http://origin.test/me?api_key=key-of-grace",
+    ]);
+    expect(site.pages).toHaveLength(0);
+    expect((await browser.script("/inbox?api_key=stale")).status).toBe(200);
+  });
+
+  it.each([
+    ["header", { "X-Api-Key": "key-of-grace" }, "/inbox"],
+    ["header in another case", { "x-api-KEY": "key-of-grace" }, "/inbox"],
+    ["header with _ for -", { X_Api_Key: "key-of-grace" }, "/inbox"],
+    ["header with . for -", { "X.Api.Key": "key-of-grace" }, "/inbox"],
+    ["parameter", {}, "/inbox?api_key=key-of-grace"],
+    ["second parameter", {}, "/inbox?x=1&api_key=key-of-grace"],
+    ["parameter in another case", {}, "/inbox?API_KEY=key-of-grace"],
+    ["parameter with . for _", {}, "/inbox?api.key=key-of-grace"],
+    ["parameter with an escape", {}, "/inbox?%61pi_key=key-of-grace"],
+    ["parameter with two escapes", {}, "/inbox?%2561pi_key=key-of-grace"],
+    ["parameter of a list", {}, "/inbox?api_key[]=key-of-grace"],
+    ["parameter behind a semicolon", {}, "/inbox?x=1;api_key=key-of-grace"],
+    ["parameter behind an escaped semicolon", {}, "/inbox?x=1%3bapi_key=key-of-grace"],
+  ])("INC-08 make another session of it: %s", async (_what, headers: Record<string, string>, path) => {
+    const browser = await inside();
+    const reached = site.pages.length;
+    const probes = site.probes.length;
+    const response = await browser.script(path, { headers });
+    const isAsked = site.probes.length > probes;
+    // Where nobody knows how the site reads it, it is not even asked.
+    expect([401, 503]).toContain(response.status);
+    expect(isAsked).toBe(response.status === 401);
+    expect(site.pages).toHaveLength(reached);
+  });
+
+  it("leave a session alone that has the same ones, or none", async () => {
+    const { bindings, costOf } = countCosts(site);
+    const browser = await inside(bindings);
+    const cost = await costOf(async () => {
+      expect((await browser.load("/inbox?x=1&my_api_key2=3")).status).toBe(200);
+      expect((await browser.load("/inbox", { "X-Api-Keys": "x" })).status).toBe(200);
+    });
+    expect(cost).toEqual(nothing);
+  });
+
+  it("are a way around when they are not named: what ORIGIN_CREDENTIALS is for", async () => {
+    const browser = new Browser();
+    const response = await browser.script("/inbox", { headers: { "X-Api-Key": "key-of-grace" } });
+    expect([response.status, site.probes.length]).toEqual([200, 0]);
+  });
+});
+
+describe("a gate that is closed to nobody (ORIGIN_LOGIN)", () => {
+  const closed = {
+    ORIGIN_LOGIN: "/login",
+    POLICY: JSON.stringify([{ path: "/login", require: "none" }]),
+  };
+
+  it("lets nobody through but to what the policy opens, and sends page loads to the site's login", async () => {
+    const browser = new Browser(closed);
+    expect((await browser.load("/login")).status).toBe(200);
+    expect((await browser.post("/login", "ada")).status).toBe(200);
+    const reached = site.pages.length;
+    expect(await refused(await browser.script("/inbox"))).toEqual([401, "unauthenticated"]);
+    expect(
+      await refused(await browser.script("/inbox", { headers: { "X-Api-Key": "key-of-grace" } })),
+    ).toEqual([401, "unauthenticated"]);
+    expect((await browser.post("/inbox", { a: "1" })).status).toBe(401);
+    const handshake = { Upgrade: "websocket", "Sec-Fetch-Mode": "websocket" };
+    expect((await browser.request("/live", { headers: handshake })).status).toBe(401);
+    expect(site.pages).toHaveLength(reached);
+    expect(await browser.sentTo("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
+    expect(await browser.sentTo("/api/auth/sign-in?rd=%2Finbox")).toBe("/login");
+    for (const own of ["/account", "/account/two-factor", "/second-factor"])
+      expect(await (await browser.follow(`/api/auth${own}`)).text()).toBe("hello nobody");
+  });
+
+  it("asks who has signed in there for the second factor, as ever", async () => {
+    const browser = Browser.signedIn("s1", closed);
+    expect(await browser.sentTo("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
+    await browser.enrol();
+    expect(await (await browser.load("/inbox")).text()).toBe("hello ada");
+    site.sessions.delete("s1");
+    await browser.post("/login", "");
+    expect(await browser.sentTo("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
+  });
+
+  it("breaks the loop when the login itself is not opened", async () => {
+    const browser = new Browser({ ...closed, POLICY: "[]" });
+    let last = new Response();
+    for (let hops = 0; hops < 20; hops++) {
+      last = await browser.load(last.headers.get("Location") ?? "/inbox");
+      if (last.status !== 303) break;
+    }
+    expect(last.status).toBe(508);
+    expect(site.pages).toHaveLength(0);
+  });
+});
+
+describe("the names of nobody (WHOAMI_ANONYMOUS)", () => {
+  it("pass as nobody, in any case, and no other name does", async () => {
+    const WHOAMI_ANONYMOUS = "guest, Anonymous";
+    for (const name of ["guest", "GUEST", "anonymous"]) {
+      site.whoAmI = () => Response.json({ user: { name } });
+      expect((await Browser.signedIn("s1", { WHOAMI_ANONYMOUS }).load("/inbox")).status).toBe(200);
+      expect(site.lastPage.headers.get("Remote-User")).toBeNull();
+    }
+    const reached = site.pages.length;
+    for (const name of ["guest2", "gues", "nobody"]) {
+      site.whoAmI = () => Response.json({ user: { name } });
+      expect((await Browser.signedIn("s1", { WHOAMI_ANONYMOUS }).load("/inbox")).status).toBe(303);
+    }
+    expect(site.pages).toHaveLength(reached);
+  });
+});
+
+describe("their variables", () => {
+  const problems = (overrides: Record<string, unknown>): string => {
+    try {
+      getConfig(environment({ ...originVariables, ...overrides }));
+      return "";
+    } catch (error) {
+      return String(error);
+    }
+  };
+
+  it.each([
+    ["ORIGIN_CREDENTIALS", "X-Api-Key"],
+    ["ORIGIN_CREDENTIALS", "body:token"],
+    ["ORIGIN_CREDENTIALS", "header:"],
+    ["ORIGIN_CREDENTIALS", "header:a b"],
+    ["ORIGIN_LOGIN", "login"],
+    ["ORIGIN_LOGIN", "//evil.example/login"],
+    ["ORIGIN_LOGIN", "/\\evil.example"],
+    ["ORIGIN_LOGIN", "https://evil.example/login"],
+  ])("are refused when %s is %s", (name, value) => {
+    expect(problems({ [name]: value })).toContain(name);
+    expect(problems({ ORIGIN_CREDENTIALS, ORIGIN_LOGIN: "/login?x=1" })).toBe("");
+  });
+});

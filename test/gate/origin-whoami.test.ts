@@ -1,0 +1,301 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { getConfig } from "../../src/runtime.ts";
+import {
+  Browser,
+  closeSite,
+  openSite,
+  originVariables,
+  pageLoad,
+  type Site,
+} from "../support/origin-site.ts";
+import { environment } from "../support/worker.ts";
+
+let site: Site;
+
+beforeEach(async () => {
+  site = await openSite();
+  site.sessions.set("s1", "ada");
+});
+afterEach(closeSite);
+
+const html = () => new Response("<h1>Sign in</h1>", { headers: { "Content-Type": "text/html" } });
+const user = (name: unknown) => () => Response.json({ user: { name } });
+
+/** Never answers, and gives up when whoever asked does. */
+const never = ({ signal }: Request) =>
+  new Promise<Response>((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+
+/** Begins to answer, and never ends. */
+const trickle = ({ signal }: Request) => {
+  const body = new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode('{"user":'));
+      signal.addEventListener("abort", () => controller.error(signal.reason));
+    },
+  });
+  return new Response(body, { headers: { "Content-Type": "application/json" } });
+};
+
+const lies: [string, Site["whoAmI"]][] = [
+  ["an error", () => new Response("oops", { status: 500 })],
+  ["that it is overloaded", () => new Response(null, { status: 503 })],
+  ["that there is no such page", () => new Response(null, { status: 404 })],
+  ["a redirect to its login", () => new Response(null, { status: 302, headers: { Location: "/login" } })],
+  ["nothing at all, with 204", () => new Response(null, { status: 204 })],
+  ["a part of it", () => new Response('{"user":{"name":"ada"}}', { status: 206 })],
+  ["a page instead of JSON", html],
+  ["JSON that is called text", () => new Response('{"user":{"name":"ada"}}')],
+  ["broken JSON", () => new Response("{", { headers: { "Content-Type": "application/json" } })],
+  ["no JSON at all", () => new Response("", { headers: { "Content-Type": "application/json" } })],
+  ["an object for a name", user({ first: "ada" })],
+  ["a list for a name", user(["ada"])],
+  ["true for a name", user(true)],
+  ["a name of control characters", user("a\u0000da")],
+  ["a name of blanks", user("  ")],
+  ["a name of a thousand characters", user("a".repeat(1000))],
+  ["more than it takes", () => Response.json({ user: { name: "ada" }, pad: "x".repeat(100_000) })],
+  ["a connection that is refused", () => Promise.reject(new TypeError("connection refused"))],
+];
+
+describe("a who-am-I that can't tell who is there", () => {
+  it.each(lies)("INC-20 lets nobody through when it says %s", async (_what, answer) => {
+    site.whoAmI = answer;
+    const browser = Browser.signedIn("s1");
+    const page = await browser.load("/inbox");
+    expect([page.status, page.headers.get("Retry-After")]).toEqual([503, "5"]);
+    expect(page.headers.get("Content-Type")).toContain("text/html");
+    const data = await browser.script("/inbox");
+    expect([data.status, await data.json()]).toEqual([
+      503,
+      expect.objectContaining({ code: "first_factor_unavailable" }),
+    ]);
+    expect(site.pages).toHaveLength(0);
+    expect([...browser.cookies.keys()]).toEqual(["sid"]);
+  });
+
+  it("INC-20 lets nobody through when it does not answer, or does not end its answer", async () => {
+    const patience = [never, trickle].map(async (answer) => {
+      site.whoAmI = answer;
+      return (await Browser.signedIn("s1").load("/inbox")).status;
+    });
+    expect(await Promise.all(patience)).toEqual([503, 503]);
+    expect(site.pages).toHaveLength(0);
+  });
+
+  it("INC-20 ends what it has let through before, at the next recheck", async () => {
+    const browser = Browser.signedIn("s1", { SESSION_RECHECK: "0" });
+    await browser.enrol();
+    expect((await browser.load("/inbox")).status).toBe(200);
+    const reached = site.pages.length;
+    site.whoAmI = () => new Response(null, { status: 500 });
+    expect((await browser.load("/inbox")).status).toBe(503);
+    expect(site.pages).toHaveLength(reached);
+  });
+
+  it("INC-20 is no reason to refuse who asks for what is open to everybody", async () => {
+    const POLICY = JSON.stringify([{ path: "/public/*", require: "none" }]);
+    site.whoAmI = () => new Response(null, { status: 500 });
+    const browser = Browser.signedIn("s1", { POLICY });
+    expect((await browser.load("/public/style.css")).status).toBe(200);
+    expect(site.lastPage.headers.get("Remote-User")).toBeNull();
+  });
+
+  it("WB-11 gives nothing away of what went wrong", async () => {
+    site.whoAmI = () => new Response("secret-of-the-inside", { status: 500 });
+    const page = await (await Browser.signedIn("s1").load("/inbox")).text();
+    expect(page).not.toContain("secret-of-the-inside");
+    expect(page).not.toContain("origin.test");
+  });
+
+  it("is no who-am-I when somebody is there who shows none of ORIGIN_COOKIES: nothing could be bound to", async () => {
+    site.whoAmI = user("ada");
+    const browser = new Browser();
+    browser.cookies.set("another", "s1");
+    expect((await browser.load("/inbox")).status).toBe(503);
+    expect(site.pages).toHaveLength(0);
+  });
+});
+
+describe("what a who-am-I may say", () => {
+  it.each<[string, Site["whoAmI"]]>([
+    ["401", () => new Response(null, { status: 401 })],
+    ["403", () => new Response("no", { status: 403 })],
+    ["null for a name", user(null)],
+    ["false for a name", user(false)],
+    ["an empty name", user("")],
+    ["no name", () => Response.json({ user: {} })],
+    ["nothing where the name's place begins", () => Response.json({})],
+    ["a text where an object should be", () => Response.json({ user: "ada" })],
+    ["null", () => Response.json(null)],
+  ])("is nobody with %s", async (_what, answer) => {
+    site.whoAmI = answer;
+    const response = await Browser.signedIn("s1").load("/inbox");
+    expect([response.status, site.lastPage.headers.get("Remote-User")]).toEqual([200, null]);
+  });
+
+  it("is nobody with the statuses of WHOAMI_NOBODY, and with no other", async () => {
+    const WHOAMI_NOBODY = "302,404";
+    const status = async (nobody: number) => {
+      site.whoAmI = () => new Response(null, { status: nobody, headers: { Location: "/login" } });
+      return (await Browser.signedIn("s1", { WHOAMI_NOBODY }).load("/inbox")).status;
+    };
+    expect([await status(302), await status(404)]).toEqual([200, 200]);
+    expect([await status(401), await status(403), await status(303), await status(500)]).toEqual([
+      503, 503, 503, 503,
+    ]);
+  });
+
+  it("is a number that names somebody, and 0 is a number", async () => {
+    for (const id of [0, 17]) {
+      site.whoAmI = user(id);
+      expect(await Browser.signedIn("s1").sentTo("/inbox")).toContain("/account/two-factor");
+    }
+  });
+
+  it.each([
+    "application/json",
+    "application/json; charset=utf-8",
+    "application/vnd.api+json",
+    "Application/JSON",
+  ])("is JSON that calls itself %s", async (type) => {
+    const body = JSON.stringify({ user: { name: "ada" } });
+    site.whoAmI = () => new Response(body, { headers: { "Content-Type": type } });
+    expect(await Browser.signedIn("s1").sentTo("/inbox")).toContain("/account/two-factor");
+  });
+
+  it("is in a header, where WHOAMI_USER says so, and what the body is does not matter", async () => {
+    const overrides = { WHOAMI_USER: "header:X-User-Name", WHOAMI_EMAIL: "header:X-User-Mail" };
+    site.whoAmI = () =>
+      new Response("<p>", { headers: { "X-User-Name": "Ada", "X-User-Mail": "ada@mail.test" } });
+    const browser = Browser.signedIn("s1", overrides);
+    await browser.enrol();
+    await browser.load("/inbox");
+    expect(site.lastPage.headers.get("Remote-User")).toBe("ada");
+    expect(site.lastPage.headers.get("Remote-Email")).toBe("ada@mail.test");
+    site.whoAmI = () => new Response("<p>");
+    await Browser.signedIn("s1", overrides).load("/inbox");
+    expect(site.lastPage.headers.get("Remote-User")).toBeNull();
+  });
+
+  it("is under names with slashes and tildes in them, and in lists", async () => {
+    site.whoAmI = () => Response.json({ "a/b": [{ "~x": "ada" }] });
+    const browser = Browser.signedIn("s1", { WHOAMI_USER: "json:/a~1b/0/~0x", WHOAMI_EMAIL: undefined });
+    expect(await browser.sentTo("/inbox")).toContain("/account/two-factor");
+  });
+
+  it.each(["json:/constructor/name", "json:/__proto__", "json:/user/toString", "json:/user/name/length"])(
+    "is not what every object has: %s",
+    async (WHOAMI_USER) => {
+      site.whoAmI = () => Response.json({ user: { name: "ada" } });
+      const browser = Browser.signedIn("s1", { WHOAMI_USER });
+      expect((await browser.load("/inbox")).status).toBe(200);
+      expect(site.lastPage.headers.get("Remote-User")).toBeNull();
+    },
+  );
+
+  it("may be anywhere", async () => {
+    const browser = Browser.signedIn("s1", { WHOAMI_URL: "https://id.test/me?full=1" });
+    await browser.load("/inbox");
+    expect(site.probes.map(({ url }) => url)).toEqual(["https://id.test/me?full=1"]);
+  });
+});
+
+describe("the question to who-am-I", () => {
+  it("has what the visitor shows the site, and nothing of the Worker's own", async () => {
+    const browser = Browser.signedIn("s1");
+    await browser.enrol();
+    browser.cookies.set("sid", "s2");
+    browser.cookies.set("theme", "dark");
+    browser.cookies.set("__Host-sallyport-pending", "pending_x");
+    site.probes.length = 0;
+    await browser.load("/inbox", {
+      Authorization: "Bearer of-the-site",
+      "User-Agent": "test/1",
+      "X-Requested-With": "XMLHttpRequest",
+    });
+    const [probe] = site.probes;
+    expect(probe?.headers.get("Cookie")).toBe("sid=s2; theme=dark");
+    expect(probe?.headers.get("Authorization")).toBe("Bearer of-the-site");
+    expect(probe?.headers.get("User-Agent")).toBe("test/1");
+    expect(probe?.headers.get("Accept")).toBe("application/json");
+    expect([probe?.method, probe?.redirect, probe?.cache]).toEqual(["GET", "manual", "no-store"]);
+    expect(JSON.stringify([...(probe?.headers ?? [])])).not.toContain("sallyport");
+  });
+
+  it.each([
+    "Remote-User",
+    "remote_user",
+    "Remote.User",
+    "Remote-Email",
+    "X-Sallyport-Assertion",
+    "X_Sallyport_Proxy_Key",
+    "X-Forwarded-User",
+    "X-Forwarded-For",
+    "Forwarded",
+  ])("INC-08 WB-05 does not have the client's own %s", async (name) => {
+    await Browser.signedIn("s1").load("/inbox", { [name]: "root" });
+    const [probe] = site.probes;
+    expect([...(probe?.headers ?? [])].filter(([, value]) => value.includes("root"))).toEqual([]);
+  });
+
+  it("is a GET without the body, range, conditions or upgrade of the request that it is about", async () => {
+    const browser = Browser.signedIn("s1");
+    await browser.request("/inbox", {
+      method: "POST",
+      body: "a=1",
+      headers: {
+        ...pageLoad,
+        "Content-Type": "text/plain",
+        Range: "bytes=0-9",
+        "If-None-Match": '"v1"',
+        Upgrade: "websocket",
+        "Sec-WebSocket-Key": "x",
+      },
+    });
+    const [probe] = site.probes;
+    expect([probe?.method, await probe?.text()]).toEqual(["GET", ""]);
+    const names = [...(probe?.headers.keys() ?? [])];
+    const others = /^(content-|range|if-|upgrade|sec-websocket)/;
+    expect(names.filter((name) => others.test(name))).toEqual([]);
+  });
+});
+
+describe("the variables of the site's own login", () => {
+  const problems = (overrides: Record<string, unknown>): string => {
+    try {
+      getConfig(environment({ ...originVariables, ...overrides }));
+      return "";
+    } catch (error) {
+      return String(error);
+    }
+  };
+
+  it.each([
+    ["WHOAMI_URL", undefined],
+    ["WHOAMI_URL", "me"],
+    ["WHOAMI_URL", "//evil.example/me"],
+    ["WHOAMI_URL", "/\\evil.example/me"],
+    ["WHOAMI_URL", "ftp://origin.test/me"],
+    ["WHOAMI_USER", undefined],
+    ["WHOAMI_USER", "user.name"],
+    ["WHOAMI_USER", "json:user"],
+    ["WHOAMI_USER", "json:/a~2"],
+    ["WHOAMI_USER", "header:a b"],
+    ["WHOAMI_NOBODY", "200"],
+    ["WHOAMI_NOBODY", "500"],
+    ["WHOAMI_NOBODY", "401;403"],
+    ["ORIGIN_COOKIES", undefined],
+    ["ORIGIN_COOKIES", ""],
+    ["ORIGIN_COOKIES", "sid,"],
+    ["ORIGIN_COOKIES", "a b"],
+  ])("are refused when %s is %s", (name, value) => {
+    expect(problems({ [name]: value })).toContain(name);
+  });
+
+  it("are refused when a path is given for who-am-I, and no origin for the path", () => {
+    expect(problems({ ORIGIN_URL: "" })).toContain("WHOAMI_URL");
+    expect(problems({ ORIGIN_URL: "", WHOAMI_URL: "https://site.test/me" })).toBe("");
+  });
+});

@@ -1,0 +1,245 @@
+import { env } from "cloudflare:workers";
+import { vi } from "vitest";
+import type { Bindings } from "../../src/runtime.ts";
+import { advance, startClock, stopClock } from "./clock.ts";
+import { countTrips } from "./d1.ts";
+import { tapKv } from "./kv.ts";
+import { collectLogLines } from "./log-lines.ts";
+import { code, environment, host, type Overrides, resetStores, send } from "./worker.ts";
+
+/** A Worker whose first factor is the login of the site behind it. */
+export const originVariables = {
+  ORIGIN_URL: "http://origin.test",
+  FIRST_FACTOR: "origin",
+  WHOAMI_URL: "/me",
+  WHOAMI_USER: "json:/user/name",
+  WHOAMI_EMAIL: "json:/user/email",
+  ORIGIN_COOKIES: "sid",
+};
+
+/** How a browser asks for a page, and how its script asks for data. */
+export const pageLoad = {
+  Accept: "text/html,application/xhtml+xml,*/*;q=0.8",
+  "Sec-Fetch-Mode": "navigate",
+  "Sec-Fetch-Site": "same-origin",
+};
+export const scripted = {
+  Accept: "application/json",
+  "Sec-Fetch-Mode": "cors",
+  "Sec-Fetch-Site": "same-origin",
+};
+
+type Answer = Response | Promise<Response>;
+
+/** A site with a login of its own: its sessions, what it was asked, and what has reached it. */
+export class Site {
+  /** Who is signed in, by the value of the cookie `sid`. */
+  readonly sessions = new Map<string, string>();
+  /** The requests to its who-am-I. */
+  readonly probes: Request[] = [];
+  /** All others. */
+  readonly pages: Request[] = [];
+  whoAmI: (request: Request) => Answer = (request) => {
+    const user = this.userOf(request);
+    return user === null
+      ? new Response(null, { status: 401 })
+      : Response.json({ user: { name: user, email: `${user}@site.test` } });
+  };
+  /** Greets whom the site takes the visitor for. A login without a new cookie: `POST /login` with a name for a body. */
+  answer: (request: Request) => Answer = async (request) => {
+    const session = this.sessionOf(request);
+    if (session !== undefined && request.method === "POST" && new URL(request.url).pathname === "/login")
+      this.sessions.set(session, new TextDecoder().decode(await request.clone().arrayBuffer()));
+    return new Response(`hello ${this.userOf(request) ?? "nobody"}`);
+  };
+
+  sessionOf(request: Request): string | undefined {
+    return /(?:^|; )sid=([^;]*)/.exec(request.headers.get("Cookie") ?? "")?.[1];
+  }
+
+  userOf(request: Request): string | null {
+    return this.sessions.get(this.sessionOf(request) ?? "") ?? null;
+  }
+
+  /** The last request but those to who-am-I. */
+  get lastPage(): Request {
+    const last = this.pages.at(-1);
+    if (last === undefined) throw new Error("Nothing has reached the site");
+    return last;
+  }
+
+  readonly fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+    const request = new Request(input as RequestInfo, init);
+    const asked = new URL(request.url).pathname === "/me";
+    (asked ? this.probes : this.pages).push(request);
+    return asked ? this.whoAmI(request) : this.answer(request);
+  };
+}
+
+/** Empty stores, a stopped clock, nothing on the console, and a site in the place of all that can be fetched. */
+export async function openSite(): Promise<Site> {
+  stopClock();
+  await resetStores();
+  collectLogLines();
+  const site = new Site();
+  vi.spyOn(globalThis, "fetch").mockImplementation(site.fetch as typeof fetch);
+  return site;
+}
+
+export function closeSite(): void {
+  vi.restoreAllMocks();
+  startClock();
+}
+
+/** A browser that keeps the cookies of one host, and follows no redirect. */
+export class Browser {
+  readonly cookies = new Map<string, string>();
+  /** What somebody between browser and Worker adds to every request. */
+  readonly added: Record<string, string> = {};
+  readonly bindings: Bindings;
+  /** What its requests go to: the Worker itself, or a proxy in front of it. */
+  via: (request: Request) => Promise<Response> = (request) => send(request, this.bindings);
+
+  constructor(overrides: Overrides = {}) {
+    this.bindings = environment({ ...originVariables, ...overrides });
+  }
+
+  /** One that is signed in at the site. */
+  static signedIn(sid: string, overrides: Overrides = {}): Browser {
+    const browser = new Browser(overrides);
+    browser.cookies.set("sid", sid);
+    return browser;
+  }
+
+  /** Another browser that was given these cookies of this one. */
+  steal(...names: string[]): Browser {
+    const thief = new Browser(this.bindings as unknown as Overrides);
+    for (const name of names) {
+      const value = this.cookies.get(name);
+      if (value === undefined) throw new Error(`There is no cookie ${name} to steal`);
+      thief.cookies.set(name, value);
+    }
+    return thief;
+  }
+
+  async request(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers({ ...this.added, ...Object.fromEntries(new Headers(init.headers)) });
+    const cookies = [...this.cookies].map(([name, value]) => `${name}=${value}`);
+    if (cookies.length > 0 && !headers.has("Cookie")) headers.set("Cookie", cookies.join("; "));
+    const request = new Request(host + path, { ...init, headers, redirect: "manual" });
+    const response = await this.via(request);
+    for (const line of response.headers.getSetCookie()) this.#keep(line);
+    return response;
+  }
+
+  #keep(line: string): void {
+    const [pair = ""] = line.split(";");
+    const at = pair.indexOf("=");
+    const [name, value] = [pair.slice(0, at), pair.slice(at + 1)];
+    if (value === "") this.cookies.delete(name);
+    else this.cookies.set(name, value);
+  }
+
+  /** Loads a page. */
+  load(path: string, headers: Record<string, string> = {}): Promise<Response> {
+    return this.request(path, { headers: { ...pageLoad, ...headers } });
+  }
+
+  /** Asks for data, as a script does. */
+  script(path: string, init: RequestInit = {}): Promise<Response> {
+    return this.request(path, { ...init, headers: { ...scripted, ...init.headers } });
+  }
+
+  /** Sends a form. */
+  post(path: string, fields: Record<string, string> | string): Promise<Response> {
+    const headers = { ...pageLoad, "Content-Type": "application/x-www-form-urlencoded" };
+    const body = typeof fields === "string" ? fields : new URLSearchParams(fields).toString();
+    return this.request(path, { method: "POST", headers, body });
+  }
+
+  /** Loads a page, and goes where it is sent, a few times. */
+  async follow(path: string): Promise<Response> {
+    let response = await this.load(path);
+    for (let hops = 0; hops < 5; hops++) {
+      const next = response.headers.get("Location");
+      if (next === null) return response;
+      response = await this.load(next);
+    }
+    throw new Error(`${path} leads round in circles`);
+  }
+
+  /** Where a page load is sent. Null: nowhere. */
+  async sentTo(path: string): Promise<string | null> {
+    return (await this.load(path)).headers.get("Location");
+  }
+
+  /** Begins to set up the second factor. Returns the secret that the page shows. */
+  async startSetUp(): Promise<string> {
+    await this.load("/api/auth/account/two-factor");
+    const response = await this.post("/api/auth/account/two-factor", { step: "start", rd: "/" });
+    const page = await response.text();
+    const secret = secretIn(page);
+    if (secret === null) throw new Error(`no secret on the page: ${response.status} ${page.slice(0, 300)}`);
+    return secret;
+  }
+
+  /** Sets up the second factor as the pages do. Its code is spent, and the clock a step further. */
+  async enrol(): Promise<string> {
+    const secret = await this.startSetUp();
+    const fields = { step: "confirm", code: await code(secret), rd: "/" };
+    const done = await this.post("/api/auth/account/two-factor", fields);
+    if (done.status !== 200) throw new Error(`confirm: ${done.status} ${await done.text()}`);
+    advance(30);
+    return secret;
+  }
+
+  /** Passes the second factor: asks for a page, and types the code. It is spent, and the clock a step further. */
+  async passSecondFactor(secret: string): Promise<void> {
+    await this.load("/api/auth/second-factor");
+    const response = await this.post("/api/auth/second-factor", { code: await code(secret), rd: "/inside" });
+    if (response.headers.get("Location") !== "/inside") throw new Error(`second factor: ${response.status}`);
+    advance(30);
+  }
+}
+
+/** The secret that a page of the wizard shows. Null: it shows none. */
+export function secretIn(page: string): string | null {
+  return /secret=([A-Z2-7]{32})/.exec(page)?.[1] ?? null;
+}
+
+/** What something has cost: trips to D1, calls of KV, and questions to the site's who-am-I. */
+export interface Cost {
+  readonly reads: number;
+  readonly batches: number;
+  readonly kv: number;
+  readonly probes: number;
+}
+
+export const nothing: Cost = { reads: 0, batches: 0, kv: 0, probes: 0 };
+
+/** Bindings that count, and a meter that says what they have counted since it was last read. */
+export function countCosts(site: Pick<Site, "probes">): {
+  bindings: Overrides;
+  costOf: (what: () => Promise<unknown>) => Promise<Cost>;
+} {
+  const { db, trips } = countTrips(env.DB);
+  const { kv, calls } = tapKv(env.BLOCKS);
+  const total = () => ({
+    reads: trips.reads,
+    batches: trips.batches,
+    kv: calls.gets + calls.puts,
+    probes: site.probes.length,
+  });
+  const costOf = async (what: () => Promise<unknown>) => {
+    const before = total();
+    await what();
+    const after = total();
+    return {
+      reads: after.reads - before.reads,
+      batches: after.batches - before.batches,
+      kv: after.kv - before.kv,
+      probes: after.probes - before.probes,
+    };
+  };
+  return { bindings: { DB: db, BLOCKS: kv }, costOf };
+}

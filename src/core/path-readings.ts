@@ -12,6 +12,8 @@ const ambiguous = /[%\\;?#]|\/\/|[. ](?:\/|$)/;
 /** What servers, frameworks and file systems are known to do with a path, one text to one text each. */
 const rewrites: readonly ((path: string) => string)[] = [
   (path) => path.replaceAll("\\", "/"),
+  // The URL standard takes an escaped dot for a dot before it decodes anything else: `/x%2fy/%2e./admin`.
+  (path) => path.replace(/%2e/gi, "."),
   resolveDotSegments,
   (path) => path.replace(/\/{2,}/g, "/"),
   // Parameters of a segment, which Java servers drop: `/public/..;x/admin`.

@@ -120,7 +120,10 @@ export async function judgeExternalAccess(deps: Deps, visit: ExternalVisit): Pro
   if (session !== null && isBelieved(deps, session, now)) return judgeAccess(deps, requirement, session, now);
   if (requirement.level === "none") return judgeOpenAccess(deps, visit);
   const identity = await source.identify();
-  if (identity === null) return source.nobodyPasses ? nobody : { allowed: false, reason: "not_signed_in" };
+  if (identity === null) {
+    const passes = source.nobodyPasses && !source.showsOtherCredential;
+    return passes ? nobody : { allowed: false, reason: "not_signed_in" };
+  }
   if (session !== null && session.username === identity.username) {
     const judgement = await judgeAccess(deps, requirement, session, now);
     if (judgement.allowed || judgement.reason !== "not_signed_in") return judgement;

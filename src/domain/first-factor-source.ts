@@ -19,6 +19,8 @@ export interface FirstFactorSource {
   readonly realm: "origin" | "jwt" | "proxy";
   /** Who is nobody there passes: the site has its login behind the gate. */
   readonly nobodyPasses: boolean;
+  /** The request shows a credential that the source may not be asked about in the same way as it is used. */
+  readonly showsOtherCredential: boolean;
   /** Where to sign in, at the site. Null: not there, or anywhere. */
   readonly loginPath: string | null;
   /**

@@ -28,7 +28,8 @@ const hopByHop = [
 /**
  * Plays Traefik, which is not in Debian, after its `pkg/middlewares/auth/forward.go`: it asks with a GET that has the
  * client's headers, `X-Forwarded-*` of its own, and another `Host`. On a 2xx the listed headers take the place of the
- * client's, and the listed cookies go into the answer. Anything else is handed on as it is.
+ * client's, and the listed cookies go into the answer. Anything else is handed on as it is: with
+ * `preserveLocationHeader`, without which Traefik completes a redirect with the Worker's own host.
  */
 export class Traefik {
   /** What it has asked. */

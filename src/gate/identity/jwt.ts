@@ -50,6 +50,7 @@ export function jwtSource(config: JwtConfig, headers: Headers, now: Date): First
   return {
     realm: "jwt",
     nobodyPasses: false,
+    showsOtherCredential: false,
     loginPath: null,
     // The person and not the token: providers hand out a new one every few minutes.
     evidence: async () => {

@@ -40,6 +40,8 @@ export function originSource(config: OriginConfig, visit: OriginVisit): FirstFac
   return {
     realm: "origin",
     nobodyPasses: config.loginPath === null,
+    // A site may take it in one place, such as its WebSocket, and not at the who-am-I.
+    showsOtherCredential: shown.slice(config.cookies.length + 1).some((value) => value !== ""),
     loginPath: config.loginPath,
     evidence: async () => evidence,
     identify: () => {

@@ -12,6 +12,7 @@ export function proxySource(config: ProxyConfig, headers: Headers, trusted: bool
   return {
     realm: "proxy",
     nobodyPasses: false,
+    showsOtherCredential: false,
     loginPath: null,
     evidence: async () => (identity === null ? null : [identity.username]),
     identify: async () => identity,

@@ -28,11 +28,11 @@ export async function waitForNextStep(): Promise<void> {
 
 /** A phone in a hand: its owner never types the same code twice, but waits for the next one. */
 export class Authenticator {
-  readonly #secret: string;
+  readonly secret: string;
   #lastStep = 0;
 
   constructor(secret: string) {
-    this.#secret = secret;
+    this.secret = secret;
   }
 
   static fromUri(provisioningUri: string): Authenticator {
@@ -62,13 +62,13 @@ export class Authenticator {
 
   /** The last code once more, which nobody should take. */
   lastCode(): string {
-    return computeCode(this.#secret, this.#lastStep * stepMilliseconds);
+    return computeCode(this.secret, this.#lastStep * stepMilliseconds);
   }
 
   /** Six digits that are the code of no step around now. */
   wrongCode(): string {
     const near = [-2, -1, 0, 1, 2, 3].map((steps) =>
-      computeCode(this.#secret, Date.now() + steps * stepMilliseconds),
+      computeCode(this.secret, Date.now() + steps * stepMilliseconds),
     );
     return ["000000", "111111", "222222", "333333", "444444", "555555", "666666"].find(
       (code) => !near.includes(code),
@@ -77,7 +77,7 @@ export class Authenticator {
 
   #codeOf(step: number): string {
     this.#lastStep = step;
-    return computeCode(this.#secret, step * stepMilliseconds);
+    return computeCode(this.secret, step * stepMilliseconds);
   }
 }
 

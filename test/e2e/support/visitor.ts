@@ -9,11 +9,11 @@ import { Traffic } from "./traffic.ts";
 export class Visitor {
   readonly page: Page;
   readonly traffic: Traffic;
-  readonly #sallyport: Sallyport;
+  readonly #sallyport: Pick<Sallyport, "baseUrl">;
   readonly #hasScript: boolean;
   readonly #secrets = new Set<string>();
 
-  private constructor(page: Page, sallyport: Sallyport, hasScript: boolean) {
+  private constructor(page: Page, sallyport: Pick<Sallyport, "baseUrl">, hasScript: boolean) {
     this.page = page;
     this.#sallyport = sallyport;
     this.#hasScript = hasScript;
@@ -22,7 +22,7 @@ export class Visitor {
 
   static async arrive(
     browser: Browser,
-    sallyport: Sallyport,
+    sallyport: Pick<Sallyport, "baseUrl">,
     options: BrowserContextOptions = {},
   ): Promise<Visitor> {
     // Once one is named, those that are not named are denied.

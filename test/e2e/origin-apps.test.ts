@@ -1,0 +1,350 @@
+/**
+ * `FIRST_FACTOR=origin` in front of applications with their own login that nobody here wrote, as they come: in
+ * Chromium from the application's login page through the second factor to a protected page, and out again.
+ */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import type { Browser, WebSocket } from "playwright-core";
+import type { App, AppOptions } from "./apps/app.ts";
+import { startFossil } from "./apps/fossil.ts";
+import { startMediaWiki } from "./apps/mediawiki.ts";
+import { startSignalK } from "./apps/signalk.ts";
+import { Authenticator, decodeQr } from "./support/authenticator.ts";
+import { launchBrowser } from "./support/browser.ts";
+import { type Answer, Client, pageLoad, scriptLoad } from "./support/client.ts";
+import { type GatedApp, originVars, startGatedApp } from "./support/gated-app.ts";
+import { Visitor } from "./support/visitor.ts";
+import { openWebSocket } from "./support/web-socket.ts";
+import { startWorker, type Worker } from "./support/worker.ts";
+
+/** What these tests know of an application beside what its harness does. */
+interface Subject {
+  readonly start: (options: AppOptions) => Promise<App>;
+  readonly vars: Record<string, string>;
+  /** Where the bytes of the protected page come from, and what only they hold. */
+  readonly secret: { readonly path: string; readonly marker: RegExp };
+  /** Further places from which it takes what its session cookie holds, and an address that does. */
+  readonly carriers: ReadonlyArray<{
+    readonly name: string;
+    readonly path: string;
+    readonly show: (credential: string) => { query?: string; headers?: Record<string, string> };
+    readonly marker: RegExp;
+  }>;
+  /** What its own pages make a browser complain about, with or without a gate. */
+  readonly noise: readonly RegExp[];
+}
+
+const users = { path: "/skServer/security/users", marker: /"userId":"alice"/ };
+const bearer = (token: string) => `Bearer ${token}`;
+
+const signalK: Subject = {
+  start: startSignalK,
+  vars: { ORIGIN_CREDENTIALS: "header:X-Authorization,query:token" },
+  secret: users,
+  carriers: [
+    { name: "Authorization", ...users, show: (token) => ({ headers: { Authorization: bearer(token) } }) },
+    {
+      name: "X-Authorization",
+      ...users,
+      show: (token) => ({ headers: { "X-Authorization": bearer(token) } }),
+    },
+  ],
+  noise: [
+    /status of 401/, // Its pages ask before they know whether somebody is signed in.
+    /status of 404 .*\/skServer\/appstore\/available/, // There is no app store in this one.
+    /WebSocket .* HTTP Authentication failed/, // Its script asks for one before the second factor is there.
+    /ERR_ABORTED/, // A page that is left while it asks.
+  ],
+};
+
+const fossil: Subject = {
+  start: startFossil,
+  vars: { ORIGIN_CREDENTIALS: "query:authToken" },
+  secret: { path: "/setup_ulist", marker: /Administrator|setup_uedit/ },
+  carriers: [
+    {
+      name: "?authToken=",
+      path: "/json/user/list",
+      show: (token) => ({ query: `authToken=${token}` }),
+      marker: /"name":"alice"/,
+    },
+  ],
+  noise: [],
+};
+
+const mediaWiki: Subject = {
+  start: startMediaWiki,
+  vars: {},
+  secret: { path: "/index.php?title=Special:Preferences", marker: /mw-prefs-form/ },
+  carriers: [],
+  noise: [/deprecated ResourceLoader module/, /status of 404 .*\/favicon\.ico/],
+};
+
+const hasMediaWiki = ["/usr/bin/php", "/usr/share/mediawiki/index.php"].every((path) => existsSync(path));
+
+let browser: Browser;
+before(async () => {
+  browser = await launchBrowser();
+});
+after(() => browser?.close());
+
+describe("Fossil", () => describeApp(fossil));
+describe("Signal K", () => {
+  describeApp(signalK, describeSockets);
+});
+describe("MediaWiki", { skip: !hasMediaWiki && "apt-get install mediawiki" }, () => describeApp(mediaWiki));
+
+interface Cast {
+  readonly gated: GatedApp;
+  /** Somebody who has shown both factors. */
+  readonly first: Visitor;
+  /** The session cookie at the application of somebody who has shown the password only. */
+  readonly stolen: string;
+}
+
+/** An application, from the first visit to the sign-out. The tests build on each other. */
+function describeApp(
+  { start, vars, secret, carriers, noise }: Subject,
+  describeMore?: (cast: () => Cast) => void,
+): void {
+  let gated: GatedApp;
+  let first: Visitor;
+  let authenticator: Authenticator;
+  let stolen: string;
+
+  before(async () => {
+    gated = await startGatedApp(start, vars);
+    first = await Visitor.arrive(browser, gated.worker);
+  });
+  after(async () => {
+    await first?.leave();
+    await gated?.stop();
+  });
+
+  it("leads from its own login page through the set-up to a protected page", async () => {
+    const { app } = gated;
+    await signIn(first, app);
+    authenticator = await enrol(first, gated);
+    await assertProtectedPageShows(first, app);
+    const answer = await ask(gated.worker.baseUrl, secret.path, await cookiesOf(first));
+    assert.equal(answer.status, 200);
+    assert.match(answer.body, secret.marker);
+  });
+
+  it("gives no byte to who has only the password", async () => {
+    const { app, worker } = gated;
+    const second = await Visitor.arrive(browser, worker);
+    try {
+      await signIn(second, app);
+      assert.equal(second.pathname, "/api/auth/second-factor");
+      const cookies = await cookiesOf(second);
+      stolen = cookies[app.sessionCookies[0] ?? ""] ?? "";
+
+      const there = await ask(app.url, secret.path, cookies);
+      assert.match(there.body, secret.marker);
+      const program = await ask(worker.baseUrl, secret.path, cookies);
+      assertRefused(program, secret.path);
+      const page = await ask(worker.baseUrl, secret.path, cookies, pageLoad);
+      assert.equal(page.status, 303);
+      assert.match(page.headers.location ?? "", /^\/api\/auth\/second-factor\?rd=/);
+      assert.equal(page.body, "");
+
+      await second.typeCode(authenticator.wrongCode(), { label: "Code", button: "Continue" });
+      assert.equal(second.pathname, "/api/auth/second-factor");
+      assertRefused(await ask(worker.baseUrl, secret.path, await cookiesOf(second)), secret.path);
+      await second.giveCode(await authenticator.soonestCode());
+      await assertProtectedPageShows(second, app);
+      assertQuiet(second, [app.password, stolen, authenticator.secret], noise);
+    } finally {
+      await second.leave();
+    }
+  });
+
+  for (const { name, path, show, marker } of carriers) {
+    it(`takes a session from ${name} for what it is, and no byte goes out`, async () => {
+      const { app, worker } = gated;
+      const { query, headers = {} } = show(stolen);
+      const address = query === undefined ? path : `${path}?${query}`;
+      const there = await ask(app.url, address, {}, headers);
+      assert.match(there.body, marker);
+      assertRefused(await ask(worker.baseUrl, address, {}, headers), address);
+    });
+  }
+
+  describeMore?.(() => ({ gated, first, stolen }));
+
+  it("signs out by its own logout", async () => {
+    const { app, worker } = gated;
+    const { page } = first;
+    await first.open(app.logout.path);
+    for (const selector of app.logout.clicks) await page.locator(selector).first().click();
+    await page.locator(app.logout.signedOutSelector).first().waitFor();
+
+    const answer = await ask(worker.baseUrl, secret.path, await cookiesOf(first), pageLoad);
+    assert.doesNotMatch(answer.body, secret.marker);
+    await first.open(app.login.path);
+    await page.locator(app.login.password).waitFor();
+    assert.equal(await page.locator(app.protectedSelector).count(), 0);
+    assertQuiet(first, [app.password, authenticator.secret], noise);
+  });
+
+  it("asks for a code again after the next sign-in", async () => {
+    await signIn(first, gated.app);
+    assert.equal(first.pathname, "/api/auth/second-factor");
+  });
+}
+
+/** The WebSocket that Signal K's pages live on, and one that is kept from nobody only by `ORIGIN_LOGIN`. */
+function describeSockets(cast: () => Cast): void {
+  it("delivers frames of its WebSocket after the second factor", async () => {
+    const { gated, first } = cast();
+    const opened = first.page.waitForEvent("websocket", isStream);
+    await first.page.reload();
+    const { payload } = await (await opened).waitForEvent("framereceived");
+    assert.match(String(payload), /"name":"signalk-server"/);
+    assert.equal(new URL((await opened).url()).host, new URL(gated.worker.baseUrl).host);
+  });
+
+  it("opens no WebSocket to who has only the password", async () => {
+    const { gated, stolen } = cast();
+    const [cookie] = gated.app.sessionCookies;
+    const shown: Array<[query: string, headers: Record<string, string>]> = [
+      ["", { Cookie: `${cookie}=${stolen}` }],
+      ["", { Authorization: bearer(stolen) }],
+      ["", { "X-Authorization": bearer(stolen) }],
+      [`?token=${stolen}`, {}],
+    ];
+    for (const [query, headers] of shown) {
+      const named = query || Object.keys(headers).join();
+      assert.equal(await handshake(gated.app.url, query, headers), "open");
+      assert.notEqual(await handshake(gated.worker.baseUrl, query, headers), "open", named);
+    }
+  });
+
+  describe("with ORIGIN_LOGIN", () => {
+    let worker: Worker;
+    let visitor: Visitor;
+    before(async () => {
+      worker = await startWorker({ ...originVars(cast().gated.app), ...signalK.vars, ...closedSignalK });
+      visitor = await Visitor.arrive(browser, worker);
+    });
+    after(async () => {
+      await visitor?.leave();
+      await worker?.stop();
+    });
+
+    it("opens no WebSocket to nobody, in which a password could be sent", async () => {
+      assert.equal(await handshake(cast().gated.worker.baseUrl), "open");
+      assert.equal(await handshake(worker.baseUrl), 401);
+    });
+
+    it("still leads from its login page through the set-up to a protected page", async () => {
+      const { app } = cast().gated;
+      await visitor.open("/");
+      assert.equal(visitor.pathname, "/admin/");
+      await signIn(visitor, app);
+      // The page with the login is open to all, so that it is another one that asks for the second factor.
+      await visitor.open("/");
+      await enrol(visitor, cast().gated);
+      await assertProtectedPageShows(visitor, app);
+    });
+  });
+}
+
+const isStream = (socket: WebSocket) => new URL(socket.url()).pathname === "/signalk/v1/stream";
+
+/** What Signal K's login page needs. */
+const closedSignalK = {
+  ORIGIN_LOGIN: "/admin/#/login",
+  POLICY: JSON.stringify([
+    { path: "/admin/*", methods: ["GET"], require: "none" },
+    { path: "/signalk/v1/auth/*", require: "none" },
+    { path: "/skServer/loginStatus", methods: ["GET"], require: "none" },
+  ]),
+};
+
+/** How Signal K's WebSocket answers: open, or with which status it is refused. */
+async function handshake(
+  baseUrl: string,
+  query = "",
+  headers: Record<string, string> = {},
+): Promise<"open" | number> {
+  const answer = await openWebSocket(`${baseUrl}/signalk/v1/stream${query}`, headers);
+  if (!answer.open) return answer.status;
+  answer.socket.destroy();
+  return "open";
+}
+
+/** By the application's own form. Its script stays where it is, so that the next page load is the gate's. */
+async function signIn(visitor: Visitor, { login, username, password }: App): Promise<void> {
+  const { page } = visitor;
+  await visitor.open(login.path);
+  await page.locator(login.username).fill(username);
+  await page.locator(login.password).fill(password);
+  const submit = page.locator(login.submit);
+  if (login.sentBy === "navigation") return visitor.go(() => submit.click());
+  const signedIn = page.waitForResponse((response) => response.request().method() === "POST");
+  await submit.click();
+  assert.equal((await signedIn).status(), 200);
+  await page.reload();
+}
+
+/** From the first page of the wizard back to where the visitor wanted to go. */
+async function enrol(visitor: Visitor, { app, scratchDir }: GatedApp): Promise<Authenticator> {
+  assert.equal(visitor.pathname, "/api/auth/account/two-factor");
+  await visitor.press("Show me the QR code");
+  await visitor.shows("Scan the QR code");
+  const picture = join(scratchDir, "qr.png");
+  await visitor.page.screenshot({ path: picture, fullPage: true });
+  const uri = decodeQr(picture);
+  assert.equal(decodeURIComponent(new URL(uri).pathname).split(":").at(-1), app.username.toLowerCase());
+  const authenticator = Authenticator.fromUri(uri);
+  await visitor.confirmApp(await authenticator.soonestCode());
+  await visitor.shows("Save your backup codes");
+  await visitor.readBackupCodes();
+  await visitor.follow("I have saved them: go on");
+  assert.doesNotMatch(visitor.pathname, /^\/api\/auth/);
+  return authenticator;
+}
+
+async function assertProtectedPageShows(visitor: Visitor, app: App): Promise<void> {
+  await visitor.open(app.protectedPath);
+  await visitor.page.locator(app.protectedSelector).first().waitFor();
+}
+
+/** 401, with nothing of the application, and the page that helps. */
+function assertRefused({ status, headers, body }: Answer, path: string): void {
+  assert.equal(status, 401);
+  assert.match(headers["content-type"] ?? "", /^application\/problem\+json/);
+  const { code, sign_in } = JSON.parse(body);
+  assert.ok(["second_factor_required", "unauthenticated"].includes(code), code);
+  assert.equal(sign_in, `/api/auth/second-factor?${new URLSearchParams({ rd: path })}`);
+}
+
+/** The browser has complained about nothing but what the application itself is to blame for, and told no secret. */
+function assertQuiet({ traffic }: Visitor, secrets: string[], noise: readonly RegExp[]): void {
+  const flaws = traffic.findFlaws(secrets);
+  assert.deepEqual(
+    flaws.filter((flaw) => !noise.some((pattern) => pattern.test(flaw))),
+    [],
+  );
+}
+
+async function cookiesOf({ page }: Visitor): Promise<Record<string, string>> {
+  const cookies = await page.context().cookies();
+  return Object.fromEntries(cookies.map(({ name, value }) => [name, value]));
+}
+
+/** What a script's `fetch` gets, or whatever these headers say, uncompressed so that it can be searched. */
+function ask(
+  baseUrl: string,
+  path: string,
+  cookies: Record<string, string>,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const client = new Client(baseUrl);
+  for (const [name, value] of Object.entries(cookies)) client.setCookie(name, value);
+  return client.ask(path, { headers: { ...scriptLoad, "Accept-Encoding": "identity", ...headers } });
+}

@@ -82,7 +82,7 @@ export async function renewSession(
       primary.select().from(users).where(eq(users.id, userId)).limit(1),
     ]),
   );
-  return session === undefined || user === undefined ? null : { session, user };
+  return session === undefined || user?.id !== session.userId ? null : { session, user };
 }
 
 /** What a person's list of sessions can hold; the oldest fall off the page, not out of the store. */

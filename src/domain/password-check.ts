@@ -1,6 +1,6 @@
 import { verifyPassword } from "../core/password.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
-import { findSession, type SessionView } from "../store/sessions.ts";
+import { findSessionOnPrimary, type SessionView } from "../store/sessions.ts";
 import { countSignInFailure } from "../store/sign-in.ts";
 import type { Deps } from "./deps.ts";
 import { type Failure, tooManyAttempts } from "./failure.ts";
@@ -43,7 +43,8 @@ export async function checkPassword(
   const counters = await firstFactorCounters(deps.config.keyring, claimant);
   const standing = await findStandingBlock(deps, claimant, counters, now);
   if (standing !== null) return tooManyAttempts(standing, now);
-  const view = await findSession(deps.db, session.id);
+  // From the primary: a copy that is behind may still hold a password that was changed because it leaked.
+  const view = await findSessionOnPrimary(deps.db, session.id);
   if (view === null || !isAlive(deps, view, now)) return { ok: false, reason: "session_over" };
   const { passwordHash } = view.user;
   if (passwordHash === null || (password !== null && (await verifyPassword(password, passwordHash)))) {

@@ -3,6 +3,7 @@ import { type ClientContext, drawEventId } from "../store/audit.ts";
 import { type Attempt, type Budget, decideAttempt, type Verdict } from "../store/second-factor.ts";
 import type { Effect } from "../store/second-factor-effects.ts";
 import { findSession, findSessionOnPrimary, type SessionView } from "../store/sessions.ts";
+import type { User } from "../store/users.ts";
 import {
   type Evaluation,
   type Evidence,
@@ -79,7 +80,7 @@ export async function verifyCode<Outcome>(
     if (view === null || refusal !== null) return refusal ?? sessionIsOver(request);
     const evaluation = await evaluate(deps, request, view);
     if (!evaluation.ok) {
-      if (!mayBeBehind) return evaluation;
+      if (!mayBeBehind || evaluation.reason === "field_unreadable") return evaluation;
       // There is no code to compare with. The copy that was read may not have heard of it yet; the primary has.
       mayBeBehind = false;
       view = await findSessionOnPrimary(deps.db, request.session.id);
@@ -96,9 +97,16 @@ export async function verifyCode<Outcome>(
       return { ok: false, reason: evaluation.result === "wrong" ? "wrong_code" : "replayed_code" };
     const until = lastEnd(decision.overflows);
     if (until !== null) return tooManyAttempts(until, request.now);
+    if (passwordWasChanged(request, user)) return { ok: false, reason: "wrong_credentials" };
+    mayBeBehind = false;
     view = user === null || session === null ? null : { user, session };
   }
   return { ok: false, reason: "too_many_attempts", retryAfterSeconds: 1 };
+}
+
+/** The password that came with the code was right for an account that has another one by now. */
+function passwordWasChanged({ password }: CodeRequest<unknown>, user: User | null): boolean {
+  return password !== undefined && user?.passwordHash !== password.view.user.passwordHash;
 }
 
 /** A refusal that needs no evaluation, and so tells right from wrong to nobody. */
@@ -166,6 +174,7 @@ function toAttempt(
     verdict,
     budget,
     counters: password?.counters.all ?? [],
+    passwordHash: password?.view.user.passwordHash ?? null,
     now,
     event: {
       id: drawEventId(),

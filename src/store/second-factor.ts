@@ -58,6 +58,8 @@ export interface Attempt {
   readonly budget: Budget;
   /** First-factor counters that must not block either, when a password came with the code. */
   readonly counters: readonly Counter[];
+  /** The hash that this password was compared with. Null: none came, or the account has none. */
+  readonly passwordHash: string | null;
   readonly now: Date;
   /** The record of the attempt. Its type follows from the verdict; its id is what the effects ask for. */
   readonly event: Omit<AuditEvent, "type">;
@@ -133,11 +135,12 @@ function claimAttempt(db: DrizzleD1Database, attempt: Attempt): BatchItem<"sqlit
     );
 }
 
-function accountCanTry({ userId, comparedWith, budget, now }: Attempt) {
+function accountCanTry({ userId, comparedWith, passwordHash, budget, now }: Attempt) {
   return and(
     eq(users.id, userId),
     eq(users.id, sessions.userId),
     isNull(users.disabledAt),
+    passwordHash === null ? undefined : eq(users.passwordHash, passwordHash),
     eq(users[comparedWith.column], comparedWith.envelope),
     comparedWith.column === "totpPendingSecret"
       ? gt(users.totpPendingExpiresAt, now)

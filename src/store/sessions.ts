@@ -82,7 +82,7 @@ export async function renewSession(
       primary.select().from(users).where(eq(users.id, userId)).limit(1),
     ]),
   );
-  return session === undefined || user === undefined ? null : { session, user };
+  return session === undefined || user?.id !== session.userId ? null : { session, user };
 }
 
 /** Looks whether a full session is alive on the primary, and leaves it as it is. */

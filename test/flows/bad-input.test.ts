@@ -658,19 +658,7 @@ describe("a path", () => {
   });
 
   it("and what comes with it is never a 500: header values of any kind", async () => {
-    const values = [
-      "",
-      " ",
-      "\u00ff",
-      "x".repeat(20_000),
-      "%00",
-      "Bearer",
-      "Bearer ",
-      "Bearer \u00e9",
-      "Basic !",
-      ",",
-      "=",
-    ];
+    const values = ["", " ", "x".repeat(20_000), "%00", "Bearer", "Bearer ", "Basic !", ",", "="];
     for (const name of [
       "Authorization",
       "Cookie",
@@ -682,7 +670,8 @@ describe("a path", () => {
       "Content-Length",
       "Content-Type",
     ]) {
-      for (const value of values) {
+      // One name is enough for what is no ASCII: workerd writes a warning for each.
+      for (const value of name === "Authorization" ? [...values, "Bearer \u00e9"] : values) {
         const headers = new Headers({ ...json, [name]: value });
         const body = JSON.stringify({ username: "nobody", password: "x" });
         const answer = await exchange(`${base}/step-up`, { headers, body });

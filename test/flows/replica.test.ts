@@ -6,6 +6,7 @@ import { freezeNearestCopy } from "../support/d1.ts";
 import { openPendingSessions } from "../support/pending.ts";
 import { countEvaluated, listSessionRows, query, readUser } from "../support/rows.ts";
 import {
+  type Account,
   Client,
   code,
   createAccount,
@@ -23,6 +24,14 @@ afterEach(startClock);
 
 /** A client whose nearest copy of the database knows what has happened until now, and nothing later. */
 const behind = async () => new Client(environment({ DB: await freezeNearestCopy(env.DB) }));
+
+/** Gives an account the password of another one, on the primary. */
+const changePassword = (account: Pick<Account, "id">, like: Pick<Account, "id">) =>
+  query(
+    "UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE id = ?) WHERE id = ?",
+    like.id,
+    account.id,
+  );
 
 describe("a copy of the database that is behind opens nothing", () => {
   it("OTP-09 for a TOTP code that it does not know to be spent", async () => {
@@ -105,14 +114,22 @@ describe("a copy of the database that is behind opens nothing", () => {
     expect((await countEvaluated()).accepted).toBe(1);
   });
 
+  it("EN-02 for who switches it off with a password that it does not know to be changed", async () => {
+    const account = await createReadyAccount();
+    const other = await createAccount("bob", "another password");
+    const token = await fullToken(account);
+    const client = await behind();
+    await changePassword(account, other);
+    const body = { code: await code(account.secret), password: account.password };
+    const answer = await client.post("/totp/disable", body, { token });
+    expect(answer).toMatchObject({ status: 401, json: { code: "invalid_credentials" } });
+    expect((await readUser(account.id)).totp_enabled).toBe(1);
+  });
+
   it("with a password that it does not know to be changed", async () => {
     const [ada, bob] = [await createAccount("ada"), await createAccount("bob", "another password")];
     const client = await behind();
-    await query(
-      "UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE id = ?) WHERE id = ?",
-      bob.id,
-      ada.id,
-    );
+    await changePassword(ada, bob);
     expect((await client.login(ada)).json.code).toBe("invalid_credentials");
     expect(await listSessionRows()).toEqual([]);
   });
@@ -167,11 +184,7 @@ describe("a copy of the database that is behind closes nothing", () => {
   it("to a password that it has not heard of", async () => {
     const [ada, bob] = [await createAccount("ada"), await createAccount("bob", "another password")];
     const client = await behind();
-    await query(
-      "UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE id = ?) WHERE id = ?",
-      bob.id,
-      ada.id,
-    );
+    await changePassword(ada, bob);
     expect((await client.login({ username: "ada", password: "another password" })).status).toBe(200);
   });
 });

@@ -124,6 +124,9 @@ describe("a pending session", () => {
       const answer = await client().call(path, {
         method: route.method,
         headers: {
+          // What a proxy asks about, where one asks.
+          "X-Forwarded-Method": "GET",
+          "X-Forwarded-Uri": "/inbox",
           ...carry(token),
           ...(isPage ? { "Content-Type": "application/x-www-form-urlencoded" } : {}),
         },
@@ -135,7 +138,8 @@ describe("a pending session", () => {
         expect(answer.headers.get("Location")).toMatch(/^\/api\/auth\/sign-in(\?|$)/);
       } else {
         expect(what).toBe(`${nameOf(route)}: 401`);
-        expect(answer.json.code).toBe(path === "/v1/users" ? "invalid_api_key" : "unauthenticated");
+        if (path === "/auth-request") expect(answer.headers.get("Location")).toContain("/api/auth/sign-in");
+        else expect(answer.json.code).toBe(path === "/v1/users" ? "invalid_api_key" : "unauthenticated");
       }
       expect(cookieValue(answer, sessionCookieName) ?? "").toBe("");
       expect(answer.text).not.toContain(account.id);

@@ -22,15 +22,17 @@ export function setPendingCookie(c: AppContext, token: string, expiresAt: Date):
   setCookie(c, names.pending, token, { ...flags, maxAge: secondsUntil(c, expiresAt) });
 }
 
-/** A visitor who is sent on this often within so few seconds is sent round in circles. */
-const circle = { rounds: 5, seconds: 15 } as const;
+/** A visitor who is sent on to the same path this often within so few seconds is sent round in circles. */
+const circle = { rounds: 5, seconds: 15, pathCharacters: 100 } as const;
 
-/** Counts one more sending on, and says whether it is one too many. */
-export function isGoingInCircles(c: AppContext): boolean {
-  const rounds = Number(getCookie(c, names.circle, "host") ?? 0) + 1;
+/** Counts one more sending on to this path, and says whether it is one too many. */
+export function isGoingInCircles(c: AppContext, returnPath: string): boolean {
+  const path = returnPath.slice(0, circle.pathCharacters);
+  const [before, ...where] = (getCookie(c, names.circle, "host") ?? "").split(" ");
+  const rounds = where.join(" ") === path ? Number(before) + 1 : 1;
   const tooMany = !(rounds <= circle.rounds);
   if (tooMany) deleteCookie(c, names.circle, flags);
-  else setCookie(c, names.circle, String(rounds), { ...flags, maxAge: circle.seconds });
+  else setCookie(c, names.circle, `${rounds} ${path}`, { ...flags, maxAge: circle.seconds });
   return tooMany;
 }
 

@@ -146,7 +146,7 @@ describe("a visitor who is sent round in circles", () => {
     const browser = await signedIn();
     const response = await browser.load(signIn);
     const cookie = response.headers.getSetCookie().find((line) => line.includes("circle"));
-    expect(cookie).toMatch(/^__Host-sallyport-circle=1;/);
+    expect(cookie).toMatch(/^__Host-sallyport-circle=1%20%2Finbox;/);
     for (const flag of ["Max-Age=15", "Secure", "HttpOnly", "SameSite=Lax", "Path=/"])
       expect(cookie).toContain(flag);
     await browser.load("/inbox");

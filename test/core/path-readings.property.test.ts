@@ -74,7 +74,7 @@ describe("whatever a path looks like", () => {
       }),
       { numRuns: 6000 },
     );
-    expect(reached).toBeGreaterThan(10);
+    expect(reached).toBeGreaterThan(50);
   });
 
   it("INC-05 nothing is open by a rule for a path that one of these servers reads as another path", () => {
@@ -89,7 +89,7 @@ describe("whatever a path looks like", () => {
       }),
       { numRuns: 6000 },
     );
-    expect(opened).toBeGreaterThan(10);
+    expect(opened).toBeGreaterThan(50);
   });
 
   it("INC-01 a text is refused, or read in at least one way that starts with a slash", () => {

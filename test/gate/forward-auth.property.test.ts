@@ -131,7 +131,7 @@ describe("whatever stands in the headers of a question", () => {
       }),
       { numRuns: 3000 },
     );
-    expect(passed).toBeGreaterThan(10);
+    expect(passed).toBeGreaterThan(50);
   });
 
   it("INC-02 who has a session is named, or does not pass", async () => {
@@ -148,8 +148,8 @@ describe("whatever stands in the headers of a question", () => {
         passed += 1;
         expect(response.headers.get("Remote-User")).toBe("ada");
       }),
-      { numRuns: 1000 },
+      { numRuns: 4000 },
     );
-    expect(passed).toBeGreaterThan(10);
+    expect(passed).toBeGreaterThan(50);
   });
 });

@@ -1,7 +1,8 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { type FirstFactorConfig, parseFirstFactor } from "./config/first-factor.ts";
 import { createKeyring, type Keyring, parseKeyring } from "./core/keyring.ts";
 import { type PolicyRule, parsePolicy } from "./core/policy.ts";
+import { wrongType } from "./core/wrong-type.ts";
 
 /** Everything an operator can decide, parsed and frozen. `docs/configuration.md` explains each variable. */
 export interface Config {
@@ -32,102 +33,116 @@ export interface ConfigProblem {
 const maxSessionAgeSeconds = 30 * 24 * 3600;
 
 const seconds = (min: number, max: number, byDefault: number) =>
-  z
-    .union(
-      [
-        z.number(),
-        z
-          .string()
-          .regex(/^\d{1,9}$/)
-          .transform(Number),
-      ],
-      `must be a whole number of seconds`,
-    )
-    .pipe(z.int().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`))
-    .default(byDefault);
-
-const keyring = z.string("must be set: id:base64 of 32 random bytes").transform((text, context) => {
-  const parsed = parseKeyring(text);
-  if (parsed.ok) return createKeyring(parsed.entries);
-  context.addIssue({ code: "custom", message: parsed.message });
-  return z.NEVER;
-});
-
-const longKey = z
-  .string("must be set: 32 or more random characters")
-  .min(32, "must have at least 32 characters")
-  .refine((key) => !/change|replace|example|placeholder|secret/i.test(key), "looks like a placeholder")
-  .refine(
-    (key) => new Set(key).size >= 10,
-    "looks like a placeholder: it has hardly any different characters",
+  z._default(
+    z.pipe(
+      z.union(
+        [z.number(), z.pipe(z.string().check(z.regex(/^\d{1,9}$/)), z.transform(Number))],
+        "must be a whole number of seconds",
+      ),
+      z
+        .int(wrongType("int"))
+        .check(z.minimum(min, `must be at least ${min}`), z.maximum(max, `must be at most ${max}`)),
+    ),
+    byDefault,
   );
 
-const basePath = z
-  .string()
-  .regex(/^(\/[A-Za-z0-9._~-]+)+$/, "must be a path such as /api/auth, without / at its end")
-  .refine((path) => !path.split("/").some((segment) => /^\.+$/.test(segment)), "must not have dot segments")
-  .default("/api/auth");
+const anyText = z.string(wrongType("string"));
 
-const originUrl = z
-  .string()
-  .default("")
-  .transform((text, context) => {
+const keyring = z.pipe(
+  z.string("must be set: id:base64 of 32 random bytes"),
+  z.transform((text, context) => {
+    const parsed = parseKeyring(text);
+    if (parsed.ok) return createKeyring(parsed.entries);
+    context.issues.push({ code: "custom", message: parsed.message, input: text });
+    return z.NEVER;
+  }),
+);
+
+const longKey = z.string("must be set: 32 or more random characters").check(
+  z.minLength(32, "must have at least 32 characters"),
+  z.refine((key) => !/change|replace|example|placeholder|secret/i.test(key), "looks like a placeholder"),
+  z.refine(
+    (key) => new Set(key).size >= 10,
+    "looks like a placeholder: it has hardly any different characters",
+  ),
+);
+
+const basePath = anyText.check(
+  z.regex(/^(\/[A-Za-z0-9._~-]+)+$/, "must be a path such as /api/auth, without / at its end"),
+  z.refine((path) => !path.split("/").some((segment) => /^\.+$/.test(segment)), "must not have dot segments"),
+);
+
+const originUrl = z.pipe(
+  z._default(anyText, ""),
+  z.transform((text, context) => {
     if (text === "") return null;
     if (text === "route") return text;
     const url = URL.parse(text);
     const bare = url !== null && url.pathname === "/" && url.search === "" && url.hash === "";
     if (bare && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "")
       return url.origin;
-    context.addIssue({
-      code: "custom",
-      message: "must be http(s)://host[:port] and nothing behind it, or route, or empty",
-    });
+    const message = "must be http(s)://host[:port] and nothing behind it, or route, or empty";
+    context.issues.push({ code: "custom", message, input: text });
     return z.NEVER;
-  });
+  }),
+);
 
-const policy = z
-  .union(
-    [z.string(), z.array(z.unknown()).transform((rules) => JSON.stringify(rules))],
-    "must be a JSON array",
-  )
-  .default("[]")
-  .transform((json, context) => {
+const policy = z.pipe(
+  z._default(
+    z.union(
+      [
+        z.string(),
+        z.pipe(
+          z.array(z.unknown()),
+          z.transform((rules) => JSON.stringify(rules)),
+        ),
+      ],
+      "must be a JSON array",
+    ),
+    "[]",
+  ),
+  z.transform((json, context) => {
     const parsed = parsePolicy(json);
     if (parsed.ok) return parsed.rules;
-    context.addIssue({ code: "custom", message: parsed.message });
+    context.issues.push({ code: "custom", message: parsed.message, input: json });
     return z.NEVER;
-  });
+  }),
+);
 
 const variables = z
   .object({
     KEYRING: keyring,
     ADMIN_KEY: longKey,
-    PROXY_KEY: longKey.optional(),
-    BASE_PATH: basePath,
+    PROXY_KEY: z.optional(longKey),
+    BASE_PATH: z._default(basePath, "/api/auth"),
     ORIGIN_URL: originUrl,
-    ISSUER: z
-      .string()
-      .trim()
-      .min(1, "must not be empty")
-      .max(64, "must have at most 64 characters")
-      .regex(/^[^\p{C}]*$/u, "must not have control characters")
-      .default("Sallyport"),
-    ENROLMENT: z.enum(["required", "optional"], 'must be "required" or "optional"').default("required"),
-    SIGN_UP: z.literal("closed", 'must be "closed": sign-up is not built yet').default("closed"),
+    ISSUER: z._default(
+      anyText.check(
+        z.trim(),
+        z.minLength(1, "must not be empty"),
+        z.maxLength(64, "must have at most 64 characters"),
+        z.regex(/^[^\p{C}]*$/u, "must not have control characters"),
+      ),
+      "Sallyport",
+    ),
+    ENROLMENT: z._default(z.enum(["required", "optional"], 'must be "required" or "optional"'), "required"),
+    SIGN_UP: z._default(z.literal("closed", 'must be "closed": sign-up is not built yet'), "closed"),
     POLICY: policy,
     SESSION_MAX_AGE: seconds(60, maxSessionAgeSeconds, 43_200),
     SESSION_IDLE: seconds(60, maxSessionAgeSeconds, 3_600),
     SESSION_RECHECK: seconds(0, 3_600, 60),
   })
-  .refine((env) => env.SESSION_IDLE <= env.SESSION_MAX_AGE, {
-    path: ["SESSION_IDLE"],
-    message: "must not be more than SESSION_MAX_AGE",
-  })
-  // A token is believed for SESSION_RECHECK without asking the store, which is what knows the idle time.
-  .refine((env) => env.SESSION_RECHECK <= env.SESSION_IDLE, {
-    path: ["SESSION_RECHECK"],
-    message: "must not be more than SESSION_IDLE",
-  });
+  .check(
+    z.refine((env) => env.SESSION_IDLE <= env.SESSION_MAX_AGE, {
+      path: ["SESSION_IDLE"],
+      message: "must not be more than SESSION_MAX_AGE",
+    }),
+    // A token is believed for SESSION_RECHECK without asking the store, which is what knows the idle time.
+    z.refine((env) => env.SESSION_RECHECK <= env.SESSION_IDLE, {
+      path: ["SESSION_RECHECK"],
+      message: "must not be more than SESSION_IDLE",
+    }),
+  );
 
 /**
  * Parses the Worker's variables and secrets.

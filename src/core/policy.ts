@@ -1,5 +1,6 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { findPathReadings } from "./path-readings.ts";
+import { wrongType } from "./wrong-type.ts";
 
 /** What a request needs before it may pass. Ages are seconds since the factor was last shown; null is any age. */
 export type Requirement =
@@ -22,30 +23,45 @@ const levels = ["none", "first_factor", "second_factor"] as const;
 
 const noMatch: Requirement = { level: "second_factor", maxAgeSeconds: null };
 
-const pathSchema = z
-  .string()
-  .startsWith("/", 'must start with "/"')
-  .refine((path) => !/[?#]/.test(path), "must have no query and no fragment")
-  .refine((path) => !path.replace(/\/\*$/, "").includes("*"), 'may have "*" only as a final "/*"')
-  .refine(
+const anyText = z.string(wrongType("string"));
+
+const pathSchema = anyText.check(
+  z.startsWith("/", 'must start with "/"'),
+  z.refine((path) => !/[?#]/.test(path), "must have no query and no fragment"),
+  z.refine((path) => !path.replace(/\/\*$/, "").includes("*"), 'may have "*" only as a final "/*"'),
+  z.refine(
     isPlainPath,
     'must be written decoded and plain: no percent-encoding, dot segments, "//", "\\", ";", control characters, and no dot or space at the end of a segment',
-  );
+  ),
+);
+
+const methodSchema = anyText.check(z.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "must be an HTTP method"));
 
 const ruleSchema = z
-  .strictObject({
-    path: pathSchema,
-    methods: z
-      .array(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "must be an HTTP method"))
-      .min(1, "must name at least one method, or be left out")
-      .optional(),
-    require: z.enum(levels, `must be one of ${levels.join(", ")}`),
-    max_age: z.int("must be a whole number of seconds").positive("must be at least 1 second").optional(),
-  })
-  .refine((rule) => rule.require !== "none" || rule.max_age === undefined, {
-    path: ["max_age"],
-    message: 'means nothing with "none"',
-  });
+  .strictObject(
+    {
+      path: pathSchema,
+      methods: z.optional(
+        z
+          .array(methodSchema, wrongType("array"))
+          .check(z.minLength(1, "must name at least one method, or be left out")),
+      ),
+      require: z.enum(levels, `must be one of ${levels.join(", ")}`),
+      max_age: z.optional(
+        z.int("must be a whole number of seconds").check(z.positive("must be at least 1 second")),
+      ),
+    },
+    {
+      error: (issue) =>
+        issue.code === "unrecognized_keys" ? describeKeys(issue.keys) : wrongType("object").error(issue),
+    },
+  )
+  .check(
+    z.refine((rule) => rule.require !== "none" || rule.max_age === undefined, {
+      path: ["max_age"],
+      message: 'means nothing with "none"',
+    }),
+  );
 
 const policySchema = z.array(ruleSchema, "must be a JSON array of rules");
 
@@ -138,6 +154,10 @@ function toRule(rule: z.infer<typeof ruleSchema>): PolicyRule {
     methods: rule.methods ? new Set(rule.methods.map((method) => method.toUpperCase())) : null,
     requirement: rule.require === "none" ? { level: "none" } : { level: rule.require, maxAgeSeconds },
   };
+}
+
+function describeKeys(keys: readonly string[]): string {
+  return `Unrecognized key${keys.length > 1 ? "s" : ""}: ${keys.map((key) => `"${key}"`).join(", ")}`;
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string {

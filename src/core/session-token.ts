@@ -1,6 +1,6 @@
 import { base64urlnopad } from "@scure/base";
 import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Keyring } from "./keyring.ts";
 
 /** What a full session's token says. It was true at `checkedAt`. */
@@ -85,12 +85,12 @@ const fullPayload = z.object({
   sub: z.string(),
   realm: z.string(),
   name: z.string(),
-  email: z.string().nullable(),
+  email: z.nullable(z.string()),
   enrolled: z.boolean(),
-  bnd: z.string().nullable(),
+  bnd: z.nullable(z.string()),
   amr: z.array(z.string()),
   ffa: z.number(),
-  sfa: z.number().nullable(),
+  sfa: z.nullable(z.number()),
   iat: z.number(),
   exp: z.number(),
 });

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod/mini";
 import type { AppContext } from "./context.ts";
 import { parseFields } from "./json-body.ts";
 import { Refused } from "./problem.ts";
@@ -6,7 +6,7 @@ import { Refused } from "./problem.ts";
 /**
  * Reads what a page's form sends, and parses it. Throws as `readJson`; a field that is there twice is malformed.
  */
-export async function readForm<T extends z.ZodType>(c: AppContext, schema: T): Promise<z.output<T>> {
+export async function readForm<T extends z.ZodMiniType>(c: AppContext, schema: T): Promise<z.output<T>> {
   if (!/^application\/x-www-form-urlencoded *(;|$)/i.test(c.req.header("Content-Type") ?? "")) {
     const expected = "application/x-www-form-urlencoded";
     throw new Refused({ ok: false, reason: "unsupported_media_type", expected });

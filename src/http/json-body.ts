@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod/mini";
 import type { AppContext } from "./context.ts";
 import { Refused } from "./problem.ts";
 
@@ -8,8 +8,12 @@ import { Refused } from "./problem.ts";
  * @throws Refused 415 for another content type; 400 for what is not JSON, not an object, has a name twice or an
  *   unknown one; 422 for a field that is missing or has the wrong form. A value is never repeated in the answer.
  */
-export async function readJson<T extends z.ZodType>(c: AppContext, schema: T): Promise<z.output<T>> {
-  const text = await c.req.text();
+export async function readJson<T extends z.ZodMiniType>(c: AppContext, schema: T): Promise<z.output<T>> {
+  return parseJson(c, await c.req.text(), schema);
+}
+
+/** Parses the text of a JSON body. Throws as {@link readJson}. */
+export function parseJson<T extends z.ZodMiniType>(c: AppContext, text: string, schema: T): z.output<T> {
   if (text !== "" && !isJsonType(c.req.header("Content-Type"))) {
     throw new Refused({ ok: false, reason: "unsupported_media_type", expected: "application/json" });
   }
@@ -17,7 +21,7 @@ export async function readJson<T extends z.ZodType>(c: AppContext, schema: T): P
 }
 
 /** Parses named fields, from JSON or from a form. Throws as {@link readJson}. */
-export function parseFields<T extends z.ZodType>(schema: T, fields: unknown): z.output<T> {
+export function parseFields<T extends z.ZodMiniType>(schema: T, fields: unknown): z.output<T> {
   const parsed = schema.safeParse(fields);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

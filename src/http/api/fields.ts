@@ -1,39 +1,45 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { parseCodeInput } from "../../core/code-input.ts";
 import { canonicalUsername } from "../../core/username.ts";
 
 /** A user name in any spelling; comes out canonical. */
-export const username = z
-  .string("must be a string")
-  .max(1024, "is too long")
-  .transform((text, context) => {
+export const username = z.pipe(
+  z.string("must be a string").check(z.maxLength(1024, "is too long")),
+  z.transform((text, context) => {
     const name = canonicalUsername(text);
     if (name !== null) return name;
-    context.addIssue({
-      code: "custom",
-      message: "must have 1 to 256 characters, none of them a control character",
-    });
+    const message = "must have 1 to 256 characters, none of them a control character";
+    context.issues.push({ code: "custom", message, input: text });
     return z.NEVER;
-  });
+  }),
+);
 
 /** A password to be compared. Whether it would do as a new one is not asked here. */
-export const password = z.string("must be a string").min(1, "is empty").max(4096, "is too long");
+export const password = z
+  .string("must be a string")
+  .check(z.minLength(1, "is empty"), z.maxLength(4096, "is too long"));
 
 /** A TOTP or backup code. What has the form of neither costs no attempt. */
-export const code = z.string("must be a string").transform((text, context) => {
-  const parsed = parseCodeInput(text);
-  if (parsed !== null) return parsed;
-  context.addIssue({ code: "custom", message: "must be a 6-digit code or an 8-character backup code" });
-  return z.NEVER;
-});
+export const code = z.pipe(
+  z.string("must be a string"),
+  z.transform((text, context) => {
+    const parsed = parseCodeInput(text);
+    if (parsed !== null) return parsed;
+    const message = "must be a 6-digit code or an 8-character backup code";
+    context.issues.push({ code: "custom", message, input: text });
+    return z.NEVER;
+  }),
+);
 
 /** A code of an authenticator app: where a backup code is no answer. */
-export const totpCode = code.refine(({ kind }) => kind === "totp", "must be a 6-digit code");
+export const totpCode = code.check(z.refine(({ kind }) => kind === "totp", "must be a 6-digit code"));
 
-export const email = z.email("must be an e-mail address").max(254, "is too long");
+export const email = z.email("must be an e-mail address").check(z.maxLength(254, "is too long"));
 
 /** Tokens of this Worker are shorter by far. */
-export const sessionToken = z.string("must be a string").min(1, "is empty").max(4096, "is too long");
+export const sessionToken = z
+  .string("must be a string")
+  .check(z.minLength(1, "is empty"), z.maxLength(4096, "is too long"));
 
 /** The body of a call that needs nothing. */
 export const nothing = z.strictObject({});

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { renderQrSvg, svgDataUri } from "../../core/qr.ts";
 import { regenerateBackupCodes } from "../../domain/backup-codes.ts";
 import { disableTotp } from "../../domain/disable-totp.ts";
@@ -15,9 +15,9 @@ import { code, nothing, password, totpCode } from "./fields.ts";
 
 const enableBody = z.strictObject({
   code: totpCode,
-  secret: z.string("must be a string").max(128).optional(),
+  secret: z.optional(z.string("must be a string").check(z.maxLength(128))),
 });
-const disableBody = z.strictObject({ code, password: password.optional() });
+const disableBody = z.strictObject({ code, password: z.optional(password) });
 const codeBody = z.strictObject({ code });
 
 /** The second factor of the caller's account: `/totp…`, `/step-up`, `/backup-codes`. */

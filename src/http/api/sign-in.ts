@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { completeSignIn } from "../../domain/complete-sign-in.ts";
 import { pendingTtlSeconds, signIn } from "../../domain/sign-in.ts";
 import { findPending } from "../caller.ts";
@@ -11,7 +11,7 @@ import { code, password, sessionToken, username } from "./fields.ts";
 
 const loginBody = z.strictObject({ username, password });
 /** A page of the same host has the token in a cookie, and leaves it out here. */
-const verifyBody = z.strictObject({ session_token: sessionToken.optional(), code });
+const verifyBody = z.strictObject({ session_token: z.optional(sessionToken), code });
 
 /** `POST /login` and `POST /totp/verify`: the two doors. */
 export const signInApi = new Hono<AppEnv>()

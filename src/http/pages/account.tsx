@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { parseCodeInput } from "../../core/code-input.ts";
 import { regenerateBackupCodes } from "../../domain/backup-codes.ts";
 import { disableTotp } from "../../domain/disable-totp.ts";
@@ -14,13 +14,13 @@ import { arrive } from "../first-factor.ts";
 import { readForm } from "../form-body.ts";
 import { type AnyFailure, describeFailure } from "../problem.ts";
 import { refuse } from "../refusal.tsx";
-import { chrome, explain, showFailure, showPage, siteHref } from "./page.ts";
+import { chrome, explain, showFailure, showPage, siteHref, textField } from "./page.ts";
 import { AccountPage, type AccountPageProps } from "./views/account.tsx";
 import { BackupCodesPage } from "./views/backup-codes.tsx";
 
-const codeForm = z.strictObject({ code: z.string().max(1024) });
-const disableForm = z.strictObject({ code: z.string().max(1024), password: z.string().max(4096).optional() });
-const endForm = z.strictObject({ id: z.string().max(128) });
+const codeForm = z.strictObject({ code: textField(1024) });
+const disableForm = z.strictObject({ code: textField(1024), password: z.optional(textField(4096)) });
+const endForm = z.strictObject({ id: textField(128) });
 
 /** What has just been done, by a word in the address that stands for a fixed sentence. */
 const notices: ReadonlyMap<string, string> = new Map([

@@ -1,5 +1,5 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { safeReturnPath } from "../../core/return-path.ts";
 import type { AppContext } from "../context.ts";
 import { pageUrl } from "../entry.ts";
@@ -36,8 +36,17 @@ export function explain(failure: AnyFailure): { error: string } | { retryAfterSe
     : { error: describeFailure(failure).detail };
 }
 
+/** A field that a form must have. What a form sends is text, so it is there or not. `maxLength`: UTF-16 units. */
+export const textField = (maxLength: number) =>
+  z
+    .string("Invalid input: expected string, received undefined")
+    .check(z.maxLength(maxLength, `Too big: expected string to have <=${maxLength} characters`));
+
 /** The return path of a form: whatever is not a path on this host becomes `/`. */
-export const returnPathField = z.string().optional().transform(safeReturnPath);
+export const returnPathField = z.pipe(
+  z.optional(z.string()),
+  z.transform((path) => safeReturnPath(path)),
+);
 
 /** The return path in a page's address. */
 export const returnPathOf = (c: AppContext) => safeReturnPath(c.req.query("rd"));

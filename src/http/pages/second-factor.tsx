@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { parseCodeInput } from "../../core/code-input.ts";
 import { completeSignIn } from "../../domain/complete-sign-in.ts";
 import type { Failure } from "../../domain/failure.ts";
@@ -20,13 +20,14 @@ import {
   returnPathOf,
   showFailure,
   showPage,
+  textField,
 } from "./page.ts";
 import { signInAgain } from "./sign-in.tsx";
 import { MessagePage } from "./views/message.tsx";
 import { SecondFactorPage } from "./views/second-factor.tsx";
 import { SignInPage } from "./views/sign-in.tsx";
 
-const codeForm = z.strictObject({ code: z.string().max(1024), rd: returnPathField });
+const codeForm = z.strictObject({ code: textField(1024), rd: returnPathField });
 
 /** `/second-factor`: the second door of a sign-in, or a fresh code inside a session. */
 export const secondFactorPages = new Hono<AppEnv>()

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { canonicalUsername } from "../../core/username.ts";
 import type { Failure } from "../../domain/failure.ts";
 import { checkSession, logOut } from "../../domain/sessions.ts";
@@ -21,14 +21,15 @@ import {
   showFailure,
   showPage,
   siteHref,
+  textField,
 } from "./page.ts";
 import { LoopPage, SignInElsewherePage } from "./views/elsewhere.tsx";
 import { SignInPage } from "./views/sign-in.tsx";
 import { SignedOutPage, SignOutPage } from "./views/sign-out.tsx";
 
 const signInForm = z.strictObject({
-  username: z.string().max(1024),
-  password: z.string().max(4096),
+  username: textField(1024),
+  password: textField(4096),
   rd: returnPathField,
 });
 

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { parseCodeInput } from "../../core/code-input.ts";
 import { renderQrSvg } from "../../core/qr.ts";
 import { beginEnrolment, confirmEnrolment, replacementMaxAgeSeconds } from "../../domain/enrolment.ts";
@@ -21,16 +21,21 @@ import {
   returnPathOf,
   showFailure,
   showPage,
+  textField,
 } from "./page.ts";
 import { BackupCodesPage } from "./views/backup-codes.tsx";
 import { SetupConfirmPage, SetupScanPage, SetupStartPage } from "./views/two-factor-setup.tsx";
 
 const path = "/account/two-factor";
 
-const wizardForm = z.discriminatedUnion("step", [
-  z.strictObject({ step: z.literal("start"), rd: returnPathField }),
-  z.strictObject({ step: z.literal("confirm"), code: z.string().max(1024), rd: returnPathField }),
-]);
+const wizardForm = z.discriminatedUnion(
+  "step",
+  [
+    z.strictObject({ step: z.literal("start"), rd: returnPathField }),
+    z.strictObject({ step: z.literal("confirm"), code: textField(1024), rd: returnPathField }),
+  ],
+  "Invalid discriminator value. Expected 'start' | 'confirm'",
+);
 
 /** `/account/two-factor`, the wizard: start, scan, confirm, save the backup codes. The secret is in no address. */
 export const twoFactorPages = new Hono<AppEnv>()

@@ -1,6 +1,7 @@
 import type { CodeInput } from "../core/code-input.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
 import { drawBackupCodes } from "./code-evaluation.ts";
+import { bySession } from "./code-presenter.ts";
 import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
 import { verifyCode } from "./second-factor.ts";
@@ -20,6 +21,7 @@ export async function regenerateBackupCodes(
 ): Promise<{ ok: true; backupCodes: readonly string[] } | Failure> {
   const accepted = await verifyCode(deps, {
     ...request,
+    presenter: bySession(deps, request.session, request.now),
     against: "live",
     plan: async ({ user }) => {
       const { codes, envelope } = await drawBackupCodes(deps, user.id);

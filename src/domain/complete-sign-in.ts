@@ -2,6 +2,7 @@ import type { CodeInput } from "../core/code-input.ts";
 import type { ClientContext } from "../store/audit.ts";
 import { amrWith } from "./amr.ts";
 import type { Evidence } from "./code-evaluation.ts";
+import { bySession } from "./code-presenter.ts";
 import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
 import { verifyCode } from "./second-factor.ts";
@@ -21,7 +22,7 @@ export async function completeSignIn(
 ): Promise<{ ok: true; issued: IssuedSession; evidence: Evidence } | Failure> {
   const expiresAt = new Date(now.getTime() + deps.config.sessionMaxAgeSeconds * 1000);
   const accepted = await verifyCode(deps, {
-    session: pending,
+    presenter: bySession(deps, pending, now),
     code,
     against: "live",
     client,

@@ -1,6 +1,7 @@
 import type { CodeInput } from "../core/code-input.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
 import { amrWithoutSecondFactor } from "./amr.ts";
+import { bySession } from "./code-presenter.ts";
 import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
 import { checkPassword } from "./password-check.ts";
@@ -32,7 +33,7 @@ export async function disableTotp(
   const password = await checkPassword(deps, request);
   if (!password.ok) return password;
   const accepted = await verifyCode(deps, {
-    session,
+    presenter: bySession(deps, session, now, password.view),
     code,
     against: "live",
     password,

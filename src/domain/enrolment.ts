@@ -4,6 +4,7 @@ import { generateTotpSecret } from "../core/totp.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
 import { startEnrolment } from "../store/enrolment.ts";
 import { amrWith } from "./amr.ts";
+import { bySession } from "./code-presenter.ts";
 import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
 import { sealUserField } from "./sealed-fields.ts";
@@ -103,7 +104,7 @@ export async function confirmEnrolment(
   { session, code, secret, canTakeNewToken, client, now }: EnrolmentConfirmation,
 ): Promise<Enrolled | Failure> {
   const accepted = await verifyCode(deps, {
-    session,
+    presenter: bySession(deps, session, now),
     code,
     against: { enrolmentOf: secret },
     client,

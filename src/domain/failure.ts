@@ -33,6 +33,23 @@ export type Failure =
   | { readonly ok: false; readonly reason: "user_exists" }
   | { readonly ok: false; readonly reason: "weak_password"; readonly weakness: PasswordWeakness }
   | { readonly ok: false; readonly reason: "no_such_session" }
+  | { readonly ok: false; readonly reason: "no_such_user" }
+  | { readonly ok: false; readonly reason: "no_such_api_key" }
+  /** There are two living ones of this name, and that is enough to change one for the other. */
+  | { readonly ok: false; readonly reason: "too_many_api_keys" }
+  | { readonly ok: false; readonly reason: "no_such_challenge" }
+  /** The address was opened before, or its time is over. */
+  | { readonly ok: false; readonly reason: "challenge_over" }
+  /** The key is not allowed to send browsers there. */
+  | { readonly ok: false; readonly reason: "return_address_refused" }
+  | { readonly ok: false; readonly reason: "account_disabled" }
+  /** The same call has got its answer, which its retry gets too. */
+  | { readonly ok: false; readonly reason: "answered_before" }
+  /** The `Idempotency-Key` belongs to another call. */
+  | { readonly ok: false; readonly reason: "idempotency_conflict" }
+  | { readonly ok: false; readonly reason: "weak_secret" }
+  /** A TOTP that is not of SHA-1, 6 digits, 30 seconds. */
+  | { readonly ok: false; readonly reason: "unsupported_parameters" }
   /** Something sealed does not open: a key is gone from `KEYRING`, or the row was tampered with. */
   | { readonly ok: false; readonly reason: "field_unreadable" };
 

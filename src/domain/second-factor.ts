@@ -1,8 +1,13 @@
 import type { CodeInput } from "../core/code-input.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
-import { type Attempt, type Budget, decideAttempt, type Verdict } from "../store/second-factor.ts";
+import {
+  type Attempt,
+  type AttemptAnswers,
+  type Budget,
+  decideAttempt,
+  type Verdict,
+} from "../store/second-factor.ts";
 import type { Effect } from "../store/second-factor-effects.ts";
-import { findSession, findSessionOnPrimary, type SessionView } from "../store/sessions.ts";
 import type { User } from "../store/users.ts";
 import {
   type Evaluation,
@@ -11,10 +16,11 @@ import {
   evaluateLive,
   type RightCode,
 } from "./code-evaluation.ts";
+import type { AccountView, Presenter } from "./code-presenter.ts";
 import type { Deps } from "./deps.ts";
 import { type Failure, tooManyAttempts } from "./failure.ts";
+import type { KeepAnswer } from "./kept-answer.ts";
 import type { CheckedPassword } from "./password-check.ts";
-import { type FullSession, isAlive, livenessAt, type PendingSession } from "./sessions.ts";
 import { lastEnd } from "./throttle.ts";
 
 /**
@@ -30,17 +36,28 @@ export const budget: Budget = {
 };
 
 /** A code, who sends it, and what is to happen when it is accepted. */
-export interface CodeRequest<Outcome> {
-  readonly session: PendingSession | FullSession;
+export interface CodeRequest<Outcome, View extends AccountView> {
+  readonly presenter: Presenter<View>;
   readonly code: CodeInput;
   /** The second factor in force, or the secret that is being set up: which the caller may name, to be sure. */
   readonly against: "live" | { readonly enrolmentOf: string | null };
   /** Says what an acceptance brings about. It is asked again when the account has changed meanwhile. */
-  readonly plan: (view: SessionView, evidence: Evidence) => Promise<Plan<Outcome>>;
+  readonly plan: (view: View, evidence: Evidence) => Promise<Plan<Outcome>>;
   readonly client: ClientContext;
   readonly now: Date;
   /** When a password came with the code and was right. */
   readonly password?: CheckedPassword;
+  /** Makes the answer that a retry of the same call will get. */
+  readonly keep?: KeepAnswer<ProvenCode<Outcome> | Failure>;
+}
+
+type Question<View extends AccountView> = Omit<CodeRequest<unknown, View>, "keep">;
+
+/** A code that was right, and what its acceptance brings about. */
+export interface ProvenCode<Outcome> {
+  readonly ok: true;
+  readonly evidence: Evidence;
+  readonly outcome: Outcome;
 }
 
 export interface Plan<Outcome> {
@@ -48,13 +65,11 @@ export interface Plan<Outcome> {
   readonly outcome: Outcome;
 }
 
-export type AcceptedCode<Outcome> = {
-  readonly ok: true;
-  readonly evidence: Evidence;
-  readonly outcome: Outcome;
+/** A code that was accepted. */
+export interface AcceptedCode<Outcome, View extends AccountView> extends ProvenCode<Outcome> {
   /** As the primary holds it now. */
-  readonly view: SessionView;
-};
+  readonly view: View;
+}
 
 /**
  * Each lost comparison means that another request has spent a backup code or changed the second factor, and
@@ -64,104 +79,109 @@ const mostRounds = 12;
 
 /**
  * Decides about a code. Every code of every path comes through here, so there is one budget, one rule of
- * one-time use, and one record: sign-in, step-up, enable, disable, new backup codes.
+ * one-time use, and one record: sign-in, step-up, enable, disable, new backup codes, and whatever backends and
+ * other Workers ask.
  *
  * One read, one batch. When the account turns out to have changed between the two, the batch has done nothing,
  * and what it found on the primary is evaluated in its turn.
  */
-export async function verifyCode<Outcome>(
+export async function verifyCode<Outcome, View extends AccountView>(
   deps: Deps,
-  request: CodeRequest<Outcome>,
-): Promise<AcceptedCode<Outcome> | Failure> {
-  let view = request.password?.view ?? (await findSession(deps.db, request.session.id));
+  request: CodeRequest<Outcome, View>,
+): Promise<AcceptedCode<Outcome, View> | Failure> {
+  const { presenter } = request;
+  let view = await presenter.find();
   let mayBeBehind = true;
   for (let round = 0; round < mostRounds; round++) {
-    const refusal = findRefusal(deps, request, view);
-    if (view === null || refusal !== null) return refusal ?? sessionIsOver(request);
+    const refusal = findRefusal(request, view);
+    if (view === null || refusal !== null) return refusal ?? presenter.over;
     const evaluation = await evaluate(deps, request, view);
     if (!evaluation.ok) {
       if (!mayBeBehind || evaluation.reason === "field_unreadable") return evaluation;
       // There is no code to compare with. The copy that was read may not have heard of it yet; the primary has.
       mayBeBehind = false;
-      view = await findSessionOnPrimary(deps.db, request.session.id);
+      view = await presenter.findOnPrimary();
       continue;
     }
     const planned = await plan(request, view, evaluation);
-    const decision = await decideAttempt(deps.db, toAttempt(deps, request, view, evaluation, planned));
-    const { user, session } = decision;
+    const decision = await decideAttempt(deps.db, await toAttempt(request, view, evaluation, planned));
+    const { user } = decision;
     if (decision.accepted && planned !== null && user !== null) {
       const { evidence, outcome } = planned;
-      return { ok: true, evidence, outcome, view: { user, session: session ?? view.session } };
+      return { ok: true, evidence, outcome, view: presenter.viewAfter(decision) ?? { ...view, user } };
     }
     if (decision.claimed)
       return { ok: false, reason: evaluation.result === "wrong" ? "wrong_code" : "replayed_code" };
+    if (decision.answeredBefore) return { ok: false, reason: "answered_before" };
     const until = lastEnd(decision.overflows);
     if (until !== null) return tooManyAttempts(until, request.now);
     if (passwordWasChanged(request, user)) return { ok: false, reason: "wrong_credentials" };
     mayBeBehind = false;
-    view = user === null || session === null ? null : { user, session };
+    view = presenter.viewAfter(decision);
   }
   return { ok: false, reason: "too_many_attempts", retryAfterSeconds: 1 };
 }
 
 /** The password that came with the code was right for an account that has another one by now. */
-function passwordWasChanged({ password }: CodeRequest<unknown>, user: User | null): boolean {
+function passwordWasChanged(
+  { password }: Pick<CodeRequest<unknown, AccountView>, "password">,
+  user: User | null,
+) {
   return password !== undefined && user?.passwordHash !== password.view.user.passwordHash;
 }
 
 /** A refusal that needs no evaluation, and so tells right from wrong to nobody. */
-function findRefusal(deps: Deps, request: CodeRequest<unknown>, view: SessionView | null): Failure | null {
-  const { now } = request;
-  if (view === null || view.session.kind !== request.session.kind || !isAlive(deps, view, now)) {
-    return sessionIsOver(request);
-  }
-  const { user, session } = view;
-  if (user.secondFactorFailures >= budget.failuresUntilDisabled)
-    return { ok: false, reason: "second_factor_disabled" };
+function findRefusal<View extends AccountView>(
+  { presenter, now }: Question<View>,
+  view: View | null,
+): Failure | null {
+  if (view === null || !presenter.isOpen(view)) return presenter.over;
+  const { user } = view;
+  if (user.disabledAt !== null) return { ok: false, reason: "account_disabled" };
+  if (isExhausted(user)) return { ok: false, reason: "second_factor_disabled" };
   if (user.secondFactorBlockedUntil !== null && user.secondFactorBlockedUntil > now) {
     return tooManyAttempts(user.secondFactorBlockedUntil, now);
   }
   // A new pending session can be had at once, so there is nothing to wait for.
-  const exhausted = session.kind === "pending" && session.attempts >= budget.attemptsPerPendingSession;
+  const { session } = view;
+  const exhausted = session?.kind === "pending" && session.attempts >= budget.attemptsPerPendingSession;
   return exhausted ? { ok: false, reason: "too_many_attempts", retryAfterSeconds: 1, startOver: true } : null;
 }
 
-const sessionIsOver = ({ session }: CodeRequest<unknown>): Failure => ({
-  ok: false,
-  reason: session.kind === "pending" ? "pending_session_over" : "session_over",
-});
+/** Has the account had so many failures that an administrator has to look at it (STANDARDS TH-01)? */
+export const isExhausted = ({ secondFactorFailures }: Pick<User, "secondFactorFailures">): boolean =>
+  secondFactorFailures >= budget.failuresUntilDisabled;
 
-async function evaluate(
+async function evaluate<View extends AccountView>(
   deps: Deps,
-  request: CodeRequest<unknown>,
-  { user }: SessionView,
+  request: Question<View>,
+  { user }: View,
 ): Promise<Evaluation | Failure> {
   const { code, client, now, against } = request;
   const question = { user, code, client, now };
   if (against !== "live") return evaluateEnrolment(deps, question, against.enrolmentOf);
   const evaluation = await evaluateLive(deps, question);
-  // The second factor was switched off while this sign-in waited for it: begin again.
-  const moot = !evaluation.ok && evaluation.reason === "not_enabled" && request.session.kind === "pending";
-  return moot ? sessionIsOver(request) : evaluation;
+  const moot = !evaluation.ok && evaluation.reason === "not_enabled";
+  return moot ? request.presenter.notEnabled : evaluation;
 }
 
 /** What follows from the evaluation, if the code was right; else null. */
-async function plan<Outcome>(
-  request: CodeRequest<Outcome>,
-  view: SessionView,
+async function plan<Outcome, View extends AccountView>(
+  request: CodeRequest<Outcome, View>,
+  view: View,
   { result }: Evaluation,
 ): Promise<(Plan<Outcome> & RightCode) | null> {
   if (result === "wrong" || result === "spent") return null;
   return { ...result, ...(await request.plan(view, result.evidence)) };
 }
 
-function toAttempt(
-  deps: Deps,
-  { session, client, now, password }: CodeRequest<unknown>,
-  { user }: SessionView,
+async function toAttempt<Outcome, View extends AccountView>(
+  request: CodeRequest<Outcome, View>,
+  { user, session }: View,
   { comparedWith, result }: Evaluation,
-  planned: (Plan<unknown> & RightCode) | null,
-): Attempt {
+  planned: (Plan<Outcome> & RightCode) | null,
+): Promise<Attempt> {
+  const { presenter, client, now, password } = request;
   const verdict: Verdict =
     planned === null
       ? { kind: result === "wrong" ? "wrong" : "spent" }
@@ -169,7 +189,7 @@ function toAttempt(
   const method = comparedWith.column === "backupCodes" ? "backup_code" : "totp";
   return {
     userId: user.id,
-    session: { kind: session.kind, id: session.id, liveness: livenessAt(deps, now) },
+    claimant: presenter.claimant,
     comparedWith,
     verdict,
     budget,
@@ -182,8 +202,21 @@ function toAttempt(
       client,
       realm: user.realm,
       userId: user.id,
-      sessionId: session.id,
+      sessionId: session?.id ?? null,
       detail: { method },
     },
+    answers: await answersFor(request, planned, result === "wrong" ? "wrong_code" : "replayed_code"),
   };
+}
+
+async function answersFor<Outcome, View extends AccountView>(
+  { keep }: CodeRequest<Outcome, View>,
+  planned: (Plan<Outcome> & RightCode) | null,
+  reason: "wrong_code" | "replayed_code",
+): Promise<AttemptAnswers | null> {
+  const refused = (await keep?.({ ok: false, reason })) ?? null;
+  if (keep === undefined || refused === null) return null;
+  const accepted =
+    planned === null ? null : await keep({ ok: true, evidence: planned.evidence, outcome: planned.outcome });
+  return { accepted, refused };
 }

@@ -79,6 +79,8 @@ export interface SessionOrigin {
   /** Kept when a session takes the place of another: changing the level makes no session older than allowed. */
   readonly expiresAt: Date;
   readonly client: ClientContext;
+  /** A pending session that a hosted challenge opens. */
+  readonly challengeId?: string;
 }
 
 /** A session that is not stored yet: its row, and the secret that only its token will have. */
@@ -96,6 +98,7 @@ export async function drawSession(origin: SessionOrigin, now: Date): Promise<Dra
     userId: origin.userId,
     attempts: 0,
     binding: origin.binding,
+    challengeId: origin.challengeId ?? null,
     amr: [...origin.amr],
     firstFactorAt: origin.firstFactorAt,
     secondFactorAt: origin.secondFactorAt,

@@ -3,6 +3,7 @@ import type { ClientContext } from "../store/audit.ts";
 import type { Effect } from "../store/second-factor-effects.ts";
 import { amrWith } from "./amr.ts";
 import type { Evidence } from "./code-evaluation.ts";
+import { bySession } from "./code-presenter.ts";
 import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
 import { verifyCode } from "./second-factor.ts";
@@ -24,7 +25,7 @@ export async function stepUp(
   { session, code, client, now }: StepUp,
 ): Promise<{ ok: true; issued: IssuedSession; evidence: Evidence } | Failure> {
   const accepted = await verifyCode(deps, {
-    session,
+    presenter: bySession(deps, session, now),
     code,
     against: "live",
     client,

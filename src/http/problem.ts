@@ -17,7 +17,10 @@ export type HttpFailure =
   | { readonly ok: false; readonly reason: "unhealthy"; readonly parts: Readonly<Record<string, string>> }
   | { readonly ok: false; readonly reason: "unreadable_original" }
   | { readonly ok: false; readonly reason: "first_factor_unavailable" }
-  | { readonly ok: false; readonly reason: "account_disabled" }
+  /** The key's scopes do not cover this. */
+  | { readonly ok: false; readonly reason: "scope_missing"; readonly scope: string }
+  /** Another realm than the key's (STANDARDS WB-09). */
+  | { readonly ok: false; readonly reason: "no_such_realm" }
   | { readonly ok: false; readonly reason: "origin_unavailable" }
   | { readonly ok: false; readonly reason: "internal_error" };
 
@@ -52,6 +55,8 @@ const wrongCode: Kind = [
   "This code is not accepted. Each code works once: try the next one.",
 ];
 
+const idempotencyAdvice = "This Idempotency-Key belongs to another request. Send a new one.";
+
 /** Every reason, translated. Wrong and replayed codes look the same from outside. */
 const kinds: Record<AnyFailure["reason"], Kind> = {
   wrong_credentials: [401, "invalid_credentials", "Invalid credentials", "User name or password is wrong."],
@@ -80,6 +85,38 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
   other_enrolment: [409, "conflict", "Another set-up", "This is not the secret that is being set up."],
   user_exists: [409, "conflict", "User exists", "There is a user of this name."],
   weak_password: [422, "weak_password", "Weak password", "Choose another password."],
+  no_such_realm: [404, "not_found", "Not found", "There is nothing here for this API key."],
+  no_such_user: [404, "not_found", "Not found", "There is no such user."],
+  no_such_api_key: [404, "not_found", "Not found", "There is no such API key."],
+  too_many_api_keys: [
+    409,
+    "conflict",
+    "Too many keys",
+    "There are two living keys of this name. Revoke one first.",
+  ],
+  no_such_challenge: [404, "not_found", "Not found", "There is no such challenge."],
+  challenge_over: [
+    410,
+    "challenge_expired",
+    "Challenge over",
+    "This address works once and for a short time. Go back to where you came from.",
+  ],
+  return_address_refused: [
+    422,
+    "invalid_format",
+    "Invalid format",
+    "return_to: this API key does not list it",
+  ],
+  answered_before: [409, "idempotency_conflict", "Already answered", idempotencyAdvice],
+  idempotency_conflict: [409, "idempotency_conflict", "Idempotency-Key in use", idempotencyAdvice],
+  weak_secret: [422, "weak_secret", "Weak secret", "The secret is shorter than 128 bits."],
+  unsupported_parameters: [
+    422,
+    "unsupported_parameters",
+    "Unsupported parameters",
+    "Only SHA-1, 6 digits and 30 seconds are supported.",
+  ],
+  scope_missing: [403, "forbidden", "Not allowed", "This API key does not have the scope."],
   no_such_session: [404, "not_found", "Not found", "There is no such session."],
   field_unreadable: [
     503,
@@ -170,6 +207,8 @@ function specificDetail(failure: AnyFailure): string | undefined {
       return failure.detail;
     case "weak_password":
       return weaknesses[failure.weakness];
+    case "scope_missing":
+      return `This API key does not have the scope ${failure.scope}.`;
     case "unsupported_media_type":
       return `Send ${failure.expected}.`;
     default:

@@ -7,17 +7,30 @@ import { type AuditEventRow, auditEvents } from "./schema.ts";
 /** What can be written down. One name for each thing that happens; `docs/audit-events.md` explains them. */
 export type AuditEventType =
   | "user.created"
+  | "user.updated"
+  | "user.disabled"
+  | "user.enabled"
+  | "user.deleted"
+  | "user.imported"
+  | "users.exported"
   | "first_factor.accepted"
   | "first_factor.refused"
   | "second_factor.accepted"
   | "second_factor.refused"
   | "second_factor.replayed"
+  | "second_factor.reset"
+  | "second_factor.unlocked"
   | "totp.setup_started"
   | "totp.enabled"
   | "totp.disabled"
   | "backup_codes.regenerated"
   | "session.ended"
   | "session.others_ended"
+  | "api_key.created"
+  | "api_key.revoked"
+  | "challenge.created"
+  | "challenge.opened"
+  | "challenge.completed"
   | "integrity.failed";
 
 /** Who asks, from where: the part of an event that the request brings along. */
@@ -25,6 +38,8 @@ export interface ClientContext {
   readonly requestId: string;
   readonly address: string | null;
   readonly userAgent: string | null;
+  /** Who acts in the place of the account's owner: `admin`, `api_key:<id>`, `rpc:<name>`. */
+  readonly actor?: string;
 }
 
 export interface AuditEvent {
@@ -54,13 +69,15 @@ export async function insertEvent(db: Database, event: AuditEvent): Promise<void
 
 /** The condition "this event was written in this batch, and as this type". */
 export function eventIs(db: DrizzleD1Database, id: string, type: AuditEventType): SQL {
-  return exists(
-    db
-      .select({ id: auditEvents.id })
-      .from(auditEvents)
-      .where(and(eq(auditEvents.id, id), eq(auditEvents.type, type))),
-  );
+  return eventExists(db, and(eq(auditEvents.id, id), eq(auditEvents.type, type)));
 }
+
+/** The condition "this event was written in this batch, as whatever type". */
+export const wasRecorded = (db: DrizzleD1Database, id: string): SQL =>
+  eventExists(db, eq(auditEvents.id, id));
+
+const eventExists = (db: DrizzleD1Database, condition: SQL | undefined): SQL =>
+  exists(db.select({ id: auditEvents.id }).from(auditEvents).where(condition));
 
 function toRow(event: AuditEvent): AuditEventRow {
   return {
@@ -73,6 +90,7 @@ function toRow(event: AuditEvent): AuditEventRow {
     clientAddress: event.client.address,
     userAgent: event.client.userAgent,
     requestId: event.client.requestId,
+    actor: event.client.actor ?? null,
     detail: event.detail ?? null,
   };
 }

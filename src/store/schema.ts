@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 
 /** A point in time: milliseconds since the epoch in SQLite, a `Date` in TypeScript. */
 const datetime = (name: string) => integer(name, { mode: "timestamp_ms" });
@@ -49,6 +49,74 @@ export type SealedColumn = (typeof sealedColumns)[number];
 /** A sealed column's name in the database: an envelope is bound to it, so it may never change. */
 export const sealedColumnName = (column: SealedColumn): string => users[column].name;
 
+/** What may call `/v1`. The key itself is known to its holder only. */
+export const apiKeys = sqliteTable(
+  "api_keys",
+  {
+    id: text("id").primaryKey(),
+    realm: text("realm").notNull(),
+    name: text("name").notNull(),
+    scopes: text("scopes", { mode: "json" }).$type<string[]>().notNull(),
+    /** SHA-256 of the whole key, which has 256 random bits. */
+    keyHash: text("key_hash").notNull(),
+    /** Where a hosted challenge may send a browser: origins, or addresses that a return address begins with. */
+    returnUrls: text("return_urls", { mode: "json" }).$type<string[]>().notNull(),
+    createdAt: datetime("created_at").notNull(),
+    expiresAt: datetime("expires_at"),
+    /** Written at most once a minute and isolate. */
+    lastUsedAt: datetime("last_used_at"),
+    revokedAt: datetime("revoked_at"),
+  },
+  (table) => [index("api_keys_realm_id").on(table.realm, table.id)],
+);
+
+/** First answers to calls with an `Idempotency-Key`, for a day. */
+export const idempotencyKeys = sqliteTable(
+  "idempotency_keys",
+  {
+    realm: text("realm").notNull(),
+    /** SHA-256 of the key that the caller sent. */
+    keyHash: text("key_hash").notNull(),
+    /** SHA-256 of method, path and body. */
+    requestHash: text("request_hash").notNull(),
+    /** Envelope of the answer: it may hold a secret that is shown once. */
+    answer: text("answer").notNull(),
+    expiresAt: datetime("expires_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.realm, table.keyHash] }),
+    index("idempotency_keys_expires_at").on(table.expiresAt),
+  ],
+);
+
+/** A backend's wish that a person shows a second factor in a browser. */
+export const challenges = sqliteTable(
+  "challenges",
+  {
+    id: text("id").primaryKey(),
+    realm: text("realm").notNull(),
+    userId: text("user_id").notNull(),
+    apiKeyId: text("api_key_id"),
+    /** SHA-256 of the secret in the one-time address. */
+    secretHash: text("secret_hash").notNull(),
+    action: text("action"),
+    nonce: text("nonce"),
+    returnTo: text("return_to").notNull(),
+    createdAt: datetime("created_at").notNull(),
+    expiresAt: datetime("expires_at").notNull(),
+    /** When the address was opened: it opens once. */
+    openedAt: datetime("opened_at"),
+    completedAt: datetime("completed_at"),
+    /** How it was completed (RFC 8176 style), a JSON array. */
+    amr: text("amr", { mode: "json" }).$type<string[]>(),
+  },
+  (table) => [
+    uniqueIndex("challenges_secret_hash").on(table.secretHash),
+    index("challenges_expires_at").on(table.expiresAt),
+    index("challenges_user_id").on(table.userId),
+  ],
+);
+
 /** Pending and full sessions. The id is the SHA-256 of the secret that the token carries. */
 export const sessions = sqliteTable(
   "sessions",
@@ -60,6 +128,8 @@ export const sessions = sqliteTable(
     attempts: integer("attempts").notNull().default(0),
     /** What shows the first factor, where that is not a password (`core/binding.ts`). */
     binding: text("binding"),
+    /** A pending session that a hosted challenge has opened: it never becomes a full one. */
+    challengeId: text("challenge_id"),
     /** How the person authenticated (RFC 8176 style), a JSON array. */
     amr: text("amr", { mode: "json" }).$type<string[]>().notNull(),
     firstFactorAt: datetime("first_factor_at").notNull(),
@@ -98,14 +168,21 @@ export const auditEvents = sqliteTable(
     clientAddress: text("client_address"),
     userAgent: text("user_agent"),
     requestId: text("request_id"),
+    /** Who did it in the place of the account's owner: `admin`, `api_key:<id>`, `rpc:<name>`. */
+    actor: text("actor"),
     detail: text("detail", { mode: "json" }).$type<Record<string, string | number | boolean>>(),
   },
   (table) => [
     index("audit_events_at").on(table.at),
-    index("audit_events_user_id_at").on(table.userId, table.at),
+    // Listed in the order in which they were written, which is that of SQLite's row ids.
+    index("audit_events_user_id").on(table.userId),
+    index("audit_events_realm").on(table.realm),
   ],
 );
 
 export type UserRow = typeof users.$inferSelect;
 export type SessionRow = typeof sessions.$inferSelect;
 export type AuditEventRow = typeof auditEvents.$inferSelect;
+export type ApiKeyRow = typeof apiKeys.$inferSelect;
+export type IdempotencyKeyRow = typeof idempotencyKeys.$inferSelect;
+export type ChallengeRow = typeof challenges.$inferSelect;

@@ -17,7 +17,10 @@ export type Effect =
       readonly amr: string[];
       readonly at: Date | null;
     }
-  | { readonly kind: "end_other_sessions"; readonly keep: string }
+  /** Null: all of them. */
+  | { readonly kind: "end_other_sessions"; readonly keep: string | null }
+  /** A new secret beside the one that has just been shown, which stays until the new one is confirmed. */
+  | { readonly kind: "start_enrolment"; readonly secretEnvelope: string; readonly expiresAt: Date }
   | { readonly kind: "disable_totp" }
   | { readonly kind: "replace_backup_codes"; readonly envelope: string }
   | { readonly kind: "record"; readonly eventId: string; readonly type: AuditEventType };
@@ -57,7 +60,22 @@ function effectStatement(
       ];
     case "end_other_sessions":
       return [
-        db.delete(sessions).where(and(eq(sessions.userId, userId), ne(sessions.id, effect.keep), accepted)),
+        db
+          .delete(sessions)
+          .where(
+            and(
+              eq(sessions.userId, userId),
+              effect.keep === null ? undefined : ne(sessions.id, effect.keep),
+              accepted,
+            ),
+          ),
+      ];
+    case "start_enrolment":
+      return [
+        db
+          .update(users)
+          .set({ totpPendingSecret: effect.secretEnvelope, totpPendingExpiresAt: effect.expiresAt })
+          .where(account),
       ];
     case "disable_totp":
       // `totp_last_step` stays: a step is accepted once an account, whichever secret it was made with.

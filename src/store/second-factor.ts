@@ -1,9 +1,10 @@
-import { and, eq, exists, gt, isNull, lt, lte, or, sql } from "drizzle-orm";
+import { and, eq, exists, gt, isNull, lt, lte, not, or, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { type AuditEvent, eventIs, recordEventWhere } from "./audit.ts";
+import { type AuditEvent, eventIs, recordEventWhere, wasRecorded } from "./audit.ts";
 import { every, previousChangedRow } from "./conditional.ts";
 import { type Database, reachStore } from "./database.ts";
+import { isAnswered, isUnanswered, type KeptAnswer, keepAnswerWhere } from "./idempotency.ts";
 import { auditEvents, type SealedColumn, type SessionRow, sessions, type UserRow, users } from "./schema.ts";
 import { type Effect, effectStatements } from "./second-factor-effects.ts";
 import { fullSessionIsAlive, type Liveness } from "./sessions.ts";
@@ -42,17 +43,15 @@ export type Verdict =
   | { readonly kind: "spent" }
   | { readonly kind: "right"; readonly spend: Spend; readonly effects: readonly Effect[] };
 
-/** The session that a code comes with. */
-export interface TryingSession {
-  readonly kind: "pending" | "full";
-  readonly id: string;
-  readonly liveness: Liveness;
-}
+/** What a code comes with: a session of the account, or the word of a backend that speaks for its realm. */
+export type Claimant =
+  | { readonly kind: "pending" | "full"; readonly id: string; readonly liveness: Liveness }
+  | { readonly kind: "backend" };
 
 /** One attempt at a second factor, evaluated and not yet decided. */
 export interface Attempt {
   readonly userId: string;
-  readonly session: TryingSession;
+  readonly claimant: Claimant;
   readonly comparedWith: ComparedWith;
   readonly verdict: Verdict;
   readonly budget: Budget;
@@ -63,6 +62,15 @@ export interface Attempt {
   readonly now: Date;
   /** The record of the attempt. Its type follows from the verdict; its id is what the effects ask for. */
   readonly event: Omit<AuditEvent, "type">;
+  /** For a retry of the same call. Null: none is kept. */
+  readonly answers: AttemptAnswers | null;
+}
+
+/** What is kept for a retry, whichever way the attempt is decided. */
+export interface AttemptAnswers {
+  /** Null: the code is known to be wrong or spent. */
+  readonly accepted: KeptAnswer | null;
+  readonly refused: KeptAnswer;
 }
 
 /** What the batch did, and how things stand on the primary after it. */
@@ -71,7 +79,10 @@ export interface Decision {
   readonly claimed: boolean;
   /** The code was right, unspent until now, and every effect has happened. */
   readonly accepted: boolean;
+  /** Nothing was claimed, because the same call was answered before. */
+  readonly answeredBefore: boolean;
   readonly user: UserRow | null;
+  /** Null also where the code came without one. */
   readonly session: SessionRow | null;
   /** The counters that block now. */
   readonly overflows: readonly Overflow[];
@@ -84,25 +95,40 @@ export interface Decision {
  */
 export async function decideAttempt(db: Database, attempt: Attempt): Promise<Decision> {
   const { primary } = db;
+  const { claimant, event, answers } = attempt;
   const outcome = [
     primary.select().from(users).where(eq(users.id, attempt.userId)),
-    primary.select().from(sessions).where(eq(sessions.id, attempt.session.id)),
-    primary.select({ type: auditEvents.type }).from(auditEvents).where(eq(auditEvents.id, attempt.event.id)),
+    primary
+      .select()
+      .from(sessions)
+      .where(claimant.kind === "backend" ? sql`0` : eq(sessions.id, claimant.id)),
+    primary.select({ type: auditEvents.type }).from(auditEvents).where(eq(auditEvents.id, event.id)),
+    primary
+      .select({ answered: sql<number>`${isAnswered(primary, answers?.refused ?? null)}`.as("answered") })
+      .from(sql`(SELECT 1)`),
     ...(attempt.counters.length === 0 ? [] : [listOverflows(primary, attempt.counters, attempt.now)]),
   ];
   const results: unknown[] = await reachStore(() =>
-    primary.batch([claimAttempt(primary, attempt), ...useAttempt(primary, attempt), ...outcome]),
+    primary.batch([
+      claimAttempt(primary, attempt),
+      ...useAttempt(primary, attempt),
+      ...keepAnswers(primary, attempt),
+      ...outcome,
+    ]),
   );
   // A batch answers in the order of its statements, and these are the last.
-  const [user, session, record, overflows] = results.slice(-outcome.length) as [
+  const [user, session, record, answer, overflows] = results.slice(-outcome.length) as [
     UserRow[],
     SessionRow[],
     { type: string }[],
+    { answered: number }[],
     Overflow[]?,
   ];
+  const claimed = record.length === 1;
   return {
-    claimed: record.length === 1,
+    claimed,
     accepted: record[0]?.type === "second_factor.accepted",
+    answeredBefore: !claimed && answer[0]?.answered === 1,
     user: user[0] ?? null,
     session: session[0] ?? null,
     overflows: overflows ?? [],
@@ -111,26 +137,41 @@ export async function decideAttempt(db: Database, attempt: Attempt): Promise<Dec
 
 /** Changes one row if the attempt is within the budgets of session and account, and none otherwise. */
 function claimAttempt(db: DrizzleD1Database, attempt: Attempt): BatchItem<"sqlite"> {
-  const { session, budget, now } = attempt;
-  const account = exists(db.select({ id: users.id }).from(users).where(accountCanTry(attempt)));
-  const { counters } = attempt;
-  const accountIsOpen = counters.length === 0 ? account : every(account, nothingBlocks(db, counters, now));
-  if (session.kind === "full") {
+  const { claimant, budget, counters, answers, now } = attempt;
+  const open = and(
+    counters.length === 0 ? undefined : nothingBlocks(db, counters, now),
+    answers === null ? undefined : isUnanswered(db, answers.refused),
+  );
+  if (claimant.kind === "backend") {
+    // There is no session to count on: the account's own counter is the budget.
+    return db
+      .update(users)
+      .set({ secondFactorFailures: users.secondFactorFailures })
+      .where(and(accountCanTry(attempt), open));
+  }
+  const account = exists(
+    db
+      .select({ id: users.id })
+      .from(users)
+      .where(and(accountCanTry(attempt), eq(users.id, sessions.userId))),
+  );
+  if (claimant.kind === "full") {
     return db
       .update(sessions)
       .set({ lastSeenAt: now })
-      .where(and(fullSessionIsAlive(db, session.id, session.liveness), accountIsOpen));
+      .where(and(fullSessionIsAlive(db, claimant.id, claimant.liveness), account, open));
   }
   return db
     .update(sessions)
     .set({ attempts: sql`${sessions.attempts} + 1` })
     .where(
       and(
-        eq(sessions.id, session.id),
+        eq(sessions.id, claimant.id),
         eq(sessions.kind, "pending"),
         lt(sessions.attempts, budget.attemptsPerPendingSession),
         gt(sessions.expiresAt, now),
-        accountIsOpen,
+        account,
+        open,
       ),
     );
 }
@@ -138,7 +179,6 @@ function claimAttempt(db: DrizzleD1Database, attempt: Attempt): BatchItem<"sqlit
 function accountCanTry({ userId, comparedWith, passwordHash, budget, now }: Attempt) {
   return and(
     eq(users.id, userId),
-    eq(users.id, sessions.userId),
     isNull(users.disabledAt),
     passwordHash === null ? undefined : eq(users.passwordHash, passwordHash),
     eq(users[comparedWith.column], comparedWith.envelope),
@@ -176,6 +216,17 @@ function useAttempt(db: DrizzleD1Database, attempt: Attempt): BatchItem<"sqlite"
       event,
       accepted,
     }),
+  ];
+}
+
+/** Keeps the answer for a retry: that of an acceptance, or that of a refusal that counted. */
+function keepAnswers(db: DrizzleD1Database, { event, answers }: Attempt): BatchItem<"sqlite">[] {
+  if (answers === null) return [];
+  const accepted = eventIs(db, event.id, "second_factor.accepted");
+  const refused = every(wasRecorded(db, event.id), not(accepted));
+  return [
+    ...keepAnswerWhere(db, answers.accepted, accepted),
+    ...keepAnswerWhere(db, answers.refused, refused),
   ];
 }
 

@@ -1,0 +1,78 @@
+import type { Claimant, Decision } from "../store/second-factor.ts";
+import { findSession, findSessionOnPrimary, type Session, type SessionView } from "../store/sessions.ts";
+import { findUser, findUserOnPrimary, type User } from "../store/users.ts";
+import type { Deps } from "./deps.ts";
+import type { Failure } from "./failure.ts";
+import { type FullSession, isAlive, livenessAt, type PendingSession } from "./sessions.ts";
+
+/** An account as it was read, and the session that a code comes with, where it comes with one. */
+export interface AccountView {
+  readonly user: User;
+  readonly session: Session | null;
+}
+
+/** Who brings a code: a session of the account, or a backend that speaks for the users of a realm. */
+export interface Presenter<View extends AccountView> {
+  readonly claimant: Claimant;
+  /** Reads the account; a copy that is behind may answer. */
+  find(): Promise<View | null>;
+  findOnPrimary(): Promise<View | null>;
+  /** How things stand after the batch. Null: what the code came with is gone. */
+  viewAfter(decision: Pick<Decision, "user" | "session">): View | null;
+  /** May this view be acted on at all? */
+  isOpen(view: View): boolean;
+  /** The refusal when it may not, or there is none. */
+  readonly over: Failure;
+  /** The refusal when the account has no second factor in force. */
+  readonly notEnabled: Failure;
+}
+
+/**
+ * A code that comes with a session.
+ *
+ * @param known the session and its account, if they have just been read
+ */
+export function bySession(
+  deps: Deps,
+  session: PendingSession | FullSession,
+  now: Date,
+  known?: SessionView,
+): Presenter<SessionView> {
+  const pending = session.kind === "pending";
+  const over: Failure = { ok: false, reason: pending ? "pending_session_over" : "session_over" };
+  return {
+    claimant: { kind: session.kind, id: session.id, liveness: livenessAt(deps, now) },
+    find: async () => known ?? findSession(deps.db, session.id),
+    findOnPrimary: () => findSessionOnPrimary(deps.db, session.id),
+    // An accepted code may have put another session in the place of this one.
+    viewAfter: ({ user, session: row }) => (user === null || row === null ? null : { user, session: row }),
+    isOpen: (view) => view.session.kind === session.kind && isAlive(deps, view, now),
+    over,
+    // The second factor was switched off while a sign-in waited for it: begin again.
+    notEnabled: pending ? over : { ok: false, reason: "not_enabled" },
+  };
+}
+
+/** A user of a realm, and its row where that has just been read. */
+export interface BackendSubject {
+  readonly realm: string;
+  /** As the store knows it: `core/user-id.ts`. */
+  readonly ids: readonly string[];
+  readonly known?: User | null;
+}
+
+/** A code that a backend brings for a user of its realm. */
+export function byBackend(deps: Deps, { realm, ids, known }: BackendSubject): Presenter<AccountView> {
+  const view = (user: User | null) => (user === null ? null : { user, session: null });
+  return {
+    claimant: { kind: "backend" },
+    // A copy that does not have it was asked already.
+    find: async () =>
+      view(known ?? (await (known === null ? findUserOnPrimary : findUser)(deps.db, realm, ids))),
+    findOnPrimary: async () => view(await findUserOnPrimary(deps.db, realm, ids)),
+    viewAfter: ({ user }) => view(user),
+    isOpen: ({ user }) => user.realm === realm,
+    over: { ok: false, reason: "no_such_user" },
+    notEnabled: { ok: false, reason: "not_enabled" },
+  };
+}

@@ -1,0 +1,60 @@
+import { openField, sealField } from "../core/envelope.ts";
+import { type AnswerPlace, findAnswer, type KeptAnswer } from "../store/idempotency.ts";
+import type { Deps } from "./deps.ts";
+
+/** How long a retry of a call gets the first answer. */
+const keptSeconds = 24 * 3600;
+
+/** Makes what is kept for a retry if a call comes to `result`. Null: the caller has not asked for that. */
+export type KeepAnswer<Result> = (result: Result) => Promise<KeptAnswer | null>;
+
+/** A call that may be sent twice (draft-ietf-httpapi-idempotency-key-header). */
+export interface RepeatableCall extends AnswerPlace {
+  readonly requestHash: string;
+}
+
+const fieldOf = ({ realm, keyHash }: AnswerPlace) => ({
+  table: "idempotency_keys",
+  column: "answer",
+  rowId: `${realm}:${keyHash}`,
+});
+
+/** Seals an answer to be kept: it may hold a secret that is shown once. */
+export async function keepAnswer(
+  { config: { keyring } }: Deps,
+  call: RepeatableCall,
+  answer: string,
+  now: Date,
+): Promise<KeptAnswer> {
+  const envelope = await sealField(keyring, fieldOf(call), answer);
+  const { realm, keyHash, requestHash } = call;
+  return {
+    realm,
+    keyHash,
+    requestHash,
+    envelope,
+    now,
+    expiresAt: new Date(now.getTime() + keptSeconds * 1000),
+  };
+}
+
+/** What is known of a call's first answer. */
+export type FirstAnswer =
+  | { readonly kind: "none" }
+  | { readonly kind: "answered"; readonly answer: string }
+  /** The key belongs to another call, or its answer does not open any more. */
+  | { readonly kind: "conflict" };
+
+/** Looks up the first answer to a call. One trip, unless the row has been read: then none. */
+export async function findFirstAnswer(
+  deps: Deps,
+  call: RepeatableCall,
+  now: Date,
+  known?: { readonly requestHash: string; readonly answer: string } | null,
+): Promise<FirstAnswer> {
+  const row = known ?? (await findAnswer(deps.db, call, now));
+  if (row === null) return { kind: "none" };
+  if (row.requestHash !== call.requestHash) return { kind: "conflict" };
+  const opened = await openField(deps.config.keyring, fieldOf(call), row.answer);
+  return opened.ok ? { kind: "answered", answer: opened.text } : { kind: "conflict" };
+}

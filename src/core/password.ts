@@ -46,23 +46,32 @@ export async function hashPassword(password: string): Promise<string> {
  * Whether `password` is the one that was hashed. The hash's own parameters are used, and the comparison is
  * constant-time.
  *
- * With null (no such user, or one without a password) it does the work of a current hash and answers false, so that
+ * With null (no such user, or one without a password), or a hash that is not verifiable here, it does the work of a current hash and answers false, so that
  * the time does not tell who has an account.
- *
- * @throws Error when `phc` is not a scrypt hash in PHC format, or when N·r·p is above 1,048,576
  */
 export async function verifyPassword(password: string, phc: string | null): Promise<boolean> {
-  const stored = phc === null ? dummy : parsePasswordHash(phc);
+  const known = phc !== null && isVerifiable(phc) ? phc : null;
+  const stored = known === null ? dummy : parsePasswordHash(known);
   const derived = await derive(password, stored.salt, stored.cost, stored.hash.length);
   const matches = timingSafeEqual(derived, stored.hash);
-  return matches && phc !== null;
+  return matches && known !== null;
+}
+
+/** Whether a password can be compared with this hash here. An imported one may be of another kind, or too much work. */
+export function isVerifiable(phc: string): boolean {
+  try {
+    parsePasswordHash(phc);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**
  * Whether a hash was made with other parameters than `hashPassword` uses now, so that the next sign-in should replace
  * it.
  *
- * @throws Error on the same hashes as `verifyPassword`
+ * @throws Error when it is not `isVerifiable`
  */
 export function needsRehash(phc: string): boolean {
   const { cost, salt, hash } = parsePasswordHash(phc);

@@ -14,7 +14,7 @@ import { operationsApi } from "./api/operations.ts";
 import { secondFactorApi } from "./api/second-factor.ts";
 import { sessionsApi } from "./api/sessions.ts";
 import { signInApi } from "./api/sign-in.ts";
-import { usersApi } from "./api/users.ts";
+import { backendOperations } from "./api/v1/operations.ts";
 import { type Caller, findVisitor } from "./caller.ts";
 import type { AppContext, AppEnv } from "./context.ts";
 import { cookieNames, setSessionCookie } from "./cookies.ts";
@@ -88,7 +88,8 @@ function ownRoutes(): Hono<AppEnv> {
     }),
     sameOrigin,
   );
-  for (const api of [operationsApi, signInApi, secondFactorApi, sessionsApi, usersApi]) own.route("/", api);
+  for (const api of [operationsApi, signInApi, secondFactorApi, sessionsApi]) own.route("/", api);
+  for (const { method, path, handle } of backendOperations) own.on(method.toUpperCase(), path, handle);
   own.get("/forward-auth", answerForwardAuth);
   own.get("/auth-request", answerAuthRequest);
   for (const pages of [assets, signInPages, secondFactorPages, twoFactorPages, accountPages])

@@ -111,19 +111,29 @@ export async function listSessions(
   liveness: Liveness,
 ): Promise<Session[] | null> {
   const { primary } = db;
+  const [own, all] = await reachStore(() =>
+    primary.batch([touchSession(primary, sessionId, liveness), selectLiving(primary, userId, liveness)]),
+  );
+  return own.length === 0 ? null : all;
+}
+
+/** Lists the living full sessions of an account, the last seen first. One trip. */
+export function listSessionsOf(
+  { primary }: Database,
+  userId: string,
+  liveness: Liveness,
+): Promise<Session[]> {
+  return reachStore(() => selectLiving(primary, userId, liveness));
+}
+
+function selectLiving(db: DrizzleD1Database, userId: string, { now, idleSince }: Liveness) {
   const living = and(
     eq(sessions.userId, userId),
     eq(sessions.kind, "full"),
-    gt(sessions.expiresAt, liveness.now),
-    gt(sessions.lastSeenAt, liveness.idleSince),
+    gt(sessions.expiresAt, now),
+    gt(sessions.lastSeenAt, idleSince),
   );
-  const [own, all] = await reachStore(() =>
-    primary.batch([
-      touchSession(primary, sessionId, liveness),
-      primary.select().from(sessions).where(living).orderBy(desc(sessions.lastSeenAt)).limit(listLimit),
-    ]),
-  );
-  return own.length === 0 ? null : all;
+  return db.select().from(sessions).where(living).orderBy(desc(sessions.lastSeenAt)).limit(listLimit);
 }
 
 /** Ends a session of either kind. Ending one that is gone changes nothing. */

@@ -1,0 +1,24 @@
+/**
+ * Users that a backend names itself have ids of the form `<realm>:<its own id>` in the store, so that two realms can
+ * use the same id. Others have a random one.
+ */
+const separator = ":";
+
+/** What a backend may call a user: visible ASCII that survives as one segment of a path. Compared exactly. */
+export const userIdForm = /^(?!\.{1,2}$)[\x21-\x7e]{1,128}$/;
+
+/** A realm: a name space of users. */
+export const realmForm = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
+/** The id in the store of a user that a backend names. */
+export const storedUserId = (realm: string, id: string): string => realm + separator + id;
+
+/** The ids in the store that a name within a realm can mean. At most one of them exists (`store/users.ts`). */
+export function possibleUserIds(realm: string, id: string): string[] {
+  const named = storedUserId(realm, id);
+  return id.startsWith(realm + separator) ? [named] : [named, id];
+}
+
+/** The id that a backend knows a user by. */
+export const shownUserId = (realm: string, storedId: string): string =>
+  storedId.startsWith(realm + separator) ? storedId.slice(realm.length + separator.length) : storedId;

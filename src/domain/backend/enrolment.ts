@@ -1,0 +1,161 @@
+import type { CodeInput } from "../../core/code-input.ts";
+import { buildKeyUri } from "../../core/key-uri.ts";
+import { generateTotpSecret } from "../../core/totp.ts";
+import { drawEventId } from "../../store/audit.ts";
+import { removeSecondFactorOnce, startEnrolmentOnce } from "../../store/user-deeds.ts";
+import { findUser, type User } from "../../store/users.ts";
+import { drawBackupCodes } from "../code-evaluation.ts";
+import { byBackend } from "../code-presenter.ts";
+import type { Deps } from "../deps.ts";
+import { type Enrolment, enrolmentTtlSeconds } from "../enrolment.ts";
+import type { Failure } from "../failure.ts";
+import { sealUserField } from "../sealed-fields.ts";
+import { type ProvenCode, verifyCode } from "../second-factor.ts";
+import type { UserCall } from "./caller.ts";
+import { eventOf, placeOf, settle, type UserResult } from "./users.ts";
+
+/**
+ * Begins to set up the second factor of a user. Nothing changes until its first code is confirmed. A user who has one
+ * shows a code of it, and keeps it until the new one is confirmed (STANDARDS EN-03, EN-04).
+ *
+ * @param code of the second factor in force; null where there is none
+ */
+export async function beginEnrolmentFor(
+  deps: Deps,
+  call: UserCall<Enrolment>,
+  code: CodeInput | null,
+): Promise<Enrolment | Failure> {
+  const user = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  if (user === null) return { ok: false, reason: "no_such_user" };
+  const { enrolment, pending } = await drawEnrolment(deps, call, user);
+  if (code !== null) return replaceWithCode(deps, call, code, enrolment, pending);
+  const done = await startEnrolmentOnce(deps.db, placeOf(call), pending, {
+    event: eventOf(call, "totp.setup_started", user.id),
+    answer: await call.keep(enrolment),
+    now: call.now,
+  });
+  if (done.happened) return enrolment;
+  const [row] = done.rows;
+  if (done.answeredBefore) return { ok: false, reason: "answered_before" };
+  if (row === undefined) return { ok: false, reason: "no_such_user" };
+  return { ok: false, reason: row.disabledAt === null ? "already_enabled" : "account_disabled" };
+}
+
+interface PendingSecret {
+  readonly secretEnvelope: string;
+  readonly expiresAt: Date;
+}
+
+async function drawEnrolment({ config }: Deps, { now }: UserCall<Enrolment>, user: User) {
+  const secret = generateTotpSecret();
+  const field = { userId: user.id, column: "totpPendingSecret" } as const;
+  const pending: PendingSecret = {
+    secretEnvelope: await sealUserField(config.keyring, field, secret),
+    expiresAt: new Date(now.getTime() + enrolmentTtlSeconds * 1000),
+  };
+  const keyUri = buildKeyUri({ issuer: config.issuer, account: user.username, secret });
+  const enrolment: Enrolment = { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds };
+  return { enrolment, pending };
+}
+
+async function replaceWithCode(
+  deps: Deps,
+  call: UserCall<Enrolment>,
+  code: CodeInput,
+  enrolment: Enrolment,
+  pending: PendingSecret,
+): Promise<Enrolment | Failure> {
+  const accepted = await verifyCode(deps, {
+    presenter: presenterOf(deps, call),
+    code,
+    against: "live",
+    client: call.client,
+    now: call.now,
+    keep: (result) => call.keep(result.ok ? enrolment : result),
+    plan: async () => ({
+      effects: [
+        { kind: "start_enrolment", ...pending },
+        { kind: "record", eventId: drawEventId(), type: "totp.setup_started" },
+      ],
+      outcome: null,
+    }),
+  });
+  return accepted.ok ? enrolment : accepted;
+}
+
+/** What a backend gets when a user's second factor is on. */
+export type EnrolledFor = ProvenCode<null>;
+
+/** Switches the second factor on with the first code of the pending secret, which it spends (STANDARDS OTP-12). */
+export function confirmEnrolmentFor(
+  deps: Deps,
+  call: UserCall<EnrolledFor>,
+  code: CodeInput,
+): Promise<EnrolledFor | Failure> {
+  return verifyCode(deps, {
+    presenter: presenterOf(deps, call),
+    code,
+    against: { enrolmentOf: null },
+    client: call.client,
+    now: call.now,
+    keep: call.keep,
+    plan: async () => ({
+      effects: [
+        { kind: "end_other_sessions", keep: null },
+        { kind: "record", eventId: drawEventId(), type: "totp.enabled" },
+      ],
+      outcome: null,
+    }),
+  });
+}
+
+/**
+ * Takes the second factor away, because the backend has made sure of the user by other means. The failures that
+ * disabled one stay: only a reset or an unlock takes them back.
+ */
+export async function removeSecondFactorFor(
+  deps: Deps,
+  call: UserCall<UserResult>,
+): Promise<UserResult | Failure> {
+  const user = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  if (user === null) return { ok: false, reason: "no_such_user" };
+  const done = await removeSecondFactorOnce(deps.db, placeOf(call), false, {
+    event: eventOf(call, "totp.disabled", user.id),
+    answer: null,
+    now: call.now,
+  });
+  const settled = settle(done, "no_such_user");
+  return !settled.ok && done.rows.length > 0 ? { ok: false, reason: "not_enabled" } : settled;
+}
+
+/** Ten codes, to be shown once. */
+export type NewBackupCodes = ProvenCode<readonly string[]>;
+
+/** New backup codes for a user who shows a code; all earlier ones are void (STANDARDS BC-07). */
+export function regenerateBackupCodesFor(
+  deps: Deps,
+  call: UserCall<NewBackupCodes>,
+  code: CodeInput,
+): Promise<NewBackupCodes | Failure> {
+  return verifyCode(deps, {
+    presenter: presenterOf(deps, call),
+    code,
+    against: "live",
+    client: call.client,
+    now: call.now,
+    keep: call.keep,
+    plan: async ({ user }) => {
+      const { codes, envelope } = await drawBackupCodes(deps, user.id);
+      return {
+        effects: [
+          { kind: "replace_backup_codes", envelope },
+          { kind: "record", eventId: drawEventId(), type: "backup_codes.regenerated" },
+        ],
+        outcome: codes,
+      };
+    },
+  });
+}
+
+const presenterOf = (deps: Deps, call: UserCall) =>
+  byBackend(deps, { ...placeOf(call), ...(call.known === undefined ? {} : { known: call.known }) });

@@ -1,0 +1,40 @@
+import { listSessionsOf, type Session } from "../../store/sessions.ts";
+import { endSessionsOnce } from "../../store/user-deeds.ts";
+import { findUser } from "../../store/users.ts";
+import type { Deps } from "../deps.ts";
+import type { Failure } from "../failure.ts";
+import { livenessAt } from "../sessions.ts";
+import type { UserCall } from "./caller.ts";
+import { eventOf, placeOf } from "./users.ts";
+
+export interface SessionList {
+  readonly ok: true;
+  readonly sessions: readonly Session[];
+}
+
+/** Lists the living full sessions of a user, the last seen first. */
+export async function listSessionsFor(deps: Deps, call: UserCall): Promise<SessionList | Failure> {
+  const user = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  if (user === null) return { ok: false, reason: "no_such_user" };
+  return { ok: true, sessions: await listSessionsOf(deps.db, user.id, livenessAt(deps, call.now)) };
+}
+
+/** Ends one session of a user, or all of them. To end all where there are none is no failure. */
+export async function endSessionsFor(
+  deps: Deps,
+  call: UserCall,
+  sessionId: string | null,
+): Promise<{ ok: true } | Failure> {
+  const user = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  if (user === null) return { ok: false, reason: "no_such_user" };
+  const event = {
+    ...eventOf(call, sessionId === null ? "session.others_ended" : "session.ended", user.id),
+    sessionId,
+  };
+  const done = await endSessionsOnce(deps.db, placeOf(call), sessionId, {
+    event,
+    answer: null,
+    now: call.now,
+  });
+  return done.happened || sessionId === null ? { ok: true } : { ok: false, reason: "no_such_session" };
+}

@@ -1,0 +1,232 @@
+import { findPasswordWeakness, hashPassword, isVerifiable } from "../../core/password.ts";
+import { possibleUserIds, storedUserId } from "../../core/user-id.ts";
+import { canonicalUsername } from "../../core/username.ts";
+import { type AuditEvent, type AuditEventType, drawEventId } from "../../store/audit.ts";
+import type { Done } from "../../store/deed.ts";
+import {
+  deleteUserOnce,
+  insertUserOnce,
+  type UserChanges,
+  type UserPlace,
+  updateUserOnce,
+} from "../../store/user-deeds.ts";
+import { findUser, listUsers as listStoredUsers, type User } from "../../store/users.ts";
+import { countBackupCodes } from "../code-evaluation.ts";
+import type { Deps } from "../deps.ts";
+import type { Failure } from "../failure.ts";
+import { isExhausted } from "../second-factor.ts";
+import type { BackendCall, UserCall } from "./caller.ts";
+
+/** What a backend says about a user. Undefined: it says nothing, and nothing changes. */
+export interface UserFields {
+  /** Canonical: `core/username.ts`. */
+  readonly username?: string | undefined;
+  readonly email?: string | null | undefined;
+  readonly password?: string | undefined;
+}
+
+export type UserResult = { readonly ok: true; readonly user: User; readonly created: boolean };
+
+/** The place in the store of the user that a call is about. */
+export const placeOf = ({ realm, userId }: Pick<UserCall, "realm" | "userId">): UserPlace => ({
+  realm,
+  ids: possibleUserIds(realm, userId),
+});
+
+/** The record of something that a backend does. */
+export function eventOf(
+  { client, now, realm }: Pick<BackendCall, "client" | "now" | "realm">,
+  type: AuditEventType,
+  userId: string | null,
+  detail: AuditEvent["detail"] = {},
+): AuditEvent {
+  return { id: drawEventId(), at: now, type, client, realm, userId, detail };
+}
+
+/**
+ * Creates a user: under the id that the backend gives, or a random one.
+ *
+ * @param id as the backend names the user; null: it takes what it gets
+ */
+export async function createUser(
+  deps: Deps,
+  call: BackendCall<UserResult>,
+  id: string | null,
+  fields: UserFields & { readonly username: string },
+): Promise<UserResult | Failure> {
+  const weakness = findWeakness(deps, fields, fields.username, fields.email ?? null);
+  if (weakness !== null) return weakness;
+  const row = await newUser(call, id, fields);
+  const place = { realm: call.realm, ids: id === null ? [row.id] : possibleUserIds(call.realm, id) };
+  const done = await insertUserOnce(deps.db, place, row, {
+    event: eventOf(call, "user.created", row.id),
+    answer: await call.keep({ ok: true, user: row, created: true }),
+    now: call.now,
+  });
+  if (done.happened) return { ok: true, user: row, created: true };
+  return { ok: false, reason: done.answeredBefore ? "answered_before" : "user_exists" };
+}
+
+/** Creates the user of this id, or changes what is said of it. */
+export async function putUser(
+  deps: Deps,
+  call: UserCall<UserResult>,
+  fields: UserFields,
+): Promise<UserResult | Failure> {
+  const known = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  if (known !== null) return changeUser(deps, call, known, fields);
+  const username = fields.username ?? canonicalUsername(call.userId) ?? call.userId;
+  const created = await createUser(deps, call, call.userId, { ...fields, username });
+  if (created.ok || created.reason !== "user_exists") return created;
+  // Somebody else may have created it meanwhile; or the name is another user's.
+  const now = await findUser(deps.db, call.realm, placeOf(call).ids);
+  return now === null ? created : changeUser(deps, call, now, fields);
+}
+
+async function changeUser(
+  deps: Deps,
+  call: UserCall<UserResult>,
+  known: User,
+  { username, email, password }: UserFields,
+): Promise<UserResult | Failure> {
+  const [name, address] = [username ?? known.username, email === undefined ? known.email : email];
+  const weakness = findWeakness(deps, { password }, name, address);
+  if (weakness !== null) return weakness;
+  const changes: UserChanges = {
+    ...(username === undefined ? {} : { username }),
+    ...(email === undefined ? {} : { email }),
+    ...(password === undefined ? {} : { passwordHash: await hashPassword(password) }),
+  };
+  const user = { ...known, ...changes, updatedAt: call.now };
+  return settle(
+    await updateUserOnce(deps.db, placeOf(call), changes, {
+      event: eventOf(call, "user.updated", known.id, { fields: Object.keys(changes).join(",") }),
+      answer: await call.keep({ ok: true, user, created: false }),
+      now: call.now,
+    }),
+    "user_exists",
+  );
+}
+
+/** Closes an account, or opens it again. Doing so twice changes nothing more. */
+export async function setUserDisabled(
+  deps: Deps,
+  call: UserCall<UserResult>,
+  disabled: boolean,
+): Promise<UserResult | Failure> {
+  const known = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  if (known === null) return { ok: false, reason: "no_such_user" };
+  const disabledAt = disabled ? call.now : null;
+  const user = { ...known, disabledAt, updatedAt: call.now };
+  const done = await updateUserOnce(
+    deps.db,
+    placeOf(call),
+    { disabledAt },
+    {
+      event: eventOf(call, disabled ? "user.disabled" : "user.enabled", known.id),
+      answer: await call.keep({ ok: true, user, created: false }),
+      now: call.now,
+    },
+  );
+  const [row] = done.rows;
+  const already = row !== undefined && (row.disabledAt !== null) === disabled && !done.answeredBefore;
+  return already ? { ok: true, user: row, created: false } : settle(done, "no_such_user");
+}
+
+/** Deletes a user, with everything but the record of what happened. */
+export async function deleteUser(deps: Deps, call: UserCall): Promise<{ ok: true } | Failure> {
+  const known = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  if (known === null) return { ok: false, reason: "no_such_user" };
+  const { happened } = await deleteUserOnce(deps.db, placeOf(call), {
+    event: eventOf(call, "user.deleted", known.id),
+    answer: null,
+    now: call.now,
+  });
+  return happened ? { ok: true } : { ok: false, reason: "no_such_user" };
+}
+
+/** What a deed for an account came to: the account as it is now, or why it did not happen. */
+export function settle(done: Done<User>, otherwise: "no_such_user" | "user_exists"): UserResult | Failure {
+  const [user] = done.rows;
+  if (done.happened && user !== undefined) return { ok: true, user, created: false };
+  if (done.answeredBefore) return { ok: false, reason: "answered_before" };
+  return { ok: false, reason: user === undefined ? "no_such_user" : otherwise };
+}
+
+/** One page of a realm's users by name. */
+export async function listUsers(
+  deps: Deps,
+  { realm }: BackendCall,
+  page: { readonly afterName: string; readonly limit: number; readonly username: string | null },
+): Promise<readonly User[]> {
+  return listStoredUsers(deps.db, realm, page);
+}
+
+/** Everything that a backend may know of a user in one look; never a secret (STANDARDS EN-06). */
+export interface UserStatus {
+  readonly ok: true;
+  readonly user: User;
+  readonly backupCodesRemaining: number;
+  /** Until when no code is evaluated. Null: codes are. */
+  readonly blockedUntil: Date | null;
+  /** After too many failures; until it is reset or unlocked. */
+  readonly secondFactorDisabled: boolean;
+  /** `reset_required`: it was imported with a hash that can't be verified here. */
+  readonly password: "none" | "set" | "reset_required";
+}
+
+/** Tells how things stand with a user. One read, or none if it has just been read. */
+export async function getUserStatus(deps: Deps, call: UserCall): Promise<UserStatus | Failure> {
+  const { client, now } = call;
+  const user = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  if (user === null) return { ok: false, reason: "no_such_user" };
+  const counted = await countBackupCodes(deps, { user, client, now });
+  if (!counted.ok) return counted;
+  const { secondFactorBlockedUntil: until, passwordHash } = user;
+  return {
+    ok: true,
+    user,
+    backupCodesRemaining: counted.remaining,
+    blockedUntil: until !== null && until > now ? until : null,
+    secondFactorDisabled: isExhausted(user),
+    password: passwordHash === null ? "none" : isVerifiable(passwordHash) ? "set" : "reset_required",
+  };
+}
+
+async function newUser(
+  { realm, now }: Pick<BackendCall, "realm" | "now">,
+  id: string | null,
+  { username, email, password }: UserFields & { readonly username: string },
+): Promise<User> {
+  return {
+    id: id === null ? crypto.randomUUID() : storedUserId(realm, id),
+    realm,
+    username,
+    email: email ?? null,
+    passwordHash: password === undefined ? null : await hashPassword(password),
+    totpEnabled: false,
+    totpSecret: null,
+    totpSetupAt: null,
+    backupCodes: null,
+    totpLastStep: 0,
+    totpPendingSecret: null,
+    totpPendingExpiresAt: null,
+    secondFactorFailures: 0,
+    secondFactorBlockedUntil: null,
+    createdAt: now,
+    updatedAt: now,
+    disabledAt: null,
+  };
+}
+
+function findWeakness(
+  { config }: Deps,
+  { password }: UserFields,
+  username: string,
+  email: string | null,
+): Failure | null {
+  if (password === undefined) return null;
+  const context = [username, config.issuer, ...(email === null ? [] : [email])];
+  const weakness = findPasswordWeakness(password, context);
+  return weakness === null ? null : { ok: false, reason: "weak_password", weakness };
+}

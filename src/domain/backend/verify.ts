@@ -1,0 +1,52 @@
+import type { CodeInput } from "../../core/code-input.ts";
+import { signReceipt } from "../../core/receipt.ts";
+import { amrWith } from "../amr.ts";
+import type { Evidence } from "../code-evaluation.ts";
+import { byBackend } from "../code-presenter.ts";
+import type { Deps } from "../deps.ts";
+import type { Failure } from "../failure.ts";
+import { type ProvenCode, verifyCode } from "../second-factor.ts";
+import type { UserCall } from "./caller.ts";
+import { placeOf } from "./users.ts";
+
+/** What a code is to approve, in the words of the backend that asks for it. */
+export interface Approval {
+  readonly code: CodeInput;
+  readonly action: string | null;
+  readonly nonce: string | null;
+  /** Where the Worker answers: who relies on the receipt finds its keys there. */
+  readonly issuer: string;
+}
+
+/** A code that was accepted, and the proof of it for others. */
+export type Verified = ProvenCode<{ readonly receipt: string }>;
+
+/**
+ * Checks a code for a backend: one budget, one rule of one-time use and one record with every other path. One read,
+ * or none if the user has just been read, and one batch.
+ */
+export async function verifyForBackend(
+  deps: Deps,
+  call: UserCall<Verified>,
+  { code, action, nonce, issuer }: Approval,
+): Promise<Verified | Failure> {
+  const { realm, userId, client, now, known } = call;
+  return verifyCode(deps, {
+    presenter: byBackend(deps, { ...placeOf(call), ...(known === undefined ? {} : { known }) }),
+    code,
+    against: "live",
+    client,
+    now,
+    keep: call.keep,
+    plan: async (_view, evidence) => ({
+      effects: [],
+      outcome: { receipt: await receiptFor(evidence) },
+    }),
+  });
+
+  function receiptFor(evidence: Evidence) {
+    const id = crypto.randomUUID();
+    const amr = amrWith([], evidence);
+    return signReceipt(deps.config.keyring, { id, issuer, realm, userId, action, nonce, amr, now });
+  }
+}

@@ -1,0 +1,150 @@
+import * as z from "zod/mini";
+import { sha256 } from "../../../core/digest.ts";
+import { realmForm, userIdForm } from "../../../core/user-id.ts";
+import { type Backend, identifyCaller, type Scope, type UserCall } from "../../../domain/backend/caller.ts";
+import type { Failure } from "../../../domain/failure.ts";
+import {
+  type FirstAnswer,
+  findFirstAnswer,
+  keepAnswer,
+  type RepeatableCall,
+} from "../../../domain/kept-answer.ts";
+import { localRealm } from "../../../domain/sign-in.ts";
+import type { User } from "../../../store/users.ts";
+import { readBearerToken } from "../../caller.ts";
+import type { AppContext } from "../../context.ts";
+import { type AnyFailure, describeFailure, problemDocument, problemType, Refused } from "../../problem.ts";
+import { refuse } from "../../refusal.tsx";
+
+/** A backend's request: who calls, and what has been read about it. */
+export interface BackendRequest {
+  readonly backend: Backend;
+  readonly user: User | null;
+  /** Null: no `Idempotency-Key` came. */
+  readonly repeatable: (RepeatableCall & { readonly first: FirstAnswer }) | null;
+}
+
+/** An answer as it is kept for a retry: exactly what is sent. */
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+const jsonType = "application/json";
+const idempotencyKeyForm = /^[\x21-\x7e]{1,255}$/;
+
+/**
+ * Finds out who calls. One read at most (`identifyCaller`).
+ *
+ * @param body the text of the body: a retry has the same one
+ * @throws Refused 401 without a known key; 403 when its scopes don't cover the call; 404 for another realm; 409 when
+ *   the `Idempotency-Key` belongs to another call
+ */
+export async function readBackendRequest(
+  c: AppContext,
+  scope: Scope,
+  { body, repeatable }: { body: string; repeatable: boolean },
+): Promise<BackendRequest> {
+  const token = readBearerToken(c);
+  if (token === undefined) throw new Refused({ ok: false, reason: "invalid_api_key" });
+  const realm = c.req.query("realm");
+  const key = repeatable ? c.req.header("Idempotency-Key") : undefined;
+  const keyHash = key === undefined ? null : await sha256(key);
+  const userId = c.req.param("id") ?? null;
+  const { deps, now } = c.var;
+  const aboutUser = c.req.routePath.includes("/users/:id") && userId !== null && userIdForm.test(userId);
+  const caller = await identifyCaller(deps, {
+    token,
+    adminRealm: realm !== undefined && realmForm.test(realm) ? realm : localRealm,
+    userId: aboutUser ? userId : null,
+    keyHash,
+    now,
+  });
+  if (caller === null) throw new Refused({ ok: false, reason: "invalid_api_key" });
+  const { backend, user, answer } = caller;
+  if (!backend.scopes.includes(scope)) throw new Refused({ ok: false, reason: "scope_missing", scope });
+  if (realm !== undefined && realm !== backend.realm)
+    throw new Refused({ ok: false, reason: "no_such_realm" });
+  if (key !== undefined && !idempotencyKeyForm.test(key)) {
+    const detail = "Idempotency-Key: must have 1 to 255 visible characters";
+    throw new Refused({ ok: false, reason: "invalid_format", detail });
+  }
+  if (keyHash === null) return { backend, user, repeatable: null };
+  const path = new URL(c.req.url).pathname;
+  const call = {
+    realm: backend.realm,
+    keyHash,
+    requestHash: await sha256(JSON.stringify([c.req.method, path, body])),
+  };
+  const first =
+    answer === null ? ({ kind: "none" } as const) : await findFirstAnswer(deps, call, now, answer);
+  if (first.kind === "conflict") throw new Refused({ ok: false, reason: "idempotency_conflict" });
+  return { backend, user, repeatable: { ...call, first } };
+}
+
+/** How a result is told to the caller. */
+export interface Presentation<Result> {
+  readonly status: (result: Result) => number;
+  readonly data: (result: Result) => unknown;
+}
+
+/**
+ * Answers a call of a backend, and a retry of it with the first answer. Kept is what was decided; a refusal that
+ * changed nothing is not, so a retry of it is decided anew.
+ */
+export async function answerBackend<Result extends { readonly ok: true }>(
+  c: AppContext,
+  { backend, user, repeatable }: BackendRequest,
+  { status, data }: Presentation<Result>,
+  act: (call: UserCall<Result>) => Promise<Result | Failure>,
+): Promise<Response> {
+  if (repeatable?.first.kind === "answered") return replay(repeatable.first.answer);
+  const { deps, client, now } = c.var;
+  const present = (result: Result | Failure): Answer =>
+    result.ok
+      ? {
+          status: status(result),
+          type: jsonType,
+          body: JSON.stringify({ status: "success", data: data(result) }),
+        }
+      : presentFailure(c, result);
+  let decided = false;
+  const result = await act({
+    realm: backend.realm,
+    client: { ...client, actor: backend.actor },
+    now,
+    userId: c.req.param("id") ?? "",
+    known: user,
+    keep: async (possible) => {
+      if (repeatable === null) return null;
+      decided = true;
+      return keepAnswer(deps, repeatable, JSON.stringify(present(possible)), now);
+    },
+  });
+  if (result.ok) return send(present(result));
+  if (repeatable !== null && (result.reason === "answered_before" || !decided || !isCounted(result))) {
+    const first = await findFirstAnswer(deps, repeatable, now);
+    if (first.kind === "answered") return replay(first.answer);
+    if (first.kind === "conflict") return refuse(c, { ok: false, reason: "idempotency_conflict" });
+  }
+  return refuse(c, result);
+}
+
+/** Refusals that are themselves what was decided. Before any other, a first answer may have come in between. */
+const isCounted = ({ reason }: AnyFailure) => reason === "wrong_code" || reason === "replayed_code";
+
+function presentFailure(c: AppContext, failure: Failure): Answer {
+  const problem = describeFailure(failure);
+  const body = problemDocument(problem, c.var.client.requestId);
+  return { status: problem.status, type: problemType, body };
+}
+
+const send = ({ status, type, body }: Answer, headers: Record<string, string> = {}): Response =>
+  new Response(body, { status, headers: { "Content-Type": type, ...headers } });
+
+function replay(kept: string): Response {
+  return send(answer.parse(JSON.parse(kept)), { "Idempotency-Replayed": "true" });
+}
+
+const answer = z.object({ status: z.number(), type: z.string(), body: z.string() });

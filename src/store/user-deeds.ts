@@ -1,0 +1,217 @@
+import { and, eq, exists, inArray, isNotNull, isNull, ne, not, or, type SQL, sql } from "drizzle-orm";
+import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { alias } from "drizzle-orm/sqlite-core";
+import type { AuditEvent } from "./audit.ts";
+import { every, insertWhere } from "./conditional.ts";
+import type { Database } from "./database.ts";
+import { type Done, doOnce } from "./deed.ts";
+import type { KeptAnswer } from "./idempotency.ts";
+import { challenges, sessions, type UserRow, users } from "./schema.ts";
+import { isUser } from "./users.ts";
+
+/** What every deed for an account has. */
+export interface UserDeed {
+  readonly event: AuditEvent;
+  readonly answer: KeptAnswer | null;
+  readonly now: Date;
+}
+
+/** The user of a realm: at most one row has one of the ids. */
+export interface UserPlace {
+  readonly realm: string;
+  readonly ids: readonly string[];
+}
+
+/** Creates the account, unless one of the ids or the name is taken in its realm. One batch. */
+export function insertUserOnce(
+  db: Database,
+  { realm, ids }: UserPlace,
+  row: UserRow,
+  { event, answer }: UserDeed,
+): Promise<Done<UserRow>> {
+  const taken = (on: DrizzleD1Database) =>
+    exists(
+      on
+        .select({ id: users.id })
+        .from(users)
+        .where(or(isUser(realm, ids), and(eq(users.realm, realm), eq(users.username, row.username)))),
+    );
+  return doOnce(db, {
+    first: (on, unanswered) => insertWhere(on, users, row, every(not(taken(on)), unanswered)),
+    event,
+    answer,
+    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+  });
+}
+
+/** What of an account may be changed from outside. */
+export type UserChanges = Partial<Pick<UserRow, "username" | "email" | "passwordHash" | "disabledAt">>;
+
+/**
+ * Changes an account, unless another one of its realm has the name. Who has a new password, or is disabled, is signed
+ * out everywhere (STANDARDS SE-11). One batch.
+ */
+export function updateUserOnce(
+  db: Database,
+  { realm, ids }: UserPlace,
+  changes: UserChanges,
+  { event, answer, now }: UserDeed,
+): Promise<Done<UserRow>> {
+  const { username, passwordHash, disabledAt } = changes;
+  const others = alias(users, "others");
+  const namesake = (on: DrizzleD1Database, name: string) =>
+    on
+      .select({ id: others.id })
+      .from(others)
+      .where(and(eq(others.realm, realm), eq(others.username, name), ne(others.id, users.id)));
+  const endsSessions = passwordHash !== undefined || (disabledAt !== undefined && disabledAt !== null);
+  return doOnce(db, {
+    first: (on, unanswered) =>
+      on
+        .update(users)
+        .set({ ...changes, updatedAt: now })
+        .where(
+          and(
+            isUser(realm, ids),
+            username === undefined ? undefined : not(exists(namesake(on, username))),
+            disabledAt === undefined
+              ? undefined
+              : disabledAt === null
+                ? isNotNull(users.disabledAt)
+                : isNull(users.disabledAt),
+            unanswered,
+          ),
+        ),
+    event,
+    effects: (on, happened) => (endsSessions ? [endSessions(on, realm, ids, happened)] : []),
+    answer,
+    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+  });
+}
+
+/** Deletes an account with its sessions and challenges. Its events stay. One batch. */
+export function deleteUserOnce(
+  db: Database,
+  { realm, ids }: UserPlace,
+  { event }: UserDeed,
+): Promise<Done<UserRow>> {
+  // Sessions have no realm: their accounts have to be there to be told from another realm's.
+  const own = (on: DrizzleD1Database) => accountIds(on, realm, ids);
+  return doOnce(db, {
+    first: (on) =>
+      on
+        .update(users)
+        .set({ disabledAt: sql`coalesce(${users.disabledAt}, ${event.at.getTime()})` })
+        .where(isUser(realm, ids)),
+    event,
+    effects: (on, happened) => [
+      endSessions(on, realm, ids, happened),
+      on.delete(challenges).where(and(inArray(challenges.userId, own(on)), happened)),
+      on.delete(users).where(and(isUser(realm, ids), happened)),
+    ],
+    answer: null,
+    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+  });
+}
+
+const noSecondFactor = {
+  totpEnabled: false,
+  totpSecret: null,
+  totpSetupAt: null,
+  backupCodes: null,
+  totpPendingSecret: null,
+  totpPendingExpiresAt: null,
+};
+
+const noFailures = { secondFactorFailures: 0, secondFactorBlockedUntil: null };
+
+/**
+ * Takes the second factor away, and signs the account out everywhere (STANDARDS EN-08, EN-12). `totp_last_step` stays.
+ *
+ * @param forgiving also takes back the failures, which disabled it
+ */
+export function removeSecondFactorOnce(
+  db: Database,
+  { realm, ids }: UserPlace,
+  forgiving: boolean,
+  { event, answer, now }: UserDeed,
+): Promise<Done<UserRow>> {
+  const hasOne = forgiving ? undefined : eq(users.totpEnabled, true);
+  return doOnce(db, {
+    first: (on, unanswered) =>
+      on
+        .update(users)
+        .set({ ...noSecondFactor, ...(forgiving ? noFailures : {}), updatedAt: now })
+        .where(and(isUser(realm, ids), hasOne, unanswered)),
+    event,
+    effects: (on, happened) => [endSessions(on, realm, ids, happened)],
+    answer,
+    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+  });
+}
+
+/** Takes the failures back, so that the second factor that is there works again. One batch. */
+export function unlockUserOnce(
+  db: Database,
+  { realm, ids }: UserPlace,
+  { event, answer, now }: UserDeed,
+): Promise<Done<UserRow>> {
+  return doOnce(db, {
+    first: (on, unanswered) =>
+      on
+        .update(users)
+        .set({ ...noFailures, updatedAt: now })
+        .where(and(isUser(realm, ids), unanswered)),
+    event,
+    answer,
+    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+  });
+}
+
+/** Puts a pending secret into an account that has no second factor. One batch (STANDARDS EN-04, EN-05). */
+export function startEnrolmentOnce(
+  db: Database,
+  { realm, ids }: UserPlace,
+  pending: { readonly secretEnvelope: string; readonly expiresAt: Date },
+  { event, answer }: UserDeed,
+): Promise<Done<UserRow>> {
+  return doOnce(db, {
+    first: (on, unanswered) =>
+      on
+        .update(users)
+        .set({ totpPendingSecret: pending.secretEnvelope, totpPendingExpiresAt: pending.expiresAt })
+        .where(and(isUser(realm, ids), eq(users.totpEnabled, false), isNull(users.disabledAt), unanswered)),
+    event,
+    answer,
+    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+  });
+}
+
+const accountIds = (db: DrizzleD1Database, realm: string, ids: readonly string[]) =>
+  db.select({ id: users.id }).from(users).where(isUser(realm, ids));
+
+const endSessions = (db: DrizzleD1Database, realm: string, ids: readonly string[], happened: SQL) =>
+  db.delete(sessions).where(and(inArray(sessions.userId, accountIds(db, realm, ids)), happened));
+
+/** Ends one session of an account of the realm, or all of them. One batch. */
+export function endSessionsOnce(
+  db: Database,
+  { realm, ids }: UserPlace,
+  sessionId: string | null,
+  { event }: UserDeed,
+): Promise<Done<{ id: string }>> {
+  return doOnce(db, {
+    first: (on) =>
+      on
+        .delete(sessions)
+        .where(
+          and(
+            inArray(sessions.userId, accountIds(on, realm, ids)),
+            sessionId === null ? undefined : eq(sessions.id, sessionId),
+          ),
+        ),
+    event,
+    answer: null,
+    outcome: (on) => on.select({ id: users.id }).from(users).where(isUser(realm, ids)),
+  });
+}

@@ -9,11 +9,23 @@ const secrets = {
 // In the environment as well, because that is where wrangler looks for required secrets.
 Object.assign(process.env, secrets);
 
+/** What Miniflare calls the Worker that a binding is of. */
+const kCurrentWorker = Symbol.for("miniflare.kCurrentWorker");
+
 export default defineConfig({
   plugins: [
     cloudflareTest(async () => ({
       wrangler: { configPath: "./wrangler.toml" },
       miniflare: {
+        // Another Worker's way to this one, as its wrangler.toml would name it.
+        serviceBindings: {
+          SECOND_FACTOR: {
+            name: kCurrentWorker,
+            entrypoint: "SecondFactor",
+            props: { realm: "shop", caller: "checkout" },
+          },
+          UNKNOWN_CALLER: { name: kCurrentWorker, entrypoint: "SecondFactor" },
+        },
         bindings: {
           ...secrets,
           MIGRATIONS: await readD1Migrations("migrations"),

@@ -13,6 +13,8 @@ export interface Config {
   /** Scheme, host and port of the origin behind the gate; `route`: the zone's own. Null: no gate. */
   readonly originUrl: string | null;
   readonly firstFactor: FirstFactorConfig;
+  /** The scheme and host that visitors see, for what is signed where no request tells. Null: not known. */
+  readonly publicUrl: string | null;
   /** Who shows it is a proxy of the operator's, and is believed what it says of clients. */
   readonly proxyKey: string | null;
   readonly issuer: string;
@@ -87,6 +89,19 @@ const originUrl = z.pipe(
   }),
 );
 
+const publicUrl = z.pipe(
+  z._default(anyText, ""),
+  z.transform((text, context) => {
+    if (text === "") return null;
+    const url = URL.parse(text);
+    if (url !== null && /^https?:$/.test(url.protocol) && url.origin === text.replace(/\/$/, ""))
+      return url.origin;
+    const message = "must be http(s)://host[:port] and nothing behind it, or empty";
+    context.issues.push({ code: "custom", message, input: text });
+    return z.NEVER;
+  }),
+);
+
 const policy = z.pipe(
   z._default(
     z.union(
@@ -116,6 +131,7 @@ const variables = z
     PROXY_KEY: z.optional(longKey),
     BASE_PATH: z._default(basePath, "/api/auth"),
     ORIGIN_URL: originUrl,
+    PUBLIC_URL: publicUrl,
     ISSUER: z._default(
       anyText.check(
         z.trim(),
@@ -177,6 +193,7 @@ export function parseConfig(
     originUrl: values.ORIGIN_URL,
     firstFactor: firstFactor.data,
     proxyKey: values.PROXY_KEY ?? null,
+    publicUrl: values.PUBLIC_URL,
     issuer: values.ISSUER,
     enrolment: values.ENROLMENT,
     policy: values.POLICY,

@@ -2,6 +2,9 @@ import { serve } from "./http/serve.ts";
 import type { Bindings } from "./runtime.ts";
 import { runHourly } from "./scheduled.ts";
 
+// biome-ignore lint/performance/noBarrelFile: the platform looks for entrypoints among the exports of this file
+export { SecondFactor } from "./rpc.ts";
+
 /** The Worker's face. */
 export default {
   fetch: serve,

@@ -1,0 +1,315 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import * as z from "zod/mini";
+import { parseCodeInput } from "./core/code-input.ts";
+import { renderQrSvg, svgDataUri } from "./core/qr.ts";
+import { realmForm, shownUserId, userIdForm } from "./core/user-id.ts";
+import { canonicalUsername } from "./core/username.ts";
+import { authenticatedAt, isBelieved } from "./domain/access.ts";
+import type { UserCall } from "./domain/backend/caller.ts";
+import { beginEnrolmentFor, confirmEnrolmentFor } from "./domain/backend/enrolment.ts";
+import { getUserStatus, putUser } from "./domain/backend/users.ts";
+import { verifyForBackend } from "./domain/backend/verify.ts";
+import type { Deps } from "./domain/deps.ts";
+import type { Failure } from "./domain/failure.ts";
+import { checkSession, type FullSession, identifyFull } from "./domain/sessions.ts";
+import { describeError, log } from "./log.ts";
+import { type Bindings, createDeps, getConfig, Misconfigured } from "./runtime.ts";
+import { StoreUnavailable } from "./store/database.ts";
+
+/** Who calls: the `props` of the caller's service binding. Its code can't change them. */
+const callerProps = z.object({
+  realm: z.string().check(z.regex(realmForm)),
+  /** A name for the record. */
+  caller: z.string().check(z.regex(/^[\x21-\x7e]{1,64}$/)),
+});
+
+/** Why a call was refused, with the codes of the HTTP API (SPEC "JSON API"). */
+export type RpcCode =
+  | "invalid_format"
+  | "invalid_code"
+  | "too_many_attempts"
+  | "second_factor_disabled"
+  | "forbidden"
+  | "not_found"
+  | "already_enabled"
+  | "not_enabled"
+  | "enrolment_expired"
+  | "conflict"
+  | "session_expired"
+  | "store_unavailable"
+  | "internal_error";
+
+/** Nothing was done, or what was shown was not accepted. */
+export interface RpcRefusal {
+  readonly ok: false;
+  readonly code: RpcCode;
+  /** When asking again can help. */
+  readonly retryAfterSeconds?: number;
+  /** Which field has the wrong form. */
+  readonly field?: string;
+}
+
+/** How things stand with a user; times in milliseconds since the epoch. */
+export interface RpcStatus {
+  readonly ok: true;
+  readonly enrolled: boolean;
+  readonly setupAt: number | null;
+  readonly backupCodesRemaining: number;
+  readonly blockedUntil: number | null;
+  readonly secondFactorDisabled: boolean;
+  readonly disabledAt: number | null;
+}
+
+/** What an authenticator app needs, to be shown once. */
+export interface RpcEnrolment {
+  readonly ok: true;
+  readonly secret: string;
+  readonly provisioningUri: string;
+  /** `data:image/svg+xml;base64,…` */
+  readonly qrCode: string;
+  readonly expiresInSeconds: number;
+}
+
+/** The second factor is on; the codes are to be shown once. */
+export interface RpcConfirmation {
+  readonly ok: true;
+  readonly backupCodes: readonly string[];
+}
+
+/** The code was right, and is spent. */
+export interface RpcVerification {
+  readonly ok: true;
+  readonly method: "totp" | "backup_code";
+  readonly backupCodesRemaining: number;
+  /** JWT (EdDSA) for others; see `docs/rpc.md`. */
+  readonly receipt: string;
+}
+
+/** Who is signed in with a session token of this realm; times in milliseconds since the epoch. */
+export interface RpcSession {
+  readonly ok: true;
+  readonly user: { readonly id: string; readonly username: string; readonly email: string | null };
+  readonly aal: 1 | 2;
+  readonly amr: readonly string[];
+  readonly authTime: number;
+  readonly expiresAt: number;
+  /** To be handed back in the place of the one that came. Null: that one is fresh. */
+  readonly renewedToken: string | null;
+}
+
+const userId = z.string().check(z.regex(userIdForm));
+const username = z.string().check(z.refine((text: string) => canonicalUsername(text) !== null));
+const code = z.string().check(z.refine((text: string) => parseCodeInput(text) !== null));
+const word = z.string().check(z.regex(/^[^\p{C}]{1,256}$/u));
+const email = z.nullable(z.email().check(z.maxLength(254)));
+const address = z.union([z.ipv4(), z.ipv6()]);
+
+const questions = {
+  status: z.strictObject({ user: userId }),
+  enrol: z.strictObject({
+    user: userId,
+    username: z.optional(username),
+    email: z.optional(email),
+    code: z.optional(code),
+  }),
+  confirm: z.strictObject({ user: userId, code }),
+  verify: z.strictObject({
+    user: userId,
+    code,
+    action: z.optional(word),
+    nonce: z.optional(word),
+    ip: z.optional(address),
+  }),
+  session: z.strictObject({ token: z.string().check(z.maxLength(4096)) }),
+} as const;
+
+type Questions = typeof questions;
+type Question<K extends keyof Questions> = z.input<Questions[K]>;
+
+/** What a method works with. */
+interface Call extends Omit<UserCall, "keep"> {
+  readonly deps: Deps;
+  /** Nothing is kept for a retry: who calls over a binding hears of every answer, or of an exception. */
+  readonly keep: (result: unknown) => Promise<null>;
+}
+
+/**
+ * The second factor for other Workers, without HTTP: bind this class as a service, with
+ * `props = { realm, caller }`. One budget, one rule of one-time use and one record with every other path. Nothing is
+ * thrown for what a user sends, or for a store that fails.
+ */
+export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
+  /** Tells how things stand with a user. One read. */
+  status(question: Question<"status">): Promise<RpcStatus | RpcRefusal> {
+    return this.#answer("status", question, async (call) => {
+      const status = await getUserStatus(call.deps, call);
+      if (!status.ok) return status;
+      const { user } = status;
+      return {
+        ok: true,
+        enrolled: user.totpEnabled,
+        setupAt: user.totpSetupAt?.getTime() ?? null,
+        backupCodesRemaining: status.backupCodesRemaining,
+        blockedUntil: status.blockedUntil?.getTime() ?? null,
+        secondFactorDisabled: status.secondFactorDisabled,
+        disabledAt: user.disabledAt?.getTime() ?? null,
+      };
+    });
+  }
+
+  /**
+   * Begins to set up the second factor of a user, who is created when he is new. Who has one shows a code of it, and
+   * keeps it until `confirm`.
+   */
+  enrol(question: Question<"enrol">): Promise<RpcEnrolment | RpcRefusal> {
+    return this.#answer("enrol", question, async (call, { code: text, username: name, email: mail }) => {
+      const user = await putUser(call.deps, call, {
+        username: name === undefined ? undefined : (canonicalUsername(name) ?? undefined),
+        email: mail,
+      });
+      if (!user.ok) return user;
+      const shown = text === undefined ? null : parseCodeInput(text);
+      const enrolment = await beginEnrolmentFor(call.deps, { ...call, known: user.user }, shown);
+      if (!enrolment.ok) return enrolment;
+      const { secret, keyUri, expiresInSeconds } = enrolment;
+      const qrCode = svgDataUri(renderQrSvg(keyUri));
+      return { ok: true, secret, provisioningUri: keyUri, qrCode, expiresInSeconds };
+    });
+  }
+
+  /** Switches the second factor on with the first code. One read, one batch. */
+  confirm(question: Question<"confirm">): Promise<RpcConfirmation | RpcRefusal> {
+    return this.#answer("confirm", question, async (call, { code: text }) => {
+      const input = parseCodeInput(text);
+      if (input?.kind !== "totp") return invalid("code");
+      const confirmed = await confirmEnrolmentFor(call.deps, call, input);
+      return confirmed.ok ? { ok: true, backupCodes: confirmed.evidence.newBackupCodes ?? [] } : confirmed;
+    });
+  }
+
+  /** Checks a code of an authenticator app, or a backup code. One read, one batch. */
+  verify(question: Question<"verify">): Promise<RpcVerification | RpcRefusal> {
+    return this.#answer("verify", question, async (call, { code: text, action, nonce, ip }) => {
+      const input = parseCodeInput(text);
+      if (input === null) return invalid("code");
+      const { basePath, publicUrl } = call.deps.config;
+      const verified = await verifyForBackend(
+        call.deps,
+        { ...call, client: { ...call.client, address: ip ?? null } },
+        {
+          code: input,
+          action: action ?? null,
+          nonce: nonce ?? null,
+          issuer: publicUrl === null ? "urn:sallyport" : publicUrl + basePath,
+        },
+      );
+      if (!verified.ok) return verified;
+      const { method, backupCodesRemaining } = verified.evidence;
+      return { ok: true, method, backupCodesRemaining, receipt: verified.outcome.receipt };
+    });
+  }
+
+  /** Says who is signed in with a session token. No I/O while the token is fresh, else one trip. */
+  session(question: Question<"session">): Promise<RpcSession | RpcRefusal> {
+    return this.#answer("session", question, async ({ deps, realm, now }, { token }) => {
+      const session = await identifyFull(deps, token, now);
+      if (session === null || session.realm !== realm) return sessionOver;
+      if (isBelieved(deps, session, now)) return describeSession(session, null);
+      const checked = await checkSession(deps, session, now);
+      if (checked === null) return sessionOver;
+      return describeSession(checked.session, checked.token);
+    });
+  }
+
+  /** Looks after what all methods need: who calls, the form of the question, and what can go wrong. */
+  async #answer<K extends keyof Questions, T extends { readonly ok: true }>(
+    method: K,
+    question: unknown,
+    act: (call: Call, question: z.output<Questions[K]>) => Promise<T | Failure | RpcRefusal>,
+  ): Promise<T | RpcRefusal> {
+    const requestId = crypto.randomUUID();
+    try {
+      const props = callerProps.safeParse(this.ctx.props);
+      if (!props.success) {
+        log("error", "rpc.unknown_caller", { request_id: requestId, expected: "props = { realm, caller }" });
+        return { ok: false, code: "forbidden" };
+      }
+      const parsed = questions[method].safeParse(question);
+      if (!parsed.success) return invalid(parsed.error.issues[0]?.path.join(".") ?? "");
+      const data = parsed.data as z.output<Questions[K]>;
+      const config = getConfig(this.env);
+      const { realm, caller } = props.data;
+      const result = await act(
+        {
+          deps: createDeps(config, this.env, this.ctx, requestId),
+          realm,
+          userId: "user" in data ? data.user : "",
+          client: { requestId, address: null, userAgent: null, actor: `rpc:${caller}` },
+          now: new Date(),
+          keep: async () => null,
+        },
+        data,
+      );
+      return result.ok || "code" in result ? result : refuse(result);
+    } catch (error) {
+      return failClosed(error, requestId);
+    }
+  }
+}
+
+const sessionOver: Failure = { ok: false, reason: "session_over" };
+
+const invalid = (field: string): RpcRefusal => ({ ok: false, code: "invalid_format", field });
+
+function describeSession(session: FullSession, renewedToken: string | null): RpcSession {
+  const { userId: id, username: name, email: mail, amr, secondFactorAt, expiresAt, realm } = session;
+  return {
+    ok: true,
+    user: { id: shownUserId(realm, id), username: name, email: mail },
+    aal: secondFactorAt === null ? 1 : 2,
+    amr: [...amr],
+    authTime: authenticatedAt(session).getTime(),
+    expiresAt: expiresAt.getTime(),
+    renewedToken,
+  };
+}
+
+/** Wrong and replayed codes look the same from outside. What can't come of these methods is a fault of ours. */
+const codes: Partial<Record<Failure["reason"], RpcCode>> = {
+  wrong_code: "invalid_code",
+  replayed_code: "invalid_code",
+  too_many_attempts: "too_many_attempts",
+  second_factor_disabled: "second_factor_disabled",
+  account_disabled: "forbidden",
+  no_such_user: "not_found",
+  already_enabled: "already_enabled",
+  not_enabled: "not_enabled",
+  enrolment_expired: "enrolment_expired",
+  user_exists: "conflict",
+  session_over: "session_expired",
+  field_unreadable: "store_unavailable",
+};
+
+/** Says a failure in the words of the binding. */
+export function refuse(failure: Failure): RpcRefusal {
+  const code = codes[failure.reason] ?? "internal_error";
+  return failure.reason === "too_many_attempts"
+    ? { ok: false, code, retryAfterSeconds: failure.retryAfterSeconds }
+    : { ok: false, code };
+}
+
+/** As soon as anywhere else (`http/problem.ts`). */
+const outageRetrySeconds = 5;
+
+function failClosed(error: unknown, requestId: string): RpcRefusal {
+  const down = error instanceof StoreUnavailable;
+  const event = down
+    ? "store_unavailable"
+    : error instanceof Misconfigured
+      ? "misconfigured"
+      : "internal_error";
+  log("error", event, { request_id: requestId, ...describeError(error) });
+  return down
+    ? { ok: false, code: "store_unavailable", retryAfterSeconds: outageRetrySeconds }
+    : { ok: false, code: "internal_error" };
+}

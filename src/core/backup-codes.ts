@@ -1,5 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
-import { base64urlnopad } from "@scure/base";
+import { base64urlnopad, hex } from "@scure/base";
 
 const backupCodeCount = 10;
 const backupCodeCharacters = 8;
@@ -8,6 +8,8 @@ const backupCodeCharacters = 8;
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 const canonicalForm = /^[0-9A-HJKMNP-TV-Z]{8}$/;
+/** 43 characters have two bits more than 32 bytes: they are zero. */
+const canonicalDigest = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 const storedForm = /^(?:spent:)?[A-Za-z0-9_-]{43}$/;
 
 /**
@@ -67,6 +69,23 @@ export function parseBackupCodeHashes(json: string): string[] {
   }
   return value;
 }
+
+/**
+ * A hash in its stored form, from that or from 64 hexadecimal digits, behind the mark of a spent one where it has it.
+ * Null: it is neither.
+ */
+export function parseStoredBackupCode(text: string): string | null {
+  const mark = isSpent(text) ? spentMark : "";
+  const digest = text.slice(mark.length);
+  if (canonicalDigest.test(digest)) return text;
+  return /^[0-9a-f]{64}$/i.test(digest)
+    ? mark + base64urlnopad.encode(hex.decode(digest.toLowerCase()))
+    : null;
+}
+
+/** The hash of an entry, and whether it is spent. */
+export const splitStoredBackupCode = (entry: string): { hash: string; spent: boolean } =>
+  isSpent(entry) ? { hash: entry.slice(spentMark.length), spent: true } : { hash: entry, spent: false };
 
 /**
  * Where a code's hash stands in the list and whether it is spent; null when it is not in it.

@@ -7,6 +7,10 @@ const separator = ":";
 /** What a backend may call a user: visible ASCII that survives as one segment of a path. Compared exactly. */
 export const userIdForm = /^(?!\.{1,2}$)[\x21-\x7e]{1,128}$/;
 
+/** Whether an id is one that was drawn and not chosen (`crypto.randomUUID`). Nobody can choose another's. */
+export const isDrawnUserId = (id: string): boolean =>
+  /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id);
+
 /** A realm: a name space of users. */
 export const realmForm = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 

@@ -1,0 +1,152 @@
+import { encodeBackupCodeHashes } from "../../core/backup-codes.ts";
+import { isVerifiable } from "../../core/password.ts";
+import { isDrawnUserId, possibleUserIds, storedUserId } from "../../core/user-id.ts";
+import { findTaken, insertImports, type UserImport } from "../../store/import.ts";
+import type { User } from "../../store/users.ts";
+import type { Deps } from "../deps.ts";
+import { sealUserField } from "../sealed-fields.ts";
+import type { BackendCall } from "./caller.ts";
+import { compareWithImport } from "./import-comparison.ts";
+import type { ImportedUser, LineFailure } from "./imported-user.ts";
+import { eventOf } from "./users.ts";
+
+/** What has become of one line. */
+export type ImportOutcome = "created" | "unchanged" | LineFailure;
+
+/**
+ * Lines of a chunk that are about the same user wait for the first of them, and whoever is created by somebody else
+ * at the same time is looked at again. More rounds than this it never takes.
+ */
+const mostRounds = 4;
+
+/** Settles some lines: a read, and a batch for those that are new. */
+export async function settleImports(
+  deps: Deps,
+  call: BackendCall,
+  users: readonly ImportedUser[],
+): Promise<ReadonlyMap<ImportedUser, ImportOutcome>> {
+  const outcomes = new Map<ImportedUser, ImportOutcome>();
+  for (let round = 0; round < mostRounds && outcomes.size < users.length; round++) {
+    const open = users.filter((user) => !outcomes.has(user));
+    const taken = await readTaken(deps, call, open);
+    const judged = await Promise.all(open.map((user) => judge(deps, call, user, taken)));
+    for (const [index, user] of open.entries()) {
+      const outcome = judged[index];
+      if (outcome !== null && outcome !== undefined) outcomes.set(user, outcome);
+    }
+    const fresh = withoutNamesakes(
+      call.realm,
+      open.filter((user) => !outcomes.has(user)),
+    );
+    for (const user of await create(deps, call, fresh, taken)) outcomes.set(user, "created");
+  }
+  for (const user of users)
+    if (!outcomes.has(user)) outcomes.set(user, { ok: false, reason: "user_differs" });
+  return outcomes;
+}
+
+/** Who is there already. */
+interface Taken {
+  readonly own: ReadonlyMap<string, User>;
+  readonly byName: ReadonlyMap<string, User>;
+  /** Ids in the store that belong to another realm. */
+  readonly elsewhere: ReadonlySet<string>;
+}
+
+async function readTaken(deps: Deps, { realm }: BackendCall, users: readonly ImportedUser[]): Promise<Taken> {
+  const rows = await findTaken(deps.db, realm, {
+    ids: users.flatMap(({ id }) => (id === undefined ? [] : possibleUserIds(realm, id))),
+    usernames: users.map(({ username }) => username),
+  });
+  const own = rows.filter((row) => row.realm === realm);
+  return {
+    own: new Map(own.map((row) => [row.id, row])),
+    byName: new Map(own.map((row) => [row.username, row])),
+    elsewhere: new Set(rows.filter((row) => row.realm !== realm).map(({ id }) => id)),
+  };
+}
+
+/** Null: there is nobody of this id or name. */
+async function judge(
+  deps: Deps,
+  call: BackendCall,
+  user: ImportedUser,
+  { own, byName }: Taken,
+): Promise<ImportOutcome | null> {
+  const namesake = byName.get(user.username);
+  const ids = user.id === undefined ? [] : possibleUserIds(call.realm, user.id);
+  const row =
+    user.id === undefined ? namesake : ids.map((id) => own.get(id)).find((found) => found !== undefined);
+  if (row !== undefined) return compareWithImport(deps, call, row, user);
+  return namesake === undefined ? null : { ok: false, reason: "user_exists" };
+}
+
+/** Those that have no id and no name in common with one before them. */
+function withoutNamesakes(realm: string, users: readonly ImportedUser[]): ImportedUser[] {
+  const seen = new Set<string>();
+  return users.filter(({ id, username }) => {
+    // A name has no control characters.
+    const keys = [`\n${username}`, ...(id === undefined ? [] : possibleUserIds(realm, id))];
+    if (keys.some((key) => seen.has(key))) return false;
+    for (const key of keys) seen.add(key);
+    return true;
+  });
+}
+
+async function create(
+  deps: Deps,
+  call: BackendCall,
+  users: readonly ImportedUser[],
+  taken: Taken,
+): Promise<ImportedUser[]> {
+  if (users.length === 0) return [];
+  const imports = await Promise.all(users.map((user) => draw(deps, call, user, taken)));
+  const created = await insertImports(deps.db, call.realm, imports);
+  return users.filter((_, index) => created.has(imports[index]?.row.id ?? ""));
+}
+
+async function draw(
+  { config: { keyring } }: Deps,
+  call: BackendCall,
+  user: ImportedUser,
+  { elsewhere }: Taken,
+): Promise<UserImport> {
+  const { realm, now } = call;
+  const { secret, passwordHash } = user;
+  const id = chooseId(realm, user.id, elsewhere);
+  const seal = (column: "totpSecret" | "backupCodes", text: string) =>
+    secret === undefined ? null : sealUserField(keyring, { userId: id, column }, text);
+  const row: User = {
+    id,
+    realm,
+    username: user.username,
+    email: user.email ?? null,
+    passwordHash: passwordHash ?? null,
+    totpEnabled: secret !== undefined,
+    totpSecret: await seal("totpSecret", secret ?? ""),
+    totpSetupAt: secret === undefined ? null : (user.totpSetupAt ?? now),
+    backupCodes: await seal("backupCodes", encodeBackupCodeHashes(user.backupCodes ?? [])),
+    totpLastStep: user.totpLastStep ?? 0,
+    totpPendingSecret: null,
+    totpPendingExpiresAt: null,
+    secondFactorFailures: user.secondFactorFailures ?? 0,
+    secondFactorBlockedUntil: user.secondFactorBlockedUntil ?? null,
+    createdAt: user.createdAt ?? now,
+    updatedAt: now,
+    disabledAt: user.disabledAt ?? null,
+  };
+  const password =
+    passwordHash === undefined ? "none" : isVerifiable(passwordHash) ? "set" : "reset_required";
+  const event = eventOf(call, "user.imported", id, { totp: row.totpEnabled, password });
+  const other = user.id === undefined ? [] : possibleUserIds(realm, user.id);
+  return { row, alias: other.find((possible) => possible !== id) ?? id, event };
+}
+
+/**
+ * A random id stays what it is, because origins know its user by it: assertions have it as `sub`. Where another realm
+ * has it, it is one of this realm's own names like any other.
+ */
+function chooseId(realm: string, id: string | undefined, elsewhere: ReadonlySet<string>): string {
+  if (id === undefined) return crypto.randomUUID();
+  return isDrawnUserId(id) && !elsewhere.has(id) ? id : storedUserId(realm, id);
+}

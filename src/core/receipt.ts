@@ -15,6 +15,8 @@ export interface Receipt {
   readonly nonce: string | null;
   readonly amr: readonly string[];
   readonly now: Date;
+  /** When the code was accepted. Now, if it is not said. */
+  readonly authenticatedAt?: Date;
 }
 
 /** Long enough to be carried through a browser, too short to be kept as a password. */
@@ -27,13 +29,14 @@ export const receiptType = "sallyport-receipt+jwt";
 export async function signReceipt(keyring: Keyring, receipt: Receipt): Promise<string> {
   const keys = await keyring.assertionKeys(keyring.currentKid);
   if (keys === null) throw new Error(`Key "${keyring.currentKid}" is current and not in KEYRING`);
-  const seconds = Math.floor(receipt.now.getTime() / 1000);
-  const { action, nonce } = receipt;
+  const toSeconds = (date: Date) => Math.floor(date.getTime() / 1000);
+  const seconds = toSeconds(receipt.now);
+  const { action, nonce, authenticatedAt = receipt.now } = receipt;
   return new SignJWT({
     ...(action === null ? {} : { action }),
     ...(nonce === null ? {} : { nonce }),
     amr: [...receipt.amr],
-    auth_time: seconds,
+    auth_time: toSeconds(authenticatedAt),
   })
     .setProtectedHeader({ alg: "EdDSA", kid: keyring.currentKid, typ: receiptType })
     .setIssuer(receipt.issuer)

@@ -29,6 +29,21 @@ export interface PendingSessionClaims {
   /** Whose code it waits for: with another first factor than a password, somebody else may be there by then. */
   readonly username: string;
   readonly expiresAt: Date;
+  /** What it was opened for, where that is not a sign-in. */
+  readonly challenge?: ChallengeClaims;
+}
+
+/** What a hosted challenge is about: so its pages need no read. */
+export interface ChallengeClaims {
+  readonly id: string;
+  /** As the store knows the user. */
+  readonly userId: string;
+  readonly realm: string;
+  /** What is to be approved, in the words of the backend. */
+  readonly action: string | null;
+  readonly nonce: string | null;
+  /** Where the browser goes on. */
+  readonly returnTo: string;
 }
 
 const pendingPrefix = "pending_";
@@ -76,6 +91,7 @@ export async function signPendingToken(
     (await sign(keyring, pendingType, now, claims.expiresAt, {
       sid: claims.sessionSecret,
       name: claims.username,
+      ...(claims.challenge === undefined ? {} : { chl: claims.challenge }),
     }))
   );
 }
@@ -120,7 +136,21 @@ export async function parseFullToken(
   };
 }
 
-const pendingPayload = z.object({ sid: z.string(), name: z.string(), exp: z.number() });
+const pendingPayload = z.object({
+  sid: z.string(),
+  name: z.string(),
+  exp: z.number(),
+  chl: z.optional(
+    z.object({
+      id: z.string(),
+      userId: z.string(),
+      realm: z.string(),
+      action: z.nullable(z.string()),
+      nonce: z.nullable(z.string()),
+      returnTo: z.string(),
+    }),
+  ),
+});
 
 /** Reads a pending session's token. Null as in {@link parseFullToken}; a full token is never a pending one. */
 export async function parsePendingToken(
@@ -132,8 +162,9 @@ export async function parsePendingToken(
   const jwt = token.slice(pendingPrefix.length);
   const payload = pendingPayload.safeParse(await verify(keyring, pendingType, jwt, now));
   if (!payload.success) return null;
-  const { sid, name, exp } = payload.data;
-  return { sessionSecret: sid, username: name, expiresAt: fromSeconds(exp) };
+  const { sid, name, exp, chl } = payload.data;
+  const claims = { sessionSecret: sid, username: name, expiresAt: fromSeconds(exp) };
+  return chl === undefined ? claims : { ...claims, challenge: chl };
 }
 
 async function sign(keyring: Keyring, type: string, issuedAt: Date, expiresAt: Date, payload: JWTPayload) {

@@ -1,6 +1,7 @@
 import type { Claimant, Decision } from "../store/second-factor.ts";
 import { findSession, findSessionOnPrimary, type Session, type SessionView } from "../store/sessions.ts";
 import { findUser, findUserOnPrimary, type User } from "../store/users.ts";
+import type { ChallengeSession } from "./challenge-session.ts";
 import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
 import { type FullSession, isAlive, livenessAt, type PendingSession } from "./sessions.ts";
@@ -34,24 +35,33 @@ export interface Presenter<View extends AccountView> {
  */
 export function bySession(
   deps: Deps,
-  session: PendingSession | FullSession,
+  session: PendingSession | ChallengeSession | FullSession,
   now: Date,
   known?: SessionView,
 ): Presenter<SessionView> {
-  const pending = session.kind === "pending";
-  const over: Failure = { ok: false, reason: pending ? "pending_session_over" : "session_over" };
+  const { id } = session;
+  const kind = session.kind === "full" ? "full" : "pending";
+  const challengeId = session.kind === "challenge" ? session.challenge.id : null;
+  const over: Failure = { ok: false, reason: overReasons[session.kind] };
   return {
-    claimant: { kind: session.kind, id: session.id, liveness: livenessAt(deps, now) },
-    find: async () => known ?? findSession(deps.db, session.id),
-    findOnPrimary: () => findSessionOnPrimary(deps.db, session.id),
+    claimant: kind === "full" ? { kind, id, liveness: livenessAt(deps, now) } : { kind, id, challengeId },
+    find: async () => known ?? findSession(deps.db, id),
+    findOnPrimary: () => findSessionOnPrimary(deps.db, id),
     // An accepted code may have put another session in the place of this one.
     viewAfter: ({ user, session: row }) => (user === null || row === null ? null : { user, session: row }),
-    isOpen: (view) => view.session.kind === session.kind && isAlive(deps, view, now),
+    isOpen: (view) =>
+      view.session.kind === kind && view.session.challengeId === challengeId && isAlive(deps, view, now),
     over,
     // The second factor was switched off while a sign-in waited for it: begin again.
-    notEnabled: pending ? over : { ok: false, reason: "not_enabled" },
+    notEnabled: session.kind === "pending" ? over : { ok: false, reason: "not_enabled" },
   };
 }
+
+const overReasons = {
+  pending: "pending_session_over",
+  challenge: "challenge_over",
+  full: "session_over",
+} as const;
 
 /** A user of a realm, and its row where that has just been read. */
 export interface BackendSubject {

@@ -4,6 +4,7 @@ import { generateTotpSecret } from "../core/totp.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
 import { startEnrolment } from "../store/enrolment.ts";
 import { amrWith } from "./amr.ts";
+import type { ChallengeSession } from "./challenge-session.ts";
 import { bySession } from "./code-presenter.ts";
 import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
@@ -35,26 +36,27 @@ export interface Enrolment {
 /**
  * Begins to set up two-factor authentication. Nothing changes for the account until the new secret's first
  * code is confirmed; an earlier enrolment that was not confirmed is void. One batch.
+ *
+ * @param session that of a hosted challenge can set up a second factor, and never replace one
  */
 export async function beginEnrolment(
   deps: Deps,
-  session: FullSession,
+  session: FullSession | ChallengeSession,
   client: ClientContext,
   now: Date,
 ): Promise<Enrolment | Failure> {
   const { keyring, issuer } = deps.config;
   const secret = generateTotpSecret();
+  const challenge = session.kind === "challenge" ? session.challenge : null;
+  const { userId, realm } = session.kind === "challenge" ? session.challenge : session;
   const start = await startEnrolment(
     deps.db,
     {
-      userId: session.userId,
+      userId,
       sessionId: session.id,
+      challengeId: challenge?.id ?? null,
       liveness: livenessAt(deps, now),
-      secretEnvelope: await sealUserField(
-        keyring,
-        { userId: session.userId, column: "totpPendingSecret" },
-        secret,
-      ),
+      secretEnvelope: await sealUserField(keyring, { userId, column: "totpPendingSecret" }, secret),
       expiresAt: new Date(now.getTime() + enrolmentTtlSeconds * 1000),
       secondFactorSince: new Date(now.getTime() - replacementMaxAgeSeconds * 1000),
     },
@@ -63,12 +65,14 @@ export async function beginEnrolment(
       at: now,
       type: "totp.setup_started",
       client,
-      realm: session.realm,
-      userId: session.userId,
+      realm,
+      userId,
       sessionId: session.id,
     },
   );
-  if (start.session === null || start.user === null) return { ok: false, reason: "session_over" };
+  if (start.session === null || start.user === null)
+    return { ok: false, reason: challenge === null ? "session_over" : "challenge_over" };
+  if (!start.started && challenge !== null) return { ok: false, reason: "already_enabled" };
   if (!start.started)
     return { ok: false, reason: "step_up_required", maxAgeSeconds: replacementMaxAgeSeconds };
   const keyUri = buildKeyUri({ issuer, account: start.user.username, secret });

@@ -42,10 +42,10 @@ export interface IssuedSession {
   readonly session: FullSession;
 }
 
-/** Reads a pending session's token, without I/O. */
+/** Reads a pending session's token, without I/O. Null also for one that a hosted challenge has opened. */
 export async function identifyPending(deps: Deps, token: string, now: Date): Promise<PendingSession | null> {
   const claims = await parsePendingToken(deps.config.keyring, token, now);
-  if (claims === null) return null;
+  if (claims === null || claims.challenge !== undefined) return null;
   const { sessionSecret, username, expiresAt } = claims;
   return { kind: "pending", id: await sessionIdOf(sessionSecret), username, expiresAt };
 }
@@ -79,8 +79,6 @@ export interface SessionOrigin {
   /** Kept when a session takes the place of another: changing the level makes no session older than allowed. */
   readonly expiresAt: Date;
   readonly client: ClientContext;
-  /** A pending session that a hosted challenge opens. */
-  readonly challengeId?: string;
 }
 
 /** A session that is not stored yet: its row, and the secret that only its token will have. */
@@ -98,7 +96,7 @@ export async function drawSession(origin: SessionOrigin, now: Date): Promise<Dra
     userId: origin.userId,
     attempts: 0,
     binding: origin.binding,
-    challengeId: origin.challengeId ?? null,
+    challengeId: null,
     amr: [...origin.amr],
     firstFactorAt: origin.firstFactorAt,
     secondFactorAt: origin.secondFactorAt,

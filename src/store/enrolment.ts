@@ -3,12 +3,14 @@ import { type AuditEvent, recordEventWhere } from "./audit.ts";
 import { previousChangedRow } from "./conditional.ts";
 import { type Database, reachStore } from "./database.ts";
 import { type SessionRow, sessions, type UserRow, users } from "./schema.ts";
-import { type Liveness, touchSession } from "./sessions.ts";
+import { type Liveness, touchChallengeSession, touchSession } from "./sessions.ts";
 
 /** An enrolment to begin: a new secret that waits for its first code. */
 export interface PendingEnrolment {
   readonly userId: string;
   readonly sessionId: string;
+  /** Of the hosted challenge that the session belongs to. Null: it is a full one. */
+  readonly challengeId: string | null;
   readonly liveness: Liveness;
   readonly secretEnvelope: string;
   readonly expiresAt: Date;
@@ -34,16 +36,17 @@ export async function startEnrolment(
   event: AuditEvent,
 ): Promise<EnrolmentStart> {
   const { primary } = db;
+  const { sessionId, challengeId, liveness } = enrolment;
   const freshSession = primary
     .select({ userId: sessions.userId })
     .from(sessions)
-    .where(
-      and(eq(sessions.id, enrolment.sessionId), gt(sessions.secondFactorAt, enrolment.secondFactorSince)),
-    );
+    .where(and(eq(sessions.id, sessionId), gt(sessions.secondFactorAt, enrolment.secondFactorSince)));
   const mayEnrol = or(eq(users.totpEnabled, false), eq(users.id, freshSession));
   const [[session], started, , [user]] = await reachStore(() =>
     primary.batch([
-      touchSession(primary, enrolment.sessionId, enrolment.liveness),
+      challengeId === null
+        ? touchSession(primary, sessionId, liveness)
+        : touchChallengeSession(primary, sessionId, challengeId, liveness.now),
       primary
         .update(users)
         .set({ totpPendingSecret: enrolment.secretEnvelope, totpPendingExpiresAt: enrolment.expiresAt })

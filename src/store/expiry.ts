@@ -1,6 +1,6 @@
-import { and, inArray, isNull, lte, or } from "drizzle-orm";
+import { and, inArray, isNull, lte, or, sql } from "drizzle-orm";
 import { type Database, reachStore } from "./database.ts";
-import { auditEvents, sessions, throttles, users } from "./schema.ts";
+import { auditEvents, challenges, idempotencyKeys, sessions, throttles, users } from "./schema.ts";
 
 /** One trip deletes at most this many rows of a table, so that it never holds the database for long. */
 const chunkRows = 500;
@@ -10,6 +10,8 @@ export interface Expiry {
   readonly now: Date;
   /** Events that are older have been kept long enough. */
   readonly auditSince: Date;
+  /** Challenges that were over by then have been kept long enough for their backends to ask. */
+  readonly challengesSince: Date;
 }
 
 /** Rows that one trip removed. */
@@ -18,6 +20,8 @@ export interface Removed {
   readonly throttles: number;
   readonly enrolments: number;
   readonly auditEvents: number;
+  readonly challenges: number;
+  readonly idempotencyKeys: number;
 }
 
 /**
@@ -27,7 +31,7 @@ export interface Removed {
  */
 export async function removeExpired(
   { primary }: Database,
-  { now, auditSince }: Expiry,
+  { now, auditSince, challengesSince }: Expiry,
 ): Promise<Removed & { more: boolean }> {
   // An idle session is dead too; its row goes with its absolute age, by the index that is there.
   const deadSessions = primary
@@ -55,6 +59,16 @@ export async function removeExpired(
     .from(auditEvents)
     .where(lte(auditEvents.at, auditSince))
     .limit(chunkRows);
+  const oldChallenges = primary
+    .select({ id: challenges.id })
+    .from(challenges)
+    .where(lte(challenges.expiresAt, challengesSince))
+    .limit(chunkRows);
+  const endedAnswers = primary
+    .select({ row: sql`rowid`.as("row") })
+    .from(idempotencyKeys)
+    .where(lte(idempotencyKeys.expiresAt, now))
+    .limit(chunkRows);
   const results = await reachStore(() =>
     primary.batch([
       primary.delete(sessions).where(inArray(sessions.id, deadSessions)).returning({ id: sessions.id }),
@@ -65,14 +79,26 @@ export async function removeExpired(
         .where(inArray(users.id, staleEnrolments))
         .returning({ id: users.id }),
       primary.delete(auditEvents).where(inArray(auditEvents.id, oldEvents)).returning({ id: auditEvents.id }),
+      primary
+        .delete(challenges)
+        .where(inArray(challenges.id, oldChallenges))
+        .returning({ id: challenges.id }),
+      primary
+        .delete(idempotencyKeys)
+        .where(sql`rowid IN ${endedAnswers}`)
+        .returning({ keyHash: idempotencyKeys.keyHash }),
     ]),
   );
-  const [deadCount, throttleCount, enrolmentCount, eventCount] = results.map((rows) => rows.length);
+  const [deadCount, throttleCount, enrolmentCount, eventCount, challengeCount, answerCount] = results.map(
+    (rows) => rows.length,
+  );
   return {
     sessions: deadCount ?? 0,
     throttles: throttleCount ?? 0,
     enrolments: enrolmentCount ?? 0,
     auditEvents: eventCount ?? 0,
+    challenges: challengeCount ?? 0,
+    idempotencyKeys: answerCount ?? 0,
     more: results.some((rows) => rows.length === chunkRows),
   };
 }

@@ -1,9 +1,9 @@
-import { and, eq, ne, type SQL } from "drizzle-orm";
+import { and, eq, isNull, ne, type SQL } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { type AuditEvent, type AuditEventType, recordEventWhere } from "./audit.ts";
 import { insertWhere } from "./conditional.ts";
-import { sessions, users } from "./schema.ts";
+import { challenges, sessions, users } from "./schema.ts";
 import type { Session } from "./sessions.ts";
 
 /** What else happens if, and only if, a second factor was accepted. */
@@ -23,6 +23,14 @@ export type Effect =
   | { readonly kind: "start_enrolment"; readonly secretEnvelope: string; readonly expiresAt: Date }
   | { readonly kind: "disable_totp" }
   | { readonly kind: "replace_backup_codes"; readonly envelope: string }
+  /** A hosted challenge is done, and the session that it has opened is over with it. */
+  | {
+      readonly kind: "complete_challenge";
+      readonly challengeId: string;
+      readonly sessionId: string;
+      readonly amr: string[];
+      readonly eventId: string;
+    }
   | { readonly kind: "record"; readonly eventId: string; readonly type: AuditEventType };
 
 interface EffectContext {
@@ -94,6 +102,18 @@ function effectStatement(
       ];
     case "replace_backup_codes":
       return [db.update(users).set({ backupCodes: effect.envelope, updatedAt: now }).where(account)];
+    case "complete_challenge": {
+      const detail = { ...event.detail, challenge: effect.challengeId };
+      const completed: AuditEvent = { ...event, id: effect.eventId, type: "challenge.completed", detail };
+      return [
+        db
+          .update(challenges)
+          .set({ completedAt: now, amr: effect.amr })
+          .where(and(eq(challenges.id, effect.challengeId), isNull(challenges.completedAt), accepted)),
+        db.delete(sessions).where(and(eq(sessions.id, effect.sessionId), accepted)),
+        recordEventWhere(db, completed, accepted),
+      ];
+    }
     case "record":
       return [recordEventWhere(db, { ...event, id: effect.eventId, type: effect.type }, accepted)];
   }

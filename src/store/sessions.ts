@@ -46,18 +46,20 @@ async function readSession(db: DrizzleD1Database, sessionId: string): Promise<Se
 
 /** The condition "this full session is alive, and so is its account". */
 export function fullSessionIsAlive(db: DrizzleD1Database, sessionId: string, { now, idleSince }: Liveness) {
-  const account = db
-    .select({ id: users.id })
-    .from(users)
-    .where(and(eq(users.id, sessions.userId), isNull(users.disabledAt)));
   return and(
     eq(sessions.id, sessionId),
     eq(sessions.kind, "full"),
     gt(sessions.expiresAt, now),
     gt(sessions.lastSeenAt, idleSince),
-    exists(account),
+    exists(openAccount(db)),
   );
 }
+
+const openAccount = (db: DrizzleD1Database) =>
+  db
+    .select({ id: users.id })
+    .from(users)
+    .where(and(eq(users.id, sessions.userId), isNull(users.disabledAt)));
 
 /** Marks a living full session as seen. It changes one row, or none when the session is dead. */
 export function touchSession(db: DrizzleD1Database, sessionId: string, liveness: Liveness) {
@@ -66,6 +68,22 @@ export function touchSession(db: DrizzleD1Database, sessionId: string, liveness:
     .set({ lastSeenAt: liveness.now })
     .where(fullSessionIsAlive(db, sessionId, liveness))
     .returning();
+}
+
+/** Marks the living session of a hosted challenge as seen. It changes one row, or none when the session is dead. */
+export function touchChallengeSession(
+  db: DrizzleD1Database,
+  sessionId: string,
+  challengeId: string,
+  now: Date,
+) {
+  const living = and(
+    eq(sessions.id, sessionId),
+    eq(sessions.challengeId, challengeId),
+    gt(sessions.expiresAt, now),
+    exists(openAccount(db)),
+  );
+  return db.update(sessions).set({ lastSeenAt: now }).where(living).returning();
 }
 
 /** Asks the primary whether a full session lives, and marks it as seen, in one trip. */

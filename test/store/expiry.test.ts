@@ -58,6 +58,21 @@ const insertThrottles = (prefix: string, count: number, windowEndsAt: number, bl
 const insertEvents = (prefix: string, count: number, at: number) =>
   insertMany(count, "audit_events", "id, at, type", (n) => `'${prefix}' || ${n}, ${at}, 'user.created'`);
 
+const insertChallenges = (prefix: string, count: number, expiresAt: number) =>
+  insertMany(
+    count,
+    "challenges",
+    "id, realm, user_id, secret_hash, return_to, created_at, expires_at",
+    (n) => `'${prefix}' || ${n}, 'shop', 'u', '${prefix}' || ${n}, 'https://shop.example/', 0, ${expiresAt}`,
+  );
+const insertAnswers = (prefix: string, count: number, expiresAt: number) =>
+  insertMany(
+    count,
+    "idempotency_keys",
+    "realm, key_hash, request_hash, answer, expires_at",
+    (n) => `'shop', '${prefix}' || ${n}, 'h', 'v1.k.x', ${expiresAt}`,
+  );
+
 async function idsOf(table: string, column = "id"): Promise<string[]> {
   const rows = await query<Record<string, string>>(`SELECT ${column} FROM ${table} ORDER BY ${column}`);
   return rows.map((row) => row[column] ?? "");
@@ -132,6 +147,31 @@ describe("the hourly job", () => {
     expect(await idsOf("audit_events")).toEqual(["second1"]);
   });
 
+  it("LG-08 keeps a hosted challenge for a day after its end, so that its backend can ask", async () => {
+    const now = Date.now();
+    await insertChallenges("first", 1, now);
+    await insertChallenges("second", 1, now + 1);
+    await runHourlyJob();
+    advance(dayInSeconds - 1);
+    await runHourlyJob();
+    expect(await idsOf("challenges")).toEqual(["first1", "second1"]);
+    advance(1);
+    await runHourlyJob();
+    expect(await idsOf("challenges")).toEqual(["second1"]);
+  });
+
+  it("LG-08 removes the answers that were kept for a retry when nobody gets them any more", async () => {
+    const now = Date.now();
+    await insertAnswers("over", 1, now);
+    await insertAnswers("kept", 1, now + 1);
+    await query("INSERT INTO idempotency_keys VALUES ('other', 'over1', 'h', 'v1.k.x', ?)", now + 1);
+    await runHourlyJob();
+    expect(await query("SELECT realm, key_hash FROM idempotency_keys ORDER BY realm")).toEqual([
+      { realm: "other", key_hash: "over1" },
+      { realm: "shop", key_hash: "kept1" },
+    ]);
+  });
+
   it("LG-08 removes no account, and nothing that an account needs", async () => {
     const account = await createReadyAccount();
     const before = await readUser(account.id);
@@ -148,6 +188,10 @@ describe("the hourly job", () => {
     await insertThrottles("counting", 7, now + 1, null);
     await insertEvents("old", 501, now - 400 * dayInSeconds * 1000);
     await insertEvents("young", 7, now - 400 * dayInSeconds * 1000 + 1);
+    await insertChallenges("asked", 501, now - dayInSeconds * 1000);
+    await insertChallenges("open", 7, now);
+    await insertAnswers("ended", 1100, now);
+    await insertAnswers("kept", 7, now + 1);
     await insertMany(
       600,
       "users",
@@ -161,19 +205,37 @@ describe("the hourly job", () => {
     expect(await idsOf("sessions")).toEqual(Array.from({ length: 7 }, (_, i) => `alive${i + 1}`));
     expect(await idsOf("throttles", "key")).toEqual(Array.from({ length: 7 }, (_, i) => `counting${i + 1}`));
     expect(await idsOf("audit_events")).toEqual(Array.from({ length: 7 }, (_, i) => `young${i + 1}`));
+    expect(await idsOf("challenges")).toEqual(Array.from({ length: 7 }, (_, i) => `open${i + 1}`));
+    expect(await idsOf("idempotency_keys", "key_hash")).toEqual(
+      Array.from({ length: 7 }, (_, i) => `kept${i + 1}`),
+    );
     expect(await query("SELECT id FROM users WHERE totp_pending_secret IS NOT NULL")).toEqual([]);
     expect(await query("SELECT id FROM users")).toHaveLength(600);
     // 1201 rows at 500 a trip.
     expect(trips.batches).toBe(3);
     const done = lines.map((line) => JSON.parse(line)).find(({ event }) => event === "expiry.done");
-    expect(done).toMatchObject({ sessions: 1201, throttles: 1000, enrolments: 600, auditEvents: 501 });
+    expect(done).toMatchObject({
+      sessions: 1201,
+      throttles: 1000,
+      enrolments: 600,
+      auditEvents: 501,
+      challenges: 501,
+      idempotencyKeys: 1100,
+    });
   });
 
   it("LG-08 does nothing to an empty database, and says so", async () => {
     const lines = collectLogLines();
     await runHourlyJob();
     const done = lines.map((line) => JSON.parse(line)).find(({ event }) => event === "expiry.done");
-    expect(done).toMatchObject({ sessions: 0, throttles: 0, enrolments: 0, auditEvents: 0 });
+    expect(done).toMatchObject({
+      sessions: 0,
+      throttles: 0,
+      enrolments: 0,
+      auditEvents: 0,
+      challenges: 0,
+      idempotencyKeys: 0,
+    });
   });
 
   it("fails aloud when the database does not answer, so that the platform counts it as failed", async () => {

@@ -47,9 +47,9 @@ export type Failure =
   | { readonly ok: false; readonly reason: "answered_before" }
   /** The `Idempotency-Key` belongs to another call. */
   | { readonly ok: false; readonly reason: "idempotency_conflict" }
-  | { readonly ok: false; readonly reason: "weak_secret" }
+  | { readonly ok: false; readonly reason: "weak_secret"; readonly detail?: string }
   /** A TOTP that is not of SHA-1, 6 digits, 30 seconds. */
-  | { readonly ok: false; readonly reason: "unsupported_parameters" }
+  | { readonly ok: false; readonly reason: "unsupported_parameters"; readonly detail?: string }
   /** Something sealed does not open: a key is gone from `KEYRING`, or the row was tampered with. */
   | { readonly ok: false; readonly reason: "field_unreadable" };
 

@@ -10,10 +10,13 @@ import { createSource } from "../gate/identity/source.ts";
 import type { Passenger } from "../gate/judge.ts";
 import { type GateOutcome, passGate } from "../gate/proxy.ts";
 import { describeError, log } from "../log.ts";
-import { operationsApi } from "./api/operations.ts";
-import { secondFactorApi } from "./api/second-factor.ts";
-import { sessionsApi } from "./api/sessions.ts";
-import { signInApi } from "./api/sign-in.ts";
+import { enrolmentOperations } from "./api/enrolment.ts";
+import { forwardAuthOperations } from "./api/forward-auth.ts";
+import { documentApi } from "./api/openapi.ts";
+import { deploymentOperations } from "./api/operations.ts";
+import { secondFactorOperations } from "./api/second-factor.ts";
+import { sessionOperations } from "./api/sessions.ts";
+import { signInOperations } from "./api/sign-in.ts";
 import { backendOperations } from "./api/v1/operations.ts";
 import { type Caller, findVisitor } from "./caller.ts";
 import type { AppContext, AppEnv } from "./context.ts";
@@ -32,6 +35,8 @@ import { type CreateSource, requestContext } from "./middleware/request-context.
 import { sameOrigin } from "./middleware/same-origin.ts";
 import { accountPages } from "./pages/account.tsx";
 import { assets } from "./pages/assets.ts";
+import { challengePages } from "./pages/challenge.tsx";
+import { docsPages } from "./pages/docs.tsx";
 import { secondFactorPages } from "./pages/second-factor.tsx";
 import { signInPages } from "./pages/sign-in.tsx";
 import { twoFactorPages } from "./pages/two-factor.tsx";
@@ -41,7 +46,15 @@ import { refuse, refuseError } from "./refusal.tsx";
 const longestBodyBytes = 16 * 1024;
 
 /** Where people look. Everything else under `BASE_PATH` is for programs, and answers in JSON whatever happens. */
-const pagePaths = ["/sign-in", "/sign-out", "/second-factor", "/account", "/account/*"];
+const pagePaths = [
+  "/sign-in",
+  "/sign-out",
+  "/second-factor",
+  "/account",
+  "/account/*",
+  "/challenge/*",
+  "/docs",
+];
 
 /** The route table: what is the Worker's own under `BASE_PATH`, and the origin behind everything else. */
 export function createApp(config: Config): Hono<AppEnv> {
@@ -74,6 +87,17 @@ const sourceOf: CreateSource = (c, now, trusted) => {
   return createSource(config, { ...visit, trusted, now });
 };
 
+const shortBody = bodyLimit({
+  maxSize: longestBodyBytes,
+  onError: (c) => refuse(c, { ok: false, reason: "body_too_large" }),
+});
+
+/** A call that reads a stream sees to its size itself: this would hold it. */
+const limitBody = createMiddleware<AppEnv>((c, next) => {
+  const path = c.req.path.slice(c.var.config.basePath.length);
+  return streamed.includes(path) ? next() : shortBody(c, next);
+});
+
 function ownRoutes(): Hono<AppEnv> {
   const own = new Hono<AppEnv>();
   for (const path of pagePaths) own.use(path, showPages);
@@ -82,21 +106,29 @@ function ownRoutes(): Hono<AppEnv> {
       app: own,
       onMethodNotAllowed: (c, allow) => refuse(c, { ok: false, reason: "method_not_allowed", allow }),
     }),
-    bodyLimit({
-      maxSize: longestBodyBytes,
-      onError: (c) => refuse(c, { ok: false, reason: "body_too_large" }),
-    }),
+    limitBody,
     sameOrigin,
   );
-  for (const api of [operationsApi, signInApi, secondFactorApi, sessionsApi]) own.route("/", api);
-  for (const { method, path, handle } of backendOperations) own.on(method.toUpperCase(), path, handle);
-  own.get("/forward-auth", answerForwardAuth);
-  own.get("/auth-request", answerAuthRequest);
-  for (const pages of [assets, signInPages, secondFactorPages, twoFactorPages, accountPages])
+  for (const { method, path, handle } of api.operations) own.on(method.toUpperCase(), path, handle);
+  for (const pages of [assets, signInPages, secondFactorPages, twoFactorPages, challengePages, accountPages])
     own.route("/", pages);
+  own.route("/", docsPages(api.documentFor));
   own.all("*", answerNothing);
   return own;
 }
+
+/** Every call of the API. What is not here is a page, an asset, or the site's. */
+export const api = documentApi([
+  ...deploymentOperations,
+  ...signInOperations,
+  ...secondFactorOperations,
+  ...enrolmentOperations,
+  ...sessionOperations,
+  ...forwardAuthOperations(answerForwardAuth, answerAuthRequest),
+  ...backendOperations,
+]);
+
+const streamed = api.operations.filter(({ streamsBody }) => streamsBody).map(({ path }) => path);
 
 const showPages = createMiddleware<AppEnv>((c, next) => {
   c.set("face", "page");

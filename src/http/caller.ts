@@ -1,7 +1,8 @@
+import { type ChallengeSession, identifyChallenge } from "../domain/challenge-session.ts";
 import { belongsTo } from "../domain/first-factor-source.ts";
 import { type FullSession, identifyFull, identifyPending, type PendingSession } from "../domain/sessions.ts";
 import type { AppContext } from "./context.ts";
-import { readPendingCookie, readSessionCookie } from "./cookies.ts";
+import { readChallengeCookie, readPendingCookie, readSessionCookie } from "./cookies.ts";
 import { Refused } from "./problem.ts";
 
 /** Who calls, as its token says. */
@@ -70,6 +71,16 @@ export async function findPending(c: AppContext, token?: string): Promise<Pendin
   const carried = token ?? readPendingCookie(c);
   const pending = carried === undefined ? null : await identifyPending(c.var.deps, carried, c.var.now);
   return pending !== null && (await isThere(c, pending.username)) ? pending : null;
+}
+
+/**
+ * Finds the session of this hosted challenge. Who the first factor's source names does not matter: the backend that
+ * has made the challenge has said who the user is.
+ */
+export async function findChallengeSession(c: AppContext, id: string): Promise<ChallengeSession | null> {
+  const cookie = readChallengeCookie(c);
+  const session = cookie === undefined ? null : await identifyChallenge(c.var.deps, cookie, c.var.now);
+  return session?.challenge.id === id ? session : null;
 }
 
 /** Whatever sessions the request carries, for signing out: bearer, full cookie and pending cookie. */

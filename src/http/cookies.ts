@@ -1,9 +1,15 @@
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import type { ChallengeToken } from "../domain/challenges.ts";
 import type { IssuedSession } from "../domain/sessions.ts";
 import type { AppContext } from "./context.ts";
 
 /** The cookies of the Worker. The prefix makes browsers refuse them from anybody but this host over TLS. */
-const names = { full: "sallyport", pending: "sallyport-pending", circle: "sallyport-circle" } as const;
+const names = {
+  full: "sallyport",
+  pending: "sallyport-pending",
+  challenge: "sallyport-challenge",
+  circle: "sallyport-circle",
+} as const;
 
 /** The names as they stand in a `Cookie` header: what an origin must neither see nor set. */
 export const cookieNames: readonly string[] = Object.values(names).map((name) => `__Host-${name}`);
@@ -22,6 +28,21 @@ export function setPendingCookie(c: AppContext, token: string, expiresAt: Date):
   setCookie(c, names.pending, token, { ...flags, maxAge: secondsUntil(c, expiresAt) });
 }
 
+/** Hands over the session of a hosted challenge. A sign-in that is going on in the same browser is left alone. */
+export function setChallengeCookie(c: AppContext, { token, expiresAt }: ChallengeToken): void {
+  setCookie(c, names.challenge, token, { ...flags, maxAge: secondsUntil(c, expiresAt) });
+}
+
+/** The browser has nothing more to do with the challenge. */
+export function clearChallengeCookie(c: AppContext): void {
+  deleteCookie(c, names.challenge, flags);
+}
+
+/** The token of a hosted challenge, if a cookie carries one. It may be anything. */
+export function readChallengeCookie(c: AppContext): string | undefined {
+  return getCookie(c, names.challenge, "host");
+}
+
 /** A visitor who is sent on to the same path this often within so few seconds is sent round in circles. */
 const circle = { rounds: 5, seconds: 15, pathCharacters: 100 } as const;
 
@@ -36,7 +57,7 @@ export function isGoingInCircles(c: AppContext, returnPath: string): boolean {
   return tooMany;
 }
 
-/** Takes both cookies back. */
+/** Takes the cookies of sign-in and session back. */
 export function clearCookies(c: AppContext): void {
   for (const name of [names.full, names.pending]) deleteCookie(c, name, flags);
 }

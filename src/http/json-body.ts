@@ -34,15 +34,20 @@ function isJsonType(contentType: string | undefined): boolean {
   return /^application\/json *(;|$)/i.test(contentType ?? "");
 }
 
-function parseObject(text: string): object {
+/**
+ * Parses the text of a JSON object.
+ *
+ * @throws Refused 400 for what is not JSON, not an object, or has a name twice
+ */
+export function parseObject(text: string): object {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw malformed("The body is not JSON.");
+    throw malformed("This is not JSON.");
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw malformed("The body is no object.");
+    throw malformed("This is no JSON object.");
   if (hasDoubtfulName(text)) throw malformed("A name stands twice in an object, or is not allowed.");
   return value;
 }

@@ -1,4 +1,5 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { ImportReport } from "../domain/backend/import.ts";
 import type { Failure } from "../domain/failure.ts";
 
 /** What goes wrong before a use case is reached, or beside it. */
@@ -22,6 +23,12 @@ export type HttpFailure =
   /** Another realm than the key's (STANDARDS WB-09). */
   | { readonly ok: false; readonly reason: "no_such_realm" }
   | { readonly ok: false; readonly reason: "origin_unavailable" }
+  /** A user is there, and is not the one that a line of an import describes. */
+  | { readonly ok: false; readonly reason: "user_differs" }
+  /** The store failed in the middle of an import. */
+  | { readonly ok: false; readonly reason: "import_interrupted"; readonly report: ImportReport }
+  /** More lines or bytes than one request takes. */
+  | { readonly ok: false; readonly reason: "import_too_large"; readonly report: ImportReport }
   | { readonly ok: false; readonly reason: "internal_error" };
 
 export type AnyFailure = Failure | HttpFailure;
@@ -168,8 +175,37 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
     "Site unavailable",
     "The site behind this door does not answer.",
   ],
+  user_differs: [
+    409,
+    "conflict",
+    "User differs",
+    "This user is there already, with other data. Nothing was changed.",
+  ],
+  import_interrupted: [
+    503,
+    "store_unavailable",
+    "Import interrupted",
+    "The store does not answer. Go on with the line next_line, or send everything again.",
+  ],
+  import_too_large: [
+    413,
+    "body_too_large",
+    "Body too large",
+    "This is more than one request takes. Go on with the line next_line.",
+  ],
   internal_error: [500, "internal_error", "Internal error", "Something went wrong here. It has been logged."],
 };
+
+/** Status, code and texts of a reason, for the document of the API. */
+export function describeReason(
+  reason: AnyFailure["reason"],
+): Pick<Problem, "status" | "code" | "title" | "detail"> {
+  const [status, code, title, detail] = kinds[reason];
+  return { status, code, title, detail };
+}
+
+/** Every code that a problem can have. */
+export const problemCodes: readonly string[] = [...new Set(Object.values(kinds).map(([, code]) => code))];
 
 /** When a store or an origin is down, this is soon enough to ask again. */
 const outageRetrySeconds = 5;
@@ -190,8 +226,23 @@ export function describeFailure(failure: AnyFailure): Problem {
 
 function furtherMembers(failure: AnyFailure): Problem["members"] {
   if (failure.reason === "step_up_required") return { max_age: failure.maxAgeSeconds };
+  if (failure.reason === "import_interrupted" || failure.reason === "import_too_large")
+    return describeImport(failure.report);
   return failure.reason === "unhealthy" ? { parts: failure.parts } : {};
 }
+
+/** What has become of the lines of an import, as its answer says it, whatever its status. */
+export const describeImport = ({ lines, created, unchanged, failed, nextLine, errors }: ImportReport) => ({
+  lines,
+  created,
+  unchanged,
+  failed,
+  next_line: nextLine,
+  errors: errors.map(({ line, failure }) => {
+    const { code, detail } = describeFailure(failure);
+    return { line, code, detail };
+  }),
+});
 
 const weaknesses = {
   too_short: "A password has at least 8 characters.",
@@ -204,6 +255,8 @@ function specificDetail(failure: AnyFailure): string | undefined {
   switch (failure.reason) {
     case "malformed_request":
     case "invalid_format":
+    case "weak_secret":
+    case "unsupported_parameters":
       return failure.detail;
     case "weak_password":
       return weaknesses[failure.weakness];

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { parseCodeInput } from "../../core/code-input.ts";
 import { canonicalUsername } from "../../core/username.ts";
+import { sentAs } from "./sent-as.ts";
 
 /** A user name in any spelling; comes out canonical. */
 export const username = z.pipe(
@@ -13,6 +14,12 @@ export const username = z.pipe(
     return z.NEVER;
   }),
 );
+sentAs.add(username, {
+  type: "string",
+  minLength: 1,
+  maxLength: 1024,
+  description: "1 to 256 characters; case and width don't count",
+});
 
 /** A password to be compared. Whether it would do as a new one is not asked here. */
 export const password = z
@@ -30,9 +37,16 @@ export const code = z.pipe(
     return z.NEVER;
   }),
 );
+sentAs.add(code, {
+  type: "string",
+  minLength: 6,
+  maxLength: 64,
+  description: "Six digits, or a backup code",
+});
 
 /** A code of an authenticator app: where a backup code is no answer. */
 export const totpCode = code.check(z.refine(({ kind }) => kind === "totp", "must be a 6-digit code"));
+sentAs.add(totpCode, { type: "string", minLength: 6, maxLength: 64, description: "Six digits" });
 
 export const email = z.email("must be an e-mail address").check(z.maxLength(254, "is too long"));
 

@@ -1,52 +1,98 @@
-import { Hono } from "hono";
 import * as z from "zod/mini";
 import { completeSignIn } from "../../domain/complete-sign-in.ts";
 import { pendingTtlSeconds, signIn } from "../../domain/sign-in.ts";
 import { findPending } from "../caller.ts";
-import type { AppEnv } from "../context.ts";
 import { setPendingCookie, setSessionCookie } from "../cookies.ts";
 import { readJson } from "../json-body.ts";
 import { refuse } from "../refusal.tsx";
 import { code, password, sessionToken, username } from "./fields.ts";
+import type { Operation } from "./operation.ts";
+import { done, evidence, exampleEvidence, exampleToken, givesCookie, succeeded } from "./success.ts";
 
+const tag = "Sign-in";
+const examplePending = `pending_${exampleToken}`;
 const loginBody = z.strictObject({ username, password });
+const signedIn = succeeded({ session_token: z.string() });
+const codeWanted = z.object({
+  status: z.literal("totp_required"),
+  session_token: z.string(),
+  expires_in: z.int(),
+});
 /** A page of the same host has the token in a cookie, and leaves it out here. */
 const verifyBody = z.strictObject({ session_token: z.optional(sessionToken), code });
+const verified = succeeded({ session_token: z.string(), data: evidence });
 
 /** `POST /login` and `POST /totp/verify`: the two doors. */
-export const signInApi = new Hono<AppEnv>()
-  .post("/login", async (c) => {
-    // Another source is the first factor: there are no passwords to sign in with.
-    if (c.var.source !== null) return refuse(c, { ok: false, reason: "no_such_page" });
-    const body = await readJson(c, loginBody);
-    const { deps, client, network, now } = c.var;
-    const result = await signIn(deps, { ...body, network, client, now });
-    if (!result.ok) return refuse(c, result);
-    if (result.next === "done") {
+export const signInOperations: readonly Operation[] = [
+  {
+    id: "login",
+    method: "post",
+    path: "/login",
+    tag,
+    summary: "The first door: user name and password",
+    description:
+      "Where two-factor authentication is on, the answer is a pending session, which opens nothing but POST /totp/verify and POST /logout. Where passwords are not the first factor, this is a 404.",
+    access: "anybody",
+    body: loginBody,
+    bodyExample: { username: "ada", password: "correct horse battery" },
+    successes: done(
+      z.union([signedIn, codeWanted]),
+      { status: "totp_required", session_token: examplePending, expires_in: pendingTtlSeconds },
+      givesCookie,
+    ),
+    failures: ["wrong_credentials", "too_many_attempts", "no_such_page"],
+    handle: async (c) => {
+      // Another source is the first factor: there are no passwords to sign in with.
+      if (c.var.source !== null) return refuse(c, { ok: false, reason: "no_such_page" });
+      const body = await readJson(c, loginBody);
+      const { deps, client, network, now } = c.var;
+      const result = await signIn(deps, { ...body, network, client, now });
+      if (!result.ok) return refuse(c, result);
+      if (result.next === "done") {
+        setSessionCookie(c, result.issued);
+        return c.json({ status: "success", session_token: result.issued.token } satisfies z.input<
+          typeof signedIn
+        >);
+      }
+      setPendingCookie(c, result.pendingToken, result.expiresAt);
+      return c.json({
+        status: "totp_required",
+        session_token: result.pendingToken,
+        expires_in: pendingTtlSeconds,
+      } satisfies z.input<typeof codeWanted>);
+    },
+  },
+  {
+    id: "verifySignIn",
+    method: "post",
+    path: "/totp/verify",
+    tag,
+    summary: "The second door: a code of the authenticator app, or a backup code",
+    access: "pending_session",
+    body: verifyBody,
+    bodyExample: { session_token: examplePending, code: "123456" },
+    successes: done(
+      verified,
+      { status: "success", session_token: exampleToken, data: exampleEvidence },
+      givesCookie,
+    ),
+    failures: ["pending_session_over", "wrong_code", "too_many_attempts", "second_factor_disabled"],
+    handle: async (c) => {
+      const body = await readJson(c, verifyBody);
+      const session = await findPending(c, body.session_token);
+      if (session === null) return refuse(c, { ok: false, reason: "pending_session_over" });
+      const { deps, client, now } = c.var;
+      const result = await completeSignIn(deps, { session, code: body.code, client, now });
+      if (!result.ok) return refuse(c, result);
       setSessionCookie(c, result.issued);
-      return c.json({ status: "success", session_token: result.issued.token });
-    }
-    setPendingCookie(c, result.pendingToken, result.expiresAt);
-    return c.json({
-      status: "totp_required",
-      session_token: result.pendingToken,
-      expires_in: pendingTtlSeconds,
-    });
-  })
-  .post("/totp/verify", async (c) => {
-    const body = await readJson(c, verifyBody);
-    const session = await findPending(c, body.session_token);
-    if (session === null) return refuse(c, { ok: false, reason: "pending_session_over" });
-    const { deps, client, now } = c.var;
-    const result = await completeSignIn(deps, { session, code: body.code, client, now });
-    if (!result.ok) return refuse(c, result);
-    setSessionCookie(c, result.issued);
-    return c.json({
-      status: "success",
-      session_token: result.issued.token,
-      data: {
-        method: result.evidence.method,
-        backup_codes_remaining: result.evidence.backupCodesRemaining,
-      },
-    });
-  });
+      return c.json({
+        status: "success",
+        session_token: result.issued.token,
+        data: {
+          method: result.evidence.method,
+          backup_codes_remaining: result.evidence.backupCodesRemaining,
+        },
+      } satisfies z.input<typeof verified>);
+    },
+  },
+];

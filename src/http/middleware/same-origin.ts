@@ -1,7 +1,7 @@
 import { createMiddleware } from "hono/factory";
 import { readBearerToken } from "../caller.ts";
 import type { AppContext, AppEnv } from "../context.ts";
-import { readPendingCookie, readSessionCookie } from "../cookies.ts";
+import { readChallengeCookie, readPendingCookie, readSessionCookie } from "../cookies.ts";
 import { refuse } from "../refusal.tsx";
 
 /**
@@ -25,5 +25,5 @@ function isOwn(c: AppContext): boolean {
 }
 
 function carriesCookie(c: AppContext): boolean {
-  return readSessionCookie(c) !== undefined || readPendingCookie(c) !== undefined;
+  return [readSessionCookie, readPendingCookie, readChallengeCookie].some((read) => read(c) !== undefined);
 }

@@ -12,6 +12,7 @@ import { arrive } from "../first-factor.ts";
 import { readForm } from "../form-body.ts";
 import type { HttpFailure } from "../problem.ts";
 import { refuse } from "../refusal.tsx";
+import { askForChallenge, takeChallengeCode } from "./challenge-code.tsx";
 import {
   chrome,
   destination,
@@ -27,11 +28,17 @@ import { MessagePage } from "./views/message.tsx";
 import { SecondFactorPage } from "./views/second-factor.tsx";
 import { SignInPage } from "./views/sign-in.tsx";
 
-const codeForm = z.strictObject({ code: textField(1024), rd: returnPathField });
+const codeForm = z.strictObject({
+  code: textField(1024),
+  rd: returnPathField,
+  challenge: z.optional(textField(64)),
+});
 
-/** `/second-factor`: the second door of a sign-in, or a fresh code inside a session. */
+/** `/second-factor`: the second door of a sign-in, a fresh code inside a session, or the code of a hosted challenge. */
 export const secondFactorPages = new Hono<AppEnv>()
   .get("/second-factor", async (c) => {
+    const challenge = c.req.query("challenge");
+    if (challenge !== undefined) return askForChallenge(c, challenge);
     const returnPath = returnPathOf(c);
     const step = await findStep(c);
     if (step !== null) return showPage(c, secondFactorPage(c, step.mode, returnPath));
@@ -44,6 +51,7 @@ export const secondFactorPages = new Hono<AppEnv>()
   })
   .post("/second-factor", async (c) => {
     const form = await readForm(c, codeForm);
+    if (form.challenge !== undefined) return takeChallengeCode(c, form.challenge, form.code);
     const step = await findStep(c);
     if (step === null) return signInAgain(c, { ok: false, reason: "pending_session_over" }, form.rd);
     const code = parseCodeInput(form.code);

@@ -13,6 +13,7 @@ import { arrive } from "../first-factor.ts";
 import { readForm } from "../form-body.ts";
 import type { HttpFailure } from "../problem.ts";
 import { refuse } from "../refusal.tsx";
+import { beginChallengeSetup, takeChallengeSetup } from "./challenge-setup.tsx";
 import {
   chrome,
   destination,
@@ -28,11 +29,12 @@ import { SetupConfirmPage, SetupScanPage, SetupStartPage } from "./views/two-fac
 
 const path = "/account/two-factor";
 
+const onward = { rd: returnPathField, challenge: z.optional(textField(64)) };
 const wizardForm = z.discriminatedUnion(
   "step",
   [
-    z.strictObject({ step: z.literal("start"), rd: returnPathField }),
-    z.strictObject({ step: z.literal("confirm"), code: textField(1024), rd: returnPathField }),
+    z.strictObject({ step: z.literal("start"), ...onward }),
+    z.strictObject({ step: z.literal("confirm"), code: textField(1024), ...onward }),
   ],
   "Invalid discriminator value. Expected 'start' | 'confirm'",
 );
@@ -40,6 +42,8 @@ const wizardForm = z.discriminatedUnion(
 /** `/account/two-factor`, the wizard: start, scan, confirm, save the backup codes. The secret is in no address. */
 export const twoFactorPages = new Hono<AppEnv>()
   .get(path, async (c) => {
+    const challenge = c.req.query("challenge");
+    if (challenge !== undefined) return beginChallengeSetup(c, challenge);
     const returnPath = returnPathOf(c);
     const caller = await findCaller(c);
     const checked = caller === null ? null : await checkSession(c.var.deps, caller.session, c.var.now);
@@ -50,6 +54,8 @@ export const twoFactorPages = new Hono<AppEnv>()
   })
   .post(path, async (c) => {
     const form = await readForm(c, wizardForm);
+    if (form.challenge !== undefined)
+      return takeChallengeSetup(c, form.challenge, form.step === "start" ? null : form.code);
     const caller = await findCaller(c);
     if (caller === null) return toSignIn(c, form.rd);
     return form.step === "start"

@@ -33,7 +33,7 @@ const shape = {
   last_used_at: z.nullable(time),
   revoked_at: z.nullable(time),
 };
-const apiKey = z.object(shape);
+const apiKey = z.object(shape).register(z.globalRegistry, { id: "ApiKey" });
 const example = {
   id: "ab2cdefghij3klmn",
   prefix: "sp_ab2cdefghij3klmn",

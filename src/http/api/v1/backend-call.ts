@@ -75,7 +75,10 @@ export async function readBackendRequest(
   const call = {
     realm: backend.realm,
     keyHash,
-    requestHash: await sha256(JSON.stringify([c.req.method, path, body])),
+    // Of two keys the one that may do less is not shown what the other was answered.
+    requestHash: await sha256(
+      JSON.stringify([c.req.method, path, body, backend.scopes.toSorted(), backend.returnUrls]),
+    ),
   };
   const first =
     answer === null ? ({ kind: "none" } as const) : await findFirstAnswer(deps, call, now, answer);
@@ -109,7 +112,7 @@ export async function answerBackend<Result extends { readonly ok: true }>(
           body: JSON.stringify({ status: "success", data: data(result) }),
         }
       : presentFailure(c, result);
-  let decided = false;
+  const kept: { decided: boolean; success: Answer | null } = { decided: false, success: null };
   const result = await act({
     realm: backend.realm,
     client: { ...client, actor: backend.actor },
@@ -118,12 +121,15 @@ export async function answerBackend<Result extends { readonly ok: true }>(
     known: user,
     keep: async (possible) => {
       if (repeatable === null) return null;
-      decided = true;
-      return keepAnswer(deps, repeatable, JSON.stringify(present(possible)), now);
+      const shown = present(possible);
+      kept.decided = true;
+      if (possible.ok) kept.success = shown;
+      return keepAnswer(deps, repeatable, JSON.stringify(shown), now);
     },
   });
-  if (result.ok) return send(present(result));
-  if (repeatable !== null && (result.reason === "answered_before" || !decided || !isCounted(result))) {
+  // A retry gets what was kept, whatever else happened to the account at the same time: so does this call.
+  if (result.ok) return send(kept.success ?? present(result));
+  if (repeatable !== null && (result.reason === "answered_before" || !kept.decided || !isCounted(result))) {
     const first = await findFirstAnswer(deps, repeatable, now);
     if (first.kind === "answered") return replay(first.answer);
     if (first.kind === "conflict") return refuse(c, { ok: false, reason: "idempotency_conflict" });

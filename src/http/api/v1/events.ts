@@ -13,18 +13,20 @@ interface EventList {
 }
 
 const list = "events";
-const event = z.object({
-  id: z.string(),
-  at: time,
-  type: z.string(),
-  user: z.nullable(z.string()),
-  session: z.nullable(z.string()),
-  actor: z.nullable(z.string()),
-  client_address: z.nullable(z.string()),
-  user_agent: z.nullable(z.string()),
-  request_id: z.nullable(z.string()),
-  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-});
+const event = z
+  .object({
+    id: z.string(),
+    at: time,
+    type: z.string(),
+    user: z.nullable(z.string()),
+    session: z.nullable(z.string()),
+    actor: z.nullable(z.string()),
+    client_address: z.nullable(z.string()),
+    user_agent: z.nullable(z.string()),
+    request_id: z.nullable(z.string()),
+    detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  })
+  .register(z.globalRegistry, { id: "Event" });
 
 export const eventOperations = [
   backendOperation<EventList>()({
@@ -37,7 +39,7 @@ export const eventOperations = [
       "In the order in which it was written. With order=asc the cursor always goes on, so that a reader who asks again misses nothing.",
     scope: "users:read",
     query: z.strictObject({
-      cursor: cursor(list),
+      cursor: cursor(list, /^\d{1,15}$/),
       limit,
       user: z.optional(userId),
       type: z.optional(z.string().check(z.maxLength(64))),

@@ -3,6 +3,7 @@ import { encodeCursor, parseCursor } from "../../../core/cursor.ts";
 import { shownUserId, userIdForm } from "../../../core/user-id.ts";
 import type { UserStatus } from "../../../domain/backend/users.ts";
 import type { User } from "../../../store/users.ts";
+import { sentAs } from "../sent-as.ts";
 
 /** RFC 3339, UTC. */
 export const time = z.iso.datetime();
@@ -24,15 +25,22 @@ export const limit = z._default(
   ),
   50,
 );
+sentAs.add(limit, {
+  type: "integer",
+  minimum: 1,
+  maximum: longestPage,
+  default: 50,
+  description: "Entries of a page",
+});
 
-/** Where a list of this kind goes on. */
-export const cursor = (kind: string) =>
+/** Where a list of this kind goes on, at a position of this form. */
+export const cursor = (kind: string, form = /^/) =>
   z.optional(
     z.pipe(
       z.string().check(z.maxLength(2048)),
       z.transform((text, context) => {
         const position = parseCursor(kind, text);
-        if (position !== null) return position;
+        if (position !== null && form.test(position)) return position;
         context.issues.push({ code: "custom", message: "is not one that this list has given", input: text });
         return z.NEVER;
       }),
@@ -63,17 +71,19 @@ const userShape = {
 };
 
 /** An account, without anything that is secret. */
-export const user = z.object(userShape);
+export const user = z.object(userShape).register(z.globalRegistry, { id: "User" });
 
 /** An account and how things stand with it. */
-export const userStatus = z.object({
-  ...userShape,
-  backup_codes_remaining: z.int(),
-  blocked_until: z.nullable(time),
-  second_factor_disabled: z.boolean(),
-  enrolment_expires_at: z.nullable(time),
-  password: z.enum(["none", "set", "reset_required"]),
-});
+export const userStatus = z
+  .object({
+    ...userShape,
+    backup_codes_remaining: z.int(),
+    blocked_until: z.nullable(time),
+    second_factor_disabled: z.boolean(),
+    enrolment_expires_at: z.nullable(time),
+    password: z.enum(["none", "set", "reset_required"]),
+  })
+  .register(z.globalRegistry, { id: "UserStatus" });
 
 export function describeUser(row: User): z.input<typeof user> {
   return {

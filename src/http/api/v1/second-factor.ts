@@ -33,7 +33,7 @@ const codeFailures: readonly AnyFailure["reason"][] = [
 ];
 
 /** A word of the backend's own, as it stands in a receipt. */
-const word = z
+export const word = z
   .string("must be a string")
   .check(z.regex(/^[^\p{C}]{1,256}$/u, "must have 1 to 256 characters, none of them a control character"));
 

@@ -4,16 +4,18 @@ import { backendOperation } from "./backend-operation.ts";
 import { time } from "./schemas.ts";
 
 const tag = "Sessions";
-const session = z.object({
-  id: z.string(),
-  aal: z.int(),
-  amr: z.array(z.string()),
-  created_at: time,
-  last_seen_at: time,
-  expires_at: time,
-  client_address: z.nullable(z.string()),
-  user_agent: z.nullable(z.string()),
-});
+const session = z
+  .object({
+    id: z.string(),
+    aal: z.int(),
+    amr: z.array(z.string()),
+    created_at: time,
+    last_seen_at: time,
+    expires_at: time,
+    client_address: z.nullable(z.string()),
+    user_agent: z.nullable(z.string()),
+  })
+  .register(z.globalRegistry, { id: "Session" });
 const ended = z.object({ ended: z.literal(true) });
 
 export const sessionOperations = [

@@ -1,4 +1,5 @@
 import type { Child } from "hono/jsx";
+import type { Asked } from "./challenge.tsx";
 
 interface FieldProps {
   id: string;
@@ -110,7 +111,11 @@ export function UsernameField(props: FieldProps & { value?: string | undefined }
   );
 }
 
-/** The page to go to afterwards: an already checked path of this host. */
-export function ReturnPath({ path }: { path: string }) {
-  return <input type="hidden" name="rd" value={path} />;
+/** The page to go to afterwards: an already checked path of this host. A hosted challenge knows it by itself. */
+export function ReturnPath({ path, asked }: { path: string; asked?: Asked | undefined }) {
+  return asked === undefined ? (
+    <input type="hidden" name="rd" value={path} />
+  ) : (
+    <input type="hidden" name="challenge" value={asked.id} />
+  );
 }

@@ -15,6 +15,8 @@ interface LayoutProps extends PageProps {
   error?: boolean | undefined;
   /** For pages that are more than one form. */
   wide?: boolean | undefined;
+  /** Where the browser goes on by itself. */
+  goesOnTo?: string | undefined;
   children?: Child;
 }
 
@@ -29,7 +31,7 @@ const ICON = `data:image/svg+xml,${encodeURIComponent(
 )}`;
 
 /** The whole HTML document around one page. Pass it to `renderDocument`, which adds the doctype. */
-export function Layout({ base, issuer, title, error, wide, children }: LayoutProps) {
+export function Layout({ base, issuer, title, error, wide, goesOnTo, children }: LayoutProps) {
   return (
     <html lang="en">
       <head>
@@ -38,6 +40,7 @@ export function Layout({ base, issuer, title, error, wide, children }: LayoutPro
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
         <meta name="color-scheme" content="light dark" />
+        {goesOnTo === undefined ? null : <meta http-equiv="refresh" content={`0; url=${goesOnTo}`} />}
         <link rel="icon" href={ICON} />
         <link rel="stylesheet" href={`${base}/assets/sallyport.css`} />
         <script type="module" src={`${base}/assets/sallyport.js`} />

@@ -1,3 +1,4 @@
+import { type Asked, AskedFacts } from "./challenge.tsx";
 import { CodeField, ReturnPath } from "./fields.tsx";
 import { Layout, Notice, type PageProps } from "./layout.tsx";
 import { ClockWarning, Countdown } from "./time.tsx";
@@ -6,6 +7,8 @@ interface SecondFactorPageProps extends PageProps {
   returnPath: string;
   /** `sign_in`: the second door. `step_up`: already inside, and asked again. */
   mode: "sign_in" | "step_up";
+  /** Neither of both: a hosted challenge wants a code. */
+  asked?: Asked | undefined;
   /** The server's clock when it made the page, in milliseconds since the epoch. */
   serverNowMs: number;
   error?: string | undefined;
@@ -17,18 +20,15 @@ interface SecondFactorPageProps extends PageProps {
 
 /** The second door: a code from the app, or a backup code in its place. Posts `rd, code` to `/second-factor`. */
 export function SecondFactorPage(props: SecondFactorPageProps) {
-  const { base, issuer, returnPath, mode, serverNowMs, error, triesBackupCode, retryAfterSeconds } = props;
+  const { base, issuer, returnPath, mode, asked, serverNowMs, error, triesBackupCode, retryAfterSeconds } =
+    props;
   const waits = retryAfterSeconds !== undefined;
   const failed = error !== undefined || waits;
-  const title = mode === "sign_in" ? "Enter your code" : "Confirm that it’s you";
+  const title = asked === undefined ? titles[mode] : "Confirm with your code";
   return (
     <Layout base={base} issuer={issuer} title={title} error={failed}>
       <h1>{title}</h1>
-      <p class="lead">
-        {mode === "sign_in"
-          ? "You are through the first door. The code in your authenticator app opens the second."
-          : "What comes next needs a fresh code from your authenticator app."}
-      </p>
+      {asked === undefined ? <p class="lead">{leads[mode]}</p> : <AskedFacts {...asked} />}
       <ClockWarning serverNowMs={serverNowMs} />
       {failed ? (
         <Notice kind="error" id="code-error">
@@ -39,7 +39,7 @@ export function SecondFactorPage(props: SecondFactorPageProps) {
         </Notice>
       ) : null}
       <form class="stack" method="post" action={`${base}/second-factor`} data-waits={waits}>
-        <ReturnPath path={returnPath} />
+        <ReturnPath path={returnPath} asked={asked} />
         <CodeField
           id="code"
           label="Code"
@@ -54,21 +54,40 @@ export function SecondFactorPage(props: SecondFactorPageProps) {
           Continue
         </button>
       </form>
-      <BackupCodeHelp base={base} returnPath={returnPath} open={triesBackupCode === true} />
+      <BackupCodeHelp base={base} returnPath={returnPath} asked={asked} open={triesBackupCode === true} />
       <div class="ways-out">
-        {mode === "step_up" ? <a href={`${base}/account`}>Not now, back to my account</a> : null}
-        <form method="post" action={`${base}/sign-out`}>
-          <button class="link-button" type="submit">
-            Cancel and sign in as somebody else
-          </button>
-        </form>
+        {asked !== undefined ? <a href={asked.cancelHref}>Cancel and go back to {asked.site}</a> : null}
+        {asked === undefined && mode === "step_up" ? (
+          <a href={`${base}/account`}>Not now, back to my account</a>
+        ) : null}
+        {asked === undefined ? (
+          <form method="post" action={`${base}/sign-out`}>
+            <button class="link-button" type="submit">
+              Cancel and sign in as somebody else
+            </button>
+          </form>
+        ) : null}
       </div>
     </Layout>
   );
 }
 
+const titles = { sign_in: "Enter your code", step_up: "Confirm that it’s you" } as const;
+
+const leads = {
+  sign_in: "You are through the first door. The code in your authenticator app opens the second.",
+  step_up: "What comes next needs a fresh code from your authenticator app.",
+} as const;
+
+interface BackupCodeHelpProps {
+  base: string;
+  returnPath: string;
+  asked: Asked | undefined;
+  open: boolean;
+}
+
 /** A phone's digit keyboard has no letters: the script changes it, and without the script there is a field of its own. */
-function BackupCodeHelp({ base, returnPath, open }: { base: string; returnPath: string; open: boolean }) {
+function BackupCodeHelp({ base, returnPath, asked, open }: BackupCodeHelpProps) {
   return (
     <details data-backup-for="code" open={open}>
       <summary>Use a backup code</summary>
@@ -78,7 +97,7 @@ function BackupCodeHelp({ base, returnPath, open }: { base: string; returnPath: 
       </p>
       <noscript>
         <form class="stack" method="post" action={`${base}/second-factor`}>
-          <ReturnPath path={returnPath} />
+          <ReturnPath path={returnPath} asked={asked} />
           <div class="field">
             <label for="backup-code">If your keyboard has only digits there, type the backup code here</label>
             <input

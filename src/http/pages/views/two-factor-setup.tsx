@@ -1,10 +1,13 @@
 import { raw } from "hono/html";
+import { type Asked, AskedFacts } from "./challenge.tsx";
 import { CodeField, ReturnPath } from "./fields.tsx";
 import { Layout, Notice, type PageProps } from "./layout.tsx";
 import { ClockWarning, durationText } from "./time.tsx";
 
 interface SetupProps extends PageProps {
   returnPath: string;
+  /** A hosted challenge wants a second factor, and there is none yet. */
+  asked?: Asked | undefined;
   error?: string | undefined;
 }
 
@@ -20,6 +23,7 @@ export function SetupStartPage({
   base,
   issuer,
   returnPath,
+  asked,
   replacing,
   required,
   error,
@@ -34,10 +38,11 @@ export function SetupStartPage({
           <p>{error}</p>
         </Notice>
       ) : null}
+      {asked === undefined ? null : <AskedFacts {...asked} />}
       <p class="lead">
         {replacing
           ? "Your present app keeps working until the new one has shown its first code."
-          : `${required ? `${issuer} asks for a second factor. ` : ""}A code from an app keeps everybody else out, even somebody who knows your password.`}
+          : `${whyNow(issuer, required, asked)}A code from an app keeps everybody else out, even somebody who knows your password.`}
       </p>
       <h2>What you need</h2>
       <ul class="needs">
@@ -50,13 +55,15 @@ export function SetupStartPage({
       </ul>
       <form method="post" action={`${base}/account/two-factor`}>
         <input type="hidden" name="step" value="start" />
-        <ReturnPath path={returnPath} />
+        <ReturnPath path={returnPath} asked={asked} />
         <button class="button" type="submit">
           Show me the QR code
         </button>
       </form>
       <div class="ways-out">
-        {required ? (
+        {asked !== undefined ? (
+          <a href={asked.cancelHref}>Cancel and go back to {asked.site}</a>
+        ) : required ? (
           <form method="post" action={`${base}/sign-out`}>
             <button class="link-button" type="submit">
               Sign out
@@ -68,6 +75,11 @@ export function SetupStartPage({
       </div>
     </Layout>
   );
+}
+
+function whyNow(issuer: string, required: boolean, asked: Asked | undefined): string {
+  if (asked !== undefined) return "You have none yet. ";
+  return required ? `${issuer} asks for a second factor. ` : "";
 }
 
 interface SetupScanPageProps extends SetupProps {
@@ -86,7 +98,7 @@ interface SetupScanPageProps extends SetupProps {
 
 /** The wizard, second page: the only one that ever shows the secret. Posts `step=confirm, code`. */
 export function SetupScanPage(props: SetupScanPageProps) {
-  const { base, issuer, returnPath, qrSvg, expiresInSeconds, serverNowMs, error } = props;
+  const { base, issuer, returnPath, asked, qrSvg, expiresInSeconds, serverNowMs, error } = props;
   return (
     <Layout base={base} issuer={issuer} title="Scan the QR code" error={error !== undefined}>
       <p class="step">Step 2 of 3</p>
@@ -100,7 +112,7 @@ export function SetupScanPage(props: SetupScanPageProps) {
       </figure>
       <ManualEntry {...props} />
       <ClockWarning serverNowMs={serverNowMs} />
-      <ConfirmForm base={base} returnPath={returnPath} error={error} />
+      <ConfirmForm base={base} returnPath={returnPath} asked={asked} error={error} />
     </Layout>
   );
 }
@@ -140,17 +152,18 @@ interface SetupConfirmPageProps extends SetupProps {
 }
 
 /** After a wrong code: the code again, but not the secret, which is shown once. Posts `step=confirm` or `step=start`. */
-export function SetupConfirmPage({ base, issuer, returnPath, serverNowMs, error }: SetupConfirmPageProps) {
+export function SetupConfirmPage(props: SetupConfirmPageProps) {
+  const { base, issuer, returnPath, asked, serverNowMs, error } = props;
   return (
     <Layout base={base} issuer={issuer} title="Confirm your app" error>
       <p class="step">Step 2 of 3</p>
       <h1>Confirm your app</h1>
       <p class="lead">Wait until your app shows a new code for {issuer}, then type that one.</p>
       <ClockWarning serverNowMs={serverNowMs} />
-      <ConfirmForm base={base} returnPath={returnPath} error={error} autofocus />
+      <ConfirmForm base={base} returnPath={returnPath} asked={asked} error={error} autofocus />
       <form class="ways-out" method="post" action={`${base}/account/two-factor`}>
         <input type="hidden" name="step" value="start" />
-        <ReturnPath path={returnPath} />
+        <ReturnPath path={returnPath} asked={asked} />
         <p>Nothing in the app, or too late?</p>
         <button class="link-button" type="submit">
           Start again with a new QR code
@@ -163,15 +176,16 @@ export function SetupConfirmPage({ base, issuer, returnPath, serverNowMs, error 
 interface ConfirmFormProps {
   base: string;
   returnPath: string;
+  asked: Asked | undefined;
   error?: string | undefined;
   autofocus?: boolean | undefined;
 }
 
-function ConfirmForm({ base, returnPath, error, autofocus }: ConfirmFormProps) {
+function ConfirmForm({ base, returnPath, asked, error, autofocus }: ConfirmFormProps) {
   return (
     <form class="stack" method="post" action={`${base}/account/two-factor`}>
       <input type="hidden" name="step" value="confirm" />
-      <ReturnPath path={returnPath} />
+      <ReturnPath path={returnPath} asked={asked} />
       {error ? (
         <Notice kind="error" id="code-error">
           <p>{error}</p>

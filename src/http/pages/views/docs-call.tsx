@@ -1,0 +1,142 @@
+import type { Child } from "hono/jsx";
+import type { Answer, ApiDocument, DocumentedOperation, MediaType, Reference } from "../../openapi/shapes.ts";
+import { Field, Fields } from "./docs-fields.tsx";
+
+type Components = ApiDocument["components"];
+
+interface CallProps {
+  method: string;
+  path: string;
+  operation: DocumentedOperation;
+  components: Components;
+  /** Where the API answers. */
+  address: string;
+}
+
+/** One call, folded up: what it does, who may call, what goes in, and what comes back. */
+export function Call({ method, path, operation, components, address }: CallProps) {
+  const { operationId, summary, description, security, requestBody, responses } = operation;
+  const parameters = operation.parameters.map((one) =>
+    "$ref" in one ? find(components.parameters, one) : one,
+  );
+  const [bodyType, body] = Object.entries(requestBody?.content ?? {})[0] ?? [];
+  const answers = Object.entries(responses).map(([status, answer]) => ({
+    status,
+    answer: "$ref" in answer ? find(components.responses, answer) : answer,
+  }));
+  return (
+    <details id={operationId}>
+      <summary>
+        <h3>
+          <span class="method">{method.toUpperCase()}</span> <code>{path}</code>
+        </h3>
+        <span class="call-says">{summary}</span>
+      </summary>
+      {description === undefined ? null : <p>{description}</p>}
+      <p>
+        <strong>Who may call:</strong> {nameAccess(security)}
+      </p>
+      {parameters.length === 0 ? null : (
+        <Part title="Parameters">
+          <ul class="fields">
+            {parameters.map(({ name, schema, required, description: says }) => (
+              <Field name={name} schema={schema} optional={!required} description={says} />
+            ))}
+          </ul>
+        </Part>
+      )}
+      {body?.schema === undefined ? null : (
+        <Part title={`Body: ${bodyType}`}>
+          <Fields schema={body.schema} />
+        </Part>
+      )}
+      <Example>{curl({ method, path, address, security, bodyType, example: body?.example })}</Example>
+      {answers.map(({ status, answer }) => (
+        <AnswerPart status={status} answer={answer} />
+      ))}
+    </details>
+  );
+}
+
+const find = <T,>(shared: Readonly<Record<string, T>>, { $ref }: Reference): T => {
+  const found = shared[$ref.split("/").at(-1) ?? ""];
+  if (found === undefined) throw new Error(`${$ref} is not in the document`);
+  return found;
+};
+
+function Part({ title, children }: { title: string; children?: Child }) {
+  return (
+    <div class="part">
+      <h4>{title}</h4>
+      {children}
+    </div>
+  );
+}
+
+function Example({ children }: { children?: Child }) {
+  return (
+    <pre>
+      <code>{children}</code>
+    </pre>
+  );
+}
+
+/** A refusal is told by its codes; an answer by what is in it. */
+function AnswerPart({ status, answer }: { status: string; answer: Answer }) {
+  const [type, media] = Object.entries(answer.content ?? {})[0] ?? [];
+  const codes = Object.keys(media?.examples ?? {});
+  if (codes.length > 0)
+    return (
+      <p class="refusal">
+        <strong>{status}</strong>{" "}
+        {codes.map((code, index) => (
+          <>
+            {index > 0 ? ", " : ""}
+            <code>{code}</code>
+          </>
+        ))}
+      </p>
+    );
+  return (
+    <Part title={`${status}: ${answer.description}`}>
+      {media?.schema === undefined ? null : <Fields schema={media.schema} />}
+      {media?.example === undefined ? null : <Example>{show(media, type)}</Example>}
+    </Part>
+  );
+}
+
+const show = ({ example }: MediaType, type = "") =>
+  typeof example === "string" && type !== "application/json" ? example : JSON.stringify(example, null, 2);
+
+function nameAccess(security: DocumentedOperation["security"]): string {
+  const [first] = security;
+  if (first === undefined) return "anybody";
+  if (security.length === 3) return "anybody, signed in or not";
+  const [scope] = first.apiKey ?? [];
+  if (scope !== undefined) return `an API key with the scope ${scope}`;
+  return "sessionToken" in first ? "who is signed in" : "who has passed the first door";
+}
+
+interface Command extends Pick<CallProps, "method" | "path" | "address"> {
+  security: DocumentedOperation["security"];
+  bodyType: string | undefined;
+  example: unknown;
+}
+
+/** The call as a command that can be pasted into a shell. */
+function curl({ method, path, address, security, bodyType, example }: Command): string {
+  const [first] = security;
+  const url = address + path.replace("users/{id}", "users/42");
+  const text = typeof example === "string" ? example : JSON.stringify(example);
+  return [
+    `curl ${method === "get" ? "" : `-X ${method.toUpperCase()} `}'${url}'`,
+    first === undefined || "pendingCookie" in first
+      ? ""
+      : `-H "Authorization: Bearer $${"apiKey" in first ? "API_KEY" : "SESSION_TOKEN"}"`,
+    example === undefined
+      ? ""
+      : `-H 'Content-Type: ${bodyType}' \\\n  --data-binary '${text?.replaceAll("'", "'\\''")}'`,
+  ]
+    .filter((part) => part !== "")
+    .join(" \\\n  ");
+}

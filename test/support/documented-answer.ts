@@ -1,0 +1,132 @@
+import { Validator } from "@cfworker/json-schema";
+import type {
+  ApiDocument,
+  Answer as Described,
+  DocumentedOperation,
+  Header,
+  JsonSchema,
+  Parameter,
+  Reference,
+} from "../../src/http/openapi/shapes.ts";
+import type { Answer } from "./worker.ts";
+
+/** What every answer has for the browser's sake, and what the platform adds. The document has no need to say it. */
+const everywhere = new Set([
+  "content-type",
+  "content-length",
+  "content-security-policy",
+  "cross-origin-opener-policy",
+  "cross-origin-resource-policy",
+  "origin-agent-cluster",
+  "referrer-policy",
+  "strict-transport-security",
+  "x-content-type-options",
+  "x-dns-prefetch-control",
+  "x-download-options",
+  "x-frame-options",
+  "x-permitted-cross-domain-policies",
+  "x-xss-protection",
+]);
+
+/** A document with its references resolved, and the judge of answers. */
+export class DocumentedApi {
+  readonly #validators = new Map<JsonSchema, Validator>();
+
+  constructor(readonly document: ApiDocument) {}
+
+  /** Follows a reference to a component. */
+  find<T extends object>(one: T | Reference): T {
+    if (!("$ref" in one) || typeof one.$ref !== "string") return one as T;
+    let found: unknown = this.document;
+    for (const name of one.$ref.replace("#/", "").split("/"))
+      found = (found as Record<string, unknown>)[name];
+    if (found === undefined) throw new Error(`${one.$ref} is not in the document`);
+    return found as T;
+  }
+
+  parametersOf(operation: DocumentedOperation): Parameter[] {
+    return operation.parameters.map((one) => this.find<Parameter>(one));
+  }
+
+  /** The statuses with which a call goes well. */
+  successesOf({ responses }: DocumentedOperation): number[] {
+    return Object.keys(responses)
+      .map(Number)
+      .filter((status) => !this.isRefusal(responses[status]));
+  }
+
+  /** What is wrong with an answer: nothing, if it is one of those that the document describes. */
+  flawsOf(operation: DocumentedOperation, answer: Answer): string[] {
+    const described = operation.responses[answer.status];
+    if (described === undefined) return [`${answer.status} is not documented: ${answer.text.slice(0, 200)}`];
+    const { headers, content } = this.find<Described>(described);
+    return [...this.#headerFlaws(headers, answer), ...this.#bodyFlaws(content, answer)];
+  }
+
+  isRefusal(described: Described | Reference | undefined): boolean {
+    const { content } = this.find<Described>(described ?? { description: "", headers: {} });
+    const types = Object.keys(content ?? {});
+    return types.length === 1 && types[0] === "application/problem+json";
+  }
+
+  #headerFlaws(described: Described["headers"], { headers }: Answer): string[] {
+    const known = new Map(
+      Object.entries(described).map(([name, header]) => [name.toLowerCase(), this.find<Header>(header)]),
+    );
+    const flaws: string[] = [];
+    for (const [name, { required, schema }] of known) {
+      const text = headers.get(name);
+      if (text === null) {
+        if (required === true) flaws.push(`no ${name}`);
+        continue;
+      }
+      const value = schema.type === "integer" ? Number(text) : text;
+      if (!this.#validator(schema).validate(value).valid) flaws.push(`${name}: ${text}`);
+    }
+    for (const [name] of headers)
+      if (!known.has(name) && !everywhere.has(name)) flaws.push(`${name} is not documented`);
+    return flaws;
+  }
+
+  #bodyFlaws(content: Described["content"], { headers, text, json }: Answer): string[] {
+    const type = headers.get("Content-Type")?.split(";")[0] ?? "";
+    if (content === undefined) return text === "" ? [] : [`a body: ${text.slice(0, 80)}`];
+    const media = content[type];
+    // A status can have no body for one caller, and one for another.
+    if (media === undefined) return text === "" && type === "" ? [] : [`${type} is not documented`];
+    if (media.schema === undefined) return [];
+    const { valid, errors } = this.#validator(media.schema).validate(json ?? text);
+    return valid
+      ? []
+      : errors.map(({ instanceLocation, error }) => `${instanceLocation}: ${error} in ${text}`);
+  }
+
+  #validator(schema: JsonSchema): Validator {
+    const known = this.#validators.get(schema);
+    if (known !== undefined) return known;
+    const { components } = this.document;
+    const { Problem: problem, ...schemas } = components.schemas;
+    const closed = {
+      ...(close(schema) as object),
+      components: { schemas: { ...(close(schemas) as object), Problem: problem } },
+    };
+    const validator = new Validator(closed, "2020-12", false);
+    this.#validators.set(schema, validator);
+    return validator;
+  }
+}
+
+/** The document lets an answer grow. Here it has what is described and no more. */
+function close(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(close);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).map(([name, inner]) => [
+    name,
+    name === "allOf" ? inner : close(inner),
+  ]);
+  const closed = Object.fromEntries(entries);
+  const isObject = closed.type === "object" && closed.properties !== undefined;
+  return isObject && closed.additionalProperties === undefined
+    ? { ...closed, additionalProperties: false }
+    : closed;
+}

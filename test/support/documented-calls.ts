@@ -1,0 +1,43 @@
+import { env } from "cloudflare:workers";
+import { api } from "../../src/http/app.ts";
+import type { DocumentedOperation } from "../../src/http/openapi/shapes.ts";
+import { type Bindings, getConfig } from "../../src/runtime.ts";
+import { DocumentedApi } from "./documented-answer.ts";
+import type { Answer } from "./worker.ts";
+
+interface Call {
+  readonly method: string;
+  readonly form: RegExp;
+  readonly operation: DocumentedOperation;
+}
+
+let documented: { readonly api: DocumentedApi; readonly calls: readonly Call[] } | undefined;
+
+function readDocument() {
+  const found = new DocumentedApi(api.documentFor(getConfig(env as unknown as Bindings)));
+  const base = found.document.servers[0]?.url ?? "";
+  const calls = Object.entries(found.document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({
+      method: method.toUpperCase(),
+      form: new RegExp(`^${base}${path.replaceAll(".", "\\.").replace(/\{\w+\}/g, "[^/]+")}$`),
+      operation,
+    })),
+  );
+  return { api: found, calls };
+}
+
+/**
+ * Whatever a test has asked of the API, the answer must be one that its document describes.
+ *
+ * @throws Error when it is not
+ */
+export function expectDocumented(method: string, url: string, answer: Answer): void {
+  documented ??= readDocument();
+  const { pathname } = new URL(url);
+  const call = documented.calls.find((one) => one.method === method && one.form.test(pathname));
+  const { status, headers, json } = answer;
+  // With Accept: text/html a proxy's question is answered with a page. A 500 is nobody's answer on purpose.
+  if (call === undefined || status === 500 || headers.get("Content-Type")?.startsWith("text/html")) return;
+  const [flaw] = documented.api.flawsOf(call.operation, answer);
+  if (flaw !== undefined) throw new Error(`${method} ${pathname}: ${status} ${json?.code ?? ""}: ${flaw}`);
+}

@@ -1,0 +1,30 @@
+import type { Command } from "commander";
+import { health, read } from "./answers.ts";
+import type { OpenSession } from "./command.ts";
+import { exitCodes, PartlyDone, ServerRefusal } from "./failure.ts";
+import { example } from "./help.ts";
+import { renderFields } from "./text.ts";
+
+/** `health`: does it answer, and with all its parts? Needs no key. */
+export function addHealthCommand(program: Command, open: OpenSession): void {
+  program
+    .command("health")
+    .description("Ask whether the deployment and its parts answer. Needs no key")
+    .addHelpText("after", example("sallyport-admin health --url https://www.example.com/api/auth"))
+    .action(async (_options: object, command: Command) => {
+      const { output, connectAsAnybody } = open(command);
+      const api = connectAsAnybody();
+      const { parts, failing } = await api
+        .call({ path: "/health" })
+        .then((answer) => ({ parts: read(health, answer), failing: false }))
+        .catch((error: unknown) => {
+          const told = error instanceof ServerRefusal ? health.safeParse(error.problem.members.parts) : null;
+          if (told?.success !== true) throw error;
+          return { parts: told.data, failing: true };
+        });
+      output.data(parts);
+      output.lines(renderFields(Object.entries(parts)));
+      if (failing) throw new PartlyDone(exitCodes.refused, `${api.url.href}: some parts do not answer.`);
+      output.line(`${api.url.href} answers.`, "green");
+    });
+}

@@ -1,0 +1,123 @@
+import * as z from "zod/mini";
+import { read } from "./answers.ts";
+import type { Api } from "./api.ts";
+import { mayPass, ServerRefusal, Unreachable } from "./failure.ts";
+import { type Chunk, encodeChunk, linesTooLong } from "./import-chunks.ts";
+import { countOf, readableCount } from "./text.ts";
+import { waitFor } from "./waiting.ts";
+
+const importReport = z.object({
+  lines: z.int(),
+  created: z.int(),
+  unchanged: z.int(),
+  failed: z.int(),
+  next_line: z.int(),
+  errors: z.array(z.object({ line: z.int(), code: z.string(), detail: z.string() })),
+});
+
+/** What has become of lines, as the service API says it. */
+export type ImportReport = z.output<typeof importReport>;
+
+/** What has become of a file so far. */
+export class Tally {
+  report: ImportReport;
+  /** Failed lines that the server counted and did not describe. */
+  untold = 0;
+  readonly #startedAt = performance.now();
+
+  constructor(fromLine: number) {
+    this.report = { lines: 0, created: 0, unchanged: 0, failed: 0, next_line: fromLine, errors: [] };
+  }
+
+  add({ lines, created, unchanged, failed, next_line, errors }: ImportReport): void {
+    const sum = this.report;
+    this.report = {
+      lines: sum.lines + lines,
+      created: sum.created + created,
+      unchanged: sum.unchanged + unchanged,
+      failed: sum.failed + failed,
+      next_line,
+      errors: [...sum.errors, ...errors],
+    };
+    this.untold += failed - errors.length;
+  }
+
+  /** What never reached the server. */
+  addTooLong(lines: readonly number[]): void {
+    const detail = "The line is longer than 16 KiB.";
+    const errors = lines.map((line) => ({ line, code: "malformed_request", detail }));
+    this.report.failed += lines.length;
+    this.report.errors = [...this.report.errors, ...errors].sort((a, b) => a.line - b.line);
+  }
+
+  /** For a bar. */
+  get words(): string {
+    const { next_line: next, created, failed } = this.report;
+    return `line ${readableCount(next - 1)}: ${readableCount(created)} created, ${readableCount(failed)} failed`;
+  }
+
+  get summary(): string {
+    const { lines, created, unchanged, failed } = this.report;
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    const [new_, same, not] = [created, unchanged, failed].map(readableCount);
+    const rate = readableCount(Math.round(lines / Math.max(seconds, 0.001)));
+    return `${countOf(lines, "line")}: ${new_} created, ${same} unchanged, ${not} failed (${seconds.toFixed(1)} s, ${rate} a second).`;
+  }
+}
+
+/** A chunk may wait behind a busy database. */
+const chunkWithinSeconds = 120;
+const mostFailures = 5;
+const longestWaitSeconds = 60;
+
+/**
+ * Sends a chunk, and what is left of it when the server stopped in the middle. A server that is away for a moment
+ * is asked again: lines that it has taken before change nothing more.
+ *
+ * @throws ServerRefusal, Unreachable when it stays away, or was never there
+ */
+export async function sendChunk(
+  api: Api,
+  chunk: Chunk,
+  tally: Tally,
+  { pause, signal }: { pause: (why: string) => void; signal: AbortSignal },
+): Promise<void> {
+  let rest = chunk;
+  for (let failures = 0; ; ) {
+    const answer = await post(api, rest);
+    if (answer.report !== null) {
+      tally.add(answer.report);
+      const settled = answer.report.next_line - rest.firstLine;
+      const done = { ...rest, lines: rest.lines.slice(0, settled) };
+      tally.addTooLong(linesTooLong(done));
+      rest = { ...rest, firstLine: answer.report.next_line, lines: rest.lines.slice(settled) };
+      if (settled > 0) failures = 0;
+      if (rest.lines.length === 0) return;
+      if (settled > 0 && !mayPass(answer.error)) continue;
+    }
+    failures += 1;
+    if (answer.error === null) throw new Unreachable("The server takes no line, and does not say why.");
+    if (!mayPass(answer.error) || failures > mostFailures || tally.report.lines === 0) throw answer.error;
+    const asked = answer.error instanceof ServerRefusal ? answer.error.problem.retryAfterSeconds : null;
+    const seconds = Math.min(asked ?? 2 ** failures, longestWaitSeconds);
+    pause(`${answer.error.lines[0]} Asking again in ${countOf(seconds, "second")}.`);
+    await waitFor(seconds, signal);
+  }
+}
+
+/** What became of the lines, and why not of all of them. */
+async function post(api: Api, chunk: Chunk): Promise<{ report: ImportReport | null; error: unknown }> {
+  try {
+    const answer = await api.call({
+      method: "POST",
+      path: "/v1/import",
+      query: { first_line: chunk.firstLine },
+      lines: encodeChunk(chunk),
+      withinSeconds: chunkWithinSeconds,
+    });
+    return { report: read(importReport, answer), error: null };
+  } catch (error) {
+    const told = error instanceof ServerRefusal ? importReport.safeParse(error.problem.members) : null;
+    return { report: told?.success === true ? told.data : null, error };
+  }
+}

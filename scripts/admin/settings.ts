@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseEnv } from "node:util";
+import { projectRoot } from "../start/wrangler.ts";
+import { usageError } from "./failure.ts";
+import type { Prompts } from "./prompts.ts";
+
+/** Where `npm start` answers. */
+export const localUrl = "http://127.0.0.1:8787";
+const usualBasePath = "/api/auth";
+
+/** A key, and where it was found: for who is told that it is not accepted. */
+export interface FoundKey {
+  readonly key: string;
+  readonly source: string;
+}
+
+const isLoopback = (url: URL) => /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname);
+
+/**
+ * Parses the address of a deployment. A bare host gets the usual base path.
+ *
+ * @returns the address without a slash at its end, to which `/v1/…` is added
+ * @throws AdminError for what a key must not be sent to
+ */
+export function parseBaseUrl(text: string, source: string): URL {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw usageError(`${source} must be an address such as https://www.example.com/api/auth.`);
+  if (url.username !== "" || url.password !== "")
+    throw usageError(`${source} must not hold a user name or password.`);
+  if (url.search !== "" || url.hash !== "") throw usageError(`${source} must end with the path.`);
+  if (url.protocol === "http:" && !isLoopback(url))
+    throw usageError(`${source} must be https, or everybody on the way could read the key.`);
+  url.pathname = url.pathname === "/" ? usualBasePath : url.pathname.replace(/\/+$/, "");
+  return url;
+}
+
+const keyVariables = ["SALLYPORT_ADMIN_KEY", "ADMIN_KEY"];
+
+/**
+ * Finds the key: in the environment; on this machine where `npm start` keeps it; or a prompt asks for it.
+ *
+ * @throws AdminError when there is none and nobody to ask
+ */
+export async function findKey(env: NodeJS.ProcessEnv, url: URL, prompts: Prompts): Promise<FoundKey> {
+  for (const name of keyVariables) {
+    const key = env[name];
+    if (key) return checkKey(key, `${name} of the environment`);
+  }
+  const local = isLoopback(url) ? readDevVars() : undefined;
+  if (local) return checkKey(local, "ADMIN_KEY of .dev.vars");
+  if (!prompts.canAsk) {
+    throw usageError(
+      `There is no key for ${url.href}.`,
+      "Put ADMIN_KEY or an API key into SALLYPORT_ADMIN_KEY of the environment.",
+    );
+  }
+  return checkKey(await prompts.secret(`Admin key of ${url.host}`), "the prompt");
+}
+
+function checkKey(key: string, source: string): FoundKey {
+  if (/^[\x21-\x7e]+$/.test(key)) return { key, source };
+  throw usageError(`The key (${source}) holds characters that no key has, such as a space or a line break.`);
+}
+
+function readDevVars(): string | undefined {
+  try {
+    return parseEnv(readFileSync(join(projectRoot, ".dev.vars"), "utf8")).ADMIN_KEY;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,63 @@
+import { Option } from "commander";
+import { read, type User, user, userPage } from "./answers.ts";
+import { type Api, pathPart } from "./api.ts";
+import { AdminError, exitCodes, ServerRefusal, usageError } from "./failure.ts";
+
+/** What `<user>` on the command line is. */
+export type UserNaming = "id" | "name";
+
+export const namingOption = () =>
+  new Option("--by <what>", "what <user> is; by default whichever there is").choices(["id", "name"]);
+
+/** What a path can carry as one segment: what has dots only is taken for a step up. */
+const idForm = /^(?!\.{1,2}$)[\x21-\x7e]{1,128}$/;
+
+/**
+ * Finds a user by name or id.
+ *
+ * @param by null: either. Should both be there, of two users, nobody is chosen
+ * @throws AdminError when there is none, or more than one
+ */
+export async function findUser(api: Api, text: string, by: UserNaming | null): Promise<User> {
+  const [named, identified] = await Promise.all([
+    by === "id" ? null : findByName(api, text),
+    by === "name" ? null : findById(api, text),
+  ]);
+  if (named !== null && identified !== null && named.id !== identified.id) {
+    throw usageError(
+      `There are two: ${identified.username} has the id ${text}, and ${named.username} has the id ${named.id}.`,
+      "Say --by id or --by name.",
+    );
+  }
+  const found = named ?? identified;
+  if (found !== null) return found;
+  const realm = api.realm === undefined ? "" : ` in the realm ${api.realm}`;
+  throw new AdminError(exitCodes.refused, `There is no user ${text}${realm}.`);
+}
+
+async function findById(api: Api, id: string): Promise<User | null> {
+  if (!idForm.test(id)) return null;
+  const answer = await unlessRefused("not_found", () => api.call({ path: `/v1/users/${pathPart(id)}` }));
+  return answer === null ? null : read(user, answer);
+}
+
+async function findByName(api: Api, username: string): Promise<User | null> {
+  const answer = await unlessRefused("invalid_format", () =>
+    api.call({ path: "/v1/users", query: { username } }),
+  );
+  return answer === null ? null : (read(userPage, answer).users[0] ?? null);
+}
+
+/** Null when the server refuses for this reason. */
+async function unlessRefused(code: string, ask: () => Promise<unknown>): Promise<unknown> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof ServerRefusal && error.problem.code === code) return null;
+    throw error;
+  }
+}
+
+/** `ada (id 42, realm shop)`. */
+export const describeUser = ({ username, id, realm }: User): string =>
+  `${username} (id ${id}, realm ${realm})`;

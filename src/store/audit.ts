@@ -57,14 +57,22 @@ export interface AuditEvent {
 /** Draws the id of an event. */
 export const drawEventId = (): string => crypto.randomUUID();
 
+/** What of an event only the store knows. */
+export type LookedUp = Partial<Record<"realm" | "userId" | "detail", SQL>>;
+
 /** Writes the event if `condition` holds, as part of the batch whose deed it records. */
-export function recordEventWhere(db: DrizzleD1Database, event: AuditEvent, condition: SQL) {
-  return insertWhere(db, auditEvents, toRow(event), condition);
+export function recordEventWhere(
+  db: DrizzleD1Database,
+  event: AuditEvent,
+  condition: SQL,
+  lookedUp: LookedUp = {},
+) {
+  return insertWhere(db, auditEvents, { ...toEventRow(event), ...lookedUp }, condition);
 }
 
 /** Writes an event that stands alone. One trip. */
 export async function insertEvent(db: Database, event: AuditEvent): Promise<void> {
-  await reachStore(() => db.primary.insert(auditEvents).values(toRow(event)));
+  await reachStore(() => db.primary.insert(auditEvents).values(toEventRow(event)));
 }
 
 /** The condition "this event was written in this batch, and as this type". */
@@ -79,7 +87,8 @@ export const wasRecorded = (db: DrizzleD1Database, id: string): SQL =>
 const eventExists = (db: DrizzleD1Database, condition: SQL | undefined): SQL =>
   exists(db.select({ id: auditEvents.id }).from(auditEvents).where(condition));
 
-function toRow(event: AuditEvent): AuditEventRow {
+/** An event as it is stored. */
+export function toEventRow(event: AuditEvent): AuditEventRow {
   return {
     id: event.id,
     at: event.at,

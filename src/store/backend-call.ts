@@ -1,5 +1,6 @@
 import { and, eq, gt, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
+import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import { type Database, reachStore } from "./database.ts";
 import {
   type ApiKeyRow,
@@ -44,12 +45,12 @@ export async function readCall(
       .leftJoin(apiKeys, eq(apiKeys.id, asked.keyId))
       .leftJoin(
         users,
-        userId === null ? sql`0` : and(eq(users.realm, asked.realm), isNamed(asked.realm, userId)),
+        userId === null ? isNone(users.id) : and(eq(users.realm, asked.realm), isNamed(asked.realm, userId)),
       )
       .leftJoin(
         idempotencyKeys,
         keyHash === null
-          ? sql`0`
+          ? isNone(idempotencyKeys.realm)
           : and(
               eq(idempotencyKeys.realm, asked.realm),
               eq(idempotencyKeys.keyHash, keyHash),
@@ -64,7 +65,10 @@ export async function readCall(
 function askedRealm(db: DrizzleD1Database, caller: CallQuestion["caller"]) {
   if ("realm" in caller) {
     return db
-      .select({ realm: sql<string>`${caller.realm}`.as("asked_realm"), keyId: sql<string>`''`.as("asked_key_id") })
+      .select({
+        realm: sql<string>`${caller.realm}`.as("asked_realm"),
+        keyId: sql<string>`''`.as("asked_key_id"),
+      })
       .from(sql`(SELECT 1)`)
       .as("asked");
   }
@@ -77,6 +81,9 @@ function askedRealm(db: DrizzleD1Database, caller: CallQuestion["caller"]) {
     .where(eq(apiKeys.id, caller.keyId))
     .as("asked");
 }
+
+/** Holds for no row, and asks the index for it: for `ON 0` SQLite reads the whole table. */
+const isNone = (key: SQLiteColumn) => sql`${key} = NULL`;
 
 /** As `possibleUserIds` of `core/user-id.ts`, where the realm is not known before the query. */
 const isNamed = (realm: SQL.Aliased<string>, userId: string) => {

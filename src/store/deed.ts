@@ -1,7 +1,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { type AuditEvent, eventIs, recordEventWhere } from "./audit.ts";
+import { type AuditEvent, eventIs, type LookedUp, recordEventWhere } from "./audit.ts";
 import { type Database, reachStore } from "./database.ts";
 import { isAnswered, isUnanswered, type KeptAnswer, keepAnswerWhere } from "./idempotency.ts";
 
@@ -10,6 +10,7 @@ export interface Deed {
   /** Changes a row if the deed may happen, and none otherwise. `unanswered` is part of what it has to ask. */
   readonly first: (db: DrizzleD1Database, unanswered: SQL) => BatchItem<"sqlite">;
   readonly event: AuditEvent;
+  readonly lookedUp?: LookedUp;
   /** What follows if it has happened. */
   readonly effects?: (db: DrizzleD1Database, happened: SQL) => BatchItem<"sqlite">[];
   /** Kept for a retry of the same call, if it has happened. */
@@ -33,7 +34,7 @@ export async function doOnce<Row>(db: Database, deed: Deed): Promise<Done<Row>> 
   const results: unknown[] = await reachStore(() =>
     primary.batch([
       deed.first(primary, isUnanswered(primary, deed.answer)),
-      recordEventWhere(primary, deed.event, sql`changes() > 0`),
+      recordEventWhere(primary, deed.event, sql`changes() > 0`, deed.lookedUp),
       ...(deed.effects?.(primary, happened) ?? []),
       ...keepAnswerWhere(primary, deed.answer, happened),
       whether(primary, happened, isAnswered(primary, deed.answer)),

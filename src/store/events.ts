@@ -29,7 +29,8 @@ export function listEvents({ nearest }: Database, question: EventQuestion): Prom
     .from(auditEvents)
     .where(
       and(
-        eq(auditEvents.realm, realm),
+        // The plus keeps the realm's index out: the user's own has fewer rows to look through.
+        userIds === null ? eq(auditEvents.realm, realm) : sql`+${auditEvents.realm} = ${realm}`,
         userIds === null ? undefined : inArray(auditEvents.userId, [...userIds]),
         type === null ? undefined : eq(auditEvents.type, type),
         after === null ? undefined : further(position, after),

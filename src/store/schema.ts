@@ -77,7 +77,7 @@ export const idempotencyKeys = sqliteTable(
     realm: text("realm").notNull(),
     /** SHA-256 of the key that the caller sent. */
     keyHash: text("key_hash").notNull(),
-    /** SHA-256 of method, path and body. */
+    /** SHA-256 of method, path and body, and of what the caller may do. */
     requestHash: text("request_hash").notNull(),
     /** Envelope of the answer: it may hold a secret that is shown once. */
     answer: text("answer").notNull(),

@@ -45,7 +45,9 @@ export type Verdict =
 
 /** What a code comes with: a session of the account, or the word of a backend that speaks for its realm. */
 export type Claimant =
-  | { readonly kind: "pending" | "full"; readonly id: string; readonly liveness: Liveness }
+  | { readonly kind: "full"; readonly id: string; readonly liveness: Liveness }
+  /** `challengeId`: of the hosted challenge that opened the session. Null: a sign-in did. */
+  | { readonly kind: "pending"; readonly id: string; readonly challengeId: string | null }
   | { readonly kind: "backend" };
 
 /** One attempt at a second factor, evaluated and not yet decided. */
@@ -168,6 +170,7 @@ function claimAttempt(db: DrizzleD1Database, attempt: Attempt): BatchItem<"sqlit
       and(
         eq(sessions.id, claimant.id),
         eq(sessions.kind, "pending"),
+        sql`${sessions.challengeId} IS ${claimant.challengeId}`,
         lt(sessions.attempts, budget.attemptsPerPendingSession),
         gt(sessions.expiresAt, now),
         account,

@@ -1,4 +1,4 @@
-import { and, eq, exists, inArray, isNotNull, isNull, ne, not, or, type SQL, sql } from "drizzle-orm";
+import { and, eq, exists, inArray, isNull, ne, not, or, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { alias } from "drizzle-orm/sqlite-core";
 import type { AuditEvent } from "./audit.ts";
@@ -74,11 +74,6 @@ export function updateUserOnce(
           and(
             isUser(realm, ids),
             username === undefined ? undefined : not(exists(namesake(on, username))),
-            disabledAt === undefined
-              ? undefined
-              : disabledAt === null
-                ? isNotNull(users.disabledAt)
-                : isNull(users.disabledAt),
             unanswered,
           ),
         ),

@@ -25,18 +25,18 @@ async function readUser(db: DrizzleD1Database, realm: string, ids: readonly stri
   return user ?? null;
 }
 
-/** Lists the users of a realm by name, after `afterName`; or the one of that name. One trip. */
+/** Lists the users of a realm by name, after `afterName`; of them the one of that name, if one is given. One trip. */
 export function listUsers(
   { nearest }: Database,
   realm: string,
   { afterName, limit, username }: { afterName: string; limit: number; username: string | null },
 ): Promise<User[]> {
-  const named = username === null ? gt(users.username, afterName) : eq(users.username, username);
+  const named = username === null ? undefined : eq(users.username, username);
   return reachStore(() =>
     nearest
       .select()
       .from(users)
-      .where(and(eq(users.realm, realm), named))
+      .where(and(eq(users.realm, realm), gt(users.username, afterName), named))
       .orderBy(asc(users.username))
       .limit(limit),
   );

@@ -106,6 +106,21 @@ describe("the pages", () => {
     });
   });
 
+  describe("about the API", () => {
+    it("can be read folded up and unfolded", async () => {
+      await stage.visit(async (visitor) => {
+        await visitor.open("/api/auth/docs");
+        await stage.inspect(visitor, "docs");
+        await visitor.page.getByText("POST /v1/users/{id}/verify").click();
+        await visitor.page.getByText('"receipt"').first().waitFor();
+        await visitor.page.locator("details").evaluateAll((calls) => {
+          for (const call of calls) call.setAttribute("open", "");
+        });
+        await stage.inspect(visitor, "docs-unfolded");
+      });
+    });
+  });
+
   describe("of refusals say what is wrong and what helps", () => {
     it("after a wrong password, and keep the name", async () => {
       const account = await createAccount(stage.sallyport, "wrong-password");

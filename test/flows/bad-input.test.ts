@@ -149,9 +149,11 @@ describe("a body that can't be read", () => {
   it("covers every route that takes one", async () => {
     const { calls } = await prepare();
     const covered = calls.map((call) => `${call.method} ${base}${call.path}`);
+    // openapi-walk.test.ts sends each of them what can't be read.
+    const walked = /\/v1\/(?!users$)/;
     const pages = /\/(sign-in|sign-out|second-factor|account(\/.*)?)$/;
     const unsafe = listRoutes()
-      .filter(({ method, path }) => method !== "GET" && !pages.test(path))
+      .filter(({ method, path }) => method !== "GET" && !pages.test(path) && !walked.test(path))
       .map(({ method, path }) => `${method} ${path}`);
     expect(covered.toSorted()).toEqual(unsafe.toSorted());
   });
@@ -877,7 +879,7 @@ describe("the headers of an answer", () => {
     const answers = await everyAnswer();
     const statuses = new Set(answers.map(([, { status }]) => status));
     expect([...statuses].toSorted()).toEqual([
-      200, 303, 400, 401, 403, 404, 405, 413, 415, 422, 429, 502, 503,
+      200, 303, 400, 401, 403, 404, 405, 410, 413, 415, 422, 429, 502, 503,
     ]);
     for (const [what, answer] of answers) expectOwnHeaders(`${what}: ${answer.status}`, answer);
   });

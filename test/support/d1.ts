@@ -4,14 +4,14 @@ export interface Trips {
   batches: number;
 }
 
-/** Something that happens at each trip, before it is made. `sql` is the text of its statements. */
-type BeforeTrip = (kind: "read" | "batch", sql: readonly string[]) => Promise<void> | void;
+/** Something that happens at each trip, before or after it is made. `sql` is the text of its statements. */
+type AtTrip = (kind: "read" | "batch", sql: readonly string[]) => Promise<void> | void;
 
 /**
  * A D1 binding that lets a test see, slow down or break every trip. It wraps the real one: a `batch` is one
  * trip, and so is every other statement that is run.
  */
-export function tapD1(db: D1Database, beforeTrip: BeforeTrip): D1Database {
+export function tapD1(db: D1Database, beforeTrip: AtTrip, afterTrip: AtTrip = () => {}): D1Database {
   const statements = new WeakMap<object, { statement: D1PreparedStatement; sql: string }>();
   const tapStatement = (statement: D1PreparedStatement, sql: string): D1PreparedStatement => {
     const tapped = new Proxy(statement, {
@@ -21,7 +21,9 @@ export function tapD1(db: D1Database, beforeTrip: BeforeTrip): D1Database {
         if (typeof value !== "function") return value;
         return async (...args: unknown[]) => {
           await beforeTrip("read", [sql]);
-          return value.apply(target, args);
+          const result = await value.apply(target, args);
+          await afterTrip("read", [sql]);
+          return result;
         };
       },
     });
@@ -38,11 +40,11 @@ export function tapD1(db: D1Database, beforeTrip: BeforeTrip): D1Database {
         if (name === "batch") {
           return async (batch: D1PreparedStatement[]) => {
             const known = batch.map((tapped) => statements.get(tapped) ?? { statement: tapped, sql: "" });
-            await beforeTrip(
-              "batch",
-              known.map(({ sql }) => sql),
-            );
-            return target.batch(known.map(({ statement }) => statement));
+            const texts = known.map(({ sql }) => sql);
+            await beforeTrip("batch", texts);
+            const results = await target.batch(known.map(({ statement }) => statement));
+            await afterTrip("batch", texts);
+            return results;
           };
         }
         const value = Reflect.get(target, name);
@@ -60,6 +62,58 @@ export function countTrips(db: D1Database): { db: D1Database; trips: Trips } {
     else trips.reads += 1;
   });
   return { db: tapped, trips };
+}
+
+/**
+ * Counts the rows that the statements read, as D1 counts and bills them. What is read alone is read twice for it: a
+ * statement whose rows are asked for plainly does not say.
+ */
+export function countRowsRead(db: D1Database): { db: D1Database; rows: { read: number } } {
+  const rows = { read: 0 };
+  const originals = new WeakMap<object, D1PreparedStatement>();
+  const count = (result: D1Result) => {
+    rows.read += result.meta.rows_read;
+  };
+  const countStatement = (statement: D1PreparedStatement, isRead: boolean): D1PreparedStatement => {
+    const counted = new Proxy(statement, {
+      get(target, name) {
+        if (name === "bind") return (...values: unknown[]) => countStatement(target.bind(...values), isRead);
+        const value = Reflect.get(target, name);
+        if (typeof value !== "function") return value;
+        return async (...args: unknown[]) => {
+          if (isRead) count(await target.all());
+          return value.apply(target, args);
+        };
+      },
+    });
+    originals.set(counted, statement);
+    return counted;
+  };
+  const countSession = (session: D1DatabaseSession): D1DatabaseSession =>
+    new Proxy(session, {
+      get(target, name) {
+        if (name === "prepare")
+          return (sql: string) => countStatement(target.prepare(sql), /^select /i.test(sql));
+        if (name === "batch") {
+          return async (batch: D1PreparedStatement[]) => {
+            const results = await target.batch(batch.map((counted) => originals.get(counted) ?? counted));
+            results.forEach(count);
+            return results;
+          };
+        }
+        const value = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  const counting = new Proxy(db, {
+    get(target, name) {
+      if (name === "withSession")
+        return (constraint?: string) => countSession(target.withSession(constraint));
+      const value = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  return { db: counting, rows };
 }
 
 /** Writes down the text of every statement, by trip and in order. */
@@ -97,7 +151,14 @@ export function holdBatches(db: D1Database): HeldDatabase {
   return { db: held, reached, release };
 }
 
-const copiedTables = ["users", "sessions", "throttles"] as const;
+const copiedTables = [
+  "users",
+  "sessions",
+  "throttles",
+  "api_keys",
+  "idempotency_keys",
+  "audit_events",
+] as const;
 
 /**
  * A D1 binding whose nearest copy stands still from now on, as a replica does that is behind: what is read there
@@ -140,6 +201,17 @@ export function failBatches(db: D1Database): D1Database {
   return tapD1(db, (kind) => {
     if (kind === "batch") fail();
   });
+}
+
+/** Fails after every batch, which has been done: its answer is lost on the way back. */
+export function loseAnswers(db: D1Database): D1Database {
+  return tapD1(
+    db,
+    () => {},
+    (kind) => {
+      if (kind === "batch") fail();
+    },
+  );
 }
 
 function fail(): never {

@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { computeHotp, decodeTotpSecret, timeStep } from "../../src/core/totp.ts";
 import worker from "../../src/index.ts";
 import type { Bindings } from "../../src/runtime.ts";
+import { expectDocumented } from "./documented-calls.ts";
 
 export const host = "https://site.example";
 export const base = "/api/auth";
@@ -44,7 +45,10 @@ export interface Answer {
   readonly text: string;
 }
 
-/** A program that talks to the JSON API. Every client has an environment of its own. */
+/**
+ * A program that talks to the JSON API. Every client has an environment of its own. An answer that the OpenAPI document does not
+ * describe fails the test that gets it.
+ */
 export class Client {
   constructor(readonly bindings: Bindings = environment()) {}
 
@@ -64,13 +68,15 @@ export class Client {
     });
     const response = await send(request, this.bindings);
     const answer = await response.text();
-    const isJson = response.headers.get("Content-Type")?.includes("json") ?? false;
-    return {
+    const isJson = /[/+]json/.test(response.headers.get("Content-Type") ?? "");
+    const given = {
       status: response.status,
       headers: response.headers,
       text: answer,
       json: isJson ? JSON.parse(answer) : null,
     };
+    expectDocumented(method, request.url, given);
+    return given;
   }
 
   post(path: string, body: unknown = {}, options: CallOptions = {}): Promise<Answer> {

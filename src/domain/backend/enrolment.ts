@@ -3,7 +3,7 @@ import { buildKeyUri } from "../../core/key-uri.ts";
 import { generateTotpSecret } from "../../core/totp.ts";
 import { drawEventId } from "../../store/audit.ts";
 import { removeSecondFactorOnce, startEnrolmentOnce } from "../../store/user-deeds.ts";
-import { findUser, type User } from "../../store/users.ts";
+import type { User } from "../../store/users.ts";
 import { drawBackupCodes } from "../code-evaluation.ts";
 import { byBackend } from "../code-presenter.ts";
 import type { Deps } from "../deps.ts";
@@ -12,7 +12,7 @@ import type { Failure } from "../failure.ts";
 import { sealUserField } from "../sealed-fields.ts";
 import { type ProvenCode, verifyCode } from "../second-factor.ts";
 import type { UserCall } from "./caller.ts";
-import { eventOf, placeOf, settle, type UserResult } from "./users.ts";
+import { eventOf, findSubject, placeOf, settle, type UserResult } from "./users.ts";
 
 /**
  * Begins to set up the second factor of a user. Nothing changes until its first code is confirmed. A user who has one
@@ -25,7 +25,7 @@ export async function beginEnrolmentFor(
   call: UserCall<Enrolment>,
   code: CodeInput | null,
 ): Promise<Enrolment | Failure> {
-  const user = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   const { enrolment, pending } = await drawEnrolment(deps, call, user);
   if (code !== null) return replaceWithCode(deps, call, code, enrolment, pending);
@@ -117,7 +117,7 @@ export async function removeSecondFactorFor(
   deps: Deps,
   call: UserCall<UserResult>,
 ): Promise<UserResult | Failure> {
-  const user = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   const done = await removeSecondFactorOnce(deps.db, placeOf(call), false, {
     event: eventOf(call, "totp.disabled", user.id),

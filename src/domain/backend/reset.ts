@@ -1,9 +1,8 @@
 import { removeSecondFactorOnce, unlockUserOnce } from "../../store/user-deeds.ts";
-import { findUser } from "../../store/users.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import type { UserCall } from "./caller.ts";
-import { eventOf, placeOf, settle, type UserResult } from "./users.ts";
+import { eventOf, findSubject, placeOf, settle, type UserResult } from "./users.ts";
 
 /**
  * An administrator's answer to a lost phone and lost backup codes: the second factor is gone, with its failures, and
@@ -13,11 +12,12 @@ export async function resetSecondFactor(
   deps: Deps,
   call: UserCall<UserResult>,
 ): Promise<UserResult | Failure> {
-  const user = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
+  const after = { ...user, totpEnabled: false, totpSetupAt: null, updatedAt: call.now };
   const done = await removeSecondFactorOnce(deps.db, placeOf(call), true, {
     event: eventOf(call, "second_factor.reset", user.id),
-    answer: await call.keep({ ok: true, user, created: false }),
+    answer: await call.keep({ ok: true, user: after, created: false }),
     now: call.now,
   });
   return settle(done, "no_such_user");
@@ -28,11 +28,11 @@ export async function unlockSecondFactor(
   deps: Deps,
   call: UserCall<UserResult>,
 ): Promise<UserResult | Failure> {
-  const user = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   const done = await unlockUserOnce(deps.db, placeOf(call), {
     event: eventOf(call, "second_factor.unlocked", user.id, { failures: user.secondFactorFailures }),
-    answer: await call.keep({ ok: true, user, created: false }),
+    answer: await call.keep({ ok: true, user: { ...user, updatedAt: call.now }, created: false }),
     now: call.now,
   });
   return settle(done, "no_such_user");

@@ -1,11 +1,10 @@
 import { listSessionsOf, type Session } from "../../store/sessions.ts";
 import { endSessionsOnce } from "../../store/user-deeds.ts";
-import { findUser } from "../../store/users.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { livenessAt } from "../sessions.ts";
 import type { UserCall } from "./caller.ts";
-import { eventOf, placeOf } from "./users.ts";
+import { eventOf, findSubject, placeOf } from "./users.ts";
 
 export interface SessionList {
   readonly ok: true;
@@ -14,7 +13,7 @@ export interface SessionList {
 
 /** Lists the living full sessions of a user, the last seen first. */
 export async function listSessionsFor(deps: Deps, call: UserCall): Promise<SessionList | Failure> {
-  const user = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   return { ok: true, sessions: await listSessionsOf(deps.db, user.id, livenessAt(deps, call.now)) };
 }
@@ -25,7 +24,7 @@ export async function endSessionsFor(
   call: UserCall,
   sessionId: string | null,
 ): Promise<{ ok: true } | Failure> {
-  const user = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   const event = {
     ...eventOf(call, sessionId === null ? "session.others_ended" : "session.ended", user.id),

@@ -10,7 +10,7 @@ import {
   type UserPlace,
   updateUserOnce,
 } from "../../store/user-deeds.ts";
-import { findUser, listUsers as listStoredUsers, type User } from "../../store/users.ts";
+import { findUser, findUserOnPrimary, listUsers as listStoredUsers, type User } from "../../store/users.ts";
 import { countBackupCodes } from "../code-evaluation.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -32,6 +32,11 @@ export const placeOf = ({ realm, userId }: Pick<UserCall, "realm" | "userId">): 
   realm,
   ids: possibleUserIds(realm, userId),
 });
+
+/** Finds the user that a call is about. A copy that does not have it was asked already. */
+export const findSubject = async (deps: Deps, call: UserCall): Promise<User | null> =>
+  call.known ??
+  (await (call.known === null ? findUserOnPrimary : findUser)(deps.db, call.realm, placeOf(call).ids));
 
 /** The record of something that a backend does. */
 export function eventOf(
@@ -73,13 +78,14 @@ export async function putUser(
   call: UserCall<UserResult>,
   fields: UserFields,
 ): Promise<UserResult | Failure> {
-  const known = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  // The insertion asks the primary by itself, so who is not in the copy is not looked for there first.
+  const known = call.known === undefined ? await findSubject(deps, call) : call.known;
   if (known !== null) return changeUser(deps, call, known, fields);
   const username = fields.username ?? canonicalUsername(call.userId) ?? call.userId;
   const created = await createUser(deps, call, call.userId, { ...fields, username });
   if (created.ok || created.reason !== "user_exists") return created;
   // Somebody else may have created it meanwhile; or the name is another user's.
-  const now = await findUser(deps.db, call.realm, placeOf(call).ids);
+  const now = await findSubject(deps, call);
   return now === null ? created : changeUser(deps, call, now, fields);
 }
 
@@ -108,15 +114,15 @@ async function changeUser(
   );
 }
 
-/** Closes an account, or opens it again. Doing so twice changes nothing more. */
+/** Closes an account, or opens it again. That it was so already is no failure, and is written down like the rest. */
 export async function setUserDisabled(
   deps: Deps,
   call: UserCall<UserResult>,
   disabled: boolean,
 ): Promise<UserResult | Failure> {
-  const known = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  const known = await findSubject(deps, call);
   if (known === null) return { ok: false, reason: "no_such_user" };
-  const disabledAt = disabled ? call.now : null;
+  const disabledAt = disabled ? (known.disabledAt ?? call.now) : null;
   const user = { ...known, disabledAt, updatedAt: call.now };
   const done = await updateUserOnce(
     deps.db,
@@ -128,14 +134,12 @@ export async function setUserDisabled(
       now: call.now,
     },
   );
-  const [row] = done.rows;
-  const already = row !== undefined && (row.disabledAt !== null) === disabled && !done.answeredBefore;
-  return already ? { ok: true, user: row, created: false } : settle(done, "no_such_user");
+  return settle(done, "no_such_user");
 }
 
 /** Deletes a user, with everything but the record of what happened. */
 export async function deleteUser(deps: Deps, call: UserCall): Promise<{ ok: true } | Failure> {
-  const known = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  const known = await findSubject(deps, call);
   if (known === null) return { ok: false, reason: "no_such_user" };
   const { happened } = await deleteUserOnce(deps.db, placeOf(call), {
     event: eventOf(call, "user.deleted", known.id),
@@ -178,7 +182,7 @@ export interface UserStatus {
 /** Tells how things stand with a user. One read, or none if it has just been read. */
 export async function getUserStatus(deps: Deps, call: UserCall): Promise<UserStatus | Failure> {
   const { client, now } = call;
-  const user = call.known ?? (await findUser(deps.db, call.realm, placeOf(call).ids));
+  const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   const counted = await countBackupCodes(deps, { user, client, now });
   if (!counted.ok) return counted;

@@ -2,14 +2,14 @@ import type { Page } from "playwright-core";
 
 /** What a visitor's browser has asked for, and what it has complained about. */
 export class Traffic {
-  readonly #origin: string;
+  readonly #origins: Set<string>;
   readonly #urls: string[] = [];
   readonly #refusedPages = new Set<string>();
   readonly #complaints: Array<{ about: string; text: string }> = [];
   readonly #posts: string[] = [];
 
   constructor(page: Page, origin: string) {
-    this.#origin = origin;
+    this.#origins = new Set([origin]);
     const context = page.context();
     context.on("request", (request) => {
       this.#urls.push(request.url());
@@ -30,6 +30,11 @@ export class Traffic {
       this.#complaints.push({ about: "uncaught", text: String(error.error()) });
     });
     page.on("framenavigated", (frame) => this.#urls.push(frame.url()));
+  }
+
+  /** The way leads to this site too, so asking it is no flaw. */
+  mayAsk(origin: string): void {
+    this.#origins.add(origin);
   }
 
   /** How many forms have been sent to this path. */
@@ -60,7 +65,7 @@ export class Traffic {
   }
 
   #isOwn(url: string): boolean {
-    return url === "about:blank" || new URL(url.replace(/^blob:/, "")).origin === this.#origin;
+    return url === "about:blank" || this.#origins.has(new URL(url.replace(/^blob:/, "")).origin);
   }
 }
 

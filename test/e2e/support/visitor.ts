@@ -113,6 +113,13 @@ export class Visitor {
     await this.typeCode(code, { label: "Code", button: "Continue" });
   }
 
+  /** Gives a code, where the answer does not stay: it leads on to another site. */
+  async sendCode(code: string): Promise<void> {
+    this.keepsSecret(code);
+    await this.field("Code").pressSequentially(code);
+    if (!this.#hasScript) await this.button("Continue").click();
+  }
+
   /** Pastes a code, which the script sends when it has six digits. */
   async pasteCode(text: string): Promise<void> {
     this.keepsSecret(text, text.replaceAll(" ", ""));

@@ -1,0 +1,134 @@
+import { env } from "cloudflare:workers";
+import { timeStep } from "../../src/core/totp.ts";
+import { scopes as everyScope, type Scope } from "../../src/domain/backend/caller.ts";
+import { type Answer, type CallOptions, Client, codeOfStep, type Overrides } from "./worker.ts";
+
+export type Options = Omit<CallOptions, "method" | "body" | "token">;
+
+/** A program that shows an API key, or `ADMIN_KEY`, to one isolate of the Worker. */
+export class Backend {
+  constructor(
+    readonly realm: string,
+    readonly key: string,
+    readonly client: Client = new Client(),
+  ) {}
+
+  /** The public part of the key. */
+  get keyId(): string {
+    return this.key.split("_")[1] ?? "";
+  }
+
+  /** As audit events name it. */
+  get actor(): string {
+    return this.key === env.ADMIN_KEY ? "admin" : `api_key:${this.keyId}`;
+  }
+
+  /** The same program at another isolate: with a cache of its own, and with other bindings if they are given. */
+  at(client: Client): Backend {
+    return new Backend(this.realm, this.key, client);
+  }
+
+  get(path: string, options: Options = {}): Promise<Answer> {
+    return this.client.call(path, { ...options, token: this.key });
+  }
+
+  post(path: string, body: unknown = {}, options: Options = {}): Promise<Answer> {
+    return this.client.call(path, { ...options, method: "POST", body, token: this.key });
+  }
+
+  put(path: string, body: unknown = {}, options: Options = {}): Promise<Answer> {
+    return this.client.call(path, { ...options, method: "PUT", body, token: this.key });
+  }
+
+  delete(path: string, options: Options = {}): Promise<Answer> {
+    return this.client.call(path, { ...options, method: "DELETE", token: this.key });
+  }
+
+  /** Checks a code of a user. */
+  verify(id: string, code: unknown, fields: Overrides = {}, options: Options = {}): Promise<Answer> {
+    return this.post(`${userPath(id)}/verify`, { code, ...fields }, options);
+  }
+}
+
+/** The operator, who speaks for every realm: say which with `?realm=`. */
+export const operator = (client = new Client()): Backend => new Backend("local", env.ADMIN_KEY, client);
+
+/** Where a user is, whatever characters the id has. */
+export const userPath = (id: string): string => `/v1/users/${encodeURIComponent(id)}`;
+
+/** The header that makes a call repeatable. */
+export const repeatable = (key: string): Options => ({ headers: { "Idempotency-Key": key } });
+
+export interface KeyFields {
+  readonly name?: string;
+  readonly scopes?: readonly Scope[];
+  readonly expires_at?: string;
+  readonly return_urls?: readonly string[];
+}
+
+/** Has a key made for a realm by somebody who may do that. */
+export async function createKey(maker: Backend, realm: string, fields: KeyFields = {}): Promise<Backend> {
+  const body = { name: "backend", scopes: everyScope, ...fields };
+  const answer = await maker.post(`/v1/api-keys?realm=${realm}`, body);
+  if (answer.status !== 201) throw new Error(`POST /v1/api-keys: ${answer.status} ${answer.text}`);
+  return new Backend(realm, answer.json.data.key, maker.client);
+}
+
+/** A realm: the operator makes its first key, which has every scope unless some are given. */
+export const createRealm = (
+  realm = "shop",
+  fields: KeyFields = {},
+  client = new Client(),
+): Promise<Backend> => createKey(operator(client), realm, fields);
+
+export interface BackendUser {
+  readonly id: string;
+  readonly username: string;
+  /** As the store knows the user. */
+  readonly storedId: string;
+}
+
+/** A user that the backend names itself. */
+export async function createBackendUser(
+  backend: Backend,
+  id = "42",
+  fields: Overrides = {},
+): Promise<BackendUser> {
+  const answer = await backend.put(userPath(id), fields);
+  if (answer.status !== 201) throw new Error(`PUT ${userPath(id)}: ${answer.status} ${answer.text}`);
+  return { id, username: answer.json.data.username, storedId: `${backend.realm}:${id}` };
+}
+
+export interface EnrolledBackendUser extends BackendUser {
+  readonly secret: string;
+  readonly backupCodes: string[];
+}
+
+/**
+ * A user with two-factor authentication, set up through the backend. Needs a stopped clock: the first code is that of
+ * the step before, and every code from the current step on is unspent.
+ */
+export async function enrolBackendUser(
+  backend: Backend,
+  id = "42",
+  fields: Overrides = {},
+): Promise<EnrolledBackendUser> {
+  const user = await createBackendUser(backend, id, fields);
+  return { ...user, ...(await enrol(backend, id)) };
+}
+
+/** Sets up the second factor of a user who is there. */
+export async function enrol(
+  backend: Backend,
+  id: string,
+): Promise<Pick<EnrolledBackendUser, "secret" | "backupCodes">> {
+  const path = `${userPath(id)}/totp`;
+  const started = await backend.post(path);
+  if (started.status !== 200) throw new Error(`POST ${path}: ${started.status} ${started.text}`);
+  const { secret } = started.json.data;
+  const first = await codeOfStep(secret, timeStep(new Date()) - 1);
+  const confirmed = await backend.post(`${path}/confirm`, { code: first });
+  if (confirmed.status !== 200)
+    throw new Error(`POST ${path}/confirm: ${confirmed.status} ${confirmed.text}`);
+  return { secret, backupCodes: confirmed.json.data.backup_codes };
+}

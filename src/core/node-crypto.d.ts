@@ -11,4 +11,8 @@ declare module "node:crypto" {
     options: { N: number; r: number; p: number; maxmem: number },
     callback: (error: Error | null, derivedKey: Uint8Array) => void,
   ): void;
+
+  export function createHash(algorithm: "sha256"): {
+    update(text: string): { digest(): Uint8Array };
+  };
 }

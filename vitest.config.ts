@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { wycheproof } from "./scripts/wycheproof.ts";
 
 const secrets = {
   KEYRING: `k1:${randomBytes(32).toString("base64")}`,
@@ -14,6 +15,7 @@ const kCurrentWorker = Symbol.for("miniflare.kCurrentWorker");
 
 export default defineConfig({
   plugins: [
+    wycheproof(),
     cloudflareTest(async () => ({
       wrangler: { configPath: "./wrangler.toml" },
       miniflare: {

@@ -3,6 +3,7 @@ import type { Deps } from "./domain/deps.ts";
 import { describeError, log } from "./log.ts";
 import { createBlocks } from "./store/blocks.ts";
 import { openDatabase } from "./store/database.ts";
+import { answerWithin } from "./store/time-limit.ts";
 
 /** The bindings of `wrangler.toml`. Variables and secrets are strings beside them, which `config.ts` parses. */
 export interface Bindings {
@@ -22,6 +23,9 @@ export class Misconfigured extends Error {
     super(problems.map(({ name, message }) => `${name}: ${message}`).join("; "));
   }
 }
+
+/** The rate limit is counted where the Worker runs. One that takes longer than this is passed by. */
+const longestAdmissionSeconds = 2;
 
 const parsed = new WeakMap<Bindings, ReturnType<typeof parseConfig>>();
 
@@ -46,9 +50,12 @@ export function createDeps(config: Config, env: Bindings, context: EventContext,
     blocks: createBlocks(env.BLOCKS, (error) => {
       log("warn", "blocks.unavailable", { request_id: eventId, ...describeError(error) });
     }),
-    admit: limiter === undefined ? null : async (key) => (await limiter.limit({ key })).success,
+    admit:
+      limiter === undefined
+        ? null
+        : async (key) => (await answerWithin(longestAdmissionSeconds, () => limiter.limit({ key }))).success,
     defer: (work) => context.waitUntil(report(work, eventId)),
-    log,
+    log: (level, event, fields) => log(level, event, { request_id: eventId, ...fields }),
   };
 }
 

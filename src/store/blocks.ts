@@ -1,3 +1,5 @@
+import { answerWithin } from "./time-limit.ts";
+
 /** Who is blocked, for every location to read without asking D1. Only the outcome is here; D1 counts. */
 export interface Blocks {
   /**
@@ -12,6 +14,12 @@ export interface Blocks {
   ping(): Promise<void>;
 }
 
+/**
+ * KV answers in milliseconds, and in half a second from far away. One that takes longer counts as one that does not
+ * answer: a sign-in waits for it no longer, and D1 decides alone.
+ */
+const longestAnswerSeconds = 2;
+
 /** KV takes no shorter life than this. */
 const shortestTtlSeconds = 60;
 /** The shortest time that KV allows a location to remember its answer. */
@@ -25,7 +33,9 @@ export function createBlocks(kv: KVNamespace, report: (error: unknown) => void):
     async findEnd(keys) {
       try {
         const names = keys.map((key) => prefix + key);
-        const found = await kv.get(names, { type: "text", cacheTtl: cacheTtlSeconds });
+        const found = await answerWithin(longestAnswerSeconds, () =>
+          kv.get(names, { type: "text", cacheTtl: cacheTtlSeconds }),
+        );
         const ends = [...found.values()].flatMap((value) => parseEnd(value));
         return ends.length === 0 ? null : new Date(Math.max(...ends));
       } catch (error) {
@@ -36,15 +46,16 @@ export function createBlocks(kv: KVNamespace, report: (error: unknown) => void):
     async put(key, until, now) {
       const seconds = Math.ceil((until.getTime() - now.getTime()) / 1000);
       try {
-        await kv.put(prefix + key, String(until.getTime()), {
-          expirationTtl: Math.max(seconds, shortestTtlSeconds),
-        });
+        const expirationTtl = Math.max(seconds, shortestTtlSeconds);
+        await answerWithin(longestAnswerSeconds, () =>
+          kv.put(prefix + key, String(until.getTime()), { expirationTtl }),
+        );
       } catch (error) {
         report(error);
       }
     },
     async ping() {
-      await kv.get(`${prefix}ping`, { cacheTtl: cacheTtlSeconds });
+      await answerWithin(longestAnswerSeconds, () => kv.get(`${prefix}ping`, { cacheTtl: cacheTtlSeconds }));
     },
   };
 }

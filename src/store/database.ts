@@ -1,4 +1,12 @@
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
+import { answerWithin } from "./time-limit.ts";
+
+/**
+ * A trip takes tens of milliseconds, and a second or two when D1 repeats a read or has a queue. Who has waited this
+ * long is better told so: proxies give up on an answer after 30 or 60 s, and people sooner. Not less, because a
+ * write that is given up may still happen, and then nobody hears of what it opened.
+ */
+const longestTripSeconds = 10;
 
 /**
  * Two ways to the same database. Reads may go to the nearest copy, which can be a moment behind; whatever a
@@ -9,7 +17,7 @@ export interface Database {
   readonly primary: DrizzleD1Database;
 }
 
-/** D1 failed, or could not be reached. Whoever asked gets a 503, and nothing opens. */
+/** D1 failed, could not be reached, or did not answer in time. Whoever asked gets a 503, and nothing opens. */
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
 }
@@ -32,14 +40,14 @@ function openSession(d1: D1Database, constraint: D1SessionConstraint): DrizzleD1
 }
 
 /**
- * Runs one trip to D1. It is not retried: D1 retries reads by itself, and a write whose answer was lost may
- * have happened.
+ * Runs one trip to D1, and waits for it no longer than ten seconds. It is not retried: D1 retries reads by itself,
+ * and a write whose answer was lost or is late may have happened, or may happen yet.
  *
  * @throws StoreUnavailable whatever D1 failed with
  */
 export async function reachStore<T>(trip: () => Promise<T>): Promise<T> {
   try {
-    return await trip();
+    return await answerWithin(longestTripSeconds, trip);
   } catch (cause) {
     throw new StoreUnavailable("D1 did not answer", { cause });
   }

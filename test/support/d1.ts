@@ -7,11 +7,25 @@ export interface Trips {
 /** Something that happens at each trip, before or after it is made. `sql` is the text of its statements. */
 type AtTrip = (kind: "read" | "batch", sql: readonly string[]) => Promise<void> | void;
 
+/** One trip to D1, on its way. */
+export interface D1Trip {
+  readonly kind: "read" | "batch";
+  /** The text of its statements. */
+  readonly sql: readonly string[];
+  /** Makes it. */
+  run(): Promise<unknown>;
+  /** A batch that does all that it should, and then fails: D1 takes everything back. */
+  runInVain(): Promise<unknown>;
+}
+
+/** A statement that no schema allows. */
+const impossible = "INSERT INTO audit_events (id) VALUES (NULL)";
+
 /**
- * A D1 binding that lets a test see, slow down or break every trip. It wraps the real one: a `batch` is one
- * trip, and so is every other statement that is run.
+ * A D1 binding that hands every trip to `intercept`, whose result takes the place of the answer. It wraps the real
+ * one: a `batch` is one trip, and so is every other statement that is run.
  */
-export function tapD1(db: D1Database, beforeTrip: AtTrip, afterTrip: AtTrip = () => {}): D1Database {
+export function interceptD1(db: D1Database, intercept: (trip: D1Trip) => Promise<unknown>): D1Database {
   const statements = new WeakMap<object, { statement: D1PreparedStatement; sql: string }>();
   const tapStatement = (statement: D1PreparedStatement, sql: string): D1PreparedStatement => {
     const tapped = new Proxy(statement, {
@@ -19,11 +33,9 @@ export function tapD1(db: D1Database, beforeTrip: AtTrip, afterTrip: AtTrip = ()
         if (name === "bind") return (...values: unknown[]) => tapStatement(target.bind(...values), sql);
         const value = Reflect.get(target, name);
         if (typeof value !== "function") return value;
-        return async (...args: unknown[]) => {
-          await beforeTrip("read", [sql]);
-          const result = await value.apply(target, args);
-          await afterTrip("read", [sql]);
-          return result;
+        return (...args: unknown[]) => {
+          const run = async () => value.apply(target, args);
+          return intercept({ kind: "read", sql: [sql], run, runInVain: run });
         };
       },
     });
@@ -38,13 +50,15 @@ export function tapD1(db: D1Database, beforeTrip: AtTrip, afterTrip: AtTrip = ()
           return (constraint?: string) => tapSession((target as D1Database).withSession(constraint));
         }
         if (name === "batch") {
-          return async (batch: D1PreparedStatement[]) => {
+          return (batch: D1PreparedStatement[]) => {
             const known = batch.map((tapped) => statements.get(tapped) ?? { statement: tapped, sql: "" });
-            const texts = known.map(({ sql }) => sql);
-            await beforeTrip("batch", texts);
-            const results = await target.batch(known.map(({ statement }) => statement));
-            await afterTrip("batch", texts);
-            return results;
+            const bare = known.map(({ statement }) => statement);
+            return intercept({
+              kind: "batch",
+              sql: known.map(({ sql }) => sql),
+              run: () => target.batch(bare),
+              runInVain: () => target.batch([...bare, target.prepare(impossible)]),
+            });
           };
         }
         const value = Reflect.get(target, name);
@@ -52,6 +66,16 @@ export function tapD1(db: D1Database, beforeTrip: AtTrip, afterTrip: AtTrip = ()
       },
     });
   return tapSession(db);
+}
+
+/** A D1 binding that lets a test see, slow down or break every trip, before or after it is made. */
+export function tapD1(db: D1Database, beforeTrip: AtTrip, afterTrip: AtTrip = () => {}): D1Database {
+  return interceptD1(db, async ({ kind, sql, run }) => {
+    await beforeTrip(kind, sql);
+    const result = await run();
+    await afterTrip(kind, sql);
+    return result;
+  });
 }
 
 /** Counts the trips. Single statements count as reads: nothing in the Worker writes outside a batch on its way. */
@@ -166,6 +190,7 @@ const copiedTables = [
  */
 export async function freezeNearestCopy(db: D1Database): Promise<D1Database> {
   for (const table of copiedTables) {
+    await db.prepare(`DROP TABLE IF EXISTS "copy_of_${table}"`).run();
     await db.prepare(`CREATE TABLE "copy_of_${table}" AS SELECT * FROM "${table}"`).run();
   }
   const names = new RegExp(`"(${copiedTables.join("|")})"`, "g");

@@ -1,0 +1,69 @@
+import { scrypt } from "node:crypto";
+import { base64nopad } from "@scure/base";
+import { createReadyAccount, fullToken } from "./accounts.ts";
+import { stopClock } from "./clock.ts";
+import { openPendingSessions } from "./pending.ts";
+import { listSessionRows, query, readUser } from "./rows.ts";
+import { readState } from "./states.ts";
+import type { World } from "./sweep.ts";
+import { type Account, Client, code, createAccount, type EnrolledAccount, resetStores } from "./worker.ts";
+
+/** Two people and their sessions. */
+export interface Town extends World {
+  /** She has a second factor. The code of this moment is unspent. */
+  readonly ada: EnrolledAccount;
+  /** Her password, hashed as the Worker does it. In `state` it has a hash that costs nothing. */
+  readonly adaHash: string;
+  readonly adaToken: string;
+  /** Her session in another browser. */
+  readonly adaOtherId: string;
+  /** Her pending sessions. */
+  readonly pending: string;
+  readonly nextPending: string;
+  readonly lastPending: string;
+  /** He has none, and is about to set one up. */
+  readonly bob: Account;
+  readonly bobToken: string;
+  readonly bobSecret: string;
+}
+
+/** Makes them through the API. */
+export async function buildTown(): Promise<Town> {
+  stopClock();
+  await resetStores();
+  const ada = await createReadyAccount();
+  const adaToken = await fullToken(ada);
+  await fullToken(ada);
+  const adaOtherId = (await listSessionRows("full")).at(-1)?.id ?? "";
+  const [pending = "", nextPending = "", lastPending = ""] = await openPendingSessions(ada, 3);
+  const bob = await createAccount("bob");
+  const client = new Client();
+  const bobToken: string = (await client.login(bob)).json.session_token;
+  const bobSecret: string = (await client.post("/totp/setup", {}, { token: bobToken })).json.data.secret;
+  const adaHash = (await readUser(ada.id)).password_hash ?? "";
+  for (const account of [ada, bob])
+    await query(
+      "UPDATE users SET password_hash = ? WHERE id = ?",
+      await cheapHash(account.password),
+      account.id,
+    );
+  const sessions = { adaToken, adaOtherId, pending, nextPending, lastPending };
+  return { ada, adaHash, ...sessions, bob, bobToken, bobSecret, state: await readState(), at: Date.now() };
+}
+
+/** A hash that the Worker takes, and that costs it a thousandth of its own. */
+export function cheapHash(password: string): Promise<string> {
+  const salt = new Uint8Array(16);
+  return new Promise((resolve, reject) => {
+    scrypt(password, salt, 32, { N: 16, r: 1, p: 1, maxmem: 1_000_000 }, (error, hash) => {
+      if (error !== null) reject(error);
+      else
+        resolve(
+          `$scrypt$ln=4,r=1,p=1$${base64nopad.encode(salt)}$${base64nopad.encode(new Uint8Array(hash))}`,
+        );
+    });
+  });
+}
+
+/** The code of the stopped clock's moment. */
+export const codeNow = ({ ada }: Town): Promise<string> => code(ada.secret);

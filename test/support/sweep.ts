@@ -1,0 +1,234 @@
+import { env } from "cloudflare:workers";
+import { expect, vi } from "vitest";
+import type { Keyring } from "../../src/core/keyring.ts";
+import { StoreUnavailable } from "../../src/store/database.ts";
+import { freezeNearestCopy } from "./d1.ts";
+import { describePlan, FaultyStores, listPlans, type Plan } from "./faults.ts";
+import { type FakeOrigin, standOrigin, workersKeyring } from "./gate.ts";
+import { collectLogLines } from "./log-lines.ts";
+import { findHalfDone, readState, readTables, restoreState, type State, shapeOf } from "./states.ts";
+import { type Answer, Client, environment, type Overrides } from "./worker.ts";
+
+/** What all flows of a file begin with. */
+export interface World {
+  readonly state: State;
+  /** The moment of the stopped clock. */
+  readonly at: number;
+}
+
+/** How a flow says that it can't go on: see `expectRefusal`. */
+export type Refusal = "problem" | "page" | "403" | "as nobody" | "thrown";
+
+/** One thing that somebody does with the Worker, in one request. */
+export interface Flow<W extends World> {
+  readonly name: string;
+  readonly variables?: Overrides;
+  /** How the world is different for this one. */
+  readonly given?: (world: W) => Promise<void>;
+  /** What the copy that is read from has not heard of. */
+  readonly behind?: (world: W) => Promise<void>;
+  readonly send: (client: Client, world: W) => Promise<Answer>;
+  /** The answer when nothing goes wrong. */
+  readonly status: number;
+  readonly refusal: Refusal;
+  /**
+   * How it goes on when everything has happened and the answer was lost. Without it, the same request does: it gets
+   * the answer that it would have had.
+   */
+  readonly afterLoss?: (client: Client, world: W) => Promise<void>;
+  /** Every try leaves a trace of its own, so that two of them do not end where one would have. */
+  readonly everyTryCounts?: true;
+}
+
+/** What a sweep has tried, and what was wrong. */
+export interface Swept {
+  /** Calls of bindings that the flow makes. */
+  readonly calls: number;
+  /** Ways in which they went wrong. */
+  readonly faults: number;
+  readonly problems: readonly string[];
+}
+
+interface Run {
+  readonly stores: FaultyStores;
+  readonly answer: Answer;
+  readonly origin: FakeOrigin;
+  readonly logged: readonly string[];
+}
+
+async function run<W extends World>(
+  flow: Flow<W>,
+  world: W,
+  plan: Plan | null,
+  { db, afterWrite }: { db: D1Database; afterWrite?: () => Promise<void> },
+): Promise<Run> {
+  vi.restoreAllMocks();
+  vi.setSystemTime(world.at);
+  const origin = standOrigin();
+  const logged = collectLogLines();
+  const stores = new FaultyStores(plan, afterWrite, db);
+  const answer = await flow.send(new Client(stores.bindings(flow.variables)), world).catch(thrown);
+  return { stores, answer, origin, logged };
+}
+
+/** The hourly job answers nobody: what it throws is how it fails. */
+function thrown(error: unknown): Answer {
+  if (!(error instanceof StoreUnavailable)) throw error;
+  return { status: 503, headers: new Headers(), json: null, text: "" };
+}
+
+/** The keyring that the Worker of this flow has. */
+const keyringOf = ({ variables = {} }: Pick<Flow<never>, "variables">): Keyring =>
+  workersKeyring(typeof variables.KEYRING === "string" ? variables.KEYRING : undefined);
+
+/** How the flow goes when nothing goes wrong. */
+interface Reference extends Run {
+  readonly keyring: Keyring;
+  readonly db: D1Database;
+  readonly start: State;
+  /** The shape of the database after each number of writes. */
+  readonly shapes: readonly (readonly string[])[];
+}
+
+async function runReference<W extends World>(flow: Flow<W>, world: W): Promise<Reference> {
+  vi.setSystemTime(world.at);
+  await restoreState(world.state);
+  await flow.given?.(world);
+  const db = flow.behind === undefined ? env.DB : await freezeNearestCopy(env.DB);
+  await flow.behind?.(world);
+  const start = await readState();
+  const keyring = keyringOf(flow);
+  const shapes = [await shapeOf(start.tables, start.tables, keyring)];
+  const afterWrite = async () => {
+    shapes.push(await shapeOf(await readTables(), start.tables, keyring));
+  };
+  const reference = await run(flow, world, null, { db, afterWrite });
+  const { status, text } = reference.answer;
+  if (status !== flow.status) throw new Error(`${status} instead of ${flow.status}: ${text.slice(0, 300)}`);
+  expect(reference.stores.runningLimits).toEqual([]);
+  expect(await findHalfDone(start.tables, await readTables(), world.at, keyring)).toEqual([]);
+  return { ...reference, db, start, shapes, keyring };
+}
+
+/**
+ * Lets a flow run once for every call that it makes and every way in which that call can go wrong, each time from
+ * the same state, and looks whether the answer is honest, nothing is half-done, and the next try gets through.
+ */
+export async function sweep<W extends World>(flow: Flow<W>, world: W): Promise<Swept> {
+  const reference = await runReference(flow, world);
+  const plans = listPlans(reference.stores.calls);
+  const problems: string[] = [];
+  for (const plan of plans) {
+    await restoreState(reference.start);
+    await tryPlan(flow, world, reference, plan).catch((error: unknown) => {
+      problems.push(`${describePlan(plan)}: ${error instanceof Error ? error.message : String(error)}`);
+    });
+  }
+  vi.restoreAllMocks();
+  return { calls: reference.stores.calls.length, faults: plans.length, problems };
+}
+
+/** Sweeps, and expects nothing to be wrong. */
+export async function expectSwept<W extends World>(flow: Flow<W>, world: W): Promise<void> {
+  const { calls, problems } = await sweep(flow, world);
+  expect(problems).toEqual([]);
+  expect(calls).toBeGreaterThan(0);
+}
+
+async function tryPlan<W extends World>(
+  flow: Flow<W>,
+  world: W,
+  reference: Reference,
+  plan: Plan,
+): Promise<void> {
+  const { shapes, keyring } = reference;
+  const start = reference.start.tables;
+  const faulty = await run(flow, world, plan, { db: reference.db });
+  const { stores } = faulty;
+  if (plan.fault === "hangs") expect(stores.limitsOver).toEqual([limitOf(stores, plan)]);
+  if (stores.lostD1) expectRefusal(flow.refusal, faulty);
+  else expect(outline(faulty.answer)).toEqual(outline(reference.answer));
+  expectQuiet(faulty);
+  if (plan.fault === "comes late") await stores.arriveLate();
+
+  // Nothing is half-done: it stands as after as many writes of the flow that nothing disturbs.
+  const after = await readTables();
+  expect(await shapeOf(after, start, keyring)).toEqual(shapes[stores.writesDone]);
+  expect(await findHalfDone(start, after, world.at, keyring)).toEqual([]);
+
+  if (stores.writesDone > 0 && stores.writesDone === shapes.length - 1 && stores.lostD1)
+    return goOnAfterLoss(flow, world, reference);
+  // Where nothing was lost, a second request would be another one, and not the next try.
+  if (!stores.lostD1) return;
+  const again = await run(flow, world, null, { db: reference.db });
+  expect(outline(again.answer)).toEqual(outline(reference.answer));
+  const recovered = await readTables();
+  if (flow.everyTryCounts === undefined || stores.writesDone === 0)
+    expect(await shapeOf(recovered, start, keyring)).toEqual(shapes.at(-1));
+  expect(await findHalfDone(after, recovered, world.at, keyring)).toEqual([]);
+  if (plan.fault !== "comes last") return;
+  await stores.arriveLate();
+  expect(await findHalfDone(start, await readTables(), world.at, keyring)).toEqual([]);
+  await expectStillIn(again.answer);
+}
+
+async function goOnAfterLoss<W extends World>(flow: Flow<W>, world: W, reference: Reference): Promise<void> {
+  vi.setSystemTime(world.at);
+  if (flow.afterLoss !== undefined) return flow.afterLoss(new Client(environment(flow.variables)), world);
+  const again = await run(flow, world, null, { db: reference.db });
+  expect(outline(again.answer)).toEqual(outline(reference.answer));
+}
+
+/** How many milliseconds the Worker waits for this call. */
+const limitOf = ({ calls }: FaultyStores, { call }: Plan) =>
+  calls[call - 1]?.binding === "D1" ? 10_000 : 2_000;
+
+/** What stays the same of an answer each time. */
+const outline = ({ status, headers, json }: Answer) => ({
+  status,
+  code: json?.code,
+  location: headers.get("Location"),
+  cookies: headers.getSetCookie().map((cookie) => cookie.split("=", 1)[0]),
+});
+
+/** A token that the next try has got is not worth less because the first one happened, too. */
+async function expectStillIn({ json }: Answer): Promise<void> {
+  const token: unknown = json?.session_token;
+  if (typeof token !== "string" || token.startsWith("pending_")) return;
+  expect((await new Client().call("/session", { token })).status).toBe(200);
+}
+
+/** Nobody is let in, and who asks is told when to ask again. */
+function expectRefusal(refusal: Refusal, { answer, origin, logged }: Run): void {
+  if (refusal === "as nobody") {
+    expect(answer.status).toBe(200);
+    expect(origin.only().headers.get("Remote-User")).toBeNull();
+    return;
+  }
+  expect(answer.status).toBe(refusal === "403" ? 403 : 503);
+  expect(origin.requests).toEqual([]);
+  if (refusal === "thrown") return;
+  expect(logged.some((line) => line.includes('"level":"error"'))).toBe(true);
+  expect(answer.headers.get("Retry-After")).toMatch(/^[1-9]\d*$/);
+  expect(answer.headers.get("Cache-Control")).toBe("no-store");
+  expect(answer.headers.getSetCookie()).toEqual([]);
+  expect(answer.text).toContain("store_unavailable");
+  const type = refusal === "page" ? "text/html" : "application/problem+json";
+  expect(answer.headers.get("Content-Type")).toContain(type);
+}
+
+/** What the stores say when they fail stays inside. */
+function expectQuiet({ answer }: Run): void {
+  for (const inner of [
+    "_ERROR",
+    "injected",
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "secret-key",
+    "drizzle",
+    "    at ",
+  ]) {
+    expect(answer.text).not.toContain(inner);
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * `npm run simulate`: attacks the Worker, with a clock that is moved, and prints what the attackers got as a table in
+ * Markdown. Exit status 1 when a figure is worse than it may be. `npm run simulate -- --seed 7` takes another seed.
+ */
+import { parseArgs } from "node:util";
+import { startVitest } from "vitest/node";
+import { type Figure, renderTable } from "./simulate/figure.ts";
+import { projectRoot } from "./start/wrangler.ts";
+
+const { values } = parseArgs({ options: { seed: { type: "string", default: "1" } } });
+process.env.SEED = values.seed;
+process.chdir(projectRoot);
+
+const startedAt = performance.now();
+const vitest = await startVitest("test", [], {
+  config: "scripts/simulate/vitest.config.ts",
+  run: true,
+  watch: false,
+});
+// Vitest runs first what took longest the last time; the table has an order of its own.
+const modules = vitest.state.getTestModules().toSorted((a, b) => (a.moduleId < b.moduleId ? -1 : 1));
+const tests = modules.flatMap((module) => [...module.children.allTests()]);
+const figures = tests.flatMap((test) => (test.meta() as { figures?: Figure[] }).figures ?? []);
+await vitest.close();
+
+const minutes = (performance.now() - startedAt) / 60_000;
+console.log(`\n${renderTable(figures)}\n\nseed ${values.seed}, ${minutes.toFixed(1)} min`);
+const failed = tests.some((test) => test.result().state !== "passed") || figures.some(({ ok }) => !ok);
+process.exitCode = failed || figures.length === 0 ? 1 : 0;

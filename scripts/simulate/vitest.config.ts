@@ -1,0 +1,32 @@
+import { randomBytes } from "node:crypto";
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+const secrets = {
+  KEYRING: `k1:${randomBytes(32).toString("base64")}`,
+  ADMIN_KEY: randomBytes(32).toString("base64url"),
+};
+// In the environment as well, because that is where wrangler looks for required secrets.
+Object.assign(process.env, secrets);
+
+export default defineConfig({
+  plugins: [
+    cloudflareTest(async () => ({
+      wrangler: { configPath: "./wrangler.toml" },
+      miniflare: {
+        bindings: {
+          ...secrets,
+          SEED: process.env.SEED ?? "1",
+          MIGRATIONS: await readD1Migrations("migrations"),
+        },
+      },
+    })),
+  ],
+  test: {
+    include: ["scripts/simulate/worker/*.sim.ts"],
+    testTimeout: 600_000,
+    hookTimeout: 60_000,
+    // The Worker writes a line for every refusal, and here are hundred thousands of them.
+    silent: true,
+  },
+});

@@ -1,0 +1,7 @@
+import type { Figure } from "../figure.ts";
+
+declare module "vitest" {
+  interface TaskMeta {
+    figures?: readonly Figure[];
+  }
+}

@@ -62,6 +62,13 @@ local function ask(txn, address, path)
 end
 
 -- The site does not get the keys to the visitor's account.
+local own_cookies = {
+  ["__Host-sallyport"] = true,
+  ["__Host-sallyport-pending"] = true,
+  ["__Host-sallyport-device"] = true,
+  ["__Host-sallyport-challenge"] = true,
+}
+
 local function hide_cookies(txn)
   local lines = txn.http:req_get_headers()["cookie"]
   if not lines then return end
@@ -69,8 +76,7 @@ local function hide_cookies(txn)
   for i = 0, #lines do
     local kept = {}
     for cookie in lines[i]:gmatch("[^;]+") do
-      local name = cookie:match("^%s*([^=]*)=")
-      if name ~= "__Host-sallyport" and name ~= "__Host-sallyport-pending" then table.insert(kept, cookie) end
+      if not own_cookies[cookie:match("^%s*([^=]*)=") or ""] then table.insert(kept, cookie) end
     end
     local line = table.concat(kept, ";"):gsub("^%s+", "")
     if line ~= "" then txn.http:req_add_header("cookie", line) end

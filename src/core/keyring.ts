@@ -1,7 +1,13 @@
 import { base64 } from "@scure/base";
 
 /** What a key is derived for. One purpose, one key: a token key never opens a field, and the reverse. */
-type KeyPurpose = "field-encryption" | "session-token" | "binding" | "assertion" | "throttle";
+type KeyPurpose =
+  | "field-encryption"
+  | "session-token"
+  | "binding"
+  | "assertion"
+  | "throttle"
+  | "known-device";
 
 /**
  * The keys that an operator has put into `KEYRING`, and what is derived from them.
@@ -19,6 +25,8 @@ export interface Keyring {
   bindingKey(kid: string): Promise<CryptoKey> | null;
   /** HMAC-SHA-256 key that names throttle counters, from the current key. */
   throttleKey(): Promise<CryptoKey>;
+  /** HMAC-SHA-256 key that vouches for devices that signed in before. Null when `kid` is not in the keyring. */
+  deviceKey(kid: string): Promise<CryptoKey> | null;
   /** Ed25519 pair for assertions. Null when `kid` is not in the keyring. */
   assertionKeys(kid: string): Promise<AssertionKeys> | null;
 }
@@ -99,6 +107,7 @@ export function createKeyring(entries: readonly [KeyringEntry, ...KeyringEntry[]
   const sessionToken = once((bytes: KeyBytes) => deriveKey(bytes, "session-token", hmacSha256));
   const binding = once((bytes: KeyBytes) => deriveKey(bytes, "binding", hmacSha256));
   const throttle = once((bytes: KeyBytes) => deriveKey(bytes, "throttle", hmacSha256));
+  const device = once((bytes: KeyBytes) => deriveKey(bytes, "known-device", hmacSha256));
   const assertion = once(deriveAssertionKeys);
 
   const find = <T>(derive: (bytes: KeyBytes) => T, kid: string): T | null => {
@@ -112,6 +121,7 @@ export function createKeyring(entries: readonly [KeyringEntry, ...KeyringEntry[]
     sessionTokenKey: (kid) => find(sessionToken, kid),
     bindingKey: (kid) => find(binding, kid),
     throttleKey: () => throttle(current.bytes),
+    deviceKey: (kid) => find(device, kid),
     assertionKeys: (kid) => find(assertion, kid),
   };
 }

@@ -17,6 +17,8 @@ export interface DisableRequest {
   readonly canTakeNewToken: boolean;
   /** From `core/client-network.ts`. */
   readonly network: string;
+  /** From `core/known-devices.ts`: anything, or "". */
+  readonly devices: string;
   readonly client: ClientContext;
   readonly now: Date;
 }

@@ -2,12 +2,12 @@ import type { CodeInput } from "../core/code-input.ts";
 import { buildKeyUri } from "../core/key-uri.ts";
 import { generateTotpSecret } from "../core/totp.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
-import { startEnrolment } from "../store/enrolment.ts";
+import { type EnrolmentStart, startEnrolment } from "../store/enrolment.ts";
 import { amrWith } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
 import { bySession } from "./code-presenter.ts";
 import type { Deps } from "./deps.ts";
-import type { Failure } from "./failure.ts";
+import { type Failure, secondsUntil, tooManyAttempts } from "./failure.ts";
 import { sealUserField } from "./sealed-fields.ts";
 import { verifyCode } from "./second-factor.ts";
 import {
@@ -17,6 +17,7 @@ import {
   issueSession,
   livenessAt,
 } from "./sessions.ts";
+import { setupCounter, setupQuota } from "./throttle.ts";
 
 /** How long a secret waits for its first code (STANDARDS EN-05). */
 export const enrolmentTtlSeconds = 600;
@@ -25,7 +26,7 @@ export const enrolmentTtlSeconds = 600;
 export const replacementMaxAgeSeconds = 300;
 
 /** What an authenticator app needs. It leaves the Worker once, in the answer to the request that made it. */
-export interface Enrolment {
+export interface NewSecret {
   readonly ok: true;
   /** Base32, 160 bits. */
   readonly secret: string;
@@ -33,9 +34,16 @@ export interface Enrolment {
   readonly expiresInSeconds: number;
 }
 
+/** A set-up that has begun. */
+export interface Enrolment extends NewSecret {
+  /** What the account may still begin, and until when that is all. */
+  readonly quota: { readonly left: number; readonly seconds: number };
+}
+
 /**
  * Begins to set up two-factor authentication. Nothing changes for the account until the new secret's first
- * code is confirmed; an earlier enrolment that was not confirmed is void. One batch.
+ * code is confirmed; an earlier enrolment that was not confirmed is void. An account begins only so many of them
+ * in a while (STANDARDS TH-07). One batch.
  *
  * @param session that of a hosted challenge can set up a second factor, and never replace one
  */
@@ -59,6 +67,7 @@ export async function beginEnrolment(
       secretEnvelope: await sealUserField(keyring, { userId, column: "totpPendingSecret" }, secret),
       expiresAt: new Date(now.getTime() + enrolmentTtlSeconds * 1000),
       secondFactorSince: new Date(now.getTime() - replacementMaxAgeSeconds * 1000),
+      counter: await setupCounter(keyring, userId),
     },
     {
       id: drawEventId(),
@@ -72,11 +81,22 @@ export async function beginEnrolment(
   );
   if (start.session === null || start.user === null)
     return { ok: false, reason: challenge === null ? "session_over" : "challenge_over" };
-  if (!start.started && challenge !== null) return { ok: false, reason: "already_enabled" };
-  if (!start.started)
-    return { ok: false, reason: "step_up_required", maxAgeSeconds: replacementMaxAgeSeconds };
+  const blockedUntil = findBlock(start, now);
+  if (!start.started) {
+    if (blockedUntil !== null) return tooManyAttempts(blockedUntil, now, "setup");
+    return challenge === null
+      ? { ok: false, reason: "step_up_required", maxAgeSeconds: replacementMaxAgeSeconds }
+      : { ok: false, reason: "already_enabled" };
+  }
+  const left = blockedUntil === null ? setupQuota.most - (start.counted?.failures ?? 0) : 0;
+  const quota = { left, seconds: secondsUntil(blockedUntil ?? start.counted?.windowEndsAt ?? now, now) };
   const keyUri = buildKeyUri({ issuer, account: start.user.username, secret });
-  return { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds };
+  return { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds, quota };
+}
+
+function findBlock({ counted }: EnrolmentStart, now: Date): Date | null {
+  const until = counted?.blockedUntil ?? null;
+  return until !== null && until > now ? until : null;
 }
 
 export interface EnrolmentConfirmation {

@@ -14,6 +14,7 @@ export type Failure =
       readonly ok: false;
       readonly reason: "too_many_attempts";
       readonly retryAfterSeconds: number;
+      readonly limit?: Limit;
       /** Waiting doesn't help here: this pending session has had its attempts, and a new one is to be had. */
       readonly startOver?: true;
     }
@@ -55,8 +56,15 @@ export type Failure =
 
 export type FailureReason = Failure["reason"];
 
+/** What there can be too many tries at. Where nothing is said, it is the second factor. */
+export type Limit = "first_factor" | "second_factor" | "setup";
+
 /** A refusal that ends by itself at `until`. */
-export function tooManyAttempts(until: Date, now: Date): Failure {
-  const seconds = Math.ceil((until.getTime() - now.getTime()) / 1000);
-  return { ok: false, reason: "too_many_attempts", retryAfterSeconds: Math.max(seconds, 1) };
+export function tooManyAttempts(until: Date, now: Date, limit: Limit = "second_factor"): Failure {
+  return { ok: false, reason: "too_many_attempts", retryAfterSeconds: secondsUntil(until, now), limit };
+}
+
+/** Whole seconds that are over by `until` and not before, at least one (RFC 9110 10.2.3). */
+export function secondsUntil(until: Date, now: Date): number {
+  return Math.max(Math.ceil((until.getTime() - now.getTime()) / 1000), 1);
 }

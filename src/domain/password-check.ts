@@ -27,6 +27,8 @@ export interface PasswordQuestion {
   readonly password: string | null;
   /** From `core/client-network.ts`. */
   readonly network: string;
+  /** From `core/known-devices.ts`: anything, or "". */
+  readonly devices: string;
   readonly client: ClientContext;
   readonly now: Date;
 }
@@ -37,12 +39,12 @@ export interface PasswordQuestion {
  */
 export async function checkPassword(
   deps: Deps,
-  { session, password, network, client, now }: PasswordQuestion,
+  { session, password, network, devices, client, now }: PasswordQuestion,
 ): Promise<CheckedPassword | Failure> {
-  const claimant = { realm: session.realm, username: session.username, network };
-  const counters = await firstFactorCounters(deps.config.keyring, claimant);
-  const standing = await findStandingBlock(deps, claimant, counters, now);
-  if (standing !== null) return tooManyAttempts(standing, now);
+  const claimant = { realm: session.realm, username: session.username, network, devices };
+  const counters = await firstFactorCounters(deps.config.keyring, claimant, now);
+  const standing = await findStandingBlock(deps, counters, now);
+  if (standing !== null) return tooManyAttempts(standing, now, "first_factor");
   // From the primary: a copy that is behind may still hold a password that was changed because it leaked.
   const view = await findSessionOnPrimary(deps.db, session.id);
   if (view === null || !isAlive(deps, view, now)) return { ok: false, reason: "session_over" };
@@ -67,5 +69,7 @@ export async function checkPassword(
   );
   publishBlocks(deps, overflows, now);
   const until = lastEnd(overflows);
-  return done || until === null ? { ok: false, reason: "wrong_credentials" } : tooManyAttempts(until, now);
+  return done || until === null
+    ? { ok: false, reason: "wrong_credentials" }
+    : tooManyAttempts(until, now, "first_factor");
 }

@@ -114,7 +114,7 @@ export async function verifyCode<Outcome, View extends AccountView>(
       return { ok: false, reason: evaluation.result === "wrong" ? "wrong_code" : "replayed_code" };
     if (decision.answeredBefore) return { ok: false, reason: "answered_before" };
     const until = lastEnd(decision.overflows);
-    if (until !== null) return tooManyAttempts(until, request.now);
+    if (until !== null) return tooManyAttempts(until, request.now, "first_factor");
     if (passwordWasChanged(request, user)) return { ok: false, reason: "wrong_credentials" };
     mayBeBehind = false;
     view = presenter.viewAfter(decision);

@@ -31,6 +31,8 @@ export interface PasswordSignIn {
   readonly password: string;
   /** From `core/client-network.ts`. */
   readonly network: string;
+  /** From `core/known-devices.ts`: anything, or "". */
+  readonly devices: string;
   readonly client: ClientContext;
   readonly now: Date;
 }
@@ -49,14 +51,14 @@ export type SignedIn =
  * costs none of them. An unknown user, a wrong password and a disabled account take the same way through here.
  */
 export async function signIn(deps: Deps, request: PasswordSignIn): Promise<SignedIn | Failure> {
-  const { now } = request;
-  const claimant = { realm: localRealm, username: request.username, network: request.network };
-  const counters = await firstFactorCounters(deps.config.keyring, claimant);
-  const standing = await findStandingBlock(deps, claimant, counters, now);
-  if (standing !== null) return tooManyAttempts(standing, now);
+  const { username, network, devices, now } = request;
+  const claimant = { realm: localRealm, username, network, devices };
+  const counters = await firstFactorCounters(deps.config.keyring, claimant, now);
+  const standing = await findStandingBlock(deps, counters, now);
+  if (standing !== null) return tooManyAttempts(standing, now, "first_factor");
 
   const view = await findAccountForSignIn(deps.db, claimant, counters.all, now);
-  if (view.blockedUntil !== null) return tooManyAttempts(view.blockedUntil, now);
+  if (view.blockedUntil !== null) return tooManyAttempts(view.blockedUntil, now, "first_factor");
   const opened = await trySignIn(deps, request, counters, view.user);
   if (opened.ok || opened.reason !== "account_changed") return opened;
   // The copy that was read was behind, and the batch has done nothing: once more, with what the primary holds.
@@ -117,7 +119,7 @@ async function trySignIn(
 function refusal(deps: Deps, { done, overflows }: SignInOutcome, now: Date): Failure | null {
   publishBlocks(deps, overflows, now);
   const until = lastEnd(overflows);
-  return done || until === null ? null : tooManyAttempts(until, now);
+  return done || until === null ? null : tooManyAttempts(until, now, "first_factor");
 }
 
 function signInEvent(

@@ -1,20 +1,31 @@
 import { base64urlnopad } from "@scure/base";
 import type { Keyring } from "../core/keyring.ts";
+import { findDevice } from "../core/known-devices.ts";
 import type { Counter, Overflow } from "../store/throttles.ts";
 import type { Deps } from "./deps.ts";
 
 const windowSeconds = 15 * 60;
 const blockSeconds = 15 * 60;
 
-/** Failures in one window that block (SPEC "Throttling the first factor"). */
+/** What counts in one window before it blocks (SPEC "Throttling the first factor"). */
 const limits = {
-  /** One network at one account. */
+  /** Failures of one network at one account. */
   network_account: 10,
-  /** One network at any accounts. */
+  /** Failures of one network at any accounts. */
   network: 30,
-  /** Any networks at one account. */
+  /** Failures of any networks at one account. */
   account: 100,
+  /** Failures of one known device at its account. */
+  account_device: 10,
+  /** Enrolments that one account begins. */
+  setup: 10,
 } as const;
+
+/** What one place may try at one account: what a client is told of the limits of the first factor. */
+export const firstFactorQuota = { most: limits.network_account, windowSeconds } as const;
+
+/** What one account may begin to set up. */
+export const setupQuota = { most: limits.setup, windowSeconds } as const;
 
 /** Who tries to pass a first factor. Both names are canonical, so that no spelling gets a counter of its own. */
 export interface FirstFactorClaimant {
@@ -22,30 +33,47 @@ export interface FirstFactorClaimant {
   readonly username: string;
   /** From `core/client-network.ts`. */
   readonly network: string;
+  /** From `core/known-devices.ts`, as the caller brings it: anything, or "". */
+  readonly devices: string;
 }
 
-/**
- * The counters that a try stands under. A device that signed in before gets one of its own in the place of
- * `account`, once devices are remembered: a list is all that the rest needs to know.
- */
+/** The counters that a try stands under. */
 export interface FirstFactorCounters {
   readonly all: readonly Counter[];
   /** What a right password takes back: this person's slips from here, and nobody else's. */
   readonly forgiven: Counter;
+  /** Whose share of the rate limit in front a try takes. */
+  readonly admittedAs: string;
 }
 
-/** Names the counters of a try. Keys are keyed hashes: neither D1 nor KV learns names or addresses. */
+/**
+ * Names the counters of a try. Keys are keyed hashes: neither D1 nor KV learns names or addresses.
+ *
+ * A device that signed in to this account before stands under its own counter and under no other, so that no
+ * stranger can lock the owner out of it: not from any networks, and not from the owner's own
+ * (`docs/decisions/0013-known-devices.md`).
+ */
 export async function firstFactorCounters(
   keyring: Keyring,
-  { realm, username, network }: FirstFactorClaimant,
+  { realm, username, network, devices }: FirstFactorClaimant,
+  now: Date,
 ): Promise<FirstFactorCounters> {
+  const device = await findDevice(keyring, devices, { realm, username }, now);
+  if (device !== null) {
+    const own = await counter(keyring, "account_device", [realm, username, String(device)]);
+    return { all: [own], forgiven: own, admittedAs: own.key };
+  }
   const [networkAccount, networkOnly, account] = await Promise.all([
     counter(keyring, "network_account", [network, realm, username]),
     counter(keyring, "network", [network]),
     counter(keyring, "account", [realm, username]),
   ]);
-  return { all: [networkAccount, networkOnly, account], forgiven: networkAccount };
+  return { all: [networkAccount, networkOnly, account], forgiven: networkAccount, admittedAs: network };
 }
+
+/** Names the counter of the enrolments that an account begins, over all its sessions and paths. */
+export const setupCounter = (keyring: Keyring, userId: string): Promise<Counter> =>
+  counter(keyring, "setup", [userId]);
 
 async function counter(
   keyring: Keyring,
@@ -72,20 +100,20 @@ const admissionPeriodSeconds = 60;
  */
 export async function findStandingBlock(
   deps: Deps,
-  { network }: FirstFactorClaimant,
   counters: FirstFactorCounters,
   now: Date,
 ): Promise<Date | null> {
-  if (!(await isAdmitted(deps, network))) return new Date(now.getTime() + admissionPeriodSeconds * 1000);
+  if (!(await isAdmitted(deps, counters.admittedAs)))
+    return new Date(now.getTime() + admissionPeriodSeconds * 1000);
   const until = await deps.blocks.findEnd(counters.all.map(({ key }) => key));
   return until !== null && until > now ? until : null;
 }
 
 /** A rate limit that fails refuses nobody: it only stands in front of the counters, which decide. */
-async function isAdmitted(deps: Deps, network: string): Promise<boolean> {
+async function isAdmitted(deps: Deps, key: string): Promise<boolean> {
   if (deps.admit === null) return true;
   try {
-    return await deps.admit(network);
+    return await deps.admit(key);
   } catch (error) {
     deps.log("warn", "rate_limit.unavailable", { error: String(error) });
     return true;

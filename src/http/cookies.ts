@@ -1,4 +1,5 @@
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import { addDevice, deviceTtlSeconds } from "../core/known-devices.ts";
 import type { ChallengeToken } from "../domain/challenges.ts";
 import type { IssuedSession } from "../domain/sessions.ts";
 import type { AppContext } from "./context.ts";
@@ -9,6 +10,7 @@ const names = {
   pending: "sallyport-pending",
   challenge: "sallyport-challenge",
   circle: "sallyport-circle",
+  device: "sallyport-device",
 } as const;
 
 /** The names as they stand in a `Cookie` header: what an origin must neither see nor set. */
@@ -43,6 +45,22 @@ export function readChallengeCookie(c: AppContext): string | undefined {
   return getCookie(c, names.challenge, "host");
 }
 
+/**
+ * Hands over the full session of a sign-in that is complete. Where it was with a password, this browser is from now
+ * on a known device of the account, and stays one after sign-out.
+ */
+export async function setSignedIn(c: AppContext, issued: IssuedSession): Promise<void> {
+  setSessionCookie(c, issued);
+  if (!issued.session.amr.includes("pwd")) return;
+  const devices = await addDevice(c.var.config.keyring, readDevices(c), issued.session, c.var.now);
+  setCookie(c, names.device, devices, { ...flags, maxAge: deviceTtlSeconds });
+}
+
+/** What this browser brings of earlier sign-ins, for `core/known-devices.ts`: anything, or "". */
+export function readDevices(c: AppContext): string {
+  return getCookie(c, names.device, "host") ?? "";
+}
+
 /** A visitor who is sent on to the same path this often within so few seconds is sent round in circles. */
 const circle = { rounds: 5, seconds: 15, pathCharacters: 100 } as const;
 
@@ -57,7 +75,7 @@ export function isGoingInCircles(c: AppContext, returnPath: string): boolean {
   return tooMany;
 }
 
-/** Takes the cookies of sign-in and session back. */
+/** Takes the cookies of sign-in and session back. The device stays known: it is no session, and opens nothing. */
 export function clearCookies(c: AppContext): void {
   for (const name of [names.full, names.pending]) deleteCookie(c, name, flags);
 }

@@ -1,6 +1,7 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { ImportReport } from "../domain/backend/import.ts";
-import type { Failure } from "../domain/failure.ts";
+import type { Failure, Limit } from "../domain/failure.ts";
+import { rateLimitHeaders } from "./rate-limit.ts";
 
 /** What goes wrong before a use case is reached, or beside it. */
 export type HttpFailure =
@@ -48,6 +49,8 @@ export interface Problem {
   readonly title: string;
   readonly detail: string;
   readonly retryAfterSeconds: number | null;
+  /** What the request counts under. */
+  readonly limit: Limit | null;
   /** Further members of the document. */
   readonly members: Readonly<Record<string, unknown>>;
   readonly allow: readonly string[] | null;
@@ -219,15 +222,45 @@ export function describeFailure(failure: AnyFailure): Problem {
     title,
     detail: specificDetail(failure) ?? detail,
     retryAfterSeconds: retryAfter(failure, status),
+    limit: limitOf(failure),
     members: furtherMembers(failure),
     allow: failure.reason === "method_not_allowed" ? failure.allow : null,
   };
+}
+
+/** The headers that go with a problem, in whatever form it is shown. */
+export function problemHeaders({ retryAfterSeconds, limit, allow }: Problem): Record<string, string> {
+  const remainder = retryAfterSeconds === null ? null : { left: 0, seconds: retryAfterSeconds };
+  return {
+    ...(retryAfterSeconds === null ? {} : { "Retry-After": String(retryAfterSeconds) }),
+    ...(limit === null ? {} : rateLimitHeaders(limit, remainder)),
+    ...(allow === null ? {} : { Allow: allow.join(", ") }),
+  };
+}
+
+/**
+ * What is left is not said with a refused try. Of a password it would tell who else has been at this account from
+ * here, and of a code whether it was right once (STANDARDS TH-10).
+ */
+function limitOf(failure: AnyFailure): Limit | null {
+  switch (failure.reason) {
+    case "too_many_attempts":
+      return failure.limit ?? "second_factor";
+    case "wrong_credentials":
+      return "first_factor";
+    case "wrong_code":
+    case "replayed_code":
+      return "second_factor";
+    default:
+      return null;
+  }
 }
 
 function furtherMembers(failure: AnyFailure): Problem["members"] {
   if (failure.reason === "step_up_required") return { max_age: failure.maxAgeSeconds };
   if (failure.reason === "import_interrupted" || failure.reason === "import_too_large")
     return describeImport(failure.report);
+  if (failure.reason === "too_many_attempts" && failure.startOver === true) return { start_over: true };
   return failure.reason === "unhealthy" ? { parts: failure.parts } : {};
 }
 
@@ -251,6 +284,8 @@ const weaknesses = {
   contains_context: "A password must not be the user name, e-mail address or name of the site.",
 } as const;
 
+const spentSignIn = "This sign-in has had its attempts, and no waiting gives it more. Sign in again.";
+
 function specificDetail(failure: AnyFailure): string | undefined {
   switch (failure.reason) {
     case "malformed_request":
@@ -262,6 +297,8 @@ function specificDetail(failure: AnyFailure): string | undefined {
       return weaknesses[failure.weakness];
     case "scope_missing":
       return `This API key does not have the scope ${failure.scope}.`;
+    case "too_many_attempts":
+      return failure.startOver === true ? spentSignIn : undefined;
     case "unsupported_media_type":
       return `Send ${failure.expected}.`;
     default:

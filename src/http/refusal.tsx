@@ -9,6 +9,7 @@ import {
   describeFailure,
   type Problem,
   problemDocument,
+  problemHeaders,
   problemType,
   Refused,
 } from "./problem.ts";
@@ -27,16 +28,19 @@ export interface EntryRefusal {
 export function refuse(c: AppContext, failure: AnyFailure, entry?: EntryRefusal): Response {
   const described = describeFailure(failure);
   const problem = entry === undefined ? described : { ...described, status: entry.status };
-  const headers = new Headers();
-  if (problem.retryAfterSeconds !== null) headers.set("Retry-After", String(problem.retryAfterSeconds));
-  if (problem.allow !== null) headers.set("Allow", problem.allow.join(", "));
-  log(problem.status >= 500 ? "error" : "info", "request.refused", {
+  const headers = new Headers(problemHeaders(problem));
+  logRefusal(c, problem.status, failure);
+  return c.var.face === "page" ? asPage(c, problem, headers, entry) : asDocument(c, problem, headers, entry);
+}
+
+/** Writes a refusal into the log, whatever it looks like: a try that was not looked at leaves no other trace. */
+export function logRefusal(c: AppContext, status: number, { reason }: AnyFailure): void {
+  log(status >= 500 ? "error" : "info", "request.refused", {
     request_id: c.var.client.requestId,
     method: c.req.method,
-    status: problem.status,
-    reason: failure.reason,
+    status,
+    reason,
   });
-  return c.var.face === "page" ? asPage(c, problem, headers, entry) : asDocument(c, problem, headers, entry);
 }
 
 function asDocument(c: AppContext, problem: Problem, headers: Headers, entry?: EntryRefusal): Response {

@@ -34,6 +34,7 @@ function refuseAll(requestId: string): Response | Promise<Response> {
     title: "Not configured",
     detail: "The configuration is not valid. The log names what is wrong.",
     retryAfterSeconds: null,
+    limit: null,
     members: {},
     allow: null,
   } as const;

@@ -4,6 +4,13 @@ import { previousChangedRow } from "./conditional.ts";
 import { type Database, reachStore } from "./database.ts";
 import { type SessionRow, sessions, type UserRow, users } from "./schema.ts";
 import { type Liveness, touchChallengeSession, touchSession } from "./sessions.ts";
+import {
+  type Counter,
+  type CounterState,
+  countFailureWhere,
+  nothingBlocks,
+  selectCounter,
+} from "./throttles.ts";
 
 /** An enrolment to begin: a new secret that waits for its first code. */
 export interface PendingEnrolment {
@@ -16,6 +23,8 @@ export interface PendingEnrolment {
   readonly expiresAt: Date;
   /** An account that has a second factor may replace it only from a session that showed it after this. */
   readonly secondFactorSince: Date;
+  /** Counts the enrolments that the account begins. */
+  readonly counter: Counter;
 }
 
 /** What happened, and how things stand on the primary. */
@@ -24,11 +33,13 @@ export interface EnrolmentStart {
   /** Null when the session is dead. */
   readonly session: SessionRow | null;
   readonly user: UserRow | null;
+  /** Null when the account has begun no enrolment of late. */
+  readonly counted: CounterState | null;
 }
 
 /**
  * Puts a pending secret beside the live one, which stays as it is; an earlier pending one is void
- * (STANDARDS EN-04, EN-05). One batch.
+ * (STANDARDS EN-04, EN-05). While the counter blocks nothing happens (STANDARDS TH-07). One batch.
  */
 export async function startEnrolment(
   db: Database,
@@ -36,13 +47,13 @@ export async function startEnrolment(
   event: AuditEvent,
 ): Promise<EnrolmentStart> {
   const { primary } = db;
-  const { sessionId, challengeId, liveness } = enrolment;
+  const { sessionId, challengeId, counter, liveness } = enrolment;
   const freshSession = primary
     .select({ userId: sessions.userId })
     .from(sessions)
     .where(and(eq(sessions.id, sessionId), gt(sessions.secondFactorAt, enrolment.secondFactorSince)));
   const mayEnrol = or(eq(users.totpEnabled, false), eq(users.id, freshSession));
-  const [[session], started, , [user]] = await reachStore(() =>
+  const [[session], started, , , [user], [counted]] = await reachStore(() =>
     primary.batch([
       challengeId === null
         ? touchSession(primary, sessionId, liveness)
@@ -50,11 +61,21 @@ export async function startEnrolment(
       primary
         .update(users)
         .set({ totpPendingSecret: enrolment.secretEnvelope, totpPendingExpiresAt: enrolment.expiresAt })
-        .where(and(eq(users.id, enrolment.userId), previousChangedRow, mayEnrol))
+        .where(
+          and(
+            eq(users.id, enrolment.userId),
+            previousChangedRow,
+            mayEnrol,
+            nothingBlocks(primary, [counter], liveness.now),
+          ),
+        )
         .returning({ id: users.id }),
       recordEventWhere(primary, event, previousChangedRow),
+      countFailureWhere(primary, counter, liveness.now, previousChangedRow),
       primary.select().from(users).where(eq(users.id, enrolment.userId)),
+      selectCounter(primary, counter),
     ]),
   );
-  return { started: started.length === 1, session: session ?? null, user: user ?? null };
+  const isStarted = started.length === 1;
+  return { started: isStarted, session: session ?? null, user: user ?? null, counted: counted ?? null };
 }

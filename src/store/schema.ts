@@ -143,7 +143,7 @@ export const sessions = sqliteTable(
   (table) => [index("sessions_user_id").on(table.userId), index("sessions_expires_at").on(table.expiresAt)],
 );
 
-/** First-factor failures by keyed hash of who fails (`domain/throttle.ts`). */
+/** First-factor failures, and enrolments begun, by keyed hash of whose they are (`domain/throttle.ts`). */
 export const throttles = sqliteTable(
   "throttles",
   {
@@ -182,6 +182,7 @@ export const auditEvents = sqliteTable(
 
 export type UserRow = typeof users.$inferSelect;
 export type SessionRow = typeof sessions.$inferSelect;
+export type ThrottleRow = typeof throttles.$inferSelect;
 export type AuditEventRow = typeof auditEvents.$inferSelect;
 export type ApiKeyRow = typeof apiKeys.$inferSelect;
 export type IdempotencyKeyRow = typeof idempotencyKeys.$inferSelect;

@@ -2,9 +2,9 @@ import { and, eq, gt, inArray, max, notExists, type SQL, sql } from "drizzle-orm
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { insertWhere } from "./conditional.ts";
-import { throttles } from "./schema.ts";
+import { type ThrottleRow, throttles } from "./schema.ts";
 
-/** A counter of failures, and when it overflows. */
+/** A counter of failures, or of something else that has to stay rare, and when it overflows. */
 export interface Counter {
   /** Keyed hash: the store knows neither the name nor the address behind it. */
   readonly key: string;
@@ -42,7 +42,7 @@ function isBlocking(counters: readonly Counter[], now: Date) {
   );
 }
 
-/** Counts one failure, if `condition` holds. A window that is over begins anew. */
+/** Counts one failure, or whatever else the counter is of, if `condition` holds. A window that is over begins anew. */
 export function countFailureWhere(
   db: DrizzleD1Database,
   counter: Counter,
@@ -80,6 +80,15 @@ export function listOverflows(db: DrizzleD1Database, counters: readonly Counter[
     .select({ key: throttles.key, blockedUntil: throttles.blockedUntil })
     .from(throttles)
     .where(isBlocking(counters, now));
+}
+
+/** How a counter stands. */
+export type CounterState = Pick<ThrottleRow, "failures" | "windowEndsAt" | "blockedUntil">;
+
+/** Reads how a counter stands: one row, or none when nothing has been counted. */
+export function selectCounter(db: DrizzleD1Database, { key }: Counter) {
+  const { failures, windowEndsAt, blockedUntil } = throttles;
+  return db.select({ failures, windowEndsAt, blockedUntil }).from(throttles).where(eq(throttles.key, key));
 }
 
 const later = (now: Date, seconds: number) => new Date(now.getTime() + seconds * 1000);

@@ -1,4 +1,4 @@
-import { and, eq, exists, inArray, isNull, ne, not, or, type SQL, sql } from "drizzle-orm";
+import { and, eq, exists, getTableColumns, inArray, isNull, ne, not, or, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { alias } from "drizzle-orm/sqlite-core";
 import type { AuditEvent } from "./audit.ts";
@@ -6,7 +6,8 @@ import { every, insertWhere } from "./conditional.ts";
 import type { Database } from "./database.ts";
 import { type Done, doOnce } from "./deed.ts";
 import type { KeptAnswer } from "./idempotency.ts";
-import { challenges, sessions, type UserRow, users } from "./schema.ts";
+import { challenges, sessions, throttles, type UserRow, users } from "./schema.ts";
+import { type Counter, countFailureWhere, nothingBlocks } from "./throttles.ts";
 import { isUser } from "./users.ts";
 
 /** What every deed for an account has. */
@@ -163,22 +164,48 @@ export function unlockUserOnce(
   });
 }
 
-/** Puts a pending secret into an account that has no second factor. One batch (STANDARDS EN-04, EN-05). */
+/** The account, and until when it may begin no more set-ups. */
+export type EnrollingUser = UserRow & { readonly setupBlockedUntil: Date | null };
+
+/**
+ * Puts a pending secret into an account that has no second factor (STANDARDS EN-04, EN-05). While the counter blocks
+ * nothing happens (STANDARDS TH-07). One batch.
+ */
 export function startEnrolmentOnce(
   db: Database,
   { realm, ids }: UserPlace,
-  pending: { readonly secretEnvelope: string; readonly expiresAt: Date },
-  { event, answer }: UserDeed,
-): Promise<Done<UserRow>> {
+  pending: { readonly secretEnvelope: string; readonly expiresAt: Date; readonly counter: Counter },
+  { event, answer, now }: UserDeed,
+): Promise<Done<EnrollingUser>> {
+  const { counter, secretEnvelope, expiresAt } = pending;
   return doOnce(db, {
     first: (on, unanswered) =>
       on
         .update(users)
-        .set({ totpPendingSecret: pending.secretEnvelope, totpPendingExpiresAt: pending.expiresAt })
-        .where(and(isUser(realm, ids), eq(users.totpEnabled, false), isNull(users.disabledAt), unanswered)),
+        .set({ totpPendingSecret: secretEnvelope, totpPendingExpiresAt: expiresAt })
+        .where(
+          and(
+            isUser(realm, ids),
+            eq(users.totpEnabled, false),
+            isNull(users.disabledAt),
+            nothingBlocks(on, [counter], now),
+            unanswered,
+          ),
+        ),
     event,
+    effects: (on, happened) => [countFailureWhere(on, counter, now, happened)],
     answer,
-    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+    outcome: (on) => {
+      const blocked = on
+        .select({ until: throttles.blockedUntil })
+        .from(throttles)
+        .where(eq(throttles.key, counter.key));
+      const setupBlockedUntil = sql`(${blocked})`.mapWith(throttles.blockedUntil).as("setup_blocked_until");
+      return on
+        .select({ ...getTableColumns(users), setupBlockedUntil })
+        .from(users)
+        .where(isUser(realm, ids));
+    },
   });
 }
 

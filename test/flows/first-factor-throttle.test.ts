@@ -1,8 +1,5 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { clientNetwork } from "../../src/core/client-network.ts";
-import { firstFactorCounters } from "../../src/domain/throttle.ts";
-import { getConfig } from "../../src/runtime.ts";
 import { createReadyAccount, fullToken, visible } from "../support/accounts.ts";
 import { advance, startClock, stopClock } from "../support/clock.ts";
 import { browserHeaders, pendingCookieName, sessionCookieName } from "../support/cookies.ts";
@@ -10,7 +7,8 @@ import { countTrips, failAlways, failBatches, recordStatements } from "../suppor
 import { gated, pageLoad, standOrigin, visit } from "../support/gate.ts";
 import { tapKv } from "../support/kv.ts";
 import { collectLogLines } from "../support/log-lines.ts";
-import { dumpKv, listEvents, listSessionRows, query, type ThrottleRecord } from "../support/rows.ts";
+import { dumpKv, listEvents, listSessionRows, query } from "../support/rows.ts";
+import { counterKey, home, readCounter, setCounter } from "../support/throttles.ts";
 import {
   type Account,
   type Answer,
@@ -32,36 +30,6 @@ afterEach(() => {
   vi.restoreAllMocks();
   startClock();
 });
-
-const home = "203.0.113.7";
-
-/** Names one counter as the Worker does: keys are keyed hashes, which a test can't guess. */
-async function counterKey(
-  scope: "network_account" | "network" | "account",
-  { username = "ada", address = home }: { username?: string; address?: string },
-): Promise<string> {
-  const claimant = { realm: "local", username, network: clientNetwork(address) };
-  const { keyring } = getConfig(environment());
-  const [networkAccount, network, account] = (await firstFactorCounters(keyring, claimant)).all;
-  const counter = { network_account: networkAccount, network, account }[scope];
-  if (counter === undefined) throw new Error(`There is no counter ${scope}`);
-  return counter.key;
-}
-
-/** Lets a counter stand at this many failures, which would take as many password hashes. */
-async function setCounter(key: string, failures: number): Promise<void> {
-  await query(
-    "INSERT INTO throttles (key, failures, window_ends_at, blocked_until) VALUES (?, ?, ?, NULL)",
-    key,
-    failures,
-    Date.now() + 900_000,
-  );
-}
-
-async function readCounter(key: string): Promise<ThrottleRecord | undefined> {
-  const [row] = await query<ThrottleRecord>("SELECT * FROM throttles WHERE key = ?", key);
-  return row;
-}
 
 const wrongLogin = (account: Pick<Account, "username">, options: CallOptions = {}, client = new Client()) =>
   client.login({ username: account.username, password: "wrong password" }, options);

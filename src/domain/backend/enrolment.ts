@@ -7,10 +7,11 @@ import type { User } from "../../store/users.ts";
 import { drawBackupCodes } from "../code-evaluation.ts";
 import { byBackend } from "../code-presenter.ts";
 import type { Deps } from "../deps.ts";
-import { type Enrolment, enrolmentTtlSeconds } from "../enrolment.ts";
-import type { Failure } from "../failure.ts";
+import { enrolmentTtlSeconds, type NewSecret } from "../enrolment.ts";
+import { type Failure, tooManyAttempts } from "../failure.ts";
 import { sealUserField } from "../sealed-fields.ts";
 import { type ProvenCode, verifyCode } from "../second-factor.ts";
+import { setupCounter } from "../throttle.ts";
 import type { UserCall } from "./caller.ts";
 import { eventOf, findSubject, placeOf, settle, type UserResult } from "./users.ts";
 
@@ -22,22 +23,30 @@ import { eventOf, findSubject, placeOf, settle, type UserResult } from "./users.
  */
 export async function beginEnrolmentFor(
   deps: Deps,
-  call: UserCall<Enrolment>,
+  call: UserCall<NewSecret>,
   code: CodeInput | null,
-): Promise<Enrolment | Failure> {
+): Promise<NewSecret | Failure> {
   const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   const { enrolment, pending } = await drawEnrolment(deps, call, user);
   if (code !== null) return replaceWithCode(deps, call, code, enrolment, pending);
-  const done = await startEnrolmentOnce(deps.db, placeOf(call), pending, {
-    event: eventOf(call, "totp.setup_started", user.id),
-    answer: await call.keep(enrolment),
-    now: call.now,
-  });
+  const counter = await setupCounter(deps.config.keyring, user.id);
+  const done = await startEnrolmentOnce(
+    deps.db,
+    placeOf(call),
+    { ...pending, counter },
+    {
+      event: eventOf(call, "totp.setup_started", user.id),
+      answer: await call.keep(enrolment),
+      now: call.now,
+    },
+  );
   if (done.happened) return enrolment;
   const [row] = done.rows;
   if (done.answeredBefore) return { ok: false, reason: "answered_before" };
   if (row === undefined) return { ok: false, reason: "no_such_user" };
+  if (row.setupBlockedUntil !== null && row.setupBlockedUntil > call.now)
+    return tooManyAttempts(row.setupBlockedUntil, call.now, "setup");
   return { ok: false, reason: row.disabledAt === null ? "already_enabled" : "account_disabled" };
 }
 
@@ -46,7 +55,7 @@ interface PendingSecret {
   readonly expiresAt: Date;
 }
 
-async function drawEnrolment({ config }: Deps, { now }: UserCall<Enrolment>, user: User) {
+async function drawEnrolment({ config }: Deps, { now }: UserCall<NewSecret>, user: User) {
   const secret = generateTotpSecret();
   const field = { userId: user.id, column: "totpPendingSecret" } as const;
   const pending: PendingSecret = {
@@ -54,17 +63,17 @@ async function drawEnrolment({ config }: Deps, { now }: UserCall<Enrolment>, use
     expiresAt: new Date(now.getTime() + enrolmentTtlSeconds * 1000),
   };
   const keyUri = buildKeyUri({ issuer: config.issuer, account: user.username, secret });
-  const enrolment: Enrolment = { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds };
+  const enrolment: NewSecret = { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds };
   return { enrolment, pending };
 }
 
 async function replaceWithCode(
   deps: Deps,
-  call: UserCall<Enrolment>,
+  call: UserCall<NewSecret>,
   code: CodeInput,
-  enrolment: Enrolment,
+  enrolment: NewSecret,
   pending: PendingSecret,
-): Promise<Enrolment | Failure> {
+): Promise<NewSecret | Failure> {
   const accepted = await verifyCode(deps, {
     presenter: presenterOf(deps, call),
     code,

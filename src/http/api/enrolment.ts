@@ -3,9 +3,10 @@ import { renderQrSvg, svgDataUri } from "../../core/qr.ts";
 import { disableTotp } from "../../domain/disable-totp.ts";
 import { beginEnrolment, confirmEnrolment, enrolmentTtlSeconds } from "../../domain/enrolment.ts";
 import { getCaller } from "../caller.ts";
-import { setSessionCookie } from "../cookies.ts";
+import { readDevices, setSessionCookie } from "../cookies.ts";
 import { readJson } from "../json-body.ts";
 import type { AnyFailure } from "../problem.ts";
+import { rateLimitHeaders } from "../rate-limit.ts";
 import { refuse } from "../refusal.tsx";
 import { code, nothing, password, totpCode } from "./fields.ts";
 import type { Operation } from "./operation.ts";
@@ -52,21 +53,26 @@ export const enrolmentOperations: readonly Operation[] = [
     description:
       "Nothing changes until the first code is confirmed with POST /totp/enable. Where it is on already, the second factor must not be older than 5 minutes.",
     access: "session",
-    successes: done(setupAnswer, {
-      status: "success",
-      data: {
-        secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
-        qr_code: "data:image/svg+xml;base64,PHN2Zy8+",
-        provisioning_uri: "otpauth://totp/Sallyport:ada?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
-        expires_in: enrolmentTtlSeconds,
+    successes: done(
+      setupAnswer,
+      {
+        status: "success",
+        data: {
+          secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+          qr_code: "data:image/svg+xml;base64,PHN2Zy8+",
+          provisioning_uri: "otpauth://totp/Sallyport:ada?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+          expires_in: enrolmentTtlSeconds,
+        },
       },
-    }),
-    failures: ["session_over", "step_up_required"],
+      { RateLimit: "What the account may still begin", "RateLimit-Policy": "The limit that this counts for" },
+    ),
+    failures: ["session_over", "step_up_required", "too_many_attempts"],
     handle: async (c) => {
       const { session } = await getCaller(c);
       await readJson(c, nothing);
       const enrolment = await beginEnrolment(c.var.deps, session, c.var.client, c.var.now);
       if (!enrolment.ok) return refuse(c, enrolment);
+      for (const header of Object.entries(rateLimitHeaders("setup", enrolment.quota))) c.header(...header);
       const data = {
         secret: enrolment.secret,
         qr_code: svgDataUri(renderQrSvg(enrolment.keyUri)),
@@ -140,6 +146,7 @@ export const enrolmentOperations: readonly Operation[] = [
         password: body.password ?? null,
         canTakeNewToken,
         network,
+        devices: readDevices(c),
         client,
         now,
       };

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { completeSignIn } from "../../domain/complete-sign-in.ts";
 import { pendingTtlSeconds, signIn } from "../../domain/sign-in.ts";
 import { findPending } from "../caller.ts";
-import { setPendingCookie, setSessionCookie } from "../cookies.ts";
+import { readDevices, setPendingCookie, setSignedIn } from "../cookies.ts";
 import { readJson } from "../json-body.ts";
 import { refuse } from "../refusal.tsx";
 import { code, password, sessionToken, username } from "./fields.ts";
@@ -46,10 +46,10 @@ export const signInOperations: readonly Operation[] = [
       if (c.var.source !== null) return refuse(c, { ok: false, reason: "no_such_page" });
       const body = await readJson(c, loginBody);
       const { deps, client, network, now } = c.var;
-      const result = await signIn(deps, { ...body, network, client, now });
+      const result = await signIn(deps, { ...body, network, devices: readDevices(c), client, now });
       if (!result.ok) return refuse(c, result);
       if (result.next === "done") {
-        setSessionCookie(c, result.issued);
+        await setSignedIn(c, result.issued);
         return c.json({ status: "success", session_token: result.issued.token } satisfies z.input<
           typeof signedIn
         >);
@@ -84,7 +84,7 @@ export const signInOperations: readonly Operation[] = [
       const { deps, client, now } = c.var;
       const result = await completeSignIn(deps, { session, code: body.code, client, now });
       if (!result.ok) return refuse(c, result);
-      setSessionCookie(c, result.issued);
+      await setSignedIn(c, result.issued);
       return c.json({
         status: "success",
         session_token: result.issued.token,

@@ -15,6 +15,8 @@ export const sharedHeaders = {
   "X-Request-Id": { description: "What the operator finds in the log", required: true, schema: text },
   "Cache-Control": { description: "no-store, but for what is public", required: true, schema: text },
   "Retry-After": { description: "Seconds to wait", required: true, schema: seconds },
+  RateLimit: { description: "What is left of the limit, and for how long", schema: text },
+  "RateLimit-Policy": { description: "The limit that this counts for", schema: text },
   "Idempotency-Replayed": {
     description: "This is the first answer to the same call, once more",
     schema: { type: "string", const: "true" },
@@ -104,6 +106,8 @@ function reasonsOf({ access, method, body, query, repeatable, failures }: Operat
   ];
 }
 
+const isCounted = (reason: Reason) => reason === "wrong_code" || reason === "wrong_credentials";
+
 const exampleRequestId = "0d6f9a52-6b1c-4a57-8f55-2b1a4a1e9c11";
 const makesWait = [429, 502, 503];
 
@@ -129,6 +133,8 @@ function describeRefusal(reasons: readonly Reason[]): Answer {
     headers: {
       ...headerRefs(["X-Request-Id", "Cache-Control"]),
       ...headerRefs(waits ? ["Retry-After"] : []),
+      ...headerRefs(reasons.includes("too_many_attempts") ? ["RateLimit", "RateLimit-Policy"] : []),
+      ...headerRefs(reasons.some(isCounted) ? ["RateLimit-Policy"] : []),
       ...headerRefs(reasons.includes("wrong_code") ? ["Idempotency-Replayed"] : []),
     },
     content: {

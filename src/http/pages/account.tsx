@@ -8,7 +8,7 @@ import { getSecondFactorStatus } from "../../domain/second-factor-status.ts";
 import { type FullSession, listSessions, revokeOtherSessions, revokeSession } from "../../domain/sessions.ts";
 import { findCaller } from "../caller.ts";
 import type { AppContext, AppEnv } from "../context.ts";
-import { clearCookies, setSessionCookie } from "../cookies.ts";
+import { clearCookies, readDevices, setSessionCookie } from "../cookies.ts";
 import { pageUrl } from "../entry.ts";
 import { arrive } from "../first-factor.ts";
 import { readForm } from "../form-body.ts";
@@ -62,7 +62,8 @@ export const accountPages = new Hono<AppEnv>()
       if (code === null) return showAccount(c, session, { failure: noCode, errorIn: "disable" });
       const { deps, client, network, now } = c.var;
       const password = form.password ?? null;
-      const request = { session, code, password, canTakeNewToken: true, network, client, now };
+      const devices = readDevices(c);
+      const request = { session, code, password, canTakeNewToken: true, network, devices, client, now };
       const disabled = await disableTotp(deps, request);
       if (!disabled.ok) return showAccount(c, session, { failure: disabled, errorIn: "disable" });
       if (disabled.issued !== null) setSessionCookie(c, disabled.issued);

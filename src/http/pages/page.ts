@@ -3,7 +3,8 @@ import * as z from "zod/mini";
 import { safeReturnPath } from "../../core/return-path.ts";
 import type { AppContext } from "../context.ts";
 import { pageUrl } from "../entry.ts";
-import { type AnyFailure, describeFailure } from "../problem.ts";
+import { type AnyFailure, describeFailure, problemHeaders } from "../problem.ts";
+import { logRefusal } from "../refusal.tsx";
 import { renderDocument } from "./views/layout.tsx";
 
 /** What every page shows about this deployment. */
@@ -18,15 +19,16 @@ export function showPage(
   return c.html(renderDocument(page), status);
 }
 
-/** Shows a page again because of a failure: with its status, and its `Retry-After` where there is one. */
+/** Shows a page again because of a failure: with its status and headers. */
 export function showFailure(
   c: AppContext,
   failure: AnyFailure,
   page: Parameters<typeof renderDocument>[0],
 ): Response | Promise<Response> {
-  const { status, retryAfterSeconds } = describeFailure(failure);
-  if (retryAfterSeconds !== null) c.header("Retry-After", String(retryAfterSeconds));
-  return showPage(c, page, status);
+  const problem = describeFailure(failure);
+  for (const [name, value] of Object.entries(problemHeaders(problem))) c.header(name, value);
+  logRefusal(c, problem.status, failure);
+  return showPage(c, page, problem.status);
 }
 
 /** What a page says about a failure: how long to wait, or what to do. */

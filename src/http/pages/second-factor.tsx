@@ -6,7 +6,7 @@ import type { Failure } from "../../domain/failure.ts";
 import { stepUp } from "../../domain/step-up.ts";
 import { findCaller, findPending } from "../caller.ts";
 import type { AppContext, AppEnv } from "../context.ts";
-import { clearCookies, setSessionCookie } from "../cookies.ts";
+import { clearCookies, setSessionCookie, setSignedIn } from "../cookies.ts";
 import { pageUrl } from "../entry.ts";
 import { arrive } from "../first-factor.ts";
 import { readForm } from "../form-body.ts";
@@ -65,7 +65,8 @@ export const secondFactorPages = new Hono<AppEnv>()
         ? await completeSignIn(deps, { session: step.session, code, client, now })
         : await stepUp(deps, { session: step.session, code, client, now });
     if (!result.ok) return showAgain(c, step.mode, result, form.rd, code.kind === "backup_code");
-    setSessionCookie(c, result.issued);
+    if (step.mode === "sign_in") await setSignedIn(c, result.issued);
+    else setSessionCookie(c, result.issued);
     return c.redirect(destination(c, form.rd), 303);
   });
 

@@ -6,7 +6,14 @@ import { checkSession, logOut } from "../../domain/sessions.ts";
 import { signIn } from "../../domain/sign-in.ts";
 import { findAllSessions, findCaller } from "../caller.ts";
 import type { AppContext, AppEnv } from "../context.ts";
-import { clearCookies, isGoingInCircles, setPendingCookie, setSessionCookie } from "../cookies.ts";
+import {
+  clearCookies,
+  isGoingInCircles,
+  readDevices,
+  setPendingCookie,
+  setSessionCookie,
+  setSignedIn,
+} from "../cookies.ts";
 import { pageUrl } from "../entry.ts";
 import { arrive } from "../first-factor.ts";
 import { readForm } from "../form-body.ts";
@@ -56,13 +63,15 @@ export const signInPages = new Hono<AppEnv>()
       return signInAgain(c, { ok: false, reason: "invalid_format", detail }, form.rd, form.username);
     }
     const { deps, client, network, now } = c.var;
-    const result = await signIn(deps, { username, password: form.password, network, client, now });
+    const { password } = form;
+    const devices = readDevices(c);
+    const result = await signIn(deps, { username, password, network, devices, client, now });
     if (!result.ok) return signInAgain(c, result, form.rd, form.username);
     if (result.next === "second_factor") {
       setPendingCookie(c, result.pendingToken, result.expiresAt);
       return c.redirect(pageUrl(c, "/second-factor", form.rd), 303);
     }
-    setSessionCookie(c, result.issued);
+    await setSignedIn(c, result.issued);
     return c.redirect(destination(c, form.rd), 303);
   })
   .get("/sign-out", (c) => showPage(c, <SignOutPage {...chrome(c)} />))

@@ -72,7 +72,11 @@ async function showArrival(c: AppContext, returnPath: string) {
 
 async function showSecret(c: AppContext, session: FullSession, returnPath: string) {
   const enrolment = await beginEnrolment(c.var.deps, session, c.var.client, c.var.now);
-  if (!enrolment.ok) return showAgain(c, enrolment, returnPath);
+  if (!enrolment.ok) {
+    if (enrolment.reason !== "too_many_attempts") return showAgain(c, enrolment, returnPath);
+    const page = startPage(c, returnPath, session.enrolled, errorText(enrolment));
+    return showFailure(c, enrolment, page);
+  }
   const page = (
     <SetupScanPage
       {...chrome(c)}
@@ -146,11 +150,13 @@ function showAgain(
 }
 
 function confirmPage(c: AppContext, returnPath: string, failure: Failure | HttpFailure) {
+  const state = { returnPath, serverNowMs: c.var.now.getTime(), error: errorText(failure) };
+  return <SetupConfirmPage {...chrome(c)} {...state} />;
+}
+
+function errorText(failure: Failure | HttpFailure): string {
   const why = explain(failure);
-  const error =
-    "error" in why ? why.error : `Too many attempts. Try again in ${why.retryAfterSeconds} seconds.`;
-  const serverNowMs = c.var.now.getTime();
-  return <SetupConfirmPage {...chrome(c)} returnPath={returnPath} serverNowMs={serverNowMs} error={error} />;
+  return "error" in why ? why.error : `Too many attempts. Try again in ${why.retryAfterSeconds} seconds.`;
 }
 
 function startPage(c: AppContext, returnPath: string, replacing: boolean, error?: string) {

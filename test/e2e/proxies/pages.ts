@@ -184,6 +184,7 @@ export function describePages(name: ProxyName, getWorker: () => Worker): void {
   it("hands the visitor the renewed session, and the site's own cookies to the site alone", async () => {
     // A cookie that the Worker takes back at the same time must not get in the way.
     visitor.setCookie("__Host-sallyport-pending", "over");
+    visitor.setCookie("__Host-sallyport-challenge", "over");
     const answer = await visitor.ask("/headers", { headers: pageLoad });
     const [renewed = ""] = answer.headers["set-cookie"] ?? [];
     assert.match(renewed, /^__Host-sallyport=[^;]+;(?=.* Secure)(?=.* HttpOnly)(?=.* SameSite=Lax)/);

@@ -11,7 +11,7 @@ import {
 import { resetSecondFactor, unlockSecondFactor } from "../../../domain/backend/reset.ts";
 import type { UserResult } from "../../../domain/backend/users.ts";
 import { type Verified, verifyForBackend } from "../../../domain/backend/verify.ts";
-import type { Enrolment } from "../../../domain/enrolment.ts";
+import type { NewSecret } from "../../../domain/enrolment.ts";
 import type { AnyFailure } from "../../problem.ts";
 import { code, totpCode } from "../fields.ts";
 import { backendOperation } from "./backend-operation.ts";
@@ -75,7 +75,7 @@ export const secondFactorOperations = [
       receipt: outcome.receipt,
     }),
   }),
-  backendOperation<Enrolment>()({
+  backendOperation<NewSecret>()({
     id: "startTotp",
     method: "post",
     path: "/v1/users/:id/totp",

@@ -1,0 +1,76 @@
+/**
+ * `npm run conformance:table`: runs the conformance suite in workerd and writes `docs/conformance.md`, a line for each
+ * requirement with its test and its result, or the reason why there is none. Exit status 1 when one fails.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Line } from "../test/conformance/line.ts";
+import { lines } from "../test/conformance/lines.ts";
+import { projectRoot } from "./start/wrangler.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "sallyport-conformance-"));
+const report = join(folder, "report.json");
+const vitest = join(projectRoot, "node_modules/vitest/vitest.mjs");
+spawnSync(
+  process.execPath,
+  [vitest, "run", "test/conformance", "--reporter=json", `--outputFile=${report}`],
+  { cwd: projectRoot, stdio: ["ignore", "ignore", "inherit"] },
+);
+interface Report {
+  readonly testResults: readonly {
+    readonly assertionResults: readonly { title: string; status: string }[];
+  }[];
+}
+const { testResults } = JSON.parse(readFileSync(report, "utf8")) as Report;
+rmSync(folder, { recursive: true });
+const statuses = new Map(
+  testResults.flatMap(({ assertionResults }) =>
+    assertionResults.map(({ title, status }) => [title.split(" ")[0] ?? "", status] as const),
+  ),
+);
+
+const rows = lines.map((line) => [line.id, line.requirement, ...describe(line)]);
+const table = [["ID", "requirement", "test", "result"], ["---", "---", "---", "---"], ...rows]
+  .map((row) => `| ${row.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`)
+  .join("\n");
+const count = (result: RegExp) => rows.filter((row) => result.test(row[3] ?? "")).length;
+const [checked, held] = [count(/^passed/), count(/^held/)];
+const [away, later] = [count(/^does not apply/), count(/^not built yet/)];
+
+writeFileSync(
+  join(projectRoot, "docs/conformance.md"),
+  `# Conformance
+
+What ASVS, NIST SP 800-63B, the RFCs, and incidents elsewhere ask of a service like this, one line each, and what holds it. This page is
+written by \`npm run conformance:table\`.
+
+${checked} lines are checked over HTTP by \`test/conformance\`, which knows an address and an admin key and nothing of the code; ${held} are held by
+other tests of the project, because they are no matter of HTTP; ${away} do not apply, and ${later} wait for a feature that is not built yet.
+
+Against any running deployment, with \`ADMIN_KEY\` in the environment:
+
+\`\`\`sh
+npm run conformance -- https://auth.example/api/auth
+\`\`\`
+
+It prints a line for each ID and a summary, and ends with status 1 when one fails. Lines marked "workerd" need a clock that can be moved, a
+dump, or a store that fails, and run with \`npm test\` only. The accounts and realms that it makes stay, with random names.
+
+${table}
+`,
+);
+const failed = rows.filter((row) => row[3] === "failed");
+for (const [id, requirement] of failed) console.error(`FAIL ${id} ${requirement}`);
+console.log(
+  `${checked} passed, ${failed.length} failed, ${held} held elsewhere, ${away} do not apply, ${later} not built yet`,
+);
+process.exitCode = failed.length > 0 ? 1 : 0;
+
+function describe(line: Line): [test: string, result: string] {
+  if ("state" in line) return ["", `${line.state}: ${line.because}`];
+  if ("heldBy" in line) return [line.heldBy, `held there: ${line.because}`];
+  const where = line.needs?.length ? `workerd (${line.needs.join(", ")})` : "any deployment";
+  return [where, statuses.get(line.id) ?? "failed"];
+}

@@ -1,0 +1,103 @@
+import type { Mutant } from "./mutant.ts";
+
+/** What is sealed, and with what. */
+export const keyMutants: readonly Mutant[] = [
+  {
+    name: "aad-without-row",
+    file: "src/core/envelope.ts",
+    find: "place.table, place.column, place.rowId];",
+    replace: "place.table, place.column];",
+    why: "a ciphertext opens in another account's row (CR-02)",
+    tests: ["test/core/envelope.test.ts"],
+  },
+  {
+    name: "aad-without-column",
+    file: "src/core/envelope.ts",
+    find: "place.table, place.column, place.rowId];",
+    replace: "place.table, place.rowId];",
+    why: "a pending secret opens as the live one (CR-02)",
+    tests: ["test/core/envelope.test.ts"],
+  },
+  {
+    name: "aad-not-given",
+    file: "src/core/envelope.ts",
+    find: "const parts = [version, kid, place.table,",
+    replace: "return new Uint8Array();\n  const parts = [version, kid, place.table,",
+    why: "envelopes are bound to nothing",
+    tests: ["test/core/envelope.test.ts"],
+  },
+  {
+    name: "one-iv-for-all",
+    file: "src/core/envelope.ts",
+    find: "const iv = crypto.getRandomValues(new Uint8Array(ivBytes));",
+    replace: "const iv = new Uint8Array(ivBytes);",
+    why: "two envelopes give away what both hold (CR-03)",
+    tests: ["test/core/envelope.test.ts"],
+  },
+  {
+    name: "iv-of-another-length",
+    file: "src/core/envelope.ts",
+    find: "const ivBytes = 12;",
+    replace: "const ivBytes = 16;",
+    why: "GCM with IVs that it is not made for, and rows that no longer open",
+    tests: ["test/core/wycheproof.test.ts", "test/core/envelope.test.ts"],
+  },
+  {
+    name: "placeholder-key-taken",
+    file: "src/core/keyring.ts",
+    find: 'if (looksLikePlaceholder(bytes)) return "it looks like a placeholder, not like random bytes";',
+    replace: "",
+    why: "the Worker runs with a key out of an example (CR-10)",
+    tests: ["test/config.test.ts"],
+  },
+  {
+    name: "short-key-taken",
+    file: "src/core/keyring.ts",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a line of the source
+    find: "if (bytes.length !== keyBytes) return `it has ${bytes.length} bytes, and ${keyBytes} are needed`;",
+    replace: "",
+    why: "the Worker runs with a key that can be guessed",
+    tests: ["test/core/keyring.test.ts", "test/config.test.ts"],
+  },
+  {
+    name: "one-key-for-all-purposes",
+    file: "src/core/keyring.ts",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a line of the source
+    find: "`sallyport/v1/${purpose}`",
+    replace: '"sallyport/v1"',
+    why: "a key for one thing opens another",
+    tests: ["test/core/keyring.test.ts"],
+  },
+  {
+    name: "keys-can-be-exported",
+    file: "src/core/keyring.ts",
+    find: "await importHkdf(bytes), algorithm, false, usages);",
+    replace: "await importHkdf(bytes), algorithm, true, usages);",
+    why: "a fault elsewhere can read a key out (CR-08)",
+    tests: ["test/core/keyring.test.ts"],
+  },
+  {
+    name: "example-admin-key-taken",
+    file: "src/config.ts",
+    find: '.refine((key) => !/change|replace|example|placeholder|secret/i.test(key), "looks like a placeholder")',
+    replace: "",
+    why: "the Worker runs with the admin key of the example (CR-10)",
+    tests: ["test/config.test.ts"],
+  },
+  {
+    name: "constant-comparison",
+    file: "src/core/constant-time.ts",
+    find: "return crypto.subtle.timingSafeEqual(left, right);",
+    replace: "return true;",
+    why: "every key is the right one",
+    tests: ["test/core/constant-time.test.ts"],
+  },
+  {
+    name: "old-key-keeps-sealing",
+    file: "src/domain/reseal.ts",
+    find: "if (from === null || from.startsWith(current)) return [];",
+    replace: "return [];",
+    why: "after a rotation the old key can never go (CR-04)",
+    tests: ["test/domain/reseal.test.ts"],
+  },
+];

@@ -1,0 +1,15 @@
+import { firstFactorMutants } from "./first-factor.ts";
+import { gateMutants } from "./gate.ts";
+import { keyMutants } from "./keys.ts";
+import type { Mutant } from "./mutant.ts";
+import { secondFactorMutants } from "./second-factor.ts";
+import { sessionMutants } from "./sessions.ts";
+
+/** Every fault that `npm run mutants` makes. */
+export const mutants: readonly Mutant[] = [
+  ...secondFactorMutants,
+  ...firstFactorMutants,
+  ...sessionMutants,
+  ...gateMutants,
+  ...keyMutants,
+];

@@ -8,6 +8,7 @@ const known = {
   fieldEncryption: "18d7be263f7975f0526d601a6f1aff366543a2505a57d8bd61022c4af81bec25",
   sessionToken: "a108090d4a75157367c5b93d8ed9ad050d5afa04ea850a0c3b0771891c1a40ca",
   throttle: "5f3ac787b7672e66ee350f38a3432b3454fc0adab993441dcd64b75228457b9f",
+  device: "84d82041737b6aa5f11b61d14b9a243df59672f390ec2eec74261d50021b8f79",
   assertionX: "b3EHlfzxqYAlSjHOaKKmfCNnh96mhLplAl1OhfKW0TA",
 };
 
@@ -23,18 +24,20 @@ async function expectedMac(keyHex: string): Promise<string> {
 
 /** What a key is can only be seen from what it does: it can't be exported. */
 async function fingerprints(keyring: Keyring, kid = keyring.currentKid) {
-  const [session, throttle, encryption, assertion] = await Promise.all([
+  const [session, throttle, device, encryption, assertion] = await Promise.all([
     keyring.sessionTokenKey(kid),
     keyring.throttleKey(),
+    keyring.deviceKey(kid),
     keyring.encryptionKey(kid),
     keyring.assertionKeys(kid),
   ]);
-  if (session === null || encryption === null || assertion === null)
+  if (session === null || device === null || encryption === null || assertion === null)
     throw new Error(`There is no key ${kid}`);
   const iv = new Uint8Array(12);
   return {
     sessionToken: await macOf(session),
     throttle: await macOf(throttle),
+    device: await macOf(device),
     encryption: hex(await crypto.subtle.encrypt({ name: "AES-GCM", iv }, encryption, message)),
     assertion: assertion.publicX,
     signature: hex(await crypto.subtle.sign("Ed25519", assertion.privateKey, message)),
@@ -50,6 +53,7 @@ describe("derivation", () => {
     expect(await fingerprints(keyring)).toMatchObject({
       sessionToken: await expectedMac(known.sessionToken),
       throttle: await expectedMac(known.throttle),
+      device: await expectedMac(known.device),
       encryption: hex(await crypto.subtle.encrypt({ name: "AES-GCM", iv }, independent, message)),
       assertion: known.assertionX,
     });
@@ -62,9 +66,9 @@ describe("derivation", () => {
 
   it("gives a key of its own to each purpose", async () => {
     const keyring = keyringOf("k1");
-    const { sessionToken, throttle } = await fingerprints(keyring);
-    expect(sessionToken).not.toBe(throttle);
-    expect(new Set(Object.values(known)).size).toBe(4);
+    const { sessionToken, throttle, device } = await fingerprints(keyring);
+    expect(new Set([sessionToken, throttle, device]).size).toBe(3);
+    expect(new Set(Object.values(known)).size).toBe(5);
   });
 
   it("gives other keys to other bytes, whatever their id", async () => {
@@ -90,6 +94,7 @@ describe("derivation", () => {
     expect(keyring.sessionTokenKey("k1")).toBe(keyring.sessionTokenKey("k1"));
     expect(keyring.assertionKeys("k1")).toBe(keyring.assertionKeys("k1"));
     expect(keyring.throttleKey()).toBe(keyring.throttleKey());
+    expect(keyring.deviceKey("k1")).toBe(keyring.deviceKey("k1"));
   });
 
   it("CR-08 makes keys that can't be exported, and of 256 bits", async () => {
@@ -98,14 +103,15 @@ describe("derivation", () => {
       keyring.encryptionKey("k1"),
       keyring.sessionTokenKey("k1"),
       keyring.throttleKey(),
+      keyring.deviceKey("k1"),
       keyring.assertionKeys("k1")?.then(({ privateKey }) => privateKey),
     ]);
     for (const key of keys) {
       expect(key?.extractable).toBe(false);
       await expect(crypto.subtle.exportKey("jwk", key as CryptoKey)).rejects.toThrow();
     }
-    const lengths = keys.slice(0, 3).map((key) => Reflect.get(key?.algorithm ?? {}, "length"));
-    expect(lengths).toEqual([256, 256, 256]);
+    const lengths = keys.slice(0, 4).map((key) => Reflect.get(key?.algorithm ?? {}, "length"));
+    expect(lengths).toEqual([256, 256, 256, 256]);
   });
 
   it("CR-08 publishes the public half of what it signs with", async () => {
@@ -121,6 +127,7 @@ describe("derivation", () => {
     const keyring = keyringOf("k1");
     expect(keyring.encryptionKey(kid)).toBeNull();
     expect(keyring.sessionTokenKey(kid)).toBeNull();
+    expect(keyring.deviceKey(kid)).toBeNull();
     expect(keyring.assertionKeys(kid)).toBeNull();
   });
 });

@@ -203,6 +203,20 @@ describe("a full session's token", () => {
     }
   });
 
+  it("SE-15 is written in one way only: other base64url of the same bytes is no token", async () => {
+    const token = await signFullToken(keyring, claims);
+    const [header = "", payload = "", signature = ""] = token.split(".");
+    // 32 bytes leave two bits of the last character unused.
+    const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const last = alphabet.indexOf(signature.at(-1) ?? "");
+    const signatures = [1, 2, 3].map((unused) => signature.slice(0, -1) + alphabet[last ^ unused]);
+    for (const other of [...signatures, `${signature}=`, ` ${signature}`, `${signature}\n`])
+      expect(await parseFullToken(keyring, `${header}.${payload}.${other}`, now), other).toBeNull();
+    // The signature covers header and payload as they are written, so these are the Worker's own, badly encoded.
+    for (const other of [`${payload}=`, `${payload.slice(0, 4)} ${payload.slice(4)}`])
+      expect(await parseFullToken(keyring, await forge({}, {}, other), now), other).toBeNull();
+  });
+
   it("SE-15 is none with claims of its own choice under the old signature", async () => {
     const { header, payload, signature } = await dissect();
     for (const change of [

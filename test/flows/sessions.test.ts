@@ -313,9 +313,11 @@ describe("a session's token and cookies", () => {
     const seen = [login, pending, verified, renewed, out].flatMap(parseSetCookies);
     expect(seen.map(({ name, value }) => `${name}${value === "" ? " cleared" : ""}`)).toEqual([
       "__Host-sallyport",
+      "__Host-sallyport-device",
       "__Host-sallyport-pending",
       "__Host-sallyport",
       "__Host-sallyport-pending cleared",
+      "__Host-sallyport-device",
       "__Host-sallyport",
       "__Host-sallyport cleared",
       "__Host-sallyport-pending cleared",

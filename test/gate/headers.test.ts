@@ -140,7 +140,7 @@ describe("cookies on their way in", () => {
   it("keeps the Worker's from the origin, and all others in their order", async () => {
     const origin = standOrigin();
     const token = await mintToken();
-    const Cookie = `a=1; __Host-sallyport=${token}; b="x y"; __Host-sallyport-pending=pending_x; c=%zz; d; a=2`;
+    const Cookie = `a=1; __Host-sallyport=${token}; b="x y"; __Host-sallyport-pending=pending_x; c=%zz; __Host-sallyport-device=k1.1.1.x; d; a=2`;
     const response = await visit(gated(), "/a", { headers: { Cookie } });
     expect(response.status).toBe(200);
     expect(origin.only().headers.get("Cookie")).toBe('a=1; b="x y"; c=%zz; d; a=2');
@@ -186,6 +186,7 @@ describe("cookies on their way out", () => {
   it.each([
     "__Host-sallyport=evil; Secure; Path=/",
     "__Host-sallyport-pending=evil; Secure; Path=/",
+    "__Host-sallyport-device=evil; Secure; Path=/",
     "__host-sallyport=evil; Secure; Path=/",
     "__HOST-SALLYPORT=evil",
     "__Host-Sallyport-Pending=evil",

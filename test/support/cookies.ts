@@ -2,6 +2,7 @@ import { type Answer, host } from "./worker.ts";
 
 export const sessionCookieName = "__Host-sallyport";
 export const pendingCookieName = "__Host-sallyport-pending";
+export const deviceCookieName = "__Host-sallyport-device";
 
 /** A cookie as an answer sets it. Attribute names are in lower case; one without a value is `true`. */
 export interface SetCookie {

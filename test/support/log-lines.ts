@@ -12,3 +12,7 @@ export function collectLogLines(): string[] {
   }
   return lines;
 }
+
+/** The same lines, read: every one is a JSON document. */
+export const parseLines = (lines: readonly string[]): Record<string, unknown>[] =>
+  lines.map((line) => JSON.parse(line));

@@ -76,6 +76,9 @@ export function listEvents(...types: string[]): Promise<EventRecord[]> {
   );
 }
 
+/** All events, in the order in which they were written. */
+export const listEveryEvent = () => query<EventRecord>("SELECT * FROM audit_events ORDER BY rowid");
+
 /** How many codes were evaluated: each leaves exactly one of these. */
 export async function countEvaluated(): Promise<{ accepted: number; refused: number; replayed: number }> {
   const count = async (type: string) => (await listEvents(type)).length;

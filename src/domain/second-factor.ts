@@ -24,8 +24,9 @@ import type { CheckedPassword } from "./password-check.ts";
 import { lastEnd } from "./throttle.ts";
 
 /**
- * How many tries there are (SPEC "Second factor"). With three live codes in a million, the hundred failures
- * that an account has give a guesser 0.03 % in total, however many sessions and networks he has.
+ * How many tries there are (SPEC "Second factor"). With three live codes in a million, the hundred failures in a row
+ * that an account has give a guesser 0.03 %, however many sessions and networks he has. What a patient one gets whose
+ * failures the owner's own sign-ins take back is in `docs/attack-simulation.md`.
  */
 export const budget: Budget = {
   attemptsPerPendingSession: 5,

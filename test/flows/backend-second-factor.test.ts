@@ -94,12 +94,15 @@ describe("setting up through a backend", () => {
     expect((await shop.verify("42", await code(secret, 1))).status).toBe(200);
   });
 
-  it("OTP-06 draws a secret of its own each time", async () => {
+  it("OTP-06 TH-07 draws a secret of its own each time, ten times in a quarter of an hour", async () => {
     const shop = await createRealm();
     await createBackendUser(shop);
     const secrets = new Set<string>();
-    for (let i = 0; i < 20; i++) secrets.add((await start(shop)).json.data.secret);
-    expect(secrets.size).toBe(20);
+    for (let i = 0; i < 10; i++) secrets.add((await start(shop)).json.data.secret);
+    expect(secrets.size).toBe(10);
+    const refused = await start(shop);
+    expect([refused.status, refused.json.code]).toEqual([429, "too_many_attempts"]);
+    expect(refused.headers.get("RateLimit")).toMatch(/^"setup";r=0;t=900$/);
     for (const secret of secrets) expect(decodeTotpSecret(secret)).toHaveLength(20);
   });
 

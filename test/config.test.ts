@@ -41,6 +41,7 @@ describe("the configuration", () => {
       originUrl: null,
       firstFactor: { kind: "password" },
       proxyKey: null,
+      publicUrl: null,
       issuer: "Sallyport",
       enrolment: "required",
       policy: [],

@@ -256,6 +256,7 @@ describe("an attempt", () => {
         client_address: options.address,
         user_agent: "Firefox",
         request_id: answer.headers.get("X-Request-Id"),
+        actor: null,
         detail: '{"method":"password"}',
       },
     ]);

@@ -119,8 +119,8 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "password-always-right",
     file: "src/core/password.ts",
-    find: "return matches && phc !== null;",
-    replace: "return phc !== null;",
+    find: "return matches && known !== null;",
+    replace: "return known !== null;",
     why: "a comparison whose result is not used",
     tests: ["test/core/password.test.ts"],
   },

@@ -157,8 +157,8 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "return-path-of-forms-unread",
     file: "src/http/pages/page.ts",
-    find: ".transform(safeReturnPath)",
-    replace: '.transform((path) => path ?? "/")',
+    find: "z.transform((path) => safeReturnPath(path)),",
+    replace: 'z.transform((path) => path ?? "/"),',
     why: "a page believes a form about where to send people (WB-04)",
     tests: ["test/http/pages/return-path.test.ts"],
   },

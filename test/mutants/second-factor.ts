@@ -161,8 +161,8 @@ export const secondFactorMutants: readonly Mutant[] = [
   {
     name: "other-sessions-survive",
     file: effects,
-    find: "db.delete(sessions).where(and(eq(sessions.userId, userId), ne(sessions.id, effect.keep), accepted)),",
-    replace: "",
+    find: "              eq(sessions.userId, userId),\n              effect.keep",
+    replace: "              sql`0`,\n              effect.keep",
     why: "replacing the second factor leaves a thief's session alone (EN-10)",
     tests: [sessions],
     titled: "EN-10",
@@ -246,8 +246,8 @@ export const secondFactorMutants: readonly Mutant[] = [
   {
     name: "replacement-without-second-factor",
     file: "src/store/enrolment.ts",
-    find: "previousChangedRow, mayEnrol))",
-    replace: "previousChangedRow))",
+    find: "            mayEnrol,\n",
+    replace: "",
     why: "a session that has shown the password alone replaces the second factor (EN-02, EN-03)",
     tests: [sessions],
     titled: "EN-0[23]",

@@ -19,7 +19,13 @@ import {
   statusOf,
 } from "../support/challenges.ts";
 import { advance, startClock, stopClock } from "../support/clock.ts";
-import { browserHeaders, parseSetCookies, pendingCookieName, sessionCookieName } from "../support/cookies.ts";
+import {
+  browserHeaders,
+  deviceCookieName,
+  parseSetCookies,
+  pendingCookieName,
+  sessionCookieName,
+} from "../support/cookies.ts";
 import { gated, pageLoad, standOrigin, visit, workersKeyring } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { listRoutes, type Route } from "../support/routes.ts";
@@ -228,12 +234,12 @@ describe("a sign-in", () => {
     advance(30);
     await browser.open(`${base}/second-factor`);
     expect((await give(browser, await code(account.secret))).heading).toBe("Your account");
-    const session = browser.cookies[sessionCookieName];
+    const { [sessionCookieName]: session, [deviceCookieName]: device } = browser.cookies;
 
     await sentTo(await createChallenge(local, account.id), environment(), browser);
     advance(30);
     expect((await give(browser, await code(account.secret))).heading).toBe("Confirmed");
-    expect(browser.cookies).toEqual({ [sessionCookieName]: session });
+    expect(browser.cookies).toEqual({ [sessionCookieName]: session, [deviceCookieName]: device });
     expect((await new Client().call("/session", { token: session ?? "" })).status).toBe(200);
   });
 });

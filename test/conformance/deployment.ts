@@ -132,7 +132,10 @@ export class Deployment {
    * step; a step of the future within the window is taken before that.
    */
   async freshCode(account: { secret: string; spentStep: number }): Promise<string> {
-    const step = Math.max(account.spentStep + 1, this.step() - 1);
+    // A code of the step before has to arrive before this step ends.
+    const leftMilliseconds = 30_000 - (this.reach.now() % 30_000);
+    const earliest = leftMilliseconds < 8_000 ? this.step() : this.step() - 1;
+    const step = Math.max(account.spentStep + 1, earliest);
     if (step > this.step() + 1) await this.waitUntilStep(step - 1);
     account.spentStep = step;
     return codeOfStep(account.secret, step);

@@ -162,7 +162,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     name: "other-sessions-survive",
     file: effects,
     find: "              eq(sessions.userId, userId),\n              effect.keep",
-    replace: "              sql`0`,\n              effect.keep",
+    replace: "              ne(sessions.userId, userId),\n              effect.keep",
     why: "replacing the second factor leaves a thief's session alone (EN-10)",
     tests: [sessions],
     titled: "EN-10",

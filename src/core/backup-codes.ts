@@ -1,5 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { base64urlnopad, hex } from "@scure/base";
+import { sha256 } from "./digest.ts";
 
 const backupCodeCount = 10;
 const backupCodeCharacters = 8;
@@ -43,8 +44,7 @@ export async function hashBackupCode(canonical: string): Promise<string> {
       "A backup code is hashed in its canonical form: eight characters, upper case, no hyphen",
     );
   }
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(canonical));
-  return base64urlnopad.encode(new Uint8Array(digest));
+  return sha256(canonical);
 }
 
 /** The stored form of a list of hashes, unspent and spent: a JSON array of text. */

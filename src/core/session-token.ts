@@ -1,6 +1,7 @@
 import { base64urlnopad } from "@scure/base";
 import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import * as z from "zod/mini";
+import { sha256 } from "./digest.ts";
 import type { Keyring } from "./keyring.ts";
 
 /** What a full session's token says. It was true at `checkedAt`. */
@@ -60,8 +61,7 @@ export function drawSessionSecret(): string {
 
 /** The id under which the store knows a session: SHA-256 of its secret, base64url. */
 export async function sessionIdOf(sessionSecret: string): Promise<string> {
-  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(sessionSecret));
-  return base64urlnopad.encode(new Uint8Array(hash));
+  return sha256(sessionSecret);
 }
 
 /** Signs the token of a full session (RFC 7519, HMAC-SHA-256 under the current key). */

@@ -1,10 +1,10 @@
 import type { CodeInput } from "../core/code-input.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
 import { drawBackupCodes } from "./code-evaluation.ts";
-import { bySession } from "./code-presenter.ts";
+import { type AccountView, bySession } from "./code-presenter.ts";
 import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
-import { verifyCode } from "./second-factor.ts";
+import { type Plan, verifyCode } from "./second-factor.ts";
 import type { FullSession } from "./sessions.ts";
 
 export interface BackupCodesRequest {
@@ -12,6 +12,21 @@ export interface BackupCodesRequest {
   readonly code: CodeInput;
   readonly client: ClientContext;
   readonly now: Date;
+}
+
+/** What an accepted code brings about where new backup codes are asked for, by whoever asks. */
+export async function planNewBackupCodes(
+  deps: Deps,
+  { user }: AccountView,
+): Promise<Plan<readonly string[]>> {
+  const { codes, envelope } = await drawBackupCodes(deps, user.id);
+  return {
+    effects: [
+      { kind: "replace_backup_codes", envelope },
+      { kind: "record", eventId: drawEventId(), type: "backup_codes.regenerated" },
+    ],
+    outcome: codes,
+  };
 }
 
 /** Makes ten new backup codes, to be shown once; all earlier ones are void at the same moment (STANDARDS BC-07). */
@@ -23,16 +38,7 @@ export async function regenerateBackupCodes(
     ...request,
     presenter: bySession(deps, request.session, request.now),
     against: "live",
-    plan: async ({ user }) => {
-      const { codes, envelope } = await drawBackupCodes(deps, user.id);
-      return {
-        effects: [
-          { kind: "replace_backup_codes", envelope },
-          { kind: "record", eventId: drawEventId(), type: "backup_codes.regenerated" },
-        ],
-        outcome: codes,
-      };
-    },
+    plan: (view) => planNewBackupCodes(deps, view),
   });
   return accepted.ok ? { ok: true, backupCodes: accepted.outcome } : accepted;
 }

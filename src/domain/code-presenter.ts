@@ -68,7 +68,7 @@ export interface BackendSubject {
   readonly realm: string;
   /** As the store knows it: `core/user-id.ts`. */
   readonly ids: readonly string[];
-  readonly known?: User | null;
+  readonly known?: User | null | undefined;
 }
 
 /** A code that a backend brings for a user of its realm. */

@@ -4,7 +4,7 @@ import { generateTotpSecret } from "../../core/totp.ts";
 import { drawEventId } from "../../store/audit.ts";
 import { removeSecondFactorOnce, startEnrolmentOnce } from "../../store/user-deeds.ts";
 import type { User } from "../../store/users.ts";
-import { drawBackupCodes } from "../code-evaluation.ts";
+import { planNewBackupCodes } from "../backup-codes.ts";
 import { byBackend } from "../code-presenter.ts";
 import type { Deps } from "../deps.ts";
 import { enrolmentTtlSeconds, type NewSecret } from "../enrolment.ts";
@@ -75,7 +75,7 @@ async function replaceWithCode(
   pending: PendingSecret,
 ): Promise<NewSecret | Failure> {
   const accepted = await verifyCode(deps, {
-    presenter: presenterOf(deps, call),
+    presenter: byBackend(deps, { ...placeOf(call), known: call.known }),
     code,
     against: "live",
     client: call.client,
@@ -102,7 +102,7 @@ export function confirmEnrolmentFor(
   code: CodeInput,
 ): Promise<EnrolledFor | Failure> {
   return verifyCode(deps, {
-    presenter: presenterOf(deps, call),
+    presenter: byBackend(deps, { ...placeOf(call), known: call.known }),
     code,
     against: { enrolmentOf: null },
     client: call.client,
@@ -147,24 +147,12 @@ export function regenerateBackupCodesFor(
   code: CodeInput,
 ): Promise<NewBackupCodes | Failure> {
   return verifyCode(deps, {
-    presenter: presenterOf(deps, call),
+    presenter: byBackend(deps, { ...placeOf(call), known: call.known }),
     code,
     against: "live",
     client: call.client,
     now: call.now,
     keep: call.keep,
-    plan: async ({ user }) => {
-      const { codes, envelope } = await drawBackupCodes(deps, user.id);
-      return {
-        effects: [
-          { kind: "replace_backup_codes", envelope },
-          { kind: "record", eventId: drawEventId(), type: "backup_codes.regenerated" },
-        ],
-        outcome: codes,
-      };
-    },
+    plan: (view) => planNewBackupCodes(deps, view),
   });
 }
-
-const presenterOf = (deps: Deps, call: UserCall) =>
-  byBackend(deps, { ...placeOf(call), ...(call.known === undefined ? {} : { known: call.known }) });

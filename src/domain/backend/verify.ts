@@ -32,7 +32,7 @@ export async function verifyForBackend(
 ): Promise<Verified | Failure> {
   const { realm, userId, client, now, known } = call;
   return verifyCode(deps, {
-    presenter: byBackend(deps, { ...placeOf(call), ...(known === undefined ? {} : { known }) }),
+    presenter: byBackend(deps, { ...placeOf(call), known }),
     code,
     against: "live",
     client,

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { type Problem, ServerRefusal, Unreachable } from "./failure.ts";
 import { type FoundKey, localUrl } from "./settings.ts";
+import { unlessAborted } from "./waiting.ts";
 
 /** One call of the service API. */
 export interface Call {
@@ -99,15 +100,23 @@ export class Api {
 
   /** The body of an answer, as it comes. Throws Unreachable when it breaks off. */
   async *stream({ body }: Response): AsyncGenerator<Uint8Array, void, undefined> {
+    if (body === null) return;
+    const reader = body.getReader();
     try {
-      for await (const chunk of body ?? []) yield chunk;
+      for (;;) {
+        const { done, value } = await unlessAborted(reader.read(), this.#signal);
+        if (done) return;
+        yield value;
+      }
     } catch (error) {
       throw this.#describeFailure(error);
+    } finally {
+      void reader.cancel().catch(() => {});
     }
   }
 
   async #readJson(response: Response): Promise<unknown> {
-    const text = await response.text().catch((error: unknown) => {
+    const text = await unlessAborted(response.text(), this.#signal).catch((error: unknown) => {
       throw this.#describeFailure(error);
     });
     try {

@@ -1,0 +1,46 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join, relative } from "node:path";
+import { projectRoot, quietWrangler, wranglerArgs } from "./start/wrangler.ts";
+
+/** A Worker as it would be uploaded. */
+export interface Bundle {
+  readonly outDir: string;
+  /** Everything that is uploaded and run, the entry first: scripts, WebAssembly and text modules, but no source map. */
+  readonly modules: readonly string[];
+  /** What wrangler says of it. */
+  readonly words: string;
+}
+
+/**
+ * Bundles a Worker as a deployment would, without one.
+ *
+ * @param outDir an empty folder
+ * @param main of another Worker than this project's: its entry, and the `wrangler.toml` that it has
+ * @throws Error with wrangler's words when it can't be bundled
+ */
+export function bundleWorker(outDir: string, main?: { entry: string; configPath: string }): Bundle {
+  const args = main === undefined ? [] : [main.entry, "--config", main.configPath];
+  const bundling = spawnSync(
+    process.execPath,
+    wranglerArgs("deploy", ...args, "--dry-run", "--outdir", outDir),
+    {
+      cwd: projectRoot,
+      env: { ...process.env, ...quietWrangler },
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  if (bundling.status !== 0)
+    throw new Error(`${bundling.stdout}${bundling.stderr}wrangler could not bundle the Worker.`);
+  const modules = readdirSync(outDir, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && !entry.name.endsWith(".map") && entry.name !== "README.md")
+    .map((entry) => relative(outDir, join(entry.parentPath, entry.name)));
+  const scripts = modules.filter((name) => name.endsWith(".js"));
+  if (scripts.length !== 1) throw new Error(`wrangler left ${scripts.length} scripts in ${outDir}`);
+  return {
+    outDir,
+    modules: [...scripts, ...modules.filter((name) => !scripts.includes(name))],
+    words: bundling.stdout.match(/^Total Upload:.*$/m)?.[0] ?? "no figure",
+  };
+}

@@ -1,0 +1,41 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { Order, Outcome } from "./exchange.ts";
+
+/** Where load comes from: a process of its own. */
+export interface Load {
+  /**
+   * Sends requests, and waits for all answers.
+   *
+   * @throws Error with the first answer that is not what it should be: a benchmark of refusals is none
+   */
+  send(order: Order): Promise<Outcome>;
+  stop(): void;
+}
+
+export function startLoad(): Load {
+  const child = fork(fileURLToPath(new URL("./process.ts", import.meta.url)), {
+    serialization: "advanced",
+  });
+  return {
+    async send(order) {
+      const stopWaiting = new AbortController();
+      const { signal } = stopWaiting;
+      const answered = once(child, "message", { signal });
+      const ended = once(child, "exit", { signal }).then(() => [{ failed: "the load process has ended" }]);
+      ended.catch(() => {});
+      child.send(order);
+      const [outcome] = (await Promise.race([answered, ended])) as [Outcome | { failed: string }];
+      stopWaiting.abort();
+      if ("failed" in outcome) throw new Error(outcome.failed);
+      if (outcome.wrong > 0) {
+        throw new Error(
+          `${outcome.wrong} of ${outcome.milliseconds.length} answers are wrong: ${outcome.firstWrong}`,
+        );
+      }
+      return outcome;
+    },
+    stop: () => child.disconnect(),
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * The process that load comes from, so that what is measured does not share its thread. Takes orders from its parent,
+ * one at a time, and ends with it.
+ */
+import { Pool } from "undici";
+import type { Order, Outcome, PreparedRequest } from "./exchange.ts";
+
+let pool: { origin: string; connections: number; client: Pool } | null = null;
+
+async function clientFor({ origin, connections }: Order): Promise<Pool> {
+  if (pool?.origin === origin && pool.connections === connections) return pool.client;
+  await pool?.client.close();
+  const client = new Pool(origin, { connections, pipelining: 1, headersTimeout: 60_000 });
+  pool = { origin, connections, client };
+  return client;
+}
+
+/** Sends a request and reads the whole answer. Null: it is as it should be. */
+function exchange(client: Pool, request: PreparedRequest): Promise<string | null> {
+  const { method, path, headers, body = null, status } = request;
+  return new Promise((resolve, reject) => {
+    let answered = 0;
+    const chunks: Buffer[] = [];
+    client.dispatch(
+      { method, path, headers: { ...headers }, body },
+      {
+        onRequestStart: () => {},
+        onResponseStart: (_controller, statusCode) => {
+          answered = statusCode;
+        },
+        onResponseData: (_controller, chunk) => {
+          if (answered !== status) chunks.push(chunk);
+        },
+        onResponseEnd: () =>
+          resolve(
+            answered === status
+              ? null
+              : `${method} ${path}: ${answered} ${Buffer.concat(chunks).toString("utf8").slice(0, 300)}`,
+          ),
+        onResponseError: (_controller, error) => reject(error),
+      },
+    );
+  });
+}
+
+async function carryOut(order: Order): Promise<Outcome> {
+  const { requests, repeat, connections } = order;
+  const client = await clientFor(order);
+  const total = requests.length * repeat;
+  const milliseconds = new Float64Array(total);
+  let [next, wrong] = [0, 0];
+  let firstWrong: string | null = null;
+  const work = async () => {
+    while (next < total) {
+      const index = next;
+      next += 1;
+      const request = requests[index % requests.length];
+      if (request === undefined) return;
+      const startedAt = performance.now();
+      const complaint = await exchange(client, request);
+      milliseconds[index] = performance.now() - startedAt;
+      if (complaint === null) continue;
+      wrong += 1;
+      firstWrong ??= complaint;
+    }
+  };
+  const startedAt = performance.now();
+  await Promise.all(Array.from({ length: connections }, work));
+  return { milliseconds, elapsedMilliseconds: performance.now() - startedAt, wrong, firstWrong };
+}
+
+process.on("message", (order: Order) => {
+  carryOut(order).then(
+    (outcome) => process.send?.(outcome),
+    (error: unknown) => process.send?.({ failed: String(error) }),
+  );
+});
+process.on("disconnect", () => process.exit());

@@ -1,0 +1,88 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { type Bundle, bundleWorker } from "../scripts/bundle.ts";
+
+const configPath = fileURLToPath(new URL("./wrangler.toml", import.meta.url));
+/** That of `wrangler.toml`, here and in the root. */
+const compatibilityDate = "2026-10-20";
+
+/** One Worker of the benchmark. */
+export interface BenchWorker {
+  readonly name: string;
+  readonly bundle: Bundle;
+  /** Variables and secrets. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** Binding to the id of a database, which several Workers may share. */
+  readonly databases?: Readonly<Record<string, string>>;
+  readonly namespaces?: Readonly<Record<string, string>>;
+  /** Binding to another Worker, or to an entrypoint of it. */
+  readonly services?: Readonly<
+    Record<string, { name: string; entrypoint?: string; props?: Record<string, unknown> }>
+  >;
+}
+
+/** Workers that are up, each at an address of its own on the loopback. */
+export interface RunningWorkers {
+  url(name: string): Promise<URL>;
+  /** A binding of a Worker, for fixtures: what goes through it is not what is measured. */
+  database(worker: string, binding: string): Promise<D1Database>;
+  stop(): Promise<void>;
+}
+
+/** Bundles a Worker of this folder, as a deployment would. */
+export function bundleBenchWorker(entry: string): Bundle {
+  const outDir = mkdtempSync(join(tmpdir(), "sallyport-bench-"));
+  process.once("exit", () => rmSync(outDir, { recursive: true, force: true }));
+  return bundleWorker(outDir, { entry: fileURLToPath(new URL(entry, import.meta.url)), configPath });
+}
+
+/** Bundles Sallyport, as a deployment would. */
+export function bundleSallyport(): Bundle {
+  const outDir = mkdtempSync(join(tmpdir(), "sallyport-bench-"));
+  process.once("exit", () => rmSync(outDir, { recursive: true, force: true }));
+  return bundleWorker(outDir);
+}
+
+/**
+ * Starts Workers in one workerd, each with a socket of its own: wrangler's development server has a proxy in front,
+ * which costs more than most of what is measured here.
+ *
+ * @param persistTo a folder for the databases, when they are to be found again
+ */
+export async function startWorkers(
+  workers: readonly BenchWorker[],
+  persistTo?: string,
+): Promise<RunningWorkers> {
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      ...(persistTo === undefined ? {} : { d1Persist: persistTo }),
+      log: new Log(LogLevel.ERROR),
+      // What the Workers log would be written by this process, which is measuring.
+      handleStructuredLogs: () => {},
+      workers: workers.map((worker) => ({
+        name: worker.name,
+        compatibilityDate,
+        modules: worker.bundle.modules.map((name) => ({
+          type: name.endsWith(".js") ? ("ESModule" as const) : ("Text" as const),
+          path: join(worker.bundle.outDir, name),
+          contents: readFileSync(join(worker.bundle.outDir, name), "utf8"),
+        })),
+        modulesRoot: worker.bundle.outDir,
+        bindings: { ...worker.variables },
+        d1Databases: { ...worker.databases },
+        kvNamespaces: { ...worker.namespaces },
+        serviceBindings: { ...worker.services },
+        unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+      })),
+    }),
+  );
+  await miniflare.ready;
+  return {
+    url: (name) => miniflare.unsafeGetDirectURL(name),
+    database: async (worker, binding) => (await miniflare.getD1Database(binding, worker)) as D1Database,
+    stop: () => miniflare.dispose(),
+  };
+}

@@ -46,7 +46,7 @@ const exceptions = [["http/app.ts", "gate"]];
 
 /** What each part may take from outside. A part that is not here takes what it likes. */
 const mayDependOn: Partial<Record<Part, readonly RegExp[]>> = {
-  core: [/^@scure\/base$/, /^jose$/, /^zod\/mini$/, /^qrcode-svg$/, /^node:crypto$/],
+  core: [/^@scure\/base$/, /^jose$/, /^zod\/mini$/, /^lean-qr$/, /^node:crypto$/],
   config: [/^zod\/mini$/],
   store: [/^drizzle-orm($|\/)/, /^@scure\/base$/],
   domain: [/^@scure\/base$/],

@@ -1,10 +1,15 @@
 import { totpDigits, totpPeriodSeconds } from "./totp.ts";
 
+/** What fits into a QR code (`core/qr.ts`), in characters. */
+const longestUri = 2328;
+const ellipsis = "\u2026";
+
 /**
  * The provisioning URI that authenticator apps read, after Google's Key URI Format.
  *
  * Every part is percent-encoded (space is `%20`), a colon inside the issuer or the account included, so the one
- * literal colon in the label is the separator. The result is ASCII.
+ * literal colon in the label is the separator. The result is ASCII. A name that is too long for a QR code is cut, and ends in
+ * an ellipsis: in the app it is a label, and nothing else.
  *
  * @param secret base32, upper case, no padding
  * @throws URIError when `issuer` or `account` holds half of a surrogate pair
@@ -14,12 +19,23 @@ import { totpDigits, totpPeriodSeconds } from "./totp.ts";
  */
 export function buildKeyUri(parts: { issuer: string; account: string; secret: string }): string {
   const issuer = percentEncode(parts.issuer);
-  const account = percentEncode(parts.account);
   const secret = percentEncode(parts.secret);
-  return (
-    `otpauth://totp/${issuer}:${account}?secret=${secret}&issuer=${issuer}` +
-    `&algorithm=SHA1&digits=${totpDigits}&period=${totpPeriodSeconds}`
-  );
+  const before = `otpauth://totp/${issuer}:`;
+  const behind = `?secret=${secret}&issuer=${issuer}&algorithm=SHA1&digits=${totpDigits}&period=${totpPeriodSeconds}`;
+  return before + encodeWithin(parts.account, longestUri - before.length - behind.length) + behind;
+}
+
+function encodeWithin(text: string, length: number): string {
+  const whole = percentEncode(text);
+  if (whole.length <= length) return whole;
+  const end = percentEncode(ellipsis);
+  let kept = "";
+  for (const character of text) {
+    const encoded = percentEncode(character);
+    if (kept.length + encoded.length + end.length > length) break;
+    kept += encoded;
+  }
+  return kept + end;
 }
 
 /** RFC 3986 2.3: all but the unreserved characters; `encodeURIComponent` alone leaves five more as they are. */

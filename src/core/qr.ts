@@ -1,7 +1,18 @@
-import QRCode from "qrcode-svg";
+import { type Bitmap2D, correction, generate, mode } from "lean-qr";
 
 /** ISO/IEC 18004 asks for four light modules on every side. */
 const quietZoneModules = 4;
+
+/** The largest symbol has room for 2331 bytes at error correction M. `core/key-uri.ts` keeps within this. */
+const longestText = 2328;
+
+const symbolOptions = {
+  minCorrectionLevel: correction.M,
+  // Without it the library takes a higher level where there is room.
+  maxCorrectionLevel: correction.M,
+  // What ASCII text needs. Without them the library also tries Shift-JIS, and builds a table of 8,000 characters for it.
+  modes: [mode.numeric, mode.alphaNumeric, mode.ascii],
+};
 
 /**
  * A QR code (error correction M) as an SVG document: a white background and one black path, in a view box of one unit
@@ -9,16 +20,19 @@ const quietZoneModules = 4;
  * dark on light in every theme.
  *
  * @param text 1 to 2328 ASCII characters, a provisioning URI for example
- * @throws RangeError when the text is empty or not ASCII: the library puts a byte order mark before other text
- * @throws Error from the library when the text is too long for the largest symbol
+ * @throws RangeError when the text is empty, not ASCII or too long
  */
 export function renderQrSvg(text: string): string {
   if (!/^[\x20-\x7e]+$/.test(text)) throw new RangeError("A QR code is made of printable ASCII text");
-  const { modules } = new QRCode({ content: text, ecl: "M" }).qrcode;
-  const size = modules.length + 2 * quietZoneModules;
+  if (text.length > longestText) throw new RangeError("The text is too long for a QR code");
+  const symbol = generate(text, symbolOptions);
+  const size = symbol.size + 2 * quietZoneModules;
+  // A line of width 1 has its middle half a module below its upper edge.
+  const [left, top] = [quietZoneModules, quietZoneModules + 0.5];
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size} ${size}" shape-rendering="crispEdges">` +
-    `<rect width="${size}" height="${size}" fill="#fff"/><path fill="#000" d="${traceModules(modules)}"/></svg>`
+    `<rect width="${size}" height="${size}" fill="#fff"/>` +
+    `<path stroke="#000" transform="translate(${left} ${top})" d="${traceModules(symbol)}"/></svg>`
   );
 }
 
@@ -30,18 +44,17 @@ export function svgDataUri(svg: string): string {
   return `data:image/svg+xml;base64,${btoa(svg)}`;
 }
 
-/**
- * One rectangle for each horizontal run of dark modules. The library's own SVG swaps rows and columns, which mirrors
- * the symbol, and not every scanner reads a mirrored one.
- */
-function traceModules(modules: readonly (readonly boolean[])[]): string {
+/** One line for each horizontal run of dark modules, which takes half the bytes of an outline. */
+function traceModules(symbol: Bitmap2D): string {
   let path = "";
-  for (const [row, cells] of modules.entries()) {
-    for (let start = 0; start < cells.length; start++) {
-      if (!cells[start]) continue;
+  for (let row = 0; row < symbol.size; row++) {
+    let pen: number | null = null;
+    for (let start = 0; start < symbol.size; start++) {
+      if (!symbol.get(start, row)) continue;
       let end = start + 1;
-      while (cells[end]) end++;
-      path += `M${start + quietZoneModules} ${row + quietZoneModules}h${end - start}v1h-${end - start}z`;
+      while (symbol.get(end, row)) end++;
+      path += `${pen === null ? `M${start} ${row}` : `m${start - pen} 0`}h${end - start}`;
+      pen = end;
       start = end;
     }
   }

@@ -1,4 +1,3 @@
-import { timingSafeEqual } from "node:crypto";
 import { base32nopad } from "@scure/base";
 
 /** Time-step size, RFC 6238 5.2. Some authenticator apps ignore any other value. */
@@ -49,7 +48,10 @@ export function decodeTotpSecret(base32: string): Uint8Array {
  * @throws RangeError when `counter` or `digits` is outside its range
  */
 export async function computeHotp(secret: Uint8Array, counter: number, digits: number): Promise<string> {
-  return computeHotpWithKey(await importHmacKey(secret), counter, digits);
+  // The truncated value has 31 bits: a ninth digit would not be uniform, and fewer than six are forbidden.
+  if (![6, 7, 8].includes(digits)) throw new RangeError("A code has 6, 7 or 8 digits");
+  const sign = await importSecret(secret);
+  return String(truncate(await sign(counter), digits)).padStart(digits, "0");
 }
 
 /**
@@ -69,22 +71,17 @@ export function timeStep(now: Date): number {
  * It says that the code is right, not that it is unused: the caller spends the step (RFC 6238 5.2, one-time use).
  * Every candidate is computed and compared in constant time, so the answer's time tells nothing about which matched.
  *
- * @param code what `parseCodeInput` returned; text of any other length matches nothing
+ * @param code what `parseCodeInput` returned; any other text matches nothing
  * @throws RangeError when `now` is an invalid date or before 1970
  */
 export async function findMatchingStep(secret: Uint8Array, code: string, now: Date): Promise<number | null> {
   const current = timeStep(now);
-  const steps: number[] = [];
-  for (let step = Math.max(0, current - totpDriftSteps); step <= current + totpDriftSteps; step++) {
-    steps.push(step);
-  }
-  const key = await importHmacKey(secret);
-  const expected = await Promise.all(steps.map((step) => computeHotpWithKey(key, step, totpDigits)));
-
-  const given = encodeText(code);
+  if (!codePattern.test(code)) return null;
+  const sign = await importSecret(secret);
+  const [given, candidate] = [Uint32Array.of(Number(code)), Uint32Array.of(0)];
   let match: number | null = null;
-  for (const [index, step] of steps.entries()) {
-    const candidate = encodeText(expected[index] ?? "");
+  for (let step = Math.max(0, current - totpDriftSteps); step <= current + totpDriftSteps; step++) {
+    candidate[0] = truncate(await sign(step), totpDigits);
     // Steps ascend, so of several that share a code the greatest is kept. Were a smaller one spent, the same six
     // digits would still be good for the greater step, and one code would be accepted twice.
     if (equalInConstantTime(candidate, given)) match = step;
@@ -92,28 +89,32 @@ export async function findMatchingStep(secret: Uint8Array, code: string, now: Da
   return match;
 }
 
-function importHmacKey(secret: Uint8Array): Promise<CryptoKey> {
-  return crypto.subtle.importKey("raw", secret, { name: "HMAC", hash: "SHA-1" }, false, ["sign"]);
-}
+/** Codes of as many digits are the same when they are the same number. */
+const codePattern = new RegExp(`^[0-9]{${totpDigits}}$`);
 
-async function computeHotpWithKey(key: CryptoKey, counter: number, digits: number): Promise<string> {
-  if (!Number.isSafeInteger(counter) || counter < 0)
-    throw new RangeError("The counter must be from 0 to 2^53 - 1");
-  // The truncated value has 31 bits: a ninth digit would not be uniform, and fewer than six are forbidden.
-  if (![6, 7, 8].includes(digits)) throw new RangeError("A code has 6, 7 or 8 digits");
+const hmacSha1 = { name: "HMAC", hash: "SHA-1" };
+
+/** Imports a secret once for all counters. What comes back makes the HMAC of a counter, of one at a time. */
+async function importSecret(secret: Uint8Array): Promise<(counter: number) => Promise<ArrayBuffer>> {
+  const key = await crypto.subtle.importKey("raw", secret, hmacSha1, false, ["sign"]);
+  // One for all of them: each new buffer that is handed to the runtime costs more than its bytes.
   const message = new DataView(new ArrayBuffer(8));
-  message.setBigUint64(0, BigInt(counter));
-  const mac = new DataView(await crypto.subtle.sign("HMAC", key, message));
-  const offset = mac.getUint8(mac.byteLength - 1) & 0x0f;
-  const truncated = mac.getUint32(offset) & 0x7fffffff;
-  return String(truncated % 10 ** digits).padStart(digits, "0");
+  return (counter) => {
+    if (!Number.isSafeInteger(counter) || counter < 0)
+      throw new RangeError("The counter must be from 0 to 2^53 - 1");
+    message.setUint32(0, Math.floor(counter / 2 ** 32));
+    message.setUint32(4, counter % 2 ** 32);
+    return crypto.subtle.sign("HMAC", key, message);
+  };
 }
 
-function equalInConstantTime(left: Uint8Array, right: Uint8Array): boolean {
-  // The length of a code is public; `timingSafeEqual` throws when it differs.
-  return left.length === right.length && timingSafeEqual(left, right);
+/** The code of an HMAC as a number, RFC 4226 5.3. */
+function truncate(hmac: ArrayBuffer, digits: number): number {
+  const bytes = new DataView(hmac);
+  const offset = bytes.getUint8(bytes.byteLength - 1) & 0x0f;
+  return (bytes.getUint32(offset) & 0x7fffffff) % 10 ** digits;
 }
 
-function encodeText(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
+function equalInConstantTime(left: Uint32Array, right: Uint32Array): boolean {
+  return crypto.subtle.timingSafeEqual(left, right);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { buildKeyUri } from "../../src/core/key-uri.ts";
+import { renderQrSvg } from "../../src/core/qr.ts";
 
 const secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 
@@ -47,6 +48,22 @@ describe("provisioning URI", () => {
         label: [issuer, account],
         parameters: { secret, issuer, algorithm: "SHA1", digits: "6", period: "30" },
       });
+    }
+  });
+
+  it("URI-05 fits into a QR code whatever the name is: the longest ones are cut between characters", () => {
+    const secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+    for (const character of ["a", "\u4e2d", "\u{1f600}"]) {
+      const name = character.repeat(256);
+      for (const issuer of ["Sallyport", "\u{1f600}".repeat(32)]) {
+        const uri = buildKeyUri({ issuer, account: name, secret });
+        expect(uri.length).toBeLessThanOrEqual(2328);
+        expect(renderQrSvg(uri)).toContain("<path");
+        const [, account = ""] = decodeURIComponent(new URL(uri).pathname).split(":");
+        if (account !== name)
+          expect([account.at(-1), name.startsWith(account.slice(0, -1))]).toEqual(["\u2026", true]);
+        expect(new URL(uri).searchParams.get("secret")).toBe(secret);
+      }
     }
   });
 

@@ -4,12 +4,16 @@ import { renderQrSvg, svgDataUri } from "../../src/core/qr.ts";
 
 const uri = buildKeyUri({ issuer: "ACME Co", account: "a@x.y", secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP" });
 
-/** The dark modules of a rendered symbol, without the quiet zone: `modules[row][column]`. */
+/** The modules of a rendered symbol with its quiet zone: `modules[row][column]`, dark modules true. */
 function readModules(svg: string): boolean[][] {
   const size = Number(/viewBox="0 0 (\d+) \1"/.exec(svg)?.[1]);
+  const [, left, top] = /translate\((\d+) (\d+)\.5\)/.exec(svg) ?? [];
   const modules = Array.from({ length: size }, () => new Array<boolean>(size).fill(false));
-  for (const [, x, y, width] of svg.matchAll(/M(\d+) (\d+)h(\d+)v1h-\3z/g)) {
-    modules[Number(y)]?.fill(true, Number(x), Number(x) + Number(width));
+  let [x, y] = [0, 0];
+  for (const [, command, first, second, length] of svg.matchAll(/([Mm])(\d+) (\d+)h(\d+)/g)) {
+    [x, y] = command === "M" ? [Number(first), Number(second)] : [x + Number(first), y + Number(second)];
+    modules[y + Number(top)]?.fill(true, x + Number(left), x + Number(left) + Number(length));
+    x += Number(length);
   }
   return modules;
 }
@@ -18,9 +22,15 @@ describe("QR code", () => {
   it("URI-05 is one black path on a white background in a square view box", () => {
     const svg = renderQrSvg(uri);
     expect(svg).toMatch(
-      /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="0 0 (\d+) \1" shape-rendering="crispEdges"><rect width="\1" height="\1" fill="#fff"\/><path fill="#000" d="(?:M\d+ \d+h\d+v1h-\d+z)+"\/><\/svg>$/,
+      /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="0 0 (\d+) \1" shape-rendering="crispEdges"><rect width="\1" height="\1" fill="#fff"\/><path stroke="#000" transform="translate\(4 4\.5\)" d="(?:M\d+ \d+h\d+(?:m\d+ 0h\d+)*)+"\/><\/svg>$/,
     );
     expect(svg).not.toContain("style");
+  });
+
+  it("URI-05 is the smallest symbol that has room: capitals and digits take less than a byte each", () => {
+    // 123 bytes, and version 7 (45 modules a side) has room for 122 of them at error correction M.
+    expect(uri).toHaveLength(123);
+    expect(renderQrSvg(uri)).toContain('viewBox="0 0 53 53"');
   });
 
   it("URI-05 has a quiet zone of four modules on every side", () => {

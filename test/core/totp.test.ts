@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   computeHotp,
   decodeTotpSecret,
@@ -122,6 +122,27 @@ describe("time", () => {
     for (const text of ["", code.slice(1), `${code}0`, `0${code}`, ` ${code}`, arabic, "0".repeat(10_000)]) {
       expect(await findMatchingStep(secret, text, atStep(step))).toBeNull();
     }
+  });
+});
+
+describe("time that a comparison takes", () => {
+  it("OTP-16 is constant-time: all three HMACs are computed with one key, whichever step matches, and when none does", async () => {
+    const step = 1_000_000;
+    const codes = await Promise.all(
+      [step - 1, step, step + 1, step + 2].map((counter) => computeHotp(secret, counter, totpDigits)),
+    );
+    const importKey = vi.spyOn(crypto.subtle, "importKey");
+    const sign = vi.spyOn(crypto.subtle, "sign");
+    const matches: (number | null)[] = [];
+    for (const code of codes) {
+      matches.push(await findMatchingStep(secret, code, atStep(step)));
+      expect([importKey.mock.calls.length, sign.mock.calls.length]).toEqual([1, 3]);
+      importKey.mockClear();
+      sign.mockClear();
+    }
+    importKey.mockRestore();
+    sign.mockRestore();
+    expect(matches).toEqual([step - 1, step, step + 1, null]);
   });
 });
 

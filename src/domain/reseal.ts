@@ -1,10 +1,11 @@
 import { envelopePrefix } from "../core/envelope.ts";
-import { findSealedOtherwise, type Replacement, replaceEnvelopes, type SealedRow } from "../store/reseal.ts";
+import type { Keyring } from "../core/keyring.ts";
+import { findSealed, type Replacement, replaceEnvelopes, type SealedPlace } from "../store/reseal.ts";
 import { sealedColumns } from "../store/schema.ts";
 import type { Deps } from "./deps.ts";
 import { resealUserField } from "./sealed-fields.ts";
 
-/** One trip takes at most this many accounts. */
+/** One trip takes at most this many envelopes of a column. */
 const chunkRows = 100;
 
 /** A run ends after this many chunks; what is left is for the next hour's. */
@@ -14,47 +15,46 @@ const mostChunks = 50;
 export interface Resealed {
   /** Envelopes that are sealed with the current key now. */
   readonly resealed: number;
-  /** Envelopes that no key of `KEYRING` opens. */
+  /** Envelopes that name an older key of `KEYRING`, and that it does not open. */
   readonly unreadable: number;
-  /** No account was left for another run: older keys open nothing any more that can be opened. */
+  /** The run has come to the end: no envelope was left for another one. */
   readonly complete: boolean;
 }
 
 /**
  * Seals with the current key what older keys have sealed (STANDARDS CR-04). With one key in `KEYRING` there is
- * nothing to do, and nothing is read.
+ * nothing to do, and nothing is read. What the current key has sealed is not looked at, nor what names a key that is
+ * not in `KEYRING`: nothing can be done about it, and it needs none of those that are there.
  */
 export async function resealWithCurrentKey(deps: Deps): Promise<Resealed> {
   const { keyring } = deps.config;
   let resealed = 0;
   let unreadable = 0;
-  let afterId = "";
-  if (keyring.kids.length === 1) return { resealed, unreadable, complete: true };
-  for (let chunk = 0; chunk < mostChunks; chunk++) {
-    const rows = await findSealedOtherwise(deps.db, envelopePrefix(keyring.currentKid), {
-      afterId,
-      limit: chunkRows,
-    });
-    const replacements = await Promise.all(rows.flatMap((row) => resealRow(deps, row)));
+  let places = placesOfOlderKeys(keyring);
+  const limit = Math.ceil((chunkRows * sealedColumns.length) / places.length);
+  for (let chunk = 0; chunk < mostChunks && places.length > 0; chunk++) {
+    const found = await findSealed(deps.db, places, limit);
+    const replacements = await Promise.all(
+      places.flatMap(({ column }, index) =>
+        (found[index] ?? []).map(async ({ userId, envelope: from }): Promise<Replacement | null> => {
+          const to = await resealUserField(keyring, { userId, column }, from);
+          return to === null ? null : { userId, column, from, to };
+        }),
+      ),
+    );
     const readable = replacements.filter((replacement) => replacement !== null);
     resealed += await replaceEnvelopes(deps.db, readable);
     unreadable += replacements.length - readable.length;
-    if (rows.length < chunkRows) return { resealed, unreadable, complete: true };
-    afterId = rows.at(-1)?.id ?? afterId;
+    // Past what does not open, too: it stands in the way of nothing behind it.
+    places = places.flatMap((place, index) => {
+      const last = found[index]?.[limit - 1];
+      return last === undefined ? [] : [{ ...place, after: last.position }];
+    });
   }
-  return { resealed, unreadable, complete: false };
+  return { resealed, unreadable, complete: places.length === 0 };
 }
 
-/** One promise for each envelope of the row that has another key; null for one that does not open. */
-function resealRow({ config: { keyring } }: Deps, row: SealedRow): Promise<Replacement | null>[] {
-  const current = envelopePrefix(keyring.currentKid);
-  return sealedColumns.flatMap((column) => {
-    const from = row[column];
-    if (from === null || from.startsWith(current)) return [];
-    return [
-      resealUserField(keyring, { userId: row.id, column }, from).then((to) =>
-        to === null ? null : { userId: row.id, column, from, to },
-      ),
-    ];
-  });
-}
+const placesOfOlderKeys = ({ kids }: Keyring): readonly SealedPlace[] =>
+  kids
+    .slice(1)
+    .flatMap((kid) => sealedColumns.map((column) => ({ column, prefix: envelopePrefix(kid), after: 0 })));

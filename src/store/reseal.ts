@@ -1,10 +1,23 @@
-import { and, asc, eq, gt, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, gt, isNotNull, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import { type Database, reachStore } from "./database.ts";
-import { type SealedColumn, sealedColumns, users } from "./schema.ts";
+import { envelopeStart, type SealedColumn, sealedColumnName, users } from "./schema.ts";
 
-/** The envelopes of one account; null where there is none. */
-export type SealedRow = { readonly id: string } & { readonly [column in SealedColumn]: string | null };
+/** Where to look for envelopes of one key: in one column, after a position. */
+export interface SealedPlace {
+  readonly column: SealedColumn;
+  /** How every envelope of the key begins. */
+  readonly prefix: string;
+  /** 0 is before all of them. */
+  readonly after: number;
+}
+
+/** One envelope of an account, and its position among those of its key and column. */
+export interface SealedEnvelope {
+  readonly userId: string;
+  readonly envelope: string;
+  readonly position: number;
+}
 
 /** An envelope to be put in the place of another one. */
 export interface Replacement {
@@ -14,25 +27,35 @@ export interface Replacement {
   readonly to: string;
 }
 
-/** Finds accounts that have an envelope which does not begin with `prefix`, in the order of their ids. One trip. */
-export async function findSealedOtherwise(
+/**
+ * Finds the next envelopes in each of these places, by the indexes over how envelopes begin: what another key has
+ * sealed is not read. One trip.
+ *
+ * @returns for each place, in the same order, at most `limit` envelopes
+ */
+export async function findSealed(
   { primary }: Database,
-  prefix: string,
-  { afterId, limit }: { afterId: string; limit: number },
-): Promise<SealedRow[]> {
-  const { id, totpSecret, totpPendingSecret, backupCodes } = users;
-  // Not LIKE: a key id may have an underscore, which LIKE takes for any character. NULL compares as unknown.
-  const otherwise = sealedColumns.map(
-    (column): SQL => sql`substr(${users[column]}, 1, ${prefix.length}) <> ${prefix}`,
-  );
-  return reachStore(() =>
-    primary
-      .select({ id, totpSecret, totpPendingSecret, backupCodes })
-      .from(users)
-      .where(and(gt(id, afterId), or(...otherwise)))
-      .orderBy(asc(id))
-      .limit(limit),
-  );
+  places: readonly SealedPlace[],
+  limit: number,
+): Promise<SealedEnvelope[][]> {
+  const position = sql<number>`${users}.rowid`;
+  const [first, ...others] = places.map(({ column, prefix, after }): BatchItem<"sqlite"> => {
+    const sealed = users[column];
+    return (
+      primary
+        .select({ userId: users.id, envelope: sealed, position: position.as("position") })
+        .from(users)
+        // That it is not null follows from the rest, but SQLite has to be told, or it leaves the index alone.
+        .where(
+          and(isNotNull(sealed), eq(envelopeStart(sealedColumnName(column)), prefix), gt(position, after)),
+        )
+        .orderBy(asc(position))
+        .limit(limit)
+    );
+  });
+  if (first === undefined) return [];
+  const results = await reachStore(() => primary.batch([first, ...others]));
+  return results as unknown as SealedEnvelope[][];
 }
 
 /**

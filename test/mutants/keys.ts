@@ -95,9 +95,17 @@ export const keyMutants: readonly Mutant[] = [
   {
     name: "old-key-keeps-sealing",
     file: "src/domain/reseal.ts",
-    find: "if (from === null || from.startsWith(current)) return [];",
-    replace: "return [];",
-    why: "after a rotation the old key can never go (CR-04)",
+    find: "    .slice(1)",
+    replace: "    .slice(2)",
+    why: "what the old key has sealed stays as it is, and the log says that the key can go (CR-04)",
     tests: ["test/domain/reseal.test.ts"],
+  },
+  {
+    name: "damaged-envelopes-in-the-way",
+    file: "src/domain/reseal.ts",
+    find: "after: last.position",
+    replace: "after: 0",
+    why: "what does not open keeps the job from all that is behind it (CR-04)",
+    tests: ["test/flows/hourly-bounds.test.ts"],
   },
 ];

@@ -1,0 +1,4 @@
+-- Written by hand: Drizzle Kit takes an expression apart at its commas.
+CREATE INDEX `users_totp_secret_sealed_with` ON `users` (substr(totp_secret, 1, 3 + instr(substr(totp_secret, 4), '.'))) WHERE totp_secret IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `users_totp_pending_secret_sealed_with` ON `users` (substr(totp_pending_secret, 1, 3 + instr(substr(totp_pending_secret, 4), '.'))) WHERE totp_pending_secret IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `users_backup_codes_sealed_with` ON `users` (substr(backup_codes, 1, 3 + instr(substr(backup_codes, 4), '.'))) WHERE backup_codes IS NOT NULL;

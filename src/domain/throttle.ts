@@ -5,7 +5,8 @@ import type { Counter, Overflow } from "../store/throttles.ts";
 import type { Deps } from "./deps.ts";
 
 const windowSeconds = 15 * 60;
-const blockSeconds = 15 * 60;
+/** A block begins within its counter's window, so it ends this long after the window at the latest. */
+export const blockSeconds = 15 * 60;
 
 /** What counts in one window before it blocks (SPEC "Throttling the first factor"). */
 const limits = {

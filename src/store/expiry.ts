@@ -8,6 +8,8 @@ const chunkRows = 500;
 /** What is over, and since when. */
 export interface Expiry {
   readonly now: Date;
+  /** Counters whose window was over by then do not block any more. */
+  readonly throttlesSince: Date;
   /** Events that are older have been kept long enough. */
   readonly auditSince: Date;
   /** Challenges that were over by then have been kept long enough for their backends to ask. */
@@ -24,27 +26,31 @@ export interface Removed {
   readonly idempotencyKeys: number;
 }
 
+/** What is removed: each is a kind of rows. */
+export type RemovedKind = keyof Removed;
+
 /**
  * Removes one chunk of everything that is over, in one batch.
  *
- * @returns what was removed, and whether there may be more
+ * @returns what was removed, and of which kinds there may be more
  */
 export async function removeExpired(
   { primary }: Database,
-  { now, auditSince, challengesSince }: Expiry,
-): Promise<Removed & { more: boolean }> {
+  { now, throttlesSince, auditSince, challengesSince }: Expiry,
+): Promise<{ removed: Removed; more: readonly RemovedKind[] }> {
   // An idle session is dead too; its row goes with its absolute age, by the index that is there.
   const deadSessions = primary
     .select({ id: sessions.id })
     .from(sessions)
     .where(lte(sessions.expiresAt, now))
     .limit(chunkRows);
+  // One that still blocks is never removed; by its window alone it is not even read, by one chunk after another.
   const idleThrottles = primary
     .select({ key: throttles.key })
     .from(throttles)
     .where(
       and(
-        lte(throttles.windowEndsAt, now),
+        lte(throttles.windowEndsAt, throttlesSince),
         or(isNull(throttles.blockedUntil), lte(throttles.blockedUntil, now)),
       ),
     )
@@ -92,13 +98,14 @@ export async function removeExpired(
   const [deadCount, throttleCount, enrolmentCount, eventCount, challengeCount, answerCount] = results.map(
     (rows) => rows.length,
   );
-  return {
+  const removed: Removed = {
     sessions: deadCount ?? 0,
     throttles: throttleCount ?? 0,
     enrolments: enrolmentCount ?? 0,
     auditEvents: eventCount ?? 0,
     challenges: challengeCount ?? 0,
     idempotencyKeys: answerCount ?? 0,
-    more: results.some((rows) => rows.length === chunkRows),
   };
+  const kinds = Object.keys(removed) as RemovedKind[];
+  return { removed, more: kinds.filter((kind) => removed[kind] === chunkRows) };
 }

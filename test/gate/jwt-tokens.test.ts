@@ -89,7 +89,7 @@ describe("a good token", () => {
   });
 
   it("has no address where the claim is none", async () => {
-    for (const email of [undefined, null, "", 17, ["a@b"]]) {
+    for (const email of [undefined, null, "", 17, ["a@b"], "a\nb@idp.test", `${"a".repeat(250)}@b.de`]) {
       expect(await knownBy(await signWith(key, { ...idp.claims(), email }))).toBe("ada");
       expect(site.lastPage.headers.get("Remote-Email")).toBeNull();
     }

@@ -66,12 +66,30 @@ describe("an account of somebody whom the site knows", () => {
     say("new@site.test");
     await Browser.signedIn("s1").load("/inbox", { "Remote-Email": "evil@site.test" });
     expect(await email()).toBe("new@site.test");
-    for (const none of [null, "", 17, ["a@b"], undefined]) {
+    for (const none of [null, "", 17, ["a@b"], undefined, "a\u0007@site.test", "a".repeat(2500)]) {
       say("new@site.test");
       await Browser.signedIn("s1").load("/inbox");
       say(none);
       await Browser.signedIn("s1").load("/inbox");
       expect([none, await email()]).toEqual([none, null]);
+    }
+  });
+
+  it("gets in with the longest name and address that there are: browsers drop a cookie above 4096 bytes", async () => {
+    // Each of these characters has four bytes.
+    const name = "\u{10428}".repeat(256);
+    for (const [address, known] of [
+      ["\u{10428}".repeat(254), true],
+      ['"'.repeat(254), true],
+      ["a".repeat(2500), false],
+    ] as const) {
+      site.whoAmI = () => Response.json({ user: { name, email: address } });
+      const browser = Browser.signedIn("s1", { ENROLMENT: "optional" });
+      await browser.load("/inbox");
+      expect((await users())[0]).toMatchObject({ username: name, email: known ? address : null });
+      const cookie = `${sessionCookie}=${browser.cookies.get(sessionCookie) ?? ""}`;
+      expect(cookie.length).toBeGreaterThan(1500);
+      expect(cookie.length).toBeLessThanOrEqual(4096);
     }
   });
 

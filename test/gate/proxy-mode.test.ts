@@ -52,6 +52,20 @@ describe("behind a proxy that names its user", () => {
     expect(site.lastPage.headers.get("Remote-Mail")).toBeNull();
   });
 
+  it("has no address where the proxy names one that is longer than addresses are", async () => {
+    const browser = behindProxy("ada", { PROXY_EMAIL_HEADER: "Remote-Mail" });
+    for (const [address, expected] of [
+      [`${"a".repeat(249)}@b.de`, `${"a".repeat(249)}@b.de`],
+      [`${"a".repeat(250)}@b.de`, null],
+      ["ada@proxy.test", "ada@proxy.test"],
+      ["", null],
+    ] as const) {
+      browser.added["Remote-Mail"] = address;
+      await browser.load("/inbox");
+      expect(await query("SELECT email FROM users")).toEqual([{ email: expected }]);
+    }
+  });
+
   it("costs no trip to D1 and no call of KV while a session is fresh, and asks another user for a code", async () => {
     const { bindings, costOf } = countCosts(site);
     const browser = behindProxy("ada", bindings);

@@ -1,5 +1,6 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from "jose";
 import type { JwtConfig } from "../../config/first-factor.ts";
+import { readEmail } from "../../core/email.ts";
 import { canonicalUsername } from "../../core/username.ts";
 import {
   type ExternalIdentity,
@@ -114,8 +115,5 @@ function toIdentity(config: JwtConfig, payload: JWTPayload, now: Date): External
   if (payload.iat !== undefined && payload.iat * 1000 > now.getTime() + 60_000) return null;
   const user = payload[config.userClaim];
   const username = typeof user === "string" ? canonicalUsername(user) : null;
-  const email = payload[config.emailClaim];
-  return username === null
-    ? null
-    : { username, email: typeof email === "string" && email !== "" ? email : null };
+  return username === null ? null : { username, email: readEmail(payload[config.emailClaim]) };
 }

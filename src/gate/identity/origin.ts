@@ -1,4 +1,5 @@
 import type { OriginConfig } from "../../config/first-factor.ts";
+import { readEmail } from "../../core/email.ts";
 import { type Locator, locate } from "../../core/locator.ts";
 import { canonicalUsername } from "../../core/username.ts";
 import {
@@ -169,5 +170,5 @@ function toIdentity({ nobodyNames }: OriginConfig, user: unknown, email: unknown
   const username = typeof text === "string" ? canonicalUsername(text) : null;
   if (username === null) throw new FirstFactorUnavailable("The who-am-I of the origin names no user");
   if (nobodyNames.includes(username)) return null;
-  return { username, email: typeof email === "string" && email !== "" ? email : null };
+  return { username, email: readEmail(email) };
 }

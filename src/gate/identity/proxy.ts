@@ -1,4 +1,5 @@
 import type { ProxyConfig } from "../../config/first-factor.ts";
+import { readEmail } from "../../core/email.ts";
 import { canonicalUsername } from "../../core/username.ts";
 import type { ExternalIdentity, FirstFactorSource } from "../../domain/first-factor-source.ts";
 
@@ -23,5 +24,5 @@ export function proxySource(config: ProxyConfig, headers: Headers, trusted: bool
 function readIdentity({ userHeader, emailHeader }: ProxyConfig, headers: Headers): ExternalIdentity | null {
   const user = headers.get(userHeader);
   const username = user === null ? null : canonicalUsername(user);
-  return username === null ? null : { username, email: headers.get(emailHeader) || null };
+  return username === null ? null : { username, email: readEmail(headers.get(emailHeader)) };
 }

@@ -100,10 +100,11 @@ export async function decideAttempt(db: Database, attempt: Attempt): Promise<Dec
   const { claimant, event, answers } = attempt;
   const outcome = [
     primary.select().from(users).where(eq(users.id, attempt.userId)),
+    // A backend's attempt has no session, and no session has an empty id. `WHERE 0` would be planned as a scan.
     primary
       .select()
       .from(sessions)
-      .where(claimant.kind === "backend" ? sql`0` : eq(sessions.id, claimant.id)),
+      .where(eq(sessions.id, claimant.kind === "backend" ? "" : claimant.id)),
     primary.select({ type: auditEvents.type }).from(auditEvents).where(eq(auditEvents.id, event.id)),
     primary
       .select({ answered: sql<number>`${isAnswered(primary, answers?.refused ?? null)}`.as("answered") })

@@ -46,10 +46,15 @@ export function createDeps(config: Config, env: Bindings, context: EventContext,
   const { SIGN_IN_LIMITER: limiter } = env;
   return {
     config,
-    db: openDatabase(env.DB),
-    blocks: createBlocks(env.BLOCKS, (error) => {
-      log("warn", "blocks.unavailable", { request_id: eventId, ...describeError(error) });
-    }),
+    // Most requests come with a fresh session, and need neither.
+    get db() {
+      return openDatabase(env.DB);
+    },
+    get blocks() {
+      return createBlocks(env.BLOCKS, (error) => {
+        log("warn", "blocks.unavailable", { request_id: eventId, ...describeError(error) });
+      });
+    },
     admit:
       limiter === undefined
         ? null

@@ -10,7 +10,7 @@ export interface AssertedIdentity {
   readonly authenticatedAt: Date;
 }
 
-/** An assertion is made for one request; a minute covers the origin's clock being off. */
+/** A minute covers the origin's clock being off. */
 const assertionTtlSeconds = 60;
 
 /**

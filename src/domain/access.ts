@@ -103,11 +103,16 @@ export function authenticatedAt({
 
 const ageSeconds = (level: Level, now: Date) => (now.getTime() - authenticatedAt(level).getTime()) / 1000;
 
+/** One object for one session, so that what is signed for it can be remembered with it. */
+const identities = new WeakMap<Level, AssertedIdentity>();
+
 function pass(level: Level, renewed: IssuedSession | null): Passage {
+  return { allowed: true, identity: identities.get(level) ?? identityOf(level), renewed };
+}
+
+function identityOf(level: Level): AssertedIdentity {
   const { userId, username, email, amr } = level;
-  return {
-    allowed: true,
-    identity: { userId, username, email, amr, authenticatedAt: authenticatedAt(level) },
-    renewed,
-  };
+  const identity = { userId, username, email, amr, authenticatedAt: authenticatedAt(level) };
+  identities.set(level, identity);
+  return identity;
 }

@@ -15,8 +15,6 @@ export interface DisableRequest {
   readonly password: string | null;
   /** Can the caller be handed a new token? If not, its session stays, without its second factor. */
   readonly canTakeNewToken: boolean;
-  /** From `core/client-network.ts`. */
-  readonly network: string;
   /** From `core/known-devices.ts`: anything, or "". */
   readonly devices: string;
   readonly client: ClientContext;

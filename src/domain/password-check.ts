@@ -1,3 +1,4 @@
+import { clientNetwork } from "../core/client-network.ts";
 import { verifyPassword } from "../core/password.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
 import { findSessionOnPrimary, type SessionView } from "../store/sessions.ts";
@@ -25,8 +26,6 @@ export interface PasswordQuestion {
   readonly session: FullSession;
   /** Null where the caller has sent none. */
   readonly password: string | null;
-  /** From `core/client-network.ts`. */
-  readonly network: string;
   /** From `core/known-devices.ts`: anything, or "". */
   readonly devices: string;
   readonly client: ClientContext;
@@ -39,8 +38,9 @@ export interface PasswordQuestion {
  */
 export async function checkPassword(
   deps: Deps,
-  { session, password, network, devices, client, now }: PasswordQuestion,
+  { session, password, devices, client, now }: PasswordQuestion,
 ): Promise<CheckedPassword | Failure> {
+  const network = clientNetwork(client.address);
   const claimant = { realm: session.realm, username: session.username, network, devices };
   const counters = await firstFactorCounters(deps.config.keyring, claimant, now);
   const standing = await findStandingBlock(deps, counters, now);

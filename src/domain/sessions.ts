@@ -1,3 +1,5 @@
+import { BoundedMap } from "../core/bounded-map.ts";
+import type { Keyring } from "../core/keyring.ts";
 import {
   drawSessionSecret,
   type FullSessionClaims,
@@ -50,10 +52,34 @@ export async function identifyPending(deps: Deps, token: string, now: Date): Pro
   return { kind: "pending", id: await sessionIdOf(sessionSecret), username, expiresAt };
 }
 
-/** Reads a full session's token, without I/O. */
+/** So many sessions of one isolate are known at once: about two megabytes. */
+const mostIdentified = 1000;
+
+/**
+ * What tokens have been found to say. A token's meaning never changes under the same keys, so only its end is left to
+ * be asked about when it comes again; how fresh it is, whoever believes it asks.
+ */
+const identified = new WeakMap<Keyring, BoundedMap<string, FullSession>>();
+
+function identifiedUnder(keyring: Keyring): BoundedMap<string, FullSession> {
+  const known = identified.get(keyring);
+  if (known !== undefined) return known;
+  const made = new BoundedMap<string, FullSession>(mostIdentified);
+  identified.set(keyring, made);
+  return made;
+}
+
+/** Reads a full session's token, without I/O. The same token gives the same object as long as it is remembered. */
 export async function identifyFull(deps: Deps, token: string, now: Date): Promise<FullSession | null> {
-  const claims = await parseFullToken(deps.config.keyring, token, now);
-  return claims === null ? null : { ...claims, kind: "full", id: await sessionIdOf(claims.sessionSecret) };
+  const { keyring } = deps.config;
+  const known = identifiedUnder(keyring);
+  const seen = known.get(token);
+  if (seen !== undefined) return seen.expiresAt > now ? seen : null;
+  const claims = await parseFullToken(keyring, token, now);
+  if (claims === null) return null;
+  const session: FullSession = { ...claims, kind: "full", id: await sessionIdOf(claims.sessionSecret) };
+  known.set(token, session);
+  return session;
 }
 
 /** When a session seen last at some time still counts as alive `now`. */

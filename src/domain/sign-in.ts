@@ -1,3 +1,4 @@
+import { clientNetwork } from "../core/client-network.ts";
 import { hashPassword, needsRehash, verifyPassword } from "../core/password.ts";
 import { signPendingToken } from "../core/session-token.ts";
 import { type AuditEvent, type AuditEventType, type ClientContext, drawEventId } from "../store/audit.ts";
@@ -29,8 +30,6 @@ export interface PasswordSignIn {
   /** Canonical: `core/username.ts`. */
   readonly username: string;
   readonly password: string;
-  /** From `core/client-network.ts`. */
-  readonly network: string;
   /** From `core/known-devices.ts`: anything, or "". */
   readonly devices: string;
   readonly client: ClientContext;
@@ -51,7 +50,8 @@ export type SignedIn =
  * costs none of them. An unknown user, a wrong password and a disabled account take the same way through here.
  */
 export async function signIn(deps: Deps, request: PasswordSignIn): Promise<SignedIn | Failure> {
-  const { username, network, devices, now } = request;
+  const { username, devices, client, now } = request;
+  const network = clientNetwork(client.address);
   const claimant = { realm: localRealm, username, network, devices };
   const counters = await firstFactorCounters(deps.config.keyring, claimant, now);
   const standing = await findStandingBlock(deps, counters, now);

@@ -1,5 +1,6 @@
 import type { Passage, Refusal } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
+import type { Vouched } from "./headers.ts";
 import { distrustAfterChange, judgePassenger, type Passenger } from "./judge.ts";
 import { vouchFor } from "./vouch.ts";
 
@@ -41,7 +42,7 @@ const isToken = (text: string) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text);
 const agree = (a: string | null, b: string | null) => a === null || b === null || a === b;
 
 export type ForwardAuthOutcome =
-  | { readonly kind: "passed"; readonly passage: Passage; readonly headers: Headers }
+  | { readonly kind: "passed"; readonly passage: Passage; readonly vouched: Vouched | null }
   | { readonly kind: "refused"; readonly refusal: Refusal }
   | { readonly kind: "unreadable_path" };
 
@@ -57,12 +58,6 @@ export async function judgeForwardAuth(
   const { judgement } = judged;
   if (!judgement.allowed) return { kind: "refused", refusal: judgement };
   const vouched = await vouchFor(deps, judgement.identity, publicOrigin, passenger.now);
-  // Always all of them: a proxy that copies a header which is not there may leave the client's own in its place.
-  const headers = new Headers({
-    "Remote-User": vouched?.identity.username ?? "",
-    "Remote-Email": vouched?.identity.email ?? "",
-    "X-Sallyport-Assertion": vouched?.assertion ?? "",
-  });
   const passage = await distrustAfterChange(deps, { ...passenger, method: original.method }, judgement);
-  return { kind: "passed", passage, headers };
+  return { kind: "passed", passage, vouched };
 }

@@ -28,14 +28,14 @@ export interface ForwardedFacts {
 export function requestHeaders(received: Headers, facts: ForwardedFacts): Headers {
   const headers = new Headers(received);
   const proxysOwn = (facts.proxysOwn ?? []).map(canonicalHeaderName);
-  for (const name of [...headers.keys()]) {
-    if (isReserved(name) || proxysOwn.includes(canonicalHeaderName(name))) headers.delete(name);
-  }
+  const isProxysOwn = (name: string) => proxysOwn.length > 0 && proxysOwn.includes(canonicalHeaderName(name));
+  // The names of Headers are in lower case already.
+  for (const name of [...headers.keys()]) if (reserved.test(name) || isProxysOwn(name)) headers.delete(name);
   if (facts.ownAuthorization) headers.delete("Authorization");
   replaceCookies(headers, facts.ownCookies);
-  const { host, protocol } = new URL(facts.publicOrigin);
+  const [scheme = "", host = ""] = facts.publicOrigin.split("://");
   headers.set("X-Forwarded-Host", host);
-  headers.set("X-Forwarded-Proto", protocol.slice(0, -1));
+  headers.set("X-Forwarded-Proto", scheme);
   if (facts.address !== null) headers.set("X-Forwarded-For", facts.address);
   if (facts.vouched === null) return headers;
   const { identity, assertion } = facts.vouched;
@@ -56,14 +56,12 @@ export function headerReadings(headers: Headers, name: string): string[] {
     .map(([key, value]) => (key === name.toLowerCase() ? value : `${key}: ${value}`));
 }
 
-function isReserved(name: string): boolean {
-  const canonical = canonicalHeaderName(name);
-  // The last ones make some servers answer for another path than the one that was judged (INC-04).
-  return (
-    /^(remote|x-sallyport|x-forwarded|x-user|cf-access)(-|$)/.test(canonical) ||
-    /^(forwarded|x-original-(url|uri|method)|x-rewrite-url)$/.test(canonical)
-  );
-}
+/**
+ * What only the gate may say, with `_` and `.` for `-` as in {@link canonicalHeaderName}. The last ones make some servers
+ * answer for another path than the one that was judged (INC-04).
+ */
+const reserved =
+  /^(?:remote|x[-_.]sallyport|x[-_.]forwarded|x[-_.]user|cf[-_.]access)(?:[-_.]|$)|^(?:forwarded|x[-_.]original[-_.](?:url|uri|method)|x[-_.]rewrite[-_.]url)$/;
 
 function replaceCookies(headers: Headers, ownCookies: readonly string[]): void {
   const cookies = headers.get("Cookie");
@@ -73,13 +71,17 @@ function replaceCookies(headers: Headers, ownCookies: readonly string[]): void {
   else headers.set("Cookie", foreign.join(";").trim());
 }
 
-/** The headers for the client: the origin's, without cookies that would take the place of the Worker's. */
-export function responseHeaders(received: Headers, ownCookies: readonly string[]): Headers {
-  const headers = new Headers(received);
+/**
+ * The headers for the client: the origin's, without cookies that would take the place of the Worker's. Null: there are
+ * none of those, and the answer is handed on as it is.
+ */
+export function responseHeaders(received: Headers, ownCookies: readonly string[]): Headers | null {
+  const cookies = received.getSetCookie();
+  if (cookies.length === 0) return null;
   const own = ownCookies.map((name) => name.toLowerCase());
-  const cookies = headers.getSetCookie();
   const foreign = cookies.filter((cookie) => !own.includes(cookieName(cookie).toLowerCase()));
-  if (foreign.length === cookies.length) return headers;
+  if (foreign.length === cookies.length) return null;
+  const headers = new Headers(received);
   headers.delete("Set-Cookie");
   for (const cookie of foreign) headers.append("Set-Cookie", cookie);
   return headers;

@@ -10,6 +10,8 @@ import { relay } from "./web-socket.ts";
 /** A request for the origin, and who sends it. */
 export interface GateRequest extends Omit<Passenger, "method" | "path"> {
   readonly request: Request;
+  /** The request's address, resolved. */
+  readonly url: URL;
   /** The session's token came in `Authorization`. */
   readonly ownAuthorization: boolean;
   readonly ownCookies: readonly string[];
@@ -38,8 +40,7 @@ export async function passGate(
   originUrl: string,
   gateRequest: GateRequest,
 ): Promise<GateOutcome> {
-  const { request } = gateRequest;
-  const url = new URL(request.url);
+  const { request, url } = gateRequest;
   const judged = await judgePassenger(deps, { ...gateRequest, method: request.method, path: url.pathname });
   if (judged === null) return { kind: "unreadable_path" };
   const { requirement, judgement } = judged;
@@ -49,7 +50,7 @@ export async function passGate(
   const headers = await originHeaders(deps, gateRequest, judgement);
   const { renewed } = await distrustAfterChange(deps, { ...gateRequest, method: request.method }, judgement);
   try {
-    const response = await forward(new Request(target, request), headers, isPersonal(requirement, judgement));
+    const response = await forward(target, request, headers, isPersonal(requirement, judgement));
     return {
       kind: "forwarded",
       response: withOwnHeaders(deps, response, gateRequest, requirement),
@@ -70,8 +71,10 @@ function isForeignHandshake({ headers }: Request, url: URL): boolean {
 /** Only what everybody may see, and nobody was named for, is left to caches (STANDARDS WB-14). */
 const isPersonal = ({ level }: Requirement, { identity }: Passage) => level !== "none" || identity !== null;
 
-function forward(request: Request, headers: Headers, personal: boolean): Promise<Response> {
-  return fetch(request, { headers, redirect: "manual", ...(personal ? { cache: "no-store" } : {}) });
+function forward(target: string, request: Request, headers: Headers, personal: boolean): Promise<Response> {
+  const { method, body, signal } = request;
+  const cache: RequestInit = personal ? { cache: "no-store" } : {};
+  return fetch(target, { method, headers, body, signal, redirect: "manual", ...cache });
 }
 
 async function originHeaders(deps: Deps, gateRequest: GateRequest, { identity }: Passage): Promise<Headers> {
@@ -88,14 +91,16 @@ function withOwnHeaders(
   { ownCookies, session, source }: GateRequest,
   { level }: Requirement,
 ): Response {
-  const headers = responseHeaders(response.headers, ownCookies);
   const { status, statusText, webSocket } = response;
-  if (webSocket === null) return new Response(response.body, { status, statusText, headers });
+  const headers = responseHeaders(response.headers, ownCookies);
+  if (webSocket === null) {
+    return headers === null ? response : new Response(response.body, { status, statusText, headers });
+  }
   const guarded =
     session === null || level === "none"
       ? webSocket
       : relay(webSocket, () => isStillThere(deps, session, source), watchSeconds(deps));
-  return new Response(null, { status, statusText, headers, webSocket: guarded });
+  return new Response(null, { status, statusText, headers: headers ?? response.headers, webSocket: guarded });
 }
 
 /** As often as a session is checked, but not so often that sockets keep the store busy. */

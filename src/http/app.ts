@@ -2,10 +2,12 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import { methodNotAllowed } from "hono/method-not-allowed";
+import { RegExpRouter } from "hono/router/reg-exp-router";
 import { getPath } from "hono/utils/url";
 import type { Config } from "../config.ts";
 import type { Refusal } from "../domain/access.ts";
 import { judgeForwardAuth, readOriginalRequest } from "../gate/forward-auth.ts";
+import type { Vouched } from "../gate/headers.ts";
 import { createSource } from "../gate/identity/source.ts";
 import type { Passenger } from "../gate/judge.ts";
 import { type GateOutcome, passGate } from "../gate/proxy.ts";
@@ -30,7 +32,7 @@ import {
   type Wanted,
   wantedOf,
 } from "./entry.ts";
-import { ownHeaders } from "./middleware/own-headers.ts";
+import { emptyAnswer, ownHeaders } from "./middleware/own-headers.ts";
 import { type CreateSource, requestContext } from "./middleware/request-context.ts";
 import { sameOrigin } from "./middleware/same-origin.ts";
 import { accountPages } from "./pages/account.tsx";
@@ -60,25 +62,32 @@ const pagePaths = [
 export function createApp(config: Config): Hono<AppEnv> {
   // The runtime hands over a path as it came; the gate judges and forwards it with its dot segments resolved.
   const app = new Hono<AppEnv>({
-    getPath: (request) => getPath({ url: new URL(request.url).href } as Request),
+    getPath: (request) =>
+      getPath(isPlain(request.url) ? request : ({ url: new URL(request.url).href } as Request)),
+    // One pattern for all routes; hono's own choice tries them one after another if there is one that does not fit in.
+    router: new RegExpRouter(),
   });
   app.onError(refuseError);
   app.use(requestContext(config, sourceOf), ownHeaders);
+  // Proxies ask with every request of a site: what the other routes have in front of them would find nothing to do here.
+  for (const { path, handle } of doors) app.get(config.basePath + path, handle);
   app.all(config.basePath, (c) => c.redirect(pageUrl(c, "/account"), 303));
   app.route(config.basePath, ownRoutes());
   app.all("*", (c) => answerAtGate(c, config.originUrl));
   return app;
 }
 
+/** Has the address nothing in it that a parser of addresses would resolve? */
+const isPlain = (url: string) => !/\/\.|\\|%2e/i.test(url);
+
 /** Where proxies ask about another request than the one they send. */
 const forwardAuthPaths = ["/forward-auth", "/auth-request"];
 
 const sourceOf: CreateSource = (c, now, trusted) => {
-  const { config } = c.var;
-  if (config.firstFactor.kind === "password") return null;
-  const { publicOrigin } = c.var;
-  const { address } = c.var.client;
-  const url = new URL(c.req.url);
+  if (c.get("config").firstFactor.kind === "password") return null;
+  const { config, publicOrigin, client } = c.var;
+  const url = c.var.url();
+  const { address } = client;
   const { headers } = c.req.raw;
   const asksForOther = forwardAuthPaths.some((path) => url.pathname === config.basePath + path);
   const uri = asksForOther ? readOriginalRequest(headers)?.uri : undefined;
@@ -117,6 +126,8 @@ function ownRoutes(): Hono<AppEnv> {
   return own;
 }
 
+const doors = forwardAuthOperations(answerForwardAuth, answerAuthRequest);
+
 /** Every call of the API. What is not here is a page, an asset, or the site's. */
 export const api = documentApi([
   ...deploymentOperations,
@@ -124,7 +135,7 @@ export const api = documentApi([
   ...secondFactorOperations,
   ...enrolmentOperations,
   ...sessionOperations,
-  ...forwardAuthOperations(answerForwardAuth, answerAuthRequest),
+  ...doors,
   ...backendOperations,
 ]);
 
@@ -145,12 +156,13 @@ async function answerAtGate(c: AppContext, originUrl: string | null): Promise<Re
   if (originUrl === null) return refuse(c, { ok: false, reason: "no_such_page" });
   const wanted = wantedOf(c);
   const caller = await findVisitor(c);
-  const outcome = await passGate(c.var.deps, originUrl, {
+  const outcome = await passGate(c.get("deps"), originUrl, {
     ...passengerOf(c, caller, wanted),
     request: c.req.raw,
+    url: c.get("url")(),
     ownAuthorization: caller?.carrier === "bearer",
     ownCookies: cookieNames,
-    publicOrigin: c.var.publicOrigin,
+    publicOrigin: c.get("publicOrigin"),
   });
   switch (outcome.kind) {
     case "forwarded":
@@ -177,8 +189,15 @@ function passengerOf(
   caller: Caller | null,
   wanted: Wanted,
 ): Omit<Passenger, "method" | "path"> {
-  const { source, client, now } = c.var;
-  return { session: caller?.session ?? null, source, keepsCookies: isPageLoad(c, wanted), client, now };
+  const source = c.get("source");
+  return {
+    session: caller?.session ?? null,
+    source,
+    // Whether a visit may open a session is asked only where a first factor comes with it.
+    keepsCookies: source !== null && isPageLoad(c, wanted),
+    client: c.get("client"),
+    now: c.get("now"),
+  };
 }
 
 /** The origin's answer as it is, but for a renewed session in its cookie. */
@@ -187,7 +206,7 @@ function handBack(
   { response, renewed }: Extract<GateOutcome, { kind: "forwarded" }>,
   caller: Caller | null,
 ): Response {
-  c.set("forwarded", true);
+  c.set("dressedBy", "origin");
   // Headers that are set before there is a response are lost when a handler returns one of its own.
   c.res = response;
   if (renewed !== null && caller?.carrier !== "bearer" && response.webSocket === null)
@@ -223,15 +242,32 @@ async function judgeForProxy(
   if (acceptsHtml(c)) c.set("face", "page");
   const caller = await findVisitor(c);
   const passenger = passengerOf(c, caller, original);
-  const outcome = await judgeForwardAuth(c.var.deps, original, passenger, c.var.publicOrigin);
+  const outcome = await judgeForwardAuth(c.get("deps"), original, passenger, c.get("publicOrigin"));
   switch (outcome.kind) {
     case "unreadable_path":
       return refuse(c, { ok: false, reason: "unreadable_original" });
     case "refused":
       return answer(outcome.refusal, original);
     case "passed":
+      c.set("dressedBy", "door");
+      c.res = answerPassed(outcome.vouched);
       if (outcome.passage.renewed !== null && caller?.carrier !== "bearer")
         setSessionCookie(c, outcome.passage.renewed);
-      return c.body(null, 200, Object.fromEntries(outcome.headers));
+      return c.res;
   }
+}
+
+/** Answers to proxies, as long as what they say may be said again: the runtime copies headers faster than it takes them from here. */
+const answers = new WeakMap<Vouched, Response>();
+
+/** Always all headers: a proxy that copies one which is not there may leave the client's own in its place. */
+function answerPassed(vouched: Vouched | null): Response {
+  const said = vouched === null ? undefined : answers.get(vouched);
+  if (said !== undefined) return new Response(null, said);
+  const answer = emptyAnswer();
+  answer.headers.set("Remote-User", vouched?.identity.username ?? "");
+  answer.headers.set("Remote-Email", vouched?.identity.email ?? "");
+  answer.headers.set("X-Sallyport-Assertion", vouched?.assertion ?? "");
+  if (vouched !== null) answers.set(vouched, new Response(null, answer));
+  return answer;
 }

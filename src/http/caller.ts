@@ -18,7 +18,7 @@ export function readBearerToken(c: AppContext): string | undefined {
 }
 
 /** The token of a session. Where the first factor is not a password here, the header is the site's alone. */
-const readSessionBearer = (c: AppContext) => (c.var.source === null ? readBearerToken(c) : undefined);
+const readSessionBearer = (c: AppContext) => (c.get("source") === null ? readBearerToken(c) : undefined);
 
 /**
  * Finds the full session that the request carries, for the Worker's own routes: they ask the store each time, and so
@@ -51,8 +51,8 @@ async function findByCookie(c: AppContext): Promise<Caller | null> {
 }
 
 async function findByToken(c: AppContext, token: string, carrier: Caller["carrier"]): Promise<Caller | null> {
-  const session = await identifyFull(c.var.deps, token, c.var.now);
-  if (session === null || !(await belongsTo(c.var.config.keyring, session, c.var.source))) return null;
+  const session = await identifyFull(c.get("deps"), token, c.get("now"));
+  if (session === null || !(await belongsTo(c.get("config").keyring, session, c.get("source")))) return null;
   return { session, carrier };
 }
 

@@ -14,16 +14,16 @@ export interface AppEnv {
     /** When the request came. The only clock that it is judged by. */
     now: Date;
     client: ClientContext;
-    /** From `core/client-network.ts`. */
-    network: string;
+    /** The address that was asked for, resolved. Parsed when it is first asked for. */
+    url: () => URL;
     /** The scheme and host that the visitor sees. */
     publicOrigin: string;
     /** What the request shows of a first factor that is not a password here. Null: passwords are. */
     source: FirstFactorSource | null;
     /** What a refusal looks like: problem JSON for programs, a page for people. */
     face: "api" | "page";
-    /** The answer is the origin's. */
-    forwarded?: true;
+    /** Whose headers the answer has already: it is the origin's, or made by {@link emptyAnswer}. */
+    dressedBy?: "origin" | "door";
   };
 }
 

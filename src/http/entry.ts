@@ -12,7 +12,7 @@ export interface Wanted {
 
 /** The request that came. */
 export function wantedOf(c: AppContext): Wanted {
-  const { pathname, search } = new URL(c.req.url);
+  const { pathname, search } = c.get("url")();
   return { method: c.req.method, uri: pathname + search };
 }
 

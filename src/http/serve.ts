@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import type { Hono } from "hono";
 import type { Config } from "../config.ts";
 import { log } from "../log.ts";
 import { type Bindings, getConfig, Misconfigured } from "../runtime.ts";
@@ -27,7 +27,7 @@ export async function serve(request: Request, env: Bindings, context: ExecutionC
 }
 
 /** Without a configuration there is no app that could answer, but its answers look the same. */
-function refuseAll(requestId: string): Response | Promise<Response> {
+function refuseAll(requestId: string): Response {
   const problem = {
     status: 500,
     code: "misconfigured",
@@ -39,7 +39,8 @@ function refuseAll(requestId: string): Response | Promise<Response> {
     allow: null,
   } as const;
   const headers = { "Content-Type": problemType, "Cache-Control": "no-store", "X-Request-Id": requestId };
-  const refusing = new Hono().use(securityHeaders);
-  refusing.all("*", (c) => c.body(problemDocument(problem, requestId), problem.status, headers));
-  return refusing.request("/");
+  return new Response(problemDocument(problem, requestId), {
+    status: problem.status,
+    headers: { ...Object.fromEntries(securityHeaders), ...headers },
+  });
 }

@@ -74,7 +74,6 @@ describe("a pending session", () => {
     "POST /sign-in",
     "GET /sign-out",
     // It has no challenge: `challenge-level.test.ts` knocks with one that has.
-    "GET /challenge/done",
     "GET /challenge/x",
   ]);
   /** What it is there for: the second-factor step, and sign-out. */

@@ -77,10 +77,26 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "header-strip-skipped",
     file: "src/gate/headers.ts",
-    find: "if (isReserved(name) ||",
+    find: "if (reserved.test(name) ||",
     replace: "if (",
     why: "identity headers of the client reach the origin (WB-05)",
     tests: ["test/gate/headers.test.ts"],
+  },
+  {
+    name: "assertion-of-another-site",
+    file: "src/gate/vouch.ts",
+    find: "if (earlier?.issuer === issuer && earlier.audience === audience && isYoung(earlier.at, now))",
+    replace: "if (earlier !== undefined && isYoung(earlier.at, now))",
+    why: "what was signed for one host is handed out for another",
+    tests: ["test/gate/vouch.test.ts"],
+  },
+  {
+    name: "assertion-reused-until-its-end",
+    file: "src/gate/vouch.ts",
+    find: "return age >= 0 && age < reusedForSeconds * 1000;",
+    replace: "return age >= 0;",
+    why: "an origin gets assertions that are over",
+    tests: ["test/gate/vouch.test.ts"],
   },
   {
     name: "own-token-forwarded",

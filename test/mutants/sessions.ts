@@ -126,10 +126,18 @@ export const sessionMutants: readonly Mutant[] = [
   {
     name: "session-of-nobody-in-particular",
     file: "src/http/caller.ts",
-    find: "if (session === null || !(await belongsTo(c.var.config.keyring, session, c.var.source))) return null;",
+    find: 'if (session === null || !(await belongsTo(c.get("config").keyring, session, c.get("source")))) return null;',
     replace: "if (session === null) return null;",
     why: "a session counts whoever shows himself at its source",
     tests: ["test/gate/origin-binding.test.ts"],
+  },
+  {
+    name: "remembered-for-ever",
+    file: "src/domain/sessions.ts",
+    find: "if (seen !== undefined) return seen.expiresAt > now ? seen : null;",
+    replace: "if (seen !== undefined) return seen;",
+    why: "a token that an isolate remembers outlives its end",
+    tests: ["test/domain/identify.test.ts"],
   },
   {
     name: "cookie-readable-by-scripts",

@@ -1,6 +1,6 @@
 import { createMiddleware } from "hono/factory";
 import type { Config } from "../../config.ts";
-import { clientNetwork } from "../../core/client-network.ts";
+import { BoundedMap } from "../../core/bounded-map.ts";
 import { equalInConstantTime } from "../../core/constant-time.ts";
 import type { FirstFactorSource } from "../../domain/first-factor-source.ts";
 import { createDeps } from "../../runtime.ts";
@@ -17,14 +17,25 @@ export function requestContext(config: Config, createSource: CreateSource) {
   return createMiddleware<AppEnv>(async (c, next) => {
     const requestId = crypto.randomUUID();
     const now = new Date();
-    const trusted = await showsProxyKey(c, config);
-    const address = clientAddress(c, trusted);
-    const userAgent = c.req.header("User-Agent")?.slice(0, longestUserAgent) ?? null;
+    let url: URL | undefined;
+    const trusted = config.proxyKey !== null && (await showsProxyKey(c, config.proxyKey));
     c.set("config", config);
     c.set("deps", createDeps(config, c.env, c.executionCtx, requestId));
     c.set("now", now);
-    c.set("client", { requestId, address, userAgent });
-    c.set("network", clientNetwork(address));
+    // Read when they are asked for: with a fresh session nobody does.
+    c.set("client", {
+      requestId,
+      get address() {
+        return clientAddress(c, trusted);
+      },
+      get userAgent() {
+        return c.req.header("User-Agent")?.slice(0, longestUserAgent) ?? null;
+      },
+    });
+    c.set("url", () => {
+      url ??= new URL(c.req.url);
+      return url;
+    });
     c.set("publicOrigin", publicOrigin(c, trusted));
     c.set("source", createSource(c, now, trusted));
     c.set("face", "api");
@@ -32,9 +43,9 @@ export function requestContext(config: Config, createSource: CreateSource) {
   });
 }
 
-async function showsProxyKey(c: AppContext, { proxyKey }: Config): Promise<boolean> {
+async function showsProxyKey(c: AppContext, proxyKey: string): Promise<boolean> {
   const shown = c.req.header("X-Sallyport-Proxy-Key");
-  return proxyKey !== null && shown !== undefined && equalInConstantTime(shown, proxyKey);
+  return shown !== undefined && equalInConstantTime(shown, proxyKey);
 }
 
 /**
@@ -48,7 +59,20 @@ function clientAddress(c: AppContext, trusted: boolean): string | null {
 
 /** Behind a proxy that ends TLS the Worker sees another scheme than the visitor. */
 function publicOrigin(c: AppContext, trusted: boolean): string {
-  const url = new URL(c.req.url);
+  const origin = originOf(c.req.url);
   const scheme = trusted ? c.req.header("X-Forwarded-Proto") : undefined;
-  return scheme === "https" || scheme === "http" ? `${scheme}://${url.host}` : url.origin;
+  return scheme === "https" || scheme === "http" ? origin.replace(/^[a-z]+/, scheme) : origin;
+}
+
+/** A Worker has few hosts, and every request names one. */
+const origins = new BoundedMap<string, string>(100);
+
+/** The scheme, host and port of an address, as the URL standard writes them. */
+function originOf(url: string): string {
+  const given = url.slice(0, url.indexOf("/", url.indexOf("//") + 2));
+  const known = origins.get(given);
+  if (known !== undefined) return known;
+  const { origin } = new URL(url);
+  origins.set(given, origin);
+  return origin;
 }

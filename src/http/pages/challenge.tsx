@@ -19,14 +19,11 @@ const over: Failure = { ok: false, reason: "challenge_over" };
 
 /** `/challenge`: the one-time address that a backend sends a browser to, and the way back. */
 export const challengePages = new Hono<AppEnv>()
-  .get("/challenge/done", async (c) => {
-    if (!isVisit(c)) return c.body(null, 403);
-    const session = await findChallengeSession(c, c.req.query("challenge") ?? "");
-    return session === null ? showEnd(c, over) : settle(c, session);
-  })
+  // One route for `done` and every secret: the router takes no fixed name beside a parameter.
   .get("/challenge/:secret", async (c) => {
     if (!isVisit(c)) return c.body(null, 403);
     const secret = c.req.param("secret");
+    if (secret === "done") return showDone(c);
     if (!secretForm.test(secret)) return showEnd(c, over);
     const { deps, client, now } = c.var;
     const { challenge, enrolled, issued } = await openChallenge(deps, { secret, client, now });
@@ -41,6 +38,11 @@ export const challengePages = new Hono<AppEnv>()
     const done = challenge.completedAt !== null;
     return c.redirect(challengeUrl(c, done ? "/challenge/done" : page, challenge.id), 303);
   });
+
+async function showDone(c: AppContext): Promise<Response> {
+  const session = await findChallengeSession(c, c.req.query("challenge") ?? "");
+  return session === null ? showEnd(c, over) : settle(c, session);
+}
 
 /** Somebody goes there: not a program that looks, nor a browser that loads what may be wanted next. */
 function isVisit(c: AppContext): boolean {

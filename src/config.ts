@@ -48,117 +48,128 @@ const seconds = (min: number, max: number, byDefault: number) =>
     byDefault,
   );
 
-const anyText = z.string(wrongType("string"));
+const anyText = () => z.string(wrongType("string"));
 
-const keyring = z.pipe(
-  z.string("must be set: id:base64 of 32 random bytes"),
-  z.transform((text, context) => {
-    const parsed = parseKeyring(text);
-    if (parsed.ok) return createKeyring(parsed.entries);
-    context.issues.push({ code: "custom", message: parsed.message, input: text });
-    return z.NEVER;
-  }),
-);
-
-const longKey = z.string("must be set: 32 or more random characters").check(
-  z.minLength(32, "must have at least 32 characters"),
-  z.refine((key) => !/change|replace|example|placeholder|secret/i.test(key), "looks like a placeholder"),
-  z.refine(
-    (key) => new Set(key).size >= 10,
-    "looks like a placeholder: it has hardly any different characters",
-  ),
-);
-
-const basePath = anyText.check(
-  z.regex(/^(\/[A-Za-z0-9._~-]+)+$/, "must be a path such as /api/auth, without / at its end"),
-  z.refine((path) => !path.split("/").some((segment) => /^\.+$/.test(segment)), "must not have dot segments"),
-);
-
-const originUrl = z.pipe(
-  z._default(anyText, ""),
-  z.transform((text, context) => {
-    if (text === "") return null;
-    if (text === "route") return text;
-    const url = URL.parse(text);
-    const bare = url !== null && url.pathname === "/" && url.search === "" && url.hash === "";
-    if (bare && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "")
-      return url.origin;
-    const message = "must be http(s)://host[:port] and nothing behind it, or route, or empty";
-    context.issues.push({ code: "custom", message, input: text });
-    return z.NEVER;
-  }),
-);
-
-const publicUrl = z.pipe(
-  z._default(anyText, ""),
-  z.transform((text, context) => {
-    if (text === "") return null;
-    const url = URL.parse(text);
-    if (url !== null && /^https?:$/.test(url.protocol) && url.origin === text.replace(/\/$/, ""))
-      return url.origin;
-    const message = "must be http(s)://host[:port] and nothing behind it, or empty";
-    context.issues.push({ code: "custom", message, input: text });
-    return z.NEVER;
-  }),
-);
-
-const policy = z.pipe(
-  z._default(
-    z.union(
-      [
-        z.string(),
-        z.pipe(
-          z.array(z.unknown()),
-          z.transform((rules) => JSON.stringify(rules)),
-        ),
-      ],
-      "must be a JSON array",
-    ),
-    "[]",
-  ),
-  z.transform((json, context) => {
-    const parsed = parsePolicy(json);
-    if (parsed.ok) return parsed.rules;
-    context.issues.push({ code: "custom", message: parsed.message, input: json });
-    return z.NEVER;
-  }),
-);
-
-const variables = z
-  .object({
-    KEYRING: keyring,
-    ADMIN_KEY: longKey,
-    PROXY_KEY: z.optional(longKey),
-    BASE_PATH: z._default(basePath, "/api/auth"),
-    ORIGIN_URL: originUrl,
-    PUBLIC_URL: publicUrl,
-    ISSUER: z._default(
-      anyText.check(
-        z.trim(),
-        z.minLength(1, "must not be empty"),
-        z.maxLength(64, "must have at most 64 characters"),
-        z.regex(/^[^\p{C}]*$/u, "must not have control characters"),
-      ),
-      "Sallyport",
-    ),
-    ENROLMENT: z._default(z.enum(["required", "optional"], 'must be "required" or "optional"'), "required"),
-    SIGN_UP: z._default(z.literal("closed", 'must be "closed": sign-up is not built yet'), "closed"),
-    POLICY: policy,
-    SESSION_MAX_AGE: seconds(60, maxSessionAgeSeconds, 43_200),
-    SESSION_IDLE: seconds(60, maxSessionAgeSeconds, 3_600),
-    SESSION_RECHECK: seconds(0, 3_600, 60),
-  })
-  .check(
-    z.refine((env) => env.SESSION_IDLE <= env.SESSION_MAX_AGE, {
-      path: ["SESSION_IDLE"],
-      message: "must not be more than SESSION_MAX_AGE",
-    }),
-    // A token is believed for SESSION_RECHECK without asking the store, which is what knows the idle time.
-    z.refine((env) => env.SESSION_RECHECK <= env.SESSION_IDLE, {
-      path: ["SESSION_RECHECK"],
-      message: "must not be more than SESSION_IDLE",
+const keyring = () =>
+  z.pipe(
+    z.string("must be set: id:base64 of 32 random bytes"),
+    z.transform((text, context) => {
+      const parsed = parseKeyring(text);
+      if (parsed.ok) return createKeyring(parsed.entries);
+      context.issues.push({ code: "custom", message: parsed.message, input: text });
+      return z.NEVER;
     }),
   );
+
+const longKey = () =>
+  z.string("must be set: 32 or more random characters").check(
+    z.minLength(32, "must have at least 32 characters"),
+    z.refine((key) => !/change|replace|example|placeholder|secret/i.test(key), "looks like a placeholder"),
+    z.refine(
+      (key) => new Set(key).size >= 10,
+      "looks like a placeholder: it has hardly any different characters",
+    ),
+  );
+
+const basePath = () =>
+  anyText().check(
+    z.regex(/^(\/[A-Za-z0-9._~-]+)+$/, "must be a path such as /api/auth, without / at its end"),
+    z.refine(
+      (path) => !path.split("/").some((segment) => /^\.+$/.test(segment)),
+      "must not have dot segments",
+    ),
+  );
+
+const originUrl = () =>
+  z.pipe(
+    z._default(anyText(), ""),
+    z.transform((text, context) => {
+      if (text === "") return null;
+      if (text === "route") return text;
+      const url = URL.parse(text);
+      const bare = url !== null && url.pathname === "/" && url.search === "" && url.hash === "";
+      if (bare && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "")
+        return url.origin;
+      const message = "must be http(s)://host[:port] and nothing behind it, or route, or empty";
+      context.issues.push({ code: "custom", message, input: text });
+      return z.NEVER;
+    }),
+  );
+
+const publicUrl = () =>
+  z.pipe(
+    z._default(anyText(), ""),
+    z.transform((text, context) => {
+      if (text === "") return null;
+      const url = URL.parse(text);
+      if (url !== null && /^https?:$/.test(url.protocol) && url.origin === text.replace(/\/$/, ""))
+        return url.origin;
+      const message = "must be http(s)://host[:port] and nothing behind it, or empty";
+      context.issues.push({ code: "custom", message, input: text });
+      return z.NEVER;
+    }),
+  );
+
+const policy = () =>
+  z.pipe(
+    z._default(
+      z.union(
+        [
+          z.string(),
+          z.pipe(
+            z.array(z.unknown()),
+            z.transform((rules) => JSON.stringify(rules)),
+          ),
+        ],
+        "must be a JSON array",
+      ),
+      "[]",
+    ),
+    z.transform((json, context) => {
+      const parsed = parsePolicy(json);
+      if (parsed.ok) return parsed.rules;
+      context.issues.push({ code: "custom", message: parsed.message, input: json });
+      return z.NEVER;
+    }),
+  );
+
+/** Made when they are parsed, which every isolate does once. */
+const variables = () =>
+  z
+    .object({
+      KEYRING: keyring(),
+      ADMIN_KEY: longKey(),
+      PROXY_KEY: z.optional(longKey()),
+      BASE_PATH: z._default(basePath(), "/api/auth"),
+      ORIGIN_URL: originUrl(),
+      PUBLIC_URL: publicUrl(),
+      ISSUER: z._default(
+        anyText().check(
+          z.trim(),
+          z.minLength(1, "must not be empty"),
+          z.maxLength(64, "must have at most 64 characters"),
+          z.regex(/^[^\p{C}]*$/u, "must not have control characters"),
+        ),
+        "Sallyport",
+      ),
+      ENROLMENT: z._default(z.enum(["required", "optional"], 'must be "required" or "optional"'), "required"),
+      SIGN_UP: z._default(z.literal("closed", 'must be "closed": sign-up is not built yet'), "closed"),
+      POLICY: policy(),
+      SESSION_MAX_AGE: seconds(60, maxSessionAgeSeconds, 43_200),
+      SESSION_IDLE: seconds(60, maxSessionAgeSeconds, 3_600),
+      SESSION_RECHECK: seconds(0, 3_600, 60),
+    })
+    .check(
+      z.refine((env) => env.SESSION_IDLE <= env.SESSION_MAX_AGE, {
+        path: ["SESSION_IDLE"],
+        message: "must not be more than SESSION_MAX_AGE",
+      }),
+      // A token is believed for SESSION_RECHECK without asking the store, which is what knows the idle time.
+      z.refine((env) => env.SESSION_RECHECK <= env.SESSION_IDLE, {
+        path: ["SESSION_RECHECK"],
+        message: "must not be more than SESSION_IDLE",
+      }),
+    );
 
 /**
  * Parses the Worker's variables and secrets.
@@ -169,7 +180,7 @@ const variables = z
 export function parseConfig(
   env: unknown,
 ): { ok: true; config: Config } | { ok: false; problems: readonly ConfigProblem[] } {
-  const parsed = variables.safeParse(env);
+  const parsed = variables().safeParse(env);
   const firstFactor = parseFirstFactor(env);
   const issues = [...(parsed.error?.issues ?? []), ...(firstFactor.error?.issues ?? [])];
   if (!parsed.success || !firstFactor.success) {

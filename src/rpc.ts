@@ -1,6 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import * as z from "zod/mini";
 import { parseCodeInput } from "./core/code-input.ts";
+import { once } from "./core/once.ts";
 import { renderQrSvg, svgDataUri } from "./core/qr.ts";
 import { realmForm, shownUserId, userIdForm } from "./core/user-id.ts";
 import { canonicalUsername } from "./core/username.ts";
@@ -17,11 +18,13 @@ import { type Bindings, createDeps, getConfig, Misconfigured } from "./runtime.t
 import { StoreUnavailable } from "./store/database.ts";
 
 /** Who calls: the `props` of the caller's service binding. Its code can't change them. */
-const callerProps = z.object({
-  realm: z.string().check(z.regex(realmForm)),
-  /** A name for the record. */
-  caller: z.string().check(z.regex(/^[\x21-\x7e]{1,64}$/)),
-});
+const callerProps = once(() =>
+  z.object({
+    realm: z.string().check(z.regex(realmForm)),
+    /** A name for the record. */
+    caller: z.string().check(z.regex(/^[\x21-\x7e]{1,64}$/)),
+  }),
+);
 
 /** Why a call was refused, with the codes of the HTTP API (SPEC "JSON API"). */
 export type RpcCode =
@@ -97,33 +100,28 @@ export interface RpcSession {
   readonly renewedToken: string | null;
 }
 
-const userId = z.string().check(z.regex(userIdForm));
-const username = z.string().check(z.refine((text: string) => canonicalUsername(text) !== null));
-const code = z.string().check(z.refine((text: string) => parseCodeInput(text) !== null));
-const word = z.string().check(z.regex(/^[^\p{C}]{1,256}$/u));
-const email = z.nullable(z.email().check(z.maxLength(254)));
-const address = z.union([z.ipv4(), z.ipv6()]);
+const questions = once(() => {
+  const user = z.string().check(z.regex(userIdForm));
+  const username = z.string().check(z.refine((text: string) => canonicalUsername(text) !== null));
+  const code = z.string().check(z.refine((text: string) => parseCodeInput(text) !== null));
+  const word = z.optional(z.string().check(z.regex(/^[^\p{C}]{1,256}$/u)));
+  const email = z.nullable(z.email().check(z.maxLength(254)));
+  const ip = z.optional(z.union([z.ipv4(), z.ipv6()]));
+  return {
+    status: z.strictObject({ user }),
+    enrol: z.strictObject({
+      user,
+      username: z.optional(username),
+      email: z.optional(email),
+      code: z.optional(code),
+    }),
+    confirm: z.strictObject({ user, code }),
+    verify: z.strictObject({ user, code, action: word, nonce: word, ip }),
+    session: z.strictObject({ token: z.string().check(z.maxLength(4096)) }),
+  } as const;
+});
 
-const questions = {
-  status: z.strictObject({ user: userId }),
-  enrol: z.strictObject({
-    user: userId,
-    username: z.optional(username),
-    email: z.optional(email),
-    code: z.optional(code),
-  }),
-  confirm: z.strictObject({ user: userId, code }),
-  verify: z.strictObject({
-    user: userId,
-    code,
-    action: z.optional(word),
-    nonce: z.optional(word),
-    ip: z.optional(address),
-  }),
-  session: z.strictObject({ token: z.string().check(z.maxLength(4096)) }),
-} as const;
-
-type Questions = typeof questions;
+type Questions = ReturnType<typeof questions>;
 type Question<K extends keyof Questions> = z.input<Questions[K]>;
 
 /** What a method works with. */
@@ -229,12 +227,12 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
   ): Promise<T | RpcRefusal> {
     const requestId = crypto.randomUUID();
     try {
-      const props = callerProps.safeParse(this.ctx.props);
+      const props = callerProps().safeParse(this.ctx.props);
       if (!props.success) {
         log("error", "rpc.unknown_caller", { request_id: requestId, expected: "props = { realm, caller }" });
         return { ok: false, code: "forbidden" };
       }
-      const parsed = questions[method].safeParse(question);
+      const parsed = questions()[method].safeParse(question);
       if (!parsed.success) return invalid(parsed.error.issues[0]?.path.join(".") ?? "");
       const data = parsed.data as z.output<Questions[K]>;
       const config = getConfig(this.env);

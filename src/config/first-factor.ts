@@ -43,23 +43,24 @@ export interface ProxyConfig {
   readonly emailHeader: string;
 }
 
-const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http(s) URL" });
+const httpUrl = () => z.url({ protocol: /^https?$/, error: "must be an http(s) URL" });
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
-const anyText = z.string(wrongType("string"));
-const headerName = anyText.check(z.regex(token, "must be the name of a header"));
-const filled = anyText.check(z.minLength(1, "must not be empty"));
+const anyText = () => z.string(wrongType("string"));
+const headerName = () => anyText().check(z.regex(token, "must be the name of a header"));
+const filled = () => anyText().check(z.minLength(1, "must not be empty"));
 
-const locator = z.pipe(
-  z.string("must be set: json:/pointer or header:Name"),
-  z.transform((text, context) => {
-    const parsed = parseLocator(text);
-    if (parsed !== null) return parsed;
-    const message = "must be json:/pointer (RFC 6901) or header:Name";
-    context.issues.push({ code: "custom", message, input: text });
-    return z.NEVER;
-  }),
-);
+const locator = () =>
+  z.pipe(
+    z.string("must be set: json:/pointer or header:Name"),
+    z.transform((text, context) => {
+      const parsed = parseLocator(text);
+      if (parsed !== null) return parsed;
+      const message = "must be json:/pointer (RFC 6901) or header:Name";
+      context.issues.push({ code: "custom", message, input: text });
+      return z.NEVER;
+    }),
+  );
 
 const split = (text: string) => text.split(",").map((part) => part.trim());
 const splitFilled = (text: string) => split(text).filter((part) => part !== "");
@@ -68,60 +69,62 @@ const splitFilled = (text: string) => split(text).filter((part) => part !== "");
 const list = <T extends z.core.$ZodType<unknown, string>>(source: z.core.$ZodType<string>, element: T) =>
   z.pipe(z.pipe(source, z.transform(split)), z.array(element));
 
-const status = z.pipe(
-  anyText.check(z.regex(/^[34]\d\d$/, "must be statuses from 300 to 499, with commas")),
-  z.transform(Number),
-);
+const status = () =>
+  z.pipe(
+    anyText().check(z.regex(/^[34]\d\d$/, "must be statuses from 300 to 499, with commas")),
+    z.transform(Number),
+  );
 
-const origin = z.pipe(
-  z.object({
-    FIRST_FACTOR: z.literal("origin"),
-    WHOAMI_URL: z
-      .string("must be set: a path at the origin, or an URL")
-      .check(
-        z.refine(
-          (url) => /^\/(?![/\\])/.test(url) || httpUrl.safeParse(url).success,
-          "must be a path or an http(s) URL",
+const origin = () =>
+  z.pipe(
+    z.object({
+      FIRST_FACTOR: z.literal("origin"),
+      WHOAMI_URL: z
+        .string("must be set: a path at the origin, or an URL")
+        .check(
+          z.refine(
+            (url) => /^\/(?![/\\])/.test(url) || httpUrl().safeParse(url).success,
+            "must be a path or an http(s) URL",
+          ),
+        ),
+      WHOAMI_USER: locator(),
+      WHOAMI_EMAIL: z.optional(locator()),
+      WHOAMI_NOBODY: list(z._default(anyText(), "401,403"), status()),
+      WHOAMI_ANONYMOUS: z.pipe(
+        z._default(anyText(), ""),
+        z.transform((names) => splitFilled(names.toLowerCase())),
+      ),
+      ORIGIN_CREDENTIALS: z.pipe(
+        z.pipe(z._default(anyText(), ""), z.transform(splitFilled)),
+        z.array(
+          anyText().check(
+            z.regex(/^(header|query):[\w.~-]{1,64}$/, "must be header:Name or query:name, with commas"),
+          ),
         ),
       ),
-    WHOAMI_USER: locator,
-    WHOAMI_EMAIL: z.optional(locator),
-    WHOAMI_NOBODY: list(z._default(anyText, "401,403"), status),
-    WHOAMI_ANONYMOUS: z.pipe(
-      z._default(anyText, ""),
-      z.transform((names) => splitFilled(names.toLowerCase())),
-    ),
-    ORIGIN_CREDENTIALS: z.pipe(
-      z.pipe(z._default(anyText, ""), z.transform(splitFilled)),
-      z.array(
-        anyText.check(
-          z.regex(/^(header|query):[\w.~-]{1,64}$/, "must be header:Name or query:name, with commas"),
-        ),
+      ORIGIN_LOGIN: z.optional(anyText().check(z.regex(/^\/(?![/\\])/, "must be a path at the origin"))),
+      ORIGIN_COOKIES: list(
+        z.string("must be set: the names of the cookies that carry the site's session"),
+        anyText().check(z.regex(token, "must be names of cookies, with commas")),
       ),
-    ),
-    ORIGIN_LOGIN: z.optional(anyText.check(z.regex(/^\/(?![/\\])/, "must be a path at the origin"))),
-    ORIGIN_COOKIES: list(
-      z.string("must be set: the names of the cookies that carry the site's session"),
-      anyText.check(z.regex(token, "must be names of cookies, with commas")),
-    ),
-  }),
-  z.transform(
-    (env): OriginConfig => ({
-      kind: "origin",
-      whoAmI: env.WHOAMI_URL,
-      user: env.WHOAMI_USER,
-      email: env.WHOAMI_EMAIL ?? null,
-      cookies: env.ORIGIN_COOKIES,
-      credentials: env.ORIGIN_CREDENTIALS.map((text) => {
-        const [kind = "", name = ""] = text.split(":");
-        return { kind: kind === "header" ? "header" : "query", name };
-      }),
-      nobodyStatuses: env.WHOAMI_NOBODY,
-      nobodyNames: env.WHOAMI_ANONYMOUS,
-      loginPath: env.ORIGIN_LOGIN ?? null,
     }),
-  ),
-);
+    z.transform(
+      (env): OriginConfig => ({
+        kind: "origin",
+        whoAmI: env.WHOAMI_URL,
+        user: env.WHOAMI_USER,
+        email: env.WHOAMI_EMAIL ?? null,
+        cookies: env.ORIGIN_COOKIES,
+        credentials: env.ORIGIN_CREDENTIALS.map((text) => {
+          const [kind = "", name = ""] = text.split(":");
+          return { kind: kind === "header" ? "header" : "query", name };
+        }),
+        nobodyStatuses: env.WHOAMI_NOBODY,
+        nobodyNames: env.WHOAMI_ANONYMOUS,
+        loginPath: env.ORIGIN_LOGIN ?? null,
+      }),
+    ),
+  );
 
 /** Asymmetric ones only: a key that everybody may fetch must not be one to sign with (RFC 8725 2.1, 3.1). */
 const algorithms = [
@@ -137,76 +140,80 @@ const algorithms = [
   "EdDSA",
 ] as const;
 
-const jwt = z.pipe(
-  z.object({
-    FIRST_FACTOR: z.literal("jwt"),
-    JWT_JWKS_URL: httpUrl,
-    JWT_ISSUER: z.string("must be set").check(z.minLength(1, "must not be empty")),
-    JWT_AUDIENCE: z.string("must be set").check(z.minLength(1, "must not be empty")),
-    JWT_ALGORITHMS: list(
-      z._default(anyText, "RS256"),
-      z.enum(algorithms, `must be some of ${algorithms.join(", ")}`),
-    ),
-    JWT_SOURCE: z._default(
-      anyText.check(
-        z.regex(/^(header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/, "must be header:Name or cookie:name"),
+const jwt = () =>
+  z.pipe(
+    z.object({
+      FIRST_FACTOR: z.literal("jwt"),
+      JWT_JWKS_URL: httpUrl(),
+      JWT_ISSUER: z.string("must be set").check(z.minLength(1, "must not be empty")),
+      JWT_AUDIENCE: z.string("must be set").check(z.minLength(1, "must not be empty")),
+      JWT_ALGORITHMS: list(
+        z._default(anyText(), "RS256"),
+        z.enum(algorithms, `must be some of ${algorithms.join(", ")}`),
       ),
-      "header:Cf-Access-Jwt-Assertion",
+      JWT_SOURCE: z._default(
+        anyText().check(
+          z.regex(/^(header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/, "must be header:Name or cookie:name"),
+        ),
+        "header:Cf-Access-Jwt-Assertion",
+      ),
+      JWT_USER_CLAIM: z._default(filled(), "sub"),
+      JWT_EMAIL_CLAIM: z._default(filled(), "email"),
+    }),
+    z.transform(
+      (env): JwtConfig => ({
+        kind: "jwt",
+        jwksUrl: env.JWT_JWKS_URL,
+        issuer: env.JWT_ISSUER,
+        audience: env.JWT_AUDIENCE,
+        algorithms: env.JWT_ALGORITHMS,
+        carrier: {
+          kind: env.JWT_SOURCE.startsWith("header:") ? "header" : "cookie",
+          name: env.JWT_SOURCE.slice("header:".length),
+        },
+        userClaim: env.JWT_USER_CLAIM,
+        emailClaim: env.JWT_EMAIL_CLAIM,
+      }),
     ),
-    JWT_USER_CLAIM: z._default(filled, "sub"),
-    JWT_EMAIL_CLAIM: z._default(filled, "email"),
-  }),
-  z.transform(
-    (env): JwtConfig => ({
-      kind: "jwt",
-      jwksUrl: env.JWT_JWKS_URL,
-      issuer: env.JWT_ISSUER,
-      audience: env.JWT_AUDIENCE,
-      algorithms: env.JWT_ALGORITHMS,
-      carrier: {
-        kind: env.JWT_SOURCE.startsWith("header:") ? "header" : "cookie",
-        name: env.JWT_SOURCE.slice("header:".length),
-      },
-      userClaim: env.JWT_USER_CLAIM,
-      emailClaim: env.JWT_EMAIL_CLAIM,
-    }),
-  ),
-);
+  );
 
-const proxy = z.pipe(
-  z.object({
-    FIRST_FACTOR: z.literal("proxy"),
-    PROXY_KEY: z.string("must be set, or the proxy's word can't be believed"),
-    PROXY_USER_HEADER: z._default(headerName, "Remote-User"),
-    PROXY_EMAIL_HEADER: z._default(headerName, "Remote-Email"),
-  }),
-  z.transform(
-    (env): ProxyConfig => ({
-      kind: "proxy",
-      userHeader: env.PROXY_USER_HEADER,
-      emailHeader: env.PROXY_EMAIL_HEADER,
+const proxy = () =>
+  z.pipe(
+    z.object({
+      FIRST_FACTOR: z.literal("proxy"),
+      PROXY_KEY: z.string("must be set, or the proxy's word can't be believed"),
+      PROXY_USER_HEADER: z._default(headerName(), "Remote-User"),
+      PROXY_EMAIL_HEADER: z._default(headerName(), "Remote-Email"),
     }),
-  ),
-);
+    z.transform(
+      (env): ProxyConfig => ({
+        kind: "proxy",
+        userHeader: env.PROXY_USER_HEADER,
+        emailHeader: env.PROXY_EMAIL_HEADER,
+      }),
+    ),
+  );
 
-const password = z.pipe(
-  z.object({ FIRST_FACTOR: z.optional(z.literal("password")) }),
-  z.transform(() => ({ kind: "password" }) as const),
-);
+const password = () =>
+  z.pipe(
+    z.object({ FIRST_FACTOR: z.optional(z.literal("password")) }),
+    z.transform(() => ({ kind: "password" }) as const),
+  );
 
 const kinds = { password, origin, jwt, proxy };
 
-const kind = z.object({
-  FIRST_FACTOR: z._default(
-    z.enum(["password", "origin", "jwt", "proxy"], 'must be "password", "origin", "jwt" or "proxy"'),
-    "password",
-  ),
-});
+const kind = () =>
+  z.object({
+    FIRST_FACTOR: z._default(
+      z.enum(["password", "origin", "jwt", "proxy"], 'must be "password", "origin", "jwt" or "proxy"'),
+      "password",
+    ),
+  });
 
 /** Parses the variables of the first factor: which it is, and those that it needs. The others' are not looked at. */
 export function parseFirstFactor(env: unknown): z.util.SafeParseResult<FirstFactorConfig> {
-  const parsed = kind.safeParse(env);
+  const parsed = kind().safeParse(env);
   return parsed.success
-    ? kinds[parsed.data.FIRST_FACTOR].safeParse(env)
+    ? kinds[parsed.data.FIRST_FACTOR]().safeParse(env)
     : (parsed as z.util.SafeParseError<never>);
 }

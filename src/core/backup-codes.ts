@@ -1,4 +1,3 @@
-import { timingSafeEqual } from "node:crypto";
 import { base64urlnopad, hex } from "@scure/base";
 import { sha256 } from "./digest.ts";
 
@@ -100,7 +99,8 @@ export function findBackupCode(
   for (const [index, entry] of hashes.entries()) {
     const state = isSpent(entry) ? "spent" : "unspent";
     const candidate = new TextEncoder().encode(state === "spent" ? entry.slice(spentMark.length) : entry);
-    if (candidate.length === wanted.length && timingSafeEqual(candidate, wanted)) found = { state, index };
+    if (candidate.length === wanted.length && crypto.subtle.timingSafeEqual(candidate, wanted))
+      found = { state, index };
   }
   return found;
 }

@@ -1,4 +1,3 @@
-import { scrypt, timingSafeEqual } from "node:crypto";
 import { base64nopad } from "@scure/base";
 import { isCommonPassword } from "./common-passwords.ts";
 
@@ -53,7 +52,7 @@ export async function verifyPassword(password: string, phc: string | null): Prom
   const known = phc !== null && isVerifiable(phc) ? phc : null;
   const stored = known === null ? dummy : parsePasswordHash(known);
   const derived = await derive(password, stored.salt, stored.cost, stored.hash.length);
-  const matches = timingSafeEqual(derived, stored.hash);
+  const matches = crypto.subtle.timingSafeEqual(derived, stored.hash);
   return matches && known !== null;
 }
 
@@ -93,14 +92,17 @@ export function needsRehash(phc: string): boolean {
  * @returns `too_short` and `too_long` outside 8 to 1024 code points; `common` also for one repeated character and for
  * runs such as `12345678`, `hgfedcba`
  */
-export function findPasswordWeakness(password: string, context: readonly string[]): PasswordWeakness | null {
+export async function findPasswordWeakness(
+  password: string,
+  context: readonly string[],
+): Promise<PasswordWeakness | null> {
   const length = [...password.normalize("NFKC")].length;
   if (length < fewestCharacters) return "too_short";
   if (length > mostCharacters) return "too_long";
   const folded = foldCase(password);
   const words = context.flatMap((word) => [word, word.slice(0, Math.max(0, word.lastIndexOf("@")))]);
   if (words.some((word) => foldCase(word.trim()) === folded)) return "contains_context";
-  return isCommonPassword(folded) || isRun(folded) ? "common" : null;
+  return isRun(folded) || (await isCommonPassword(folded)) ? "common" : null;
 }
 
 function foldCase(text: string): string {
@@ -146,11 +148,13 @@ function decodeBase64(text: string): Uint8Array {
   }
 }
 
-function derive(password: string, salt: Uint8Array, cost: Cost, length: number): Promise<Uint8Array> {
+async function derive(password: string, salt: Uint8Array, cost: Cost, length: number): Promise<Uint8Array> {
   const { logN, r, p } = cost;
   const N = 2 ** logN;
   // The default limit of 32 MiB counts the table, the blocks and some rounding: leave room for all of them.
   const maxmem = 128 * r * (N + p + 2) + 1024;
+  // It brings Node's streams and buffers along, and most isolates hash nothing: not at the start (npm run bench -- startup).
+  const { scrypt } = await import("node:crypto");
   return new Promise((resolve, reject) => {
     scrypt(password.normalize("NFKC"), salt, length, { N, r, p, maxmem }, (error, derivedKey) => {
       if (error) reject(error);

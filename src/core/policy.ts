@@ -23,47 +23,50 @@ const levels = ["none", "first_factor", "second_factor"] as const;
 
 const noMatch: Requirement = { level: "second_factor", maxAgeSeconds: null };
 
-const anyText = z.string(wrongType("string"));
+const anyText = () => z.string(wrongType("string"));
 
-const pathSchema = anyText.check(
-  z.startsWith("/", 'must start with "/"'),
-  z.refine((path) => !/[?#]/.test(path), "must have no query and no fragment"),
-  z.refine((path) => !path.replace(/\/\*$/, "").includes("*"), 'may have "*" only as a final "/*"'),
-  z.refine(
-    isPlainPath,
-    'must be written decoded and plain: no percent-encoding, dot segments, "//", "\\", ";", control characters, and no dot or space at the end of a segment',
-  ),
-);
-
-const methodSchema = anyText.check(z.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "must be an HTTP method"));
-
-const ruleSchema = z
-  .strictObject(
-    {
-      path: pathSchema,
-      methods: z.optional(
-        z
-          .array(methodSchema, wrongType("array"))
-          .check(z.minLength(1, "must name at least one method, or be left out")),
-      ),
-      require: z.enum(levels, `must be one of ${levels.join(", ")}`),
-      max_age: z.optional(
-        z.int("must be a whole number of seconds").check(z.positive("must be at least 1 second")),
-      ),
-    },
-    {
-      error: (issue) =>
-        issue.code === "unrecognized_keys" ? describeKeys(issue.keys) : wrongType("object").error(issue),
-    },
-  )
-  .check(
-    z.refine((rule) => rule.require !== "none" || rule.max_age === undefined, {
-      path: ["max_age"],
-      message: 'means nothing with "none"',
-    }),
+const pathSchema = () =>
+  anyText().check(
+    z.regex(/^\//, 'must start with "/"'),
+    z.refine((path) => !/[?#]/.test(path), "must have no query and no fragment"),
+    z.refine((path) => !path.replace(/\/\*$/, "").includes("*"), 'may have "*" only as a final "/*"'),
+    z.refine(
+      isPlainPath,
+      'must be written decoded and plain: no percent-encoding, dot segments, "//", "\\", ";", control characters, and no dot or space at the end of a segment',
+    ),
   );
 
-const policySchema = z.array(ruleSchema, "must be a JSON array of rules");
+const methodSchema = () =>
+  anyText().check(z.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "must be an HTTP method"));
+
+const ruleSchema = () =>
+  z
+    .strictObject(
+      {
+        path: pathSchema(),
+        methods: z.optional(
+          z
+            .array(methodSchema(), wrongType("array"))
+            .check(z.minLength(1, "must name at least one method, or be left out")),
+        ),
+        require: z.enum(levels, `must be one of ${levels.join(", ")}`),
+        max_age: z.optional(
+          z.int("must be a whole number of seconds").check(z.positive("must be at least 1 second")),
+        ),
+      },
+      {
+        error: (issue) =>
+          issue.code === "unrecognized_keys" ? describeKeys(issue.keys) : wrongType("object").error(issue),
+      },
+    )
+    .check(
+      z.refine((rule) => rule.require !== "none" || rule.max_age === undefined, {
+        path: ["max_age"],
+        message: 'means nothing with "none"',
+      }),
+    );
+
+const policySchema = () => z.array(ruleSchema(), "must be a JSON array of rules");
 
 /**
  * The rules of the `POLICY` variable, in their order.
@@ -83,7 +86,7 @@ export function parsePolicy(
   } catch {
     return { ok: false, message: "is not JSON" };
   }
-  const parsed = policySchema.safeParse(value);
+  const parsed = policySchema().safeParse(value);
   if (!parsed.success) return { ok: false, message: parsed.error.issues.map(describeIssue).join("; ") };
   return { ok: true, rules: parsed.data.map(toRule) };
 }
@@ -99,6 +102,7 @@ export function parsePolicy(
 export function judgePath(rules: readonly PolicyRule[], method: string, rawPath: string): Requirement | null {
   const readings = findPathReadings(rawPath);
   if (readings === null) return null;
+  if (rules.length === 0) return noMatch;
   const upperMethod = method.toUpperCase();
   let strictest: Requirement = { level: "none" };
   for (const reading of readings) {
@@ -143,7 +147,7 @@ function isPlainPath(path: string): boolean {
   return readings?.size === 1 && readings.has(covered);
 }
 
-function toRule(rule: z.infer<typeof ruleSchema>): PolicyRule {
+function toRule(rule: z.infer<ReturnType<typeof ruleSchema>>): PolicyRule {
   const coversBelow = rule.path.endsWith("/*");
   const path = coversBelow ? rule.path.slice(0, -2) : rule.path;
   const maxAgeSeconds = rule.max_age ?? null;

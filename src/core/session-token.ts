@@ -3,6 +3,7 @@ import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import * as z from "zod/mini";
 import { sha256 } from "./digest.ts";
 import type { Keyring } from "./keyring.ts";
+import { once } from "./once.ts";
 
 /** What a full session's token says. It was true at `checkedAt`. */
 export interface FullSessionClaims {
@@ -96,20 +97,22 @@ export async function signPendingToken(
   );
 }
 
-const fullPayload = z.object({
-  sid: z.string(),
-  sub: z.string(),
-  realm: z.string(),
-  name: z.string(),
-  email: z.nullable(z.string()),
-  enrolled: z.boolean(),
-  bnd: z.nullable(z.string()),
-  amr: z.array(z.string()),
-  ffa: z.number(),
-  sfa: z.nullable(z.number()),
-  iat: z.number(),
-  exp: z.number(),
-});
+const fullPayload = once(() =>
+  z.object({
+    sid: z.string(),
+    sub: z.string(),
+    realm: z.string(),
+    name: z.string(),
+    email: z.nullable(z.string()),
+    enrolled: z.boolean(),
+    bnd: z.nullable(z.string()),
+    amr: z.array(z.string()),
+    ffa: z.number(),
+    sfa: z.nullable(z.number()),
+    iat: z.number(),
+    exp: z.number(),
+  }),
+);
 
 /** Reads a full session's token. Null: forged, damaged, expired, of another type, or under a key that is gone. */
 export async function parseFullToken(
@@ -117,7 +120,7 @@ export async function parseFullToken(
   token: string,
   now: Date,
 ): Promise<FullSessionClaims | null> {
-  const payload = fullPayload.safeParse(await verify(keyring, fullType, token, now));
+  const payload = fullPayload().safeParse(await verify(keyring, fullType, token, now));
   if (!payload.success) return null;
   const { data } = payload;
   return {
@@ -136,21 +139,23 @@ export async function parseFullToken(
   };
 }
 
-const pendingPayload = z.object({
-  sid: z.string(),
-  name: z.string(),
-  exp: z.number(),
-  chl: z.optional(
-    z.object({
-      id: z.string(),
-      userId: z.string(),
-      realm: z.string(),
-      action: z.nullable(z.string()),
-      nonce: z.nullable(z.string()),
-      returnTo: z.string(),
-    }),
-  ),
-});
+const pendingPayload = once(() =>
+  z.object({
+    sid: z.string(),
+    name: z.string(),
+    exp: z.number(),
+    chl: z.optional(
+      z.object({
+        id: z.string(),
+        userId: z.string(),
+        realm: z.string(),
+        action: z.nullable(z.string()),
+        nonce: z.nullable(z.string()),
+        returnTo: z.string(),
+      }),
+    ),
+  }),
+);
 
 /** Reads a pending session's token. Null as in {@link parseFullToken}; a full token is never a pending one. */
 export async function parsePendingToken(
@@ -160,7 +165,7 @@ export async function parsePendingToken(
 ): Promise<PendingSessionClaims | null> {
   if (!token.startsWith(pendingPrefix)) return null;
   const jwt = token.slice(pendingPrefix.length);
-  const payload = pendingPayload.safeParse(await verify(keyring, pendingType, jwt, now));
+  const payload = pendingPayload().safeParse(await verify(keyring, pendingType, jwt, now));
   if (!payload.success) return null;
   const { sid, name, exp, chl } = payload.data;
   const claims = { sessionSecret: sid, username: name, expiresAt: fromSeconds(exp) };

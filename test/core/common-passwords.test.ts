@@ -8,23 +8,24 @@ const words = (list as string[])
   .filter((word) => word.length >= 8 && /^[!#-[\]-~]+$/.test(word));
 
 describe("common passwords", () => {
-  it("CR-07 knows the 3,000 most common ones that the length rule lets through (ASVS 6.2.4)", () => {
+  it("CR-07 knows the 3,000 most common ones that the length rule lets through (ASVS 6.2.4)", async () => {
     const most = [...new Set(words)].slice(0, 3000);
     expect(most).toHaveLength(3000);
-    expect(most.filter((word) => !isCommonPassword(word))).toEqual([]);
+    const known = await Promise.all(most.map(isCommonPassword));
+    expect(most.filter((_, i) => !known[i])).toEqual([]);
   });
 
-  it("takes about one in 680 others for one of them, as 21 bits of a hash do", () => {
-    const others = Array.from({ length: 50_000 }, (_, i) => `not among them ${i}`);
-    const taken = others.filter(isCommonPassword).length;
+  it("takes about one in 680 others for one of them, as 21 bits of a hash do", async () => {
+    const others = Array.from({ length: 50_000 }, (_, i) => isCommonPassword(`not among them ${i}`));
+    const taken = (await Promise.all(others)).filter(Boolean).length;
     // 74 are to be expected; these bounds are six standard deviations away.
     expect(taken).toBeGreaterThan(22);
     expect(taken).toBeLessThan(126);
   });
 
-  it("does not know what nobody would try first", () => {
+  it("does not know what nobody would try first", async () => {
     for (const word of ["", " ", "password baseball", "correct horse", "PASSWORD"]) {
-      expect(isCommonPassword(word)).toBe(false);
+      expect(await isCommonPassword(word)).toBe(false);
     }
   });
 });

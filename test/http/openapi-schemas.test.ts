@@ -8,12 +8,12 @@ import type { JsonSchema } from "../../src/http/openapi/shapes.ts";
 // docs/decisions/0010: what the document says of a schema is what zod itself would say, in less space.
 
 const schemas = api.operations.flatMap(({ id, body, query, successes }) => {
-  const places: [string, z.ZodMiniType | null | undefined][] = [
+  const places: [string, (() => z.ZodMiniType) | null | undefined][] = [
     ["body", body],
     ["query", query],
     ...successes.map(({ status, schema }): [string, typeof schema] => [String(status), schema]),
   ];
-  return places.flatMap(([place, schema]) => (schema ? [{ name: `${id} ${place}`, schema }] : []));
+  return places.flatMap(([place, schema]) => (schema ? [{ name: `${id} ${place}`, schema: schema() }] : []));
 });
 
 /** What zod says, but for what is left out on purpose: patterns of known formats, and the bounds of whole numbers. */

@@ -59,7 +59,7 @@ export async function createUser(
   id: string | null,
   fields: UserFields & { readonly username: string },
 ): Promise<UserResult | Failure> {
-  const weakness = findWeakness(deps, fields, fields.username, fields.email ?? null);
+  const weakness = await findWeakness(deps, fields, fields.username, fields.email ?? null);
   if (weakness !== null) return weakness;
   const row = await newUser(call, id, fields);
   const place = { realm: call.realm, ids: id === null ? [row.id] : possibleUserIds(call.realm, id) };
@@ -96,7 +96,7 @@ async function changeUser(
   { username, email, password }: UserFields,
 ): Promise<UserResult | Failure> {
   const [name, address] = [username ?? known.username, email === undefined ? known.email : email];
-  const weakness = findWeakness(deps, { password }, name, address);
+  const weakness = await findWeakness(deps, { password }, name, address);
   if (weakness !== null) return weakness;
   const changes: UserChanges = {
     ...(username === undefined ? {} : { username }),
@@ -223,14 +223,14 @@ async function newUser(
   };
 }
 
-function findWeakness(
+async function findWeakness(
   { config }: Deps,
   { password }: UserFields,
   username: string,
   email: string | null,
-): Failure | null {
+): Promise<Failure | null> {
   if (password === undefined) return null;
   const context = [username, config.issuer, ...(email === null ? [] : [email])];
-  const weakness = findPasswordWeakness(password, context);
+  const weakness = await findPasswordWeakness(password, context);
   return weakness === null ? null : { ok: false, reason: "weak_password", weakness };
 }

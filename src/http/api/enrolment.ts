@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { once } from "../../core/once.ts";
 import { renderQrSvg, svgDataUri } from "../../core/qr.ts";
 import { disableTotp } from "../../domain/disable-totp.ts";
 import { beginEnrolment, confirmEnrolment, enrolmentTtlSeconds } from "../../domain/enrolment.ts";
@@ -10,29 +11,33 @@ import { rateLimitHeaders } from "../rate-limit.ts";
 import { refuse } from "../refusal.tsx";
 import { code, nothing, password, totpCode } from "./fields.ts";
 import type { Operation } from "./operation.ts";
-import { done, exampleCodes, givesCookie, succeeded } from "./success.ts";
+import { type AnswerOf, done, exampleCodes, givesCookie, succeeded } from "./success.ts";
 
 const tag = "Own second factor";
-const enableBody = z.strictObject({
-  code: totpCode,
-  secret: z.optional(z.string("must be a string").check(z.maxLength(128))),
-});
-const disableBody = z.strictObject({ code, password: z.optional(password) });
+const enableBody = once(() =>
+  z.strictObject({
+    code: totpCode(),
+    secret: z.optional(z.string("must be a string").check(z.maxLength(128))),
+  }),
+);
+const disableBody = once(() => z.strictObject({ code: code(), password: z.optional(password()) }));
 const bodyExample = { code: "123456" };
 
-const setupAnswer = succeeded({
-  data: z.object({
-    secret: z.string(),
-    qr_code: z.string(),
-    provisioning_uri: z.string(),
-    expires_in: z.int(),
-  }),
-});
-const enableAnswer = succeeded({
-  message: z.string(),
-  data: z.object({ backup_codes: z.array(z.string()) }),
-});
-const disableAnswer = succeeded({ message: z.string() });
+const setupAnswer = () =>
+  succeeded({
+    data: z.object({
+      secret: z.string(),
+      qr_code: z.string(),
+      provisioning_uri: z.string(),
+      expires_in: z.int(),
+    }),
+  });
+const enableAnswer = () =>
+  succeeded({
+    message: z.string(),
+    data: z.object({ backup_codes: z.array(z.string()) }),
+  });
+const disableAnswer = () => succeeded({ message: z.string() });
 
 /** Whatever a code can meet in a session. */
 const codeFailures: readonly AnyFailure["reason"][] = [
@@ -69,7 +74,7 @@ export const enrolmentOperations: readonly Operation[] = [
     failures: ["session_over", "step_up_required", "too_many_attempts"],
     handle: async (c) => {
       const { session } = await getCaller(c);
-      await readJson(c, nothing);
+      await readJson(c, nothing());
       const enrolment = await beginEnrolment(c.var.deps, session, c.var.client, c.var.now);
       if (!enrolment.ok) return refuse(c, enrolment);
       for (const header of Object.entries(rateLimitHeaders("setup", enrolment.quota))) c.header(...header);
@@ -79,7 +84,7 @@ export const enrolmentOperations: readonly Operation[] = [
         provisioning_uri: enrolment.keyUri,
         expires_in: enrolment.expiresInSeconds,
       };
-      return c.json({ status: "success", data } satisfies z.input<typeof setupAnswer>);
+      return c.json({ status: "success", data } satisfies AnswerOf<typeof setupAnswer>);
     },
   },
   {
@@ -101,7 +106,7 @@ export const enrolmentOperations: readonly Operation[] = [
     failures: [...codeFailures, "already_enabled", "enrolment_expired", "other_enrolment"],
     handle: async (c) => {
       const { session, carrier } = await getCaller(c);
-      const body = await readJson(c, enableBody);
+      const body = await readJson(c, enableBody());
       const enrolled = await confirmEnrolment(c.var.deps, {
         session,
         code: body.code,
@@ -116,7 +121,7 @@ export const enrolmentOperations: readonly Operation[] = [
         status: "success",
         message: "Two-factor authentication enabled",
         data: { backup_codes: [...enrolled.backupCodes] },
-      } satisfies z.input<typeof enableAnswer>);
+      } satisfies AnswerOf<typeof enableAnswer>);
     },
   },
   {
@@ -137,15 +142,14 @@ export const enrolmentOperations: readonly Operation[] = [
     failures: [...codeFailures, "not_enabled", "wrong_credentials"],
     handle: async (c) => {
       const { session, carrier } = await getCaller(c);
-      const body = await readJson(c, disableBody);
-      const { deps, client, network, now } = c.var;
+      const body = await readJson(c, disableBody());
+      const { deps, client, now } = c.var;
       const canTakeNewToken = carrier === "cookie";
       const request = {
         session,
         code: body.code,
         password: body.password ?? null,
         canTakeNewToken,
-        network,
         devices: readDevices(c),
         client,
         now,
@@ -156,7 +160,7 @@ export const enrolmentOperations: readonly Operation[] = [
       return c.json({
         status: "success",
         message: "Two-factor authentication disabled",
-      } satisfies z.input<typeof disableAnswer>);
+      } satisfies AnswerOf<typeof disableAnswer>);
     },
   },
 ];

@@ -1,59 +1,67 @@
 import * as z from "zod/mini";
 import { parseCodeInput } from "../../core/code-input.ts";
+import { once } from "../../core/once.ts";
 import { canonicalUsername } from "../../core/username.ts";
 import { sentAs } from "./sent-as.ts";
 
 /** A user name in any spelling; comes out canonical. */
-export const username = z.pipe(
-  z.string("must be a string").check(z.maxLength(1024, "is too long")),
-  z.transform((text, context) => {
-    const name = canonicalUsername(text);
-    if (name !== null) return name;
-    const message = "must have 1 to 256 characters, none of them a control character";
-    context.issues.push({ code: "custom", message, input: text });
-    return z.NEVER;
-  }),
+export const username = once(() =>
+  z
+    .pipe(
+      z.string("must be a string").check(z.maxLength(1024, "is too long")),
+      z.transform((text, context) => {
+        const name = canonicalUsername(text);
+        if (name !== null) return name;
+        const message = "must have 1 to 256 characters, none of them a control character";
+        context.issues.push({ code: "custom", message, input: text });
+        return z.NEVER;
+      }),
+    )
+    .register(sentAs, {
+      type: "string",
+      minLength: 1,
+      maxLength: 1024,
+      description: "1 to 256 characters; case and width don't count",
+    }),
 );
-sentAs.add(username, {
-  type: "string",
-  minLength: 1,
-  maxLength: 1024,
-  description: "1 to 256 characters; case and width don't count",
-});
 
 /** A password to be compared. Whether it would do as a new one is not asked here. */
-export const password = z
-  .string("must be a string")
-  .check(z.minLength(1, "is empty"), z.maxLength(4096, "is too long"));
+export const password = () =>
+  z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(4096, "is too long"));
 
 /** A TOTP or backup code. What has the form of neither costs no attempt. */
-export const code = z.pipe(
-  z.string("must be a string"),
-  z.transform((text, context) => {
-    const parsed = parseCodeInput(text);
-    if (parsed !== null) return parsed;
-    const message = "must be a 6-digit code or an 8-character backup code";
-    context.issues.push({ code: "custom", message, input: text });
-    return z.NEVER;
-  }),
+export const code = once(() =>
+  z
+    .pipe(
+      z.string("must be a string"),
+      z.transform((text, context) => {
+        const parsed = parseCodeInput(text);
+        if (parsed !== null) return parsed;
+        const message = "must be a 6-digit code or an 8-character backup code";
+        context.issues.push({ code: "custom", message, input: text });
+        return z.NEVER;
+      }),
+    )
+    .register(sentAs, {
+      type: "string",
+      minLength: 6,
+      maxLength: 64,
+      description: "Six digits, or a backup code",
+    }),
 );
-sentAs.add(code, {
-  type: "string",
-  minLength: 6,
-  maxLength: 64,
-  description: "Six digits, or a backup code",
-});
 
 /** A code of an authenticator app: where a backup code is no answer. */
-export const totpCode = code.check(z.refine(({ kind }) => kind === "totp", "must be a 6-digit code"));
-sentAs.add(totpCode, { type: "string", minLength: 6, maxLength: 64, description: "Six digits" });
+export const totpCode = once(() =>
+  code()
+    .check(z.refine(({ kind }) => kind === "totp", "must be a 6-digit code"))
+    .register(sentAs, { type: "string", minLength: 6, maxLength: 64, description: "Six digits" }),
+);
 
-export const email = z.email("must be an e-mail address").check(z.maxLength(254, "is too long"));
+export const email = () => z.email("must be an e-mail address").check(z.maxLength(254, "is too long"));
 
 /** Tokens of this Worker are shorter by far. */
-export const sessionToken = z
-  .string("must be a string")
-  .check(z.minLength(1, "is empty"), z.maxLength(4096, "is too long"));
+export const sessionToken = () =>
+  z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(4096, "is too long"));
 
-/** The body of a call that needs nothing. */
-export const nothing = z.strictObject({});
+/** What a call takes that needs nothing. */
+export const nothing = once(() => z.strictObject({}));

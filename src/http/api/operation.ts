@@ -14,7 +14,7 @@ export interface Success {
   readonly status: ContentfulStatusCode;
   readonly description: string;
   /** Of the whole body. Null: there is none, or it is not JSON. */
-  readonly schema: z.ZodMiniType | null;
+  readonly schema: (() => z.ZodMiniType) | null;
   /** JSON by default. */
   readonly mediaType?: string;
   readonly example?: unknown;
@@ -22,7 +22,10 @@ export interface Success {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** One call of the API: how it is done, and all that the OpenAPI document says of it. */
+/**
+ * One call of the API: how it is done, and all that the OpenAPI document says of it. Its schemas are made when somebody
+ * calls or reads the document: together they take longer than all the rest of an isolate's start.
+ */
 export interface Operation {
   /** Unique; also the name of the method in generated clients. */
   readonly id: string;
@@ -35,8 +38,8 @@ export interface Operation {
   readonly access: Access;
   /** Headers of the request, by name, with what they say. None of them is required. */
   readonly headers?: Readonly<Record<string, string>>;
-  readonly query?: z.ZodMiniType;
-  readonly body?: z.ZodMiniType;
+  readonly query?: () => z.ZodMiniType;
+  readonly body?: () => z.ZodMiniType;
   /** JSON by default. */
   readonly bodyType?: string;
   readonly bodyExample?: unknown;

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { once } from "../../core/once.ts";
 import { regenerateBackupCodes } from "../../domain/backup-codes.ts";
 import { getSecondFactorStatus } from "../../domain/second-factor-status.ts";
 import { stepUp } from "../../domain/step-up.ts";
@@ -10,6 +11,7 @@ import { refuse } from "../refusal.tsx";
 import { code } from "./fields.ts";
 import type { Operation } from "./operation.ts";
 import {
+  type AnswerOf,
   done,
   evidence,
   exampleCodes,
@@ -20,15 +22,17 @@ import {
 } from "./success.ts";
 
 const tag = "Own second factor";
-const codeBody = z.strictObject({ code });
+const codeBody = once(() => z.strictObject({ code: code() }));
 const bodyExample = { code: "123456" };
 
-const time = z.iso.datetime();
-const statusAnswer = succeeded({
-  data: z.object({ enabled: z.boolean(), setup_at: z.nullable(time), backup_codes_remaining: z.int() }),
-});
-const stepUpAnswer = succeeded({ session_token: z.string(), data: z.extend(evidence, { auth_time: time }) });
-const codesAnswer = succeeded({ data: z.object({ backup_codes: z.array(z.string()) }) });
+const time = z.iso.datetime;
+const statusAnswer = () =>
+  succeeded({
+    data: z.object({ enabled: z.boolean(), setup_at: z.nullable(time()), backup_codes_remaining: z.int() }),
+  });
+const stepUpAnswer = () =>
+  succeeded({ session_token: z.string(), data: z.extend(evidence(), { auth_time: time() }) });
+const codesAnswer = () => succeeded({ data: z.object({ backup_codes: z.array(z.string()) }) });
 
 /** Whatever a code can meet in a session. */
 const codeFailures: readonly AnyFailure["reason"][] = [
@@ -67,7 +71,7 @@ export const secondFactorOperations: readonly Operation[] = [
         setup_at: status.setupAt?.toISOString() ?? null,
         backup_codes_remaining: status.backupCodesRemaining,
       };
-      return c.json({ status: "success", data } satisfies z.input<typeof statusAnswer>);
+      return c.json({ status: "success", data } satisfies AnswerOf<typeof statusAnswer>);
     },
   },
   {
@@ -91,7 +95,7 @@ export const secondFactorOperations: readonly Operation[] = [
     failures: codeFailures,
     handle: async (c) => {
       const { session, carrier } = await getCaller(c);
-      const body = await readJson(c, codeBody);
+      const body = await readJson(c, codeBody());
       const { deps, client, now } = c.var;
       const result = await stepUp(deps, { session, code: body.code, client, now });
       if (!result.ok) return refuse(c, result);
@@ -102,7 +106,7 @@ export const secondFactorOperations: readonly Operation[] = [
         status: "success",
         session_token: result.issued.token,
         data,
-      } satisfies z.input<typeof stepUpAnswer>);
+      } satisfies AnswerOf<typeof stepUpAnswer>);
     },
   },
   {
@@ -118,14 +122,14 @@ export const secondFactorOperations: readonly Operation[] = [
     failures: codeFailures,
     handle: async (c) => {
       const { session } = await getCaller(c);
-      const body = await readJson(c, codeBody);
+      const body = await readJson(c, codeBody());
       const { deps, client, now } = c.var;
       const result = await regenerateBackupCodes(deps, { session, code: body.code, client, now });
       if (!result.ok) return refuse(c, result);
       return c.json({
         status: "success",
         data: { backup_codes: [...result.backupCodes] },
-      } satisfies z.input<typeof codesAnswer>);
+      } satisfies AnswerOf<typeof codesAnswer>);
     },
   },
 ];

@@ -14,33 +14,35 @@ import { readJson } from "../json-body.ts";
 import { refuse } from "../refusal.tsx";
 import { nothing } from "./fields.ts";
 import type { Operation } from "./operation.ts";
-import { done, givesCookie, succeeded } from "./success.ts";
+import { type AnswerOf, done, givesCookie, succeeded } from "./success.ts";
 
 const tag = "Own sessions";
 const takesCookies = { "Set-Cookie": "The session's cookies, taken back" };
-const time = z.iso.datetime();
-const level = { aal: z.literal([1, 2]), amr: z.array(z.string()) };
-const whoAmI = succeeded({
-  data: z.object({
-    user: z.object({ id: z.string(), username: z.string(), email: z.nullable(z.string()) }),
-    ...level,
-    auth_time: time,
-    expires_at: time,
-  }),
-});
-const session = z.object({
-  id: z.string(),
-  current: z.boolean(),
-  ...level,
-  created_at: time,
-  last_seen_at: time,
-  expires_at: time,
-  client_address: z.nullable(z.string()),
-  user_agent: z.nullable(z.string()),
-});
-const list = succeeded({ data: z.object({ sessions: z.array(session) }) });
-const ended = succeeded({ data: z.object({ ended: z.int() }) });
-const signedOut = succeeded({ message: z.string() });
+const time = z.iso.datetime;
+const level = () => ({ aal: z.literal([1, 2]), amr: z.array(z.string()) });
+const whoAmI = () =>
+  succeeded({
+    data: z.object({
+      user: z.object({ id: z.string(), username: z.string(), email: z.nullable(z.string()) }),
+      ...level(),
+      auth_time: time(),
+      expires_at: time(),
+    }),
+  });
+const session = () =>
+  z.object({
+    id: z.string(),
+    current: z.boolean(),
+    ...level(),
+    created_at: time(),
+    last_seen_at: time(),
+    expires_at: time(),
+    client_address: z.nullable(z.string()),
+    user_agent: z.nullable(z.string()),
+  });
+const list = () => succeeded({ data: z.object({ sessions: z.array(session()) }) });
+const ended = () => succeeded({ data: z.object({ ended: z.int() }) });
+const signedOut = () => succeeded({ message: z.string() });
 
 const exampleLevel: { aal: 2; amr: string[] } = { aal: 2, amr: ["pwd", "otp"] };
 const [morning, evening] = ["2026-11-22T09:30:00.000Z", "2026-11-22T21:30:00.000Z"];
@@ -80,7 +82,7 @@ export const sessionOperations: readonly Operation[] = [
         auth_time: authenticatedAt(current).toISOString(),
         expires_at: current.expiresAt.toISOString(),
       };
-      return c.json({ status: "success", data } satisfies z.input<typeof whoAmI>);
+      return c.json({ status: "success", data } satisfies AnswerOf<typeof whoAmI>);
     },
   },
   {
@@ -93,12 +95,12 @@ export const sessionOperations: readonly Operation[] = [
     successes: done(signedOut, { status: "success", message: "Signed out" }, takesCookies),
     failures: [],
     handle: async (c) => {
-      await readJson(c, nothing);
+      await readJson(c, nothing());
       const sessions = await findAllSessions(c);
       if (sessions.length === 0) return refuse(c, { ok: false, reason: "unauthenticated" });
       for (const session of sessions) await logOut(c.var.deps, session, c.var.client, c.var.now);
       clearCookies(c);
-      return c.json({ status: "success", message: "Signed out" } satisfies z.input<typeof signedOut>);
+      return c.json({ status: "success", message: "Signed out" } satisfies AnswerOf<typeof signedOut>);
     },
   },
   {
@@ -131,7 +133,7 @@ export const sessionOperations: readonly Operation[] = [
       const listed = await listSessions(c.var.deps, session, c.var.now);
       if (!listed.ok) return refuse(c, listed);
       const sessions = listed.sessions.map((row) => describeSession(row, session.id));
-      return c.json({ status: "success", data: { sessions } } satisfies z.input<typeof list>);
+      return c.json({ status: "success", data: { sessions } } satisfies AnswerOf<typeof list>);
     },
   },
   {
@@ -145,12 +147,12 @@ export const sessionOperations: readonly Operation[] = [
     failures: ["session_over", "no_such_session"],
     handle: async (c) => {
       const { session } = await getCaller(c);
-      await readJson(c, nothing);
+      await readJson(c, nothing());
       const id = c.req.param("id") ?? "";
       const revoked = await revokeSession(c.var.deps, session, id, c.var.client, c.var.now);
       if (!revoked.ok) return refuse(c, revoked);
       if (id === session.id) clearCookies(c);
-      return c.json({ status: "success", data: { ended: 1 } } satisfies z.input<typeof ended>);
+      return c.json({ status: "success", data: { ended: 1 } } satisfies AnswerOf<typeof ended>);
     },
   },
   {
@@ -164,10 +166,10 @@ export const sessionOperations: readonly Operation[] = [
     failures: ["session_over"],
     handle: async (c) => {
       const { session } = await getCaller(c);
-      await readJson(c, nothing);
+      await readJson(c, nothing());
       const revoked = await revokeOtherSessions(c.var.deps, session, c.var.client, c.var.now);
       if (!revoked.ok) return refuse(c, revoked);
-      return c.json({ status: "success", data: { ended: revoked.ended } } satisfies z.input<typeof ended>);
+      return c.json({ status: "success", data: { ended: revoked.ended } } satisfies AnswerOf<typeof ended>);
     },
   },
 ];

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { once } from "../../core/once.ts";
 import { completeSignIn } from "../../domain/complete-sign-in.ts";
 import { pendingTtlSeconds, signIn } from "../../domain/sign-in.ts";
 import { findPending } from "../caller.ts";
@@ -7,20 +8,29 @@ import { readJson } from "../json-body.ts";
 import { refuse } from "../refusal.tsx";
 import { code, password, sessionToken, username } from "./fields.ts";
 import type { Operation } from "./operation.ts";
-import { done, evidence, exampleEvidence, exampleToken, givesCookie, succeeded } from "./success.ts";
+import {
+  type AnswerOf,
+  done,
+  evidence,
+  exampleEvidence,
+  exampleToken,
+  givesCookie,
+  succeeded,
+} from "./success.ts";
 
 const tag = "Sign-in";
 const examplePending = `pending_${exampleToken}`;
-const loginBody = z.strictObject({ username, password });
-const signedIn = succeeded({ session_token: z.string() });
-const codeWanted = z.object({
-  status: z.literal("totp_required"),
-  session_token: z.string(),
-  expires_in: z.int(),
-});
+const loginBody = once(() => z.strictObject({ username: username(), password: password() }));
+const signedIn = () => succeeded({ session_token: z.string() });
+const codeWanted = () =>
+  z.object({
+    status: z.literal("totp_required"),
+    session_token: z.string(),
+    expires_in: z.int(),
+  });
 /** A page of the same host has the token in a cookie, and leaves it out here. */
-const verifyBody = z.strictObject({ session_token: z.optional(sessionToken), code });
-const verified = succeeded({ session_token: z.string(), data: evidence });
+const verifyBody = once(() => z.strictObject({ session_token: z.optional(sessionToken()), code: code() }));
+const verified = () => succeeded({ session_token: z.string(), data: evidence() });
 
 /** `POST /login` and `POST /totp/verify`: the two doors. */
 export const signInOperations: readonly Operation[] = [
@@ -36,7 +46,7 @@ export const signInOperations: readonly Operation[] = [
     body: loginBody,
     bodyExample: { username: "ada", password: "correct horse battery" },
     successes: done(
-      z.union([signedIn, codeWanted]),
+      () => z.union([signedIn(), codeWanted()]),
       { status: "totp_required", session_token: examplePending, expires_in: pendingTtlSeconds },
       givesCookie,
     ),
@@ -44,13 +54,13 @@ export const signInOperations: readonly Operation[] = [
     handle: async (c) => {
       // Another source is the first factor: there are no passwords to sign in with.
       if (c.var.source !== null) return refuse(c, { ok: false, reason: "no_such_page" });
-      const body = await readJson(c, loginBody);
-      const { deps, client, network, now } = c.var;
-      const result = await signIn(deps, { ...body, network, devices: readDevices(c), client, now });
+      const body = await readJson(c, loginBody());
+      const { deps, client, now } = c.var;
+      const result = await signIn(deps, { ...body, devices: readDevices(c), client, now });
       if (!result.ok) return refuse(c, result);
       if (result.next === "done") {
         await setSignedIn(c, result.issued);
-        return c.json({ status: "success", session_token: result.issued.token } satisfies z.input<
+        return c.json({ status: "success", session_token: result.issued.token } satisfies AnswerOf<
           typeof signedIn
         >);
       }
@@ -59,7 +69,7 @@ export const signInOperations: readonly Operation[] = [
         status: "totp_required",
         session_token: result.pendingToken,
         expires_in: pendingTtlSeconds,
-      } satisfies z.input<typeof codeWanted>);
+      } satisfies AnswerOf<typeof codeWanted>);
     },
   },
   {
@@ -78,7 +88,7 @@ export const signInOperations: readonly Operation[] = [
     ),
     failures: ["pending_session_over", "wrong_code", "too_many_attempts", "second_factor_disabled"],
     handle: async (c) => {
-      const body = await readJson(c, verifyBody);
+      const body = await readJson(c, verifyBody());
       const session = await findPending(c, body.session_token);
       if (session === null) return refuse(c, { ok: false, reason: "pending_session_over" });
       const { deps, client, now } = c.var;
@@ -92,7 +102,7 @@ export const signInOperations: readonly Operation[] = [
           method: result.evidence.method,
           backup_codes_remaining: result.evidence.backupCodesRemaining,
         },
-      } satisfies z.input<typeof verified>);
+      } satisfies AnswerOf<typeof verified>);
     },
   },
 ];

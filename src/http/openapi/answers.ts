@@ -54,7 +54,7 @@ function describeSuccess({ repeatable }: Operation, success: Success, writer: Sc
   const { description, schema, mediaType, example, headers = {} } = success;
   const further = Object.entries(headers).map(([name, said]) => [name, { description: said, schema: text }]);
   const content: MediaType = {
-    ...(schema === null ? {} : { schema: writer.write(schema) }),
+    ...(schema === null ? {} : { schema: writer.write(schema()) }),
     ...(example === undefined ? {} : { example }),
   };
   return {

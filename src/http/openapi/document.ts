@@ -133,7 +133,7 @@ function describeOperation(
     ...(more === undefined ? {} : { description: more }),
     security: securityOf(operation),
     parameters: parametersOf(operation, writer),
-    ...(body === undefined ? {} : { requestBody: describeBody(operation, writer.write(body)) }),
+    ...(body === undefined ? {} : { requestBody: describeBody(operation, writer.write(body())) }),
     responses: describeAnswers(operation, writer, shared),
   };
 }
@@ -169,11 +169,11 @@ function parametersOf(
       in: "path",
       required: true,
       ...(list === "users"
-        ? { description: "The user, as you name it", schema: writer.write(userId) }
+        ? { description: "The user, as you name it", schema: writer.write(userId()) }
         : { description: "Its id", schema: text }),
     }),
   );
-  const { properties = {}, required = [] } = query === undefined ? {} : writer.write(query);
+  const { properties = {}, required = [] } = query === undefined ? {} : writer.write(query());
   const inQuery = Object.entries(properties).map(
     ([name, { description: said, ...schema }]): Parameter => ({
       name,

@@ -39,12 +39,6 @@ function writeKind(schema: z.core.$ZodTypes, write: SchemaWriter["write"]): Json
       return writeValues(def.type === "enum" ? Object.values(def.entries) : def.values);
     case "object":
       return writeObject(def, write);
-    case "record":
-      return {
-        type: "object",
-        propertyNames: write(def.keyType),
-        additionalProperties: write(def.valueType),
-      };
     case "union":
       return either(def.options.map(write));
     case "nullable":

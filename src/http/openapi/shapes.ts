@@ -18,7 +18,6 @@ export interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
   readonly additionalProperties?: boolean | JsonSchema;
-  readonly propertyNames?: JsonSchema;
   /** Of what a string holds. */
   readonly contentSchema?: JsonSchema;
   readonly not?: JsonSchema;

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import * as z from "zod/mini";
 import { parseCodeInput } from "../../core/code-input.ts";
+import { once } from "../../core/once.ts";
 import { regenerateBackupCodes } from "../../domain/backup-codes.ts";
 import { disableTotp } from "../../domain/disable-totp.ts";
 import type { Failure } from "../../domain/failure.ts";
@@ -18,9 +19,11 @@ import { chrome, explain, showFailure, showPage, siteHref, textField } from "./p
 import { AccountPage, type AccountPageProps } from "./views/account.tsx";
 import { BackupCodesPage } from "./views/backup-codes.tsx";
 
-const codeForm = z.strictObject({ code: textField(1024) });
-const disableForm = z.strictObject({ code: textField(1024), password: z.optional(textField(4096)) });
-const endForm = z.strictObject({ id: textField(128) });
+const codeForm = once(() => z.strictObject({ code: textField(1024) }));
+const disableForm = once(() =>
+  z.strictObject({ code: textField(1024), password: z.optional(textField(4096)) }),
+);
+const endForm = once(() => z.strictObject({ id: textField(128) }));
 
 /** What has just been done, by a word in the address that stands for a fixed sentence. */
 const notices: ReadonlyMap<string, string> = new Map([
@@ -37,7 +40,7 @@ export const accountPages = new Hono<AppEnv>()
   })
   .post("/account/backup-codes", (c) =>
     withSession(c, async (session) => {
-      const form = await readForm(c, codeForm);
+      const form = await readForm(c, codeForm());
       const code = parseCodeInput(form.code);
       if (code === null) return showAccount(c, session, { failure: noCode, errorIn: "backup-codes" });
       const { deps, client, now } = c.var;
@@ -57,13 +60,13 @@ export const accountPages = new Hono<AppEnv>()
   )
   .post("/account/two-factor/disable", (c) =>
     withSession(c, async (session) => {
-      const form = await readForm(c, disableForm);
+      const form = await readForm(c, disableForm());
       const code = parseCodeInput(form.code);
       if (code === null) return showAccount(c, session, { failure: noCode, errorIn: "disable" });
-      const { deps, client, network, now } = c.var;
+      const { deps, client, now } = c.var;
       const password = form.password ?? null;
       const devices = readDevices(c);
-      const request = { session, code, password, canTakeNewToken: true, network, devices, client, now };
+      const request = { session, code, password, canTakeNewToken: true, devices, client, now };
       const disabled = await disableTotp(deps, request);
       if (!disabled.ok) return showAccount(c, session, { failure: disabled, errorIn: "disable" });
       if (disabled.issued !== null) setSessionCookie(c, disabled.issued);
@@ -72,7 +75,7 @@ export const accountPages = new Hono<AppEnv>()
   )
   .post("/account/sessions/end", (c) =>
     withSession(c, async (session) => {
-      const { id } = await readForm(c, endForm);
+      const { id } = await readForm(c, endForm());
       const ended = await revokeSession(c.var.deps, session, id, c.var.client, c.var.now);
       // Ended a moment ago, or by itself: that is what was wanted.
       if (!ended.ok && ended.reason !== "no_such_session") return showAccount(c, session, { failure: ended });

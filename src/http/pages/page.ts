@@ -45,10 +45,11 @@ export const textField = (maxLength: number) =>
     .check(z.maxLength(maxLength, `Too big: expected string to have <=${maxLength} characters`));
 
 /** The return path of a form: whatever is not a path on this host becomes `/`. */
-export const returnPathField = z.pipe(
-  z.optional(z.string()),
-  z.transform((path) => safeReturnPath(path)),
-);
+export const returnPathField = () =>
+  z.pipe(
+    z.optional(z.string()),
+    z.transform((path) => safeReturnPath(path)),
+  );
 
 /** The return path in a page's address. */
 export const returnPathOf = (c: AppContext) => safeReturnPath(c.req.query("rd"));

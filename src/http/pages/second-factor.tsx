@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import * as z from "zod/mini";
 import { parseCodeInput } from "../../core/code-input.ts";
+import { once } from "../../core/once.ts";
 import { completeSignIn } from "../../domain/complete-sign-in.ts";
 import type { Failure } from "../../domain/failure.ts";
 import { stepUp } from "../../domain/step-up.ts";
@@ -28,11 +29,13 @@ import { MessagePage } from "./views/message.tsx";
 import { SecondFactorPage } from "./views/second-factor.tsx";
 import { SignInPage } from "./views/sign-in.tsx";
 
-const codeForm = z.strictObject({
-  code: textField(1024),
-  rd: returnPathField,
-  challenge: z.optional(textField(64)),
-});
+const codeForm = once(() =>
+  z.strictObject({
+    code: textField(1024),
+    rd: returnPathField(),
+    challenge: z.optional(textField(64)),
+  }),
+);
 
 /** `/second-factor`: the second door of a sign-in, a fresh code inside a session, or the code of a hosted challenge. */
 export const secondFactorPages = new Hono<AppEnv>()
@@ -50,7 +53,7 @@ export const secondFactorPages = new Hono<AppEnv>()
     );
   })
   .post("/second-factor", async (c) => {
-    const form = await readForm(c, codeForm);
+    const form = await readForm(c, codeForm());
     if (form.challenge !== undefined) return takeChallengeCode(c, form.challenge, form.code);
     const step = await findStep(c);
     if (step === null) return signInAgain(c, { ok: false, reason: "pending_session_over" }, form.rd);

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import * as z from "zod/mini";
+import { once } from "../../core/once.ts";
 import { canonicalUsername } from "../../core/username.ts";
 import type { Failure } from "../../domain/failure.ts";
 import { checkSession, logOut } from "../../domain/sessions.ts";
@@ -34,11 +35,13 @@ import { LoopPage, SignInElsewherePage } from "./views/elsewhere.tsx";
 import { SignInPage } from "./views/sign-in.tsx";
 import { SignedOutPage, SignOutPage } from "./views/sign-out.tsx";
 
-const signInForm = z.strictObject({
-  username: textField(1024),
-  password: textField(4096),
-  rd: returnPathField,
-});
+const signInForm = once(() =>
+  z.strictObject({
+    username: textField(1024),
+    password: textField(4096),
+    rd: returnPathField(),
+  }),
+);
 
 /** `/sign-in` and `/sign-out`. */
 export const signInPages = new Hono<AppEnv>()
@@ -56,16 +59,16 @@ export const signInPages = new Hono<AppEnv>()
   })
   .post("/sign-in", async (c) => {
     if (c.var.source !== null) return refuse(c, { ok: false, reason: "no_such_page" });
-    const form = await readForm(c, signInForm);
+    const form = await readForm(c, signInForm());
     const username = canonicalUsername(form.username);
     if (username === null || form.password === "") {
       const detail = "Type your user name and your password.";
       return signInAgain(c, { ok: false, reason: "invalid_format", detail }, form.rd, form.username);
     }
-    const { deps, client, network, now } = c.var;
+    const { deps, client, now } = c.var;
     const { password } = form;
     const devices = readDevices(c);
-    const result = await signIn(deps, { username, password, network, devices, client, now });
+    const result = await signIn(deps, { username, password, devices, client, now });
     if (!result.ok) return signInAgain(c, result, form.rd, form.username);
     if (result.next === "second_factor") {
       setPendingCookie(c, result.pendingToken, result.expiresAt);

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import * as z from "zod/mini";
 import { parseCodeInput } from "../../core/code-input.ts";
+import { once } from "../../core/once.ts";
 import { renderQrSvg } from "../../core/qr.ts";
 import { beginEnrolment, confirmEnrolment, replacementMaxAgeSeconds } from "../../domain/enrolment.ts";
 import type { Failure } from "../../domain/failure.ts";
@@ -29,14 +30,14 @@ import { SetupConfirmPage, SetupScanPage, SetupStartPage } from "./views/two-fac
 
 const path = "/account/two-factor";
 
-const onward = { rd: returnPathField, challenge: z.optional(textField(64)) };
-const wizardForm = z.discriminatedUnion(
-  "step",
-  [
-    z.strictObject({ step: z.literal("start"), ...onward }),
-    z.strictObject({ step: z.literal("confirm"), code: textField(1024), ...onward }),
-  ],
-  "Invalid discriminator value. Expected 'start' | 'confirm'",
+const wizardForm = once(() =>
+  z.strictObject({
+    step: z.enum(["start", "confirm"], "must be start or confirm"),
+    /** What is confirmed with. */
+    code: z.optional(textField(1024)),
+    rd: returnPathField(),
+    challenge: z.optional(textField(64)),
+  }),
 );
 
 /** `/account/two-factor`, the wizard: start, scan, confirm, save the backup codes. The secret is in no address. */
@@ -53,14 +54,12 @@ export const twoFactorPages = new Hono<AppEnv>()
     return showPage(c, startPage(c, returnPath, checked.user.totpEnabled));
   })
   .post(path, async (c) => {
-    const form = await readForm(c, wizardForm);
-    if (form.challenge !== undefined)
-      return takeChallengeSetup(c, form.challenge, form.step === "start" ? null : form.code);
+    const form = await readForm(c, wizardForm());
+    const code = form.step === "start" ? null : (form.code ?? "");
+    if (form.challenge !== undefined) return takeChallengeSetup(c, form.challenge, code);
     const caller = await findCaller(c);
     if (caller === null) return toSignIn(c, form.rd);
-    return form.step === "start"
-      ? showSecret(c, caller.session, form.rd)
-      : confirm(c, caller.session, form.code, form.rd);
+    return code === null ? showSecret(c, caller.session, form.rd) : confirm(c, caller.session, code, form.rd);
   });
 
 /** Somebody without a session: who is known to the first factor's source may go on here. */

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { apiKeyPrefix } from "../../../core/api-key.ts";
+import { once } from "../../../core/once.ts";
 import {
   type CreatedApiKey,
   createApiKey,
@@ -21,19 +22,19 @@ interface KeyPage {
 
 const tag = "API keys";
 const list = "api-keys";
-const shape = {
+const shape = () => ({
   id: z.string(),
   prefix: z.string(),
   realm: z.string(),
   name: z.string(),
   scopes: z.array(z.string()),
   return_urls: z.array(z.string()),
-  created_at: time,
-  expires_at: z.nullable(time),
-  last_used_at: z.nullable(time),
-  revoked_at: z.nullable(time),
-};
-const apiKey = z.object(shape).register(z.globalRegistry, { id: "ApiKey" });
+  created_at: time(),
+  expires_at: z.nullable(time()),
+  last_used_at: z.nullable(time()),
+  revoked_at: z.nullable(time()),
+});
+const apiKey = once(() => z.object(shape()).register(z.globalRegistry, { id: "ApiKey" }));
 const example = {
   id: "ab2cdefghij3klmn",
   prefix: "sp_ab2cdefghij3klmn",
@@ -47,7 +48,7 @@ const example = {
   revoked_at: null,
 };
 
-const describe = (row: ApiKey): z.input<typeof apiKey> => ({
+const describe = (row: ApiKey): z.input<ReturnType<typeof apiKey>> => ({
   id: row.id,
   prefix: apiKeyPrefix(row.id),
   realm: row.realm,
@@ -61,29 +62,31 @@ const describe = (row: ApiKey): z.input<typeof apiKey> => ({
 });
 
 /** An address that a return address may begin with: an origin and a path. */
-const returnUrl = z.string("must be a string").check(
-  z.maxLength(1024),
-  z.refine((text: string) => {
-    const url = URL.parse(text);
-    if (url === null || url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "")
-      return false;
-    return (
-      url.protocol === "https:" ||
-      (url.protocol === "http:" && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname))
-    );
-  }, "must be an https address without a query (http for this machine only)"),
-);
+const returnUrl = () =>
+  z.string("must be a string").check(
+    z.maxLength(1024),
+    z.refine((text: string) => {
+      const url = URL.parse(text);
+      if (url === null || url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "")
+        return false;
+      return (
+        url.protocol === "https:" ||
+        (url.protocol === "http:" && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname))
+      );
+    }, "must be an https address without a query (http for this machine only)"),
+  );
 
-const createBody = z.strictObject({
-  name: z
-    .string("must be a string")
-    .check(z.regex(/^[^\p{C}]{1,64}$/u, "must have 1 to 64 characters, none of them a control character")),
-  scopes: z
-    .array(z.enum(scopes, `must be one of ${scopes.join(", ")}`), "must be a list of scopes")
-    .check(z.minLength(1, "must not be empty"), z.maxLength(scopes.length, "has one twice")),
-  expires_at: z.optional(z.iso.datetime("must be a time in RFC 3339, UTC")),
-  return_urls: z.optional(z.array(returnUrl).check(z.maxLength(20, "has more than 20 addresses"))),
-});
+const createBody = () =>
+  z.strictObject({
+    name: z
+      .string("must be a string")
+      .check(z.regex(/^[^\p{C}]{1,64}$/u, "must have 1 to 64 characters, none of them a control character")),
+    scopes: z
+      .array(z.enum(scopes, `must be one of ${scopes.join(", ")}`), "must be a list of scopes")
+      .check(z.minLength(1, "must not be empty"), z.maxLength(scopes.length, "has one twice")),
+    expires_at: z.optional(z.iso.datetime("must be a time in RFC 3339, UTC")),
+    return_urls: z.optional(z.array(returnUrl()).check(z.maxLength(20, "has more than 20 addresses"))),
+  });
 
 export const apiKeyOperations = [
   backendOperation<KeyPage>()({
@@ -93,8 +96,8 @@ export const apiKeyOperations = [
     tag,
     summary: "List the API keys of the realm, those that have ended too",
     scope: "admin",
-    query: z.strictObject({ cursor: cursor(list), limit }),
-    data: z.object({ api_keys: z.array(apiKey), next_cursor: z.nullable(z.string()) }),
+    query: () => z.strictObject({ cursor: cursor(list), limit: limit() }),
+    data: () => z.object({ api_keys: z.array(apiKey()), next_cursor: z.nullable(z.string()) }),
     example: { api_keys: [example], next_cursor: null },
     act: async (c, call, { query }) => {
       const page = { afterId: query.cursor ?? "", limit: query.limit };
@@ -116,7 +119,7 @@ export const apiKeyOperations = [
     scope: "admin",
     body: createBody,
     bodyExample: { name: "checkout", scopes: ["users:read", "verify"] },
-    data: z.object({ ...shape, key: z.string() }),
+    data: () => z.object({ ...shape(), key: z.string() }),
     example: { ...example, key: "sp_ab2cdefghij3klmn_…" },
     status: 201,
     failures: ["too_many_api_keys"],

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { sha256 } from "../../../core/digest.ts";
+import { once } from "../../../core/once.ts";
 import { realmForm, userIdForm } from "../../../core/user-id.ts";
 import { type Backend, identifyCaller, type Scope, type UserCall } from "../../../domain/backend/caller.ts";
 import type { Failure } from "../../../domain/failure.ts";
@@ -150,7 +151,7 @@ const send = ({ status, type, body }: Answer, headers: Record<string, string> = 
   new Response(body, { status, headers: { "Content-Type": type, ...headers } });
 
 function replay(kept: string): Response {
-  return send(answer.parse(JSON.parse(kept)), { "Idempotency-Replayed": "true" });
+  return send(answer().parse(JSON.parse(kept)), { "Idempotency-Replayed": "true" });
 }
 
-const answer = z.object({ status: z.number(), type: z.string(), body: z.string() });
+const answer = once(() => z.object({ status: z.number(), type: z.string(), body: z.string() }));

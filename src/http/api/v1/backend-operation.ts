@@ -1,11 +1,14 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import * as z from "zod/mini";
+import type * as z from "zod/mini";
+import { once } from "../../../core/once.ts";
 import type { Scope, UserCall } from "../../../domain/backend/caller.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import type { AppContext } from "../../context.ts";
 import { parseFields, parseJson } from "../../json-body.ts";
 import type { AnyFailure } from "../../problem.ts";
+import { nothing } from "../fields.ts";
 import type { Method, Operation } from "../operation.ts";
+import { succeeded } from "../success.ts";
 import { answerBackend, readBackendRequest } from "./backend-call.ts";
 
 /** What a call of a backend brings. */
@@ -38,11 +41,11 @@ export interface BackendSpec<
   readonly summary: string;
   readonly description?: string;
   readonly scope: Scope;
-  readonly query?: Q;
-  readonly body?: B;
+  readonly query?: () => Q;
+  readonly body?: () => B;
   readonly bodyExample?: z.input<B>;
   /** Of `data`. */
-  readonly data: S;
+  readonly data: () => S;
   readonly example: z.input<S>;
   /** 200 by default. */
   readonly status?: ContentfulStatusCode;
@@ -65,8 +68,6 @@ export interface TypedOperation<M extends Method, P extends string, Q, B, Data> 
   readonly shapes?: { readonly query: Q; readonly body: B; readonly data: Data };
 }
 
-const nothing = z.strictObject({});
-
 /**
  * Makes an operation of the service API: key, scope, realm, retries and shapes are looked after here. It is called
  * twice, because what `act` comes to is given and everything else is inferred.
@@ -77,14 +78,16 @@ export const backendOperation =
     const M extends Method,
     const P extends string,
     S extends z.ZodMiniType,
-    Q extends z.ZodMiniType = typeof nothing,
-    B extends z.ZodMiniType = typeof nothing,
+    Q extends z.ZodMiniType = ReturnType<typeof nothing>,
+    B extends z.ZodMiniType = ReturnType<typeof nothing>,
   >(
     spec: BackendSpec<M, P, Q, B, S, Result>,
   ): TypedOperation<M, P, z.input<Q>, z.input<B>, z.input<S>> => {
     const { id, method, path, tag, summary, description, scope, data, example } = spec;
     const status = spec.status ?? 200;
-    const schema = z.object({ status: z.literal("success"), data });
+    const querySchema = once((spec.query ?? nothing) as () => Q);
+    const bodySchema = once((spec.body ?? nothing) as () => B);
+    const schema = () => succeeded({ data: data() });
     const repeatable = method === "post";
     const success = { description: "Done", schema, example: { status: "success", data: example } } as const;
     return {
@@ -95,8 +98,8 @@ export const backendOperation =
       summary,
       ...(description === undefined ? {} : { description }),
       access: scope,
-      ...(spec.query === undefined ? {} : { query: spec.query }),
-      ...(spec.body === undefined ? {} : { body: spec.body, bodyExample: spec.bodyExample }),
+      ...(spec.query === undefined ? {} : { query: querySchema }),
+      ...(spec.body === undefined ? {} : { body: bodySchema, bodyExample: spec.bodyExample }),
       repeatable,
       successes: [
         { status, ...success },
@@ -109,8 +112,8 @@ export const backendOperation =
         const text = method === "get" ? "" : await c.req.text();
         const request = await readBackendRequest(c, scope, { body: text, repeatable });
         const { realm: _realm, ...rest } = c.req.query();
-        const query = parseFields((spec.query ?? nothing) as Q, rest);
-        const body = parseJson(c, text, (spec.body ?? nothing) as B);
+        const query = parseFields(querySchema(), rest);
+        const body = parseJson(c, text, bodySchema());
         const { backend } = request;
         const input = {
           query,

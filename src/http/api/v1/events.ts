@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { encodeCursor } from "../../../core/cursor.ts";
+import { once } from "../../../core/once.ts";
 import { shownUserId } from "../../../core/user-id.ts";
 import { listEvents } from "../../../domain/backend/events.ts";
 import type { StoredEvent } from "../../../store/events.ts";
@@ -13,20 +14,22 @@ interface EventList {
 }
 
 const list = "events";
-const event = z
-  .object({
-    id: z.string(),
-    at: time,
-    type: z.string(),
-    user: z.nullable(z.string()),
-    session: z.nullable(z.string()),
-    actor: z.nullable(z.string()),
-    client_address: z.nullable(z.string()),
-    user_agent: z.nullable(z.string()),
-    request_id: z.nullable(z.string()),
-    detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-  })
-  .register(z.globalRegistry, { id: "Event" });
+const event = once(() =>
+  z
+    .object({
+      id: z.string(),
+      at: time(),
+      type: z.string(),
+      user: z.nullable(z.string()),
+      session: z.nullable(z.string()),
+      actor: z.nullable(z.string()),
+      client_address: z.nullable(z.string()),
+      user_agent: z.nullable(z.string()),
+      request_id: z.nullable(z.string()),
+      detail: z.catchall(z.object({}), z.union([z.string(), z.number(), z.boolean()])),
+    })
+    .register(z.globalRegistry, { id: "Event" }),
+);
 
 export const eventOperations = [
   backendOperation<EventList>()({
@@ -38,14 +41,15 @@ export const eventOperations = [
     description:
       "In the order in which it was written. With order=asc the cursor always goes on, so that a reader who asks again misses nothing.",
     scope: "users:read",
-    query: z.strictObject({
-      cursor: cursor(list, /^\d{1,15}$/),
-      limit,
-      user: z.optional(userId),
-      type: z.optional(z.string().check(z.maxLength(64))),
-      order: z._default(z.enum(["asc", "desc"], "must be asc or desc"), "asc"),
-    }),
-    data: z.object({ events: z.array(event), next_cursor: z.nullable(z.string()) }),
+    query: () =>
+      z.strictObject({
+        cursor: cursor(list, /^\d{1,15}$/),
+        limit: limit(),
+        user: z.optional(userId()),
+        type: z.optional(z.string().check(z.maxLength(64))),
+        order: z._default(z.enum(["asc", "desc"], "must be asc or desc"), "asc"),
+      }),
+    data: () => z.object({ events: z.array(event()), next_cursor: z.nullable(z.string()) }),
     example: {
       events: [
         {

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { once } from "../../../core/once.ts";
 import { parseRecipient } from "../../../core/recipient.ts";
 import { exportUsers } from "../../../domain/backend/export.ts";
 import { describeError, log } from "../../../log.ts";
@@ -11,44 +12,46 @@ import { readBackendRequest } from "./backend-call.ts";
 const ndjson = "application/x-ndjson";
 
 const advice = "must be the public JWK of an RSA key (2048 to 8192 bits), or of a P-256 or X25519 key";
-const number = z.string().check(z.regex(/^[A-Za-z0-9_-]{1,1400}$/));
+const number = () => z.string().check(z.regex(/^[A-Za-z0-9_-]{1,1400}$/));
 /** Members that are not known are passed over (RFC 7517 4), but nobody is to send the private one. */
-const about = {
+const about = () => ({
   d: z.optional(z.never("is of the private key: send the public one")),
   kid: z.optional(z.string().check(z.regex(/^[\x20-\x7e]{1,256}$/))),
   use: z.optional(z.literal("enc")),
   key_ops: z.optional(z.array(z.string()).check(z.maxLength(8))),
   ext: z.optional(z.boolean()),
-};
-const body = z.strictObject({
-  recipient: z.union(
-    [
-      z.looseObject({
-        kty: z.literal("RSA"),
-        n: number,
-        e: number,
-        alg: z.optional(z.literal("RSA-OAEP-256")),
-        ...about,
-      }),
-      z.looseObject({
-        kty: z.literal("EC"),
-        crv: z.literal("P-256"),
-        x: number,
-        y: number,
-        alg: z.optional(z.literal("ECDH-ES")),
-        ...about,
-      }),
-      z.looseObject({
-        kty: z.literal("OKP"),
-        crv: z.literal("X25519"),
-        x: number,
-        alg: z.optional(z.literal("ECDH-ES")),
-        ...about,
-      }),
-    ],
-    advice,
-  ),
 });
+const body = once(() =>
+  z.strictObject({
+    recipient: z.union(
+      [
+        z.looseObject({
+          kty: z.literal("RSA"),
+          n: number(),
+          e: number(),
+          alg: z.optional(z.literal("RSA-OAEP-256")),
+          ...about(),
+        }),
+        z.looseObject({
+          kty: z.literal("EC"),
+          crv: z.literal("P-256"),
+          x: number(),
+          y: number(),
+          alg: z.optional(z.literal("ECDH-ES")),
+          ...about(),
+        }),
+        z.looseObject({
+          kty: z.literal("OKP"),
+          crv: z.literal("X25519"),
+          x: number(),
+          alg: z.optional(z.literal("ECDH-ES")),
+          ...about(),
+        }),
+      ],
+      advice,
+    ),
+  }),
+);
 
 /** `POST /v1/export`: everybody of the realm, for the holder of a private key. */
 export const exportOperation: Operation = {
@@ -82,7 +85,7 @@ async function answerExport(c: AppContext): Promise<Response> {
   const { backend } = await readBackendRequest(c, "admin", { body: text, repeatable: false });
   const { realm: _realm, ...rest } = c.req.query();
   parseFields(z.strictObject({}), rest);
-  const recipient = await parseRecipient(parseJson(c, text, body).recipient);
+  const recipient = await parseRecipient(parseJson(c, text, body()).recipient);
   if (recipient === null) {
     const detail = `recipient: ${advice}`;
     throw new Refused({ ok: false, reason: "invalid_format", detail });

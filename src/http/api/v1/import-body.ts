@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { splitLines } from "../../../core/lines.ts";
+import { once } from "../../../core/once.ts";
 import type { ReadLine } from "../../../domain/backend/import.ts";
 import { emailForm, type LineFailure, readImportedUser } from "../../../domain/backend/imported-user.ts";
 import { parseFields, parseObject } from "../../json-body.ts";
@@ -14,38 +15,41 @@ const longestLineBytes = 16 * 1024;
 
 const text = (longest: number) =>
   z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(longest, "is too long"));
-const count = z.int("must be a whole number").check(z.minimum(0, "must not be negative"));
-const time = z.pipe(
-  z.iso.datetime("must be a time in RFC 3339, UTC"),
-  z.transform((stamp) => new Date(stamp)),
-);
+const count = () => z.int("must be a whole number").check(z.minimum(0, "must not be negative"));
+const time = () =>
+  z.pipe(
+    z.iso.datetime("must be a time in RFC 3339, UTC"),
+    z.transform((stamp) => new Date(stamp)),
+  );
 const may = z.optional;
 
 /** One user, as a line of an import says it. */
-export const importLine = z.strictObject({
-  id: may(userId),
-  username: may(username),
-  email: may(
-    z
-      .string("must be a string")
-      .check(z.regex(emailForm, "must have 1 to 320 characters, none of them a control character")),
-  ),
-  otpauth: may(text(2048)),
-  secret: may(text(512)),
-  allow_weak: may(z.boolean("must be true or false")),
-  totp_setup_at: may(time),
-  totp_last_step: may(count),
-  password_hash: may(text(512)),
-  backup_codes: may(
-    z
-      .array(text(80), "must be a list of codes or their hashes")
-      .check(z.maxLength(50, "has more than 50 codes")),
-  ),
-  second_factor_failures: may(count.check(z.maximum(100, "must be at most 100"))),
-  second_factor_blocked_until: may(time),
-  created_at: may(time),
-  disabled_at: may(time),
-});
+export const importLine = once(() =>
+  z.strictObject({
+    id: may(userId()),
+    username: may(username()),
+    email: may(
+      z
+        .string("must be a string")
+        .check(z.regex(emailForm, "must have 1 to 320 characters, none of them a control character")),
+    ),
+    otpauth: may(text(2048)),
+    secret: may(text(512)),
+    allow_weak: may(z.boolean("must be true or false")),
+    totp_setup_at: may(time()),
+    totp_last_step: may(count()),
+    password_hash: may(text(512)),
+    backup_codes: may(
+      z
+        .array(text(80), "must be a list of codes or their hashes")
+        .check(z.maxLength(50, "has more than 50 codes")),
+    ),
+    second_factor_failures: may(count().check(z.maximum(100, "must be at most 100"))),
+    second_factor_blocked_until: may(time()),
+    created_at: may(time()),
+    disabled_at: may(time()),
+  }),
+);
 
 /** Why no more lines come, although the body was not read to its end. */
 class BodyEnded extends Error {
@@ -118,7 +122,7 @@ async function readEntry(bytes: Uint8Array | null, now: Date): Promise<ReadLine[
   try {
     // A null says as little as nothing, and databases write many of them.
     const said = Object.entries(parseObject(text)).filter(([, value]) => value !== null);
-    return await readImportedUser(toImportLine(parseFields(importLine, Object.fromEntries(said))), now);
+    return await readImportedUser(toImportLine(parseFields(importLine(), Object.fromEntries(said))), now);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     // These two are all that reading a text can come to.
@@ -128,7 +132,7 @@ async function readEntry(bytes: Uint8Array | null, now: Date): Promise<ReadLine[
 
 const malformed = (detail: string) => ({ ok: false, reason: "malformed_request", detail }) as const;
 
-const toImportLine = (line: z.output<typeof importLine>) => ({
+const toImportLine = (line: z.output<ReturnType<typeof importLine>>) => ({
   id: line.id,
   username: line.username,
   email: line.email,

@@ -1,32 +1,36 @@
 import * as z from "zod/mini";
+import { once } from "../../../core/once.ts";
 import { type ImportReport, importUsers } from "../../../domain/backend/import.ts";
 import { describeError, log } from "../../../log.ts";
 import type { AppContext } from "../../context.ts";
 import { parseFields } from "../../json-body.ts";
 import { describeImport, Refused } from "../../problem.ts";
 import type { Operation } from "../operation.ts";
-import { succeeded } from "../success.ts";
+import { type AnswerOf, succeeded } from "../success.ts";
 import { readBackendRequest } from "./backend-call.ts";
 import { ImportBody, importLine } from "./import-body.ts";
 
 const ndjson = "application/x-ndjson";
 
-const query = z.strictObject({
-  first_line: z._default(
-    z.string().check(z.regex(/^[1-9][0-9]{0,8}$/, "must be a line number, from 1 on")),
-    "1",
-  ),
-});
+const query = once(() =>
+  z.strictObject({
+    first_line: z._default(
+      z.string().check(z.regex(/^[1-9][0-9]{0,8}$/, "must be a line number, from 1 on")),
+      "1",
+    ),
+  }),
+);
 
-const report = z.object({
-  lines: z.int(),
-  created: z.int(),
-  unchanged: z.int(),
-  failed: z.int(),
-  next_line: z.int(),
-  errors: z.array(z.object({ line: z.int(), code: z.string(), detail: z.string() })),
-});
-const answer = succeeded({ data: report });
+const report = () =>
+  z.object({
+    lines: z.int(),
+    created: z.int(),
+    unchanged: z.int(),
+    failed: z.int(),
+    next_line: z.int(),
+    errors: z.array(z.object({ line: z.int(), code: z.string(), detail: z.string() })),
+  });
+const answer = () => succeeded({ data: report() });
 
 const exampleLines = `${[
   { id: "42", username: "ada", otpauth: "otpauth://totp/Shop:ada?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP" },
@@ -75,7 +79,7 @@ export const importOperation: Operation = {
 async function answerImport(c: AppContext): Promise<Response> {
   const { backend } = await readBackendRequest(c, "admin", { body: "", repeatable: false });
   const { realm: _realm, ...rest } = c.req.query();
-  const firstLine = Number(parseFields(query, rest).first_line);
+  const firstLine = Number(parseFields(query(), rest).first_line);
   if (!/^application\/x-ndjson *(;|$)/i.test(c.req.header("Content-Type") ?? ""))
     throw new Refused({ ok: false, reason: "unsupported_media_type", expected: ndjson });
   const { deps, client, now } = c.var;
@@ -88,7 +92,7 @@ async function answerImport(c: AppContext): Promise<Response> {
   const body = new ImportBody(c.req.raw, now, firstLine);
   const done = await importUsers(deps, call, body.lines(), firstLine);
   refuseUnfinished(c, done, body.ended);
-  return c.json({ status: "success", data: describeImport(done) } satisfies z.input<typeof answer>);
+  return c.json({ status: "success", data: describeImport(done) } satisfies AnswerOf<typeof answer>);
 }
 
 function refuseUnfinished(c: AppContext, done: ImportReport, ended: ImportBody["ended"]): void {

@@ -1,37 +1,44 @@
 import * as z from "zod/mini";
 import { encodeCursor, parseCursor } from "../../../core/cursor.ts";
+import { once } from "../../../core/once.ts";
 import { shownUserId, userIdForm } from "../../../core/user-id.ts";
 import type { UserStatus } from "../../../domain/backend/users.ts";
 import type { User } from "../../../store/users.ts";
 import { sentAs } from "../sent-as.ts";
 
 /** RFC 3339, UTC. */
-export const time = z.iso.datetime();
+export const time = () => z.iso.datetime();
 
 export const timeOf = (date: Date | null): string | null => date?.toISOString() ?? null;
 
 /** As the backend names a user. */
-export const userId = z
-  .string("must be a string")
-  .check(z.regex(userIdForm, "must have 1 to 128 visible ASCII characters"));
+export const userId = once(() =>
+  z.string("must be a string").check(z.regex(userIdForm, "must have 1 to 128 visible ASCII characters")),
+);
 
 const longestPage = 200;
 
 /** How many entries a page of a list has. */
-export const limit = z._default(
-  z.pipe(
-    z.string().check(z.regex(/^[1-9][0-9]{0,2}$/, `must be a number from 1 to ${longestPage}`)),
-    z.pipe(z.transform(Number), z.number().check(z.maximum(longestPage, `must be at most ${longestPage}`))),
-  ),
-  50,
+export const limit = once(() =>
+  z
+    ._default(
+      z.pipe(
+        z.string().check(z.regex(/^[1-9][0-9]{0,2}$/, `must be a number from 1 to ${longestPage}`)),
+        z.pipe(
+          z.transform(Number),
+          z.number().check(z.maximum(longestPage, `must be at most ${longestPage}`)),
+        ),
+      ),
+      50,
+    )
+    .register(sentAs, {
+      type: "integer",
+      minimum: 1,
+      maximum: longestPage,
+      default: 50,
+      description: "Entries of a page",
+    }),
 );
-sentAs.add(limit, {
-  type: "integer",
-  minimum: 1,
-  maximum: longestPage,
-  default: 50,
-  description: "Entries of a page",
-});
 
 /** Where a list of this kind goes on, at a position of this form. */
 export const cursor = (kind: string, form = /^/) =>
@@ -58,34 +65,36 @@ export const nextCursor = <T>(
   return last === undefined || entries.length < asked ? null : encodeCursor(kind, String(position(last)));
 };
 
-const userShape = {
+const userShape = () => ({
   id: z.string(),
   realm: z.string(),
   username: z.string(),
   email: z.nullable(z.string()),
   totp_enabled: z.boolean(),
-  totp_setup_at: z.nullable(time),
-  created_at: time,
-  updated_at: time,
-  disabled_at: z.nullable(time),
-};
+  totp_setup_at: z.nullable(time()),
+  created_at: time(),
+  updated_at: time(),
+  disabled_at: z.nullable(time()),
+});
 
 /** An account, without anything that is secret. */
-export const user = z.object(userShape).register(z.globalRegistry, { id: "User" });
+export const user = once(() => z.object(userShape()).register(z.globalRegistry, { id: "User" }));
 
 /** An account and how things stand with it. */
-export const userStatus = z
-  .object({
-    ...userShape,
-    backup_codes_remaining: z.int(),
-    blocked_until: z.nullable(time),
-    second_factor_disabled: z.boolean(),
-    enrolment_expires_at: z.nullable(time),
-    password: z.enum(["none", "set", "reset_required"]),
-  })
-  .register(z.globalRegistry, { id: "UserStatus" });
+export const userStatus = once(() =>
+  z
+    .object({
+      ...userShape(),
+      backup_codes_remaining: z.int(),
+      blocked_until: z.nullable(time()),
+      second_factor_disabled: z.boolean(),
+      enrolment_expires_at: z.nullable(time()),
+      password: z.enum(["none", "set", "reset_required"]),
+    })
+    .register(z.globalRegistry, { id: "UserStatus" }),
+);
 
-export function describeUser(row: User): z.input<typeof user> {
+export function describeUser(row: User): z.input<ReturnType<typeof user>> {
   return {
     id: shownUserId(row.realm, row.id),
     realm: row.realm,
@@ -99,7 +108,7 @@ export function describeUser(row: User): z.input<typeof user> {
   };
 }
 
-export function describeStatus(status: UserStatus): z.input<typeof userStatus> {
+export function describeStatus(status: UserStatus): z.input<ReturnType<typeof userStatus>> {
   return {
     ...describeUser(status.user),
     backup_codes_remaining: status.backupCodesRemaining,

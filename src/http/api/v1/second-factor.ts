@@ -19,7 +19,7 @@ import { describeUser, exampleUser, user } from "./schemas.ts";
 
 const tag = "Second factor";
 const exampleCodes = ["7K3F-9QWX", "0ABC-D123"];
-const backupCodes = z.object({ backup_codes: z.array(z.string()) });
+const backupCodes = () => z.object({ backup_codes: z.array(z.string()) });
 const present = ({ user: row }: UserResult) => describeUser(row);
 
 /** Whatever a code can meet. */
@@ -33,11 +33,12 @@ const codeFailures: readonly AnyFailure["reason"][] = [
 ];
 
 /** A word of the backend's own, as it stands in a receipt. */
-export const word = z
-  .string("must be a string")
-  .check(z.regex(/^[^\p{C}]{1,256}$/u, "must have 1 to 256 characters, none of them a control character"));
+export const word = () =>
+  z
+    .string("must be a string")
+    .check(z.regex(/^[^\p{C}]{1,256}$/u, "must have 1 to 256 characters, none of them a control character"));
 
-const address = z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address");
+const address = () => z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address");
 
 export const secondFactorOperations = [
   backendOperation<Verified>()({
@@ -49,18 +50,20 @@ export const secondFactorOperations = [
     description:
       "Each code is accepted once, on every path. The receipt is a JWT (EdDSA) that anybody can check with the keys at /.well-known/jwks.json.",
     scope: "verify",
-    body: z.strictObject({
-      code,
-      action: z.optional(word),
-      nonce: z.optional(word),
-      ip: z.optional(address),
-    }),
+    body: () =>
+      z.strictObject({
+        code: code(),
+        action: z.optional(word()),
+        nonce: z.optional(word()),
+        ip: z.optional(address()),
+      }),
     bodyExample: { code: "123456", action: "transfer", nonce: "n-81", ip: "198.51.100.7" },
-    data: z.object({
-      method: z.enum(["totp", "backup_code"]),
-      backup_codes_remaining: z.int(),
-      receipt: z.string(),
-    }),
+    data: () =>
+      z.object({
+        method: z.enum(["totp", "backup_code"]),
+        backup_codes_remaining: z.int(),
+        receipt: z.string(),
+      }),
     example: { method: "totp", backup_codes_remaining: 10, receipt: "eyJhbGciOiJFZERTQSJ9.e30.c2ln" },
     failures: codeFailures,
     act: (c, call, { body, issuer }) => {
@@ -84,13 +87,14 @@ export const secondFactorOperations = [
     description:
       "Nothing changes until the first code is confirmed. Who has a second factor sends a code of it, and keeps it until then.",
     scope: "users:write",
-    body: z.strictObject({ code: z.optional(code) }),
-    data: z.object({
-      secret: z.string(),
-      provisioning_uri: z.string(),
-      qr_code: z.string(),
-      expires_in: z.int(),
-    }),
+    body: () => z.strictObject({ code: z.optional(code()) }),
+    data: () =>
+      z.object({
+        secret: z.string(),
+        provisioning_uri: z.string(),
+        qr_code: z.string(),
+        expires_in: z.int(),
+      }),
     example: {
       secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
       provisioning_uri: "otpauth://totp/Shop:ada?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Shop",
@@ -113,7 +117,7 @@ export const secondFactorOperations = [
     tag,
     summary: "Switch two-factor authentication on with the first code",
     scope: "users:write",
-    body: z.strictObject({ code: totpCode }),
+    body: () => z.strictObject({ code: totpCode() }),
     bodyExample: { code: "123456" },
     data: backupCodes,
     example: { backup_codes: exampleCodes },
@@ -143,7 +147,7 @@ export const secondFactorOperations = [
     tag,
     summary: "Make ten new backup codes; all earlier ones are void",
     scope: "users:write",
-    body: z.strictObject({ code }),
+    body: () => z.strictObject({ code: code() }),
     bodyExample: { code: "123456" },
     data: backupCodes,
     example: { backup_codes: exampleCodes },

@@ -1,22 +1,25 @@
 import * as z from "zod/mini";
+import { once } from "../../../core/once.ts";
 import { endSessionsFor, listSessionsFor, type SessionList } from "../../../domain/backend/sessions.ts";
 import { backendOperation } from "./backend-operation.ts";
 import { time } from "./schemas.ts";
 
 const tag = "Sessions";
-const session = z
-  .object({
-    id: z.string(),
-    aal: z.int(),
-    amr: z.array(z.string()),
-    created_at: time,
-    last_seen_at: time,
-    expires_at: time,
-    client_address: z.nullable(z.string()),
-    user_agent: z.nullable(z.string()),
-  })
-  .register(z.globalRegistry, { id: "Session" });
-const ended = z.object({ ended: z.literal(true) });
+const session = once(() =>
+  z
+    .object({
+      id: z.string(),
+      aal: z.int(),
+      amr: z.array(z.string()),
+      created_at: time(),
+      last_seen_at: time(),
+      expires_at: time(),
+      client_address: z.nullable(z.string()),
+      user_agent: z.nullable(z.string()),
+    })
+    .register(z.globalRegistry, { id: "Session" }),
+);
+const ended = () => z.object({ ended: z.literal(true) });
 
 export const sessionOperations = [
   backendOperation<SessionList>()({
@@ -26,7 +29,7 @@ export const sessionOperations = [
     tag,
     summary: "List the living sessions of a user, the last seen first",
     scope: "users:read",
-    data: z.object({ sessions: z.array(session) }),
+    data: () => z.object({ sessions: z.array(session()) }),
     example: { sessions: [] },
     failures: ["no_such_user"],
     act: (c, call) => listSessionsFor(c.var.deps, call),

@@ -32,19 +32,22 @@ interface UserPage {
 }
 
 const tag = "Users";
-const createBody = z.strictObject({
-  id: z.optional(userId),
-  username,
-  password: z.optional(password),
-  email: z.optional(email),
-});
-const putBody = z.strictObject({
-  username: z.optional(username),
-  password: z.optional(password),
-  email: z.optional(z.nullable(email)),
-});
+const createBody = () =>
+  z.strictObject({
+    id: z.optional(userId()),
+    username: username(),
+    password: z.optional(password()),
+    email: z.optional(email()),
+  });
+const putBody = () =>
+  z.strictObject({
+    username: z.optional(username()),
+    password: z.optional(password()),
+    email: z.optional(z.nullable(email())),
+  });
 const list = "users";
-const listQuery = z.strictObject({ cursor: cursor(list), limit, username: z.optional(username) });
+const listQuery = () =>
+  z.strictObject({ cursor: cursor(list), limit: limit(), username: z.optional(username()) });
 const present = ({ user: row }: UserResult) => describeUser(row);
 
 export const userOperations = [
@@ -56,7 +59,7 @@ export const userOperations = [
     summary: "List the users of the realm by name",
     scope: "users:read",
     query: listQuery,
-    data: z.object({ users: z.array(user), next_cursor: z.nullable(z.string()) }),
+    data: () => z.object({ users: z.array(user()), next_cursor: z.nullable(z.string()) }),
     example: { users: [exampleUser], next_cursor: null },
     act: async (c, call, { query }) => {
       const page = {
@@ -103,7 +106,7 @@ export const userOperations = [
     createdStatus: ({ created }) => created,
     failures: ["user_exists", "weak_password"],
     act: (c, call, { body }) => {
-      const id = userId.safeParse(call.userId);
+      const id = userId().safeParse(call.userId);
       return id.success ? putUser(c.var.deps, call, body) : Promise.resolve(noSuchUser);
     },
     present,
@@ -143,7 +146,7 @@ export const userOperations = [
     tag,
     summary: "Delete a user with everything but the record of what happened",
     scope: "users:write",
-    data: z.object({ deleted: z.literal(true) }),
+    data: () => z.object({ deleted: z.literal(true) }),
     example: { deleted: true },
     failures: ["no_such_user"],
     act: (c, call) => deleteUser(c.var.deps, call),

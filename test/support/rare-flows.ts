@@ -1,0 +1,96 @@
+import { env } from "cloudflare:workers";
+import { vi } from "vitest";
+import { createReadyAccount, fullToken } from "./accounts.ts";
+import { runScheduled } from "./all-flows.ts";
+import { createRealm, enrolBackendUser, repeatable } from "./backend.ts";
+import { stopClock } from "./clock.ts";
+import { cheapHash } from "./fault-world.ts";
+import { proxyKey } from "./forward-auth.ts";
+import { gated, pageLoad, standOrigin, visit } from "./gate.ts";
+import { randomKey } from "./keyring.ts";
+import { query } from "./rows.ts";
+import { deviceOf, home } from "./throttles.ts";
+import { type Account, Client, type EnrolledAccount } from "./worker.ts";
+
+/** Goes the ways that people seldom go, and that neither `useAllFlows` nor `useAllServices` does. */
+export async function goRareWays(): Promise<void> {
+  const account = await createReadyAccount("judy");
+  await signInFromKnownDevice(account);
+  await useBackupCodes(account);
+  await haveOldPasswordHash(account);
+  await holdSocket(await fullToken(account));
+  await arriveFromProxy();
+  await askDuringCoolDown();
+  await resealUnconfirmed();
+}
+
+async function signInFromKnownDevice({ username }: Account): Promise<void> {
+  const headers = { Cookie: `__Host-sallyport-device=${await deviceOf(username)}` };
+  for (let i = 0; i < 2; i++)
+    await new Client().login({ username, password: "wrong" }, { address: home, headers });
+}
+
+/** Where a code of the app is what most people show. */
+async function useBackupCodes(account: EnrolledAccount): Promise<void> {
+  const token = await fullToken(account);
+  const [first, second] = account.backupCodes;
+  await new Client().post("/step-up", { code: first }, { token });
+  const { password } = account;
+  const answer = await new Client().post("/totp/disable", { code: second, password }, { token });
+  if (answer.status !== 200) throw new Error(`POST /totp/disable: ${answer.text}`);
+  await query("DELETE FROM users WHERE id = ?", account.id);
+  await createReadyAccount(account.username);
+}
+
+/** A hash of other parameters is replaced when its password is typed. */
+async function haveOldPasswordHash({ id, username, password }: Account): Promise<void> {
+  await query("UPDATE users SET password_hash = ? WHERE id = ?", await cheapHash(password), id);
+  await new Client().login({ username, password });
+}
+
+/** A WebSocket whose session is looked at while it is open. */
+async function holdSocket(session: string): Promise<void> {
+  vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"], now: Date.now() });
+  standOrigin(() => {
+    const { 0: forVisitor, 1: own } = new WebSocketPair();
+    own.accept();
+    return new Response(null, { status: 101, webSocket: forVisitor });
+  });
+  const headers = { Upgrade: "websocket", Connection: "Upgrade" };
+  const { webSocket } = await visit(gated(), "/live", { session, headers });
+  if (webSocket === null) throw new Error("There is no socket");
+  webSocket.accept();
+  await query("DELETE FROM sessions");
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  webSocket.addEventListener("close", () => end());
+  await vi.advanceTimersByTimeAsync(60_000);
+  await ended;
+  const now = Date.now();
+  stopClock();
+  vi.setSystemTime(now);
+}
+
+/** A page at the gate, of somebody whom the proxy names. */
+async function arriveFromProxy(): Promise<void> {
+  standOrigin();
+  const variables = { FIRST_FACTOR: "proxy", PROXY_KEY: proxyKey, ENROLMENT: "optional" };
+  const headers = { ...pageLoad, "X-Sallyport-Proxy-Key": proxyKey, "Remote-User": "kim" };
+  const { status } = await visit(gated([], variables), "/private", { headers });
+  if (status !== 200) throw new Error(`Who comes by the proxy gets ${status}`);
+}
+
+/** Somebody else's call with the same Idempotency-Key may have been answered just before the cool-down. */
+async function askDuringCoolDown(): Promise<void> {
+  const shop = await createRealm("cool");
+  const { backupCodes } = await enrolBackendUser(shop);
+  await query("UPDATE users SET second_factor_blocked_until = ? WHERE realm = 'cool'", Date.now() + 1000);
+  await shop.verify("42", backupCodes[0], {}, repeatable("key"));
+}
+
+/** A secret that waits for its first code when the key is replaced. */
+async function resealUnconfirmed(): Promise<void> {
+  const shop = await createRealm("key");
+  await shop.put("/v1/users/42");
+  await shop.post("/v1/users/42/totp");
+  await runScheduled({ KEYRING: `k-newer:${randomKey()},${env.KEYRING}` });
+}

@@ -6,6 +6,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { type Bundle, bundleWorker } from "../scripts/bundle.ts";
 
 const configPath = fileURLToPath(new URL("./wrangler.toml", import.meta.url));
+const sallyportConfigPath = fileURLToPath(new URL("../wrangler.toml", import.meta.url));
 /** That of `wrangler.toml`, here and in the root. */
 const compatibilityDate = "2026-10-20";
 
@@ -29,44 +30,52 @@ export interface RunningWorkers {
   url(name: string): Promise<URL>;
   /** A binding of a Worker, for fixtures: what goes through it is not what is measured. */
   database(worker: string, binding: string): Promise<D1Database>;
+  /** The address of a Worker's inspector (Chrome DevTools Protocol). Only where `inspect` was asked for. */
+  inspectorUrl(worker: string): Promise<string>;
   stop(): Promise<void>;
 }
 
 /** Bundles a Worker of this folder, as a deployment would. */
-export function bundleBenchWorker(entry: string): Bundle {
-  const outDir = mkdtempSync(join(tmpdir(), "sallyport-bench-"));
-  process.once("exit", () => rmSync(outDir, { recursive: true, force: true }));
-  return bundleWorker(outDir, { entry: fileURLToPath(new URL(entry, import.meta.url)), configPath });
-}
+export const bundleBenchWorker = (entry: string): Bundle => bundle({ entry: inFolder(entry), configPath });
 
-/** Bundles Sallyport, as a deployment would. */
-export function bundleSallyport(): Bundle {
+/**
+ * Bundles Sallyport, as a deployment would.
+ *
+ * @param entry of a Worker of this folder that has all of Sallyport in it, and so needs its configuration
+ */
+export const bundleSallyport = (entry?: string): Bundle =>
+  bundle(entry === undefined ? undefined : { entry: inFolder(entry), configPath: sallyportConfigPath });
+
+const inFolder = (entry: string) => fileURLToPath(new URL(entry, import.meta.url));
+
+function bundle(main: Parameters<typeof bundleWorker>[1]): Bundle {
   const outDir = mkdtempSync(join(tmpdir(), "sallyport-bench-"));
   process.once("exit", () => rmSync(outDir, { recursive: true, force: true }));
-  return bundleWorker(outDir);
+  return bundleWorker(outDir, main);
 }
 
 /**
  * Starts Workers in one workerd, each with a socket of its own: wrangler's development server has a proxy in front,
  * which costs more than most of what is measured here.
  *
- * @param persistTo a folder for the databases, when they are to be found again
+ * @param options `persistTo`: a folder for the databases, when they are to be found again; `inspect`: for a profiler, and slower
  */
 export async function startWorkers(
   workers: readonly BenchWorker[],
-  persistTo?: string,
+  { persistTo, inspect = false }: { persistTo?: string; inspect?: boolean } = {},
 ): Promise<RunningWorkers> {
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      ...(persistTo === undefined ? {} : { d1Persist: persistTo }),
+      ...(persistTo === undefined ? {} : { resourcePersistencePath: persistTo }),
+      ...(inspect ? { inspectorPort: 0 } : {}),
       log: new Log(LogLevel.ERROR),
       // What the Workers log would be written by this process, which is measuring.
       handleStructuredLogs: () => {},
       workers: workers.map((worker) => ({
         name: worker.name,
         compatibilityDate,
-        modules: worker.bundle.modules.map((name) => ({
-          type: name.endsWith(".js") ? ("ESModule" as const) : ("Text" as const),
+        modules: worker.bundle.modules.map((name, index) => ({
+          type: index === 0 ? ("ESModule" as const) : ("Text" as const),
           path: join(worker.bundle.outDir, name),
           contents: readFileSync(join(worker.bundle.outDir, name), "utf8"),
         })),
@@ -83,6 +92,10 @@ export async function startWorkers(
   return {
     url: (name) => miniflare.unsafeGetDirectURL(name),
     database: async (worker, binding) => (await miniflare.getD1Database(binding, worker)) as D1Database,
+    inspectorUrl: async (name) => {
+      const url = await miniflare.getInspectorURL();
+      return new URL(`/core:user:${name}`, url).href;
+    },
     stop: () => miniflare.dispose(),
   };
 }

@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join, parse, relative } from "node:path";
 import { projectRoot, quietWrangler, wranglerArgs } from "./start/wrangler.ts";
 
 /** A Worker as it would be uploaded. */
 export interface Bundle {
   readonly outDir: string;
-  /** Everything that is uploaded and run, the entry first: scripts, WebAssembly and text modules, but no source map. */
+  /** Everything that is uploaded and run, but no source map: the script first, and then the texts that it imports. */
   readonly modules: readonly string[];
   /** What wrangler says of it. */
   readonly words: string;
@@ -17,13 +17,18 @@ export interface Bundle {
  *
  * @param outDir an empty folder
  * @param main of another Worker than this project's: its entry, and the `wrangler.toml` that it has
+ * @param minify false: for a profiler, which shows names
  * @throws Error with wrangler's words when it can't be bundled
  */
-export function bundleWorker(outDir: string, main?: { entry: string; configPath: string }): Bundle {
+export function bundleWorker(
+  outDir: string,
+  main?: { entry: string; configPath: string },
+  minify = true,
+): Bundle {
   const args = main === undefined ? [] : [main.entry, "--config", main.configPath];
   const bundling = spawnSync(
     process.execPath,
-    wranglerArgs("deploy", ...args, "--dry-run", "--outdir", outDir),
+    wranglerArgs("deploy", ...args, ...(minify ? [] : ["--minify=false"]), "--dry-run", "--outdir", outDir),
     {
       cwd: projectRoot,
       env: { ...process.env, ...quietWrangler },
@@ -36,11 +41,12 @@ export function bundleWorker(outDir: string, main?: { entry: string; configPath:
   const modules = readdirSync(outDir, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && !entry.name.endsWith(".map") && entry.name !== "README.md")
     .map((entry) => relative(outDir, join(entry.parentPath, entry.name)));
-  const scripts = modules.filter((name) => name.endsWith(".js"));
-  if (scripts.length !== 1) throw new Error(`wrangler left ${scripts.length} scripts in ${outDir}`);
+  // The browser's script ends in .js, too, and is a text.
+  const entry = `${parse(main?.entry ?? "index.ts").name}.js`;
+  if (!modules.includes(entry)) throw new Error(`wrangler left no ${entry} in ${outDir}`);
   return {
     outDir,
-    modules: [...scripts, ...modules.filter((name) => !scripts.includes(name))],
+    modules: [entry, ...modules.filter((name) => name !== entry)],
     words: bundling.stdout.match(/^Total Upload:.*$/m)?.[0] ?? "no figure",
   };
 }

@@ -1,13 +1,11 @@
 /**
  * `npm run size`: bundles the Worker as a deployment would, without one, and fails when it is over its budget.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
 import { bundleWorker } from "./bundle.ts";
-
-const budgetKibibytes = 150;
+import { budgetKibibytes, showKibibytes, weighBundle } from "./bundle-size.ts";
 
 const outDir = mkdtempSync(join(tmpdir(), "sallyport-size-"));
 try {
@@ -17,12 +15,10 @@ try {
 }
 
 function isWithinBudget(): boolean {
-  const { modules, words } = bundleWorker(outDir);
-  console.log(`wrangler says: ${words}`);
+  const bundle = bundleWorker(outDir);
+  console.log(`wrangler says: ${bundle.words}`);
 
-  const bundle = Buffer.concat(modules.map((name) => readFileSync(join(outDir, name))));
-  const gzipKibibytes = gzipSync(bundle, { level: 9 }).length / 1024;
-  const [raw, gzip] = [bundle.length / 1024, gzipKibibytes].map((size) => size.toFixed(1));
-  console.log(`bundle: ${raw} KiB, gzip: ${gzip} KiB (budget ${budgetKibibytes} KiB)`);
-  return gzipKibibytes <= budgetKibibytes;
+  const { raw, gzip } = weighBundle(bundle);
+  console.log(`bundle: ${showKibibytes(raw)}, gzip: ${showKibibytes(gzip)} (budget ${budgetKibibytes} KiB)`);
+  return gzip <= budgetKibibytes * 1024;
 }

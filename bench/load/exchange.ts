@@ -8,7 +8,14 @@ export interface PreparedRequest {
   readonly status: number;
 }
 
-/** What the load process is told to do. */
+/** A WebSocket that sends back what it gets, and how many messages go there one after another. */
+export interface SocketOrder {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly messages: number;
+}
+
+/** Requests, and how they are sent. */
 export interface Order {
   readonly origin: string;
   /** Sent in turn, each `repeat` times over. */

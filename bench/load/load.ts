@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { Order, Outcome } from "./exchange.ts";
+import type { Order, Outcome, SocketOrder } from "./exchange.ts";
 
 /** Where load comes from: a process of its own. */
 export interface Load {
@@ -11,6 +11,8 @@ export interface Load {
    * @throws Error with the first answer that is not what it should be: a benchmark of refusals is none
    */
   send(order: Order): Promise<Outcome>;
+  /** Sends messages over a WebSocket, each when the one before it has come back. Throws as {@link Load.send}. */
+  exchangeMessages(order: SocketOrder): Promise<Outcome>;
   stop(): void;
 }
 
@@ -18,24 +20,22 @@ export function startLoad(): Load {
   const child = fork(fileURLToPath(new URL("./process.ts", import.meta.url)), {
     serialization: "advanced",
   });
-  return {
-    async send(order) {
-      const stopWaiting = new AbortController();
-      const { signal } = stopWaiting;
-      const answered = once(child, "message", { signal });
-      const ended = once(child, "exit", { signal }).then(() => [{ failed: "the load process has ended" }]);
-      ended.catch(() => {});
-      child.send(order);
-      const [outcome] = (await Promise.race([answered, ended])) as [Outcome | { failed: string }];
-      stopWaiting.abort();
-      if ("failed" in outcome) throw new Error(outcome.failed);
-      if (outcome.wrong > 0) {
-        throw new Error(
-          `${outcome.wrong} of ${outcome.milliseconds.length} answers are wrong: ${outcome.firstWrong}`,
-        );
-      }
-      return outcome;
-    },
-    stop: () => child.disconnect(),
+  const carryOut = async (order: Order | SocketOrder): Promise<Outcome> => {
+    const stopWaiting = new AbortController();
+    const { signal } = stopWaiting;
+    const answered = once(child, "message", { signal });
+    const ended = once(child, "exit", { signal }).then(() => [{ failed: "the load process has ended" }]);
+    ended.catch(() => {});
+    child.send(order);
+    const [outcome] = (await Promise.race([answered, ended])) as [Outcome | { failed: string }];
+    stopWaiting.abort();
+    if ("failed" in outcome) throw new Error(outcome.failed);
+    if (outcome.wrong > 0) {
+      throw new Error(
+        `${outcome.wrong} of ${outcome.milliseconds.length} answers are wrong: ${outcome.firstWrong}`,
+      );
+    }
+    return outcome;
   };
+  return { send: carryOut, exchangeMessages: carryOut, stop: () => child.disconnect() };
 }

@@ -2,8 +2,8 @@
  * The process that load comes from, so that what is measured does not share its thread. Takes orders from its parent,
  * one at a time, and ends with it.
  */
-import { Pool } from "undici";
-import type { Order, Outcome, PreparedRequest } from "./exchange.ts";
+import { Pool, WebSocket } from "undici";
+import type { Order, Outcome, PreparedRequest, SocketOrder } from "./exchange.ts";
 
 let pool: { origin: string; connections: number; client: Pool } | null = null;
 
@@ -69,8 +69,43 @@ async function carryOut(order: Order): Promise<Outcome> {
   return { milliseconds, elapsedMilliseconds: performance.now() - startedAt, wrong, firstWrong };
 }
 
-process.on("message", (order: Order) => {
-  carryOut(order).then(
+async function exchangeMessages({ url, headers, messages }: SocketOrder): Promise<Outcome> {
+  const socket = new WebSocket(url, { headers: { ...headers } });
+  await once(socket, "open");
+  const milliseconds = new Float64Array(messages);
+  const begin = performance.now();
+  for (let index = 0; index < messages; index += 1) {
+    const startedAt = performance.now();
+    const answered = once(socket, "message");
+    socket.send("a message of some length, as a page would send it");
+    await answered;
+    milliseconds[index] = performance.now() - startedAt;
+  }
+  const elapsedMilliseconds = performance.now() - begin;
+  socket.close();
+  return { milliseconds, elapsedMilliseconds, wrong: 0, firstWrong: null };
+}
+
+/** Resolves at the event, and throws when the socket closes or fails before. */
+function once(socket: WebSocket, event: "open" | "message"): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = new AbortController();
+    const settle = (act: () => void) => () => {
+      end.abort();
+      act();
+    };
+    socket.addEventListener(event, settle(resolve), { signal: end.signal });
+    for (const failure of ["close", "error"] as const)
+      socket.addEventListener(
+        failure,
+        settle(() => reject(new Error(`The WebSocket: ${failure}`))),
+        { signal: end.signal },
+      );
+  });
+}
+
+process.on("message", (order: Order | SocketOrder) => {
+  ("messages" in order ? exchangeMessages(order) : carryOut(order)).then(
     (outcome) => process.send?.(outcome),
     (error: unknown) => process.send?.({ failed: String(error) }),
   );

@@ -1,0 +1,49 @@
+import { deepStrictEqual } from "node:assert/strict";
+import { startLoad } from "../load/load.ts";
+import type { Section } from "../report.ts";
+import { bundleBenchWorker, startWorkers } from "../workers.ts";
+import { canDecode, decodeAll } from "./decode.ts";
+import { drawWithEach, measureQr } from "./qr.ts";
+import { keyUris } from "./questions.ts";
+import { checkCodes, measureTotp } from "./totp.ts";
+
+const name = "algorithms";
+
+/**
+ * What the algorithms cost beside the libraries that one would otherwise take, in workerd.
+ *
+ * @throws Error when a library's codes are not those of RFC 6238, or a QR code does not say what it should
+ */
+export async function measureAlgorithms({ rounds }: { rounds: number }): Promise<Section> {
+  const workers = await startWorkers([
+    { name, bundle: bundleBenchWorker("./algorithms/worker/algorithms.worker.ts") },
+  ]);
+  const load = startLoad();
+  try {
+    const { origin } = await workers.url(name);
+    await checkCodes(origin);
+    const drawn = await drawWithEach(origin);
+    const decoded = canDecode();
+    if (decoded) {
+      for (const [library, documents] of drawn)
+        deepStrictEqual(decodeAll(documents), keyUris, `${library}'s QR codes are read as something else`);
+    }
+    const totp = await measureTotp({ load, origin }, rounds);
+    const qr = await measureQr({ load, origin }, drawn, rounds);
+    return {
+      title: "Algorithms beside other libraries",
+      tables: [...totp.tables, qr.table],
+      notes: [
+        "One operation after the other in one isolate of workerd, so each figure is the time of the processor. " +
+          "All libraries give the codes of RFC 6238, appendix B. A peer may stop at the step that matches; " +
+          "Sallyport always computes all three, so that its time does not tell which it was.",
+        `QR codes of ${keyUris.length} provisioning URIs, error correction M, four modules of quiet zone` +
+          `${decoded ? "; zbarimg reads all of them as the URI" : ", not decoded: rsvg-convert or zbarimg is missing"}.`,
+      ],
+      verdicts: [totp.verdict, qr.verdict],
+    };
+  } finally {
+    load.stop();
+    await workers.stop();
+  }
+}

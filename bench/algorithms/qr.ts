@@ -1,0 +1,65 @@
+import type { Load } from "../load/load.ts";
+import { showRatio, type Table, type Verdict } from "../report.ts";
+import { interleave, latencyRatio, p50, spreadOf } from "../rounds.ts";
+import { batchSubject } from "./batches.ts";
+
+const libraries = ["sallyport", "qrcode", "uqr"];
+const times = 8;
+
+/** The SVG documents that each library makes of `keyUris`, in that order. */
+export async function drawWithEach(origin: string): Promise<ReadonlyMap<string, readonly string[]>> {
+  const drawn = new Map<string, readonly string[]>();
+  for (const library of libraries) {
+    const answer = await fetch(`${origin}/svg/${library}`);
+    drawn.set(library, (await answer.json()) as string[]);
+  }
+  return drawn;
+}
+
+/** What QR codes cost: time, and bytes of SVG. */
+export async function measureQr(
+  place: { load: Load; origin: string },
+  drawn: ReadonlyMap<string, readonly string[]>,
+  rounds: number,
+): Promise<{ table: Table; verdict: Verdict }> {
+  const measured = await interleave(
+    libraries.map((name) => batchSubject(name, { ...place, path: `/qr/${name}`, times })),
+    rounds,
+  );
+  const [ours, ...peers] = measured.map((time) => {
+    const bytes = (drawn.get(time.name) ?? []).map((svg) => Buffer.byteLength(svg));
+    return { time, bytes, average: bytes.reduce((sum, value) => sum + value, 0) / bytes.length };
+  });
+  if (ours === undefined) throw new Error("Nothing was measured");
+  const bytesRatios = (peer: typeof ours) =>
+    ours.bytes.map((value, index) => value / (peer.bytes[index] ?? Number.NaN));
+
+  const smallest = peers.reduce((best, peer) => (peer.average < best.average ? peer : best));
+  const [time, bytes] = [latencyRatio(ours.time, smallest.time), bytesRatios(smallest)];
+  const largest = Math.max(...bytes);
+  return {
+    table: {
+      heading: [
+        "QR code of a provisioning URI",
+        "milliseconds",
+        "our time / theirs",
+        "bytes",
+        "ours / theirs",
+      ],
+      rows: [ours, ...peers].map((library) => [
+        library.time.name,
+        p50(library.time).toFixed(2),
+        showRatio(latencyRatio(ours.time, library.time)),
+        Math.round(library.average).toString(),
+        showRatio(spreadOf(bytesRatios(library))),
+      ]),
+    },
+    verdict: {
+      target: "QR SVG no slower and no larger than the smallest peer's at equal error correction",
+      measured:
+        `${showRatio(time)} of the time of ${smallest.time.name}, ${showRatio(spreadOf(bytes))} of its bytes, ` +
+        `${largest.toFixed(2)} for the worst URI`,
+      met: time.median <= 1 && largest <= 1,
+    },
+  };
+}

@@ -1,0 +1,13 @@
+import qrcode from "qrcode";
+import * as uqr from "uqr";
+import { renderQrSvg } from "../../../src/core/qr.ts";
+
+/** Draws a text as an SVG document: error correction M, a quiet zone of four modules. */
+type QrLibrary = (text: string) => string | Promise<string>;
+
+/** Each is called as its documentation says; `uqr` with the pixel size that gives its shortest document. */
+export const qrLibraries: Readonly<Record<string, QrLibrary>> = {
+  sallyport: renderQrSvg,
+  qrcode: (text) => qrcode.toString(text, { type: "svg", errorCorrectionLevel: "M", margin: 4 }),
+  uqr: (text) => uqr.renderSVG(text, { ecc: "M", border: 4, pixelSize: 1 }),
+};

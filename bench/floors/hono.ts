@@ -1,2 +1,0 @@
-import { Hono } from "hono";
-export default new Hono().get("/", (c) => c.body(null, 200));

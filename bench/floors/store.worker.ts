@@ -1,0 +1,44 @@
+import { scrypt } from "node:crypto";
+
+interface Env {
+  readonly DB: D1Database;
+}
+
+/** What a step of a sign-in is made of, with nothing around it: trips to D1, an HMAC, a password's hash. */
+export default {
+  async fetch(request, env) {
+    const { pathname, searchParams } = new URL(request.url);
+    const count = (name: string) => Number(searchParams.get(name) ?? 0);
+    const id = searchParams.get("id") ?? "1";
+    if (pathname === "/scrypt" || pathname === "/scrypt-read-batch") await hash();
+    if (pathname.endsWith("/hmac")) await hmac();
+    if (pathname.includes("read")) await read(env.DB, id);
+    if (pathname.includes("batch")) await batch(env.DB, id, count("reads"), count("writes"));
+    return new Response(null);
+  },
+} satisfies ExportedHandler<Env>;
+
+const read = (db: D1Database, id: string) => db.prepare("SELECT * FROM floor WHERE id = ?").bind(id).all();
+
+/** So many statements that read a row, and so many that write one. */
+function batch(db: D1Database, id: string, reads: number, writes: number): Promise<unknown> {
+  const select = db.prepare("SELECT * FROM floor WHERE id = ?").bind(id);
+  const update = db.prepare("UPDATE floor SET n = n + 1 WHERE id = ?").bind(id);
+  return db.batch([...Array(writes).fill(update), ...Array(reads).fill(select)]);
+}
+
+const key = new Uint8Array(20);
+const counter = new Uint8Array(8);
+
+async function hmac(): Promise<void> {
+  const algorithm = { name: "HMAC", hash: "SHA-1" };
+  const imported = await crypto.subtle.importKey("raw", key, algorithm, false, ["sign"]);
+  await crypto.subtle.sign(algorithm, imported, counter);
+}
+
+/** With the parameters of `src/core/password.ts`. */
+const hash = () =>
+  new Promise<void>((resolve, reject) => {
+    const options = { N: 16_384, r: 8, p: 5, maxmem: 64 * 1024 * 1024 };
+    scrypt("a password", new Uint8Array(16), 32, options, (error) => (error ? reject(error) : resolve()));
+  });

@@ -1,0 +1,75 @@
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Bundle, bundleWorker } from "../../scripts/bundle.ts";
+import { projectRoot } from "../../scripts/start/wrangler.ts";
+import {
+  type BenchWorker,
+  bundleBenchWorker,
+  bundleSallyport,
+  type RunningWorkers,
+  startWorkers,
+} from "../workers.ts";
+import type { DatabaseFiles } from "./database-files.ts";
+import { sessionMilliseconds } from "./fill.ts";
+
+/** What a Worker of one size is for. */
+type Part = "sallyport" | "sign-in" | "counting";
+
+/** Workers in one workerd, three for each database. */
+export interface GrowthWorkers {
+  /** The address of a Worker of the database with so many users. */
+  origin(users: number, part: Part): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** Serves all databases at the same time. */
+export async function startGrowthWorkers(
+  files: DatabaseFiles,
+  sizes: readonly number[],
+  keyrings: { KEYRING: string; ROTATED_KEYRING: string },
+): Promise<GrowthWorkers> {
+  const bundles: Record<Part, Bundle> = {
+    sallyport: bundleSallyport(),
+    "sign-in": bundleBenchWorker("./growth/worker/sign-in.worker.ts"),
+    counting: bundleCounting(),
+  };
+  // Sessions live as long as they may, so that all that are stored are alive.
+  const SESSION_MAX_AGE = String(sessionMilliseconds / 1000);
+  // Nobody shows it here.
+  const ADMIN_KEY = randomBytes(32).toString("base64url");
+  const variables = { ...keyrings, ADMIN_KEY, SESSION_MAX_AGE, SESSION_IDLE: SESSION_MAX_AGE };
+  const parts = Object.keys(bundles) as Part[];
+  const workers: RunningWorkers = await startWorkers(
+    sizes.flatMap((users) =>
+      parts.map(
+        (part): BenchWorker => ({
+          name: nameOf(users, part),
+          bundle: bundles[part],
+          variables,
+          databases: { DB: files.idOf(users) },
+          namespaces: { BLOCKS: "growth" },
+        }),
+      ),
+    ),
+    { persistTo: files.folder },
+  );
+  return {
+    origin: async (users, part) => (await workers.url(nameOf(users, part))).origin,
+    stop: () => workers.stop(),
+  };
+}
+
+const nameOf = (users: number, part: Part) => `${part}-${users}`;
+
+/** It has all of Sallyport in it, and so is bundled by Sallyport's own configuration. */
+function bundleCounting(): Bundle {
+  const outDir = mkdtempSync(join(tmpdir(), "sallyport-bench-"));
+  process.once("exit", () => rmSync(outDir, { recursive: true, force: true }));
+  return bundleWorker(outDir, {
+    entry: fileURLToPath(new URL("./worker/counting.worker.ts", import.meta.url)),
+    configPath: join(projectRoot, "wrangler.toml"),
+  });
+}

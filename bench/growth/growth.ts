@@ -1,0 +1,148 @@
+import { randomBytes } from "node:crypto";
+import { createKeyring, type Keyring, parseKeyring } from "../../src/core/keyring.ts";
+import { type Load, startLoad } from "../load/load.ts";
+import type { Section } from "../report.ts";
+import { interleave, type Subject } from "../rounds.ts";
+import { type CastPlan, type Place, populate } from "./cast.ts";
+import { costOfEach } from "./costs.ts";
+import { createDatabaseFiles } from "./database-files.ts";
+import { type GrowthWorkers, startGrowthWorkers } from "./growth-workers.ts";
+import { backlogRun, emptyRun, rotatedRun, runHourlyJob } from "./hourly-jobs.ts";
+import { type Operation, operations } from "./operations.ts";
+import { type JobResult, type OperationResult, showGrowth } from "./show-growth.ts";
+
+/** Requests of one operation to one database in one round: few, so that the databases take turns often. */
+const mostRequestsPerRound = 100;
+const countedRequests = 4;
+/** Accounts of each other operation: enough that the next request is hardly ever of one that is still in a cache. */
+const mostOthers = 1000;
+const fewestOthers = 50;
+
+/**
+ * Measures what growth costs. Databases of so many users, each with three living sessions and three events, are served at
+ * the same time and do the same in turn. It needs 4 kB of temporary disk for each user, and says on stderr how far it is:
+ * filling a database of a million takes some minutes.
+ *
+ * @param options `sizes`: users of each database. The smallest is what the others are compared with
+ * @throws Error when the smallest has too few users for so many rounds: each of them shows one code
+ */
+export async function measureGrowth({
+  rounds,
+  sizes,
+}: {
+  rounds: number;
+  sizes: readonly number[];
+}): Promise<Section> {
+  const users = [...sizes].sort((a, b) => a - b);
+  const perRound = planRounds(rounds, users[0] ?? 0);
+  const [KEYRING, olderKey] = [drawKey("k1"), drawKey("k0")];
+  const keyring = openKeyring(KEYRING);
+  const files = await createDatabaseFiles(users);
+  try {
+    const places: Place[] = [];
+    for (const size of users) {
+      const plan = planCast(size, rounds, perRound);
+      places.push(await populate(files.pathOf(size), size, plan, keyring, report));
+    }
+    const keyrings = { KEYRING, ROTATED_KEYRING: `${KEYRING},${olderKey}` };
+    const workers = await startGrowthWorkers(files, users, keyrings);
+    const load = startLoad();
+    try {
+      return showGrowth({
+        users,
+        perRound,
+        operations: await measureOperations(workers, load, places, rounds, perRound),
+        jobs: await runJobs(workers, users),
+        sizes: places.map((place) => place.sizes),
+      });
+    } finally {
+      load.stop();
+      await workers.stop();
+    }
+  } finally {
+    files.remove();
+  }
+}
+
+const report = (text: string) => process.stderr.write(`growth: ${text}\n`);
+
+const drawKey = (kid: string) => `${kid}:${randomBytes(32).toString("base64")}`;
+
+function openKeyring(text: string): Keyring {
+  const parsed = parseKeyring(text);
+  if (!parsed.ok) throw new Error(parsed.message);
+  return createKeyring(parsed.entries);
+}
+
+/** As many requests a round as the smallest database has users for; the round that is thrown away is one more. */
+function planRounds(rounds: number, fewestUsers: number): number {
+  const free = fewestUsers - 2 * fewestOthers - countedRequests;
+  const perRound = Math.min(mostRequestsPerRound, Math.floor(free / (rounds + 1)));
+  if (perRound < 10) throw new Error(`${fewestUsers} users are too few for ${rounds} rounds`);
+  return perRound;
+}
+
+function planCast(users: number, rounds: number, perRound: number): CastPlan {
+  const verifying = perRound * (rounds + 1) + countedRequests;
+  const others = Math.min(mostOthers, Math.floor((users - verifying) / 2));
+  return { verifying, signingIn: others, present: others };
+}
+
+async function measureOperations(
+  workers: GrowthWorkers,
+  load: Load,
+  places: readonly Place[],
+  rounds: number,
+  perRound: number,
+): Promise<OperationResult[]> {
+  const subjects = await Promise.all(
+    operations.flatMap((operation) =>
+      places.map((place) => subjectOf(workers, load, place, operation, perRound)),
+    ),
+  );
+  const measured = await interleave(subjects, rounds, (done) => report(`${done} of ${rounds} rounds`));
+  const results: OperationResult[] = [];
+  for (const [index, operation] of operations.entries()) {
+    const costs = [];
+    for (const { users, cast } of places) {
+      const requests = await (operation.wholeRequests ?? operation.requests)(cast, countedRequests);
+      costs.push(await costOfEach(await workers.origin(users, "counting"), requests));
+    }
+    const ofSizes = measured.slice(index * places.length, (index + 1) * places.length);
+    results.push({ name: operation.name, measured: ofSizes, costs });
+  }
+  return results;
+}
+
+/** One connection: what is compared is latency. */
+async function subjectOf(
+  workers: GrowthWorkers,
+  load: Load,
+  { users, cast }: Place,
+  { name, timed, requests }: Operation,
+  perRound: number,
+): Promise<Subject> {
+  const origin = await workers.origin(users, timed);
+  let next: Awaited<ReturnType<typeof requests>> = [];
+  return {
+    name: `${name}, ${users} users`,
+    prepare: async () => {
+      next = await requests(cast, perRound);
+    },
+    run: () => load.send({ origin, requests: next, repeat: 1, connections: 1 }),
+  };
+}
+
+async function runJobs(workers: GrowthWorkers, sizes: readonly number[]): Promise<JobResult[]> {
+  const now = new Date();
+  const results: JobResult[] = [];
+  for (const job of [emptyRun, rotatedRun, backlogRun]) {
+    const runs = [];
+    for (const users of sizes) {
+      report(`hourly job, ${users} users: ${job.name}`);
+      runs.push(await runHourlyJob(await workers.origin(users, "counting"), job, now));
+    }
+    results.push({ name: job.name, runs });
+  }
+  return results;
+}

@@ -1,0 +1,35 @@
+import sallyport from "../../../src/index.ts";
+import type { Bindings } from "../../../src/runtime.ts";
+import { countRows } from "./count-rows.ts";
+
+interface Env extends Bindings {
+  readonly KEYRING: string;
+  /** The same, and an older key behind it. */
+  readonly ROTATED_KEYRING: string;
+}
+
+/**
+ * Sallyport, which tells with each answer what it cost D1. `POST /hourly` is the cron: `at` is its time, in milliseconds;
+ * `rotated` gives it an older key; `uncounted` leaves it as fast as it is.
+ */
+export default {
+  async fetch(request, env, context) {
+    const cost = { trips: 0, rowsRead: 0, rowsWritten: 0 };
+    const { pathname, searchParams } = new URL(request.url);
+    const bindings = {
+      ...env,
+      KEYRING: searchParams.has("rotated") ? env.ROTATED_KEYRING : env.KEYRING,
+      DB: searchParams.has("uncounted") ? env.DB : countRows(env.DB, cost),
+    };
+    let response = new Response(null);
+    if (pathname === "/hourly") {
+      const scheduledTime = Number(searchParams.get("at"));
+      await sallyport.scheduled({ scheduledTime, cron: "17 * * * *", noRetry() {} }, bindings, context);
+    } else {
+      response = await sallyport.fetch(request, bindings, context);
+    }
+    const telling = new Response(response.body, response);
+    telling.headers.set("X-D1-Cost", JSON.stringify(cost));
+    return telling;
+  },
+} satisfies ExportedHandler<Env>;

@@ -1,0 +1,17 @@
+import { env } from "cloudflare:workers";
+import { countD1 } from "../delayed-d1.ts";
+import { createPeerAuth, type PeerVariables } from "./better-auth-options.ts";
+import { tellTrips } from "./trip-header.ts";
+
+const bindings = env as unknown as PeerVariables & { readonly DB: D1Database };
+const counted = countD1(bindings.DB);
+const auth = createPeerAuth(counted.db, bindings);
+
+/** The peer, which tells with each answer how often it went to D1. For one request at a time. */
+export default {
+  async fetch(request) {
+    counted.take();
+    const response = await auth.handler(request);
+    return tellTrips(response, counted.take());
+  },
+} satisfies ExportedHandler;

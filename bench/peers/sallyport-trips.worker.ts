@@ -1,0 +1,24 @@
+import { env } from "cloudflare:workers";
+import sallyport from "../../src/index.ts";
+import type { Bindings } from "../../src/runtime.ts";
+import { countD1 } from "../delayed-d1.ts";
+import { tellTrips } from "./trip-header.ts";
+
+const bindings = env as unknown as Bindings;
+const counted = countD1(bindings.DB);
+const counting: Bindings = { ...bindings, DB: counted.db };
+
+/** Sallyport, which tells with each answer how often it went to D1, put-off work included. For one request at a time. */
+export default {
+  async fetch(request, _env, { props }) {
+    counted.take();
+    const putOff: Promise<unknown>[] = [];
+    const response = await sallyport.fetch(request, counting, {
+      props,
+      waitUntil: (work: Promise<unknown>) => putOff.push(work),
+      passThroughOnException() {},
+    } as unknown as ExecutionContext);
+    await Promise.all(putOff);
+    return tellTrips(response, counted.take());
+  },
+} satisfies ExportedHandler;

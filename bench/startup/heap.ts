@@ -1,0 +1,58 @@
+import { randomBytes } from "node:crypto";
+import type { Bundle } from "../../scripts/bundle.ts";
+import { createKeyring, parseKeyring } from "../../src/core/keyring.ts";
+import { applyMigrations } from "../fixtures/migrations.ts";
+import { startLoad } from "../load/load.ts";
+import { bundleBenchWorker, startWorkers } from "../workers.ts";
+import { openInspector } from "./inspector.ts";
+import { createMix } from "./mixed-requests.ts";
+
+/** What is alive in the isolate after so many requests. */
+export interface HeapReading {
+  readonly requests: number;
+  readonly bytes: number;
+}
+
+/**
+ * Sends mixed requests to one isolate of the built bundle, with a gate, and reads its heap on the way. A heap that
+ * grows with the requests would end the isolate some day.
+ *
+ * @param requests in all; the heap is read ten times
+ */
+export async function measureHeap(sallyport: Bundle, requests: number): Promise<HeapReading[]> {
+  const keys = `k1:${randomBytes(32).toString("base64")}`;
+  const parsed = parseKeyring(keys);
+  if (!parsed.ok) throw new Error(parsed.message);
+  const origin = await startWorkers([
+    { name: "origin", bundle: bundleBenchWorker("./floors/origin.worker.ts") },
+  ]);
+  const variables = {
+    KEYRING: keys,
+    ADMIN_KEY: randomBytes(32).toString("base64url"),
+    ORIGIN_URL: (await origin.url("origin")).origin,
+  };
+  const worker = { name: "sallyport", bundle: sallyport, variables };
+  const running = await startWorkers([{ ...worker, databases: { DB: "db" }, namespaces: { BLOCKS: "kv" } }], {
+    inspect: true,
+  });
+  const load = startLoad();
+  try {
+    const db = await running.database(worker.name, "DB");
+    await applyMigrations(db);
+    const mix = await createMix(db, createKeyring(parsed.entries), requests / 10);
+    const target = (await running.url(worker.name)).origin;
+    const wake = async () => (await fetch(`${target}/api/auth/assets/sallyport.css`)).text();
+    const inspector = await openInspector(await running.inspectorUrl(worker.name));
+    const readings: HeapReading[] = [];
+    for (let sent = mix.size; sent <= requests; sent += mix.size) {
+      await load.send({ origin: target, requests: await mix.next(), repeat: 1, connections: 4 });
+      readings.push({ requests: sent, bytes: await inspector.heapBytes(wake) });
+    }
+    inspector.close();
+    return readings;
+  } finally {
+    load.stop();
+    await running.stop();
+    await origin.stop();
+  }
+}

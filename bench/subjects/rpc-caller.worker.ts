@@ -1,0 +1,13 @@
+interface Env {
+  readonly SECOND_FACTOR: {
+    verify(question: { user: string; code: string }): Promise<{ ok: boolean; reason?: string }>;
+  };
+}
+
+/** Another Worker of the operator's, which asks about the code that it was sent. */
+export default {
+  async fetch(request, { SECOND_FACTOR }) {
+    const answer = await SECOND_FACTOR.verify(await request.json());
+    return Response.json(answer, { status: answer.ok ? 200 : 400 });
+  },
+} satisfies ExportedHandler<Env>;

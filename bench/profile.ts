@@ -3,10 +3,6 @@
  * request. Sampling slows things down, and waiting is idleness here, so only the proportions mean something.
  */
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { bundleWorker } from "../scripts/bundle.ts";
 import { createKeyring, parseKeyring } from "../src/core/keyring.ts";
 import { codeOf, createAccounts } from "./fixtures/accounts.ts";
 import { applyMigrations } from "./fixtures/migrations.ts";
@@ -16,12 +12,11 @@ import { startLoad } from "./load/load.ts";
 import type { CpuProfile } from "./startup/cpu-profile.ts";
 import { openInspector } from "./startup/inspector.ts";
 import { askAuthRequest, call, visit } from "./subjects/requests.ts";
-import { bundleBenchWorker, startWorkers } from "./workers.ts";
+import { bundleBenchWorker, bundleSallyport, startWorkers } from "./workers.ts";
 
 const [what = "session", count = "400"] = process.argv.slice(2);
 const requests = Number(count);
 
-const outDir = mkdtempSync(join(tmpdir(), "sallyport-profile-"));
 const keys = `k1:${randomBytes(32).toString("base64")}`;
 const origin = await startWorkers([
   { name: "origin", bundle: bundleBenchWorker("./floors/origin.worker.ts") },
@@ -36,8 +31,7 @@ const workers = await startWorkers(
   [
     {
       name: "sallyport",
-      // Not minified: a profile shows names.
-      bundle: bundleWorker(outDir, undefined, false),
+      bundle: bundleSallyport({ minify: false }),
       variables,
       databases: { DB: "sallyport" },
       namespaces: { BLOCKS: "sallyport" },
@@ -83,7 +77,6 @@ try {
   load.stop();
   await workers.stop();
   await origin.stop();
-  rmSync(outDir, { recursive: true, force: true });
 }
 process.exit();
 

@@ -41,17 +41,32 @@ export const bundleBenchWorker = (entry: string): Bundle => bundle({ entry: inFo
 /**
  * Bundles Sallyport, as a deployment would.
  *
- * @param entry of a Worker of this folder that has all of Sallyport in it, and so needs its configuration
+ * @param options `entry` of a Worker of this folder that has all of Sallyport in it, and so needs its configuration; `minify`:
+ *   false for a profiler, which shows names
  */
-export const bundleSallyport = (entry?: string): Bundle =>
-  bundle(entry === undefined ? undefined : { entry: inFolder(entry), configPath: sallyportConfigPath });
+export const bundleSallyport = ({
+  entry,
+  minify = true,
+}: {
+  entry?: string;
+  minify?: boolean;
+} = {}): Bundle =>
+  bundle(
+    entry === undefined ? undefined : { entry: inFolder(entry), configPath: sallyportConfigPath },
+    minify,
+  );
 
 const inFolder = (entry: string) => fileURLToPath(new URL(entry, import.meta.url));
 
-function bundle(main: Parameters<typeof bundleWorker>[1]): Bundle {
+const outDirs: string[] = [];
+process.once("exit", () => {
+  for (const outDir of outDirs) rmSync(outDir, { recursive: true, force: true });
+});
+
+function bundle(main: Parameters<typeof bundleWorker>[1], minify = true): Bundle {
   const outDir = mkdtempSync(join(tmpdir(), "sallyport-bench-"));
-  process.once("exit", () => rmSync(outDir, { recursive: true, force: true }));
-  return bundleWorker(outDir, main);
+  outDirs.push(outDir);
+  return bundleWorker(outDir, main, minify);
 }
 
 /**

@@ -1,10 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { type Bundle, bundleWorker } from "../../scripts/bundle.ts";
-import { projectRoot } from "../../scripts/start/wrangler.ts";
+import type { Bundle } from "../../scripts/bundle.ts";
 import {
   type BenchWorker,
   bundleBenchWorker,
@@ -34,7 +29,7 @@ export async function startGrowthWorkers(
   const bundles: Record<Part, Bundle> = {
     sallyport: bundleSallyport(),
     "sign-in": bundleBenchWorker("./growth/worker/sign-in.worker.ts"),
-    counting: bundleCounting(),
+    counting: bundleSallyport({ entry: "./growth/worker/counting.worker.ts" }),
   };
   // Sessions live as long as they may, so that all that are stored are alive.
   const SESSION_MAX_AGE = String(sessionMilliseconds / 1000);
@@ -63,13 +58,3 @@ export async function startGrowthWorkers(
 }
 
 const nameOf = (users: number, part: Part) => `${part}-${users}`;
-
-/** It has all of Sallyport in it, and so is bundled by Sallyport's own configuration. */
-function bundleCounting(): Bundle {
-  const outDir = mkdtempSync(join(tmpdir(), "sallyport-bench-"));
-  process.once("exit", () => rmSync(outDir, { recursive: true, force: true }));
-  return bundleWorker(outDir, {
-    entry: fileURLToPath(new URL("./worker/counting.worker.ts", import.meta.url)),
-    configPath: join(projectRoot, "wrangler.toml"),
-  });
-}

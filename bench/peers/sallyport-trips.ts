@@ -1,15 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { type Bundle, bundleWorker } from "../../scripts/bundle.ts";
-import { projectRoot } from "../../scripts/start/wrangler.ts";
+import type { Bundle } from "../../scripts/bundle.ts";
 import { createKeyring, parseKeyring } from "../../src/core/keyring.ts";
 import { type BenchAccount, codeOf, createAccounts } from "../fixtures/accounts.ts";
 import { applyMigrations } from "../fixtures/migrations.ts";
 import type { PreparedRequest } from "../load/exchange.ts";
-import type { BenchWorker, RunningWorkers } from "../workers.ts";
+import { type BenchWorker, bundleSallyport, type RunningWorkers } from "../workers.ts";
 import { send } from "./send.ts";
 
 /** One request of each operation that is compared. */
@@ -23,13 +18,9 @@ export interface Operations {
 
 const keys = `k1:${randomBytes(32).toString("base64")}`;
 
-/** Sallyport, counting its trips. Bundled with its own configuration, which says that its style sheet and script are texts. */
-export function bundleSallyportTrips(): Bundle {
-  const outDir = mkdtempSync(join(tmpdir(), "sallyport-bench-"));
-  process.once("exit", () => rmSync(outDir, { recursive: true, force: true }));
-  const entry = fileURLToPath(new URL("./sallyport-trips.worker.ts", import.meta.url));
-  return bundleWorker(outDir, { entry, configPath: join(projectRoot, "wrangler.toml") });
-}
+/** Sallyport, counting its trips. */
+export const bundleSallyportTrips = (): Bundle =>
+  bundleSallyport({ entry: "./peers/sallyport-trips.worker.ts" });
 
 /** A Worker of Sallyport, to be started. It has a database of its own. */
 export const sallyportTripsWorker = (

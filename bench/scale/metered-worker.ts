@@ -1,16 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { bundleWorker } from "../../scripts/bundle.ts";
-import { projectRoot } from "../../scripts/start/wrangler.ts";
 import { createKeyring, type Keyring, parseKeyring } from "../../src/core/keyring.ts";
 import { applyMigrations } from "../fixtures/migrations.ts";
-import { startWorkers } from "../workers.ts";
+import { bundleSallyport, startWorkers } from "../workers.ts";
 import type { Metered } from "./worker/meter.ts";
 
-const entry = fileURLToPath(new URL("./worker/metered.js", import.meta.url));
 const base = "/api/auth";
 
 /** Sallyport with a meter on its stores, which are empty. */
@@ -41,30 +34,25 @@ const userAgent =
 
 /** Bundles Sallyport as a deployment would, puts the meter around it, and starts it. */
 export async function startMeteredWorker(): Promise<MeteredWorker> {
-  const outDir = mkdtempSync(join(tmpdir(), "sallyport-scale-"));
-  try {
-    const bundle = bundleWorker(outDir, { entry, configPath: join(projectRoot, "wrangler.toml") });
-    const keyringText = `k1:${randomBytes(32).toString("base64")}`;
-    const parsed = parseKeyring(keyringText);
-    if (!parsed.ok) throw new Error(parsed.message);
-    const adminKey = randomBytes(32).toString("base64url");
-    // With SESSION_RECHECK=0 every session counts as one that has to be asked about.
-    const variables = { KEYRING: keyringText, ADMIN_KEY: adminKey, ORIGIN_URL: "", SESSION_RECHECK: "0" };
-    const stores = { databases: { DB: "scale" }, namespaces: { BLOCKS: "scale" } };
-    const workers = await startWorkers([{ name: "sallyport", bundle, variables, ...stores }]);
-    const db = await workers.database("sallyport", "DB");
-    await applyMigrations(db);
-    const url = await workers.url("sallyport");
-    return {
-      db,
-      keyring: createKeyring(parsed.entries),
-      adminKey,
-      send: (path, request = {}) => send(url, path, request),
-      stop: () => workers.stop(),
-    };
-  } finally {
-    rmSync(outDir, { recursive: true });
-  }
+  const bundle = bundleSallyport({ entry: "./scale/worker/metered.js" });
+  const keyringText = `k1:${randomBytes(32).toString("base64")}`;
+  const parsed = parseKeyring(keyringText);
+  if (!parsed.ok) throw new Error(parsed.message);
+  const adminKey = randomBytes(32).toString("base64url");
+  // With SESSION_RECHECK=0 every session counts as one that has to be asked about.
+  const variables = { KEYRING: keyringText, ADMIN_KEY: adminKey, ORIGIN_URL: "", SESSION_RECHECK: "0" };
+  const stores = { databases: { DB: "scale" }, namespaces: { BLOCKS: "scale" } };
+  const workers = await startWorkers([{ name: "sallyport", bundle, variables, ...stores }]);
+  const db = await workers.database("sallyport", "DB");
+  await applyMigrations(db);
+  const url = await workers.url("sallyport");
+  return {
+    db,
+    keyring: createKeyring(parsed.entries),
+    adminKey,
+    send: (path, request = {}) => send(url, path, request),
+    stop: () => workers.stop(),
+  };
 }
 
 async function send(url: URL, path: string, { body, token, headers, status }: Request) {

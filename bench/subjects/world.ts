@@ -44,7 +44,7 @@ export async function startWorld(accountCount: number): Promise<World> {
   const variables = { KEYRING: keys, ADMIN_KEY: adminKey, FIRST_FACTOR: "password", ORIGIN_URL };
   const own = { variables, databases: { DB: "sallyport" }, namespaces: { BLOCKS: "sallyport" } };
   const peers = bundleBenchWorker("./peers/better-auth.worker.ts");
-  const further = bundleSallyport("./subjects/sallyport.worker.ts");
+  const further = bundleSallyport({ entry: "./subjects/sallyport.worker.ts" });
   const list: BenchWorker[] = [
     { name: "bare", bundle: bundleBenchWorker("./floors/bare.worker.ts") },
     { name: "hono", bundle: bundleBenchWorker("./floors/hono.worker.ts") },

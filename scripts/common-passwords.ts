@@ -7,10 +7,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 const wantedCount = 3100;
 const fewestCharacters = 8;
 const lineLength = 104;
-/** Bits that are kept of each hash: one in 2^21 / 3100, 680, other passwords is taken for a common one. */
-const hashBits = 21;
+/** Bits that are kept of each hash: one in 2^27 / 3100, 43,000, other passwords is taken for a common one. */
+const hashBits = 27;
 /** Golomb-Rice parameter: log2 of the middle distance between two hashes. */
-const riceBits = 9;
+const riceBits = 15;
 
 const packageFolder = new URL("../node_modules/@zxcvbn-ts/language-common/", import.meta.url);
 const outputFile = new URL("../src/core/common-passwords.ts", import.meta.url);
@@ -44,7 +44,7 @@ function selectPasswords(list: string[]): string[] {
 
 function shortHash(password: string): number {
   const hash = createHash("sha256").update(password).digest();
-  return hash.readUIntBE(0, 3) >>> (24 - hashBits);
+  return hash.readUInt32BE(0) >>> (32 - hashBits);
 }
 
 /** Golomb-Rice: each distance is its quotient in unary, and its remainder in `riceBits` bits. */
@@ -70,7 +70,7 @@ let hashes: ReadonlySet<number> | null = null;
 
 /**
  * Whether a password of 8 characters or more is among the ${wantedCount} that leaks show most often (ASVS 6.2.4). They are
- * kept as ${hashBits} bits of a hash each, a third of their own size, so one in ${Math.round(2 ** hashBits / count)} others is taken for one of them.
+ * kept as ${hashBits} bits of a hash each, two fifths of their own size, so one in ${Math.round(2 ** hashBits / count)} others is taken for one of them.
  *
  * @param folded NFKC, lower case
  */
@@ -78,8 +78,7 @@ export async function isCommonPassword(folded: string): Promise<boolean> {
   // Built at first use: most isolates never see a password being chosen.
   hashes ??= new Set(decodeDistances(base64.decode(coded)));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(folded));
-  const [a = 0, b = 0, c = 0] = new Uint8Array(digest);
-  return hashes.has((a * 65_536 + b * 256 + c) >>> ${24 - hashBits});
+  return hashes.has(new DataView(digest).getUint32(0) >>> ${32 - hashBits});
 }
 
 /** Golomb-Rice, as the script has written it: ascending hashes by their distances. */

@@ -5,7 +5,7 @@ let hashes: ReadonlySet<number> | null = null;
 
 /**
  * Whether a password of 8 characters or more is among the 3100 that leaks show most often (ASVS 6.2.4). They are
- * kept as 21 bits of a hash each, a third of their own size, so one in 677 others is taken for one of them.
+ * kept as 27 bits of a hash each, two fifths of their own size, so one in 43296 others is taken for one of them.
  *
  * @param folded NFKC, lower case
  */
@@ -13,8 +13,7 @@ export async function isCommonPassword(folded: string): Promise<boolean> {
   // Built at first use: most isolates never see a password being chosen.
   hashes ??= new Set(decodeDistances(base64.decode(coded)));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(folded));
-  const [a = 0, b = 0, c = 0] = new Uint8Array(digest);
-  return hashes.has((a * 65_536 + b * 256 + c) >>> 3);
+  return hashes.has(new DataView(digest).getUint32(0) >>> 5);
 }
 
 /** Golomb-Rice, as the script has written it: ascending hashes by their distances. */
@@ -22,10 +21,10 @@ function decodeDistances(bytes: Uint8Array): number[] {
   let position = 0;
   const bit = () => ((bytes[position >>> 3] ?? 0) >>> (7 - (position++ & 7))) & 1;
   const found: number[] = [];
-  for (let last = 0; found.length < 3099; ) {
-    while (bit() === 1) last += 512;
+  for (let last = 0; found.length < 3100; ) {
+    while (bit() === 1) last += 32768;
     let rest = 0;
-    for (let i = 0; i < 9; i++) rest = rest * 2 + bit();
+    for (let i = 0; i < 15; i++) rest = rest * 2 + bit();
     last += rest;
     found.push(last);
   }
@@ -33,59 +32,88 @@ function decodeDistances(bytes: Uint8Array): number[] {
 }
 
 const coded = [
-  "JGJ38QpLVoJxc5vDob9KzxnHAwy5sOSNmbY9+LZOgIbWWGN8CXzYcBa8Wuz0GWOyKCOjWo+oyLEeB2fQsTc+vBCeOO3qvFZwSkNvYL5N",
-  "qhKzgxMYfQnQUcmzMAQWSBUaAdHuqLEVJK0Cdu6x9UwQkhkASqwPcW/DNhogCsAR2xyrYT+SwCm2l1CKSksnsdKi5s12n+CTtmCbtOnN",
-  "x2S+FPF4ZYuOL4MsJAc6IR4nQSC91uYijI/ngjI6G5DSIqMrH+G/DwH3f3snzm+NryVhVlr91gsk6bNFD1vCG0eLEwBpV9B0kUOl4LPR",
-  "yohnHnDjlKEE5dWP8JwIK4G2A6DATc81HOBXDsKz7UvJyuuDSdqQLw7zHmzQVefMP6cac9rsgRPPk9eHVSUF8fyEKautpZRAcckrUtfP",
-  "OUDhgVOtp2mx5PYHRMw/JR91bOgw2KYrsQ/YQJUHwP+mwYSTyHxPQ0uwjXtJQjCtOyfbVt5Xbq7T3gKWGWp5WBJaWdpBCLNFULtCw+tA",
-  "e7WMkVlUmw7ctxrAgnfIDoPiD697L8D0nA6WORwVCbhzzDUFmE+xnEDyuxGiSsbSNe5HAGooxe9B3jdnbRpXMrciSEcZDtfqB0bS47gM",
-  "0jDcEEVkDcg1gUhmVDLAE5WkQOs/VBs15PKixZtkvnrUVQaqxO/K6GY4i8egQQsUqRTVqX3np/U2GcNc7tZwfhkH7qUOrg3VnB8SOEVa",
-  "t+1JVIoeaWRtNej+EOC2YzqRCDbaRi5FJ3ghLzytOGQSde28bxvTCBt2P+MaSTulHNYlhtTSbj90iQHwqykRKEJ8Huf/4zbXrOD1ktMt",
-  "svjwVlc4aoDzsSNQ38+/RU/PfGAiYVRuSKKJRCE8id3biwU8AyFDJHgerQWQogUUwxMcnTczdDMwIewuqeoGsS4KiRa3WFzjLWY0rjGJ",
-  "xk0HCuXp+XDeYEUGfb0lujRV1isIQM0UvpqgNt32uiM/1q2d86eTbk8GQSP+Q2UlzZbY8hpynfn/1lsY61oCQJMmt/vKng2X2W8CRnlL",
-  "93z+qEOuxzdCtpYrBUHEwZVOFDc6lKIC+ONkDXsRFSoWotonqgnjx6xAQMhu+fpuRskKI/zCpWt9Tm4hqH1fqVnWlHu8Axd3B9hY122q",
-  "tXysfGpbmUdLJsLlShur9y+CC7g/uq2wOxCzEuHldMS8pGJAZPEPZ9N95ggaYhIXs1DpiyZ/egpGS0z8NIT+KBGyt5H1UwK5Qq3I8Qcu",
-  "j0ENPX9QKH8+SMMdGiJEGCZWlnix2ShIh8PV9ugS8iIUFbi09a/txK/h+ZcVSfghG1eYAD+ZB9vrskKZr8870jrB/eeZgkip+M5HYPbW",
-  "1pCpDS769oVa+u0PPNIE77exw5QaMQU1vVSagkB5AOi7cUKiOuCOk4ECv6scWiVKor6eVS+PB6KYN3kNlm+q25Xk9s9Q+17TnJt6Xp/1",
-  "eL6GlhkgU+EkVYYehNd84LAI/+C2RDcEXInMvXn/wcEYTeADZ8kTPAQ27parjU49mcm0PhrSimKVAZuJT8brNlOm+m8YSgVdrc6be0Fw",
-  "R/LTwboc4sceuqACkAfyjhqRaKCkrcyklEJ0pOsM9AViLnHNfSb8PLuC8AcJIDqHv3IIG2KDILqJzLS3R7ZbERMmhtt6eMRFxD5ZAf/X",
-  "IGkOCAM8BXEjQKR/CvnDYMojLiIkhIQ4zxLbGQ7LIEqFXx119mu9AaJ0DXMGERPxtT3mPj/cROoGgJxh0ptDhR14fPkHVsijIHUGJQms",
-  "3B4UuC1kjCVIbpGcEPT8ImvajBwx1T0Gi2RT2ying1ecRor3PHW8C82sMlXA/zkz6wz1eCeluuKXjgPLBu8ZtNytiaBsGo6LhuGf89gi",
-  "wOB3ZLf76sQ9xVy8HNTYujMPI+kl5Xe0Aay5GGzQ8BMJuygOspbGfD8l4OqesaqZEVTL2gk6ZrBDWnTgXXKznBzuJ494PifnwXdI8oZ3",
-  "AucFWyHOkOo1q0OJrQO9r1DQEG1KL6ugwhC3Ch+4GHwu36CyyDJfbIXV1whkn8/j0DA7ovRSEhFeaGtVs6DnQtqUTVJcK+mBm4s+3wff",
-  "rUbsArgL9qG37Ig/2IAPNWnAH7L7bFIwVXUhkaZiYPypM9RbKwvkVN+BdrcZ5OQGlMxAneQN28mI1Wm/4YD6jUn5C4Hzo0hQksaf3DiP",
-  "lsJukCnAZpIWgMBANJuxJVPV6KJifvoVr7H09Cwm3iHL3a6TtjI7nIiO8bccWIuTn55Qu1qB+moFphIYNC0g0D9EwvkRG8NSIB94TCaU",
-  "MRF+SkSzYFOUvDzKkBp3YHFLb37QShh7KnjOSX1wiNw47UxgZO17TEYAaF8hbtrdwTD04xqNx/sBZbb3NxGiWv5Dg7jlwDnOg4lVvP52",
-  "4jqdskRoJBPDtN/VneMzEGMbiw9OeOKqmFuNi76uAFPkiBvuWhC/XGCLldDSvczUgiuRDlXzaWR/5Mxl1ymqRdIwLl0TgpmMa7hNF8O5",
-  "zDjyoELRbZNMmRe2b0kZChFsEGYLK4GFx4vvVTjTmFG6mmJ1uqzZh67AbFgbtTM+ejawiPEIoE6xEIFIzolMj0E56GCD3KJ69lUHQmDI",
-  "KzrxegNlR2qnSqZAq1wpEEuw1pBkZYiGsH3TI82ZTTjW5lp7i2Ag6L8POZh8iDxgjDDZkTeR7tyma/aCY0RQJZ3RObL4fDoSK+hajlBQ",
-  "g+JFmq0gddgRamDfI62lrIyXu4JI0Bv/RfNGvi10wvqUO/Q1ci9xUJ6iEEAvSIJmyC8Zny/ZQYIDZ7A4IYqBkPQtyjCURPj54+iEnO4I",
-  "1BKDLHIFwMNRazplCpGJd3yNj6hWG4MHZjxAfWfgLAQSkb544UCKCtJzTPXtnM0xYvAYNJxhhEOffEdxrs3kkEwGgIEhhfPGTPY/w4ZV",
-  "JAB5yXDe7GjrzS8xPqqqW4JA3BMn20jkEYfCNCSELaT1EaqqMFATml7rw2c/E4my/h3km8REpHAML5MZKEanZLi+DQs28XOP0TW7LgOW",
-  "8d5OZkNi+hhxu5dlJzUNaAMQGoWeM4xgsRen9HByqQApQAw0Aq3wE3mZSFOEzUQmWPqX8eBjaZLxUOk1jqFu7PZE8ocvsCL4DS0obiM6",
-  "5LDMeqRB3QPspBxsuuj2WWIMwLHgXkRnUMQQCgNNoPUUeZeoILYTbl7fB9UTfwOXuJyE/gGNqB1jAwEsLV60qAnI7UweSrf618GMI0jx",
-  "4ngHCWrsgvUUzPSXKsS7Q9ahy8CyIkZuwW5159cD9VxXMcKQNVyeMDbhzdKmG0IaCiI2wWqIPc2fqjtRRsdqPDOtTIQZ77UeOZWYttYd",
-  "0HYP5O7SvFdQWca9Tf9+PqLiMSklJO+Y+iwX+pEWMEC/vNC/gIfSWoQv/xwwonfA7qHZaOlBBofMKkVB+PWyXrtOeylr2BIM8S9UcUK3",
-  "AydBz6LwjCmdEvzPyW8Er4oORPDoGRRgDmcbqHxKyfNVumOLCPBjsODrEqabWMlarKbJGqNIlqOhTQBvaQQabGHm9p8tMzsEViOA7wwG",
-  "8lXIQdB+8OyrXhNqYEsPjNlc4IaCMnpK9ZYKym2NYVl4vqxRf9TMTUuL5hYzvVk6IMcfGsJqhvVFReFqf8XgDzo5lyWsP3MNoCmMZtyu",
-  "WBTnMLLv6EA8TnGf4l0OK8L4YosSCu+PrSSGdk/BR+pSXkkAVXylO5JuTwpzsyne0eu8oom69sBCqOnN+LL3XM0PI79AEMGVNYUxrZhw",
-  "IfgHx+akOZw04lhSMIyWDzDlhzwEwoB00duTm6GL6onziN/MJzTxPmSuebOhUVAXlBQdUO9HHANKmQHetUYG4gZOBixpkNfM0RppPJhM",
-  "VhzM8fbTknVoHJYzyiFCmMcv4qbHwgq9oeZBDBAQZAASto98jAHOUNQUmfOZYrsF8a9C0kBbcckK0kyHKdUdLoY1BxSKIqfg2akngpCL",
-  "4phrpEeUsv8lFlGpXkdGutUStTQKpE+XAPP15Rq/L3bQV7lf/E4kxQM0uPWQPpUKNBrZY1UX8mJiD/K1bzJoTbUCsbodrrxVCLAaiAkD",
-  "FzwUPxw4gxdDQcgMkohJqW29qevKFc23C5gQruAJ07o/XlSNri5fxMeHmcfBovaRN4EZpRX8SiI76pvO/7ozB2KqsnvtEdMpBs8ZItSL",
-  "c7V8Uz0NbTozwKnTlPlDdF9XAbr7MVbAiwebnvYuw5z1frZlMIIHv6VRjPjYYXTJBghJmpLFpjMd8m7j9fCkXQvMT0kYGP53lYxALtBO",
-  "mTcl1rDxxCtlBniIwqKpJO5gM214Nwig3RxaB74NTuY7hOKAU1GX2+gIpuNDTZiarGr45WCKY3Qh8eQ6ANjoy1uxRQK3N3zStAcxSGHO",
-  "PT+3AzCy/IgHtSSmOsIB1jAxnYUxQp2Fujs/AuZF5m6LrR6c3Rp4mZjiYI7ASUvHkSaSUOHPyH2blZoHWdp1k92m41RrUFyLGl9AZj2D",
-  "NTu1cxJwaZfyM8R04IinIst6aR3TnaOQHC1U41lWro7osswnYQBbBfADwhGjYTKlwKV+XCqbUtnMBJJY9O0GwIJ5S0wJKeynpi6lMChx",
-  "wUWkSA5OIO4myTTLB/iOCg+DVdmvwo1Wj1sXWqi+P49awAYCYu0+VO54E4qzGAWGhDkryopE7syM4ZLtYSpm+O5YkP269YIine2riGNn",
-  "kYhP80VTQDD83xsAYDDMCC6mcCE/C792py4LS5oWx2OMjvXPC1HgxQwGsyMqQ1XfdR80CCXI9oVSoIFrJ3gYdVwPtedQbuDj/xZ1rpSq",
-  "wVdUSuUnFUmEP3nuEQg9fDF6fVHBTZeWMZUaOGlDk7ZpmqnlvySGrg1Tq5AsYah5C4GythZu4MurhuWQVBfFQHeg1F2xEVW+RZ/eO/Yg",
-  "uaXiQiSeaxZ7IIfIxHgITOWR0Y7vMDoWrLwV4xIgq5Iol3MqtfDjoMMDDtJVZ0bHCXsfteKCsdt/P86XtaoWKwdgC/TTwTnBOQoS1xRV",
-  "ZOfcVApVLRSsXJ8dLufaKgDc6W0X7zhEbmUYH+zgIwwOJUw1PDG9/jQUoTIet0QctW8HqKvV5S4yyvtFNGEtmzYh/3n8xUJEOQqVe3Nn",
-  "riaQAZM/vJR7ZdjWyzRpQGgi6vmXOSNB0jkdYMxOXMIMQUhLcZd5bdhF0sKVlDE6oNiIPVBe4E+gbIhC5AQAqeAXAlU/EcgR6VXG6GA+",
-  "SVPgVIfP5ciwy9DCQGQpFIZ+jHiZY8QjxHkEELFN92dZYODDxaYCM8oh/lQIlNND9UdZJKjMh2RMGhpUHD83y9La8eJXKgms19iwliCQ",
-  "qjqgexx4FpCF8WgceX6vJy2G2/FCctVC6tyt+Zwmxr9YBB0sKgA4lCq62rqNMK6kGY2ZOqjn/mt+qg0DgdZ2xUJdi6/kjR+fgJBjC6CJ",
-  "H7LFRkJCtFWQrKE54DPFgzwTfWGLKmk9dasGlcSZWqnc1f5jfdAueYDO6Rl1DaZIxBmFqVzczXtYnJOLwCM672l4zWu06leI4R10AXK5",
-  "Q30dHqkGjIqw7vscgkEf6bwVqEVJbalU5EPHRjahO+yg78Pl3jGsF38PWl+R2PvryJL3NbAd1OyhDpY3+B4vFEBELWNWAjIPdXJTRHB4",
-  "Uc9DhA==",
+  "JF2JzH8Qf5Kv1n8JwpcrZvPDo2by1KxTxhnGDAvoyrZrxOSqNeGbZY9leLbZONgHkbQ2V+mN70CRXzTYbIBU68AWtszzdGV2OxaKDCOM",
+  "jOWo1uowiLAEe0BtWfOwr1zcZ+vEZBxeOIW3lSvJlX5wSKkLrvYML7pNCqg9KurgwNMYEfSwndQS4ciGysL/MQQGSGBWQZ8QcZHuSqDb",
+  "EI1JDK2MCM9uoqxxdUmAQWkgBkAmSkCwBvbmW5/DORhY4gRCrEARR2cxx6rZAT3GSuACWG16lwNCDKSpkrgnl8dEaiZ5sq11un9kCUTt",
+  "PGDsblVOj3MYx2dS7yFHfF5kZJ4uBuJf4MqsHpAbs58oR64m/QRkC7F1r+YfqjAo9BngqjFg5xG4vDSiIhSMtrGt+G3nDvIHvXe13r/n",
+  "ybm9mNsjx11g6Vk9rpt1fArzk60bHVE/T1dvCMGv0d+rEhQAfpVD9BmkkrUMGlwwLZPOhyoxhlhHknDgDlJUEE85DNWKP8JlwH7K34G/",
+  "mAA6CigSFc8007nOrBUjDqkK2D6vUsLJt+uumDKqdeKQWLt47jTHlmyZQRZeVfMJ76cLacpdrYMgVBPAPik9c+HI1SXkFP8fwSELKVCu",
+  "pdpZpQvAcscgMrSEs7fJ3OTgDrhgBVMetkh2PmxX5Oq4HWxL2w+rJPl9xlbAOh0wo2J4YqfsPg/Z4QBJTIH1gPJ+mtwYQyTIyGzxPXQz",
+  "sutwjKXqBJZQijCtROrSe1bU5twpW67qsbTiXfnKSuGQ2p8pWGBIFaRmdspA9iIlNHBUBLsziw8+lNAU+7LWMiEVilTUmxg7VEtyBqwA",
+  "hEnJPIAToPhiB/69XbLScD1EnZA1iWM+RqwVTCZVhyDzCsUGdmCE9HxnHECfytbxGriQisdjRxNe44+HAFmonAw+e8+J3eDb3nZlRqZX",
+  "C8rCsieiDrcY9DWtfrKBNUbZS2U7iQLs0jdDdED40VhkBPcd81tQT0hk2VGbKuAEq5MekPQOhM+VVABsyl4/PHCi0ZZQtlEvcnrUeVPw",
+  "afqwLO5/K4qGeA4Ki86ehgPvQrwUnqRSLVqqVj3nip8bU0GGZsNS87mtZwQeMhkCH+Dpi0O8rfW3Q9nCB7LSPWEMNapt+iFI+VKMoUea",
+  "MeRnFNR+j8OEHmCuuYuDqGRBmDazaN9izZE2p2/gf/Lw/ysHOGeQLSdae23MbmRu0TByBr11xv+MdCSATttlFxNYolixsxTQWbdL9f0i",
+  "dQC3wqxyjbRKKEDB8AHu4f3X4zBbXfrOUDwtkbtMidsdPjwSViFcs4ajIBTzsZSJBQ0H8p+/MBUqfPb7F9siOIVbxt7SFaKJpRDCEy8c",
+  "KdoXbQiucU6MAuSFIDJtHUQeUrPyWTQoKAV4Us4w6sdEnQDcRTctDMIwH4epwt2qeUn5WsVK35KhERYK3I2EwzjqLR+YykrmTFFJwFkx",
+  "UHhCtSXip95XDCeY8EMkGqfWn0lLuifRRh1nisLIOIMtUUovm5qfmNvd3uGtNiNA/wVqu2cr86Y+TTTkj8GQASCP8WQzmUfFzUpa248i",
+  "BoDynOfg3/1lysXs6q1oMCPgJN8maN/f/KlPg2AXqeW8sCNhnXlJx930D9gqDSOqOxxzdLCqrpYOrEpTqHFUwUhVBuDbDeQ6blJhIAG+",
+  "NmNcUDT3sBRFdSiIWOotBoktqf6nezx3aw7APiMe5ue+fpBuIRrokK0I2vzB8pWgt51Tcm4HhqgHolfgaV0nWGk8Xu8WAzZdO3Aw9hY4",
+  "1r216qqjXzCsUXGnVbgmUSdJPJrQLjlR4hser+9ykeCEy7Rg93uq02vIOlxCOzDbuHJlcHMPS8nxFqpBuZInELXZ5lNzt5hwgPaYog84",
+  "XOMz5Dopi4CYb/ehMpG2RW0zr8M74TZeKDBGJytY5Hs1UCwJy5QQq2rI7oQL8ugj0CEOJPOn9GQFyH9E+KyMbMaVGkCIfEHCCSZWtlk/",
+  "iv72SkhHqh58PK18tuhmS00iDITsFbnizM9X6/XtwFK9jh+0ZTsVYSerggDGyBeV3/sH+0x2z7mfUHZE4UzjW355a3pGHWyD5G83My5x",
+  "JeFPP8ZnyOhwdq2tmrRwFL6Ghl1117JQny149dcoeW+aKAJtX1o9jeRyogzCYfopurdOqg01HRHlDxCAadFh24koS9EeNb+kdIJwIIBl",
+  "fJ1XJ4tMkqIVPZXeU8bqin8eNTzbUwEbjfIWTLMR9PFs6yvIJ33Z3+h+1rmGnWOO3by4vQD+9q94Xr0NBLDDJAAp5kI7Yquwv/9CGq7j",
+  "ZwKV/aR+f8FfsiC23mItWRGmZWmvJn/g3sIy4mT7/8tmTyQyM8gA8jbXukpqseNTLjaWY9ybBQ8aGpFKDaYVJUYBhe4dVPvxtxs22U4i",
+  "bgabUxhlKAdVmmsuzpit5tQSrBFP8tF/Bsahvbigxw166on/cKSIBh/KKmGmxFkooEKPatUzKrSTUQb3Sjk5Wwvj0FBWaIjmccs1ydJS",
+  "/w8Wu4oLqgBpQj5gOMoaG/VUgdQbwYnYMdwuUomFMq5LNNHddlicQ/kxnaGu2vXp3OxBMXJ0OQljuB939cVQaRQ5wH6QzVwEfcPiNBIo",
+  "8H9KK3mcJtgoCiGMqqIfqSLkf3DfrPFMtmcY8jr8sgaSmQVC/HSDXzea5j0ABo2nOgMw8wTIQ6k+pG1dPE+Y4mP8NxFU5zgaiAf/GB3S",
+  "ku0JWE7nXiJ8nOQaVWwyJyMgkdMwYElCsayTbqHf/S4QLRGSCMGtUjRuskXdwPm9PvQiFa91p6MHJjGaVOLQV+LYpE5vbNKG+d9LV35w",
+  "6GigvVc8Mdb3gKdzaFwygVZ4Dw/OPvPqnDL3V0QJ5aWba4apfeN9I8SMGC7whmYU3JKzaJtwGbwaIjm8uCO4Wp/iT2cCGbA44HNdkht/",
+  "fPqvZD13FSPLyscpFNVi5WMuQ82j5MSM3lcH7QRBqZLhAYdrM7jwSErAmy7J9g6IyfVsQZ7/vw2XhY6dJ7AxpipaEPBVN4vM6B2Tpomr",
+  "iEJ9aJtODhdJcl7OeoHAO4dfj1/g9MJ4+e+BdiUjMyhJncUC6pwAVadIdc6MQ6NjU4rPY4xGrDA6P2uaUNdAMgbKUp8vha52jCaEFrb9",
+  "KFZ7gBYfFi6HfqgK6rH6sj99skhc/XSjCEWSXHz93PSkL6zuQi8jFFUR80V65ns61C2yzoOmc+a2jJQZNT4lpQry6X4GZ1iyL7fJB7X+",
+  "tNRuywB8t+kACy+7ahbt/ayD4Pgdh7wD2zVEpuYB9Wyxu2x5SIMD3VzNITZGfmXkmD78mqQ9PVYWmSr+L6ZFVTeYgV7azTGcGTjcBc5S",
+  "9sQQJvXkCDduLJeWNNtpp/+F94+loy9J8qQmmB/c589IG0JcLFKn4dwj4j45a0iaBo+6pvoGL6SMlnqDAwP9jR4bncSOlTE1d8ihQYi/",
+  "76QFaE+q59FPREsFhtbYhry9E2uDk5JYumO7ByJohTvGw29vFg2Lfk5pueV0LWNafgfapoyBcqYFyFkDQMs8INAg+pRKIL55EHRutDSU",
+  "iJweMeF8wjGkVDHMRLfkovEqc19RTOlJhw78ypqAXqdreBupSkW9F+0BUoMoeeSpu4zJElT9b64jPcNzO1J0X7mTctd+0vZGLAGihYPI",
+  "TC7Ty26cE9Q8mONoaeTb8f3TATSW1m9sDbxRo2lpL+Q4wOhY5A8AoZzgIPGJOFb0T+EdsyIxqnTbI1EasCPQTlQ6qTdD1YX3j0MtBBmD",
+  "Gi4rgvTvngviqWphRbqjXUuz2rigBBz5AIhMbnrlcIRUvvNxZAh55XUw0Nr1fM1VH34rrEQG5QF8oGk/keJ+TGsZW9cfZqTEWPSOYCtJ",
+  "dCk3IKbpi6Gts4OzRGfDrycwI4ccqDxCK0V02TgTF1kU3smm8pJCqQoQRH7A6Bl6CxitxBg5cbKL2T1W03a05MhP3un5piodU7qus1CY",
+  "aWu0QGIRYGG3vUzHPjDo1gsLgjXRBwKCRObsRACA8SKo6M5SxI7FBOSeiJgag7HyiPetvZSZB1kI5gwoCo86zsXkIC35USdqc50XqmWQ",
+  "HCs0cKSxAxLscNVKP4ZGW2HthprB8t0mSPCNj+Uy84x1t2ZX2e2ItsAIsOai/WDxhmXOfHYgicYLYwYQ16ZCU3lEeE7cSpmavzugdWND",
+  "ET4yWrdz0TYmyZ+Hsw5/khmvtwWNI45QR4IE/iPpZn6tKQHIXXvETOpjA3UyOgtmZax+Mb97h+CUSMsAZ7/0XqzQor5WtWtL9L6YFCDv",
+  "08NOHItrcTJCL+oj5A8gI10iECZtseAuiGY58kv2UNF9SAv+ey4NziGCKkYYxj0ELaUovQleEOv492+PlwhMJybuB6NPgSuAwoxw6A68",
+  "DLTTEWt06LJQ4KPjiVVd8kjRo+VoT5huqDAR2LY7/wGS1m84CwwEFEm1G0OeEGFFYiQAqrSdI0pT1R7ZhTMeMUaLxoF2jR8cXQYcRCNn",
+  "1pxHycVu7LN49ZBDL/ToCOBIQYU3y2xjoz18P7IOD2VRSRQAKOccVw73tUxoa68dUvBMOv6qyKituCGQO9wCDJM9tH441BGqHsIjWwj1",
+  "hBi2g09MxFuqqqjAxP4k4xpeS64ENb3OmxN/JuovnIdwZJLvFcRGCRrQCNC9eS9eSiRGYJ2WS3Ivqg0CLEdvFlzJj7XEz5u5i3SDlNvA",
+  "nd1TkCY+DYmPoiYWUbmOXVpSQ81ADVYgBlEBxp8lndjNoMaYK4kWZp+BRuUcdKj7gJ+UFwL1tA0Knt8ABNM5liUhiTfJMxlERJiRjy6l",
+  "U/HiYYnGm4S5oVJjocNaI6RhbKuy12QqPJuHEr7LgiY98I0mNK+GzAi1OveSsYzPnpykRQdj0C67J6wcUbH7rme9fdlmiDHL/6x2wFvZ",
+  "EA50vDE6D5woIjR3aCj1FCHg6XoKCKi2cEyO5X+3oofDVEr37VDl17bibwhPV4BZja6gRVYwAMRBHnC0RejtKYQJoyNu1MmHhgq0n94t",
+  "eDBePCOJIyMeDp3ohxUlhi7HIKl1EtMwD0lkyq2EqO0MXWnocdfAq0h+JGabr+FuCdVufQfA8HVc8VpDGnCmMDTVcLngvA2G4R03YCpH",
+  "hshCEegiIiFNs+FiKiLj2vNhz6oc7T8UbgHZWjrwzsLTqx+kGO++0lHcjloVm2LWTV5nbzB1uD2WToW0ljw83UtFj/GorU2b/fd/6iwY",
+  "jGkmbJQCTpvmOBorwF7nqQTFfXBAovv7zHwuk4BwH0+loCD7L+H8cC8KEZ3cwNa6hd2WfjnfQQIaKnyZCpVFIwfkjy5skn66wznosoda",
+  "4xgRyDqPA4vQFHAFBmtxgMhnPUc8WixkI8Qo8nO1L8ozwMld/BI6+HyDYkTfw6CBiUUOIAk5m+G5eh5cSocnqTUwbo5jaiwzjuqY3DD7",
+  "g58xB6meGzzjJrWneyieyLRqrjRsJWCjlITiz+Ybv2kNECCmwxhhZu/ae6rSPM5jBDdYizfWO+gL+RvRJUVyAkGSQe/vBLspg14wTF6l",
+  "xhLHD2kzO5XNOBKGf4jSp5ISsXWTiClMpf9jOGFwZbKLzSsH0W2/Uy7EyBLnC9MYXOM1b085OYCCFHFLxrbCXeoXL1KRTJXhtadn+wF5",
+  "QAwc56+ZeUlg7DMdzKTZzAmhi8Wbucm3lgEU0Ry+Cyw76GhAoOpk4rxmt+JeFDVivlC5qGIiLCEgyrmPj5e0i8hgnYoPysUEPqVWl1RI",
+  "7AEjV7gpODuJSWbk9OKUs688p5nsgHnzvLwKIRuBvbZAQMqcDo1zfoixk9xdy69DqCOR/QBlC7xkoTTuFOUaj2YLcAqH5oBpcfQ2pSDm",
+  "ecA1ON5X+0ihCK4ltA7aw5lYaE8IBMGJ/sdANHErklZudBik+pyJK84qTeYzCAc2U8Tz4MkqpnnMzh4VXlOwF15QD0HnVAXvOdxwMDRW",
+  "pb8BxHreVDCBn+ICWTfAYRMbiY6LXeTNmEVyaTryJ4SwlZYcvDOln2O0+hJQ1acBteWKU8kogzwpKjE7L9eKhOx20H6avFaHtGPoQx4P",
+  "wEGIQD4EiraUPXHIuEBwTkrDX0E/pnMTlzWLG67BfHGtzQsRJCAV33HeI82tOJMUBxenVFHHC6dGMRQPsUXyiJKkL4NbmnlJ6cKQghh+",
+  "KeIaR6RPHjbLIT/JQNZLhphV5lHVBrGrT1ElzU0QCpaQ7PjFwDoz8reVcadvy9M2zgFbe5Q3/xOoJKgT4DNVLer1kSD5iU7ajHwaf2Ve",
+  "NUhF1/JeKYkI/Wys3W8UyJaEp20sAp/G3mHaS6TcVYwhzwFYoh8I6gxJ87/lDU8b/eIDkXaAzWHHcDCJKWoQ2ad1tffamXryWhQvNsNw",
+  "W+X+MK1Lf2idXO2KPzd5JEi/a5EuH38WTF3h27nHBwZ3LyukQDeKhGoaPEVtfEnsh7e+pKbYTvC+6L8wTtiVKrDJ7P7QznS3KP0a+fGQ",
+  "KLPUitHOG1e+FMU87jWd05pM8MCjJ0MZTpZQp3QbfVhwHG51+zA1WxAHpsGpm4B71mrtsOSM9Q3552ZMS/6B+B7welMsY8T382GFFyoy",
+  "NQX+IPCZpqSmxZ2YwrHb3Js241vXwIpEVz9LuvE8tJC2Aij/udyxWRsP4CyrQSzoYk3FJdNaug7ScSgrRJP1Z4UiMqKhCpxSTruX8DC1",
+  "tRuDXkIooNTUcsWfweruDQE7imNd4Tbif+FNFRZV9wvnCCJ6bojPQ0ymYgGqqZqb+OSNglSleN0cIUPHi4OpADFY1+MqVbgsUKECotxj",
+  "d8I0a7QNHK0UmJhGTjX0+ztwQMtAsnvyqH7x7JUkmph3rBSAV9YwwL7Z2iFI8T2adahaRo6FPwILl2QieZZuci5+0eXnLp0aUeGRmVY4",
+  "bGBwOtQEkFKJx5QElWka9DlBzB8hn9m6JVr6Bq1nOaa5Y+Pdn5uI9UFq1ShcIir5pCfQE6Y61gojUq7sr3McSZ4GlmWn8jA/EcZOFyHW",
+  "pyuLGzezmjydtc5rWj3j+VwtfVJyNbBVwq5iO5CK/rKsJzeD9wWuQXHv+v4Q3DOTsJJlR43/lKwfLeRVMNqLGzal/qkfcsLOnaCDJ4Dn",
+  "E9apWiX+kkbPVRT3Uw+dPemE5Qb435qJbSIlAUcm/kHIcQPZGppglgA/xGzBPsfJxqCuwPX6MURaqrx652K5rUTRcDH5AeddYCgMjBMY",
+  "XRqeyKlpc9ICIcVS5i+gLhDM0h7CU95T80h2d1GY6WcIMl3mreJXczPPHYoseSGO7dLesEURMzumbUdxFzFzzyBMRInk+aKKpRIADh+Q",
+  "b5A2EAMKBdhmAhA7dO/OB1CCvhd3+7Js5WsFmZcb0KVY6nHBeR0XrmfhY8jyIYYoZIDKmZB2VLgaZLtNuni+d6BChJbkdG0JipH0ETC0",
+  "JkobwFMO4q0QHcWvUOnIN13ATx/t4sha1i0o9VUwKuuqHZWjKSPiqsS+KHabz9XB7INwef/hjM9Dnqhngn9subLGmMkaMxHCBSilyL9s",
+  "uUzqVOLy3M5JDjTVwZsp03cewWGcNHQ8YhcmDSZW1Qr13cKGRfVys22LIEKfqvhSoZDsnQa6iybYaCLWrW/IsI/ZPHc3sPeXOtLqBHvR",
+  "H1O/NYk89kEDfPlkYbTwhEEtnFLIWaMa93f2A+0LDVjt3668P4jwwVgckEUES6+mTzWsPhw70FzGBRhk2kXqtA6C1jhBLB2Ox2v0E+JW",
+  "A+21vn/KdFD2ytT2K71YFuwAJfnpnd4JfTf1nIsUIxai4ohqrWnIXuJ0gNcqjVnqpXCLek+EeltPPrJFaAA+ublLZKLzd5xAiZNvPKKg",
+  "D3PZuIEe4XxnD8qXgapHgTjdi/vhn7KUuJfcPRG5dILuWnDeODz1FUDq9ApVkZOpXpWhTmijCUizWxsBQ+97zgeYsaEfCFXIT5KfPbmq",
+  "zvVw2tIGgLmmdj3kVo8/ss8xpDZJZoi0nNDT0RCNX9jKQnIBGfs6WRx6OtgGMonHrmUD/uIHyQXFs+Mou8pNuvgiZ6V8FJYyhRiD9UDm",
+  "wSEHLqfIvakCTfQMNkEwg1cf8IEAVFPBELYQSIqeRiPOQGY9BKovjcnC/0fIpKFnw6Kg0PZ38DuRRYV1eixhYH+7ISkijEMb/RgDxL3s",
+  "eCINp4bjyICDqFiCkc+3DOqMruHBpht4smsADGdeURQ/gSoXEOmmemh4WqG+skElMxl7Q27InKDPw0DqDBh9Kb7ZeqlrleM/EmLlP0TT",
+  "Ga2+xVISzRApIURRulP/PXk4ucCx0hIC9WLQAN/PKh9XS05EbBbbabif3OVyqj5cwW4qW+DM4ETPI1O+sDIgu6V8lOwAdcSeRU4dV7V1",
+  "pGfGE3dRKDGkbAsnN1Rpz+MzWq/VQIZ6RwCOtI7S4p8kuAxVNf2yQNo/3PukEigxEhbHBGEjm9leyodyEKhVOimjILVktCc08CBm1iwS",
+  "Zz4JrPpbDD1lQzR5euCtOWDQat8pMMrOdTquai38xkPufQXO/L/VnStImS6IhsZMkwYXQzyCw9K1puK5rGWsDTj0nA14iBEOdWl7XC74",
+  "ZobXWydRivFEagI2q6GALFlcUoTr6Suhn1RiDQpkRlX2dz/2NrQQiCKH9Nx4Kd1B9KkUth9SfqcfCFxjoYxltQjHemZQsd7OHva7ORiz",
+  "WB+71+HrDSn/I4bHxP15lEix7hGs4gN66d/ZSUhv0rjb+nA4wXkSiaAeuFpDGrq+mRfkHp+ra0piojjA82KEOeexwzg=",
 ].join("");

@@ -1,10 +1,6 @@
-import { BoundedMap } from "../core/bounded-map.ts";
-import type { Keyring } from "../core/keyring.ts";
 import {
   drawSessionSecret,
   type FullSessionClaims,
-  parseFullToken,
-  parsePendingToken,
   sessionIdOf,
   signFullToken,
 } from "../core/session-token.ts";
@@ -42,44 +38,6 @@ export interface FullSession extends FullSessionClaims {
 export interface IssuedSession {
   readonly token: string;
   readonly session: FullSession;
-}
-
-/** Reads a pending session's token, without I/O. Null also for one that a hosted challenge has opened. */
-export async function identifyPending(deps: Deps, token: string, now: Date): Promise<PendingSession | null> {
-  const claims = await parsePendingToken(deps.config.keyring, token, now);
-  if (claims === null || claims.challenge !== undefined) return null;
-  const { sessionSecret, username, expiresAt } = claims;
-  return { kind: "pending", id: await sessionIdOf(sessionSecret), username, expiresAt };
-}
-
-/** So many sessions of one isolate are known at once: about two megabytes. */
-const mostIdentified = 1000;
-
-/**
- * What tokens have been found to say. A token's meaning never changes under the same keys, so only its end is left to
- * be asked about when it comes again; how fresh it is, whoever believes it asks.
- */
-const identified = new WeakMap<Keyring, BoundedMap<string, FullSession>>();
-
-function identifiedUnder(keyring: Keyring): BoundedMap<string, FullSession> {
-  const known = identified.get(keyring);
-  if (known !== undefined) return known;
-  const made = new BoundedMap<string, FullSession>(mostIdentified);
-  identified.set(keyring, made);
-  return made;
-}
-
-/** Reads a full session's token, without I/O. The same token gives the same object as long as it is remembered. */
-export async function identifyFull(deps: Deps, token: string, now: Date): Promise<FullSession | null> {
-  const { keyring } = deps.config;
-  const known = identifiedUnder(keyring);
-  const seen = known.get(token);
-  if (seen !== undefined) return seen.expiresAt > now ? seen : null;
-  const claims = await parseFullToken(keyring, token, now);
-  if (claims === null) return null;
-  const session: FullSession = { ...claims, kind: "full", id: await sessionIdOf(claims.sessionSecret) };
-  known.set(token, session);
-  return session;
 }
 
 /** When a session seen last at some time still counts as alive `now`. */

@@ -1,6 +1,7 @@
 import { type ChallengeSession, identifyChallenge } from "../domain/challenge-session.ts";
 import { belongsTo } from "../domain/first-factor-source.ts";
-import { type FullSession, identifyFull, identifyPending, type PendingSession } from "../domain/sessions.ts";
+import { identifyFull, identifyPending } from "../domain/identify.ts";
+import type { FullSession, PendingSession } from "../domain/sessions.ts";
 import type { AppContext } from "./context.ts";
 import { readChallengeCookie, readPendingCookie, readSessionCookie } from "./cookies.ts";
 import { Refused } from "./problem.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { drawSessionSecret, type FullSessionClaims, signFullToken } from "../../src/core/session-token.ts";
 import type { Deps } from "../../src/domain/deps.ts";
-import { identifyFull } from "../../src/domain/sessions.ts";
+import { identifyFull } from "../../src/domain/identify.ts";
 import { keyringOf } from "../support/keyring.ts";
 
 const keyring = keyringOf("k1");

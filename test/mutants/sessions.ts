@@ -133,7 +133,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "remembered-for-ever",
-    file: "src/domain/sessions.ts",
+    file: "src/domain/identify.ts",
     find: "if (seen !== undefined) return seen.expiresAt > now ? seen : null;",
     replace: "if (seen !== undefined) return seen;",
     why: "a token that an isolate remembers outlives its end",

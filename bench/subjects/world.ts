@@ -33,7 +33,7 @@ export interface World {
 /** The realm of the backend that asks over HTTP and RPC. */
 export const backendRealm = "local";
 
-/** Makes sixty accounts more than a round needs. */
+/** Starts it with so many accounts, all of which have a second factor. */
 export async function startWorld(accountCount: number): Promise<World> {
   const keys = `k1:${randomBytes(32).toString("base64")}`;
   const adminKey = randomBytes(32).toString("base64url");

@@ -1,4 +1,5 @@
 import { base64 } from "@scure/base";
+import { oncePer } from "./once.ts";
 
 /** What a key is derived for. One purpose, one key: a token key never opens a field, and the reverse. */
 type KeyPurpose =
@@ -103,12 +104,12 @@ function looksLikePlaceholder(bytes: Uint8Array): boolean {
 export function createKeyring(entries: readonly [KeyringEntry, ...KeyringEntry[]]): Keyring {
   const byKid = new Map(entries.map((entry) => [entry.kid, entry.bytes]));
   const current = entries[0];
-  const encryption = once((bytes: KeyBytes) => deriveKey(bytes, "field-encryption", aes256Gcm));
-  const sessionToken = once((bytes: KeyBytes) => deriveKey(bytes, "session-token", hmacSha256));
-  const binding = once((bytes: KeyBytes) => deriveKey(bytes, "binding", hmacSha256));
-  const throttle = once((bytes: KeyBytes) => deriveKey(bytes, "throttle", hmacSha256));
-  const device = once((bytes: KeyBytes) => deriveKey(bytes, "known-device", hmacSha256));
-  const assertion = once(deriveAssertionKeys);
+  const encryption = oncePer((bytes: KeyBytes) => deriveKey(bytes, "field-encryption", aes256Gcm));
+  const sessionToken = oncePer((bytes: KeyBytes) => deriveKey(bytes, "session-token", hmacSha256));
+  const binding = oncePer((bytes: KeyBytes) => deriveKey(bytes, "binding", hmacSha256));
+  const throttle = oncePer((bytes: KeyBytes) => deriveKey(bytes, "throttle", hmacSha256));
+  const device = oncePer((bytes: KeyBytes) => deriveKey(bytes, "known-device", hmacSha256));
+  const assertion = oncePer(deriveAssertionKeys);
 
   const find = <T>(derive: (bytes: KeyBytes) => T, kid: string): T | null => {
     const bytes = byKid.get(kid);
@@ -128,15 +129,6 @@ export function createKeyring(entries: readonly [KeyringEntry, ...KeyringEntry[]
 
 const aes256Gcm = { name: "AES-GCM", length: 256 };
 const hmacSha256 = { name: "HMAC", hash: "SHA-256", length: 256 };
-
-function once<K extends object, V>(derive: (key: K) => V): (key: K) => V {
-  const made = new WeakMap<K, { value: V }>();
-  return (key) => {
-    const known = made.get(key) ?? { value: derive(key) };
-    made.set(key, known);
-    return known.value;
-  };
-}
 
 /** HKDF-SHA-256 (RFC 5869) without salt: the input is uniformly random already (RFC 5869 3.1). */
 async function deriveKey(

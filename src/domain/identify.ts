@@ -1,5 +1,6 @@
 import { BoundedMap } from "../core/bounded-map.ts";
 import type { Keyring } from "../core/keyring.ts";
+import { oncePer } from "../core/once.ts";
 import { parseFullToken, parsePendingToken, sessionIdOf } from "../core/session-token.ts";
 import type { Deps } from "./deps.ts";
 import type { FullSession, PendingSession } from "./sessions.ts";
@@ -19,15 +20,7 @@ const mostIdentified = 1000;
  * What tokens have been found to say. A token's meaning never changes under the same keys, so only its end is left to
  * be asked about when it comes again; how fresh it is, whoever believes it asks.
  */
-const identified = new WeakMap<Keyring, BoundedMap<string, FullSession>>();
-
-function identifiedUnder(keyring: Keyring): BoundedMap<string, FullSession> {
-  const known = identified.get(keyring);
-  if (known !== undefined) return known;
-  const made = new BoundedMap<string, FullSession>(mostIdentified);
-  identified.set(keyring, made);
-  return made;
-}
+const identifiedUnder = oncePer((_: Keyring) => new BoundedMap<string, FullSession>(mostIdentified));
 
 /** Reads a full session's token, without I/O. The same token gives the same object as long as it is remembered. */
 export async function identifyFull(deps: Deps, token: string, now: Date): Promise<FullSession | null> {

@@ -17,15 +17,10 @@ const everywhere = new Set([
   "content-security-policy",
   "cross-origin-opener-policy",
   "cross-origin-resource-policy",
-  "origin-agent-cluster",
   "referrer-policy",
   "strict-transport-security",
   "x-content-type-options",
-  "x-dns-prefetch-control",
-  "x-download-options",
   "x-frame-options",
-  "x-permitted-cross-domain-policies",
-  "x-xss-protection",
 ]);
 
 /** A document with its references resolved, and the judge of answers. */

@@ -1,4 +1,7 @@
 import type { AssertedIdentity } from "../core/assertion.ts";
+import { cookieName, withoutCookies } from "../core/cookie-header.ts";
+import { foldName, foldParameterName } from "../core/folded-name.ts";
+import { isClearedHeader } from "./cleared-headers.ts";
 
 /** Somebody, and the Worker's signature for it. */
 export interface Vouched {
@@ -27,10 +30,10 @@ export interface ForwardedFacts {
  */
 export function requestHeaders(received: Headers, facts: ForwardedFacts): Headers {
   const headers = new Headers(received);
-  const proxysOwn = (facts.proxysOwn ?? []).map(canonicalHeaderName);
-  const isProxysOwn = (name: string) => proxysOwn.length > 0 && proxysOwn.includes(canonicalHeaderName(name));
-  // The names of Headers are in lower case already.
-  for (const name of [...headers.keys()]) if (reserved.test(name) || isProxysOwn(name)) headers.delete(name);
+  const proxysOwn = (facts.proxysOwn ?? []).map(foldName);
+  const isProxysOwn = (name: string) => proxysOwn.length > 0 && proxysOwn.includes(foldName(name));
+  for (const name of [...headers.keys()])
+    if (isClearedHeader(name) || isProxysOwn(name)) headers.delete(name);
   if (facts.ownAuthorization) headers.delete("Authorization");
   replaceCookies(headers, facts.ownCookies);
   const [scheme = "", host = ""] = facts.publicOrigin.split("://");
@@ -45,30 +48,20 @@ export function requestHeaders(received: Headers, facts: ForwardedFacts): Header
   return headers;
 }
 
-/** Some servers read `_` and `.` in a name as `-`, so every spelling counts as the same name. */
-const canonicalHeaderName = (name: string) => name.toLowerCase().replace(/[_.]/g, "-");
-
 /** The values of a header in every spelling, each with its name if that is not as it was asked for. */
 export function headerReadings(headers: Headers, name: string): string[] {
-  const wanted = canonicalHeaderName(name);
+  const wanted = foldName(name);
   return [...headers]
-    .filter(([key, value]) => canonicalHeaderName(key) === wanted && value !== "")
+    .filter(([key, value]) => foldName(key) === wanted && value !== "")
     .map(([key, value]) => (key === name.toLowerCase() ? value : `${key}: ${value}`));
 }
-
-/**
- * What only the gate may say, with `_` and `.` for `-` as in {@link canonicalHeaderName}. The last ones make some servers
- * answer for another path than the one that was judged (INC-04).
- */
-const reserved =
-  /^(?:remote|x[-_.]sallyport|x[-_.]forwarded|x[-_.]user|cf[-_.]access)(?:[-_.]|$)|^(?:forwarded|x[-_.]original[-_.](?:url|uri|method)|x[-_.]rewrite[-_.]url)$/;
 
 function replaceCookies(headers: Headers, ownCookies: readonly string[]): void {
   const cookies = headers.get("Cookie");
   if (cookies === null) return;
-  const foreign = cookies.split(";").filter((cookie) => !ownCookies.includes(cookieName(cookie)));
-  if (foreign.length === 0) headers.delete("Cookie");
-  else headers.set("Cookie", foreign.join(";").trim());
+  const foreign = withoutCookies(cookies, ownCookies);
+  if (foreign === null) headers.delete("Cookie");
+  else headers.set("Cookie", foreign);
 }
 
 /**
@@ -78,8 +71,8 @@ function replaceCookies(headers: Headers, ownCookies: readonly string[]): void {
 export function responseHeaders(received: Headers, ownCookies: readonly string[]): Headers | null {
   const cookies = received.getSetCookie();
   if (cookies.length === 0) return null;
-  const own = ownCookies.map((name) => name.toLowerCase());
-  const foreign = cookies.filter((cookie) => !own.includes(cookieName(cookie).toLowerCase()));
+  const own = ownCookies.map(foldName);
+  const foreign = cookies.filter((cookie) => !own.includes(foldName(cookieName(cookie))));
   if (foreign.length === cookies.length) return null;
   const headers = new Headers(received);
   headers.delete("Set-Cookie");
@@ -92,9 +85,9 @@ export function responseHeaders(received: Headers, ownCookies: readonly string[]
  * space for `_` (PHP), escaped or quoted; and behind a comma, which once separated cookies (RFC 2109).
  */
 export function cookieReadings(header: string, name: string): string[] {
-  const wanted = canonicalParameterName(name);
+  const wanted = foldName(name);
   const parts = [...header.split(";"), ...(header.includes(",") ? header.split(/[;,]/) : [])];
-  const cookies = parts.filter((part) => canonicalParameterName(cookieName(part)) === wanted);
+  const cookies = parts.filter((part) => foldParameterName(cookieName(part)).includes(wanted));
   return cookies.map((cookie) => cookie.slice(cookie.indexOf("=") + 1).trim());
 }
 
@@ -103,23 +96,7 @@ export function cookieReadings(header: string, name: string): string[] {
  * index behind them, and behind a semicolon, which separated parameters once (HTML 4.01 B.2.2).
  */
 export function queryReadings(query: URLSearchParams, name: string): string[] {
-  const wanted = canonicalParameterName(name);
+  const wanted = foldName(name);
   const parts = [...query].flatMap(([key, value]) => `${key}=${value}`.split(";"));
-  return parts.filter((part) => {
-    const key = (part.split("=", 1)[0] ?? "").trim();
-    return [key, key.split("[", 1)[0] ?? ""].some((name) => canonicalParameterName(name) === wanted);
-  });
+  return parts.filter((part) => foldParameterName(part.split("=", 1)[0] ?? "").includes(wanted));
 }
-
-function canonicalParameterName(name: string): string {
-  const decoded = name.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
-  return decoded
-    .toLowerCase()
-    .replace(/["']/g, "")
-    .replace(/[^a-z0-9]/g, "_");
-}
-
-/** A cookie without a name is sent back as its bare value, which may look like a name and a value. */
-const cookieName = (cookie: string) => (cookie.replace(/^\s*=/, "").split(/[=;]/, 1)[0] ?? "").trim();

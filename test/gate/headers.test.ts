@@ -57,6 +57,24 @@ describe("identity headers of the client", () => {
     expect(origin.requests.map(({ headers }) => headers.get("Remote-User"))).toEqual([null, "ada"]);
   });
 
+  it.each(["!", "#", "$", "%", "&", "'", "*", "+", "-", ".", "^", "_", "`", "|", "~"])(
+    "INC-26 no name with %s for its separators reaches the origin, because a CGI server reads each as the same",
+    async (separator) => {
+      const origin = standOrigin();
+      const parts = [
+        "Remote-User",
+        "X-Sallyport-Assertion",
+        "X-Forwarded-User",
+        "X-Auth-Request-Email",
+        "X-Rewrite-Url",
+      ];
+      const spelled = parts.map((name) => name.replaceAll("-", separator));
+      const headers = new Headers(spelled.map((name): [string, string] => [name, forged]));
+      await visit(open, "/a", { headers });
+      expect(forgeriesIn(origin.only())).toEqual([]);
+    },
+  );
+
   it.each([
     "X-User-Id",
     "X-User-Email",

@@ -1,0 +1,107 @@
+import { foldName, foldParameterName } from "./folded-name.ts";
+
+/** One cookie of a `Cookie` header, as a server may read it. */
+export interface ShownCookie {
+  /** As it was sent. */
+  readonly name: string;
+  /** As it was sent, quotes included. */
+  readonly value: string;
+}
+
+interface Piece extends ShownCookie {
+  /** Where the piece begins in the header. */
+  readonly at: number;
+}
+
+/** What a request shows of the cookies that were asked for. */
+export interface ShownCookies {
+  /** In the order of the header. */
+  readonly cookies: readonly ShownCookie[];
+  /** Two servers may read different cookies: another spelling, two values of one name, or a separator in quotes. */
+  readonly isAmbiguous: boolean;
+  /** A cookie is there more than once, each time with the same value. */
+  readonly isRepeated: boolean;
+}
+
+/**
+ * Finds every cookie that some server may read under one of these names (INC-08, INC-26). A request is ambiguous when the
+ * servers that split at commas (RFC 2109) or heed quoted strings find others than the servers that do not.
+ *
+ * @param header the `Cookie` header; the runtime joins several lines with a comma
+ * @param names the names as the site writes them
+ */
+export function findShownCookies(header: string, names: readonly string[]): ShownCookies {
+  const wanted = new Set(names.map(foldName));
+  // A cookie without a name is sent as `=value` or as the bare value, which may look like a name and a value.
+  const isWanted = ({ name }: Piece) =>
+    foldParameterName(name.replace(/^[\s=]+/, "")).some((folded) => wanted.has(folded));
+  const found = splitAt(header, /[;]/g).filter(isWanted);
+  const places = (pieces: readonly Piece[]) => pieces.map(({ at }) => at).join();
+  const others = [splitAt(header, /[;,]/g), splitOutsideQuotes(header)];
+  const readAlike = others.every((pieces) => places(pieces.filter(isWanted)) === places(found));
+  const spelledRight = found.every(({ name }) => names.includes(name));
+  const byName = new Map(found.map(({ name, value }) => [foldName(name), value]));
+  const sameValues = found.every(({ name, value }) => byName.get(foldName(name)) === value);
+  return {
+    cookies: found.map(({ name, value }) => ({ name, value })),
+    isAmbiguous: !readAlike || !spelledRight || !sameValues,
+    isRepeated: found.length > byName.size,
+  };
+}
+
+/**
+ * The header without the cookies of these names, in any spelling and behind a comma, too. Every other byte stays as it came.
+ *
+ * @returns null when nothing is left
+ */
+export function withoutCookies(header: string, names: readonly string[]): string | null {
+  const unwanted = new Set(names.map(foldName));
+  const parts = header.split(/([;,])/);
+  const kept: string[] = [];
+  for (let index = 0; index < parts.length; index += 2) {
+    const piece = parts[index] ?? "";
+    if (foldParameterName(cookieName(piece)).some((folded) => unwanted.has(folded))) continue;
+    if (kept.length > 0) kept.push(parts[index - 1] ?? "");
+    kept.push(piece);
+  }
+  const text = kept.join("").trim();
+  return text === "" ? null : text;
+}
+
+/**
+ * The name in a piece of a `Cookie` header, or at the beginning of a `Set-Cookie` header. A browser sends a cookie without
+ * a name as its bare value, which may look like a name and a value.
+ */
+export const cookieName = (piece: string): string =>
+  (piece.replace(/^\s*=/, "").split(/[=;]/, 1)[0] ?? "").trim();
+
+function splitAt(header: string, separator: RegExp): Piece[] {
+  const pieces: Piece[] = [];
+  let from = 0;
+  for (const { index } of header.matchAll(separator)) {
+    pieces.push(toPiece(header, from, index));
+    from = index + 1;
+  }
+  pieces.push(toPiece(header, from, header.length));
+  return pieces;
+}
+
+/** As servers split that take `name="a; b"` for one cookie (RFC 2109 4.1). */
+function splitOutsideQuotes(header: string): Piece[] {
+  const pieces: Piece[] = [];
+  const pattern = /[^;="]*(?:=[ \t]*(?:"(?:[^"\\]|\\.)*"[^;]*|[^;]*)|[^;]*)/y;
+  for (let from = 0; from <= header.length; ) {
+    pattern.lastIndex = from;
+    const end = from + (pattern.exec(header)?.[0].length ?? 0);
+    pieces.push(toPiece(header, from, end));
+    from = end + 1;
+  }
+  return pieces;
+}
+
+function toPiece(header: string, from: number, to: number): Piece {
+  const text = header.slice(from, to).replace(/^ +/, "");
+  const equals = text.indexOf("=", /^=*/.exec(text)?.[0].length);
+  const name = equals === -1 ? text : text.slice(0, equals);
+  return { at: from, name, value: equals === -1 ? "" : text.slice(equals + 1) };
+}

@@ -7,6 +7,7 @@ import type { User } from "../store/users.ts";
 import { isBelieved, type Judgement, judgeAccess, judgeLevel, nobody } from "./access.ts";
 import type { Deps } from "./deps.ts";
 import {
+  AmbiguousCredentials,
   type ExternalIdentity,
   type FirstFactorSource,
   FirstFactorUnavailable,
@@ -117,7 +118,8 @@ export interface ExternalVisit {
  */
 export async function judgeExternalAccess(deps: Deps, visit: ExternalVisit): Promise<Judgement> {
   const { requirement, session, source, client, now } = visit;
-  if (session !== null && isBelieved(deps, session, now)) return judgeAccess(deps, requirement, session, now);
+  if (session !== null && !source.mustBeAsked && isBelieved(deps, session, now))
+    return judgeAccess(deps, requirement, session, now);
   if (requirement.level === "none") return judgeOpenAccess(deps, visit);
   const identity = await source.identify();
   if (identity === null) {
@@ -150,7 +152,7 @@ async function judgeOpenAccess(
 }
 
 function asNobody(error: unknown): null {
-  if (error instanceof FirstFactorUnavailable) return null;
+  if (error instanceof FirstFactorUnavailable || error instanceof AmbiguousCredentials) return null;
   throw error;
 }
 

@@ -81,8 +81,7 @@ async function originHeaders(deps: Deps, gateRequest: GateRequest, { identity }:
   const { request, client, publicOrigin, now } = gateRequest;
   const vouched = await vouchFor(deps, identity, publicOrigin, now);
   const { firstFactor } = deps.config;
-  const proxysOwn = firstFactor.kind === "proxy" ? [firstFactor.userHeader, firstFactor.emailHeader] : [];
-  return requestHeaders(request.headers, { ...gateRequest, vouched, address: client.address, proxysOwn });
+  return requestHeaders(request.headers, { ...gateRequest, vouched, address: client.address, firstFactor });
 }
 
 function withOwnHeaders(

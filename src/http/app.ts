@@ -91,7 +91,7 @@ const sourceOf: CreateSource = (c, now, trusted) => {
   const { headers } = c.req.raw;
   const asksForOther = forwardAuthPaths.some((path) => url.pathname === config.basePath + path);
   const uri = asksForOther ? readOriginalRequest(headers)?.uri : undefined;
-  const query = uri === undefined ? url.searchParams : new URLSearchParams(uri.split("?").slice(1).join("?"));
+  const query = uri === undefined ? url.search.slice(1) : uri.split("?").slice(1).join("?");
   const visit = { headers, ownCookies: cookieNames, publicOrigin, address, url, query };
   return createSource(config, { ...visit, trusted, now });
 };

@@ -19,6 +19,8 @@ export type HttpFailure =
   | { readonly ok: false; readonly reason: "unhealthy"; readonly parts: Readonly<Record<string, string>> }
   | { readonly ok: false; readonly reason: "unreadable_original" }
   | { readonly ok: false; readonly reason: "first_factor_unavailable" }
+  /** The request shows credentials of the site that do not all name the same account (INC-23, INC-24). */
+  | { readonly ok: false; readonly reason: "ambiguous_credentials" }
   /** The key's scopes do not cover this. */
   | { readonly ok: false; readonly reason: "scope_missing"; readonly scope: string }
   /** Another realm than the key's (STANDARDS WB-09). */
@@ -170,6 +172,12 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
     "first_factor_unavailable",
     "Temporarily unavailable",
     "Who you are can't be found out now. Try again soon.",
+  ],
+  ambiguous_credentials: [
+    401,
+    "ambiguous_credentials",
+    "More than one sign-in",
+    "This request carries several sign-ins of the site, and they do not all belong to the same account. Sign out at the site, or delete the cookies of the site in your browser, and sign in again.",
   ],
   account_disabled: [403, "forbidden", "Not allowed", "This account is closed."],
   origin_unavailable: [

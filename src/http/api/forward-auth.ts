@@ -44,7 +44,7 @@ export const forwardAuthOperations = (
       passes,
       { status: 303, description: "A page load that may not pass yet", schema: null, headers: helps },
     ],
-    failures: [...failures, "store_unavailable", "first_factor_unavailable"],
+    failures: [...failures, "store_unavailable", "first_factor_unavailable", "ambiguous_credentials"],
     refusals: {
       status: 401,
       reasons: ["unauthenticated", "session_over", "second_factor_required", "step_up_required"],
@@ -58,7 +58,10 @@ export const forwardAuthOperations = (
     summary: "May this request pass? For nginx and HAProxy, which know 200, 401 and 403 only",
     successes: [passes, { status: 401, description: "It may not pass yet", schema: null, headers: helps }],
     failures,
-    refusals: { status: 403, reasons: ["store_unavailable", "first_factor_unavailable"] },
+    refusals: {
+      status: 403,
+      reasons: ["store_unavailable", "first_factor_unavailable", "ambiguous_credentials"],
+    },
     handle: answerAuthRequest,
   },
 ];

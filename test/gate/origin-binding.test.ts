@@ -236,6 +236,18 @@ describe("what a session is bound to", () => {
     expect(await browser.sentTo("/inbox")).toBe(secondFactor);
   });
 
+  it("INC-23 is the name of each value, too: exchanged values are something else", async () => {
+    const browser = new Browser({ ORIGIN_COOKIES: "sid,alt" });
+    browser.cookies.set("sid", "s1").set("alt", "s3");
+    await browser.enrol();
+    expect((await browser.load("/inbox")).status).toBe(200);
+    const [probes, reached] = [site.probes.length, site.pages.length];
+    const Cookie = `alt=s1; sid=s3; ${sessionCookie}=${browser.cookies.get(sessionCookie)}`;
+    const response = await browser.request("/inbox", { headers: { Accept: "text/html", Cookie } });
+    expect(response.headers.get("Location")).toBe(setUp);
+    expect([site.probes.length, site.pages.length]).toEqual([probes + 1, reached]);
+  });
+
   it("stays the same with other cookies of the site, in any order", async () => {
     const { browser } = await inside();
     const own = `${sessionCookie}=${browser.cookies.get(sessionCookie)}`;

@@ -190,7 +190,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "shown.values.map(({ name, value }) => [kind, name, value] as const),",
     replace: "shown.values.map(({ value }) => [kind, value] as const),",
     why: "two requests that show the same values under exchanged names have the same binding (INC-23)",
-    tests: ["test/gate/origin-model.property.test.ts"],
+    tests: ["test/gate/origin-binding.test.ts"],
   },
   {
     name: "ambiguous-credentials-believed",

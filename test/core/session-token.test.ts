@@ -280,6 +280,20 @@ describe("a pending session's token", () => {
     expect(await parsePendingToken(keyring, token, later(300))).toBeNull();
   });
 
+  it("SE-15 is none without expiry or time of issue", async () => {
+    const jwt = (await signPendingToken(keyring, pendingClaims, now)).replace(/^pending_/, "");
+    const payload = decode(jwt.split(".")[1]);
+    const parse = async (changed: JWTPayload) => {
+      const forged = await forge(changed, { typ: "sallyport-pending+jwt" });
+      return parsePendingToken(keyring, `pending_${forged}`, now);
+    };
+    expect(await parse(payload)).toEqual(pendingClaims);
+    for (const claim of ["exp", "iat"]) {
+      const { [claim]: _left, ...rest } = payload;
+      expect(await parse(rest), claim).toBeNull();
+    }
+  });
+
   it("SE-01 is never a full session's, with its prefix or without", async () => {
     const token = await signPendingToken(keyring, pendingClaims, now);
     expect(await parseFullToken(keyring, token, now)).toBeNull();

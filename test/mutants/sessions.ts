@@ -33,9 +33,9 @@ export const sessionMutants: readonly Mutant[] = [
   {
     name: "token-expiry-not-required",
     file: "src/core/session-token.ts",
-    find: 'requiredClaims: ["exp", "iat"],',
-    replace: "",
-    why: "a token without expires_at would live for ever",
+    find: "const tokenTimes = () => ({ iat: z.number(), exp: z.number() });",
+    replace: "const tokenTimes = () => ({ iat: z.number(), exp: z.optional(z.number()) });",
+    why: "a session token without an expiry never ends (SE-15)",
     tests: [token],
   },
   {

@@ -84,12 +84,12 @@ function commonBase(root: string, name: string): Base | null {
   )?.trim();
   if (!commit) return null;
   const common = git(root, "merge-base", commit, "HEAD")?.trim();
-  return common
-    ? { commit: common, account: `Base: ${describe(root, common)}, where HEAD and ${name} parted` }
-    : {
-        commit,
-        account: `Base: ${describe(root, commit)}, because HEAD and ${name} share no commit in this clone`,
-      };
+  if (!common) {
+    const account = `Base: ${describe(root, commit)}, because HEAD and ${name} share no commit in this clone`;
+    return { commit, account };
+  }
+  const parted = common === commit ? "" : `, where HEAD and ${name} parted`;
+  return { commit: common, account: `Base: ${describe(root, common)}${parted}` };
 }
 
 function baseByAge(root: string): Base {

@@ -89,7 +89,10 @@ describe("the base of `npm run mutants -- --changed`", () => {
 
   it("is where HEAD and a named commit, branch or preset have parted", () => {
     assert.equal(baseOf(findBase(root, "side", undefined)).commit, side);
-    assert.equal(baseOf(findBase(root, old, "side")).commit, old);
+    assert.deepEqual(baseOf(findBase(root, old, "side")), {
+      commit: old,
+      account: `Base: ${repository.git(0, "rev-parse", "--short", old)} of 2027-01-15 ("old")`,
+    });
     assert.equal(baseOf(findBase(root, undefined, "side")).commit, side);
     repository.git(50, "checkout", "--quiet", "-b", "later", dayBefore);
     const { commit, account } = baseOf(findBase(root, "main", undefined));

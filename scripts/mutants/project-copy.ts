@@ -10,6 +10,8 @@ export interface TestRun {
   readonly passed: number;
   /** The tests that failed and why, but for those that only took too long: a busy machine does that, too. */
   readonly failed: readonly string[];
+  /** The tests that no expectation ended but an error that code throws when it can't run, such as a TypeError. */
+  readonly crashed: readonly string[];
   /** Every test file could be loaded, and the runner ended by itself. */
   readonly complete: boolean;
   /** The end of what the runner wrote. */
@@ -65,7 +67,7 @@ export class ProjectCopy {
     try {
       return { ...readReport(readFileSync(report, "utf8"), files, code), output };
     } catch {
-      return { passed: 0, failed: [], complete: false, output };
+      return { passed: 0, failed: [], crashed: [], complete: false, output };
     }
   }
 
@@ -130,10 +132,16 @@ function readReport(text: string, files: readonly string[], code: number | null)
     .filter(
       ({ failureMessages }) => !failureMessages.every((message) => /timed out in \d+ ?ms/.test(message)),
     )
-    .map(({ title, failureMessages: [message = ""] }) => `${title}\n    ${message.split("\n", 1)[0]}`);
+    .map(({ title, failureMessages: [message = ""] }) => ({
+      title,
+      message: message.split("\n", 1)[0] ?? "",
+    }));
+  const isCrash = ({ message }: { message: string }) => /^(Type|Reference|Syntax)Error\b/.test(message);
+  const inWords = ({ title, message }: { title: string; message: string }) => `${title}\n    ${message}`;
   return {
     passed: tests.filter(({ status }) => status === "passed").length,
-    failed,
+    failed: failed.filter((test) => !isCrash(test)).map(inWords),
+    crashed: failed.filter(isCrash).map(inWords),
     complete: code === 0 && testResults.length === files.length,
   };
 }

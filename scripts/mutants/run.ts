@@ -5,7 +5,7 @@ import { ProjectCopy, type TestRun } from "./project-copy.ts";
 
 type Verdict = "caught" | "survived" | "broken";
 
-/** A failure has to be a test's: a project that does not start shows nothing about its tests. */
+/** An expectation has to fail: a program that does not run, or crashes whatever is asked of it, shows nothing about its tests. */
 function judge(run: TestRun): Verdict {
   if (run.failed.length > 0) return "caught";
   return run.complete && run.passed > 0 ? "survived" : "broken";
@@ -53,10 +53,16 @@ async function runOne(copy: ProjectCopy, mutant: Mutant): Promise<{ verdict: Ver
     for (const test of mutant.tests) {
       const sound = await runSound(copy, test, titled);
       if (judge(sound) === "survived" || nothingIsTitled(sound)) continue;
-      const failures = sound.failed.join("\n") || sound.output;
+      const failures = [...sound.failed, ...sound.crashed].join("\n") || sound.output;
       return { verdict: "broken", account: `: ${test} fails without it already\n${failures}` };
     }
-    run = await copy.withFault(mutant, () => copy.test(mutant.tests, { bail: true, titled }));
+    run = await copy.withFault(mutant, async () => {
+      const first = await copy.test(mutant.tests, { bail: true, titled });
+      if (first.failed.length > 0 || first.crashed.length === 0) return first;
+      // A test behind the crash may fail by its expectation. Where not one passes, the program does not run at all.
+      const whole = await copy.test(mutant.tests, { bail: false, titled });
+      return whole.passed > 0 ? whole : { ...whole, failed: [] };
+    });
     if (judge(run) === "caught") break;
   }
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
@@ -64,7 +70,9 @@ async function runOne(copy: ProjectCopy, mutant: Mutant): Promise<{ verdict: Ver
   const evidence = {
     caught: run?.failed[0],
     survived: `${mutant.file}: ${mutant.why}`,
-    broken: `no test has failed, and not all have run\n${run?.output}`,
+    broken: run?.crashed.length
+      ? `no expectation has failed, but the program crashed\n${run.crashed[0]}`
+      : `no test has failed, and not all have run\n${run?.output}`,
   };
   return { verdict, account: ` (${seconds} s): ${evidence[verdict]}` };
 }

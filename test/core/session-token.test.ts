@@ -127,18 +127,18 @@ describe("a full session's token", () => {
       expect(await parseFullToken(keyring, unsigned + end, now)).toBeNull();
   });
 
-  it("SE-15 is none with another algorithm, even under the same key", async () => {
+  it("SE-15 is refused without an error with another algorithm, even under the same key", async () => {
     const { header, payload } = await dissect();
     const bytes = crypto.getRandomValues(new Uint8Array(64));
     for (const alg of ["HS384", "HS512"]) {
       const token = await new SignJWT(payload).setProtectedHeader({ ...header, alg }).sign(bytes);
-      expect(await parseFullToken(keyring, token, now)).toBeNull();
+      await expect(parseFullToken(keyring, token, now)).resolves.toBeNull();
     }
     const pair = (await crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"])) as CryptoKeyPair;
     const signed = await new SignJWT(payload)
       .setProtectedHeader({ ...header, alg: "EdDSA" })
       .sign(pair.privateKey);
-    expect(await parseFullToken(keyring, signed, now)).toBeNull();
+    await expect(parseFullToken(keyring, signed, now)).resolves.toBeNull();
   });
 
   it("SE-15 is none when the Worker's own public key, or an empty one, was taken for a secret", async () => {

@@ -27,7 +27,7 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/core/session-token.ts",
     find: "      algorithms: [algorithm],\n",
     replace: "",
-    why: "the token's header chooses the algorithm (SE-15)",
+    why: "only the type of the key keeps the token's header from choosing the algorithm, and the refusal is a 500 (SE-15)",
     tests: [token],
   },
   {

@@ -1,15 +1,8 @@
 import { availableParallelism } from "node:os";
 import type { Mutant } from "../../test/mutants/mutant.ts";
 import { projectRoot } from "../start/wrangler.ts";
-import { ProjectCopy, type TestRun } from "./project-copy.ts";
-
-type Verdict = "caught" | "survived" | "broken";
-
-/** An expectation has to fail: a program that does not run, or crashes whatever is asked of it, shows nothing about its tests. */
-function judge(run: TestRun): Verdict {
-  if (run.failed.length > 0) return "caught";
-  return run.complete && run.passed > 0 ? "survived" : "broken";
-}
+import { ProjectCopy } from "./project-copy.ts";
+import { judge, type TestRun, type Verdict } from "./test-run.ts";
 
 /** Makes each fault in turn, `jobs` of them at a time, and prints what the tests made of it. True: all were caught. */
 export async function runAll(chosen: readonly Mutant[], jobs: number): Promise<boolean> {
@@ -52,7 +45,8 @@ async function runOne(copy: ProjectCopy, mutant: Mutant): Promise<{ verdict: Ver
   for (const titled of patterns) {
     for (const test of mutant.tests) {
       const sound = await runSound(copy, test, titled);
-      if (judge(sound) === "survived" || nothingIsTitled(sound)) continue;
+      // Of several files not every one has tests of such a title.
+      if (judge(sound) === "survived" || (sound.complete && sound.passed === 0)) continue;
       const failures = [...sound.failed, ...sound.crashed].join("\n") || sound.output;
       return { verdict: "broken", account: `: ${test} fails without it already\n${failures}` };
     }
@@ -76,9 +70,6 @@ async function runOne(copy: ProjectCopy, mutant: Mutant): Promise<{ verdict: Ver
   };
   return { verdict, account: ` (${seconds} s): ${evidence[verdict]}` };
 }
-
-/** Of several files not every one has tests of such a title. */
-const nothingIsTitled = ({ complete, passed }: TestRun) => complete && passed === 0;
 
 const soundRuns = new Map<string, Promise<TestRun>>();
 

@@ -128,7 +128,8 @@ export const gateMutants: readonly Mutant[] = [
     find: 'if (judgement.identity !== null && isForeignHandshake(request, url)) return { kind: "cross_origin" };',
     replace: "",
     why: "another site opens a WebSocket as the visitor (WB-12)",
-    tests: ["test/gate/web-socket.test.ts"],
+    tests: ["test/gate/stream.test.ts"],
+    titled: "WB-12",
   },
   {
     name: "origin-not-asked-after-change",

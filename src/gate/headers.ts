@@ -1,7 +1,9 @@
 import type { AssertedIdentity } from "../core/assertion.ts";
 import { cookieName, withoutCookies } from "../core/cookie-header.ts";
 import { foldName, foldParameterName } from "../core/folded-name.ts";
+import { carriesOwnToken } from "../core/own-token.ts";
 import { isClearedHeader } from "./cleared-headers.ts";
+import { withoutConnectionHeaders } from "./connection-headers.ts";
 
 /** Somebody, and the Worker's signature for it. */
 export interface Vouched {
@@ -18,8 +20,6 @@ export interface ForwardedFacts {
   readonly publicOrigin: string;
   /** The Worker's own cookies, which the origin never sees. */
   readonly ownCookies: readonly string[];
-  /** The `Authorization` header carried the Worker's own token. */
-  readonly ownAuthorization: boolean;
   /** In which headers a proxy says its user to the Worker: they are its word, or else a client's. */
   readonly proxysOwn?: readonly string[];
 }
@@ -29,12 +29,11 @@ export interface ForwardedFacts {
  * (STANDARDS WB-05, INC-08), and then what the gate says.
  */
 export function requestHeaders(received: Headers, facts: ForwardedFacts): Headers {
-  const headers = new Headers(received);
+  const headers = siteHeaders(received);
   const proxysOwn = (facts.proxysOwn ?? []).map(foldName);
   const isProxysOwn = (name: string) => proxysOwn.length > 0 && proxysOwn.includes(foldName(name));
   for (const name of [...headers.keys()])
     if (isClearedHeader(name) || isProxysOwn(name)) headers.delete(name);
-  if (facts.ownAuthorization) headers.delete("Authorization");
   replaceCookies(headers, facts.ownCookies);
   const [scheme = "", host = ""] = facts.publicOrigin.split("://");
   headers.set("X-Forwarded-Host", host);
@@ -54,6 +53,13 @@ export function headerReadings(headers: Headers, name: string): string[] {
   return [...headers]
     .filter(([key, value]) => foldName(key) === wanted && value !== "")
     .map(([key, value]) => (key === name.toLowerCase() ? value : `${key}: ${value}`));
+}
+
+/** What a client sends that may be the site's: nothing about the client's connection, and no token of the Worker's own. */
+export function siteHeaders(received: Headers): Headers {
+  const headers = withoutConnectionHeaders(received);
+  if (carriesOwnToken(headers.get("Authorization") ?? "")) headers.delete("Authorization");
+  return headers;
 }
 
 function replaceCookies(headers: Headers, ownCookies: readonly string[]): void {

@@ -31,7 +31,7 @@ export function createSource(config: Config, visit: Visit): FirstFactorSource | 
     case "origin": {
       const base = originUrl === null || originUrl === "route" ? url.origin : originUrl;
       // The origin is asked as it would be by the gate on behalf of nobody.
-      const asForwarded = requestHeaders(headers, { ...visit, vouched: null, ownAuthorization: false });
+      const asForwarded = requestHeaders(headers, { ...visit, vouched: null });
       const whoAmI = new URL(firstFactor.whoAmI, base).href;
       return originSource(firstFactor, { headers: asForwarded, query: visit.query, whoAmI });
     }

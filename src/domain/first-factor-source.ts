@@ -36,8 +36,11 @@ export interface FirstFactorSource {
    * @throws FirstFactorUnavailable when the source can't tell, and so nobody passes (STANDARDS INC-20)
    */
   identify(): Promise<ExternalIdentity | null>;
-  /** The same, asked anew, for what lasts longer than its request. Throws as {@link identify}. */
-  identifyAgain(): Promise<ExternalIdentity | null>;
+  /**
+   * The same, asked anew, for what lasts longer than its request: what has an end of its own is over by then.
+   * Throws as {@link identify}.
+   */
+  identifyAgain(now: Date): Promise<ExternalIdentity | null>;
 }
 
 /** The source did not answer, or not in the way that it should. Whoever asked gets a 503. */

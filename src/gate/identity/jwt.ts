@@ -59,8 +59,8 @@ export function jwtSource(config: JwtConfig, headers: Headers, now: Date): First
       return identity === null ? null : [config.issuer, identity.username];
     },
     identify,
-    // What was verified stays verified: a provider can't be asked about a token.
-    identifyAgain: identify,
+    // A provider can't be asked about a token. But a token ends, and a key may have been withdrawn.
+    identifyAgain: (later) => identifyAll(config, readTokens(config, headers), later),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Config } from "../../config.ts";
 import { withoutCookies } from "../../core/cookie-header.ts";
 import type { FirstFactorSource } from "../../domain/first-factor-source.ts";
+import { siteHeaders } from "../headers.ts";
 import { jwtSource } from "./jwt.ts";
 import { originSource } from "./origin.ts";
 import { proxySource } from "./proxy.ts";
@@ -32,7 +33,7 @@ export function createSource(config: Config, visit: Visit): FirstFactorSource | 
       const base = originUrl === null || originUrl === "route" ? url.origin : originUrl;
       const { query, publicOrigin, address } = visit;
       const credentials = {
-        headers,
+        headers: siteHeaders(headers),
         cookies: withoutCookies(headers.get("Cookie") ?? "", ownCookies),
         query,
       };

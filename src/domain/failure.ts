@@ -43,6 +43,8 @@ export type Failure =
   | { readonly ok: false; readonly reason: "challenge_over" }
   /** The key is not allowed to send browsers there. */
   | { readonly ok: false; readonly reason: "return_address_refused" }
+  /** The address to come back to has a parameter of its own that could be read as the receipt. */
+  | { readonly ok: false; readonly reason: "return_address_answered" }
   | { readonly ok: false; readonly reason: "account_disabled" }
   /** The same call has got its answer, which its retry gets too. */
   | { readonly ok: false; readonly reason: "answered_before" }

@@ -117,6 +117,12 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
     "Invalid format",
     "return_to: this API key does not list it",
   ],
+  return_address_answered: [
+    422,
+    "invalid_format",
+    "Invalid format",
+    "return_to: it has a parameter that could be read as challenge or receipt, which Sallyport adds",
+  ],
   answered_before: [409, "idempotency_conflict", "Already answered", idempotencyAdvice],
   idempotency_conflict: [409, "idempotency_conflict", "Idempotency-Key in use", idempotencyAdvice],
   weak_secret: [422, "weak_secret", "Weak secret", "The secret is shorter than 128 bits."],

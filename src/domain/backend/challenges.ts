@@ -41,8 +41,8 @@ export async function createChallenge(
 ): Promise<CreatedChallenge | Failure> {
   const { realm, now } = call;
   const { action, nonce, userId, keyId, issuer } = wish;
-  const returnTo = findReturnAddress(wish.returnTo, wish.returnUrls);
-  if (returnTo === null) return { ok: false, reason: "return_address_refused" };
+  const returnAddress = findReturnAddress(wish.returnTo, wish.returnUrls);
+  if (!returnAddress.ok) return { ok: false, reason: returnAddressFailures[returnAddress.reason] };
   const secret = drawSessionSecret();
   const challenge: NewChallenge = {
     id: crypto.randomUUID(),
@@ -52,7 +52,7 @@ export async function createChallenge(
     secretHash: await sha256(secret),
     action,
     nonce,
-    returnTo,
+    returnTo: returnAddress.address,
     createdAt: now,
     expiresAt: new Date(now.getTime() + challengeTtlSeconds * 1000),
     openedAt: null,
@@ -68,6 +68,11 @@ export async function createChallenge(
   if (done.answeredBefore) return { ok: false, reason: "answered_before" };
   return { ok: false, reason: done.rows.length === 0 ? "no_such_user" : "account_disabled" };
 }
+
+const returnAddressFailures = {
+  not_listed: "return_address_refused",
+  looks_answered: "return_address_answered",
+} as const;
 
 export interface ChallengeStatus {
   readonly ok: true;

@@ -1,3 +1,4 @@
+import { isChallengeSecret } from "../core/challenge-secret.ts";
 import type { CodeInput } from "../core/code-input.ts";
 import { sha256 } from "../core/digest.ts";
 import { signReceipt } from "../core/receipt.ts";
@@ -38,11 +39,12 @@ export interface Opening {
   readonly issued: ChallengeToken | null;
 }
 
-/** Opens the one-time address of a challenge. One batch. */
+/** Opens the one-time address of a challenge. One batch; none for an address that Sallyport has not issued (INC-30). */
 export async function openChallenge(
   deps: Deps,
   { secret, client, now }: { readonly secret: string; readonly client: ClientContext; readonly now: Date },
 ): Promise<Opening> {
+  if (!(await isChallengeSecret(deps.config.keyring, secret))) return noChallenge;
   const drawn = await drawSession(
     // Whose it is, and until when, the store knows.
     {
@@ -60,7 +62,7 @@ export async function openChallenge(
   const sessionId = drawn.row.id;
   const event = { id: drawEventId(), at: now, type: "challenge.opened", client, sessionId } as const;
   const { opened, view } = await openStoredChallenge(deps.db, await sha256(secret), drawn.row, event);
-  if (view === null) return { challenge: null, enrolled: false, issued: null };
+  if (view === null) return noChallenge;
   const enrolled = view.totpEnabled;
   if (!opened) return { challenge: view, enrolled, issued: null };
   const { id, userId, realm, action, nonce, returnTo, expiresAt } = view;
@@ -73,6 +75,8 @@ export async function openChallenge(
   const token = await signPendingToken(deps.config.keyring, claims, now);
   return { challenge: view, enrolled, issued: { token, expiresAt } };
 }
+
+const noChallenge: Opening = { challenge: null, enrolled: false, issued: null };
 
 function shortened(name: string): string {
   const characters = [...name];

@@ -46,7 +46,7 @@ describe("POST /v1/challenges", () => {
       status: "success",
       data: {
         id: expect.stringMatching(/^[0-9a-f-]{36}$/),
-        url: expect.stringMatching(new RegExp(`^${host}${base}/challenge/[\\w-]{43}$`)),
+        url: expect.stringMatching(new RegExp(`^${host}${base}/challenge/[\\w-]{65}$`)),
         expires_at: new Date(Date.now() + 600_000).toISOString(),
       },
     });

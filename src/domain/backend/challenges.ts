@@ -1,6 +1,6 @@
+import { drawChallengeSecret } from "../../core/challenge-secret.ts";
 import { sha256 } from "../../core/digest.ts";
 import { findReturnAddress } from "../../core/return-address.ts";
-import { drawSessionSecret } from "../../core/session-token.ts";
 import { type Challenge, findChallenge, insertChallenge, type NewChallenge } from "../../store/challenges.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -43,7 +43,7 @@ export async function createChallenge(
   const { action, nonce, userId, keyId, issuer } = wish;
   const returnAddress = findReturnAddress(wish.returnTo, wish.returnUrls);
   if (!returnAddress.ok) return { ok: false, reason: returnAddressFailures[returnAddress.reason] };
-  const secret = drawSessionSecret();
+  const secret = await drawChallengeSecret(deps.config.keyring);
   const challenge: NewChallenge = {
     id: crypto.randomUUID(),
     realm,

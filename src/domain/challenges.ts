@@ -6,7 +6,11 @@ import { withAnswer } from "../core/return-address.ts";
 import { signPendingToken } from "../core/session-token.ts";
 import { shownUserId } from "../core/user-id.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
-import { type Challenge, findChallenge, openChallenge as openStoredChallenge } from "../store/challenges.ts";
+import {
+  type Challenge,
+  findStandingApproval,
+  openChallenge as openStoredChallenge,
+} from "../store/challenges.ts";
 import type { Effect } from "../store/second-factor-effects.ts";
 import { amrWith } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
@@ -14,7 +18,7 @@ import type { Evidence } from "./code-evaluation.ts";
 import { bySession } from "./code-presenter.ts";
 import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
-import { verifyCode } from "./second-factor.ts";
+import { budget, verifyCode } from "./second-factor.ts";
 import { drawSession } from "./sessions.ts";
 
 /** How long somebody may take to save the backup codes, before going back to the backend. */
@@ -167,14 +171,17 @@ function completion({ id, challenge }: ChallengeSession, evidence: Evidence): Ef
   return { kind: "complete_challenge", challengeId: challenge.id, sessionId: id, amr, eventId };
 }
 
-/** Sends a browser back whose challenge is done, with a receipt that says when that was. One read. */
+/**
+ * Sends a browser back whose challenge is done, with a receipt that says when that was. A receipt of an approval that was
+ * voided since is not given again (INC-37). One read.
+ */
 export async function goBack(
   deps: Deps,
   { challenge: { realm, id } }: ChallengeSession,
   issuer: string,
   now: Date,
 ): Promise<Return | Failure> {
-  const challenge = await findChallenge(deps.db, realm, id);
+  const challenge = await findStandingApproval(deps.db, realm, id, budget.failuresUntilDisabled);
   if (challenge === null || challenge.completedAt === null) return { ok: false, reason: "challenge_over" };
   const { completedAt, amr } = challenge;
   const receipt = { ...challenge, amr: amr ?? [], issuer, now };

@@ -50,6 +50,8 @@ export type Failure =
   | { readonly ok: false; readonly reason: "answered_before" }
   /** The `Idempotency-Key` belongs to another call. */
   | { readonly ok: false; readonly reason: "idempotency_conflict" }
+  /** The first answer to the call tells of an approval that was voided since. */
+  | { readonly ok: false; readonly reason: "first_answer_void" }
   | { readonly ok: false; readonly reason: "weak_secret"; readonly detail?: string }
   /** A TOTP that is not of SHA-1, 6 digits, 30 seconds. */
   | { readonly ok: false; readonly reason: "unsupported_parameters"; readonly detail?: string }

@@ -1,6 +1,7 @@
 import { bindTo } from "../core/binding.ts";
 import type { Requirement } from "../core/policy.ts";
 import { signPendingToken } from "../core/session-token.ts";
+import { drawApprovalPeriodId } from "../store/approvals.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
 import { meetExternalUser } from "../store/external-users.ts";
 import type { User } from "../store/users.ts";
@@ -47,7 +48,14 @@ export async function meet(
   const id = crypto.randomUUID();
   const event = { at: now, client, realm: source.realm, detail: { method: source.realm } };
   const met = await meetExternalUser(deps.db, {
-    user: { id, realm: source.realm, ...identity, passwordHash: null, createdAt: now },
+    user: {
+      id,
+      realm: source.realm,
+      ...identity,
+      passwordHash: null,
+      approvalPeriodId: drawApprovalPeriodId(),
+      createdAt: now,
+    },
     created: { ...event, id: drawEventId(), type: "user.created", userId: id },
     opened: { ...event, id: drawEventId(), type: "first_factor.accepted" },
     full: full?.row ?? null,

@@ -1,3 +1,4 @@
+import { clientNetwork } from "../core/client-network.ts";
 import {
   drawSessionSecret,
   type FullSessionClaims,
@@ -88,6 +89,7 @@ export async function drawSession(origin: SessionOrigin, now: Date): Promise<Dra
     lastSeenAt: now,
     expiresAt: origin.expiresAt,
     clientAddress: origin.client.address,
+    network: clientNetwork(origin.client.address),
     userAgent: origin.client.userAgent,
   };
   return { row, secret };

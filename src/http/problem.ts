@@ -119,7 +119,19 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
     "Invalid format",
     "return_to: this API key does not list it",
   ],
+  return_address_answered: [
+    422,
+    "invalid_format",
+    "Invalid format",
+    "return_to: it has a parameter that could be read as challenge or receipt, which Sallyport adds",
+  ],
   answered_before: [409, "idempotency_conflict", "Already answered", idempotencyAdvice],
+  first_answer_void: [
+    409,
+    "idempotency_conflict",
+    "First response void",
+    "The account or the API key has changed since the first response, which is not given again. Send a new Idempotency-Key.",
+  ],
   idempotency_conflict: [409, "idempotency_conflict", "Idempotency-Key in use", idempotencyAdvice],
   weak_secret: [422, "weak_secret", "Weak secret", "The secret is shorter than 128 bits."],
   unsupported_parameters: [

@@ -15,6 +15,8 @@ export interface AnswerPlace {
 /** An answer that is kept in the batch that decides it, so that a retry gets the same one. */
 export interface KeptAnswer extends AnswerPlace {
   readonly requestHash: string;
+  /** The key that asked. Null: `ADMIN_KEY`. */
+  readonly apiKeyId: string | null;
   /** Envelope (`domain/kept-answer.ts`). */
   readonly envelope: string;
   readonly now: Date;
@@ -36,19 +38,24 @@ export function isAnswered(db: DrizzleD1Database, place: (AnswerPlace & { readon
 export const isUnanswered = (db: DrizzleD1Database, kept: KeptAnswer | null): SQL =>
   not(isAnswered(db, kept));
 
-/** Keeps the answer if `condition` holds. An older one under the same key has ended, or the call was not decided. */
+/**
+ * Keeps the answer if `condition` holds. An older one under the same key has ended, or the call was not decided.
+ *
+ * @param approvalPeriodId of the account, looked up, for the answer to a code that was accepted (`store/approvals.ts`)
+ */
 export function keepAnswerWhere(
   db: DrizzleD1Database,
   kept: KeptAnswer | null,
   condition: SQL,
+  approvalPeriodId: SQL | null = null,
 ): BatchItem<"sqlite">[] {
   if (kept === null) return [];
-  const { realm, keyHash, requestHash, envelope, expiresAt } = kept;
-  const row = { realm, keyHash, requestHash, answer: envelope, expiresAt };
+  const { realm, keyHash, requestHash, apiKeyId, envelope, expiresAt } = kept;
+  const row = { realm, keyHash, requestHash, apiKeyId, approvalPeriodId, answer: envelope, expiresAt };
   return [
     insertWhere(db, idempotencyKeys, row, condition).onConflictDoUpdate({
       target: [idempotencyKeys.realm, idempotencyKeys.keyHash],
-      set: { requestHash, answer: envelope, expiresAt },
+      set: { requestHash, apiKeyId, approvalPeriodId, answer: envelope, expiresAt },
     }),
   ];
 }

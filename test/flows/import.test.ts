@@ -173,6 +173,29 @@ describe("an imported password", () => {
   });
 });
 
+describe("an imported password with scrypt parameters out of bounds", () => {
+  it.each([
+    ["ln=20,r=1,p=1", "scrypt: N must be below 2^(16·r)"],
+    ["ln=1,r=524288,p=1", "scrypt: r must be from 1 to 32"],
+    ["ln=1,r=1,p=524288", "scrypt: p must be from 1 to 64"],
+    ["ln=25,r=8,p=1", "scrypt: logN must be from 1 to 24"],
+  ])("INC-30 is refused with the bound that it breaks: %s", async (parameters, detail) => {
+    const password_hash = `$scrypt$${parameters}$${"A".repeat(22)}$${"A".repeat(43)}`;
+    const { json } = await importFile(fileOf({ username: "ada", password_hash }, { username: "bob" }));
+    expect(json.data).toMatchObject({ created: 1, failed: 1 });
+    expect(json.data.errors).toEqual([
+      { line: 1, code: "unsupported_parameters", detail: `password_hash: ${detail}` },
+    ]);
+  });
+
+  it("INC-30 is kept for a reset where it is scrypt that costs more than is done here", async () => {
+    const password_hash = `$scrypt$ln=17,r=8,p=1$${"A".repeat(22)}$${"A".repeat(43)}`;
+    const { json } = await importFile(fileOf({ id: "1", password_hash }));
+    expect(json.data).toMatchObject({ created: 1, failed: 0 });
+    expect((await status("1", "local")).password).toBe("reset_required");
+  });
+});
+
 describe("the lines of an import", () => {
   it("are reported by their numbers, whatever stands between them", async () => {
     const file = [

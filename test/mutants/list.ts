@@ -1,3 +1,4 @@
+import { costMutants } from "./costs.ts";
 import { firstFactorMutants } from "./first-factor.ts";
 import { gateMutants } from "./gate.ts";
 import { keyMutants } from "./keys.ts";
@@ -12,4 +13,5 @@ export const mutants: readonly Mutant[] = [
   ...sessionMutants,
   ...gateMutants,
   ...keyMutants,
+  ...costMutants,
 ];

@@ -34,7 +34,7 @@ export async function createApiKey(
   call: BackendCall<CreatedApiKey>,
   { name, scopes, returnUrls, expiresAt }: NewApiKey,
 ): Promise<CreatedApiKey | Failure> {
-  const { id, key } = drawApiKey();
+  const { id, key } = await drawApiKey(deps.config.keyring);
   const apiKey: ApiKey = {
     id,
     realm: call.realm,

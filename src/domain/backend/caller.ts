@@ -1,9 +1,9 @@
-import { parseApiKeyId } from "../../core/api-key.ts";
+import { isMarkedApiKeyId, parseApiKeyId } from "../../core/api-key.ts";
 import { equalInConstantTime } from "../../core/constant-time.ts";
 import { sha256 } from "../../core/digest.ts";
 import { type ApiKey, touchApiKey } from "../../store/api-keys.ts";
 import type { ClientContext } from "../../store/audit.ts";
-import { type CallView, readCall } from "../../store/backend-call.ts";
+import { type CallQuestion, type CallView, readCall } from "../../store/backend-call.ts";
 import type { User } from "../../store/users.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -88,8 +88,7 @@ export async function identifyCaller(deps: Deps, question: CallerQuestion): Prom
     return isLive(believed.key, now) ? readFor(deps, backendOf(believed.key), question) : null;
   }
   const asked = { caller: { keyId }, userId, keyHash, now };
-  // A copy may not have a new key yet.
-  const view = (await readCall(deps.db, "nearest", asked)) ?? (await readCall(deps.db, "primary", asked));
+  const view = (await readCall(deps.db, "nearest", asked)) ?? (await readNewKey(deps, keyId, asked));
   const key = view?.apiKey ?? null;
   if (view === null || key === null || !(await equalInConstantTime(hash, key.keyHash))) return null;
   believe(deps, hash, { key, readAt: now });
@@ -97,6 +96,11 @@ export async function identifyCaller(deps: Deps, question: CallerQuestion): Prom
   if (key.lastUsedAt === null || now.getTime() - key.lastUsedAt.getTime() >= believedSeconds * 1000)
     deps.defer(touchApiKey(deps.db, key.id, now));
   return { backend: backendOf(key), user: view.user, answer: view.answer };
+}
+
+/** Reads a key that no copy has yet. An invented one is no reason to ask the primary (INC-30). */
+async function readNewKey(deps: Deps, keyId: string, asked: CallQuestion): Promise<CallView | null> {
+  return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", asked) : null;
 }
 
 /** Believes nothing of a key any more, in this isolate. */

@@ -1,6 +1,7 @@
 import { encodeBackupCodeHashes } from "../../core/backup-codes.ts";
 import { isVerifiable } from "../../core/password.ts";
 import { isDrawnUserId, possibleUserIds, storedUserId } from "../../core/user-id.ts";
+import { drawApprovalPeriodId } from "../../store/approvals.ts";
 import { findTaken, insertImports, type UserImport } from "../../store/import.ts";
 import type { User } from "../../store/users.ts";
 import type { Deps } from "../deps.ts";
@@ -131,6 +132,7 @@ async function draw(
     totpPendingExpiresAt: null,
     secondFactorFailures: user.secondFactorFailures ?? 0,
     secondFactorBlockedUntil: user.secondFactorBlockedUntil ?? null,
+    approvalPeriodId: drawApprovalPeriodId(),
     createdAt: user.createdAt ?? now,
     updatedAt: now,
     disabledAt: user.disabledAt ?? null,

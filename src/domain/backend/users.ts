@@ -1,6 +1,7 @@
 import { findPasswordWeakness, hashPassword, isVerifiable } from "../../core/password.ts";
 import { possibleUserIds, storedUserId } from "../../core/user-id.ts";
 import { canonicalUsername } from "../../core/username.ts";
+import { drawApprovalPeriodId } from "../../store/approvals.ts";
 import { type AuditEvent, type AuditEventType, drawEventId } from "../../store/audit.ts";
 import type { Done } from "../../store/deed.ts";
 import {
@@ -217,6 +218,7 @@ async function newUser(
     totpPendingExpiresAt: null,
     secondFactorFailures: 0,
     secondFactorBlockedUntil: null,
+    approvalPeriodId: drawApprovalPeriodId(),
     createdAt: now,
     updatedAt: now,
     disabledAt: null,

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { sha256 } from "../../../core/digest.ts";
 import { once } from "../../../core/once.ts";
-import { realmForm, userIdForm } from "../../../core/user-id.ts";
+import { possibleUserIds, realmForm, userIdForm } from "../../../core/user-id.ts";
 import { type Backend, identifyCaller, type Scope, type UserCall } from "../../../domain/backend/caller.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import {
@@ -76,6 +76,8 @@ export async function readBackendRequest(
   const call = {
     realm: backend.realm,
     keyHash,
+    apiKeyId: backend.keyId,
+    userIds: aboutUser ? possibleUserIds(backend.realm, userId) : [],
     // Of two keys the one that may do less is not shown what the other was answered.
     requestHash: await sha256(
       JSON.stringify([c.req.method, path, body, backend.scopes.toSorted(), backend.returnUrls]),
@@ -83,7 +85,8 @@ export async function readBackendRequest(
   };
   const first =
     answer === null ? ({ kind: "none" } as const) : await findFirstAnswer(deps, call, now, answer);
-  if (first.kind === "conflict") throw new Refused({ ok: false, reason: "idempotency_conflict" });
+  const refusal = refuseFirst(first);
+  if (refusal !== null) throw new Refused(refusal);
   return { backend, user, repeatable: { ...call, first } };
 }
 
@@ -133,9 +136,16 @@ export async function answerBackend<Result extends { readonly ok: true }>(
   if (repeatable !== null && (result.reason === "answered_before" || !kept.decided || !isCounted(result))) {
     const first = await findFirstAnswer(deps, repeatable, now);
     if (first.kind === "answered") return replay(first.answer);
-    if (first.kind === "conflict") return refuse(c, { ok: false, reason: "idempotency_conflict" });
+    const refusal = refuseFirst(first);
+    if (refusal !== null) return refuse(c, refusal);
   }
   return refuse(c, result);
+}
+
+/** Why a call with a first answer is refused. Null: it is not. */
+function refuseFirst({ kind }: FirstAnswer): Failure | null {
+  if (kind === "conflict") return { ok: false, reason: "idempotency_conflict" };
+  return kind === "void" ? { ok: false, reason: "first_answer_void" } : null;
 }
 
 /** Refusals that are themselves what was decided. Before any other, a first answer may have come in between. */

@@ -1,0 +1,97 @@
+import type { Mutant } from "./mutant.ts";
+
+const trips = "test/flows/trips.test.ts";
+const voided = "test/flows/voided-approvals.test.ts";
+
+/** What a caller without a full session can cost, and what a receipt or a cookie outlives. */
+export const costMutants: readonly Mutant[] = [
+  {
+    name: "challenge-mark-unchecked",
+    file: "src/domain/challenges.ts",
+    find: "if (!(await isChallengeSecret(deps.config.keyring, secret))) return noChallenge;",
+    replace: "",
+    why: "each invented address of a challenge costs a batch on the primary (INC-30)",
+    tests: [trips],
+    titled: "address of a challenge",
+  },
+  {
+    name: "invented-api-key-asks-primary",
+    file: "src/domain/backend/caller.ts",
+    find: 'return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", asked) : null;',
+    replace: 'return readCall(deps.db, "primary", asked);',
+    why: "each invented API key costs a trip to the primary (INC-30)",
+    tests: [trips],
+    titled: "key that is none|no copy has yet",
+  },
+  {
+    name: "receipt-after-revocation",
+    file: "src/store/challenges.ts",
+    find: "apiKeyStands(primary, challenges.apiKeyId),",
+    replace: "",
+    why: "a backend whose key was revoked gets a new receipt of what it asked for (INC-37)",
+    tests: [voided],
+    titled: "API key that asked",
+  },
+  {
+    name: "receipt-after-reset",
+    file: "src/store/challenges.ts",
+    find: "          isOfThisPeriod,\n          accountCanApprove",
+    replace: "          accountCanApprove",
+    why: "the browser of a thief gets a new receipt after the administrator has taken the second factor away (INC-37)",
+    tests: [voided],
+    titled: "was reset",
+  },
+  {
+    name: "reset-voids-nothing",
+    file: "src/store/user-deeds.ts",
+    find: "          approvalPeriodId: drawApprovalPeriodId(),\n",
+    replace: "",
+    why: "a reset leaves what was approved before it in force (INC-37)",
+    tests: [voided],
+    titled: "was reset",
+  },
+  {
+    name: "closing-voids-nothing",
+    file: "src/store/user-deeds.ts",
+    find: "isDisabled ? { approvalPeriodId: drawApprovalPeriodId() } : {};",
+    replace: "{};",
+    why: "what was approved before an account was closed is in force when it is opened again (INC-37)",
+    tests: [voided],
+    titled: "closed",
+  },
+  {
+    name: "void-answer-given-again",
+    file: "src/domain/kept-answer.ts",
+    find: "if (approvalPeriodId === null) return true;",
+    replace: "if (approvalPeriodId !== null) return true;",
+    why: "a retry with the same Idempotency-Key gets a receipt after a reset (INC-37)",
+    tests: [voided],
+    titled: "a retry of",
+  },
+  {
+    name: "revoked-key-keeps-its-browsers",
+    file: "src/store/api-keys.ts",
+    find: "return [on.delete(sessions).where(and(ofItsChallenges, happened))];",
+    replace: "return ofItsChallenges && happened ? [] : [];",
+    why: "a challenge that was open when its key was revoked is completed, with a receipt (INC-37)",
+    tests: [voided],
+    titled: "API key that asked",
+  },
+  {
+    name: "challenge-of-a-revoked-key-opens",
+    file: "src/store/challenges.ts",
+    find: "            apiKeyStands(on, challenges.apiKeyId),\n",
+    replace: "",
+    why: "an address that a revoked key has made still opens (INC-37)",
+    tests: [voided],
+    titled: "API key that asked",
+  },
+  {
+    name: "answer-of-its-own-in-return-address",
+    file: "src/core/return-address.ts",
+    find: "return answerNames.some((answerName) => readings.includes(answerName));",
+    replace: "return answerNames.some((answerName) => name === answerName);",
+    why: "receipt[]= and other spellings of a receipt go back to the backend with the browser (INC-37)",
+    tests: ["test/core/return-address.test.ts"],
+  },
+];

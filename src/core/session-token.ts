@@ -48,9 +48,12 @@ export interface ChallengeClaims {
   readonly returnTo: string;
 }
 
-const pendingPrefix = "pending_";
+/** What a pending session's token begins with. */
+export const pendingPrefix = "pending_";
 const fullType = "sallyport-session+jwt";
 const pendingType = "sallyport-pending+jwt";
+/** The `typ` of the tokens of sessions (RFC 7515 4.1.9). */
+export const sessionTokenTypes: readonly string[] = [fullType, pendingType];
 const audience = "sallyport";
 const algorithm = "HS256";
 const secretBytes = 32;

@@ -2,7 +2,9 @@ import type { FirstFactorConfig } from "../config/first-factor.ts";
 import type { AssertedIdentity } from "../core/assertion.ts";
 import { cookieName, withoutCookies } from "../core/cookie-header.ts";
 import { foldName } from "../core/folded-name.ts";
+import { carriesOwnToken } from "../core/own-token.ts";
 import { isClearedHeader } from "./cleared-headers.ts";
+import { withoutConnectionHeaders } from "./connection-headers.ts";
 
 /** Somebody, and the Worker's signature for it. */
 export interface Vouched {
@@ -19,8 +21,6 @@ export interface ForwardedFacts {
   readonly publicOrigin: string;
   /** The Worker's own cookies, which the origin never sees. */
   readonly ownCookies: readonly string[];
-  /** The `Authorization` header carried the Worker's own token. */
-  readonly ownAuthorization: boolean;
   readonly firstFactor: FirstFactorConfig;
 }
 
@@ -29,11 +29,10 @@ export interface ForwardedFacts {
  * (STANDARDS WB-05, INC-08), and then what the gate says.
  */
 export function requestHeaders(received: Headers, facts: ForwardedFacts): Headers {
-  const headers = new Headers(received);
+  const headers = siteHeaders(received);
   const isFirstFactorHeader = firstFactorHeaders(facts.firstFactor);
   for (const name of [...headers.keys()])
     if (isClearedHeader(name) || isFirstFactorHeader(name)) headers.delete(name);
-  if (facts.ownAuthorization) headers.delete("Authorization");
   replaceCookies(headers, facts.ownCookies);
   const [scheme = "", host = ""] = facts.publicOrigin.split("://");
   headers.set("X-Forwarded-Host", host);
@@ -75,6 +74,13 @@ function otherSpellings(names: readonly string[]): (name: string) => boolean {
   const folded = names.map(foldName);
   const exact = names.map((name) => name.toLowerCase());
   return (name) => folded.includes(foldName(name)) && !exact.includes(name.toLowerCase());
+}
+
+/** What a client sends that may be the site's: nothing about the client's connection, and no token of the Worker's own. */
+export function siteHeaders(received: Headers): Headers {
+  const headers = withoutConnectionHeaders(received);
+  if (carriesOwnToken(headers.get("Authorization") ?? "")) headers.delete("Authorization");
+  return headers;
 }
 
 function replaceCookies(headers: Headers, ownCookies: readonly string[]): void {

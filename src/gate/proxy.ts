@@ -12,8 +12,6 @@ export interface GateRequest extends Omit<Passenger, "method" | "path"> {
   readonly request: Request;
   /** The request's address, resolved. */
   readonly url: URL;
-  /** The session's token came in `Authorization`. */
-  readonly ownAuthorization: boolean;
   readonly ownCookies: readonly string[];
   /** The scheme and host that the visitor sees. */
   readonly publicOrigin: string;

@@ -160,7 +160,6 @@ async function answerAtGate(c: AppContext, originUrl: string | null): Promise<Re
     ...passengerOf(c, caller, wanted),
     request: c.req.raw,
     url: c.get("url")(),
-    ownAuthorization: caller?.carrier === "bearer",
     ownCookies: cookieNames,
     publicOrigin: c.get("publicOrigin"),
   });

@@ -1,6 +1,7 @@
 import type { Config } from "../../config.ts";
 import { withoutCookies } from "../../core/cookie-header.ts";
 import type { FirstFactorSource } from "../../domain/first-factor-source.ts";
+import { siteHeaders } from "../headers.ts";
 import { jwtSource } from "./jwt.ts";
 import { originSource } from "./origin.ts";
 import { proxySource } from "./proxy.ts";
@@ -31,13 +32,11 @@ export function createSource(config: Config, visit: Visit): FirstFactorSource | 
     case "origin": {
       const base = originUrl === null || originUrl === "route" ? url.origin : originUrl;
       const { query, publicOrigin, address } = visit;
-      const credentials = {
-        headers,
-        cookies: withoutCookies(headers.get("Cookie") ?? "", ownCookies),
-        query,
-      };
+      // Only what reaches the site can be a credential there.
+      const sent = siteHeaders(headers);
+      const cookies = withoutCookies(sent.get("Cookie") ?? "", ownCookies);
       const whoAmI = { url: new URL(firstFactor.whoAmI, base).href, publicOrigin, address };
-      return originSource(firstFactor, credentials, whoAmI);
+      return originSource(firstFactor, { headers: sent, cookies, query }, whoAmI);
     }
     case "jwt":
       return jwtSource(firstFactor, headers, now);

@@ -42,6 +42,10 @@ async function start(): Promise<void> {
       SALLYPORT_BASE_PATH: settings.basePath,
       SALLYPORT_JWKS_URL: `${apiOf(settings)}/.well-known/jwks.json`,
       SALLYPORT_AUDIENCE: originUrlOf(settings),
+      // The addresses under which a visitor reaches this machine.
+      SALLYPORT_ISSUERS: ["localhost", "127.0.0.1"]
+        .map((name) => `http://${name}:${settings.port}${settings.basePath}`)
+        .join(),
     },
   );
   endWhenItEnds("The demo origin", origin);

@@ -8,6 +8,18 @@ export type Requirement =
   | { level: "first_factor"; maxAgeSeconds: number | null }
   | { level: "second_factor"; maxAgeSeconds: number | null };
 
+/** What the policy asks of a request, and of which other requests it asks the same. One object for each rule. */
+export interface Decision {
+  readonly requirement: Requirement;
+  /**
+   * The paths of the rule that decided, as the assertion names them (`core/assertion.ts`): `/admin/` for `/admin/*`,
+   * `/feed$` for exactly `/feed`, and `/` where no rule matched.
+   */
+  readonly pathPrefix: string;
+  /** The methods of the rule, in upper case. Null: every method. */
+  readonly methods: readonly string[] | null;
+}
+
 /** One rule of `POLICY`, ready to be compared. */
 export type PolicyRule = {
   /** The decoded path without a final `/*`. */
@@ -16,12 +28,16 @@ export type PolicyRule = {
   readonly coversBelow: boolean;
   /** Upper case; null is every method. */
   readonly methods: ReadonlySet<string> | null;
-  readonly requirement: Requirement;
+  readonly decision: Decision;
 };
 
 const levels = ["none", "first_factor", "second_factor"] as const;
 
-const noMatch: Requirement = { level: "second_factor", maxAgeSeconds: null };
+const noMatch: Decision = {
+  requirement: { level: "second_factor", maxAgeSeconds: null },
+  pathPrefix: "/",
+  methods: null,
+};
 
 const anyText = () => z.string(wrongType("string"));
 
@@ -94,22 +110,22 @@ export function parsePolicy(
 /**
  * What the policy asks of a request. Every reading of the path is judged, with and without regard to case, the first
  * rule that matches a reading counts for it, no match is `second_factor`, and the strictest outcome holds (INC-05,
- * INC-07).
+ * INC-07). Of two rules that ask for the same, the one that was found first is named.
  *
  * @param rawPath the path as received, without the query
  * @returns null when the path does not parse; the caller answers 400
  */
-export function judgePath(rules: readonly PolicyRule[], method: string, rawPath: string): Requirement | null {
+export function judgePath(rules: readonly PolicyRule[], method: string, rawPath: string): Decision | null {
   const readings = findPathReadings(rawPath);
   if (readings === null) return null;
   if (rules.length === 0) return noMatch;
   const upperMethod = method.toUpperCase();
-  let strictest: Requirement = { level: "none" };
+  let strictest: Decision | null = null;
   for (const reading of readings) {
     const folded = foldCase(reading);
     const exact = rules.find((rule) => matches(rule, rule.path, upperMethod, reading));
     const caseless = rules.find((rule) => matches(rule, rule.foldedPath, upperMethod, folded));
-    for (const rule of [exact, caseless]) strictest = stricter(strictest, rule?.requirement ?? noMatch);
+    for (const rule of [exact, caseless]) strictest = stricter(strictest, rule?.decision ?? noMatch);
   }
   return strictest;
 }
@@ -122,10 +138,11 @@ function matches(rule: PolicyRule, path: string, method: string, requested: stri
 }
 
 /** Second factor over first over none; of one level the one with an age, and of two ages the smaller. */
-function stricter(left: Requirement, right: Requirement): Requirement {
-  const distance = levels.indexOf(right.level) - levels.indexOf(left.level);
+function stricter(left: Decision | null, right: Decision): Decision {
+  if (left === null) return right;
+  const distance = levels.indexOf(right.requirement.level) - levels.indexOf(left.requirement.level);
   if (distance !== 0) return distance > 0 ? right : left;
-  return maxAge(right) < maxAge(left) ? right : left;
+  return maxAge(right.requirement) < maxAge(left.requirement) ? right : left;
 }
 
 function maxAge(requirement: Requirement): number {
@@ -133,10 +150,10 @@ function maxAge(requirement: Requirement): number {
 }
 
 /**
- * Upper case first: it maps letters like the long s and the Kelvin sign to the ones that file systems take them
- * for.
+ * The form in which paths are compared without regard to case. Upper case first: it maps letters like the long s and the
+ * Kelvin sign to the ones that file systems take them for.
  */
-function foldCase(text: string): string {
+export function foldCase(text: string): string {
   return text.normalize("NFKC").toUpperCase().toLowerCase();
 }
 
@@ -151,12 +168,17 @@ function toRule(rule: z.infer<ReturnType<typeof ruleSchema>>): PolicyRule {
   const coversBelow = rule.path.endsWith("/*");
   const path = coversBelow ? rule.path.slice(0, -2) : rule.path;
   const maxAgeSeconds = rule.max_age ?? null;
+  const methods = rule.methods?.map((method) => method.toUpperCase()) ?? null;
   return {
     path,
     foldedPath: foldCase(path),
     coversBelow,
-    methods: rule.methods ? new Set(rule.methods.map((method) => method.toUpperCase())) : null,
-    requirement: rule.require === "none" ? { level: "none" } : { level: rule.require, maxAgeSeconds },
+    methods: methods === null ? null : new Set(methods),
+    decision: {
+      requirement: rule.require === "none" ? { level: "none" } : { level: rule.require, maxAgeSeconds },
+      pathPrefix: coversBelow ? `${path}/` : `${path}$`,
+      methods,
+    },
   };
 }
 

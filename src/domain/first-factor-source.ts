@@ -40,8 +40,11 @@ export interface FirstFactorSource {
    * @throws AmbiguousCredentials when the request's credentials do not all name the same account (INC-24)
    */
   identify(): Promise<ExternalIdentity | null>;
-  /** The same, asked anew, for what lasts longer than its request. Throws as {@link identify}. */
-  identifyAgain(): Promise<ExternalIdentity | null>;
+  /**
+   * The same, asked anew, for what lasts longer than its request: what has an end of its own is over by then.
+   * Throws as {@link identify}.
+   */
+  identifyAgain(now: Date): Promise<ExternalIdentity | null>;
 }
 
 /** The source did not answer, or not in the way that it should. Whoever asked gets a 503. */

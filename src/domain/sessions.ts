@@ -153,8 +153,8 @@ export async function checkSession(
 }
 
 /** Is the session alive? It does not count as seen by this. One trip. */
-export async function isSessionAlive(deps: Deps, session: FullSession, now: Date): Promise<boolean> {
-  return hasLivingSession(deps.db, session.id, livenessAt(deps, now));
+export async function isSessionAlive(deps: Deps, sessionId: string, now: Date): Promise<boolean> {
+  return hasLivingSession(deps.db, sessionId, livenessAt(deps, now));
 }
 
 /** The same session with a token that nobody believes without asking. */

@@ -1,5 +1,6 @@
 import type { Passage, Refusal } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
+import { isForeignHandshake } from "./handshake.ts";
 import type { Vouched } from "./headers.ts";
 import { distrustAfterChange, judgePassenger, type Passenger } from "./judge.ts";
 import { vouchFor } from "./vouch.ts";
@@ -44,20 +45,58 @@ const agree = (a: string | null, b: string | null) => a === null || b === null |
 export type ForwardAuthOutcome =
   | { readonly kind: "passed"; readonly passage: Passage; readonly vouched: Vouched | null }
   | { readonly kind: "refused"; readonly refusal: Refusal }
-  | { readonly kind: "unreadable_path" };
+  | { readonly kind: "unreadable_path" }
+  /** The path is Sallyport's in some reading, so a proxy must not pass it to the site (INC-34). */
+  | { readonly kind: "own_path" }
+  /** Another site opens a WebSocket with the visitor's session (STANDARDS WB-12). */
+  | { readonly kind: "cross_origin" };
+
+/** A proxy's question. */
+export interface ForwardAuthQuestion extends Omit<Passenger, "method" | "path"> {
+  readonly original: OriginalRequest;
+  /** Of the question, as the proxy sends it. */
+  readonly headers: Headers;
+  /** The scheme and host under which the Worker was asked. */
+  readonly publicOrigin: string;
+  /** The question has shown `PROXY_KEY`. */
+  readonly trusted: boolean;
+}
 
 /** Judges the request that a proxy asks about, as the gate would. */
 export async function judgeForwardAuth(
   deps: Deps,
-  original: OriginalRequest,
-  passenger: Omit<Passenger, "method" | "path">,
-  publicOrigin: string,
+  question: ForwardAuthQuestion,
 ): Promise<ForwardAuthOutcome> {
-  const judged = await judgePassenger(deps, { ...passenger, method: original.method, path: original.path });
-  if (judged === null) return { kind: "unreadable_path" };
-  const { judgement } = judged;
+  const { original, headers, publicOrigin, trusted, ...visitor } = question;
+  const passenger = { ...visitor, method: original.method };
+  const judged = await judgePassenger(deps, { ...passenger, path: original.path });
+  if (judged.kind !== "judged") return { kind: judged.kind };
+  const { decision, judgement } = judged;
   if (!judgement.allowed) return { kind: "refused", refusal: judgement };
-  const vouched = await vouchFor(deps, judgement.identity, publicOrigin, passenger.now);
-  const passage = await distrustAfterChange(deps, { ...passenger, method: original.method }, judgement);
+  const named = readForwardedHost(headers, publicOrigin);
+  if (trusted && named === "unreadable") return { kind: "unreadable_path" };
+  const askedHost = hostOf(publicOrigin);
+  const namedHost = typeof named === "string" ? null : named.host;
+  // The page of another site can't choose this header in the visitor's browser, so a proxy without the key is believed here.
+  if (judgement.identity !== null && isForeignHandshake(headers, namedHost ?? askedHost))
+    return { kind: "cross_origin" };
+  // The visitor can, so an assertion names the host only by the word of a proxy with the key.
+  const host = (trusted ? namedHost : null) ?? askedHost;
+  const vouched = await vouchFor(deps, judgement.identity, publicOrigin, { ...decision, host }, visitor.now);
+  const passage = await distrustAfterChange(deps, passenger, judgement);
   return { kind: "passed", passage, vouched };
 }
+
+/** The host that the visitor asked for, as the proxy says it. */
+function readForwardedHost(
+  headers: Headers,
+  publicOrigin: string,
+): { readonly host: string | null } | "unreadable" {
+  const text = headers.get("X-Forwarded-Host") || null;
+  if (text === null) return { host: null };
+  const scheme = publicOrigin.startsWith("https:") ? "https" : "http";
+  const url = /^[\w.:[\]-]+$/.test(text) ? URL.parse(`${scheme}://${text}`) : null;
+  return url === null ? "unreadable" : { host: url.host };
+}
+
+const hostOf = (origin: string) => origin.slice(origin.indexOf("//") + 2);

@@ -1,4 +1,5 @@
-import { judgePath, type Requirement } from "../core/policy.ts";
+import { type Decision, judgePath } from "../core/policy.ts";
+import { isReadBelow } from "../core/raw-path.ts";
 import { type Judgement, judgeAccess, type Passage } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import { judgeExternalAccess } from "../domain/external-access.ts";
@@ -21,19 +22,30 @@ export interface Passenger {
   readonly now: Date;
 }
 
-/** What the path requires, and whether it is there. Null: the path can't be judged, so nobody passes. */
+export type PassengerJudgement =
+  /** What the path requires, and whether it is there. */
+  | { readonly kind: "judged"; readonly decision: Decision; readonly judgement: Judgement }
+  /** The path can't be judged, so the request is refused. */
+  | { readonly kind: "unreadable_path" }
+  /** The path belongs to Sallyport in some reading, so it is never the origin's (INC-34). */
+  | { readonly kind: "own_path" };
+
+/** Judges a request to the origin by the policy. */
 export async function judgePassenger(
   deps: Deps,
   { method, path, ...passenger }: Passenger,
-): Promise<{ requirement: Requirement; judgement: Judgement } | null> {
-  const requirement = judgePath(deps.config.policy, method, path);
-  if (requirement === null) return null;
+): Promise<PassengerJudgement> {
+  const { policy, basePath } = deps.config;
+  const decision = judgePath(policy, method, path);
+  if (decision === null) return { kind: "unreadable_path" };
+  if (isReadBelow(basePath, path) !== false) return { kind: "own_path" };
   const { session, source, now } = passenger;
+  const { requirement } = decision;
   const judgement =
     source === null
       ? await judgeAccess(deps, requirement, session, now)
       : await judgeExternalAccess(deps, { ...passenger, source, requirement });
-  return { requirement, judgement };
+  return { kind: "judged", decision, judgement };
 }
 
 /**

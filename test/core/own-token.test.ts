@@ -103,10 +103,11 @@ describe("Authorization", () => {
             userId: "u",
             username: "ada",
             email: null,
-           
+            acr: "first_factor",
             amr: [],
             authenticatedAt: now,
           },
+          scope: { host: "a.test", pathPrefix: "/", methods: null },
           now,
         })}`,
     ],

@@ -6,6 +6,10 @@ import { disguised, hostileText } from "../support/arbitrary-paths.ts";
 import { findServerThatOpens, servers } from "../support/servers.ts";
 import ambiguousPaths from "../vectors/ambiguous-paths.json";
 
+/** What the policy asks for, without the rule that says so. Null: the path does not parse. */
+const requirementOf = (...request: Parameters<typeof judgePath>) =>
+  judgePath(...request)?.requirement ?? null;
+
 function rulesOf(...list: object[]): readonly PolicyRule[] {
   const parsed = parsePolicy(JSON.stringify(list));
   if (!parsed.ok) throw new Error(parsed.message);
@@ -25,7 +29,7 @@ describe("whatever a path looks like", () => {
     const runs = 4000;
     fc.assert(
       fc.property(disguised("/admin/secret"), ({ text }) => {
-        const requirement = judgePath(rules, "GET", text);
+        const requirement = requirementOf(rules, "GET", text);
         if (requirement === null) return;
         judged += 1;
         expect(requirement).toEqual(strict);
@@ -39,7 +43,7 @@ describe("whatever a path looks like", () => {
   it("INC-05 no disguise brings it under a rule for another path", () => {
     fc.assert(
       fc.property(disguised("/admin/secret"), ({ text }) => {
-        expect(judgePath(open, "GET", text)?.level).not.toBe("none");
+        expect(requirementOf(open, "GET", text)?.level).not.toBe("none");
       }),
       { numRuns: 4000 },
     );
@@ -52,7 +56,7 @@ describe("whatever a path looks like", () => {
         ({ text }) => {
           // The corpus has escapes of its own, which a change of case or of a character may have broken.
           const where = findServerThatOpens(text, "/admin");
-          const requirement = judgePath(rules, "GET", text);
+          const requirement = requirementOf(rules, "GET", text);
           if (where !== null && requirement !== null) expect([where, requirement]).toEqual([where, strict]);
         },
       ),
@@ -65,7 +69,7 @@ describe("whatever a path looks like", () => {
     fc.assert(
       fc.property(hostileText("admin", "ADMIN", "%61dmin", "public", "/admin", "/public"), (text) => {
         const path = `/${text}`;
-        const requirement = judgePath(rules, "GET", path);
+        const requirement = requirementOf(rules, "GET", path);
         if (requirement === null) return;
         const where = findServerThatOpens(path, "/admin");
         if (where === null) return;
@@ -82,7 +86,7 @@ describe("whatever a path looks like", () => {
     fc.assert(
       fc.property(hostileText("public", "/public", "/public/", "x"), (text) => {
         const path = `/public/${text}`;
-        if (judgePath(open, "GET", path)?.level !== "none") return;
+        if (requirementOf(open, "GET", path)?.level !== "none") return;
         opened += 1;
         const deceived = Object.entries(servers).find(([, server]) => !isPublicOrRefused(server(path)));
         expect(deceived?.[0]).toBeUndefined();

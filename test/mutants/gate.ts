@@ -21,8 +21,8 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "policy-open-by-default",
     file: "src/core/policy.ts",
-    find: 'const noMatch: Requirement = { level: "second_factor", maxAgeSeconds: null };',
-    replace: 'const noMatch: Requirement = { level: "first_factor", maxAgeSeconds: null };',
+    find: 'requirement: { level: "second_factor", maxAgeSeconds: null },',
+    replace: 'requirement: { level: "first_factor", maxAgeSeconds: null },',
     why: "what no rule names needs one factor only",
     tests: ["test/core/policy.test.ts"],
   },

@@ -1,9 +1,11 @@
+import { assertionMutants } from "./assertions.ts";
 import { firstFactorMutants } from "./first-factor.ts";
 import { gateMutants } from "./gate.ts";
 import { keyMutants } from "./keys.ts";
 import type { Mutant } from "./mutant.ts";
 import { secondFactorMutants } from "./second-factor.ts";
 import { sessionMutants } from "./sessions.ts";
+import { siteRequestMutants } from "./site-requests.ts";
 
 /** Every fault that `npm run mutants` makes. */
 export const mutants: readonly Mutant[] = [
@@ -11,5 +13,7 @@ export const mutants: readonly Mutant[] = [
   ...firstFactorMutants,
   ...sessionMutants,
   ...gateMutants,
+  ...assertionMutants,
+  ...siteRequestMutants,
   ...keyMutants,
 ];

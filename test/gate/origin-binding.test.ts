@@ -329,7 +329,12 @@ describe("a session of another first factor", () => {
       new Request(`${host}/inbox`, { headers, redirect: "manual" }),
       browser.bindings,
     );
-    expect(response.headers.get("Location")).toBe(secondFactor);
+    expect([response.status, response.headers.get("Location")]).toEqual([
+      303,
+      "/api/auth/second-factor?rd=%2Finbox",
+    ]);
+    // It is no credential of the site's either (INC-32).
+    for (const probe of site.probes) expect(probe.headers.get("Authorization")).toBeNull();
     const own = new Request(`${host}/api/auth/session`, { headers });
     expect((await send(own, browser.bindings)).status).toBe(401);
   });

@@ -47,15 +47,14 @@ function patientFetch() {
 /** A JWT of an identity provider, verified with the provider's keys. */
 export function jwtSource(config: JwtConfig, headers: Headers, now: Date): FirstFactorSource {
   const { values, isAmbiguous } = findTokens(config, headers);
-  const verifyOnly = (at: Date) => {
+  const verifyAt = async (time: Date) => {
     // The site may read another of the tokens than the one that is verified here (INC-24).
     if (isAmbiguous) throw new AmbiguousCredentials("There is more than one token");
-    const token = values[0]?.value.replace(/^Bearer +/i, "") ?? "";
-    return verify(config, token, at);
+    return verify(config, values[0]?.value.replace(/^Bearer +/i, "") ?? "", time);
   };
   let verified: Promise<ExternalIdentity | null> | undefined;
   const identify = () => {
-    verified ??= verifyOnly(now);
+    verified ??= verifyAt(now);
     return verified;
   };
   return {
@@ -69,9 +68,9 @@ export function jwtSource(config: JwtConfig, headers: Headers, now: Date): First
       const identity = isAmbiguous ? null : await identify();
       return identity === null ? null : [config.issuer, identity.username];
     },
-    identify: async () => identify(),
+    identify,
     // A provider can't be asked about a token. But a token ends, and a key may have been withdrawn.
-    identifyAgain: async (later) => verifyOnly(later),
+    identifyAgain: verifyAt,
   };
 }
 

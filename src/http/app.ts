@@ -10,6 +10,7 @@ import { judgeForwardAuth, readOriginalRequest } from "../gate/forward-auth.ts";
 import type { Vouched } from "../gate/headers.ts";
 import { createSource } from "../gate/identity/source.ts";
 import type { Passenger } from "../gate/judge.ts";
+import { findMisspelledHeader } from "../gate/misspelled-headers.ts";
 import { type GateOutcome, passGate } from "../gate/proxy.ts";
 import { describeError, log } from "../log.ts";
 import { enrolmentOperations } from "./api/enrolment.ts";
@@ -239,6 +240,8 @@ async function judgeForProxy(
 ): Promise<Response> {
   const original = readOriginalRequest(c.req.raw.headers);
   if (original === null) return refuse(c, { ok: false, reason: "unreadable_original" });
+  const misspelled = findMisspelledHeader(c.req.raw.headers);
+  if (misspelled !== null) return refuse(c, { ok: false, reason: "misspelled_header", name: misspelled });
   if (acceptsHtml(c)) c.set("face", "page");
   const caller = await findVisitor(c);
   const passenger = passengerOf(c, caller, original);

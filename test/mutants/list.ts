@@ -2,6 +2,7 @@ import { firstFactorMutants } from "./first-factor.ts";
 import { gateMutants } from "./gate.ts";
 import { keyMutants } from "./keys.ts";
 import type { Mutant } from "./mutant.ts";
+import { proxyMutants } from "./proxies.ts";
 import { secondFactorMutants } from "./second-factor.ts";
 import { sessionMutants } from "./sessions.ts";
 
@@ -11,5 +12,6 @@ export const mutants: readonly Mutant[] = [
   ...firstFactorMutants,
   ...sessionMutants,
   ...gateMutants,
+  ...proxyMutants,
   ...keyMutants,
 ];

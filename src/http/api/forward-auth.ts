@@ -26,7 +26,11 @@ const shared = {
   headers: proxyHeaders,
 } as const;
 
-const failures: readonly AnyFailure["reason"][] = ["unreadable_original", "account_disabled"];
+const failures: readonly AnyFailure["reason"][] = [
+  "unreadable_original",
+  "misspelled_header",
+  "account_disabled",
+];
 
 /** What proxies ask about another request than the one they send. The gate judges it, so the answers come from there. */
 export const forwardAuthOperations = (

@@ -35,7 +35,7 @@ const chunksOf = (names: readonly string[]) =>
 const chunkLength = 16;
 
 /** Of the names in a refused request, one in so many is sent alone, others with each spelling. */
-const sampledEach = 4;
+const sampledEach = 8;
 
 function spell(name: string, spelling: string): string {
   let turn = 0;

@@ -37,7 +37,8 @@ export function describePages(name: ProxyName, getWorker: () => Worker): void {
     const [sitePort = 0] = await findFreePorts(1);
     proxy = await startProxy(name, { workerPort: worker.port, sitePort, proxyKey: worker.proxyKey });
     const publicOrigin = proxy.seenByWorker;
-    site = await startDemoOrigin(sitePort, `${proxy.baseUrl}/api/auth/.well-known/jwks.json`, publicOrigin);
+    const jwksUrl = `${proxy.baseUrl}/api/auth/.well-known/jwks.json`;
+    site = await startDemoOrigin(sitePort, jwksUrl, publicOrigin, new URL(proxy.baseUrl).host);
     visitor = new Client(proxy.baseUrl);
     account = await createApiAccount(worker, name);
   });

@@ -12,6 +12,9 @@ export const clearedFamilies: readonly string[] = [
   "x_sallyport",
   "x_user",
   "x_auth_request",
+  "x_authentik",
+  "x_remote",
+  "x_webauth",
   "cf_access",
   // Where a request came from and went to.
   "x_forwarded",
@@ -20,7 +23,18 @@ export const clearedFamilies: readonly string[] = [
   "x_rewrite",
 ];
 
-export const clearedNames: readonly string[] = ["forwarded"];
+export const clearedNames: readonly string[] = [
+  "forwarded",
+  // CGI makes `HTTP_PROXY` of it, which many HTTP clients take for their proxy ("httpoxy", CVE-2016-5385).
+  "proxy",
+];
+
+/** The headers by which a client asks for another method than the one that the policy was applied to (INC-31). */
+export const methodOverrideNames: readonly string[] = [
+  "x_http_method_override",
+  "x_http_method",
+  "x_method_override",
+];
 
 /** True when the gate removes a client's header of this name, in any spelling (INC-08, INC-26). */
 export function isClearedHeader(name: string): boolean {

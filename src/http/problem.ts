@@ -18,6 +18,8 @@ export type HttpFailure =
   | { readonly ok: false; readonly reason: "store_unavailable" }
   | { readonly ok: false; readonly reason: "unhealthy"; readonly parts: Readonly<Record<string, string>> }
   | { readonly ok: false; readonly reason: "unreadable_original" }
+  /** A header of the client can be read as one that only a proxy may set. */
+  | { readonly ok: false; readonly reason: "misspelled_header"; readonly name: string }
   | { readonly ok: false; readonly reason: "first_factor_unavailable" }
   /** The request shows credentials of the site that do not all name the same account (INC-23, INC-24). */
   | { readonly ok: false; readonly reason: "ambiguous_credentials" }
@@ -179,6 +181,7 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
     "Not allowed",
     "The proxy does not say readably what was asked for.",
   ],
+  misspelled_header: [403, "forbidden", "Not allowed", "The name of a header can be read as another name."],
   first_factor_unavailable: [
     503,
     "first_factor_unavailable",
@@ -319,6 +322,8 @@ function specificDetail(failure: AnyFailure): string | undefined {
       return `This API key does not have the scope ${failure.scope}.`;
     case "too_many_attempts":
       return failure.startOver === true ? spentSignIn : undefined;
+    case "misspelled_header":
+      return `Servers can read the header "${failure.name}" as one that only a proxy may set.`;
     case "unsupported_media_type":
       return `Send ${failure.expected}.`;
     default:

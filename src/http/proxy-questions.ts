@@ -2,6 +2,7 @@ import { createMiddleware } from "hono/factory";
 import type { Refusal } from "../domain/access.ts";
 import { judgeForwardAuth, readOriginalRequest } from "../gate/forward-auth.ts";
 import type { Vouched } from "../gate/headers.ts";
+import { findMisspelledHeader } from "../gate/misspelled-headers.ts";
 import { answerNothing, passengerOf } from "./at-gate.ts";
 import { findVisitor } from "./caller.ts";
 import type { AppContext, AppEnv } from "./context.ts";
@@ -53,6 +54,8 @@ async function judgeForProxy(
 ): Promise<Response> {
   const original = readOriginalRequest(c.req.raw.headers);
   if (original === null) return refuse(c, { ok: false, reason: "unreadable_original" });
+  const misspelled = findMisspelledHeader(c.req.raw.headers);
+  if (misspelled !== null) return refuse(c, { ok: false, reason: "misspelled_header", name: misspelled });
   if (acceptsHtml(c)) c.set("face", "page");
   const caller = await findVisitor(c);
   const passenger = passengerOf(c, caller, original);

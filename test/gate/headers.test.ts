@@ -44,6 +44,10 @@ describe("identity headers of the client", () => {
     "X-Forwarded-Proto",
     "X-Forwarded-Uri",
     "X-Forwarded",
+    "X-Remote-User",
+    "X-Webauth-User",
+    "X-authentik-username",
+    "Proxy",
     "Forwarded",
     "FORWARDED",
   ];
@@ -137,7 +141,7 @@ describe("identity headers of the client", () => {
 
   it("keeps headers that only look like them", async () => {
     const origin = standOrigin();
-    const headers = { "X-Remote-User": "a", Remoteness: "b", "X-Forwardedness": "c", "X-Sallyports": "d" };
+    const headers = { "X-Remotes": "a", Remoteness: "b", "X-Forwardedness": "c", "X-Sallyports": "d" };
     await visit(open, "/a", { headers });
     for (const [name, value] of Object.entries(headers))
       expect(origin.only().headers.get(name), name).toBe(value);

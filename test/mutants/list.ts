@@ -4,6 +4,7 @@ import { firstFactorMutants } from "./first-factor.ts";
 import { gateMutants } from "./gate.ts";
 import { keyMutants } from "./keys.ts";
 import type { Mutant } from "./mutant.ts";
+import { proxyMutants } from "./proxies.ts";
 import { secondFactorMutants } from "./second-factor.ts";
 import { sessionMutants } from "./sessions.ts";
 import { siteRequestMutants } from "./site-requests.ts";
@@ -16,6 +17,7 @@ export const mutants: readonly Mutant[] = [
   ...gateMutants,
   ...assertionMutants,
   ...siteRequestMutants,
+  ...proxyMutants,
   ...keyMutants,
   ...costMutants,
 ];

@@ -31,6 +31,7 @@ const shared = {
 
 const failures: readonly AnyFailure["reason"][] = [
   "unreadable_original",
+  "misspelled_header",
   "account_disabled",
   "cross_origin",
   "no_such_page",

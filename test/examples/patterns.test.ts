@@ -110,7 +110,11 @@ describe("the patterns of the proxies' examples", () => {
       expiresAt: new Date(now.getTime() + 60_000),
     };
     const pattern = new RegExp(ownTokenPattern);
-    const own = [await mintSession(), await signPendingToken(keyring, claims, now), drawApiKey().key];
+    const own = [
+      await mintSession(),
+      await signPendingToken(keyring, claims, now),
+      (await drawApiKey(keyring)).key,
+    ];
     for (const token of own)
       for (const scheme of ["Bearer ", "bearer  ", "Token ", "X,"])
         expect(pattern.test(scheme + token), scheme + token).toBe(true);

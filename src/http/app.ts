@@ -54,7 +54,7 @@ export function createApp(config: Config): Hono<AppEnv> {
     router: new RegExpRouter(),
   });
   app.onError(refuseError);
-  app.use(requestContext(config, sourceOf), ownHeaders);
+  app.use(ownHeaders, requestContext(config, sourceOf));
   // Proxies ask with every request of a site: what the other routes have in front of them would find nothing to do here.
   for (const { path, handle } of doors) {
     if (config.originUrl !== null) app.use(config.basePath + path, proxiesOnly);

@@ -257,6 +257,38 @@ describe("the scope of an assertion", () => {
   });
 });
 
+describe("the assertion that a site behind the gate gets", () => {
+  it.each(["http://origin.test", "route"])(
+    "INC-28 names level, host, path and methods: ORIGIN_URL=%s",
+    async (ORIGIN_URL) => {
+      const bindings = environment({ POLICY, ORIGIN_URL });
+      const sent = async (path: string, claims: Parameters<typeof mintSession>[0] = {}) => {
+        const headers = { Cookie: `__Host-sallyport=${await mintSession(claims)}` };
+        await send(new Request(host + path, { headers }), bindings);
+        const {
+          acr,
+          host: asked,
+          path: judged,
+          methods,
+        } = decodeJwt(site.lastPage.headers.get("X-Sallyport-Assertion") ?? "");
+        return [acr, asked, judged, methods];
+      };
+      const one = { enrolled: false, amr: ["pwd"], secondFactorAt: null };
+      expect(await sent("/inbox")).toEqual(["second_factor", "site.example", "/", undefined]);
+      expect(await sent("/notes/x")).toEqual(["second_factor", "site.example", "/notes/", undefined]);
+      expect(await sent("/notes/x", one)).toEqual(["first_factor", "site.example", "/notes/", undefined]);
+      expect(await sent("/feed", one)).toEqual(["first_factor", "site.example", "/feed$", undefined]);
+      expect(await sent("/public/x", one)).toEqual(["first_factor", "site.example", "/public/", undefined]);
+      expect(await sent("/api/x", one)).toEqual([
+        "first_factor",
+        "site.example",
+        "/api/",
+        ["GET", "OPTIONS"],
+      ]);
+    },
+  );
+});
+
 describe("an endpoint for proxies behind the gate", () => {
   it("INC-28 is, to anybody else, what a path is that Sallyport does not have", async () => {
     for (const method of ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]) {

@@ -127,12 +127,26 @@ describe("what is under BASE_PATH", () => {
       expect([id, (await put(id)).status]).toEqual([id, 404]);
   });
 
-  it.each(["*", ""])("INC-01 says 400 or 404 for a target that is no path: %j", async (target) => {
+  it.each(["*", "", ":8443*", ":8443"])(
+    "INC-01 says 400 or 404 for a target that is no path: %j",
+    async (target) => {
+      const origin = standOrigin();
+      for (const method of ["OPTIONS", "GET"]) {
+        const gate = await send(rawRequest(target, { method }), gated([{ path: "/*", require: "none" }]));
+        expect(gate.status).toBe(400);
+        expect((await send(rawRequest(target, { method }), environment({ ORIGIN_URL: "" }))).status).toBe(
+          404,
+        );
+      }
+      expect(origin.requests).toEqual([]);
+    },
+  );
+
+  it.each([" b", ":99999", "["])("INC-01 says 400 for a Host that is none: site.example%s", async (more) => {
     const origin = standOrigin();
-    for (const method of ["OPTIONS", "GET"]) {
-      const gate = await send(rawRequest(target, { method }), gated([{ path: "/*", require: "none" }]));
-      expect(gate.status).toBe(400);
-      expect((await send(rawRequest(target, { method }), environment({ ORIGIN_URL: "" }))).status).toBe(404);
+    for (const target of ["/x", "/api/auth/health", "*"]) {
+      const response = await send(rawRequest(more + target), gated([{ path: "/*", require: "none" }]));
+      expect([response.status, response.headers.get("X-Content-Type-Options")]).toEqual([400, "nosniff"]);
     }
     expect(origin.requests).toEqual([]);
   });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { disguised, hostileText } from "../support/arbitrary-paths.ts";
+import { ask, asked, endpoints } from "../support/forward-auth.ts";
 import { type FakeOrigin, gated, standOrigin } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { rawRequest } from "../support/raw-request.ts";
@@ -86,5 +87,20 @@ describe("whatever path a client sends", () => {
       { numRuns: 3000 },
     );
     expect(own).toBeGreaterThan(100);
+  });
+
+  it("INC-34 no proxy is told to pass a path below the prefix to the site, in any reading", async () => {
+    const bindings = asked([{ path: "/*", require: "none" }]);
+    let passed = 0;
+    await fc.assert(
+      fc.asyncProperty(target.map(sendable), fc.constantFrom(...endpoints), async (text, endpoint) => {
+        const { status } = await ask(bindings, endpoint, { uri: text });
+        if (status !== 200) return;
+        passed += 1;
+        expect([text, findServerThatOpens(pathOf(text), base)]).toEqual([text, null]);
+      }),
+      { numRuns: 2000 },
+    );
+    expect(passed).toBeGreaterThan(100);
   });
 });

@@ -6,6 +6,7 @@ import { rawPathOf } from "../../core/raw-path.ts";
 import type { FirstFactorSource } from "../../domain/first-factor-source.ts";
 import { createDeps } from "../../runtime.ts";
 import type { AppContext, AppEnv } from "../context.ts";
+import { Refused } from "../problem.ts";
 
 /** What a user agent may take up in the store. */
 const longestUserAgent = 256;
@@ -66,6 +67,8 @@ function publicOrigin(c: AppContext, trusted: boolean): string {
   return scheme === "https" || scheme === "http" ? origin.replace(/^[a-z]+/, scheme) : origin;
 }
 
+const badHost = "The Host header names no host.";
+
 /** A Worker has few hosts, and every request names one. */
 const origins = new BoundedMap<string, string>(100);
 
@@ -76,7 +79,8 @@ function originOf(url: string): string {
   const given = end === -1 ? url.replace(/\*$/, "") : url.slice(0, end);
   const known = origins.get(given);
   if (known !== undefined) return known;
-  const { origin } = new URL(url);
+  const origin = URL.parse(given)?.origin;
+  if (origin === undefined) throw new Refused({ ok: false, reason: "malformed_request", detail: badHost });
   origins.set(given, origin);
   return origin;
 }

@@ -176,7 +176,7 @@ function toRule(rule: z.infer<ReturnType<typeof ruleSchema>>): PolicyRule {
     methods: methods === null ? null : new Set(methods),
     decision: {
       requirement: rule.require === "none" ? { level: "none" } : { level: rule.require, maxAgeSeconds },
-      pathPrefix: coversBelow ? `${path}/` : `${path}$`,
+      pathPrefix: path + (coversBelow ? "/" : "$"),
       methods,
     },
   };

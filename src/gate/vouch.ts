@@ -49,7 +49,7 @@ export async function vouchFor(
 
 /** No part but the last, a path, has a blank in it: two scopes never share a key. */
 const scopeKey = (issuer: string, audience: string, { host, pathPrefix, methods }: AssertedScope) =>
-  `${issuer} ${audience} ${host} ${methods === null ? "" : methods.join(",")} ${pathPrefix}`;
+  [issuer, audience, host, methods?.join(",") ?? "", pathPrefix].join(" ");
 
 function isYoung(at: Date, now: Date): boolean {
   const age = now.getTime() - at.getTime();

@@ -330,6 +330,8 @@ describe("a session of another first factor", () => {
       browser.bindings,
     );
     expect(response.headers.get("Location")).toBe(secondFactor);
+    // It is no credential of the site's either (INC-32).
+    for (const probe of site.probes) expect(probe.headers.get("Authorization")).toBeNull();
     const own = new Request(`${host}/api/auth/session`, { headers });
     expect((await send(own, browser.bindings)).status).toBe(401);
   });

@@ -1,3 +1,4 @@
+import { assertionMutants } from "./assertions.ts";
 import { costMutants } from "./costs.ts";
 import { firstFactorMutants } from "./first-factor.ts";
 import { gateMutants } from "./gate.ts";
@@ -5,6 +6,7 @@ import { keyMutants } from "./keys.ts";
 import type { Mutant } from "./mutant.ts";
 import { secondFactorMutants } from "./second-factor.ts";
 import { sessionMutants } from "./sessions.ts";
+import { siteRequestMutants } from "./site-requests.ts";
 
 /** Every fault that `npm run mutants` makes. */
 export const mutants: readonly Mutant[] = [
@@ -12,6 +14,8 @@ export const mutants: readonly Mutant[] = [
   ...firstFactorMutants,
   ...sessionMutants,
   ...gateMutants,
+  ...assertionMutants,
+  ...siteRequestMutants,
   ...keyMutants,
   ...costMutants,
 ];

@@ -32,13 +32,11 @@ export function createSource(config: Config, visit: Visit): FirstFactorSource | 
     case "origin": {
       const base = originUrl === null || originUrl === "route" ? url.origin : originUrl;
       const { query, publicOrigin, address } = visit;
-      const credentials = {
-        headers: siteHeaders(headers),
-        cookies: withoutCookies(headers.get("Cookie") ?? "", ownCookies),
-        query,
-      };
+      // Only what reaches the site can be a credential there.
+      const sent = siteHeaders(headers);
+      const cookies = withoutCookies(sent.get("Cookie") ?? "", ownCookies);
       const whoAmI = { url: new URL(firstFactor.whoAmI, base).href, publicOrigin, address };
-      return originSource(firstFactor, credentials, whoAmI);
+      return originSource(firstFactor, { headers: sent, cookies, query }, whoAmI);
     }
     case "jwt":
       return jwtSource(firstFactor, headers, now);

@@ -34,13 +34,14 @@ const assertionTtlSeconds = 60;
  *
  * - `iss`, `aud`, `exp`: the Worker's base address, this origin, at most 60 s ahead (RFC 7519 4.1).
  * - `acr`: what the session has shown, `first_factor` or `second_factor`. An origin whose page needs the second factor
- *   accepts `second_factor` only. `amr` (RFC 8176) says by which methods, `auth_time` when the last factor was shown.
+ *   accepts `second_factor` only. `amr` (RFC 8176) says by which methods, and `auth_time` when the last factor was shown:
+ *   a page with a `max_age` checks it.
  * - `host`: equals the host that the request asks for.
  * - `path`: covers the request's path. The path is the one by which the origin picks the page, decoded, with its dot
  *   segments resolved. A `path` that ends in `/` covers every path that begins with it, and the path that lacks only this
  *   slash: `/admin/` covers `/admin` and `/admin/x`, and not `/administrator`. A `path` that ends in `$` covers the one
- *   path before the `$`: `/feed$` covers `/feed`. No other form occurs. `/` stands for every path: no rule matched, and the
- *   policy asked for the second factor.
+ *   path before the `$`: `/feed$` covers `/feed`. No other form occurs. `/` covers every path: it is that of a rule for
+ *   `/*`, and where no rule matched, so that the policy asked for the second factor.
  * - `methods`: there only when the rule names methods. The request's method is one of them; `GET` stands for `HEAD`, too.
  *
  * @param issuer where the Worker answers; its keys are at `{issuer}/.well-known/jwks.json`

@@ -109,10 +109,20 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-watched-with-a-session-only",
     file: "src/domain/lasting-access.ts",
-    find: "passage.identity !== null || ",
-    replace: "passage.sessionId !== null || ",
+    find: 'passage.identity !== null || (source !== null && requirement.level !== "none");',
+    replace: "passage.sessionId !== null;",
     why: "a WebSocket that a token alone has opened outlives the account (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],
+    titled: "account is disabled",
+  },
+  {
+    name: "socket-of-an-open-path-unwatched",
+    file: "src/domain/lasting-access.ts",
+    find: "passage.identity !== null || ",
+    replace: "",
+    why: "a WebSocket that the site serves for an account outlives its session, where the path is open (INC-32)",
+    tests: ["test/gate/lasting-sockets.test.ts"],
+    titled: "with the session that the site was told of",
   },
   {
     name: "anonymous-socket-unwatched",
@@ -160,8 +170,8 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-of-an-ended-token",
     file: "src/gate/identity/jwt.ts",
-    find: "identifyAgain: verifyAt,",
-    replace: "identifyAgain: identify,",
+    find: "identifyAgain: async (later) => verifyOnly(later),",
+    replace: "identifyAgain: async () => identify(),",
     why: "a WebSocket outlives the token that it was opened with (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],
     titled: "at the token's end",

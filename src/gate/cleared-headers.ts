@@ -41,6 +41,7 @@ export function isClearedHeader(name: string): boolean {
   const folded = foldName(name);
   return (
     clearedNames.includes(folded) ||
+    methodOverrideNames.includes(folded) ||
     clearedFamilies.some(
       (family) =>
         folded.startsWith(family) && (folded.length === family.length || folded[family.length] === "_"),

@@ -1,5 +1,4 @@
-import { foldName } from "../core/folded-name.ts";
-import { isClearedHeader, methodOverrideNames } from "./cleared-headers.ts";
+import { isClearedHeader } from "./cleared-headers.ts";
 
 /**
  * Finds a header in a proxy's question that servers may read as a cleared one, and that is spelled with another separator
@@ -13,11 +12,8 @@ import { isClearedHeader, methodOverrideNames } from "./cleared-headers.ts";
  * @returns its name in lower case, or null
  */
 export function findMisspelledHeader(headers: Headers): string | null {
-  for (const name of headers.keys()) if (!isPlain(name) && isRemovedFromRequests(name)) return name;
+  for (const name of headers.keys()) if (!isPlain(name) && isClearedHeader(name)) return name;
   return null;
 }
 
 const isPlain = (name: string) => /^[a-z0-9-]+$/i.test(name);
-
-const isRemovedFromRequests = (name: string) =>
-  isClearedHeader(name) || methodOverrideNames.includes(foldName(name));

@@ -148,6 +148,17 @@ describe("identity headers of the client", () => {
   });
 });
 
+describe("a client's request for another method", () => {
+  it.each(["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override"])(
+    "INC-31 %s does not reach the origin, which might take a POST for a DELETE",
+    async (name) => {
+      const origin = standOrigin();
+      await visit(open, "/a", { method: "POST", headers: { [name]: "DELETE" } });
+      expect([...origin.only().headers].filter(([, value]) => value === "DELETE")).toEqual([]);
+    },
+  );
+});
+
 describe("what the gate says", () => {
   it("WB-05 names the account, and how the visitor came", async () => {
     const origin = standOrigin();

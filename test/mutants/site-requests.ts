@@ -170,8 +170,8 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-of-an-ended-token",
     file: "src/gate/identity/jwt.ts",
-    find: "identifyAgain: async (later) => verifyOnly(later),",
-    replace: "identifyAgain: async () => identify(),",
+    find: "identifyAgain: verifyAt,",
+    replace: "identifyAgain: identify,",
     why: "a WebSocket outlives the token that it was opened with (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],
     titled: "at the token's end",

@@ -67,7 +67,7 @@ export type Failure =
 export type FailureReason = Failure["reason"];
 
 /** What there can be too many tries at. Where nothing is said, it is the second factor. */
-export type Limit = "first_factor" | "second_factor" | "setup";
+export type Limit = "first_factor" | "second_factor" | "setup" | "imports" | "exports";
 
 /** A refusal that ends by itself at `until`. */
 export function tooManyAttempts(until: Date, now: Date, limit: Limit = "second_factor"): Failure {

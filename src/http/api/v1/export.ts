@@ -2,13 +2,15 @@ import * as z from "zod/mini";
 import { once } from "../../../core/once.ts";
 import { parseRecipient } from "../../../core/recipient.ts";
 import { exportUsers } from "../../../domain/backend/export.ts";
+import { admitTransfer } from "../../../domain/backend/transfer-limit.ts";
 import { describeError, log } from "../../../log.ts";
 import type { AppContext } from "../../context.ts";
 import { parseFields, parseJson } from "../../json-body.ts";
 import { Refused } from "../../problem.ts";
+import { rateLimitHeaders } from "../../rate-limit.ts";
 import type { Operation } from "../operation.ts";
 import { readBackendRequest, streamedCall } from "./backend-call.ts";
-import { exportKeyParameter } from "./schemas.ts";
+import { exportKeyParameter, transferHeaders } from "./schemas.ts";
 
 const ndjson = "application/x-ndjson";
 
@@ -76,9 +78,10 @@ export const exportOperation: Operation = {
       schema: null,
       mediaType: ndjson,
       example: "eyJhbGciOiJFQ0RILUVTIiwiZW5jIjoiQTI1NkdDTSJ9..aXY.Y2lwaGVydGV4dA.dGFn\n",
+      headers: transferHeaders,
     },
   ],
-  failures: ["export_key_required"],
+  failures: ["export_key_required", "too_many_attempts"],
   handle: answerExport,
 };
 
@@ -93,9 +96,12 @@ async function answerExport(c: AppContext): Promise<Response> {
     throw new Refused({ ok: false, reason: "invalid_format", detail });
   }
   const call = streamedCall(c, request);
+  const admitted = await admitTransfer(c.var.deps, call, "exports");
+  if (!admitted.ok) throw new Refused(admitted);
   const started = await exportUsers(c.var.deps, call, recipient);
   if (!started.ok) throw new Refused(started);
-  return c.body(streamLines(c, started.parts), 200, { "Content-Type": ndjson });
+  const headers = { "Content-Type": ndjson, ...rateLimitHeaders("exports", admitted.quota) };
+  return c.body(streamLines(c, started.parts), 200, headers);
 }
 
 /** A line is made when the one before it has been taken, so one part is all that is held. */

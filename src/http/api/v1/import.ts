@@ -1,15 +1,17 @@
 import * as z from "zod/mini";
 import { once } from "../../../core/once.ts";
 import { type ImportReport, importUsers } from "../../../domain/backend/import.ts";
+import { admitTransfer } from "../../../domain/backend/transfer-limit.ts";
 import { describeError, log } from "../../../log.ts";
 import type { AppContext } from "../../context.ts";
 import { parseFields } from "../../json-body.ts";
 import { describeImport, Refused } from "../../problem.ts";
+import { rateLimitHeaders } from "../../rate-limit.ts";
 import type { Operation } from "../operation.ts";
 import { type AnswerOf, succeeded } from "../success.ts";
 import { readBackendRequest, streamedCall } from "./backend-call.ts";
 import { ImportBody, importLine } from "./import-body.ts";
-import { exportKeyParameter } from "./schemas.ts";
+import { exportKeyParameter, transferHeaders } from "./schemas.ts";
 
 const ndjson = "application/x-ndjson";
 
@@ -72,9 +74,10 @@ export const importOperation: Operation = {
           errors: [{ line: 3, code: "weak_secret", detail: "The secret is shorter than 80 bits." }],
         },
       },
+      headers: transferHeaders,
     },
   ],
-  failures: ["import_too_large", "import_interrupted"],
+  failures: ["import_too_large", "import_interrupted", "too_many_attempts"],
   handle: answerImport,
 };
 
@@ -85,9 +88,12 @@ async function answerImport(c: AppContext): Promise<Response> {
   if (!/^application\/x-ndjson *(;|$)/i.test(c.req.header("Content-Type") ?? ""))
     throw new Refused({ ok: false, reason: "unsupported_media_type", expected: ndjson });
   const call = streamedCall(c, request);
+  const admitted = await admitTransfer(c.var.deps, call, "imports");
+  if (!admitted.ok) throw new Refused(admitted);
   const body = new ImportBody(c.req.raw, call.now, firstLine);
   const done = await importUsers(c.var.deps, call, body.lines(), firstLine);
   refuseUnfinished(c, done, body.ended);
+  for (const header of Object.entries(rateLimitHeaders("imports", admitted.quota))) c.header(...header);
   return c.json({ status: "success", data: describeImport(done) } satisfies AnswerOf<typeof answer>);
 }
 

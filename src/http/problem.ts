@@ -195,6 +195,12 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
     "This request carries several sign-ins of the site, and they do not all belong to the same account. Sign out at the site, or delete the cookies of the site in your browser, and sign in again.",
   ],
   account_disabled: [403, "forbidden", "Not allowed", "This account is closed."],
+  export_key_required: [
+    403,
+    "forbidden",
+    "Not allowed",
+    "This call needs EXPORT_KEY in X-Sallyport-Export-Key.",
+  ],
   origin_unavailable: [
     502,
     "origin_unavailable",
@@ -284,6 +290,7 @@ function furtherMembers(failure: AnyFailure): Problem["members"] {
   if (failure.reason === "import_interrupted" || failure.reason === "import_too_large")
     return describeImport(failure.report);
   if (failure.reason === "too_many_attempts" && failure.startOver === true) return { start_over: true };
+  if (failure.reason === "export_key_required") return { export_key: failure.why };
   return failure.reason === "unhealthy" ? { parts: failure.parts } : {};
 }
 
@@ -307,6 +314,15 @@ const weaknesses = {
   contains_context: "A password must not be the user name, e-mail address or name of the site.",
 } as const;
 
+const exportKeyAdvice = {
+  not_set:
+    "This call needs EXPORT_KEY, and this deployment has none: set it with wrangler secret put EXPORT_KEY, then send it in X-Sallyport-Export-Key.",
+  not_shown:
+    "This call needs EXPORT_KEY: send it in X-Sallyport-Export-Key, beside the key in Authorization.",
+  wrong: "What X-Sallyport-Export-Key says is not EXPORT_KEY.",
+  binding: "This can't be done over a service binding.",
+} as const;
+
 const spentSignIn = "This sign-in has had its attempts, and no waiting gives it more. Sign in again.";
 
 function specificDetail(failure: AnyFailure): string | undefined {
@@ -320,6 +336,8 @@ function specificDetail(failure: AnyFailure): string | undefined {
       return weaknesses[failure.weakness];
     case "scope_missing":
       return `This API key does not have the scope ${failure.scope}.`;
+    case "export_key_required":
+      return exportKeyAdvice[failure.why];
     case "too_many_attempts":
       return failure.startOver === true ? spentSignIn : undefined;
     case "misspelled_header":

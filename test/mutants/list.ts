@@ -1,3 +1,4 @@
+import { adminMutants } from "./admin.ts";
 import { assertionMutants } from "./assertions.ts";
 import { costMutants } from "./costs.ts";
 import { firstFactorMutants } from "./first-factor.ts";
@@ -20,4 +21,5 @@ export const mutants: readonly Mutant[] = [
   ...proxyMutants,
   ...keyMutants,
   ...costMutants,
+  ...adminMutants,
 ];

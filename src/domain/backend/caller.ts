@@ -8,6 +8,7 @@ import type { User } from "../../store/users.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import type { KeepAnswer } from "../kept-answer.ts";
+import type { ExportKeyState } from "./export-key.ts";
 
 /** What an API key may do. */
 export const scopes = ["users:read", "users:write", "verify", "admin"] as const;
@@ -31,6 +32,8 @@ export interface BackendCall<Result = never> {
   /** With `actor`: nobody else's doing is written down as the user's own. */
   readonly client: ClientContext;
   readonly now: Date;
+  /** What the call shows of `EXPORT_KEY`: `domain/backend/export-key.ts` says when it is needed. */
+  readonly exportKey: ExportKeyState;
   readonly keep: KeepAnswer<Result | Failure>;
 }
 

@@ -4,8 +4,9 @@ import { findReturnAddress } from "../../core/return-address.ts";
 import { type Challenge, findChallenge, insertChallenge, type NewChallenge } from "../../store/challenges.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
+import { guardSubject } from "./admin-users.ts";
 import type { BackendCall } from "./caller.ts";
-import { eventOf, placeOf } from "./users.ts";
+import { eventOf, placeOf } from "./subject.ts";
 
 /** How long a challenge waits: by then the address is opened, and the code is in. */
 export const challengeTtlSeconds = 600;
@@ -43,6 +44,9 @@ export async function createChallenge(
   const { action, nonce, userId, keyId, issuer } = wish;
   const returnAddress = findReturnAddress(wish.returnTo, wish.returnUrls);
   if (!returnAddress.ok) return { ok: false, reason: returnAddressFailures[returnAddress.reason] };
+  // Its page leads a user who has no second factor through the set-up.
+  const guarded = await guardSubject(deps, { ...call, userId }, "challenge.created");
+  if (guarded !== null) return guarded;
   const secret = await drawChallengeSecret(deps.config.keyring);
   const challenge: NewChallenge = {
     id: crypto.randomUUID(),

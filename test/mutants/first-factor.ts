@@ -230,7 +230,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "isAmbiguous: !isReadAlike || !isSpelledRight || !hasOneValueEach,",
     replace: "isAmbiguous: false,",
     why: "the site's pages read another cookie than its who-am-I (INC-23)",
-    tests: ["test/gate/origin-model.property.test.ts"],
+    tests: ["test/gate/origin-model.property.test.ts", "test/gate/origin-attacks.test.ts"],
   },
   {
     name: "any-known-credential-counts",
@@ -238,7 +238,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "  if (identities.every((identity) => identity?.username === first?.username)) return first;\n",
     replace: "  return identities.find((identity) => identity !== null) ?? first;\n",
     why: "the attacker's token beside the victim's cookie names the attacker, and the page is the victim's (INC-24)",
-    tests: ["test/gate/origin-model.property.test.ts"],
+    tests: ["test/gate/origin-model.property.test.ts", "test/gate/origin-attacks.test.ts"],
   },
   {
     name: "who-am-i-hears-the-client",
@@ -246,7 +246,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: 'return { kind: "cookies", shown, question: cookieQuestion(header) };',
     replace: 'return { kind: "cookies", shown, question: { headers: [...visit.headers], query: "" } };',
     why: "a header of the client makes the who-am-I refuse the victim, who then counts as anonymous (INC-25)",
-    tests: ["test/gate/origin-model.property.test.ts"],
+    tests: ["test/gate/origin-model.property.test.ts", "test/gate/origin-attacks.test.ts"],
   },
   {
     name: "repeated-credential-believed",

@@ -221,7 +221,10 @@ describe("npm run mutants -- --list", () => {
 
   const repository = new Repository();
   const project = fileURLToPath(new URL("../..", import.meta.url));
-  for (const part of ["package.json", "scripts", "src", "test"]) {
+  const named = mutants
+    .flatMap(({ file, tests }) => [file, ...tests])
+    .map((path) => path.split("/", 1)[0] ?? "");
+  for (const part of new Set(["package.json", "scripts", ...named])) {
     const filter = (path: string) => basename(path) !== "node_modules";
     cpSync(join(project, part), join(repository.root, part), { recursive: true, filter });
   }

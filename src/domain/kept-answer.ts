@@ -1,5 +1,4 @@
 import { openField, sealField } from "../core/envelope.ts";
-import { approvalStands } from "../store/approvals.ts";
 import { type AnswerPlace, findAnswer, type KeptAnswer } from "../store/idempotency.ts";
 import type { IdempotencyKeyRow } from "../store/schema.ts";
 import type { Deps } from "./deps.ts";
@@ -56,8 +55,8 @@ export type FirstAnswer =
   | { readonly kind: "void" };
 
 /**
- * Looks up the first answer to a call. One trip, unless the row has been read: then none. One trip more for an answer
- * that tells of an accepted code, because a copy may not have heard of a reset yet.
+ * Looks up the first answer to a call. One trip, unless the row has been read: then none, but for an answer that tells of
+ * an accepted code. The primary is asked about that, because a copy may not have heard of a reset yet.
  */
 export async function findFirstAnswer(
   deps: Deps,
@@ -65,23 +64,15 @@ export async function findFirstAnswer(
   now: Date,
   known?: IdempotencyKeyRow | null,
 ): Promise<FirstAnswer> {
-  const row = known ?? (await findAnswer(deps.db, call, now));
+  if (known && known.requestHash !== call.requestHash) return { kind: "conflict" };
+  const { failuresUntilDisabled } = budget;
+  const row =
+    known?.approvalPeriodId === null
+      ? { ...known, stands: true }
+      : await findAnswer(deps.db, call, { ...call, failuresUntilDisabled }, now);
   if (row === null) return { kind: "none" };
   if (row.requestHash !== call.requestHash) return { kind: "conflict" };
+  if (!row.stands) return { kind: "void" };
   const opened = await openField(deps.config.keyring, fieldOf(call), row.answer);
-  if (!opened.ok) return { kind: "conflict" };
-  return (await mayBeGivenAgain(deps, call, row))
-    ? { kind: "answered", answer: opened.text }
-    : { kind: "void" };
-}
-
-async function mayBeGivenAgain(
-  { db }: Deps,
-  { realm, userIds, apiKeyId }: RepeatableCall,
-  { approvalPeriodId, apiKeyId: firstApiKeyId }: IdempotencyKeyRow,
-): Promise<boolean> {
-  if (approvalPeriodId === null) return true;
-  const apiKeyIds = [...new Set([apiKeyId, firstApiKeyId])].filter((id) => id !== null);
-  const { failuresUntilDisabled } = budget;
-  return approvalStands(db, { realm, userIds, approvalPeriodId, apiKeyIds, failuresUntilDisabled });
+  return opened.ok ? { kind: "answered", answer: opened.text } : { kind: "conflict" };
 }

@@ -1,9 +1,7 @@
 import { and, eq, isNotNull, isNull, lt, notExists, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
-import { type Database, reachStore } from "./database.ts";
 import { apiKeys, users } from "./schema.ts";
-import { isUser } from "./users.ts";
 
 /**
  * Draws the id of an account's approval period. A reset, a disabling of the second factor or of the account begins a new
@@ -33,33 +31,3 @@ export const apiKeyStands = (db: DrizzleD1Database, apiKeyId: SQLiteColumn | str
 /** The condition "the account can approve": it is open, and its second factor is not switched off by failures. */
 export const accountCanApprove = (failuresUntilDisabled: number): SQL | undefined =>
   and(isNull(users.disabledAt), lt(users.secondFactorFailures, failuresUntilDisabled));
-
-/** What an approval of the past hangs on. */
-export interface ApprovalGrounds {
-  readonly realm: string;
-  /** As the store knows the user: `core/user-id.ts`. */
-  readonly userIds: readonly string[];
-  readonly approvalPeriodId: string;
-  /** Keys that asked for it, then and now. */
-  readonly apiKeyIds: readonly string[];
-  readonly failuresUntilDisabled: number;
-}
-
-/** Whether an approval still stands on the primary, so that its receipt may be given again. One trip. */
-export async function approvalStands({ primary }: Database, grounds: ApprovalGrounds): Promise<boolean> {
-  const { realm, userIds, approvalPeriodId, apiKeyIds, failuresUntilDisabled } = grounds;
-  const rows = await reachStore(() =>
-    primary
-      .select({ id: users.id })
-      .from(users)
-      .where(
-        and(
-          isUser(realm, userIds),
-          eq(approvalPeriod, approvalPeriodId),
-          accountCanApprove(failuresUntilDisabled),
-          ...apiKeyIds.map((id) => apiKeyStands(primary, id)),
-        ),
-      ),
-  );
-  return rows.length === 1;
-}

@@ -444,13 +444,19 @@ describe("a call of a backend costs", () => {
       }
     });
 
-    it("for a retry one read", async () => {
+    it("for a retry one read, and after an accepted code another one: whether it may be told again", async () => {
       const shop = await createRealm();
-      const { backupCodes } = await enrolBackendUser(shop);
-      const act: Act = (backend) => backend.verify("42", backupCodes[0], {}, repeatable("key"));
-      await act(shop);
-      const { answer, d1 } = await costOfCall(shop, warm, act);
-      expect([answer.status, d1]).toEqual([200, { reads: 1, batches: 0 }]);
+      const { backupCodes, secret } = await enrolBackendUser(shop);
+      const wrong = await wrongCode(secret);
+      for (const [text, status, reads] of [
+        [wrong, 401, 1],
+        [backupCodes[0], 200, 2],
+      ] as const) {
+        const act: Act = (backend) => backend.verify("42", text, {}, repeatable(`key-${status}`));
+        await act(shop);
+        const { answer, d1 } = await costOfCall(shop, warm, act);
+        expect([answer.status, d1]).toEqual([status, { reads, batches: 0 }]);
+      }
     });
 
     it("for a retry that a copy has not heard of one read and one batch, and another read for the answer", async () => {

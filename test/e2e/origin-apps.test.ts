@@ -13,7 +13,7 @@ import { startJsreport } from "./apps/jsreport.ts";
 import { startMediaWiki } from "./apps/mediawiki.ts";
 import { startSignalK } from "./apps/signalk.ts";
 import { startSonicJs } from "./apps/sonicjs.ts";
-import { Authenticator, computeCode, decodeQr } from "./support/authenticator.ts";
+import { Authenticator, decodeQr } from "./support/authenticator.ts";
 import { launchBrowser } from "./support/browser.ts";
 import { type Answer, Client, pageLoad, scriptLoad } from "./support/client.ts";
 import { type GatedApp, originVars, startGatedApp } from "./support/gated-app.ts";
@@ -177,6 +177,7 @@ interface Cast {
 /** The other account of the application, after its own second factor. */
 interface Attacker extends SignedIn {
   readonly sallyportCookies: Readonly<Record<string, string>>;
+  readonly authenticator: Authenticator;
 }
 
 /** An application, from the first visit to the sign-out. The tests build on each other. */
@@ -351,18 +352,31 @@ function describeSockets(cast: () => Cast): void {
   // For its pages Signal K reads the cookie first, and for its WebSocket the cookie last.
   it("INC-24 opens no WebSocket of the victim to an attacker with a second factor of their own", async () => {
     const { gated, victim, attacker } = cast();
-    const { sallyportCookies, appCookies } = attacker;
-    const own = Object.entries({ ...sallyportCookies, ...appCookies }).map((pair) => pair.join("="));
-    const headers = { Cookie: own.join("; ") };
-    assert.equal(await handshake(gated.worker.baseUrl, "", headers), "open");
-    for (const [query, further] of [
-      ["", { Authorization: bearer(victim.session) }],
-      ["", { "X-Authorization": bearer(victim.session) }],
-      [`?token=${victim.session}`, {}],
-    ] as const) {
-      const status = await handshake(gated.worker.baseUrl, query, { ...headers, ...further });
-      assert.ok(status !== "open" && status >= 400 && status < 500, `${status}`);
-    }
+    const { app, worker } = gated;
+    assert.equal(await handshake(worker.baseUrl, "", { Cookie: cookieHeader(attacker) }), "open");
+
+    const shown = { Authorization: bearer(victim.session) };
+    assert.equal(await handshake(app.url, "", shown), "open");
+    const client = new Client(worker.baseUrl);
+    for (const [name, value] of Object.entries(attacker.appCookies)) client.setCookie(name, value);
+    await client.ask("/api/auth/second-factor", { headers: { ...pageLoad, ...shown } });
+    await client.ask("/api/auth/totp/verify", {
+      method: "POST",
+      headers: { ...scriptLoad, ...shown, "Content-Type": "application/json", Origin: worker.baseUrl },
+      body: JSON.stringify({ code: await attacker.authenticator.soonestCode() }),
+    });
+    for (const cookies of [client.cookies, cookieHeader(attacker)])
+      for (const [query, headers] of [
+        ["", shown],
+        ["", { "X-Authorization": bearer(victim.session) }],
+        [`?token=${victim.session}`, {}],
+      ] as const) {
+        const status = await handshake(worker.baseUrl, query, { Cookie: cookies, ...headers });
+        assert.ok(
+          status !== "open" && status >= 400 && status < 500,
+          `${status} for ${query || Object.keys(headers)}`,
+        );
+      }
   });
 
   describe("with ORIGIN_LOGIN", () => {
@@ -435,7 +449,8 @@ async function enrolAttacker({ app, worker }: GatedApp): Promise<Attacker> {
     const client = new Client(worker.baseUrl);
     for (const [name, value] of Object.entries(await cookiesOf(visitor))) client.setCookie(name, value);
     const { data } = (await client.call("/totp/setup")) as { data: { secret: string } };
-    await client.call("/totp/enable", { code: computeCode(data.secret) });
+    const authenticator = new Authenticator(data.secret);
+    await client.call("/totp/enable", { code: await authenticator.soonestCode() });
     const cookies = Object.fromEntries(client.cookies.split("; ").map((pair) => splitOnce(pair, "=")));
     const { path } = app.whoAmI;
     assert.equal((await ask(worker.baseUrl, path, cookies)).status, 200);
@@ -444,11 +459,16 @@ async function enrolAttacker({ app, worker }: GatedApp): Promise<Attacker> {
     const sallyportCookies = Object.fromEntries(
       Object.entries(cookies).filter(([name]) => !(name in appCookies)),
     );
-    return { ...app.other, session, appCookies, sallyportCookies };
+    return { ...app.other, session, appCookies, sallyportCookies, authenticator };
   } finally {
     await visitor.leave();
   }
 }
+
+const cookieHeader = ({ sallyportCookies, appCookies }: Attacker) =>
+  Object.entries({ ...sallyportCookies, ...appCookies })
+    .map((pair) => pair.join("="))
+    .join("; ");
 
 function withoutSallyport(cookies: Record<string, string>) {
   return Object.fromEntries(Object.entries(cookies).filter(([name]) => !name.includes("sallyport")));

@@ -1,6 +1,8 @@
 import { getTableColumns, getTableName, is } from "drizzle-orm";
 import { SQLiteTable } from "drizzle-orm/sqlite-core";
 import { describe, expect, it } from "vitest";
+import { api } from "../src/http/app.ts";
+import { problemCodes } from "../src/http/problem.ts";
 import * as schema from "../src/store/schema.ts";
 
 // A comment, a test title or a page that cites something outside of the repository, or nothing, explains nothing. So every
@@ -161,6 +163,22 @@ describe("docs/storage.md", () => {
     expect(
       columns.filter((column) => !section.includes(`\`${column.name}\``)).map(({ name }) => name),
     ).toEqual([]);
+  });
+});
+
+describe("docs/contract.md", () => {
+  const page = texts.get("docs/contract.md") ?? "";
+
+  it("names every call of the API", () => {
+    const calls = api.operations.map(
+      ({ method, path }) => `\`${method.toUpperCase()} ${path.replace(/:(\w+)/g, "{$1}")}\``,
+    );
+    expect(calls.length).toBeGreaterThan(40);
+    expect(calls.filter((call) => !page.includes(call))).toEqual([]);
+  });
+
+  it("names every code of an error", () => {
+    expect(problemCodes.filter((known) => !page.includes(`\`${known}\``))).toEqual([]);
   });
 });
 

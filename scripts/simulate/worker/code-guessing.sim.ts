@@ -24,7 +24,7 @@ import { Random } from "./random.ts";
 
 /** The whole of the promise: RFC 4226's own bias is the last digit of it. */
 const mostPerYear = 0.0003005;
-const attack = "guessing a code, the password known";
+const attack = "guessing codes, with a known password";
 
 beforeEach(async () => {
   silence();
@@ -89,7 +89,7 @@ it("a year of an attacker who never rests", async ({ task }) => {
   task.meta.figures = [
     {
       attack,
-      what: "guesses evaluated in a year, then none",
+      what: "all guesses evaluated in a year",
       measured: `${count(evaluated)} (each of ${people.length} accounts)`,
       computed: "100",
       limit: "100",
@@ -104,7 +104,7 @@ it("a year of an attacker who never rests", async ({ task }) => {
       ok: Math.max(chance, biased) < mostPerYear,
     },
     {
-      attack: `${attack}, backup codes instead`,
+      attack: `${attack}, backup codes in place of TOTP codes`,
       what: "success within a year",
       measured: "the same 100 guesses",
       computed: percent(chanceOfBackupCodes, 8),
@@ -132,7 +132,7 @@ it("which codes the Worker takes", async ({ task }) => {
   task.meta.figures = [
     {
       attack,
-      what: "codes of the 21 steps around now that are taken",
+      what: "codes of the 21 steps around the current one that are accepted",
       measured: `${[...taken.values()].join(", ")} of ${people.length} accounts, at the steps −1, 0, +1`,
       computed: "3",
       limit: "3",
@@ -154,7 +154,7 @@ async function guessWithLuck(random: Random, person: Person): Promise<{ guess: s
   return { guess, weight: (1 - chance) / (1 - helped) };
 }
 
-it("attacks with more luck than there is, each counted for as much less", async ({ task }) => {
+it("complete attacks, by importance sampling", async ({ task }) => {
   const random = new Random(`${env.SEED} luck`);
   const people = await createPeople(random, 160);
   const randoms = people.map(({ username }) => new Random(`${env.SEED} ${username}`));
@@ -182,7 +182,7 @@ it("attacks with more luck than there is, each counted for as much less", async 
   const margin = 1.96 * Math.sqrt(variance / counted.length);
   task.meta.figures = [
     {
-      attack: `${attack}, ${people.length} whole attacks`,
+      attack: `${attack}, ${people.length} complete attacks`,
       what: "success, by importance sampling",
       measured: `${percent(mean)} ± ${percent(margin)}`,
       computed: percent(chanceOfBudget()),

@@ -19,7 +19,7 @@ import {
 } from "./people.ts";
 import { Random } from "./random.ts";
 
-const attack = "guessing a code, the password known";
+const attack = "guessing codes, with a known password";
 
 beforeEach(async () => {
   silence();
@@ -68,7 +68,7 @@ it.for(cadences)(
     const computed = (guessesBetweenSignIns(hours * 3600 - 60) * 24) / hours;
     task.meta.figures = [
       {
-        attack: `${attack}, and the owner's success (${words}) awaited`,
+        attack: `${attack}, waiting for the owner's sign-in (${words})`,
         what: `guesses evaluated per day (${days} days)`,
         measured: count(perDay),
         computed: count(computed),
@@ -76,7 +76,7 @@ it.for(cadences)(
         ok: true,
       },
       {
-        attack: `${attack}, and the owner's success (${words}) awaited`,
+        attack: `${attack}, waiting for the owner's sign-in (${words})`,
         what: "success within a year",
         measured: percent(chanceOfGuesses(perDay * 365), 1),
         computed: percent(chanceOfGuesses(computed * 365), 1),
@@ -84,8 +84,8 @@ it.for(cadences)(
         ok: true,
       },
       {
-        attack: `${attack}, and the owner's success (${words}) awaited`,
-        what: "the owner gets in",
+        attack: `${attack}, waiting for the owner's sign-in (${words})`,
+        what: "the owner signs in",
         measured: `${ownerIn} of ${signIns}`,
         computed: "always",
         limit: "100 %",
@@ -141,9 +141,9 @@ it("the owner, while an attacker never rests", async ({ task }) => {
   task.meta.figures = [
     {
       attack,
-      what: "the owner gets in: at once / having waited once / three times, and raced the attacker",
+      what: "the owner signs in: at the first attempt / after at most one wait / after at most three, racing the attacker",
       measured: [0, 1, 3].map((waits) => percent(within(waits), 0)).join(" / "),
-      computed: "0 % / 50 % / 88 %, less who comes when the budget is nearly used up",
+      computed: "0 % / 50 % / 88 %, less the attempts when the budget is nearly used up",
       limit: null,
       ok: true,
     },

@@ -84,7 +84,7 @@ const nameOf = (people: readonly Person[], index: number) => people[index % peop
 
 const ownerFigure = (attack: string, { ownerIn }: Outcome, visits: number): Figure => ({
   attack,
-  what: "the owner gets in, from a device that signed in before",
+  what: "the owner signs in, from a device that signed in before",
   measured: `${ownerIn} of ${visits}`,
   computed: "always",
   limit: "100 %",

@@ -34,11 +34,11 @@ export async function measureAlgorithms({ rounds }: { rounds: number }): Promise
       title: "Algorithms beside other libraries",
       tables: [...totp.tables, qrTable],
       notes: [
-        "One operation after the other in one isolate of workerd, so each figure is the time of the processor. " +
-          "All libraries give the codes of RFC 6238, appendix B. A peer may stop at the step that matches; " +
-          "Sallyport always computes all three, so that its time does not tell which it was.",
-        `QR codes of ${keyUris.length} provisioning URIs, error correction M, four modules of quiet zone` +
-          `${decoded ? "; zbarimg reads all of them as the URI" : ", not decoded: rsvg-convert or zbarimg is missing"}.`,
+        "One operation after the other in one isolate of workerd, so each figure is CPU time. " +
+          "All libraries compute the codes of RFC 6238, appendix B. A peer can stop at the step that matches. " +
+          "Sallyport always computes all three steps, so its time does not reveal which one matched.",
+        `QR codes of ${keyUris.length} provisioning URIs, error correction M, a quiet zone of four modules` +
+          `${decoded ? "; zbarimg decodes each of them to its URI" : ", not decoded: rsvg-convert or zbarimg is missing"}.`,
       ],
       verdicts: [totp.verdict],
     };

@@ -13,8 +13,8 @@ const times = 500;
 
 const words = {
   generate: "a code",
-  middle: "verify, the code of now",
-  oldest: "verify, the code of the step before",
+  middle: "verify, the code of the current step",
+  oldest: "verify, the code of the previous step",
   wrong: "verify, a wrong code: three steps",
   import: "import of a key",
   sign: "signature",

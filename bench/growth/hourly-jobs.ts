@@ -10,10 +10,10 @@ export interface HourlyJob {
   readonly rotated: boolean;
 }
 
-export const emptyRun: HourlyJob = { name: "nothing is over", inDays: 0, rotated: false };
+export const emptyRun: HourlyJob = { name: "nothing has expired", inDays: 0, rotated: false };
 export const rotatedRun: HourlyJob = { name: "an older key, nothing to re-seal", inDays: 0, rotated: true };
 /** Later than any session lives, and than any event of today's is kept. It takes away what others need: it comes last. */
-export const backlogRun: HourlyJob = { name: "everything is over", inDays: 500, rotated: false };
+export const backlogRun: HourlyJob = { name: "everything has expired", inDays: 500, rotated: false };
 
 /**
  * Runs the hourly job in the Worker that counts. Its time is that of a run in which nothing is counted, and what it costs

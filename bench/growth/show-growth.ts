@@ -35,9 +35,9 @@ export function showGrowth(growth: Growth): Section {
     title: "Growth",
     tables: [showLatency(growth), showCosts(growth), showJobs(growth), showBytes(growth)],
     notes: [
-      `Each user has ${rowsPerUser} living sessions and ${rowsPerUser} audit events; a round is ${growth.perRound} requests of each operation to each database, one at a time. Every verify is of an account that has not been asked for before.`,
-      "Requests are of accounts all over the tables, so that what a larger database adds is reading more of its pages anew: from the operating system's cache, as far as that has kept the file.",
-      "The hourly job is run once with nothing to do, once with an older key in `KEYRING` that has sealed nothing, and once at a time when every session and event is over.",
+      `Each user has ${rowsPerUser} valid sessions and ${rowsPerUser} audit events. A round is ${growth.perRound} requests of each operation to each database, one at a time. Each verify uses an account that no request has used before.`,
+      "The requests use accounts from all parts of the tables. So a larger database has to read more of its pages again, from the operating system's cache as far as the file is in it.",
+      "The hourly job runs once with nothing to do, once with an older key in `KEYRING` that has sealed nothing, and once at a time when every session and event has expired.",
     ],
     verdicts: [judgeVerify(growth), judgeCosts(growth), judgeJobs(growth)],
   };

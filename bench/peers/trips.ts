@@ -92,7 +92,7 @@ function report(counted: Readonly<Record<keyof typeof subjects, Trips>>, cold: n
     title: "Trips to D1",
     tables: [
       {
-        heading: ["", "sign-in", "verify", "session check", "who am I"],
+        heading: ["", "sign-in", "verify", "session check", "read the session"],
         rows: names.map((name) => {
           const { signIn, verify, sessionCheck, whoAmI } = counted[name];
           return [subjects[name], ...[signIn, verify, sessionCheck, whoAmI].map(show)];
@@ -100,12 +100,11 @@ function report(counted: Readonly<Record<keyof typeof subjects, Trips>>, cold: n
       },
     ],
     notes: [
-      "Each call to the binding is a trip, a `batch` being one, and each of them waits for the one before. Reads of Sallyport " +
-        "may be served by the nearest copy, and a batch goes to the primary; the peer opens no D1 session, so that all of its " +
-        "trips go to the primary.",
-      `The first request that an isolate of the peer serves makes ${cold} more, which compare its tables with what it expects. ` +
-        "Joins are an option of the peer that its documentation offers for speed, and that is off by default. The peer takes a " +
-        "code again for as long as it is valid; Sallyport takes it once.",
+      "Each call to the binding is a trip, and a `batch` is one call. Each trip waits for the one before. The nearest copy can serve " +
+        "Sallyport's reads; a batch goes to the primary. The peer opens no D1 session, so all of its trips go to the primary.",
+      `The first request that an isolate of the peer serves makes ${cold} more trips, which compare its tables with what it expects. ` +
+        "Joins are an option of the peer, off by default, that its documentation recommends for speed. The peer accepts a " +
+        "code again as long as it is valid; Sallyport accepts it once.",
     ],
     verdicts: [
       tripVerdict("sign-in", sallyport.signIn, peer.signIn),

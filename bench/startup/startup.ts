@@ -35,8 +35,8 @@ export async function measureStartup({ rounds }: { readonly rounds: number }): P
       heapTable(heap),
     ],
     notes: [
-      "Start-up: `wrangler check startup` on the bytes of the bundle, the Workers in turn, medians with quartiles. CPU is the sum of all samples of its profile that are not idle, each with the time since the one before, but with 2 ms at most: V8 looks every millisecond, and what is longer is a gap in which the isolate did not run. wrangler's “active” has the gaps in it. Script is JavaScript of the bundle, Node modules are the platform's own JavaScript, native is reading and compiling (and whatever else has no function).",
-      `Heap: what is alive after a collection, in one isolate with a gate: session checks that ask D1, gate requests, two pages and wrong codes, of ${heapRequests / 50} accounts.`,
+      "Start-up: `wrangler check startup` on the bytes of the bundle, the Workers in turn, medians with quartiles. CPU is the sum over all samples of its profile that are not idle. Each sample counts the time since the one before, but 2 ms at most: V8 samples every millisecond, so a longer time is a gap in which the isolate did not run. wrangler's “active” includes the gaps. Script is JavaScript of the bundle, Node modules are the platform's own JavaScript, and native is reading and compiling (and everything else without a function).",
+      `Heap: what remains after a garbage collection, in one isolate with a gate. The requests are session checks that ask D1, gate requests, two pages and wrong codes, of ${heapRequests / 50} accounts.`,
     ],
     verdicts: [sizeVerdict(sallyport), startupVerdict(sallyport, peer), heapVerdict(heap)],
   };
@@ -115,7 +115,7 @@ function startupTable(all: readonly Started[], peer: Started): Table {
 function partsTable(all: readonly Started[]): Table {
   const parts = ["script", "platform", "garbageCollection", "native"] as const;
   return {
-    heading: ["of the CPU, ms (median)", "script", "Node modules", "garbage collection", "native"],
+    heading: ["CPU by part, ms (median)", "script", "Node modules", "garbage collection", "native"],
     rows: all.map(({ worker, costs }) => [
       worker.name,
       ...parts.map((part) => spreadOf(costs.map((cost) => cost[part])).median.toFixed(1)),

@@ -112,7 +112,7 @@ export async function measureCodes(world: World, rounds: number, count: number):
       },
     ],
     notes: [
-      `One at a time, D1 on the same machine. Sallyport's batch has ${batch.statements} statements, of which ${batch.writing} write; the floor's has as many of each, one row by its key, in a table that has one row and no index. A wrong code is answered with 401. The service API and RPC sign a receipt (Ed25519).`,
+      `One at a time, D1 on the same machine. Sallyport's batch has ${batch.statements} statements, of which ${batch.writing} write. The floor's batch has the same numbers; each of its statements finds one row by its key, in a table with one row and no index. The response to a wrong code is 401. The service API and RPC sign a receipt (Ed25519).`,
     ],
     verdicts: [
       {

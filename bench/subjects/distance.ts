@@ -88,7 +88,7 @@ export async function measureDistance(world: World, rounds: number, count: numbe
       },
     ],
     notes: [
-      "One at a time. A `batch` is one call. Nothing else is further away: the visitor's own way to the Worker is the same for both.",
+      "One at a time. A `batch` is one call. Only the distance to D1 differs: the visitor's distance to the Worker is the same for both.",
     ],
     verdicts: compared.flatMap(({ name, delay, ratio }) => {
       const least = targets[delay];

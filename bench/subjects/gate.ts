@@ -50,7 +50,7 @@ export async function measureGate(world: World, rounds: number, requests: number
       ...pair("1 MB", "/bytes/1000000", Math.max(visitors, Math.round(requests / 10))),
       await socket("bare proxying fetch, WebSocket message", "proxy", async () => ({})),
       await socket("gate, WebSocket message", "sallyport", cookie),
-      httpSubject(world, "proxying fetch that says who is there, 200 B", {
+      httpSubject(world, "proxying fetch that sets identity headers, 200 B", {
         worker: "proxy-who",
         requests: async () => (await fresh()).map((token) => visit("/bytes/200", token)),
         repeat: Math.max(1, Math.round(requests / visitors)),
@@ -87,7 +87,7 @@ export async function measureGate(world: World, rounds: number, requests: number
       },
     ],
     notes: [
-      `Requests a second over ${connections} connections; messages one after another over one WebSocket, there and back. The floor forwards a request as it came, and sets no header.`,
+      `Requests a second over ${connections} connections; WebSocket messages one after another over one connection, each there and back. The floor forwards a request unchanged, and sets no header.`,
     ],
     verdicts: [
       verdict(1, "gate, small: at least 0.85 × the bare proxying fetch", 0.85),

@@ -108,7 +108,7 @@ export async function measureHotPath(world: World, rounds: number, requests: num
       },
     ],
     notes: [
-      `Requests a second over ${connections} connections. Sallyport's have the sessions of ${visitors} visitors; a session that an isolate has not seen before costs a check of its token and a signature (its own line). A re-check goes to the primary.`,
+      `Requests a second over ${connections} connections. The requests to Sallyport have the sessions of ${visitors} visitors. For a session that is new to the isolate, it also verifies the token and signs the assertion (the line "first of a session"). A re-check goes to the primary.`,
     ],
     verdicts: [
       verdict("`/auth-request`", authRequest),

@@ -56,7 +56,7 @@ export async function measureSignIn(world: World, rounds: number, count: number)
       },
     ],
     notes: [
-      "One at a time. The hash is what a sign-in costs: Sallyport's scrypt has N=16384, r=8, p=5 (the platform allows no more), better-auth's N=16384, r=16, p=1, which is two fifths of the work. So this comparison says what two settings cost, and the one of distances what two designs cost.",
+      "One at a time. The hash takes nearly all of the time of a sign-in: Sallyport's scrypt has N=16384, r=8, p=5 (the platform allows no more), better-auth's has N=16384, r=16, p=1, which is two fifths of the work. So this table compares two settings. The table of distances compares two designs.",
     ],
     verdicts: [],
   };

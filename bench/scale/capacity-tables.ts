@@ -11,7 +11,7 @@ export const batchMilliseconds = [1, 2, 5] as const;
 const retentions = [400, 90, 30] as const;
 const seed = 1;
 const calls = 1_000_000;
-/** From an answer to the next batch of the hour's job: the cron runs where the platform wants, not beside the database. */
+/** From a response to the next batch of the hourly job: the cron runs where the platform wants, not beside the database. */
 const jobPauseMilliseconds = 5;
 
 /** How many users one database takes, and how long calls wait in front of it. */
@@ -60,7 +60,7 @@ function bySize(costs: Costs): Table {
     heading: [
       `users until ${headroom.bytes / 1e9} GB, events kept for`,
       ...retentions.map((days) => `${days} days`),
-      "users until the hour's job is behind",
+      "users until the hourly job falls behind",
     ],
     rows: habits.map((some) => [
       some.name,
@@ -90,7 +90,7 @@ function signInsPerSecond(costs: Costs): Table {
     );
   return {
     heading: [
-      "sign-ins with both factors a second, and nothing else",
+      "sign-ins a second, with both factors and no other calls",
       ...batchMilliseconds.map((batch) => `${batch} ms a batch`),
     ],
     rows: [false, true].flatMap((replicas) =>
@@ -134,7 +134,7 @@ function waitingForJob(costs: Costs): Table {
   const random = createRandom(seed);
   const weight = costs.job.chunkWeight;
   return {
-    heading: ["busy, and the hour's job runs", ...batchMilliseconds.map((each) => `p50 / p99 at ${each} ms`)],
+    heading: ["busy, while the hourly job runs", ...batchMilliseconds.map((each) => `p50 / p99 at ${each} ms`)],
     rows: [0.1, 0.3, 0.5, 0.7].map((utilisation) => [
       percent(utilisation),
       ...batchMilliseconds.map((batch) => {

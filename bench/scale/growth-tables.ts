@@ -44,7 +44,7 @@ function loads(scenario: Scenario): Table {
     scenario.settings,
   );
   const p99 = (utilisation: number) => {
-    if (utilisation >= 1) return "can't keep up";
+    if (utilisation >= 1) return "cannot keep up";
     const wait = simulateQueue(arrivalsAt(trips, utilisation), calls, random).p99;
     return milliseconds(wait * scenario.batchMilliseconds);
   };
@@ -129,8 +129,8 @@ function placement(): Table {
   ] as const;
   return {
     heading: [
-      "where a user is, by",
-      ...steps.map(([from, to]) => `${from} to ${to}: users moved, fullest to mean`),
+      "rule that places a user",
+      ...steps.map(([from, to]) => `${from} to ${to}: users moved, fullest ÷ mean`),
     ],
     rows: places.map(({ name, place }) => [
       name,

@@ -8,7 +8,7 @@ const names = {
   verify: "code (`POST /totp/verify`)",
   recheck: "session check, token older than `SESSION_RECHECK`",
   wrongPassword: "wrong password",
-  backendVerify: "code by `/v1`, key known to the isolate",
+  backendVerify: "code at `/v1`, API key known to the isolate",
 } as const;
 
 /** What the calls of Sallyport cost, as they were measured. */
@@ -26,7 +26,7 @@ export function measuredSection(costs: Costs): Section {
           "rows written",
           "KV keys read",
           "time, verify's batch = 1",
-          "rows left behind",
+          "rows that remain",
         ],
         rows: (Object.keys(names) as (keyof typeof names)[]).map((name) => [
           names[name],
@@ -34,12 +34,12 @@ export function measuredSection(costs: Costs): Section {
         ]),
       },
       {
-        heading: ["the hour's job", "measured"],
+        heading: ["the hourly job", "measured"],
         rows: [
           ["rows of a table that it removes at most", whole(job.mostRowsPerTable)],
           ["rows of a table in one batch", whole(job.rowsPerChunk)],
           [
-            "time of a batch that removes as many of three tables, verify's batch = 1",
+            "time of a batch that removes that many rows of each of three tables, verify's batch = 1",
             job.chunkWeight.toFixed(1),
           ],
           ["rows written to remove a row", showEach(job.rowsWritten)],

@@ -1,6 +1,6 @@
 /**
- * `node bench/scale/simulate.ts`: measures what the calls of Sallyport cost on local D1, and works out what 10 thousand to
- * 1 billion users would ask of databases that cost the same. Prints the tables of `docs/scaling.md`. All chance comes
+ * `npm run bench:scale`: measures what the calls of Sallyport cost on local D1, and works out what 10 thousand to
+ * 1 billion users would ask of databases that cost the same. Prints the tables of `docs/scaling.md`. All random choices come
  * from a seed.
  */
 import { type Section, showSection } from "../report.ts";

@@ -134,7 +134,10 @@ function waitingForJob(costs: Costs): Table {
   const random = createRandom(seed);
   const weight = costs.job.chunkWeight;
   return {
-    heading: ["busy, while the hourly job runs", ...batchMilliseconds.map((each) => `p50 / p99 at ${each} ms`)],
+    heading: [
+      "busy, while the hourly job runs",
+      ...batchMilliseconds.map((each) => `p50 / p99 at ${each} ms`),
+    ],
     rows: [0.1, 0.3, 0.5, 0.7].map((utilisation) => [
       percent(utilisation),
       ...batchMilliseconds.map((batch) => {

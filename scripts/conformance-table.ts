@@ -38,27 +38,27 @@ const table = [["ID", "requirement", "test", "result"], ["---", "---", "---", "-
   .map((row) => `| ${row.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`)
   .join("\n");
 const count = (result: RegExp) => rows.filter((row) => result.test(row[3] ?? "")).length;
-const [checked, held] = [count(/^passed/), count(/^held/)];
+const [checked, held] = [count(/^passed/), count(/^tested there/)];
 const [away, later] = [count(/^does not apply/), count(/^not built yet/)];
 
 writeFileSync(
   join(projectRoot, "docs/conformance.md"),
   `# Conformance
 
-What ASVS, NIST SP 800-63B, the RFCs, and incidents elsewhere ask of a service like this, one line each, and what holds it. This page is
-written by \`npm run conformance:table\`.
+Look up here which test checks a requirement, and with which result. The requirements come from ASVS, NIST SP 800-63B, the RFCs and incidents of other products;
+[security-requirements.md](security-requirements.md) has them at length, and also those that attacks on Sallyport have added (INC-23 and later), whose tests begin with their IDs. \`npm run conformance:table\` writes this page.
 
-${checked} lines are checked over HTTP by \`test/conformance\`, which knows an address and an admin key and nothing of the code; ${held} are held by
-other tests of the project, because they are no matter of HTTP; ${away} do not apply, and ${later} wait for a feature that is not built yet.
+\`test/conformance\` checks ${checked} lines over HTTP. It uses an address and an admin key and none of the Worker's code. Other tests of the project check ${held} lines
+that cannot be checked over HTTP. ${away} lines do not apply, and ${later} wait for a feature that is not built yet.
 
-Against any running deployment, with \`ADMIN_KEY\` in the environment:
+To check any running deployment, put \`ADMIN_KEY\` into the environment and run:
 
 \`\`\`sh
 npm run conformance -- https://auth.example/api/auth
 \`\`\`
 
-It prints a line for each ID and a summary, and ends with status 1 when one fails. Lines marked "workerd" need a clock that can be moved, a
-dump, or a store that fails, and run with \`npm test\` only. The accounts and realms that it makes stay, with random names.
+The command prints a line for each ID and a summary, and ends with status 1 when a check fails. Lines marked "workerd" need a clock that can be moved, a
+dump, or a store that fails, and run with \`npm test\` only. The accounts and realms that the command creates stay, with random names.
 
 ${table}
 `,
@@ -66,7 +66,7 @@ ${table}
 const failed = rows.filter((row) => row[3] === "failed");
 for (const [id, requirement] of failed) console.error(`FAIL ${id} ${requirement}`);
 console.log(
-  `${checked} passed, ${failed.length} failed, ${held} held elsewhere, ${away} do not apply, ${later} not built yet`,
+  `${checked} passed, ${failed.length} failed, ${held} tested elsewhere, ${away} do not apply, ${later} not built yet`,
 );
 process.exitCode = failed.length > 0 ? 1 : 0;
 
@@ -80,7 +80,7 @@ function runSuite(): void {
 
 function describe(line: Line): [test: string, result: string] {
   if ("state" in line) return ["", `${line.state}: ${line.because}`];
-  if ("heldBy" in line) return [line.heldBy, `held there: ${line.because}`];
+  if ("heldBy" in line) return [line.heldBy, `tested there: ${line.because}`];
   const where = line.needs?.length ? `workerd (${line.needs.join(", ")})` : "any deployment";
   return [where, statuses.get(line.id) ?? "failed"];
 }

@@ -20,7 +20,7 @@ const at = (codes: readonly string[], index: number): string => {
 export const backupCodeLines: readonly Line[] = [
   {
     id: "BC-01",
-    requirement: "Each backup code works once, also when fifty bring it at once",
+    requirement: "Each backup code works once, also when fifty requests send it at once",
     check: async (d) => {
       for (const slow of latencies(d)) {
         const user = await d.createBackendUser();
@@ -41,7 +41,7 @@ export const backupCodeLines: readonly Line[] = [
   },
   {
     id: "BC-02",
-    requirement: "At least 20 bits each: these have 40",
+    requirement: "Backup codes have at least 20 random bits: these have 40",
     check: async (d) => {
       const { backupCodes } = await d.createBackendUser();
       must(backupCodes.length === 10, "there are ten");
@@ -54,13 +54,13 @@ export const backupCodeLines: readonly Line[] = [
   },
   {
     id: "BC-03",
-    requirement: "64 random bits where a code alone recovers an account",
+    requirement: "Backup codes have 64 random bits where a code alone recovers an account",
     state: "does not apply",
-    because: "no backup code recovers an account: it stands for the second factor only (BC-11)",
+    because: "no backup code recovers an account: it replaces the second factor only (BC-11)",
   },
   {
     id: "BC-04",
-    requirement: "Stored hashed, inside an encrypted envelope; never shown again",
+    requirement: "Backup codes are stored hashed, inside an encrypted envelope, and never shown again",
     needs: ["dump"],
     check: async (d) => {
       const user = await d.createBackendUser();
@@ -77,7 +77,7 @@ export const backupCodeLines: readonly Line[] = [
   },
   {
     id: "BC-05",
-    requirement: "Random, without bias, no two alike",
+    requirement: "Backup codes are random, without bias, and no two are the same",
     check: async (d) => {
       const user = await d.createBackendUser();
       const codes = [...user.backupCodes];
@@ -95,7 +95,7 @@ export const backupCodeLines: readonly Line[] = [
   },
   {
     id: "BC-06",
-    requirement: "Wrong backup codes and wrong TOTP codes have one budget",
+    requirement: "Wrong backup codes and wrong TOTP codes share one budget",
     check: async (d) => {
       const user = await d.createBackendUser();
       for (let i = 0; i < 5; i++) {
@@ -107,7 +107,7 @@ export const backupCodeLines: readonly Line[] = [
   },
   {
     id: "BC-07",
-    requirement: "New ones void all old ones at once, and that is recorded",
+    requirement: "New backup codes void all old ones at once, and that is recorded",
     check: async (d) => {
       const user = await d.createBackendUser();
       const fresh = await regenerate(d, user);
@@ -119,7 +119,7 @@ export const backupCodeLines: readonly Line[] = [
   },
   {
     id: "BC-08",
-    requirement: "After each use the person is told how many are left",
+    requirement: "After each use the visitor is told how many backup codes are left",
     check: async (d) => {
       const user = await d.createBackendUser();
       for (const left of [9, 8]) {
@@ -130,7 +130,7 @@ export const backupCodeLines: readonly Line[] = [
   },
   {
     id: "BC-09",
-    requirement: "Shown once, inside a session that has shown the second factor",
+    requirement: "Backup codes are shown once, in a session that has shown the second factor",
     check: async (d) => {
       const account = await d.createEnrolledAccount();
       const bearer = await d.signIn(account);
@@ -149,7 +149,7 @@ export const backupCodeLines: readonly Line[] = [
   },
   {
     id: "BC-10",
-    requirement: "Case, hyphens and spaces do not matter; O, I and L are read as digits",
+    requirement: "Case, hyphens and spaces in backup codes do not matter; O, I and L are read as digits",
     check: async (d) => {
       const user = await d.createBackendUser();
       const loose = at(user.backupCodes, 0).toLowerCase().replace("-", " ");

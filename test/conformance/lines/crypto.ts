@@ -1,7 +1,7 @@
 import { must, mustBe } from "../deployment.ts";
 import type { Line } from "../line.ts";
 
-const inside = "what is stored, and under which key, is no matter of HTTP";
+const inside = "HTTP does not show what is stored, and under which key";
 
 export const cryptoLines: readonly Line[] = [
   {
@@ -18,7 +18,7 @@ export const cryptoLines: readonly Line[] = [
   },
   {
     id: "CR-02",
-    requirement: "A ciphertext opens in its own place only",
+    requirement: "A ciphertext opens only in the row and column that it was written for",
     heldBy: "test/flows/at-rest.test.ts: CR-02",
     because: inside,
   },
@@ -30,7 +30,8 @@ export const cryptoLines: readonly Line[] = [
   },
   {
     id: "CR-04",
-    requirement: "Keys can be rotated; old ones still open, and a job seals anew",
+    requirement:
+      "Keys can be rotated; old keys still open what they sealed, and a job seals it with the new key",
     heldBy: "test/flows/at-rest.test.ts, test/domain/reseal.test.ts: CR-04",
     because: inside,
   },
@@ -42,7 +43,7 @@ export const cryptoLines: readonly Line[] = [
   },
   {
     id: "CR-06",
-    requirement: "Passwords under scrypt, 2^14/8/5",
+    requirement: "Passwords are hashed with scrypt, 2^14/8/5",
     needs: ["dump"],
     check: async (d) => {
       const account = await d.createAccount();
@@ -53,7 +54,8 @@ export const cryptoLines: readonly Line[] = [
   },
   {
     id: "CR-07",
-    requirement: "Passwords of 8 to 1024 characters, no other rules, common ones refused, nothing cut off",
+    requirement:
+      "Passwords have 8 to 1024 characters, without other rules; common ones are refused, and none is shortened",
     check: async (d) => {
       const create = (password: string) =>
         d.admin("/v1/users", { body: { username: crypto.randomUUID(), password } });
@@ -86,7 +88,8 @@ export const cryptoLines: readonly Line[] = [
   },
   {
     id: "CR-09",
-    requirement: "API keys: for each client, hashed, scoped, with an end, two live ones for a change",
+    requirement:
+      "API keys: one for each client, hashed, with scopes and an end; two can be valid during a change",
     check: async (d) => {
       const first = await d.createKey(["users:read"]);
       const second = await d.createKey(["users:read"], first.realm);
@@ -107,7 +110,7 @@ export const cryptoLines: readonly Line[] = [
   },
   {
     id: "CR-10",
-    requirement: "No default secrets: placeholders stop the Worker from serving",
+    requirement: "There are no default secrets: placeholders stop the Worker from serving",
     needs: ["variables"],
     check: async (d) => {
       for (const variables of [

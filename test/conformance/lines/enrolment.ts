@@ -29,7 +29,7 @@ export const enrolmentLines: readonly Line[] = [
   },
   {
     id: "EN-02",
-    requirement: "Replacing, disabling and new backup codes ask for both factors again",
+    requirement: "Replacing, disabling and new backup codes require both factors again",
     needs: ["clock"],
     check: async (d) => {
       const account = await d.createEnrolledAccount();
@@ -49,7 +49,7 @@ export const enrolmentLines: readonly Line[] = [
   },
   {
     id: "EN-03",
-    requirement: "A session without the second factor can't replace it",
+    requirement: "A session that has not shown the second factor cannot replace it",
     check: async (d) => {
       const account = await d.createAccount();
       const first = await signInWithPassword(d, account);
@@ -70,7 +70,7 @@ export const enrolmentLines: readonly Line[] = [
   {
     id: "EN-04",
     requirement:
-      "Setting up again neither shows nor replaces the secret in force until the new one is confirmed",
+      "A second set-up neither shows nor replaces the secret in use until the new one is confirmed",
     check: async (d) => {
       const account = await d.createEnrolledAccount();
       const bearer = await d.signIn(account);
@@ -82,7 +82,7 @@ export const enrolmentLines: readonly Line[] = [
   },
   {
     id: "EN-05",
-    requirement: "A set-up ends after 10 minutes, a second one voids the first, and tries are counted",
+    requirement: "A set-up ends after 10 minutes, a second one voids the first, and its attempts are counted",
     needs: ["clock"],
     check: async (d) => {
       const account = await d.createAccount();
@@ -106,7 +106,7 @@ export const enrolmentLines: readonly Line[] = [
   },
   {
     id: "EN-06",
-    requirement: "A secret is shown in the answer that made it, and nowhere else",
+    requirement: "A secret is shown in the response of the call that created it, and nowhere else",
     check: async (d) => {
       const account = await d.createEnrolledAccount();
       const bearer = await d.signIn(account);
@@ -123,14 +123,14 @@ export const enrolmentLines: readonly Line[] = [
   },
   {
     id: "EN-07",
-    requirement: "The person hears of a new, removed or replaced factor by another way",
+    requirement:
+      "The account's owner is notified of a new, removed or replaced factor through another channel",
     state: "not built yet",
-    because:
-      "events of each are recorded (docs/audit-events.md); sending them to people comes with notifications",
+    because: "each is recorded as an event (docs/audit-events.md); notifications are a later feature",
   },
   {
     id: "EN-08",
-    requirement: "A factor can be taken away at once, in every session",
+    requirement: "A factor can be removed at once, for all sessions",
     check: async (d) => {
       const user = await d.createBackendUser();
       const removed = await d.ask(`/v1/users/${user.id}/totp`, { method: "DELETE", bearer: user.key });
@@ -143,11 +143,11 @@ export const enrolmentLines: readonly Line[] = [
     requirement: "More than one authenticator for an account",
     state: "does not apply",
     because:
-      "one TOTP for each account for now; replacing it keeps the old one until the new one is confirmed (EN-04)",
+      "an account has one TOTP authenticator; a replacement keeps the old one until the new one is confirmed (EN-04)",
   },
   {
     id: "EN-10",
-    requirement: "A change of factor ends all other sessions",
+    requirement: "A change of a factor ends all other sessions",
     check: async (d) => {
       const account = await d.createAccount();
       const other = await signInWithPassword(d, account);
@@ -159,7 +159,7 @@ export const enrolmentLines: readonly Line[] = [
   },
   {
     id: "EN-11",
-    requirement: "A new password does not skip the second factor",
+    requirement: "After a new password the second factor is still required",
     check: async (d) => {
       const account = await d.createEnrolledAccount();
       const password = `another horse ${crypto.randomUUID()}`;
@@ -186,7 +186,7 @@ export const enrolmentLines: readonly Line[] = [
   },
   {
     id: "EN-13",
-    requirement: "A record of every authenticator that was ever bound",
+    requirement: "Every authenticator that was ever bound is recorded",
     check: async (d) => {
       const user = await d.createBackendUser();
       await d.ask(`/v1/users/${user.id}/totp`, { method: "DELETE", bearer: user.key });
@@ -201,7 +201,7 @@ export const enrolmentLines: readonly Line[] = [
   },
   {
     id: "EN-14",
-    requirement: "Every way in asks an enrolled account for its second factor",
+    requirement: "Every sign-in path asks an enrolled account for its second factor",
     check: async (d) => {
       const account = await d.createEnrolledAccount();
       const json = await d.login(account);

@@ -1,7 +1,7 @@
 import { type Deployment, must, mustBe } from "../deployment.ts";
 import type { Line } from "../line.ts";
 
-const echo = "the site behind the gate has to say what it was sent";
+const echo = "only the site behind the gate can say what it received";
 const elsewhere = "another line checks the same over HTTP";
 
 const original = (uri: string, method = "GET") => ({ "X-Forwarded-Method": method, "X-Forwarded-Uri": uri });
@@ -18,7 +18,7 @@ async function passes(d: Deployment, headers: Record<string, string>): Promise<b
 export const incidentLines: readonly Line[] = [
   {
     id: "INC-01",
-    requirement: "What does not parse lets nobody pass",
+    requirement: "Input that does not parse never lets a request pass",
     check: async (d) => {
       for (const uri of [
         "",
@@ -37,7 +37,7 @@ export const incidentLines: readonly Line[] = [
   },
   {
     id: "INC-02",
-    requirement: "A garbage cookie is no cookie",
+    requirement: "A malformed cookie counts as no cookie",
     check: async (d) => {
       for (const value of [
         "",
@@ -57,7 +57,7 @@ export const incidentLines: readonly Line[] = [
   },
   {
     id: "INC-03",
-    requirement: "A bad X-Forwarded-For skips nothing",
+    requirement: "A malformed X-Forwarded-For skips no check",
     check: async (d) => {
       for (const value of ["", "garbage", "127.0.0.1, ::1", "999.999.999.999", ",".repeat(500)])
         must(
@@ -68,13 +68,13 @@ export const incidentLines: readonly Line[] = [
   },
   {
     id: "INC-04",
-    requirement: "The gate believes no forwarded address",
+    requirement: "The gate ignores forwarded addresses",
     heldBy: "test/gate/evasion.test.ts: INC-04",
     because: echo,
   },
   {
     id: "INC-05",
-    requirement: "No spelling of a path dodges its rule",
+    requirement: "No spelling of a path gets past its rule",
     needs: ["variables"],
     check: async (d) => {
       const policy = JSON.stringify([{ path: "/public/*", require: "none" }]);
@@ -97,7 +97,7 @@ export const incidentLines: readonly Line[] = [
   },
   {
     id: "INC-06",
-    requirement: "Nothing that a client says of itself opens a door",
+    requirement: "No statement of a client about itself gives it access",
     check: async (d) => {
       const claims = [
         { "User-Agent": "GoogleHC/1.0" },
@@ -114,7 +114,7 @@ export const incidentLines: readonly Line[] = [
   },
   {
     id: "INC-07",
-    requirement: "Names are counted in one form",
+    requirement: "Failures are counted under one form of each name",
     check: async (d) => {
       const account = await d.createEnrolledAccount();
       const loud = { ...account, username: ` ${account.username.toUpperCase()} ` };
@@ -127,7 +127,7 @@ export const incidentLines: readonly Line[] = [
   },
   {
     id: "INC-08",
-    requirement: "Identity headers are dropped in every spelling",
+    requirement: "Identity headers are removed in every spelling",
     heldBy: "test/gate/headers.test.ts, test/e2e/proxies.test.ts: INC-08",
     because: echo,
   },
@@ -145,13 +145,13 @@ export const incidentLines: readonly Line[] = [
   },
   {
     id: "INC-11",
-    requirement: "A pending session gets nothing, on every route",
+    requirement: "A pending session is refused on every other route",
     heldBy: "SE-01 here; test/flows/sessions.test.ts: INC-11",
     because: elsewhere,
   },
   {
     id: "INC-12",
-    requirement: "New sessions bring no new attempts",
+    requirement: "New sessions give no new attempts",
     check: async (d) => {
       const account = await d.createEnrolledAccount();
       const tokens = [];
@@ -167,7 +167,7 @@ export const incidentLines: readonly Line[] = [
   },
   {
     id: "INC-13",
-    requirement: "A right password does not make the code's counter whole",
+    requirement: "A right password does not reset the counter of codes",
     check: async (d) => {
       const account = await d.createEnrolledAccount();
       const token = await d.pendingToken(account);
@@ -181,23 +181,23 @@ export const incidentLines: readonly Line[] = [
     id: "INC-14",
     requirement: "Guesses from many networks count together",
     heldBy: "test/flows/first-factor-throttle.test.ts: INC-14",
-    because: "a deployment names a client's network itself; only a test can come from ten",
+    because: "Cloudflare tells a deployment the client's network; only a test can use ten networks",
   },
   {
     id: "INC-15",
-    requirement: "One limiter behind every way in",
+    requirement: "All sign-in paths share one limiter",
     heldBy: "TH-02 here; test/gate/proxy-mode.test.ts, test/flows/first-factor-throttle.test.ts: INC-15",
     because: elsewhere,
   },
   {
     id: "INC-16",
-    requirement: "Names that nobody has lock nobody out",
+    requirement: "Failures for unknown names lock no account out",
     heldBy: "test/flows/first-factor-throttle.test.ts: INC-16",
-    because: "it takes the failures of thirty networks, which only a test can be",
+    because: "it needs failures from thirty networks, which only a test can make",
   },
   {
     id: "INC-17",
-    requirement: "A failure is counted when its refusal is heard",
+    requirement: "A failure is counted before its response is sent",
     check: async (d) => {
       const user = await d.createBackendUser();
       for (let i = 0; i < 5; i++)
@@ -208,13 +208,13 @@ export const incidentLines: readonly Line[] = [
   },
   {
     id: "INC-18",
-    requirement: "No gap between looking and acting on codes",
+    requirement: "There is no gap between checking a code and using it",
     heldBy: "OTP-11 and BC-01 here",
     because: elsewhere,
   },
   {
     id: "INC-19",
-    requirement: "Whom an enrolment is for comes from the server's state",
+    requirement: "The account of an enrolment comes from the server's state",
     check: async (d) => {
       const account = await d.createAccount();
       const bearer = (await d.login(account)).json.session_token;
@@ -231,13 +231,13 @@ export const incidentLines: readonly Line[] = [
   },
   {
     id: "INC-20",
-    requirement: "What fails, fails closed",
+    requirement: "Every failure refuses the request",
     heldBy: "TH-09 here; test/gate/outage.test.ts: INC-20",
     because: elsewhere,
   },
   {
     id: "INC-21",
-    requirement: "Losing a race with one's own right code costs no failure",
+    requirement: "A right code that another request has just used counts as no failure of the account",
     check: async (d) => {
       const user = await d.createBackendUser();
       for (const code of [await d.freshCode(user), user.backupCodes[0] ?? ""])
@@ -249,8 +249,8 @@ export const incidentLines: readonly Line[] = [
   },
   {
     id: "INC-22",
-    requirement: "A remembered device ends with the second factor and with the password",
+    requirement: "A remembered device ends when the second factor or the password changes",
     state: "not built yet",
-    because: "remembered devices come with their own issue",
+    because: "remembered devices are a later feature",
   },
 ];

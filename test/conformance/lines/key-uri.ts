@@ -25,7 +25,7 @@ async function setUp(d: Deployment, username: string) {
 export const keyUriLines: readonly Line[] = [
   {
     id: "URI-01",
-    requirement: "The label is issuer:account, percent-encoded, and says the same as the parameters",
+    requirement: "The label is issuer:account, percent-encoded, and has the same issuer as the parameter",
     check: async (d) => {
       const { provisioning_uri: uri } = await setUp(d, "a+b:c d@x.y");
       const mine = parseKeyUri(uri);
@@ -58,7 +58,7 @@ export const keyUriLines: readonly Line[] = [
   },
   {
     id: "URI-04",
-    requirement: "A secret is in no address and goes to no third party",
+    requirement: "A secret is in no address and is sent to no third party",
     check: async (d) => {
       const { qr_code: picture } = await setUp(d, "ada");
       must(picture.startsWith("data:image/svg+xml;base64,"), "the QR code is in the answer itself");
@@ -68,8 +68,8 @@ export const keyUriLines: readonly Line[] = [
   },
   {
     id: "URI-05",
-    requirement: "The QR code is read by an independent decoder as exactly the URI",
+    requirement: "An independent decoder reads exactly the URI from the QR code",
     heldBy: "test/e2e/journey.test.ts: zbarimg reads the page's screenshot",
-    because: "a decoder is a program, and no part of a deployment",
+    because: "a decoder is a program, and not part of a deployment",
   },
 ];

@@ -13,7 +13,7 @@ interface Event {
 export const loggingLines: readonly Line[] = [
   {
     id: "LG-01",
-    requirement: "Every try is recorded once, with the kind of factor",
+    requirement: "Every attempt is recorded once, with the kind of factor",
     check: async (d) => {
       const user = await d.createBackendUser();
       await d.verifyFor(user, await d.wrongCode(user.secret));
@@ -31,7 +31,7 @@ export const loggingLines: readonly Line[] = [
   },
   {
     id: "LG-02",
-    requirement: "Who, what, when and where, in UTC, with the request's id",
+    requirement: "Events have account, type, time (UTC), client address and the request's id",
     check: async (d) => {
       const user = await d.createBackendUser();
       const answer = await d.verifyFor(user, await d.freshCode(user));
@@ -47,7 +47,7 @@ export const loggingLines: readonly Line[] = [
   },
   {
     id: "LG-03",
-    requirement: "No code, secret, backup code or token in logs and records",
+    requirement: "Logs and records contain no code, secret, backup code or token",
     needs: ["logs", "dump"],
     check: async (d) => {
       const account = await d.createEnrolledAccount();
@@ -65,7 +65,7 @@ export const loggingLines: readonly Line[] = [
   },
   {
     id: "LG-04",
-    requirement: "A hostile name makes one encoded line",
+    requirement: "A hostile name is encoded in one line of the log",
     needs: ["logs"],
     check: async (d) => {
       const before = d.reach.logLines?.().length ?? 0;
@@ -83,17 +83,17 @@ export const loggingLines: readonly Line[] = [
   },
   {
     id: "LG-05",
-    requirement: "Records that show when they were tampered with, and a copy elsewhere",
+    requirement: "Changes of records can be detected, and a copy of the records is kept in another place",
     state: "not built yet",
     because:
-      "decided for later; events can be read by cursor and kept elsewhere (npm run admin -- events tail)",
+      "a later feature; events can be read by cursor and copied to another place (npm run admin -- events tail)",
   },
   {
     id: "LG-06",
-    requirement: "People hear of a right password with a wrong code, and of a success after many failures",
+    requirement:
+      "The account's owner is notified of a right password with a wrong code, and of a success after many failures",
     state: "not built yet",
-    because:
-      "both are recorded and can be told from the events; sending them to people comes with notifications",
+    because: "both are recorded and can be found in the events; notifications are a later feature",
   },
   {
     id: "LG-07",
@@ -116,8 +116,8 @@ export const loggingLines: readonly Line[] = [
   },
   {
     id: "LG-08",
-    requirement: "What has expired is removed, records after a time that is written down",
+    requirement: "Expired rows are removed, and records after a documented time",
     heldBy: "test/store/expiry.test.ts: LG-08",
-    because: "the hourly job is started by the platform, not over HTTP",
+    because: "the platform starts the hourly job, and HTTP cannot",
   },
 ];

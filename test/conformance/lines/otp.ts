@@ -2,25 +2,25 @@ import { type Deployment, must, mustBe } from "../deployment.ts";
 import type { Line } from "../line.ts";
 import { decodeBase32 } from "../totp.ts";
 
-const vectors = "codes are computed there with the digits and hashes that the API does not offer";
+const vectors = "that test computes codes with digits and hashes that the API does not offer";
 
 export const otpLines: readonly Line[] = [
   {
     id: "OTP-01",
-    requirement: "TOTP with SHA-1 gives the values of RFC 6238 appendix B",
+    requirement: "TOTP with SHA-1 computes the values of RFC 6238 appendix B",
     heldBy: "test/core/totp.test.ts: RFC 6238 appendix B",
     because: vectors,
   },
   {
     id: "OTP-02",
-    requirement: "SHA-256 and SHA-512 with their own seeds",
+    requirement: "TOTP with SHA-256 and SHA-512, each with a seed of its own length",
     state: "does not apply",
     because:
-      "SHA-1 is the only hash: what every authenticator app supports. Importing another one is refused.",
+      "SHA-1 is the only hash, because every authenticator app supports it. An import of another hash is refused.",
   },
   {
     id: "OTP-03",
-    requirement: "Codes have six digits, leading zeros kept",
+    requirement: "Codes have six digits, with their leading zeros",
     check: async (d) => {
       const user = await d.createBackendUser();
       mustBe(await d.verifyFor(user, await d.freshCode(user)), 200, "a code as text is accepted");
@@ -30,7 +30,7 @@ export const otpLines: readonly Line[] = [
   },
   {
     id: "OTP-04",
-    requirement: "Time steps past 32 bits",
+    requirement: "Time steps can be greater than 32 bits",
     heldBy: "test/core/totp.test.ts: RFC 6238 appendix B",
     because: vectors,
   },
@@ -46,7 +46,7 @@ export const otpLines: readonly Line[] = [
   },
   {
     id: "OTP-06",
-    requirement: "Secrets are random, and each is another one",
+    requirement: "Secrets are random, and no two are the same",
     check: async (d) => {
       const { key } = await d.createKey();
       const secrets = new Set<string>();
@@ -68,7 +68,7 @@ export const otpLines: readonly Line[] = [
   },
   {
     id: "OTP-07",
-    requirement: "A step is 30 seconds, and nothing else is imported",
+    requirement: "A step is 30 seconds, and a secret with another step is not imported",
     check: async (d) => {
       const { key } = await d.createKey();
       await d.ask("/v1/users/steps", { method: "PUT", body: {}, bearer: key });
@@ -82,7 +82,7 @@ export const otpLines: readonly Line[] = [
   },
   {
     id: "OTP-08",
-    requirement: "One step either side is accepted, and no more",
+    requirement: "One step on either side of the current one is accepted, and no others",
     check: async (d) => {
       const key = await d.createKey();
       for (const [k, status] of [
@@ -112,7 +112,7 @@ export const otpLines: readonly Line[] = [
   },
   {
     id: "OTP-10",
-    requirement: "After a step no earlier one is accepted",
+    requirement: "After an accepted step no earlier one is accepted",
     check: async (d) => {
       const user = await d.createBackendUser();
       await d.waitUntilStep(user.spentStep + 2);
@@ -123,7 +123,7 @@ export const otpLines: readonly Line[] = [
   },
   {
     id: "OTP-11",
-    requirement: "Of any number of parallel uses of one code one succeeds, however slow the store is",
+    requirement: "Of any number of parallel requests with one code one succeeds, also when the store is slow",
     check: async (d) => {
       for (const slow of latencies(d)) {
         const user = await d.createBackendUser();
@@ -136,7 +136,7 @@ export const otpLines: readonly Line[] = [
   },
   {
     id: "OTP-12",
-    requirement: "The code that confirmed an enrolment is spent",
+    requirement: "The code that confirmed an enrolment is never accepted again",
     check: async (d) => {
       const account = await d.createEnrolledAccount();
       const confirmed = await d.code(account.secret, account.spentStep - d.step());
@@ -145,7 +145,7 @@ export const otpLines: readonly Line[] = [
   },
   {
     id: "OTP-13",
-    requirement: "The time is the server's alone",
+    requirement: "The time comes from the server alone",
     check: async (d) => {
       const user = await d.createBackendUser();
       await d.waitUntilStep(user.spentStep + 1);
@@ -160,7 +160,8 @@ export const otpLines: readonly Line[] = [
   },
   {
     id: "OTP-14",
-    requirement: "No drift is learned: a phone one step off works, again and again, and two steps never do",
+    requirement:
+      "Clock drift is not learned: codes one step off are accepted each time, and codes two steps off never",
     needs: ["clock"],
     check: async (d) => {
       const user = await d.createBackendUser();
@@ -178,7 +179,7 @@ export const otpLines: readonly Line[] = [
   },
   {
     id: "OTP-15",
-    requirement: "A code is exactly six ASCII digits; anything else costs nothing",
+    requirement: "A TOTP code is exactly six ASCII digits; input that is not a code costs no attempt",
     check: async (d) => {
       const user = await d.createBackendUser();
       const strange = [
@@ -203,14 +204,14 @@ export const otpLines: readonly Line[] = [
   },
   {
     id: "OTP-16",
-    requirement: "Comparing takes the same time wherever the difference is",
+    requirement: "A comparison takes the same time wherever the difference is",
     heldBy: "test/core/totp.test.ts: constant-time",
     because:
-      "a network hides nanoseconds; the code compares whole codes with timingSafeEqual, all steps always",
+      "nanoseconds cannot be measured over a network; the code always compares all steps with timingSafeEqual",
   },
   {
     id: "OTP-17",
-    requirement: "A replay is told from a guess inside, and not outside",
+    requirement: "The record tells a replay from a wrong code, and the response does not",
     check: async (d) => {
       const user = await d.createBackendUser();
       const code = await d.freshCode(user);

@@ -54,7 +54,7 @@ export const sessionLines: readonly Line[] = [
   },
   {
     id: "SE-02",
-    requirement: "A pending session ends within 10 minutes and is good for one sign-in",
+    requirement: "A pending session ends within 10 minutes and allows one sign-in",
     needs: ["clock"],
     check: async (d) => {
       const account = await d.createEnrolledAccount();
@@ -68,7 +68,7 @@ export const sessionLines: readonly Line[] = [
   },
   {
     id: "SE-03",
-    requirement: "A new token at each change of level, and the old one is dead",
+    requirement: "Each change of level gives a new token, and the old one is refused",
     check: async (d) => {
       const account = await d.createAccount();
       const before = await d.login(account);
@@ -117,7 +117,7 @@ export const sessionLines: readonly Line[] = [
   },
   {
     id: "SE-06",
-    requirement: "Signing out ends a session at once under BASE_PATH",
+    requirement: "Signing out ends a session at once below BASE_PATH",
     check: async (d) => {
       const account = await d.createAccount();
       const bearer = await signInWithPassword(d, account);
@@ -128,7 +128,7 @@ export const sessionLines: readonly Line[] = [
   },
   {
     id: "SE-07",
-    requirement: "A session ends by age within 24 hours, and when it is idle for an hour",
+    requirement: "A session ends within 24 hours, and after an hour without use",
     needs: ["clock"],
     check: async (d) => {
       const account = await d.createAccount();
@@ -146,7 +146,7 @@ export const sessionLines: readonly Line[] = [
   },
   {
     id: "SE-08",
-    requirement: "A session says what was shown, and no more",
+    requirement: "A session names the factors that were shown, and no others",
     check: async (d) => {
       const account = await d.createEnrolledAccount();
       const plain = await d.createAccount();
@@ -159,14 +159,14 @@ export const sessionLines: readonly Line[] = [
   },
   {
     id: "SE-09",
-    requirement: "A remembered browser does not stand for a second factor",
+    requirement: "A remembered browser does not replace the second factor",
     state: "not built yet",
     because:
-      "remembered devices come with their own issue; a known device spares its owner a lock-out only (TH-06)",
+      "remembered devices are a later feature; a known device only keeps its owner from being locked out (TH-06)",
   },
   {
     id: "SE-10",
-    requirement: "People list and end their sessions; so does an administrator",
+    requirement: "Visitors and administrators can list and end sessions",
     check: async (d) => {
       const account = await d.createAccount();
       const [own, other, third] = await Promise.all([1, 2, 3].map(() => signInWithPassword(d, account)));
@@ -203,7 +203,7 @@ export const sessionLines: readonly Line[] = [
   },
   {
     id: "SE-12",
-    requirement: "A path can ask for a fresh second factor",
+    requirement: "A path can require a fresh second factor",
     needs: ["clock", "variables"],
     check: async (d) => {
       const policy = JSON.stringify([{ path: "/bank/*", require: "second_factor", max_age: 300 }]);
@@ -220,7 +220,7 @@ export const sessionLines: readonly Line[] = [
   },
   {
     id: "SE-13",
-    requirement: "No cache keeps anything with a token, a secret or a code",
+    requirement: "No cache stores a response with a token, a secret or a code",
     check: async (d) => {
       const account = await d.createEnrolledAccount();
       const pending = await d.login(account);
@@ -243,7 +243,7 @@ export const sessionLines: readonly Line[] = [
   {
     id: "SE-15",
     requirement:
-      "Signed tokens: one algorithm for each, no none, type and end checked, keys in headers ignored",
+      "Signed tokens: one algorithm for each, `none` refused, type and end checked, keys in headers ignored",
     check: async (d) => {
       const account = await d.createAccount();
       const token = await signInWithPassword(d, account);

@@ -21,7 +21,8 @@ async function failTimes(d: Deployment, user: BackendUser, times: number): Promi
 export const throttlingLines: readonly Line[] = [
   {
     id: "TH-01",
-    requirement: "After 100 failures in a row the second factor is off until an administrator resets it",
+    requirement:
+      "After 100 failures in a row the second factor is disabled until an administrator resets or unlocks it",
     needs: ["clock"],
     check: async (d) => {
       const user = await d.createBackendUser();
@@ -40,7 +41,7 @@ export const throttlingLines: readonly Line[] = [
   },
   {
     id: "TH-02",
-    requirement: "The budget is the account's, over sessions and paths",
+    requirement: "An account has one budget, over all sessions and paths",
     check: async (d) => {
       const account = await d.createEnrolledAccount();
       for (let i = 0; i < 3; i++) {
@@ -64,7 +65,7 @@ export const throttlingLines: readonly Line[] = [
   },
   {
     id: "TH-03",
-    requirement: "Cool-downs grow, and a right code within one is refused and not spent",
+    requirement: "Cool-downs grow, and a right code within one is refused and stays valid",
     needs: ["clock"],
     check: async (d) => {
       const user = await d.createBackendUser();
@@ -100,7 +101,7 @@ export const throttlingLines: readonly Line[] = [
   },
   {
     id: "TH-05",
-    requirement: "A success resets the counter",
+    requirement: "An accepted code sets the counter to zero",
     check: async (d) => {
       const user = await d.createBackendUser();
       for (let round = 0; round < 2; round++) {
@@ -116,7 +117,7 @@ export const throttlingLines: readonly Line[] = [
   },
   {
     id: "TH-06",
-    requirement: "Nobody moves an account's second-factor counter without its first factor",
+    requirement: "No client changes an account's second-factor counter without its first factor",
     check: async (d) => {
       const account = await d.createEnrolledAccount();
       const bogus = ["pending_x", "pending_eyJhbGciOiJIUzI1NiJ9.e30.x", "x"];
@@ -134,7 +135,7 @@ export const throttlingLines: readonly Line[] = [
   },
   {
     id: "TH-07",
-    requirement: "Limits also on setting up, enabling, disabling and new backup codes",
+    requirement: "Setting up, enabling, disabling and new backup codes have limits, too",
     check: async (d) => {
       const account = await d.createAccount();
       const bearer = (await d.login(account)).json.session_token;
@@ -157,7 +158,7 @@ export const throttlingLines: readonly Line[] = [
   },
   {
     id: "TH-08",
-    requirement: "429 says when to come back, and that is true",
+    requirement: "A 429 says when to try again, and a request at that time is evaluated",
     needs: ["clock"],
     check: async (d) => {
       const user = await d.createBackendUser();
@@ -174,7 +175,7 @@ export const throttlingLines: readonly Line[] = [
   },
   {
     id: "TH-09",
-    requirement: "When the store of the counters fails nobody gets in",
+    requirement: "When the store of the counters fails, every sign-in is refused",
     needs: ["stores"],
     check: async (d) => {
       const account = await d.createEnrolledAccount();
@@ -190,7 +191,7 @@ export const throttlingLines: readonly Line[] = [
   },
   {
     id: "TH-10",
-    requirement: "Unknown, disabled and enrolled accounts look the same to who has no password",
+    requirement: "Unknown, disabled and enrolled accounts look the same to a client without the password",
     check: async (d) => {
       const enrolled = await d.createEnrolledAccount();
       const disabled = await d.createAccount();

@@ -1,7 +1,7 @@
 import { type Answer, type Deployment, must, mustBe } from "../deployment.ts";
 import type { Line } from "../line.ts";
 
-const echo = "the site behind the gate has to say what it was sent";
+const echo = "only the site behind the gate can say what it received";
 const formType = { "Content-Type": "application/x-www-form-urlencoded" };
 
 /** Answers of every kind: pages, JSON, errors, files. */
@@ -48,7 +48,7 @@ async function foreignCalls(d: Deployment): Promise<[string, string, unknown][]>
 export const webLines: readonly Line[] = [
   {
     id: "WB-01",
-    requirement: "Only this site's own pages change something with a cookie",
+    requirement: "With a cookie, only pages of the same host can change something",
     check: async (d) => {
       const account = await d.createAccount();
       const login = await d.login(account);
@@ -71,7 +71,7 @@ export const webLines: readonly Line[] = [
   },
   {
     id: "WB-02",
-    requirement: "No other origin may read answers",
+    requirement: "No page of another origin can read responses",
     check: async (d) => {
       for (const method of ["GET", "OPTIONS"]) {
         const headers = { Origin: "https://evil.example", "Access-Control-Request-Method": "POST" };
@@ -82,7 +82,7 @@ export const webLines: readonly Line[] = [
   },
   {
     id: "WB-03",
-    requirement: "Security headers on every answer, errors too",
+    requirement: "Every response has the security headers, also an error",
     check: async (d) => {
       for (const { headers, status } of await answersOfEachKind(d)) {
         const policy = headers.get("Content-Security-Policy") ?? "";
@@ -99,7 +99,7 @@ export const webLines: readonly Line[] = [
   },
   {
     id: "WB-04",
-    requirement: "The way back after signing in stays on this host",
+    requirement: "The return path after a sign-in stays on this host",
     check: async (d) => {
       const account = await d.createAccount();
       const hostile = [
@@ -129,13 +129,13 @@ export const webLines: readonly Line[] = [
   },
   {
     id: "WB-05",
-    requirement: "The gate drops a client's identity headers and sets its own",
+    requirement: "The gate removes a client's identity headers and sets its own",
     heldBy: "test/gate/headers.test.ts, test/e2e/proxies.test.ts: WB-05",
     because: echo,
   },
   {
     id: "WB-06",
-    requirement: "Content types with charset, 405 with Allow, no TRACE",
+    requirement: "Content types have a charset, a 405 has Allow, and TRACE is refused",
     check: async (d) => {
       for (const { headers, status, text } of await answersOfEachKind(d))
         if (text !== "")
@@ -156,7 +156,7 @@ export const webLines: readonly Line[] = [
   },
   {
     id: "WB-08",
-    requirement: "Bodies are bounded, typed, and have known fields once",
+    requirement: "Bodies are bounded, have a checked content type, and have only known fields, each once",
     check: async (d) => {
       const big = JSON.stringify({ username: "x".repeat(1024 * 1024), password: "y" });
       mustBe(await d.ask("/login", { body: big }), 413, "a mebibyte");
@@ -187,7 +187,7 @@ export const webLines: readonly Line[] = [
   },
   {
     id: "WB-10",
-    requirement: "No token, code or key counts in an address",
+    requirement: "A token, code or key in an address is not accepted",
     check: async (d) => {
       const account = await d.createAccount();
       const token = (await d.login(account)).json.session_token;
@@ -199,7 +199,7 @@ export const webLines: readonly Line[] = [
   },
   {
     id: "WB-11",
-    requirement: "Errors tell nothing about the inside",
+    requirement: "Errors reveal nothing internal",
     needs: ["stores"],
     check: async (d) => {
       const failing = d.reach.withFailingStore?.() ?? d;
@@ -227,13 +227,13 @@ export const webLines: readonly Line[] = [
   },
   {
     id: "WB-14",
-    requirement: "Nothing that needs a session gets into a shared cache",
+    requirement: "No response that needs a session is stored in a shared cache",
     heldBy: "test/gate/headers.test.ts, test/gate/stream.test.ts: WB-14",
     because: echo,
   },
   {
     id: "WB-15",
-    requirement: "A retry with the same Idempotency-Key gets the first answer, another body 409",
+    requirement: "A retry with the same Idempotency-Key gets the first response, and another body 409",
     check: async (d) => {
       const user = await d.createBackendUser();
       const code = await d.freshCode(user);

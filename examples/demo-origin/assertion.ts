@@ -1,28 +1,27 @@
-/** How an origin checks `X-Sallyport-Assertion`. Every check counts: headers alone can be sent by any client that reaches the origin. */
+/** Shows how an origin checks `X-Sallyport-Assertion`. Every check is necessary: any client that reaches the origin can send headers. */
 import { type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
 
-/** What this site knows of itself, from its own configuration and never from the request. */
+/** The values that this site compares with, from its own configuration and never from the request. */
 export interface Expected {
   /** Sallyport's base addresses: one for each host name of the site. */
   readonly issuers: readonly string[];
-  /** This site, as the gate calls it: its ORIGIN_URL. Behind a proxy, the scheme and host that the Worker is asked under. */
+  /** The gate's ORIGIN_URL. Behind a proxy: the scheme and host under which the Worker is asked. */
   readonly audience: string;
   /** The host names of this site, with their ports unless those are the default ones. */
   readonly hosts: readonly string[];
 }
 
-/** What the request is about. */
+/** The request, and the level that its page needs. */
 export interface Asked {
   readonly method: string;
   /** The path by which this site picks the page: decoded, with its dot segments resolved. */
   readonly path: string;
-  /** What this page needs. */
   readonly level: "first_factor" | "second_factor";
 }
 
 export type Checked = { ok: true; claims: JWTPayload } | { ok: false; reason: string };
 
-/** @param keys those at Sallyport's address, never ones that the token names */
+/** @param keys the public keys at Sallyport's configured address, never keys that the token names */
 export async function checkAssertion(
   token: string,
   keys: JWTVerifyGetKey,
@@ -51,13 +50,13 @@ export async function checkAssertion(
   }
 }
 
-/** `/admin/` covers `/admin` and all below it, `/feed$` covers exactly `/feed`. There is no other form. */
+/** True when the claim covers the path: `/admin/` covers `/admin` and all paths below it, `/feed$` exactly `/feed`. There is no other form. */
 function covers(claim: string, path: string): boolean {
   if (claim.endsWith("$")) return path === claim.slice(0, -1);
   return claim.endsWith("/") && `${path}/`.startsWith(claim);
 }
 
-/** No claim: any method. `GET` stands for `HEAD`, too. */
+/** True when the claim allows the method. Without the claim every method is allowed. `GET` also allows `HEAD`. */
 function names(claim: unknown, method: string): boolean {
   if (claim === undefined) return true;
   const methods: readonly unknown[] = Array.isArray(claim) ? claim : [];

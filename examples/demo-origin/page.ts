@@ -25,7 +25,7 @@ const styleHash = createHash("sha256").update(style).digest("base64");
 /** Allows the one style sheet of `renderPage` and nothing else. */
 export const contentSecurityPolicy = `default-src 'none'; img-src data:; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'`;
 
-/** A page with the site's navigation; `main` is HTML. `base` is where Sallyport's own pages are. */
+/** Renders a page with the site's navigation. `main` is HTML; `base` is the base path of Sallyport's pages. */
 export function renderPage(title: string, main: string, base: string): string {
   return `<!doctype html>
 <html lang="en">
@@ -50,7 +50,7 @@ ${main}
 `;
 }
 
-/** A list of names and values; a value given as `html` stands as it is. */
+/** Renders a list of names and values. A value in `html` is not escaped. */
 export function renderFacts(facts: Array<[name: string, value: string | { html: string }]>): string {
   const rows = facts.map(([name, value]) => {
     const shown = typeof value === "string" ? escapeHtml(value) : value.html;

@@ -1,9 +1,9 @@
 /**
- * A small site that works without Sallyport: what stands behind the gate in `npm start` and in the end-to-end tests.
- * It shows what an origin gets to see, and how an origin checks the assertion.
+ * A small site that works without Sallyport. It is the origin behind the gate in `npm start` and in the end-to-end tests.
+ * It shows which headers an origin gets, and how an origin checks the assertion.
  *
- * From the environment: ORIGIN_PORT (8788), SALLYPORT_JWKS_URL (whose keys are believed), SALLYPORT_AUDIENCE (this site as
- * the gate calls it: its ORIGIN_URL), SALLYPORT_ISSUERS (Sallyport's base addresses, with commas), SITE_HOSTS (the site's
+ * From the environment: ORIGIN_PORT (8788), SALLYPORT_JWKS_URL (the public keys of assertions), SALLYPORT_AUDIENCE (the gate's
+ * ORIGIN_URL), SALLYPORT_ISSUERS (Sallyport's base addresses, with commas), SITE_HOSTS (the site's
  * host names, with commas), SALLYPORT_BASE_PATH (for links to Sallyport's pages).
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -36,8 +36,8 @@ const routes: Record<string, Handler> = {
   "/redirect": (_request, response) => void response.writeHead(302, { Location: "/elsewhere" }).end(),
   "/elsewhere": page("Elsewhere", "<p>This is where <code>/redirect</code> leads.</p>"),
   "/download": download,
-  "/public/": page("Public", "<p>Nothing here is worth a password.</p>"),
-  "/admin/": page("Admin", "<p>Whoever reads this should have shown a second factor a moment ago.</p>"),
+  "/public/": page("Public", "<p>This page needs no sign-in.</p>"),
+  "/admin/": page("Admin", "<p>This page needs a fresh second factor.</p>"),
 };
 
 async function showVisitor(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -46,7 +46,7 @@ async function showVisitor(request: IncomingMessage, response: ServerResponse): 
   const expected = { issuers, audience, hosts };
   const asked = { method: request.method ?? "", path: "/", level: "second_factor" } as const;
   const assertion = await checkAssertion(token, keys, expected, asked);
-  const greeting = user ? `Hello, ${user}` : "Hello, whoever you are";
+  const greeting = user ? `Hello, ${user}` : "Hello, anonymous visitor";
   const facts = renderFacts([
     ["Remote-User", user || "not sent"],
     ["Remote-Email", header(request, "remote-email") || "not sent"],
@@ -101,7 +101,7 @@ async function streamEvents(_request: IncomingMessage, response: ServerResponse)
   response.end();
 }
 
-/** The second cookie is what a hostile or careless origin might try: the gate must not let it through. */
+/** The second cookie has the name of Sallyport's session cookie: the gate must remove it from the response. */
 function setCookies(_request: IncomingMessage, response: ServerResponse): void {
   response.setHeader("Set-Cookie", [
     "origin=1; Path=/; HttpOnly; SameSite=Lax",
@@ -112,7 +112,7 @@ function setCookies(_request: IncomingMessage, response: ServerResponse): void {
 
 const maxDownloadBytes = 2 ** 30;
 
-/** Byte n of every download is n modulo 251, so that a part can be told from any other part. */
+/** Byte n of every download is n modulo 251, so that tests can recognise each part. */
 async function download(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
   const size = Number(url.searchParams.get("bytes") ?? 1024);
   if (!Number.isInteger(size) || size < 0 || size > maxDownloadBytes) {
@@ -135,7 +135,7 @@ async function download(request: IncomingMessage, response: ServerResponse, url:
   else await pipeline(Readable.from(countingBytes(start, end)), response);
 }
 
-/** One `bytes=` range (RFC 9110 14.1.2), its end exclusive. Null: there is none, or one that may be ignored. */
+/** Parses one `bytes=` range (RFC 9110 14.1.2), with an exclusive end. Null: there is none, or one that may be ignored. */
 function parseRange(
   range: string | undefined,
   size: number,
@@ -184,7 +184,7 @@ const server = createServer(async (request, response) => {
     if (handler) await handler(request, response, url);
     else sendPage(response, 404, "Not found", "<p>The demo origin has no such page.</p>");
   } catch (error) {
-    // Mostly a visitor who went away in the middle of a stream.
+    // The usual cause is a client that closed the connection during a stream.
     if (!response.headersSent) sendPage(response, 500, "Something broke", "<p>The demo origin failed.</p>");
     else response.destroy();
     if ((error as NodeJS.ErrnoException).code !== "ERR_STREAM_PREMATURE_CLOSE") console.error(error);

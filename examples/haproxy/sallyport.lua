@@ -2,18 +2,18 @@
 --
 --   http-request lua.sallyport <address of the listener that leads to the Worker> <path of the question>
 --
--- The question is a GET with the headers of the request, as HAProxy has set them up to here, and nothing of its body. A
--- 200 names the visitor, and the request goes on with that name. Anything else is the answer to the visitor, word for
--- word: a redirect to the sign-in page, problem JSON, a failure of the Worker. So is no answer at all, as a 503.
+-- The question is a GET with the headers of the request, as HAProxy has set them so far, and without its body. A 200 has the
+-- visitor's identity, and the request continues with it. Every other response goes to the client unchanged: a redirect to the
+-- sign-in page, problem JSON, a failure of the Worker. Without a response the client gets a 503.
 
--- In milliseconds, and longer than `timeout server` of the backend, whose 504 says more than no answer.
+-- In milliseconds. Longer than `timeout server` of the backend, because its 504 says more than a missing response.
 local patience = 20000
 
--- What Sallyport says about the visitor. It is always set here, so that nothing that a client sends stays.
+-- The identity that Sallyport names. They are always replaced, so that no header of a client stays.
 local identity_headers = { "remote-user", "remote-email", "x-sallyport-assertion" }
 
--- They belong to the connection or to the body, and the question has neither of the two. `accept-encoding`: nothing here
--- can unpack an answer.
+-- Headers about the client's connection or the body: the question has neither. `accept-encoding`: this script cannot decompress
+-- a response.
 local not_asked = {
   ["connection"] = true,
   ["upgrade"] = true,
@@ -26,15 +26,15 @@ local not_asked = {
   ["accept-encoding"] = true,
 }
 
--- HAProxy writes these anew for the answer that it sends.
-local not_answered = {
+-- HAProxy sets these itself for the response that it sends.
+local not_returned = {
   ["connection"] = true,
   ["keep-alive"] = true,
   ["transfer-encoding"] = true,
   ["content-length"] = true,
 }
 
--- Headers are tables of name to values; HAProxy counts the values of a request from 0, those of an answer from 1.
+-- Headers are tables of names to values. HAProxy counts the values of a request from 0, and those of a response from 1.
 local function copy_headers(headers, without)
   local copies = {}
   for name, values in pairs(headers) do
@@ -53,7 +53,7 @@ local function ask(txn, address, path)
   headers["x-forwarded-method"] = { txn.sf:method() }
   headers["x-forwarded-uri"] = { txn.sf:pathq() }
   return core.httpclient():get({
-    -- The name in the URL is never looked up: `dst` says where to go, and `host` comes with the headers.
+    -- The name in the URL is not looked up: `dst` is the address, and `host` is among the headers.
     url = "http://sallyport" .. path,
     dst = address,
     headers = headers,
@@ -61,8 +61,8 @@ local function ask(txn, address, path)
   })
 end
 
--- The name of a cookie as servers may read it: unescaped, without quotes, and with `_` for every character but letters
--- and digits.
+-- The name of a cookie as servers may read it: unescaped, without quotes, and with `_` for every character except
+-- letters and digits.
 local function fold(name)
   for _ = 1, 3 do
     name = name:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end)
@@ -75,7 +75,7 @@ local function is_own_cookie(cookie)
   return name == "__host_sallyport" or name:sub(1, 17) == "__host_sallyport_"
 end
 
--- The site does not get the keys to the visitor's account. Some servers take a comma for the end of a cookie.
+-- Removes Sallyport's cookies, which give access to the visitor's account. Some servers read a comma as the end of a cookie.
 local function hide_cookies(txn)
   local lines = txn.http:req_get_headers()["cookie"]
   if not lines then return end
@@ -90,36 +90,36 @@ local function hide_cookies(txn)
   end
 end
 
-local function pass(txn, answer)
+local function pass(txn, response)
   hide_cookies(txn)
   for _, name in ipairs(identity_headers) do
-    local values = answer.headers[name]
+    local values = response.headers[name]
     local value = values and (values[0] or values[1]) or ""
     txn.http:req_del_header(name)
     if value ~= "" then txn.http:req_set_header(name, value) end
   end
-  -- Now and then Sallyport renews the session. `http-response` passes it on.
-  local cookies = answer.headers["set-cookie"]
+  -- Sallyport has renewed the session cookie. A rule of `http-response` passes it on.
+  local cookies = response.headers["set-cookie"]
   if cookies then txn:set_var("txn.sallyport_set_cookie", cookies[0] or cookies[1]) end
-  -- Last, because it opens the door: whatever fails above leaves it shut.
+  -- Set it last: after a failure above, the request is refused.
   txn:set_var("txn.sallyport_passed", "yes")
 end
 
-local function refuse(txn, answer)
+local function refuse(txn, response)
   txn:done(txn:reply({
-    status = answer.status,
-    headers = copy_headers(answer.headers, not_answered),
-    body = answer.body,
+    status = response.status,
+    headers = copy_headers(response.headers, not_returned),
+    body = response.body,
   }))
 end
 
 core.register_action("sallyport", { "http-req" }, function(txn, address, path)
-  local asked, answer = pcall(ask, txn, address, path)
-  if not asked or type(answer) ~= "table" or (answer.status or 0) < 200 then
+  local asked, response = pcall(ask, txn, address, path)
+  if not asked or type(response) ~= "table" or (response.status or 0) < 200 then
     refuse(txn, { status = 503, headers = { ["cache-control"] = { "no-store" } }, body = "" })
-  elseif answer.status == 200 then
-    pass(txn, answer)
+  elseif response.status == 200 then
+    pass(txn, response)
   else
-    refuse(txn, answer)
+    refuse(txn, response)
   end
 end, 2)

@@ -4,7 +4,7 @@ interface Env {
   readonly SECOND_FACTOR: Service<SecondFactor>;
 }
 
-/** What a shop's own backend would do: enrol a customer, and let a payment pass with a code only. */
+/** The backend of a shop: it enrols a customer, and accepts a payment only with a code. */
 export default {
   async fetch(request, { SECOND_FACTOR }) {
     const url = new URL(request.url);

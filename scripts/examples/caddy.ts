@@ -44,20 +44,20 @@ const variableFor = (name: string) => `sallyport_${name.toLowerCase().replaceAll
 export const caddySnippets = (): string => `# ${generatedNote}
 # Imported by Caddyfile.
 
-# What no client may tell the site, in any spelling. Four headers are kept: Caddy sets the \`X-Forwarded-\` ones anew, or adds
-# to those of a balancer that \`trusted_proxies\` names; with FIRST_FACTOR=jwt the Worker verifies the token.
+# Headers that no client may send to the site, in any spelling. Four are kept: Caddy replaces the \`X-Forwarded-\` ones, or adds to
+# those of a balancer that \`trusted_proxies\` names; with FIRST_FACTOR=jwt the Worker verifies the token.
 (sallyport_cleared) {
 ${keptHeaders.map((name) => `\tvars ${variableFor(name)} {header.${name}}`).join("\n")}
 ${removals}
 ${keptHeaders.map((name) => `\trequest_header ${name} {vars.${variableFor(name)}}`).join("\n")}
 }
 
-# What the Worker gets and the site does not: the token, and the keys to the visitor's account. \`route\` keeps the order.
+# The site does not get what only the Worker needs: the token, and Sallyport's cookies and tokens. \`route\` keeps the order.
 (sallyport_hidden) {
 	route {
 		request_header -Cf-Access-Jwt-Assertion
 		request_header Cookie \`(?i)^(?:${ownCookie}(?:[;,] *|$))+|[;,]${ownCookie}\` "$1"
-		# No browser writes them in another way.
+		# Browsers write Sallyport's cookies only as above. Remove every header with another spelling of them.
 		@sallyport_odd_cookie header_regexp Cookie \`(?i)host(?:[^a-z0-9]|%[0-9a-f]{2})sallyport\`
 		request_header @sallyport_odd_cookie -Cookie
 		@sallyport_own_token header_regexp Authorization \`${ownTokenPattern}\`
@@ -65,8 +65,8 @@ ${keptHeaders.map((name) => `\trequest_header ${name} {vars.${variableFor(name)}
 	}
 }
 
-# Caddy resolves a path before it compares it, and passes it on as it came. Of the paths of Sallyport it passes on those that
-# every server reads alike.
+# Caddy compares a path after resolving it, and passes it on unresolved. So it passes on only those paths of Sallyport that all
+# servers read in the same way.
 (sallyport_normal_path) {
 	@sallyport_odd_path {
 		path {$SALLYPORT_BASE_PATH:/api/auth} {$SALLYPORT_BASE_PATH:/api/auth}/*

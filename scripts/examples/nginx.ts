@@ -20,7 +20,7 @@ export function nginxClearedHeaders(): string {
   const width = Math.max(...names.map((name) => name.length));
   const lines = names.map((name) => `proxy_set_header ${name.padEnd(width)} "";`);
   return `# ${generatedNote}
-# What no client may tell the site. Included by sallyport-site.conf.
+# Headers that no client may send to the site. Included by sallyport-site.conf.
 
 ${lines.join("\n")}
 `;
@@ -50,23 +50,24 @@ export function nginxMaps(): string {
   return `# ${generatedNote}
 # Included by sallyport-http.conf.
 
-# The cookies for the site, without those of Sallyport: they are keys to the visitor's account. Each map takes one out, and
+# The cookies for the site, without those of Sallyport, which give access to the visitor's account. Each map removes one, and
 # a browser has ${ownCookies} at most.
 ${rounds.join("\n")}
-# No browser writes them in another way. nginx can't take such a header apart, so the site gets no cookie at all.
+# Browsers write Sallyport's cookies only as above. When another spelling of them is left, the site gets no cookie at all, because
+# nginx cannot split such a header.
 map $${last} $sallyport_site_cookies {
     default $${last};
     "~*host(?:[^a-z0-9]|%[0-9a-f]{2})sallyport" "";
 }
 
-# The site does not get a token of Sallyport's either.
+# The site does not get Sallyport's tokens either.
 map $http_authorization $sallyport_site_authorization {
     default $http_authorization;
     "~${ownTokenPattern}" "";
 }
 
-# nginx resolves a path before it looks for its location, and passes it on as it came. Of the paths of Sallyport it passes on
-# those that every server reads alike.
+# nginx looks for the location of the resolved path, and passes the path on unresolved. So it passes on only those paths of
+# Sallyport that all servers read in the same way.
 map $request_uri $sallyport_normal_path {
     default 0;
     "~^[^?]*${dotSegment("[?]|$")}" 0;

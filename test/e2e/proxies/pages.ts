@@ -91,7 +91,7 @@ export function describePages(name: ProxyName, getWorker: () => Worker): void {
   it("passes what needs nobody", async () => {
     const answer = await stranger().ask("/public/", { headers: pageLoad });
     assert.equal(answer.status, 200);
-    assert.match(answer.body, /Nothing here is worth a password/);
+    assert.match(answer.body, /This page needs no sign-in/);
   });
 
   it("INC-08 WB-05: tells the site nothing that a stranger says about himself, in any spelling", async () => {

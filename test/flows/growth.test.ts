@@ -122,13 +122,13 @@ const steps: readonly Step[] = [
     "verify for a backend, repeatable, a backup code",
     (i) => i.shop.verify("42", user.backupCodes[0], {}, repeatable("k")),
     200,
-    [1, 1, 11, 12, 12],
+    [1, 1, 11, 13, 12],
   ],
   [
     "the same again",
     (i) => i.shop.verify("42", user.backupCodes[0], {}, repeatable("k")),
     200,
-    [1, 0, 1, 4, 0],
+    [2, 0, 2, 10, 0],
   ],
   ["a page of a user's events", (i) => i.shop.get("/v1/events?user=42&limit=4"), 200, [1, 0, 1, 4, 0]],
   [
@@ -137,8 +137,8 @@ const steps: readonly Step[] = [
     200,
     [1, 0, 1, 4, 0],
   ],
-  ["sign-in, the password being hashed anew", (i) => i.login(), 200, [1, 1, 8, 15, 10]],
-  ["sign-in", (i) => i.login(), 200, [1, 1, 7, 13, 9]],
+  ["sign-in, the password being hashed anew", (i) => i.login(), 200, [1, 1, 10, 29, 10]],
+  ["sign-in", (i) => i.login(), 200, [1, 1, 9, 28, 9]],
   ["sign-in with a wrong password", (i) => i.login({ password: "wrong" }), 401, [1, 1, 8, 20, 14]],
   ["sign-in of nobody", (i) => i.login({ username: "nobody" }), 401, [1, 1, 8, 19, 13]],
   [
@@ -176,7 +176,7 @@ const steps: readonly Step[] = [
     200,
     [1, 1, 11, 14, 16],
   ],
-  ["sign-out", (i) => i.client.post("/logout", {}, i.asAda), 200, [0, 1, 2, 1, 6]],
+  ["sign-out", (i) => i.client.post("/logout", {}, i.asAda), 200, [0, 1, 4, 1, 6]],
   ["the hourly job with nothing to do", (i) => i.hourlyJob(), 200, [0, 1, 6, 19, 0]],
 ];
 

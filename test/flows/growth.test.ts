@@ -128,6 +128,7 @@ const steps: readonly Step[] = [
     "the same again",
     (i) => i.shop.verify("42", user.backupCodes[0], {}, repeatable("k")),
     200,
+    // The second read asks the primary whether the approval still stands (INC-37).
     [2, 0, 2, 10, 0],
   ],
   ["a page of a user's events", (i) => i.shop.get("/v1/events?user=42&limit=4"), 200, [1, 0, 1, 4, 0]],

@@ -253,6 +253,12 @@ async function useOtherFirstFactors(book: Notebook): Promise<void> {
   const sid = book.noteAs("credential of another", "origin-session-cookie-6620");
   const authorization = book.noteAs("credential of another", "origin-basic-auth-2231");
   site.sessions.set(sid, "faythe");
+  // The site knows the account by either credential alone: the Worker asks about each (INC-24).
+  const { whoAmI } = site;
+  site.whoAmI = (request) =>
+    request.headers.get("Authorization") === `Basic ${authorization}`
+      ? Response.json({ user: { name: "faythe" } })
+      : whoAmI(request);
   const visitor = SiteBrowser.signedIn(sid);
   visitor.added.Authorization = `Basic ${authorization}`;
   // Each credential is asked about alone, and all have to name one account (INC-24).

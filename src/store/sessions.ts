@@ -3,7 +3,8 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { type AuditEvent, recordEventWhere } from "./audit.ts";
 import { previousChangedRow } from "./conditional.ts";
 import { type Database, reachStore } from "./database.ts";
-import { expireFirstFactorSession, type RecentOpenings } from "./first-factor-sessions.ts";
+import { expireFirstFactorSession } from "./first-factor-sessions.ts";
+import type { RecentOpenings } from "./recent-openings.ts";
 import { type SessionRow, sessions, type UserRow, users } from "./schema.ts";
 
 export type Session = SessionRow;

@@ -37,6 +37,9 @@ const addressIn = (browser: Browser, address: string) =>
     ? { "CF-Connecting-IP": address }
     : { "X-Forwarded-For": address };
 
+/** So many networks. */
+const networks = (many: number) => Array.from({ length: many }, (_, i) => `2001:db8:${i.toString(16)}::7`);
+
 /** An account with a second factor, and a client at home that shows its first one. */
 async function enrolled(name: FirstFactorName, overrides = {}): Promise<{ owner: Browser; secret: string }> {
   const first = await showFirstFactor(name, site, overrides);
@@ -70,19 +73,19 @@ async function typeCode(browser: Browser, text: string): Promise<string | null> 
 describe.each(external)("with %s as the first factor", (name) => {
   it("INC-30 150 requests without a cookie make a few pending sessions and events, and all are served", async () => {
     const { owner } = await enrolled(name);
-    expect(new Set(await flood(owner, 150)).size).toBeGreaterThanOrEqual(openings.most);
-    expect(await listSessionRows()).toHaveLength(openings.most);
+    expect(new Set(await flood(owner, 150)).size).toBeGreaterThanOrEqual(openings.mostOfNetwork);
+    expect(await listSessionRows()).toHaveLength(openings.mostOfNetwork);
     const events = await listEvents("first_factor.accepted");
-    expect(events).toHaveLength(openings.most);
-    expect(new Set(events.map(({ session_id }) => session_id)).size).toBe(openings.most);
+    expect(events).toHaveLength(openings.mostOfNetwork);
+    expect(new Set(events.map(({ session_id }) => session_id)).size).toBe(openings.mostOfNetwork);
     for (const { user_id } of events) expect(user_id).not.toBeNull();
   });
 
   it("INC-30 at once, too", async () => {
     const { owner } = await enrolled(name);
     await Promise.all(Array.from({ length: 30 }, () => flood(owner, 1)));
-    expect(await listSessionRows()).toHaveLength(openings.most);
-    expect(await listEvents("first_factor.accepted")).toHaveLength(openings.most);
+    expect(await listSessionRows()).toHaveLength(openings.mostOfNetwork);
+    expect(await listEvents("first_factor.accepted")).toHaveLength(openings.mostOfNetwork);
   });
 
   it("INC-30 no flood pushes the owner's pending session out, nor does signing out of every one that is shared", async () => {
@@ -102,7 +105,7 @@ describe.each(external)("with %s as the first factor", (name) => {
     const { owner, secret } = await enrolled(name);
     await flood(owner, 40);
     await owner.load(secondFactor);
-    expect(await listSessionRows()).toHaveLength(openings.most);
+    expect(await listSessionRows()).toHaveLength(openings.mostOfNetwork);
     expect(await typeCode(owner, await code(secret))).toBe("/inside");
     const full = await listSessionRows("full");
     expect(full).toMatchObject([{ kind: "full" }]);
@@ -112,7 +115,7 @@ describe.each(external)("with %s as the first factor", (name) => {
 
   it("INC-30 wrong codes in a shared session end it for nobody longer than the account's cool-down", async () => {
     const { owner, secret } = await enrolled(name);
-    await flood(owner, openings.most);
+    await flood(owner, openings.mostOfNetwork);
     const thief = clientLike(owner);
     await thief.load(secondFactor);
     for (let i = 0; i < 5; i++) await typeCode(thief, await wrongCode(secret, i));
@@ -125,8 +128,48 @@ describe.each(external)("with %s as the first factor", (name) => {
     const { owner } = await enrolled(name);
     await flood(owner, 20);
     await flood(clientLike(owner, elsewhere), 20);
-    expect(await listSessionRows()).toHaveLength(2 * openings.most);
-    expect(await listEvents("first_factor.accepted")).toHaveLength(2 * openings.most);
+    expect(await listSessionRows()).toHaveLength(2 * openings.mostOfNetwork);
+    expect(await listEvents("first_factor.accepted")).toHaveLength(2 * openings.mostOfNetwork);
+  });
+
+  it("INC-30 a pending session is not shared with another network while the account is within its bound", async () => {
+    const { owner, secret } = await enrolled(name);
+    const thief = clientLike(owner, elsewhere);
+    await flood(thief, openings.mostOfNetwork);
+    await query("UPDATE sessions SET attempts = 5");
+    await owner.load(secondFactor);
+    await flood(thief, 1);
+    expect(await listSessionRows()).toHaveLength(openings.mostOfNetwork + 2);
+    expect(await typeCode(owner, await code(secret))).toBe("/inside");
+  });
+
+  it("INC-30 an account opens a bounded number over all networks, and each client is served", async () => {
+    const { owner, secret } = await enrolled(name);
+    await owner.load(secondFactor);
+    for (const network of networks(openings.mostOfAccount + 20)) {
+      expect(await flood(clientLike(owner, network), 1)).toHaveLength(1);
+    }
+    expect(await listSessionRows()).toHaveLength(openings.mostOfAccount);
+    expect(await listEvents("first_factor.accepted")).toHaveLength(openings.mostOfAccount);
+    // The owner's own is still there, and a client in a network without one shares one that works.
+    const late = clientLike(owner, "192.0.2.200");
+    await late.load(secondFactor);
+    expect(await typeCode(owner, await code(secret))).toBe("/inside");
+    advance(30);
+    expect(await typeCode(late, await code(secret))).toBe("/inside");
+    expect(await listSessionRows("full")).toHaveLength(2);
+  });
+
+  it("INC-30 opening and ending in turn, each time from another network, leaves as few rows and events", async () => {
+    const { owner } = await enrolled(name);
+    for (const network of networks(openings.mostKept + 20)) {
+      const client = clientLike(owner, network);
+      await client.load(secondFactor);
+      await client.post("/api/auth/sign-out", {});
+    }
+    expect((await listSessionRows()).length).toBeLessThanOrEqual(openings.mostKept + 1);
+    expect(await listEvents("first_factor.accepted")).toHaveLength(openings.mostOfAccount);
+    expect(await listEvents("session.ended")).toHaveLength(openings.mostOfAccount);
   });
 
   it("INC-30 a client that has one uses it on every page, and is given no other", async () => {
@@ -165,16 +208,16 @@ describe.each(external)("with %s as the first factor", (name) => {
     "a session that is shared leaves time for a code: at least half of what a pending one has",
     async () => {
       const { owner, secret } = await enrolled(name);
-      await flood(owner, openings.most);
+      await flood(owner, openings.mostOfNetwork);
       for (const [seconds, rows] of [
-        [openings.leastSeconds - 1, openings.most],
-        [1, openings.most + 1],
+        [openings.leastSeconds - 1, openings.mostOfNetwork],
+        [1, openings.mostOfNetwork + 1],
       ] as const) {
         advance(seconds);
         await flood(owner, 3);
         expect(await listSessionRows()).toHaveLength(rows);
       }
-      expect(await listEvents("first_factor.accepted")).toHaveLength(openings.most);
+      expect(await listEvents("first_factor.accepted")).toHaveLength(openings.mostOfNetwork);
       const late = clientLike(owner);
       await late.load(secondFactor);
       advance(openings.leastSeconds);
@@ -187,7 +230,7 @@ describe.each(external)("with %s as the first factor", (name) => {
     await flood(owner, 20);
     advance(openings.windowSeconds + 1);
     await flood(owner, 20);
-    expect(await listEvents("first_factor.accepted")).toHaveLength(2 * openings.most);
+    expect(await listEvents("first_factor.accepted")).toHaveLength(2 * openings.mostOfNetwork);
   });
 
   it("INC-30 opening and ending in turn leaves as few rows and events", async () => {
@@ -198,8 +241,8 @@ describe.each(external)("with %s as the first factor", (name) => {
       await client.post("/api/auth/sign-out", {});
     }
     expect((await listSessionRows()).length).toBeLessThanOrEqual(openings.mostKept + 1);
-    expect(await listEvents("first_factor.accepted")).toHaveLength(openings.most);
-    expect(await listEvents("session.ended")).toHaveLength(openings.most);
+    expect(await listEvents("first_factor.accepted")).toHaveLength(openings.mostOfNetwork);
+    expect(await listEvents("session.ended")).toHaveLength(openings.mostOfNetwork);
   });
 
   it.each(["required", "optional"])(
@@ -210,11 +253,11 @@ describe.each(external)("with %s as the first factor", (name) => {
         const response = await clientLike(owner).load("/inbox");
         expect(response.status).toBe(ENROLMENT === "optional" ? 200 : 303);
       }
-      expect(await listSessionRows()).toHaveLength(openings.most);
-      expect(await listEvents("first_factor.accepted")).toHaveLength(openings.most);
+      expect(await listSessionRows()).toHaveLength(openings.mostOfNetwork);
+      expect(await listEvents("first_factor.accepted")).toHaveLength(openings.mostOfNetwork);
       for (let i = 0; i < openings.mostKept; i++) await clientLike(owner).load("/api/auth/account");
       expect((await listSessionRows()).length).toBeLessThanOrEqual(openings.mostKept);
-      expect(await listEvents("first_factor.accepted")).toHaveLength(openings.most);
+      expect(await listEvents("first_factor.accepted")).toHaveLength(openings.mostOfNetwork);
       // Whoever comes then can still set a second factor up.
       const late = clientLike(owner);
       await late.enrol();
@@ -226,7 +269,7 @@ describe.each(external)("with %s as the first factor", (name) => {
 describe("the site's own login as the first factor", () => {
   it("INC-23 binds the full session to what the request with the code shows, not to what opened the pending one", async () => {
     const { owner, secret } = await enrolled("origin");
-    await flood(owner, openings.most);
+    await flood(owner, openings.mostOfNetwork);
     site.sessions.set("s9", "ada");
     await owner.load(secondFactor);
     owner.cookies.set("sid", "s9");
@@ -252,12 +295,12 @@ describe("a password as the first factor", () => {
   it("INC-30 opens a few pending sessions, and shares the newest with further clients", async () => {
     const account = await createReadyAccount("ada");
     const answers = [];
-    for (let i = 0; i < openings.most + 3; i++) {
+    for (let i = 0; i < openings.mostOfNetwork + 3; i++) {
       answers.push(await login(account));
       advance(10);
     }
-    expect(await listSessionRows()).toHaveLength(openings.most);
-    expect(await listEvents("first_factor.accepted")).toHaveLength(openings.most);
+    expect(await listSessionRows()).toHaveLength(openings.mostOfNetwork);
+    expect(await listEvents("first_factor.accepted")).toHaveLength(openings.mostOfNetwork);
     // What is said of its end is so.
     const left = answers.map(({ json }) => json.expires_in);
     expect(left).toEqual([300, 300, 300, 300, 300, 290, 280, 270]);
@@ -268,7 +311,7 @@ describe("a password as the first factor", () => {
   it("SE-01 SE-06 a shared token opens nothing but the second-factor step, and does not end what another client opened", async () => {
     const account = await createReadyAccount("ada");
     const own: string[] = [];
-    for (let i = 0; i < openings.most; i++) own.push(await pendingToken(account));
+    for (let i = 0; i < openings.mostOfNetwork; i++) own.push(await pendingToken(account));
     const shared = await pendingToken(account);
     expect((await new Client().call("/session", { token: shared })).status).toBe(401);
     expect((await new Client().post("/logout", {}, { token: shared })).status).toBe(200);
@@ -278,7 +321,7 @@ describe("a password as the first factor", () => {
 
   it("TH-04 sharing gives no attempts beyond the session's", async () => {
     const account = await createReadyAccount("ada");
-    for (let i = 0; i < openings.most; i++) await pendingToken(account);
+    for (let i = 0; i < openings.mostOfNetwork; i++) await pendingToken(account);
     const shared = [await pendingToken(account), await pendingToken(account)];
     await query("UPDATE sessions SET attempts = 4");
     expect((await verify(shared[0] ?? "", await wrongCode(account.secret))).status).toBe(401);
@@ -288,13 +331,16 @@ describe("a password as the first factor", () => {
     expect((await verify(await pendingToken(account), await code(account.secret))).status).toBe(200);
   });
 
-  it("INC-30 without a second factor a network keeps so many sessions, and the newest work", async () => {
+  it("INC-30 an account without a second factor keeps so many sessions over all networks, and the newest work", async () => {
     const account = await createReadyAccount("ada");
     await query("UPDATE users SET totp_enabled = 0");
     await query(
       `INSERT INTO sessions (id, kind, user_id, attempts, amr, first_factor_at, created_at, last_seen_at, expires_at, network)
        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-       SELECT 'old-' || i, 'full', ?, 0, '["pwd"]', ?1, ?1, ?1, ?, 'unknown' FROM n`.replaceAll("?1", "0"),
+       SELECT 'old-' || i, 'full', ?, 0, '["pwd"]', ?1, ?1, ?1, ?, '192.0.2.' || i FROM n`.replaceAll(
+        "?1",
+        "0",
+      ),
       openings.mostKept,
       account.id,
       Date.now() + 3_600_000,

@@ -3,13 +3,16 @@ import { drawSessionSecret, signFullToken, signPendingToken } from "../../src/co
 import { openings } from "../../src/domain/openings.ts";
 import { api } from "../../src/http/app.ts";
 import { createReadyAccount } from "../support/accounts.ts";
+import { createRealm } from "../support/backend.ts";
+import type { Browser as HostedBrowser } from "../support/browser.ts";
+import { askForCode, askForSetup, type Challenge, shopUrls } from "../support/challenges.ts";
 import { pendingCookieName } from "../support/cookies.ts";
 import { firstFactors, headersOf, showFirstFactor } from "../support/first-factors.ts";
 import { asked } from "../support/forward-auth.ts";
 import { gated } from "../support/gate.ts";
 import { keyringOf } from "../support/keyring.ts";
 import { type Browser, closeSite, openSite, pageLoad, type Site, scripted } from "../support/origin-site.ts";
-import { listRoutes } from "../support/routes.ts";
+import { listCatchAllPaths, listRoutes } from "../support/routes.ts";
 import { query } from "../support/rows.ts";
 import { type Watch, watchStatements } from "../support/statements.ts";
 import { base, type environment, host, pendingToken, send } from "../support/worker.ts";
@@ -45,44 +48,49 @@ interface Call {
 const json = { "Content-Type": "application/json" };
 const form = { "Content-Type": "application/x-www-form-urlencoded", Origin: host };
 
-/** What the forms of the pages send. */
+/** What the forms of the pages send. A form that is not here fails every test. */
 const fields: Record<string, string> = {
   "/sign-in": "username=ada&password=wrong+password&rd=%2F",
+  "/sign-out": "",
   "/second-factor": "code=000000&rd=%2F",
   "/account/two-factor": "step=start&rd=%2F",
   "/account/backup-codes": "code=000000",
   "/account/two-factor/disable": "code=000000&password=wrong+password",
   "/account/sessions/end": "id=x",
+  "/account/sessions/end-others": "",
 };
 
-/** Every route of the Worker, the site behind it, and what a proxy asks about. */
+function fieldsOf(path: string): string {
+  const text = fields[path];
+  if (text === undefined) throw new Error(`What does the form ${path} send? See "fields"`);
+  return text;
+}
+
+/** Every route of the Worker in its route table, the site behind it, and what a proxy asks about. */
 function everyCall(): Call[] {
+  const forwarded = { "X-Forwarded-Method": "GET", "X-Forwarded-Uri": "/inbox" };
+  const get = (name: string, path: string): Call[] => [
+    { name, path, init: { headers: { ...pageLoad, ...forwarded } } },
+    { name: `${name} by a script`, path, init: { headers: { ...scripted, ...forwarded } } },
+  ];
   const calls = listRoutes().flatMap(({ method, path }): Call[] => {
     const own = path.slice(base.length);
+    const name = `${method} ${own}`;
+    if (method === "GET") return get(name, path);
     const operation = api.operations.find(
       (one) => one.method === method.toLowerCase() && one.path.replace(/:\w+/g, "x") === own,
     );
-    const name = `${method} ${own}`;
-    if (method === "GET") {
-      const forwarded = { "X-Forwarded-Method": "GET", "X-Forwarded-Uri": "/inbox" };
-      return [
-        { name, path, init: { headers: { ...pageLoad, ...forwarded } } },
-        { name: `${name} by a script`, path, init: { headers: { ...scripted, ...forwarded } } },
-      ];
-    }
-    const example = operation?.bodyExample ?? {};
+    if (operation === undefined)
+      return [{ name, path, init: { method, headers: form, body: fieldsOf(own) } }];
+    const example = operation.bodyExample ?? {};
     const body = typeof example === "string" ? example : JSON.stringify(example);
-    const asForm = { name, path, init: { method, headers: form, body: fields[own] ?? "" } };
-    return operation === undefined
-      ? [asForm]
-      : [{ name, path, init: { method, headers: { ...json, Origin: host }, body } }];
+    return [{ name, path, init: { method, headers: { ...json, Origin: host }, body } }];
   });
-  const site = (method: string, headers: Record<string, string>): Call => ({
-    name: `${method} of the site`,
-    path: "/inbox",
-    init: { method, headers },
-  });
-  return [...calls, site("GET", pageLoad), site("GET", scripted), site("POST", { Origin: host })];
+  const others = [...listCatchAllPaths(), "/inbox"].flatMap((path) => [
+    ...get(`GET any ${path}`, path),
+    { name: `POST any ${path}`, path, init: { method: "POST", headers: { Origin: host } } },
+  ]);
+  return [...calls, ...others];
 }
 
 /** Sends a call, and says how many rows D1 has written for it, index entries among them. */
@@ -128,11 +136,15 @@ interface Walked {
 
 const rounds = 50;
 
+/** Names of calls that are the site's, or a proxy's question about them. */
+const atTheSite = /\/(inbox|x|forward-auth|auth-request)( |$)/;
+
 const isPasswordCall = ({ name }: Call) => name === "POST /login" || name === "POST /sign-in";
 
 /** All calls in the first two rounds and in the last; in between those that have written something. */
-async function walk(caller: Caller, isMeant = (_: Call) => true): Promise<Walked> {
-  const [before, calls] = [await countRows(), everyCall().filter(isMeant)];
+async function walk(caller: Caller, isMeant = (_: Call) => true, all = everyCall()): Promise<Walked> {
+  const calls = all.filter(isMeant);
+  const before = await countRows();
   const writing = new Set<string>();
   let [mostWritten, stillWriting]: [number, string[]] = [0, []];
   for (let round = 1; round <= rounds; round++) {
@@ -234,6 +246,48 @@ describe.each([
   );
 });
 
+describe("INC-30 a walk over every route with a hosted challenge: ", () => {
+  /** Every call, for this challenge: pages have it in the address, and forms in a field. */
+  const callsFor = (id: string): Call[] =>
+    [...everyCall(), ...comingBack()].map(({ path, ...call }) => {
+      const { body, headers } = call.init;
+      const init = headers === form ? { ...call.init, body: `${body}&challenge=${id}` } : call.init;
+      return { name: call.name, path: `${path}?challenge=${id}`, init };
+    });
+
+  /** The page behind the backup codes. */
+  const comingBack = () =>
+    everyCall()
+      .filter(({ path }) => path === `${base}/challenge/x`)
+      .map((call) => ({ ...call, name: `${call.name} done`, path: `${base}/challenge/done` }));
+
+  async function walkWith({ cookies, bindings }: HostedBrowser, { id }: Challenge): Promise<Walked> {
+    const Cookie = Object.entries(cookies)
+      .map((pair) => pair.join("="))
+      .join("; ");
+    return walk({ bindings, headers: { Cookie } }, (call) => !isPasswordCall(call), callsFor(id));
+  }
+
+  /** Its session's row is written to as "seen", and nothing else. A backend has made the challenge, for ten minutes. */
+  const touching = ["POST /account/two-factor"];
+
+  it("one that waits for a code writes as many as the budget has", async () => {
+    const { browser, challenge } = await askForCode(await createRealm("shop", { return_urls: shopUrls }));
+    const walked = await walkWith(browser, challenge);
+    expect(walked.grown).toEqual({ audit_events: 5 });
+    expect(walked.mostWritten).toBeLessThanOrEqual(16);
+    expect(walked.stillWriting).toEqual(touching);
+  });
+
+  it("one that waits for a set-up writes as many as an account may begin", async () => {
+    const { browser, challenge } = await askForSetup(await createRealm("shop", { return_urls: shopUrls }));
+    const walked = await walkWith(browser, challenge);
+    expect(walked.grown).toEqual({ audit_events: 10, throttles: 1 });
+    expect(walked.mostWritten).toBeLessThanOrEqual(16);
+    expect(walked.stillWriting).toEqual(touching);
+  });
+});
+
 describe.each(firstFactors.filter((name) => name !== "password"))(
   "INC-30 with the first factor of %s",
   (name) => {
@@ -274,7 +328,7 @@ describe.each(firstFactors.filter((name) => name !== "password"))(
         // That the account was made, and so many openings.
         expect(events).toBeLessThanOrEqual(1 + openings.mostOfNetwork);
         // Pages of the Worker alone need a session to go on with; the site is reached without one.
-        expect(walked.stillWriting.filter((call) => /site|auth/.test(call))).toEqual([]);
+        expect(walked.stillWriting.filter((call) => atTheSite.test(call))).toEqual([]);
         expect(walked.mostWritten).toBeLessThanOrEqual(24);
       },
     );

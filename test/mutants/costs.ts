@@ -212,4 +212,23 @@ export const costMutants: readonly Mutant[] = [
     tests: ["test/flows/first-factor-costs.test.ts"],
     titled: "proxy alone, for an account without",
   },
+  {
+    name: "sign-out-of-nothing-recorded",
+    file: "src/store/first-factor-sessions.ts",
+    find: "recordEventWhere(db, event, every(previousChangedRow, isWithinBounds(db, opener, recent, lte))),",
+    replace: "recordEventWhere(db, event, isWithinBounds(db, opener, recent, lte)),",
+    why: "each sign-out with a pending token that is over writes an event: the walk over every route has to notice (INC-30)",
+    tests: ["test/flows/first-factor-costs.test.ts"],
+    titled: "with a pending session",
+  },
+  {
+    name: "visitor-seen-at-the-gate",
+    file: "src/store/external-users.ts",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a piece of a line of the source
+    find: "sql`${users.email} IS NOT ${user.email}`",
+    replace: "sql`1`",
+    why: "each request with a site's login writes a row: the walk over every route has to notice (INC-30)",
+    tests: ["test/flows/first-factor-costs.test.ts"],
+    titled: "opens a few pending sessions and uses them again",
+  },
 ];

@@ -10,6 +10,11 @@ import { drawSession, type IssuedSession, issueSession, type PendingSession } fr
 
 export interface SecondDoor {
   readonly session: PendingSession;
+  /**
+   * What the request shows of its first factor, which the full session is bound to. Null for a password. Not what opened
+   * the pending session: another request may have opened it, and a site may have changed its cookie since.
+   */
+  readonly binding: string | null;
   readonly code: CodeInput;
   readonly client: ClientContext;
   readonly now: Date;
@@ -18,7 +23,7 @@ export interface SecondDoor {
 /** Opens the second of the two doors: an accepted code turns the pending session into a full one. */
 export async function completeSignIn(
   deps: Deps,
-  { session: pending, code, client, now }: SecondDoor,
+  { session: pending, binding, code, client, now }: SecondDoor,
 ): Promise<{ ok: true; issued: IssuedSession; evidence: Evidence } | Failure> {
   const expiresAt = new Date(now.getTime() + deps.config.sessionMaxAgeSeconds * 1000);
   const accepted = await verifyCode(deps, {
@@ -32,7 +37,7 @@ export async function completeSignIn(
         {
           kind: "full",
           userId: session.userId,
-          binding: session.binding,
+          binding,
           amr: amrWith(session.amr, evidence),
           firstFactorAt: session.firstFactorAt,
           secondFactorAt: now,

@@ -20,6 +20,7 @@ import {
 import type { User } from "../store/users.ts";
 import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
+import { recentOpenings } from "./openings.ts";
 
 /** The first factor is done and the second is not. It opens nothing but the second-factor step. */
 export interface PendingSession {
@@ -27,6 +28,8 @@ export interface PendingSession {
   readonly id: string;
   readonly username: string;
   readonly expiresAt: Date;
+  /** Another client has opened it: this one may type a code, and not end it. */
+  readonly shared: boolean;
 }
 
 /** A session that its token vouches for. Whether it has been revoked since `checkedAt`, only the store knows. */
@@ -175,21 +178,26 @@ export async function listSessions(
   return sessions === null ? { ok: false, reason: "session_over" } : { ok: true, sessions };
 }
 
-/** Signs out: ends this session, pending or full. Ending one that is over already is no failure. */
+/**
+ * Signs out: ends this session, pending or full. Ending one that is over already is no failure. A pending session that
+ * another client has opened goes on: else a client with a stolen first factor could end the owner's (INC-30).
+ */
 export async function logOut(
   deps: Deps,
   session: PendingSession | FullSession,
   client: ClientContext,
   now: Date,
 ): Promise<void> {
-  await endSession(deps.db, session.id, {
+  if (session.kind === "pending" && session.shared) return;
+  const event = {
     id: drawEventId(),
     at: now,
     type: "session.ended",
     client,
     userId: session.kind === "full" ? session.userId : null,
     sessionId: session.id,
-  });
+  } as const;
+  await endSession(deps.db, session.id, event, recentOpenings(now));
 }
 
 /** Ends one session of the caller's account. Another account's session is not found (STANDARDS WB-09). */

@@ -176,6 +176,10 @@ export const sessions = sqliteTable(
   (table) => [
     // Sessions of an account, also from one network, in the order in which they were opened.
     index("sessions_user_id_network").on(table.userId, table.network),
+    // Sessions of an account that the first factor alone has opened: few, however many others the account has.
+    index("sessions_first_factor_alone")
+      .on(table.userId, table.kind)
+      .where(sql`second_factor_at IS NULL AND challenge_id IS NULL`),
     index("sessions_expires_at").on(table.expiresAt),
   ],
 );

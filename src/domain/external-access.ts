@@ -4,9 +4,10 @@ import { signPendingToken } from "../core/session-token.ts";
 import { drawApprovalPeriodId } from "../store/approvals.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
 import { meetExternalUser } from "../store/external-users.ts";
-import type { User } from "../store/users.ts";
+import { newUserRow, type User } from "../store/users.ts";
 import { isBelieved, type Judgement, judgeAccess, judgeLevel, nobody } from "./access.ts";
 import type { Deps } from "./deps.ts";
+import { isUnclaimed, storedName } from "./external-name.ts";
 import {
   AmbiguousCredentials,
   type ExternalIdentity,
@@ -48,14 +49,16 @@ export async function meet(
   const id = crypto.randomUUID();
   const event = { at: now, client, realm: source.realm, detail: { method: source.realm } };
   const met = await meetExternalUser(deps.db, {
-    user: {
+    user: newUserRow({
       id,
       realm: source.realm,
-      ...identity,
+      ...storedName(deps, identity.username),
+      email: identity.email,
       passwordHash: null,
       approvalPeriodId: drawApprovalPeriodId(),
       createdAt: now,
-    },
+    }),
+    claimed: { ...event, id: drawEventId(), type: "user.updated", detail: { fields: "username" } },
     created: { ...event, id: drawEventId(), type: "user.created", userId: id },
     opened: { ...event, id: drawEventId(), type: "first_factor.accepted" },
     full: full?.row ?? null,
@@ -64,19 +67,21 @@ export async function meet(
   });
   if (met === null) throw new Error("An account that was just made is not there");
   const { user, session } = met;
+  const { username } = identity;
   const isOpen = (drawn: DrawnSession | null) => drawn !== null && session?.id === drawn.row.id;
   const issued =
     full !== null && session !== null && isOpen(full)
-      ? await issueSession(deps, { row: session, secret: full.secret, user }, now)
+      ? await issueSession(deps, { row: session, secret: full.secret, user, username }, now)
       : null;
   return {
     user,
     issued,
-    pending: pending !== null && isOpen(pending) ? await tokenOf(deps, pending, user, now) : null,
+    pending: pending !== null && isOpen(pending) ? await tokenOf(deps, pending, username, now) : null,
   };
 }
 
-async function tokenOf(deps: Deps, { row, secret }: DrawnSession, { username }: User, now: Date) {
+/** @param username the subject, and not the account's name: an account that no exact name has claimed has another one */
+async function tokenOf(deps: Deps, { row, secret }: DrawnSession, username: string, now: Date) {
   const claims = { sessionSecret: secret, username, expiresAt: row.expiresAt };
   const token = await signPendingToken(deps.config.keyring, claims, now);
   return { token, expiresAt: row.expiresAt };
@@ -142,7 +147,15 @@ export async function judgeExternalAccess(deps: Deps, visit: ExternalVisit): Pro
   const opens = visit.keepsCookies ? "without_second_factor" : "none";
   const { user, issued } = await meet(deps, source, identity, opens, client, now);
   if (user.disabledAt !== null) return { allowed: false, reason: "account_disabled" };
-  return judgeLevel(deps, requirement, issued?.session ?? asSession(user, source, now), issued, now);
+  // Whatever the rule requires: an assertion would have the same `sub` for every spelling.
+  if (isUnclaimed(deps, user)) return { allowed: false, reason: "second_factor_required" };
+  return judgeLevel(
+    deps,
+    requirement,
+    issued?.session ?? asSession(user, identity, source, now),
+    issued,
+    now,
+  );
 }
 
 /**
@@ -165,11 +178,11 @@ function asNobody(error: unknown): null {
 }
 
 /** What can be said of somebody who has no session: the first factor is there, and nothing else. */
-function asSession(user: User, source: FirstFactorSource, now: Date) {
+function asSession(user: User, { username, email }: ExternalIdentity, source: FirstFactorSource, now: Date) {
   return {
     userId: user.id,
-    username: user.username,
-    email: user.email,
+    username,
+    email,
     enrolled: user.totpEnabled,
     amr: [source.realm],
     firstFactorAt: now,

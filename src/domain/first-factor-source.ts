@@ -3,9 +3,9 @@ import type { Keyring } from "../core/keyring.ts";
 import type { FullSession } from "./sessions.ts";
 import { localRealm } from "./sign-in.ts";
 
-/** Somebody whom a source knows. */
+/** An account that a source has named. */
 export interface ExternalIdentity {
-  /** Canonical: `core/username.ts`. */
+  /** The subject, exactly as the source named it (INC-27); canonical with `EXTERNAL_NAMES=canonical`. */
   readonly username: string;
   readonly email: string | null;
 }

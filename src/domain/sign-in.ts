@@ -109,9 +109,10 @@ async function trySignIn(
     now,
   );
   if (!outcome.done) return refusal(deps, outcome, now) ?? accountChanged(outcome);
+  const { username } = user;
   if (!user.totpEnabled)
-    return { ok: true, next: "done", issued: await issueSession(deps, { ...drawn, user }, now) };
-  const claims = { sessionSecret: drawn.secret, username: user.username, expiresAt: drawn.row.expiresAt };
+    return { ok: true, next: "done", issued: await issueSession(deps, { ...drawn, user, username }, now) };
+  const claims = { sessionSecret: drawn.secret, username, expiresAt: drawn.row.expiresAt };
   const pendingToken = await signPendingToken(deps.config.keyring, claims, now);
   return { ok: true, next: "second_factor", pendingToken, expiresAt: claims.expiresAt };
 }

@@ -143,6 +143,7 @@ async function draw(
     id,
     realm,
     username: user.username,
+    canonicalName: null,
     email: user.email ?? null,
     passwordHash: passwordHash ?? null,
     totpEnabled: secret !== undefined,

@@ -4,7 +4,7 @@ import { canonicalUsername } from "../../core/username.ts";
 import { drawApprovalPeriodId } from "../../store/approvals.ts";
 import type { Done } from "../../store/deed.ts";
 import { deleteUserOnce, insertUserOnce, type UserChanges, updateUserOnce } from "../../store/user-deeds.ts";
-import { listUsers as listStoredUsers, type User } from "../../store/users.ts";
+import { listUsers as listStoredUsers, newUserRow, type User } from "../../store/users.ts";
 import { countBackupCodes } from "../code-evaluation.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -187,26 +187,17 @@ async function newUser(
   id: string | null,
   { username, email, password }: UserFields & { readonly username: string },
 ): Promise<User> {
-  return {
+  return newUserRow({
     id: id === null ? crypto.randomUUID() : storedUserId(realm, id),
     realm,
     username,
+    // In the realm of an external source, the account is for the first subject of that name (`store/external-names.ts`).
+    canonicalName: null,
     email: email ?? null,
     passwordHash: password === undefined ? null : await hashPassword(password),
-    totpEnabled: false,
-    totpSecret: null,
-    totpSetupAt: null,
-    backupCodes: null,
-    totpLastStep: 0,
-    totpPendingSecret: null,
-    totpPendingExpiresAt: null,
-    secondFactorFailures: 0,
-    secondFactorBlockedUntil: null,
     approvalPeriodId: drawApprovalPeriodId(),
     createdAt: now,
-    updatedAt: now,
-    disabledAt: null,
-  };
+  });
 }
 
 async function findWeakness(

@@ -92,7 +92,8 @@ export const signInOperations: readonly Operation[] = [
       const session = await findPending(c, body.session_token);
       if (session === null) return refuse(c, { ok: false, reason: "pending_session_over" });
       const { deps, client, now } = c.var;
-      const result = await completeSignIn(deps, { session, code: body.code, client, now });
+      const { identity } = session;
+      const result = await completeSignIn(deps, { session, identity, code: body.code, client, now });
       if (!result.ok) return refuse(c, result);
       await setSignedIn(c, result.issued);
       return c.json({

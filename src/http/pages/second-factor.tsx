@@ -65,7 +65,7 @@ export const secondFactorPages = new Hono<AppEnv>()
     const { deps, client, now } = c.var;
     const result =
       step.mode === "sign_in"
-        ? await completeSignIn(deps, { session: step.session, code, client, now })
+        ? await completeSignIn(deps, { ...step, code, client, now })
         : await stepUp(deps, { session: step.session, code, client, now });
     if (!result.ok) return showAgain(c, step.mode, result, form.rd, code.kind === "backup_code");
     if (step.mode === "sign_in") await setSignedIn(c, result.issued);
@@ -76,7 +76,7 @@ export const secondFactorPages = new Hono<AppEnv>()
 /** A sign-in that waits for its code comes first: it is what the visitor has just begun. */
 async function findStep(c: AppContext) {
   const pending = await findPending(c);
-  if (pending !== null) return { mode: "sign_in", session: pending } as const;
+  if (pending !== null) return { mode: "sign_in", session: pending, identity: pending.identity } as const;
   const caller = await findCaller(c);
   return caller === null ? null : ({ mode: "step_up", session: caller.session } as const);
 }

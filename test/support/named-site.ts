@@ -1,18 +1,15 @@
-import { vi } from "vitest";
+import { type FirstFactorName, jwtHeader, standProvider } from "./first-factors.ts";
 import { endpoints, proxyKey } from "./forward-auth.ts";
-import { drawKey, IdentityProvider, type SigningKey } from "./identity-provider.ts";
+import type { IdentityProvider } from "./identity-provider.ts";
 import { Browser, openSite, originVariables, type Site } from "./origin-site.ts";
-import { base, code as codeOf, type Overrides } from "./worker.ts";
+import { base, code, type Overrides } from "./worker.ts";
 
-export const externalFactors = ["origin", "jwt", "proxy"] as const;
-export type ExternalFactor = (typeof externalFactors)[number];
+export type ExternalFactor = Exclude<FirstFactorName, "password">;
+export const externalFactors = ["origin", "jwt", "proxy"] as const satisfies readonly ExternalFactor[];
 
 /** Where a request meets Sallyport: at the gate, or at one of the endpoints for proxies. */
 export const doors = ["gate", ...endpoints] as const;
 export type Door = (typeof doors)[number];
-
-const tokenHeader = "Cf-Access-Jwt-Assertion";
-let key: SigningKey | undefined;
 
 /** What the origin gets to know about a request that has passed. */
 export interface Passed {
@@ -51,10 +48,7 @@ export class NamedSite {
     variables: Overrides = {},
   ): Promise<NamedSite> {
     const site = await openSite();
-    key ??= await drawKey("k1");
-    const idp = new IdentityProvider(key);
-    vi.mocked(fetch).mockImplementation(idp.beside(site));
-    return new NamedSite(site, idp, factor, door, variables);
+    return new NamedSite(site, await standProvider(site), factor, door, variables);
   }
 
   /** A browser whose first factor names this account. Every one has a session of its own at the source. */
@@ -74,7 +68,7 @@ export class NamedSite {
 
   /** Makes the first factor of this browser name another account, in a new session at the source. */
   async name(browser: Browser, name: unknown): Promise<void> {
-    if (this.#factor === "jwt") browser.added[tokenHeader] = await this.#idp.token({ sub: name as string });
+    if (this.#factor === "jwt") browser.added[jwtHeader] = await this.#idp.token({ sub: name as string });
     if (this.#factor === "proxy") browser.added["Remote-User"] = String(name);
     if (this.#factor !== "origin") return;
     const sid = crypto.randomUUID();
@@ -125,7 +119,7 @@ function readPassed(headers: Headers): Passed {
 
 /** Types a code at the page for it. Returns whether it was accepted. */
 export async function typeCode(browser: Browser, secret: string, steps = 0): Promise<boolean> {
-  const fields = { code: await codeOf(secret, steps), rd: "/inside" };
+  const fields = { code: await code(secret, steps), rd: "/inside" };
   const response = await browser.post("/api/auth/second-factor", fields);
   return response.headers.get("Location") === "/inside";
 }

@@ -3,6 +3,14 @@ import type { Keyring } from "../core/keyring.ts";
 import type { FullSession } from "./sessions.ts";
 import { localRealm } from "./sign-in.ts";
 
+/** The name spaces of external sources' accounts. */
+export const externalRealms = ["origin", "jwt", "proxy"] as const;
+
+export type ExternalRealm = (typeof externalRealms)[number];
+
+export const isExternalRealm = (realm: string): realm is ExternalRealm =>
+  externalRealms.some((external) => external === realm);
+
 /** An account that a source has named. */
 export interface ExternalIdentity {
   /** The subject, exactly as the source named it (INC-27); canonical with `EXTERNAL_NAMES=canonical`. */
@@ -16,7 +24,7 @@ export interface ExternalIdentity {
  */
 export interface FirstFactorSource {
   /** The name space of its users. */
-  readonly realm: "origin" | "jwt" | "proxy";
+  readonly realm: ExternalRealm;
   /** Who is nobody there passes: the site has its login behind the gate. */
   readonly nobodyPasses: boolean;
   /** The request shows a credential that the source may not be asked about in the same way as it is used. */

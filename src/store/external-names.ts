@@ -19,10 +19,13 @@ export interface ExternalName {
 const isUnclaimed = (realm: string, canonical: string) =>
   and(eq(users.realm, realm), eq(users.username, canonical), isNull(users.canonicalName));
 
+/** The condition "the account is of this realm". SQLite does not look for the accounts by it: a realm may have many. */
+export const isInRealm = (realm: string): SQL => sql`+${users.realm} = ${realm}`;
+
 /** The condition "the name of this account of the realm has this canonical form": there may be several such accounts. */
 export function hasCanonicalName(db: DrizzleD1Database, realm: string, canonical: string): SQL | undefined {
   const ids = () => db.select({ id: users.id }).from(users);
-  const exact = and(eq(users.realm, realm), eq(users.canonicalName, canonical));
+  const exact = and(isInRealm(realm), eq(users.canonicalName, canonical));
   // By their ids: else SQLite reads all of the realm.
   return or(
     inArray(users.id, ids().where(isUnclaimed(realm, canonical))),

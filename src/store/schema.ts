@@ -54,9 +54,7 @@ export const users = sqliteTable(
   },
   (table) => [
     uniqueIndex("users_realm_username").on(table.realm, table.username),
-    index("users_realm_canonical_name")
-      .on(table.realm, table.canonicalName)
-      .where(sql`canonical_name IS NOT NULL`),
+    index("users_canonical_name").on(table.canonicalName).where(sql`canonical_name IS NOT NULL`),
     index("users_totp_pending_expires_at")
       .on(table.totpPendingExpiresAt)
       .where(sql`totp_pending_expires_at IS NOT NULL`),

@@ -78,21 +78,26 @@ async function changeUser(
   if (guarded !== null) return guarded;
   const weakness = await findWeakness(deps, { password }, name, address);
   if (weakness !== null) return weakness;
+  // What the API calls an account is its canonical name. One that bears an exact spelling of it keeps that.
+  const renamed = username !== undefined && username !== known.canonicalName;
   const changes: UserChanges = {
-    ...(username === undefined ? {} : { username }),
+    ...(renamed ? { username, canonicalName: null } : {}),
     ...(email === undefined ? {} : { email }),
     ...(password === undefined ? {} : { passwordHash: await hashPassword(password) }),
   };
   const user = { ...known, ...changes, updatedAt: call.now };
   return settle(
     await updateUserOnce(deps.db, placeOf(call), changes, {
-      event: eventOf(call, "user.updated", known.id, { fields: Object.keys(changes).join(",") }),
+      event: eventOf(call, "user.updated", known.id, { fields: fieldsOf(changes) }),
       answer: await call.keep({ ok: true, user, created: false }),
       now: call.now,
     }),
     "user_exists",
   );
 }
+
+/** What has been changed, as audit events name it. */
+const fieldsOf = ({ canonicalName: _, ...changes }: UserChanges): string => Object.keys(changes).join(",");
 
 /** Closes an account, or opens it again. That it was so already is no failure, and is written down like the rest. */
 export async function setUserDisabled(

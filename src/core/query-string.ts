@@ -1,4 +1,4 @@
-import { foldName, foldParameterName } from "./folded-name.ts";
+import { decodeAsciiOnce, foldName, foldParameterName } from "./folded-name.ts";
 import { type ShownValues, summarizeShown } from "./shown-values.ts";
 
 /**
@@ -13,7 +13,7 @@ export function findShownParameters(query: string, names: readonly string[]): Sh
   const isWanted = (key: string) => foldParameterName(key).some((folded) => wanted.has(folded));
   const pairs = query.split("&").map(toPair);
   const values = pairs.filter(({ name }) => isWanted(name));
-  const atSemicolons = pairs.flatMap(({ name, value }) => decodeAscii(`${name}=${value}`).split(";"));
+  const atSemicolons = pairs.flatMap(({ name, value }) => decodeAsciiOnce(`${name}=${value}`).split(";"));
   const found = atSemicolons.filter((piece) => isWanted(toPair(piece).name));
   return summarizeShown(values, names, found.length === values.length);
 }
@@ -24,7 +24,3 @@ function toPair(piece: string) {
     ? { name: piece, value: "" }
     : { name: piece.slice(0, equals), value: piece.slice(equals + 1) };
 }
-
-/** A separator is ASCII, so other escapes do not matter here. */
-const decodeAscii = (text: string): string =>
-  text.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

@@ -244,6 +244,10 @@ describe.each(["local", "origin", "jwt", "proxy"])("an account of ADMIN_USERS in
       expect(await dumpAccounts()).toEqual(before);
     },
   );
+});
+
+describe("an account of ADMIN_USERS", () => {
+  const realm = "local";
 
   it.each(Object.keys(attempts))(
     "INC-29 is changed by %s with EXPORT_KEY, and each use is recorded once, before",

@@ -157,6 +157,23 @@ describe.each(settings)("through $door, SESSION_RECHECK=$recheck, ORIGIN_LOGIN: 
     expect(await fetchPage(mine, { path, headers: both })).toMatch(/^40[13]$/);
   });
 
+  it.each([
+    ["token", { Authorization: "Bearer tokenV" }, "/inbox"],
+    ["key", {}, "/inbox?api_key=keyV"],
+  ])(
+    "INC-24 the victim's %s beside the attacker's cookie shows no page where pages read the cookie last",
+    async (_what, headers, path) => {
+      site.answer = (request) =>
+        new Response(
+          `page of ${firstOf([tokenOf(request), keyOf(request), cookieOf(request)]) ?? "anonymous"}`,
+        );
+      const secret = await enrolBoth();
+      const attacker = await prove(secret, { Cookie: "sid=M1", ...headers }, path.slice("/inbox".length));
+      const both = { Cookie: withSession(attacker, "sid=M1"), ...headers };
+      expect(await fetchPage(attacker, { path, headers: both })).toMatch(/^40[13]$/);
+    },
+  );
+
   it.each(["GET", "POST"])(
     "INC-25 a foreign Origin does not make the victim anonymous for %s",
     async (method) => {

@@ -253,10 +253,12 @@ async function useOtherFirstFactors(book: Notebook): Promise<void> {
   const sid = book.noteAs("credential of another", "origin-session-cookie-6620");
   const authorization = book.noteAs("credential of another", "origin-basic-auth-2231");
   site.sessions.set(sid, "faythe");
-  // Each credential is asked about alone, and all have to name the same account.
-  const byCookie = site.userOf.bind(site);
-  site.userOf = (request) =>
-    request.headers.get("Authorization") === `Basic ${authorization}` ? "faythe" : byCookie(request);
+  // The site knows the account by either credential alone: the Worker asks about each (INC-24).
+  const { whoAmI } = site;
+  site.whoAmI = (request) =>
+    request.headers.get("Authorization") === `Basic ${authorization}`
+      ? Response.json({ user: { name: "faythe" } })
+      : whoAmI(request);
   const visitor = SiteBrowser.signedIn(sid);
   visitor.added.Authorization = `Basic ${authorization}`;
   const token = book.noteAs("credential of another", await idp.token({ sub: "grace" }));

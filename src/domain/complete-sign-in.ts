@@ -16,6 +16,11 @@ export interface SecondDoor {
   readonly session: PendingSession;
   /** What the first factor's source says now of the account that the session's token names. Null: a password was shown. */
   readonly identity: ExternalIdentity | null;
+  /**
+   * What the request shows of its first factor, which the full session is bound to. Null for a password. Not what opened
+   * the pending session: another request may have opened it, and a site may have changed its cookie since.
+   */
+  readonly binding: string | null;
   readonly code: CodeInput;
   readonly client: ClientContext;
   readonly now: Date;
@@ -27,7 +32,7 @@ export interface SecondDoor {
  */
 export async function completeSignIn(
   deps: Deps,
-  { session: pending, identity, code, client, now }: SecondDoor,
+  { session: pending, identity, binding, code, client, now }: SecondDoor,
 ): Promise<{ ok: true; issued: IssuedSession; evidence: Evidence } | Failure> {
   const expiresAt = new Date(now.getTime() + deps.config.sessionMaxAgeSeconds * 1000);
   const accepted = await verifyCode(deps, {
@@ -42,7 +47,7 @@ export async function completeSignIn(
         {
           kind: "full",
           userId: session.userId,
-          binding: session.binding,
+          binding,
           amr: amrWith(session.amr, evidence),
           firstFactorAt: session.firstFactorAt,
           secondFactorAt: now,

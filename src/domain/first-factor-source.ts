@@ -1,15 +1,8 @@
 import { type BindingEvidence, isBoundTo } from "../core/binding.ts";
 import type { Keyring } from "../core/keyring.ts";
+import type { ExternalRealm } from "./external-realm.ts";
 import type { FullSession } from "./sessions.ts";
 import { localRealm } from "./sign-in.ts";
-
-/** The name spaces of external sources' accounts. */
-export const externalRealms = ["origin", "jwt", "proxy"] as const;
-
-export type ExternalRealm = (typeof externalRealms)[number];
-
-export const isExternalRealm = (realm: string): realm is ExternalRealm =>
-  externalRealms.some((external) => external === realm);
 
 /** An account that a source has named. */
 export interface ExternalIdentity {

@@ -20,7 +20,9 @@ import {
 import type { User } from "../store/users.ts";
 import type { Deps } from "./deps.ts";
 import { isAccountOf } from "./external-name.ts";
+import { isExternalRealm } from "./external-realm.ts";
 import type { Failure } from "./failure.ts";
+import { recentOpenings } from "./openings.ts";
 
 /** The first factor is done and the second is not. It opens nothing but the second-factor step. */
 export interface PendingSession {
@@ -28,6 +30,8 @@ export interface PendingSession {
   readonly id: string;
   readonly username: string;
   readonly expiresAt: Date;
+  /** Another client has opened it: this one may type a code, and not end it. */
+  readonly shared: boolean;
 }
 
 /** A session that its token vouches for. Whether it has been revoked since `checkedAt`, only the store knows. */
@@ -36,12 +40,16 @@ export interface FullSession extends FullSessionClaims {
   readonly id: string;
 }
 
-/** Does a session of an external source belong to the subject that its token names? Others follow their account's name. */
+/**
+ * Is this still the account of the subject that the session's token names (INC-27)? Accounts of external sources only: any
+ * other session, and that of a hosted challenge, follows the name of its account.
+ */
 export const isOfNamed = (
   deps: Deps,
   { session, user }: SessionView,
   { username }: Pick<FullSession | PendingSession, "username">,
-): boolean => session.binding === null || isAccountOf(deps, user, username);
+): boolean =>
+  session.challengeId !== null || !isExternalRealm(user.realm) || isAccountOf(deps, user, username);
 
 /** Whom the next token of a session names. */
 export const nameIn = (
@@ -195,21 +203,26 @@ export async function listSessions(
   return sessions === null ? { ok: false, reason: "session_over" } : { ok: true, sessions };
 }
 
-/** Signs out: ends this session, pending or full. Ending one that is over already is no failure. */
+/**
+ * Signs out: ends this session, pending or full. Ending one that is over already is no failure. A pending session that
+ * another client has opened goes on: else a client with a stolen first factor could end the owner's (INC-30).
+ */
 export async function logOut(
   deps: Deps,
   session: PendingSession | FullSession,
   client: ClientContext,
   now: Date,
 ): Promise<void> {
-  await endSession(deps.db, session.id, {
+  if (session.kind === "pending" && session.shared) return;
+  const event = {
     id: drawEventId(),
     at: now,
     type: "session.ended",
     client,
     userId: session.kind === "full" ? session.userId : null,
     sessionId: session.id,
-  });
+  } as const;
+  await endSession(deps.db, session.id, event, recentOpenings(now));
 }
 
 /** Ends one session of the caller's account. Another account's session is not found (STANDARDS WB-09). */

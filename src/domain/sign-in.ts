@@ -1,6 +1,5 @@
 import { clientNetwork } from "../core/client-network.ts";
 import { hashPassword, needsRehash } from "../core/password.ts";
-import { signPendingToken } from "../core/session-token.ts";
 import { type AuditEvent, type AuditEventType, type ClientContext, drawEventId } from "../store/audit.ts";
 import {
   countSignInFailure,
@@ -11,6 +10,8 @@ import {
 import type { User } from "../store/users.ts";
 import type { Deps } from "./deps.ts";
 import { type Failure, tooManyAttempts } from "./failure.ts";
+import { type IssuedPendingSession, issuePendingSession, openingBounds } from "./first-factor-sessions.ts";
+import { pendingTtlSeconds } from "./openings.ts";
 import { type DrawnSession, drawSession, type IssuedSession, issueSession } from "./sessions.ts";
 import { isPasswordOf } from "./stored-password.ts";
 import {
@@ -23,9 +24,6 @@ import {
 
 /** The realm of password users. */
 export const localRealm = "local";
-
-/** How long a pending session waits for its second factor (STANDARDS SE-02). */
-export const pendingTtlSeconds = 300;
 
 export interface PasswordSignIn {
   /** Canonical: `core/username.ts`. */
@@ -42,8 +40,7 @@ export type SignedIn =
   | {
       readonly ok: true;
       readonly next: "second_factor";
-      readonly pendingToken: string;
-      readonly expiresAt: Date;
+      readonly pending: IssuedPendingSession;
     };
 
 /**
@@ -102,19 +99,20 @@ async function trySignIn(
       counters: counters.all,
       event: signInEvent("first_factor.accepted", request, user, drawn.row.id),
       session: drawn.row,
+      bounds: openingBounds(now),
       user,
       forgiven: counters.forgiven,
       newPasswordHash: await renewedHash(user, request.password),
     },
     now,
   );
-  if (!outcome.done) return refusal(deps, outcome, now) ?? accountChanged(outcome);
+  const { session } = outcome;
+  if (session === null) return refusal(deps, outcome, now) ?? accountChanged(outcome);
   const { username } = user;
   if (!user.totpEnabled)
     return { ok: true, next: "done", issued: await issueSession(deps, { ...drawn, user, username }, now) };
-  const claims = { sessionSecret: drawn.secret, username, expiresAt: drawn.row.expiresAt };
-  const pendingToken = await signPendingToken(deps.config.keyring, claims, now);
-  return { ok: true, next: "second_factor", pendingToken, expiresAt: claims.expiresAt };
+  const pending = await issuePendingSession(deps, { row: session, drawn, username }, now);
+  return { ok: true, next: "second_factor", pending };
 }
 
 /** A batch that did nothing while a counter blocks was one too many: right and wrong get the same answer. */

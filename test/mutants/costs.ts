@@ -1,6 +1,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const trips = "test/flows/trips.test.ts";
+const shared = "test/flows/shared-pending.test.ts";
 const voided = "test/flows/voided-approvals.test.ts";
 
 /** What a caller without a full session can cost, and what a receipt or a cookie outlives. */
@@ -102,5 +103,86 @@ export const costMutants: readonly Mutant[] = [
     replace: "return answerNames.some((answerName) => name === answerName);",
     why: "receipt[]= and other spellings of a receipt go back to the backend with the browser (INC-37)",
     tests: ["test/core/return-address.test.ts"],
+  },
+  {
+    name: "pending-session-not-used-again",
+    file: "src/store/first-factor-sessions.ts",
+    find: '[session.kind === "pending" ? notExists(usable) : sql`1`]',
+    replace: "[sql`1`]",
+    why: "a client with a site's cookie makes a pending session with each request (INC-30)",
+    tests: [shared],
+    titled: "150 requests",
+  },
+  {
+    name: "openings-not-counted",
+    file: "src/store/first-factor-sessions.ts",
+    find: "or(lt(recent, mostRecent), ...beyondBound)",
+    replace: "or(sql`1`, ...beyondBound)",
+    why: "no number of sessions is too many (INC-30)",
+    tests: [shared],
+    titled: "150 requests",
+  },
+  {
+    name: "event-with-each-opening",
+    file: "src/store/first-factor-sessions.ts",
+    find: "every(previousChangedRow, lte(recent, mostRecent)),\n      { userId",
+    replace: "previousChangedRow,\n      { userId",
+    why: "who opens and ends sessions in turn fills the audit log (INC-30)",
+    tests: [shared],
+    titled: "in turn|without a second factor",
+  },
+  {
+    name: "old-full-sessions-stay",
+    file: "src/store/first-factor-sessions.ts",
+    find: "db.delete(sessions).where(inArray(sessions.id, surplus)),",
+    replace: "db.delete(sessions).where(and(inArray(sessions.id, surplus), sql`0`)),",
+    why: "an account without a second factor gets a session with each visit to its page, and keeps them all (INC-30)",
+    tests: [shared],
+    titled: "without a second factor",
+  },
+  {
+    name: "shared-session-ended",
+    file: "src/domain/sessions.ts",
+    find: 'if (session.kind === "pending" && session.shared) return;',
+    replace: "",
+    why: "a client with a stolen first factor ends the owner's pending session, again and again (INC-30)",
+    tests: [shared],
+    titled: "pushes the owner|shared token",
+  },
+  {
+    name: "ended-session-not-counted",
+    file: "src/store/sessions.ts",
+    find: "const isStrong = and(eq(sessions.id, sessionId), isNotNull(sessions.secondFactorAt));",
+    replace: "const isStrong = eq(sessions.id, sessionId);",
+    why: "signing out makes room for one more session and event, without end (INC-30)",
+    tests: [shared],
+    titled: "in turn",
+  },
+  {
+    name: "own-pending-session-not-used",
+    file: "src/domain/external-access.ts",
+    find: "held: held?.id ?? null }",
+    replace: "held: null }",
+    why: "a browser gets another pending session on the next page (INC-30)",
+    tests: [shared],
+    titled: "uses it on every page",
+  },
+  {
+    name: "session-with-each-page-at-the-gate",
+    file: "src/domain/external-access.ts",
+    find: 'beyond: opens === "any" ? "opened" : "not_opened"',
+    replace: 'beyond: "opened"',
+    why: "a program without cookies leaves a session with each page of the site (INC-30)",
+    tests: [shared],
+    titled: "page loads",
+  },
+  {
+    name: "form-without-session",
+    file: "src/http/pages/account.tsx",
+    find: 'if (c.req.method !== "GET" && c.var.source !== null) return c.redirect(here(c), 303);',
+    replace: "",
+    why: "a client without a session ends all others of the account, with an event each time (INC-30)",
+    tests: ["test/flows/first-factor-costs.test.ts"],
+    titled: "proxy alone, for an account without",
   },
 ];

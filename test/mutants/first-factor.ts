@@ -72,7 +72,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "pending-without-end",
-    file: "src/domain/sign-in.ts",
+    file: "src/domain/openings.ts",
     find: "export const pendingTtlSeconds = 300;",
     replace: "export const pendingTtlSeconds = 3000;",
     why: "a pending session lives for longer than ten minutes (SE-02)",

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { operator, userPath } from "../support/backend.ts";
+import { createRealm, operator, userPath } from "../support/backend.ts";
+import { createChallenge, give, sentTo, shopUrls, statusOf } from "../support/challenges.ts";
 import { advance } from "../support/clock.ts";
 import { exportAll, fileOf, importFile, rfcSecret } from "../support/moving.ts";
 import { externalFactors, NamedSite, typeCode } from "../support/named-site.ts";
 import { closeSite } from "../support/origin-site.ts";
 import { listEvents, query } from "../support/rows.ts";
+import { code } from "../support/worker.ts";
 
 // The accounts of external first factors, by the API: `ADMIN_KEY` speaks for their realms.
 
@@ -76,6 +78,18 @@ describe.each(externalFactors)("the API of the accounts with FIRST_FACTOR=%s", (
     await put(await idOf("Ada"), { username: "grace" });
     expect(await typeCode(visitor, secret)).toBe(false);
     expect(await named.passes(visitor)).toBeNull();
+  });
+
+  it("INC-27 keeps a hosted challenge of the account that its backend has named, whatever the account is called by now", async () => {
+    const visitor = await named.visitor("Ada");
+    const secret = await visitor.enrol();
+    const backend = await createRealm(realm, { return_urls: shopUrls });
+    const challenge = await createChallenge(backend, await idOf("Ada"));
+    const browser = await sentTo(challenge);
+    await put(await idOf("Ada"), { username: "grace" });
+    expect(await statusOf(backend, challenge)).toMatchObject({ status: "opened" });
+    await give(browser, await code(secret));
+    expect(await statusOf(backend, challenge)).toMatchObject({ status: "completed" });
   });
 
   it("INC-27 makes accounts that wait for a subject: the one that shows the imported second factor", async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openings } from "../../src/domain/openings.ts";
 import { advance } from "../support/clock.ts";
 import { doors, externalFactors, NamedSite, typeCode } from "../support/named-site.ts";
 import { type Browser, closeSite, countCosts, nothing } from "../support/origin-site.ts";
@@ -129,6 +130,23 @@ describe.each(combinations)(
       expect(await named.passes(other)).toBeNull();
       expect(await named.sentTo(other)).toBe("/account/two-factor");
     });
+
+    it.each(spellings)(
+      "is claimed by %s in a pending session that %s has opened, and that is shared",
+      async (own, other) => {
+        const secret = await leaveEnrolled();
+        for (let i = 0; i < openings.most; i++)
+          await (await named.visitor(other)).load("/api/auth/second-factor");
+        const waiting = await named.visitor(other);
+        await waiting.load("/api/auth/second-factor");
+        const owner = await named.visitor(own);
+        expect(await signIn(owner, secret)).toBe(true);
+        expect(await query("SELECT count(*) AS n FROM sessions")).toEqual([{ n: 1 }]);
+        expect(await named.userAt(owner)).toBe(own);
+        expect(await typeCode(waiting, secret)).toBe(false);
+        expect(await named.sentTo(waiting)).toBe("/account/two-factor");
+      },
+    );
 
     it("is claimed once by two spellings that show two right codes at the same time", async () => {
       const secret = await leaveEnrolled();

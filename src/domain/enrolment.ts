@@ -16,6 +16,7 @@ import {
   type IssuedSession,
   issueSession,
   livenessAt,
+  nameIn,
 } from "./sessions.ts";
 import { setupCounter, setupQuota } from "./throttle.ts";
 
@@ -150,6 +151,8 @@ export async function confirmEnrolment(
   });
   if (!accepted.ok) return accepted;
   const { outcome: drawn, evidence, view } = accepted;
-  const issued = drawn === null ? null : await issueSession(deps, { ...drawn, user: view.user }, now);
+  const { user } = view;
+  const username = nameIn(session, user);
+  const issued = drawn === null ? null : await issueSession(deps, { ...drawn, user, username }, now);
   return { ok: true, backupCodes: evidence.newBackupCodes ?? [], issued };
 }

@@ -3,9 +3,10 @@ import type { Requirement } from "../core/policy.ts";
 import { drawApprovalPeriodId } from "../store/approvals.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
 import { meetExternalUser } from "../store/external-users.ts";
-import type { User } from "../store/users.ts";
+import { newUserRow, type User } from "../store/users.ts";
 import { isBelieved, type Judgement, judgeAccess, judgeLevel, nobody } from "./access.ts";
 import type { Deps } from "./deps.ts";
+import { isUnclaimed, storedName } from "./external-name.ts";
 import { type IssuedPendingSession, issuePendingSession, openingBounds } from "./first-factor-sessions.ts";
 import {
   AmbiguousCredentials,
@@ -60,14 +61,16 @@ export async function meet(deps: Deps, arriving: Arriving): Promise<Meeting> {
   const id = crypto.randomUUID();
   const event = { at: now, client, realm: source.realm, detail: { method: source.realm } };
   const met = await meetExternalUser(deps.db, {
-    user: {
+    user: newUserRow({
       id,
       realm: source.realm,
-      ...identity,
+      ...storedName(deps, identity.username),
+      email: identity.email,
       passwordHash: null,
       approvalPeriodId: drawApprovalPeriodId(),
       createdAt: now,
-    },
+    }),
+    claimed: { ...event, id: drawEventId(), type: "user.updated", detail: { fields: "username" } },
     created: { ...event, id: drawEventId(), type: "user.created", userId: id },
     opened: () => ({ ...event, id: drawEventId(), type: "first_factor.accepted" }),
     full: full === null ? null : { row: full.row, beyond: opens === "any" ? "opened" : "not_opened" },
@@ -77,13 +80,14 @@ export async function meet(deps: Deps, arriving: Arriving): Promise<Meeting> {
   });
   if (met === null) throw new Error("An account that was just made is not there");
   const { user, session } = met;
+  const { username } = identity;
   const issued =
     full !== null && session?.id === full.row.id
-      ? await issueSession(deps, { row: session, secret: full.secret, user }, now)
+      ? await issueSession(deps, { row: session, secret: full.secret, user, username }, now)
       : null;
   if (pending === null || session?.kind !== "pending") return { user, issued, pending: null };
   if (session.id === held?.id) return { user, issued, pending: { kind: "held" } };
-  const { username } = user;
+  // The subject, and not the account's name: an account that no exact name has claimed has another one.
   const shown = await issuePendingSession(deps, { row: session, drawn: pending, username }, now);
   return { user, issued, pending: { kind: "issued", ...shown } };
 }
@@ -155,7 +159,15 @@ export async function judgeExternalAccess(deps: Deps, visit: ExternalVisit): Pro
   const opens = visit.keepsCookies ? "few_without_second_factor" : "none";
   const { user, issued } = await meet(deps, { source, identity, opens, held: null, client, now });
   if (user.disabledAt !== null) return { allowed: false, reason: "account_disabled" };
-  return judgeLevel(deps, requirement, issued?.session ?? asSession(user, source, now), issued, now);
+  // Whatever the rule requires: an assertion would have the same `sub` for every spelling.
+  if (isUnclaimed(deps, user)) return { allowed: false, reason: "second_factor_required" };
+  return judgeLevel(
+    deps,
+    requirement,
+    issued?.session ?? asSession(user, identity, source, now),
+    issued,
+    now,
+  );
 }
 
 /**
@@ -178,11 +190,11 @@ function asNobody(error: unknown): null {
 }
 
 /** What can be said of somebody who has no session: the first factor is there, and nothing else. */
-function asSession(user: User, source: FirstFactorSource, now: Date) {
+function asSession(user: User, { username, email }: ExternalIdentity, source: FirstFactorSource, now: Date) {
   return {
     userId: user.id,
-    username: user.username,
-    email: user.email,
+    username,
+    email,
     enrolled: user.totpEnabled,
     amr: [source.realm],
     firstFactorAt: now,

@@ -108,9 +108,9 @@ async function trySignIn(
   );
   const { session } = outcome;
   if (session === null) return refusal(deps, outcome, now) ?? accountChanged(outcome);
-  if (!user.totpEnabled)
-    return { ok: true, next: "done", issued: await issueSession(deps, { ...drawn, user }, now) };
   const { username } = user;
+  if (!user.totpEnabled)
+    return { ok: true, next: "done", issued: await issueSession(deps, { ...drawn, user, username }, now) };
   const pending = await issuePendingSession(deps, { row: session, drawn, username }, now);
   return { ok: true, next: "second_factor", pending };
 }

@@ -1,8 +1,9 @@
 import { and, eq, exists, isNull, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { type AuditEvent, recordEventWhere } from "./audit.ts";
-import { previousChangedRow } from "./conditional.ts";
+import { insertWhere, previousChangedRow } from "./conditional.ts";
 import { type Database, reachStore } from "./database.ts";
+import { accountNamed, type Claim, claimStatements, type ExternalName } from "./external-names.ts";
 import {
   type Opening,
   type OpeningBounds,
@@ -12,13 +13,14 @@ import {
 } from "./first-factor-sessions.ts";
 import { type SessionRow, type UserRow, users } from "./schema.ts";
 import type { Session } from "./sessions.ts";
-import type { NewUser } from "./users.ts";
 
-/** An account that an external source knows, and a session of each kind, of which at most one will be opened. */
+/** An account that an external source has named, and a session of each kind, of which at most one will be opened. */
 export interface Meeting {
   /** Created if the realm has no account of that name. */
-  readonly user: NewUser;
+  readonly user: UserRow;
   readonly created: AuditEvent;
+  /** The record of a claim at first sight. */
+  readonly claimed: Claim["event"];
   /** For an account without a second factor. Null: it is not to be opened. */
   readonly full: { readonly row: Session; readonly beyond: Opening["beyond"] } | null;
   /** For an account with one. Null: it is not to be opened. */
@@ -39,26 +41,26 @@ export interface Met {
 /**
  * Finds or creates the account of an external identity, keeps its e-mail address as the source says it, and opens
  * the session that its second factor calls for. One batch: two requests of a new account at once make one account.
+ *
+ * An account without a second factor that no exact name has claimed is claimed at first sight: there is nothing to show.
  */
 export async function meetExternalUser(db: Database, meeting: Meeting): Promise<Met | null> {
   const { primary } = db;
   const { user, now } = meeting;
-  const account = and(eq(users.realm, user.realm), eq(users.username, user.username));
+  const account = accountNamed(primary, user);
   const openings = openingsOf(primary, meeting);
   const selects = openings.flatMap((opening) => [...selectOpened(primary, opening)]);
   const results = (await reachStore(() =>
     primary.batch([
-      primary
-        .insert(users)
-        .values({ ...user, updatedAt: user.createdAt })
-        .onConflictDoNothing({ target: [users.realm, users.username] }),
+      insertWhere(primary, users, user, isNull(account)),
       recordEventWhere(primary, meeting.created, previousChangedRow),
+      ...claimAtFirstSight(primary, meeting),
       primary
         .update(users)
         .set({ email: user.email, updatedAt: now })
-        .where(and(account, sql`${users.email} IS NOT ${user.email}`)),
+        .where(and(eq(users.id, account), hasOwnName(user), sql`${users.email} IS NOT ${user.email}`)),
       ...openings.flatMap((opening) => openFirstFactorSession(primary, opening)),
-      primary.select().from(users).where(account),
+      primary.select().from(users).where(eq(users.id, account)),
       ...selects,
     ]),
   )) as unknown[][];
@@ -67,6 +69,17 @@ export async function meetExternalUser(db: Database, meeting: Meeting): Promise<
   const opened = openedOf(results.slice(results.length - selects.length) as SessionRow[][]);
   return found === undefined ? null : { user: found, session: opened };
 }
+
+function claimAtFirstSight(db: DrizzleD1Database, { user, claimed, now }: Meeting) {
+  const { realm, username, canonicalName, email } = user;
+  if (canonicalName === null) return [];
+  const name = { realm, username, canonicalName };
+  return claimStatements(db, { name, email, keep: null, event: claimed, now }, eq(users.totpEnabled, false));
+}
+
+/** The condition "the account bears the exact name". What the source says of one spelling is not said of the others. */
+const hasOwnName = ({ canonicalName }: ExternalName) =>
+  canonicalName === null ? undefined : eq(users.canonicalName, canonicalName);
 
 /** The sessions, each for an account of the kind that it is for: a second factor on means pending. */
 function openingsOf(db: DrizzleD1Database, meeting: Meeting): Opening[] {
@@ -77,8 +90,7 @@ function openingsOf(db: DrizzleD1Database, meeting: Meeting): Opening[] {
       .from(users)
       .where(
         and(
-          eq(users.realm, user.realm),
-          eq(users.username, user.username),
+          eq(users.id, accountNamed(db, user)),
           isNull(users.disabledAt),
           eq(users.totpEnabled, session.kind === "pending"),
         ),

@@ -47,7 +47,9 @@ export function insertUserOnce(
 }
 
 /** What of an account may be changed from outside. */
-export type UserChanges = Partial<Pick<UserRow, "username" | "email" | "passwordHash" | "disabledAt">>;
+export type UserChanges = Partial<
+  Pick<UserRow, "username" | "canonicalName" | "email" | "passwordHash" | "disabledAt">
+>;
 
 /**
  * Changes an account, unless another one of its realm has the name. A new password and disabling sign the account out

@@ -9,6 +9,7 @@ import { proxyMutants } from "./proxies.ts";
 import { secondFactorMutants } from "./second-factor.ts";
 import { sessionMutants } from "./sessions.ts";
 import { siteRequestMutants } from "./site-requests.ts";
+import { subjectMutants } from "./subjects.ts";
 
 /** Every fault that `npm run mutants` makes. */
 export const mutants: readonly Mutant[] = [
@@ -22,4 +23,5 @@ export const mutants: readonly Mutant[] = [
   ...keyMutants,
   ...costMutants,
   ...adminMutants,
+  ...subjectMutants,
 ];

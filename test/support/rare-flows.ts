@@ -9,9 +9,11 @@ import { cheapHash } from "./fault-world.ts";
 import { proxyKey } from "./forward-auth.ts";
 import { gated, pageLoad, standOrigin, visit } from "./gate.ts";
 import { randomKey } from "./keyring.ts";
+import { Browser } from "./origin-site.ts";
 import { query } from "./rows.ts";
 import { secretOn } from "./site.ts";
 import { deviceOf, home } from "./throttles.ts";
+import { makeUnclaimed } from "./unclaimed.ts";
 import { type Account, base, Client, code, type EnrolledAccount } from "./worker.ts";
 
 /** Goes the ways that people seldom go, and that neither `useAllFlows` nor `useAllServices` does. */
@@ -22,6 +24,8 @@ export async function goRareWays(): Promise<void> {
   await haveOldPasswordHash(account);
   await holdSocket(await fullToken(account));
   await arriveFromProxy();
+  await arriveByCanonicalName();
+  await claimAccount();
   await arriveWithPendingSession();
   await comeBackForReceipt();
   await askDuringCoolDown();
@@ -81,6 +85,25 @@ async function arriveFromProxy(): Promise<void> {
   const headers = { ...pageLoad, "X-Sallyport-Proxy-Key": proxyKey, "Remote-User": "kim" };
   const { status } = await visit(gated([], variables), "/private", { headers });
   if (status !== 200) throw new Error(`Who comes by the proxy gets ${status}`);
+}
+
+/** The same where the operator says that spellings are not told apart. */
+async function arriveByCanonicalName(): Promise<void> {
+  const browser = new Browser({ FIRST_FACTOR: "proxy", PROXY_KEY: proxyKey, EXTERNAL_NAMES: "canonical" });
+  browser.added["X-Sallyport-Proxy-Key"] = proxyKey;
+  browser.added["Remote-User"] = "Oscar";
+  await browser.passSecondFactor(await browser.enrol());
+}
+
+/** An account that is older than exact names is claimed by a code. */
+async function claimAccount(): Promise<void> {
+  const browser = new Browser({ FIRST_FACTOR: "proxy", PROXY_KEY: proxyKey });
+  browser.added["X-Sallyport-Proxy-Key"] = proxyKey;
+  browser.added["Remote-User"] = "Peggy";
+  const secret = await browser.enrol();
+  await makeUnclaimed("Peggy");
+  browser.cookies.clear();
+  await browser.passSecondFactor(secret);
 }
 
 /** A page of the Worker, with the pending session that another page has opened. */

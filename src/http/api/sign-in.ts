@@ -96,8 +96,10 @@ export const signInOperations: readonly Operation[] = [
       const session = await findPending(c, body.session_token);
       if (session === null) return refuse(c, { ok: false, reason: "pending_session_over" });
       const { deps, client, now } = c.var;
+      const { identity } = session;
       const binding = await bindingNow(deps, c.var.source);
-      const result = await completeSignIn(deps, { session, binding, code: body.code, client, now });
+      const door = { session, identity, binding, code: body.code, client, now };
+      const result = await completeSignIn(deps, door);
       if (!result.ok) return refuse(c, result);
       await setSignedIn(c, result.issued);
       return c.json({

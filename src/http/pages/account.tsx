@@ -134,7 +134,7 @@ async function showAccount(c: AppContext, session: FullSession, state: AccountSt
       {...chrome(c)}
       {...rest}
       error={failure === undefined ? undefined : errorText(failure)}
-      user={status.checked.user}
+      user={status.checked.session}
       enabled={status.enabled}
       setupAt={status.setupAt}
       backupCodesRemaining={status.backupCodesRemaining}

@@ -68,6 +68,7 @@ export const secondFactorPages = new Hono<AppEnv>()
       step.mode === "sign_in"
         ? await completeSignIn(deps, {
             session: step.session,
+            identity: step.identity,
             binding: await bindingNow(deps, c.var.source),
             code,
             client,
@@ -83,7 +84,7 @@ export const secondFactorPages = new Hono<AppEnv>()
 /** A sign-in that waits for its code comes first: it is what the visitor has just begun. */
 async function findStep(c: AppContext) {
   const pending = await findPending(c);
-  if (pending !== null) return { mode: "sign_in", session: pending } as const;
+  if (pending !== null) return { mode: "sign_in", session: pending, identity: pending.identity } as const;
   const caller = await findCaller(c);
   return caller === null ? null : ({ mode: "step_up", session: caller.session } as const);
 }

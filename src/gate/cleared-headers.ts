@@ -22,6 +22,19 @@ export const clearedFamilies: readonly string[] = [
 
 export const clearedNames: readonly string[] = ["forwarded"];
 
+/**
+ * The headers that ask a framework to serve a request under another method (INC-31). Cleared unless `METHOD_OVERRIDE` is
+ * `pass`.
+ */
+export const overrideNames: readonly string[] = [
+  "x_http_method_override",
+  "x_http_method",
+  "x_method_override",
+];
+
+/** True for a header that overrides the method, in any spelling. */
+export const isOverrideHeader = (name: string): boolean => overrideNames.includes(foldName(name));
+
 /** True when the gate removes a client's header of this name, in any spelling (INC-08, INC-26). */
 export function isClearedHeader(name: string): boolean {
   const folded = foldName(name);

@@ -2,6 +2,7 @@ import type { Passage, Refusal } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import type { Vouched } from "./headers.ts";
 import { distrustAfterChange, judgePassenger, type Passenger } from "./judge.ts";
+import type { AskedRequest } from "./request-meanings.ts";
 import { vouchFor } from "./vouch.ts";
 
 /** The request that a proxy asks about. */
@@ -12,6 +13,9 @@ export interface OriginalRequest {
   /** Path and query, to come back to. */
   readonly uri: string;
 }
+
+/** The one who asks, without the request that is asked about. */
+export type ProxiedVisitor = Omit<Passenger, keyof AskedRequest>;
 
 /**
  * Reads which request a proxy asks about: `X-Forwarded-Method` and `-Uri` (Caddy, Traefik), or `X-Original-Method`
@@ -44,20 +48,45 @@ const agree = (a: string | null, b: string | null) => a === null || b === null |
 export type ForwardAuthOutcome =
   | { readonly kind: "passed"; readonly passage: Passage; readonly vouched: Vouched | null }
   | { readonly kind: "refused"; readonly refusal: Refusal }
-  | { readonly kind: "unreadable_path" };
+  | { readonly kind: "unreadable" };
 
-/** Judges the request that a proxy asks about, as the gate would. */
+/**
+ * Judges the request that a proxy asks about, as the gate would.
+ *
+ * @param headers of the question: those of the visitor's request, as far as the proxy hands them on. An override header
+ *   among them reaches the origin too, for all that is known here.
+ */
 export async function judgeForwardAuth(
   deps: Deps,
   original: OriginalRequest,
-  passenger: Omit<Passenger, "method" | "path">,
+  visitor: ProxiedVisitor,
+  headers: Headers,
   publicOrigin: string,
 ): Promise<ForwardAuthOutcome> {
-  const judged = await judgePassenger(deps, { ...passenger, method: original.method, path: original.path });
-  if (judged === null) return { kind: "unreadable_path" };
-  const { judgement } = judged;
+  const { method, path, uri } = original;
+  const asked: AskedRequest = {
+    method,
+    path,
+    query: uri.slice(path.length),
+    headers,
+    overridesForwarded: true,
+    hosts: hostsOf(headers, publicOrigin),
+  };
+  const judged = await judgePassenger(deps, { ...visitor, ...asked });
+  if (typeof judged === "string") return { kind: "unreadable" };
+  const { judgement, changes } = judged;
   if (!judgement.allowed) return { kind: "refused", refusal: judgement };
-  const vouched = await vouchFor(deps, judgement.identity, publicOrigin, passenger.now);
-  const passage = await distrustAfterChange(deps, { ...passenger, method: original.method }, judgement);
+  const vouched = await vouchFor(deps, judgement.identity, publicOrigin, visitor.now);
+  const passage = await distrustAfterChange(deps, visitor, changes, judgement);
   return { kind: "passed", passage, vouched };
+}
+
+/**
+ * The names of the site: a proxy may ask under the Worker's own name and say the site's in `X-Forwarded-Host`. A client that
+ * invents one gains nothing: the path of a `Destination` is judged whatever its host is.
+ */
+function hostsOf(headers: Headers, publicOrigin: string): readonly string[] {
+  const own = publicOrigin.slice(publicOrigin.indexOf("//") + 2);
+  const said = headers.get("X-Forwarded-Host");
+  return said === null ? [own] : [own, said.toLowerCase()];
 }

@@ -1,7 +1,7 @@
 import type { AssertedIdentity } from "../core/assertion.ts";
 import { cookieName, withoutCookies } from "../core/cookie-header.ts";
 import { foldName, foldParameterName } from "../core/folded-name.ts";
-import { isClearedHeader } from "./cleared-headers.ts";
+import { isClearedHeader, isOverrideHeader } from "./cleared-headers.ts";
 
 /** Somebody, and the Worker's signature for it. */
 export interface Vouched {
@@ -20,6 +20,8 @@ export interface ForwardedFacts {
   readonly ownCookies: readonly string[];
   /** The `Authorization` header carried the Worker's own token. */
   readonly ownAuthorization: boolean;
+  /** `METHOD_OVERRIDE=pass`: the origin may take another method from a header. */
+  readonly overridesForwarded?: boolean;
   /** In which headers a proxy says its user to the Worker: they are its word, or else a client's. */
   readonly proxysOwn?: readonly string[];
 }
@@ -33,7 +35,12 @@ export function requestHeaders(received: Headers, facts: ForwardedFacts): Header
   const proxysOwn = (facts.proxysOwn ?? []).map(foldName);
   const isProxysOwn = (name: string) => proxysOwn.length > 0 && proxysOwn.includes(foldName(name));
   for (const name of [...headers.keys()])
-    if (isClearedHeader(name) || isProxysOwn(name)) headers.delete(name);
+    if (
+      isClearedHeader(name) ||
+      isProxysOwn(name) ||
+      (facts.overridesForwarded !== true && isOverrideHeader(name))
+    )
+      headers.delete(name);
   if (facts.ownAuthorization) headers.delete("Authorization");
   replaceCookies(headers, facts.ownCookies);
   const [scheme = "", host = ""] = facts.publicOrigin.split("://");

@@ -1,16 +1,14 @@
-import { judgePath, type Requirement } from "../core/policy.ts";
+import { judgeMeanings, type Meaning, type Verdict } from "../core/judge-path.ts";
 import { type Judgement, judgeAccess, type Passage } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import { judgeExternalAccess } from "../domain/external-access.ts";
 import type { FirstFactorSource } from "../domain/first-factor-source.ts";
 import { distrustSession, type FullSession } from "../domain/sessions.ts";
 import type { ClientContext } from "../store/audit.ts";
+import { type AskedRequest, findMeanings, type Unreadable } from "./request-meanings.ts";
 
 /** Who wants to go where. */
-export interface Passenger {
-  readonly method: string;
-  /** As it came, without the query. */
-  readonly path: string;
+export interface Passenger extends AskedRequest {
   /** As its token says, and belonging to what the request shows of the source. */
   readonly session: FullSession | null;
   /** Null: passwords are the first factor. */
@@ -21,20 +19,34 @@ export interface Passenger {
   readonly now: Date;
 }
 
-/** What the path requires, and whether it is there. Null: the path can't be judged, so nobody passes. */
-export async function judgePassenger(
-  deps: Deps,
-  { method, path, ...passenger }: Passenger,
-): Promise<{ requirement: Requirement; judgement: Judgement } | null> {
-  const requirement = judgePath(deps.config.policy, method, path);
-  if (requirement === null) return null;
+/** What of a request can't be judged, so that it is not forwarded. */
+export type UnreadablePart = "path" | Unreadable;
+
+export interface Judged extends Verdict {
+  readonly judgement: Judgement;
+  /** The origin may change something when it serves the request. */
+  readonly changes: boolean;
+}
+
+/** What the request requires in every way in which the origin may serve it, and whether it is there. */
+export async function judgePassenger(deps: Deps, passenger: Passenger): Promise<Judged | UnreadablePart> {
+  const { config } = deps;
+  const meanings = findMeanings(config, passenger);
+  if (typeof meanings === "string") return meanings;
+  const verdict = judgeMeanings(config.policy, meanings);
+  if (verdict === null) return "path";
+  const { requirement } = verdict;
   const { session, source, now } = passenger;
   const judgement =
     source === null
       ? await judgeAccess(deps, requirement, session, now)
       : await judgeExternalAccess(deps, { ...passenger, source, requirement });
-  return { requirement, judgement };
+  return { ...verdict, judgement, changes: meanings.some(isChange) };
 }
+
+/** What a POST may be beside a POST (`namedOnly`) changes no more than the POST. */
+const isChange = ({ method, namedOnly }: Meaning) =>
+  namedOnly !== true && !["GET", "HEAD", "OPTIONS"].includes(method);
 
 /**
  * A site with its own login may have signed somebody in or out by a form, under the same session cookie. So after
@@ -42,11 +54,11 @@ export async function judgePassenger(
  */
 export async function distrustAfterChange(
   deps: Deps,
-  { method, session, source }: Pick<Passenger, "method" | "session" | "source">,
+  { session, source }: Pick<Passenger, "session" | "source">,
+  changes: boolean,
   passage: Passage,
 ): Promise<Passage> {
   const current = passage.renewed?.session ?? session;
-  const safe = ["GET", "HEAD", "OPTIONS"].includes(method);
-  if (current === null || safe || source?.realm !== "origin") return passage;
+  if (current === null || !changes || source?.realm !== "origin") return passage;
   return { ...passage, renewed: await distrustSession(deps, current) };
 }

@@ -3,12 +3,13 @@ import type { Passage, Refusal } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import { type FullSession, type IssuedSession, isSessionAlive } from "../domain/sessions.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
-import { distrustAfterChange, judgePassenger, type Passenger } from "./judge.ts";
+import { distrustAfterChange, judgePassenger, type Passenger, type UnreadablePart } from "./judge.ts";
+import type { AskedRequest } from "./request-meanings.ts";
 import { vouchFor } from "./vouch.ts";
 import { relay } from "./web-socket.ts";
 
 /** A request for the origin, and who sends it. */
-export interface GateRequest extends Omit<Passenger, "method" | "path"> {
+export interface GateRequest extends Omit<Passenger, keyof AskedRequest> {
   readonly request: Request;
   /** The request's address, resolved. */
   readonly url: URL;
@@ -23,8 +24,8 @@ export type GateOutcome =
   /** The origin's answer, and a renewed token for the visitor if there is one. */
   | { readonly kind: "forwarded"; readonly response: Response; readonly renewed: IssuedSession | null }
   | { readonly kind: "refused"; readonly refusal: Refusal }
-  /** The path can't be judged, so it is not forwarded. */
-  | { readonly kind: "unreadable_path" }
+  /** The request can't be judged, so it is not forwarded. */
+  | { readonly kind: "unreadable"; readonly part: UnreadablePart }
   /** Another site opens a WebSocket with the visitor's session (STANDARDS WB-12). */
   | { readonly kind: "cross_origin" }
   | { readonly kind: "origin_unavailable"; readonly error: unknown };
@@ -41,14 +42,23 @@ export async function passGate(
   gateRequest: GateRequest,
 ): Promise<GateOutcome> {
   const { request, url } = gateRequest;
-  const judged = await judgePassenger(deps, { ...gateRequest, method: request.method, path: url.pathname });
-  if (judged === null) return { kind: "unreadable_path" };
-  const { requirement, judgement } = judged;
+  const overridesForwarded = deps.config.methodOverride === "pass";
+  const judged = await judgePassenger(deps, {
+    ...gateRequest,
+    method: request.method,
+    path: url.pathname,
+    query: url.search,
+    headers: request.headers,
+    overridesForwarded,
+    hosts: [url.host],
+  });
+  if (typeof judged === "string") return { kind: "unreadable", part: judged };
+  const { requirement, judgement, changes } = judged;
   if (!judgement.allowed) return { kind: "refused", refusal: judgement };
   if (judgement.identity !== null && isForeignHandshake(request, url)) return { kind: "cross_origin" };
   const target = originUrl === "route" ? request.url : originUrl + url.pathname + url.search;
   const headers = await originHeaders(deps, gateRequest, judgement);
-  const { renewed } = await distrustAfterChange(deps, { ...gateRequest, method: request.method }, judgement);
+  const { renewed } = await distrustAfterChange(deps, gateRequest, changes, judgement);
   try {
     const response = await forward(target, request, headers, isPersonal(requirement, judgement));
     return {
@@ -80,9 +90,11 @@ function forward(target: string, request: Request, headers: Headers, personal: b
 async function originHeaders(deps: Deps, gateRequest: GateRequest, { identity }: Passage): Promise<Headers> {
   const { request, client, publicOrigin, now } = gateRequest;
   const vouched = await vouchFor(deps, identity, publicOrigin, now);
-  const { firstFactor } = deps.config;
+  const { firstFactor, methodOverride } = deps.config;
+  const overridesForwarded = methodOverride === "pass";
   const proxysOwn = firstFactor.kind === "proxy" ? [firstFactor.userHeader, firstFactor.emailHeader] : [];
-  return requestHeaders(request.headers, { ...gateRequest, vouched, address: client.address, proxysOwn });
+  const facts = { ...gateRequest, vouched, address: client.address, proxysOwn, overridesForwarded };
+  return requestHeaders(request.headers, facts);
 }
 
 function withOwnHeaders(

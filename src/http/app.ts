@@ -6,10 +6,10 @@ import { RegExpRouter } from "hono/router/reg-exp-router";
 import { getPath } from "hono/utils/url";
 import type { Config } from "../config.ts";
 import type { Refusal } from "../domain/access.ts";
-import { judgeForwardAuth, readOriginalRequest } from "../gate/forward-auth.ts";
+import { judgeForwardAuth, type ProxiedVisitor, readOriginalRequest } from "../gate/forward-auth.ts";
 import type { Vouched } from "../gate/headers.ts";
 import { createSource } from "../gate/identity/source.ts";
-import type { Passenger } from "../gate/judge.ts";
+import type { UnreadablePart } from "../gate/judge.ts";
 import { type GateOutcome, passGate } from "../gate/proxy.ts";
 import { describeError, log } from "../log.ts";
 import { enrolmentOperations } from "./api/enrolment.ts";
@@ -171,8 +171,8 @@ async function answerAtGate(c: AppContext, originUrl: string | null): Promise<Re
       return answerRefusal(c, outcome.refusal, wanted);
     case "cross_origin":
       return refuse(c, { ok: false, reason: "cross_origin" });
-    case "unreadable_path":
-      return refuse(c, unreadablePath);
+    case "unreadable":
+      return refuse(c, { ok: false, reason: "malformed_request", detail: unreadable[outcome.part] });
     case "origin_unavailable":
       log("error", "origin.unavailable", {
         request_id: c.var.client.requestId,
@@ -182,13 +182,13 @@ async function answerAtGate(c: AppContext, originUrl: string | null): Promise<Re
   }
 }
 
-const unreadablePath = { ok: false, reason: "malformed_request", detail: "The path can't be read." } as const;
+const unreadable: Record<UnreadablePart, string> = {
+  path: "The path can't be read.",
+  destination: "The header Destination can't be read, or names another host.",
+  method_override: "The request names too many methods.",
+};
 
-function passengerOf(
-  c: AppContext,
-  caller: Caller | null,
-  wanted: Wanted,
-): Omit<Passenger, "method" | "path"> {
+function passengerOf(c: AppContext, caller: Caller | null, wanted: Wanted): ProxiedVisitor {
   const source = c.get("source");
   return {
     session: caller?.session ?? null,
@@ -242,9 +242,10 @@ async function judgeForProxy(
   if (acceptsHtml(c)) c.set("face", "page");
   const caller = await findVisitor(c);
   const passenger = passengerOf(c, caller, original);
-  const outcome = await judgeForwardAuth(c.get("deps"), original, passenger, c.get("publicOrigin"));
+  const { headers } = c.req.raw;
+  const outcome = await judgeForwardAuth(c.get("deps"), original, passenger, headers, c.get("publicOrigin"));
   switch (outcome.kind) {
-    case "unreadable_path":
+    case "unreadable":
       return refuse(c, { ok: false, reason: "unreadable_original" });
     case "refused":
       return answer(outcome.refusal, original);

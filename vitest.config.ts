@@ -30,6 +30,7 @@ export default defineConfig({
         },
         bindings: {
           ...secrets,
+          EXPORT_KEY: randomBytes(32).toString("base64url"),
           MIGRATIONS: await readD1Migrations("migrations"),
         },
       },

@@ -11,7 +11,7 @@ import type { PreparedRequest } from "./load/exchange.ts";
 import { startLoad } from "./load/load.ts";
 import type { CpuProfile } from "./startup/cpu-profile.ts";
 import { openInspector } from "./startup/inspector.ts";
-import { askAuthRequest, call, visit } from "./subjects/requests.ts";
+import { askAuthRequest, call, proxyKey, visit } from "./subjects/requests.ts";
 import { bundleBenchWorker, bundleSallyport, startWorkers } from "./workers.ts";
 
 const [what = "session", count = "400"] = process.argv.slice(2);
@@ -24,6 +24,7 @@ const origin = await startWorkers([
 const variables = {
   KEYRING: keys,
   ADMIN_KEY: randomBytes(32).toString("base64url"),
+  PROXY_KEY: proxyKey,
   FIRST_FACTOR: "password",
   ORIGIN_URL: (await origin.url("origin")).origin,
 };

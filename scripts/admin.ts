@@ -39,12 +39,19 @@ async function run(): Promise<number> {
     if (error instanceof CommanderError) return isHelp(error) ? exitCodes.done : exitCodes.usage;
     const { aborted, reason } = interruption.signal;
     const ended = aborted && !(error instanceof AdminError) ? reason : error;
-    if (!(ended instanceof AdminError)) throw error;
+    if (!(ended instanceof AdminError)) return reportBug(error);
     const told = ended.toJson();
     if (told !== null) output.data(told);
     output.error(ended.lines);
     return ended.exitCode;
   }
+}
+
+/** A fault of this program. What the error says can be a server's words: it goes out as all other text does. */
+function reportBug(error: unknown): number {
+  const text = error instanceof Error ? (error.stack ?? String(error)) : String(error);
+  output.error(["This is a fault of the program. Please report it:", ...text.split("\n")]);
+  return exitCodes.refused;
 }
 
 /** Commander has written what there is to say. */

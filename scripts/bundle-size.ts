@@ -17,7 +17,7 @@ export function weighBundle({ outDir, modules }: Bundle): BundleSize {
 }
 
 /** What a bundle may weigh in gzip: every isolate that starts has to fetch and read it. */
-export const budgetKibibytes = 150;
+export const budgetKibibytes = 190;
 
 /** `149.7 KiB` */
 export const showKibibytes = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`;

@@ -6,6 +6,7 @@
 import { Deployment } from "../test/conformance/deployment.ts";
 import type { CheckedLine, Line } from "../test/conformance/line.ts";
 import { lines } from "../test/conformance/lines.ts";
+import { visible } from "./admin/text.ts";
 
 const [address, only] = process.argv.slice(2);
 const { ADMIN_KEY: adminKey } = process.env;
@@ -52,7 +53,7 @@ for (const [index, { id, requirement }] of chosen.entries()) {
   const { result, why } = (await results[index]?.promise) ?? { result: "failed", why: "not run" };
   counts[result] += 1;
   console.log(
-    `${marks[result]}  ${id.padEnd(7)} ${requirement}${why === "" ? "" : `\n              ${why}`}`,
+    `${marks[result]}  ${id.padEnd(7)} ${requirement}${why === "" ? "" : `\n              ${visible(why)}`}`,
   );
 }
 await Promise.all(workers);

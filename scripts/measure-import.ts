@@ -33,7 +33,12 @@ async function measureMove(users: number): Promise<void> {
   const file: string[] = [];
   const one = await startWorker({});
   try {
-    const target = (realm: string): Target => ({ baseUrl: one.baseUrl, adminKey: one.adminKey, realm });
+    const target = (realm: string): Target => ({
+      baseUrl: one.baseUrl,
+      adminKey: one.adminKey,
+      exportKey: one.exportKey,
+      realm,
+    });
     await sendLines(target("warm-up"), linesOf(1000));
     report("import", users, await measure(() => sendLines(target("whole"), linesOf(users))));
     report("the same again", users, await measure(() => sendLines(target("whole"), linesOf(users))));
@@ -54,7 +59,8 @@ async function measureMove(users: number): Promise<void> {
   }
   const other = await startWorker({});
   try {
-    const target = { baseUrl: other.baseUrl, adminKey: other.adminKey, realm: "whole" };
+    const { baseUrl, adminKey, exportKey } = other;
+    const target = { baseUrl, adminKey, exportKey, realm: "whole" };
     await sendLines({ ...target, realm: "warm-up" }, linesOf(1000));
     report("import of the export", users, await measure(() => sendLines(target, file)));
     const back: string[] = [];

@@ -1,112 +1,97 @@
 /**
  * `npm run mutants`: puts one deliberate fault at a time into a copy of the project, and fails when the tests that
- * should notice do not. `--list` shows the faults, `--only NAME` runs one (more than once: several), `--jobs 2` runs
- * two at a time.
+ * should notice do not. `--list` shows the faults, `--jobs 2` runs two at a time. These choose among them, and together
+ * they choose what all of them choose:
+ *
+ *   --only NAME        one fault (more than once: several)
+ *   --changed [BASE]   those that the change since BASE, a commit or branch, touches
+ *   --shard I/N        the Ith of N parts
+ *   --at-most N        N of them, spread over the source files
  */
-import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { mutants } from "../test/mutants/list.ts";
 import type { Mutant } from "../test/mutants/mutant.ts";
+import { chooseSpread, parseShard, takeShard, touchedBy } from "./mutants/choice.ts";
+import { changeSince, findBase, headId } from "./mutants/git-change.ts";
 import { findMisfits } from "./mutants/misfits.ts";
-import { ProjectCopy, type TestRun } from "./mutants/project-copy.ts";
+import { runAll } from "./mutants/run.ts";
 import { projectRoot } from "./start/wrangler.ts";
 
-const { values: options } = parseArgs({
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     list: { type: "boolean", default: false },
     only: { type: "string", multiple: true },
+    changed: { type: "boolean", default: false },
+    shard: { type: "string" },
+    "at-most": { type: "string" },
     jobs: { type: "string", default: "1" },
   },
 });
 
 async function main(): Promise<number> {
   const misfits = findMisfits(projectRoot, mutants);
-  for (const misfit of misfits) console.error(misfit);
-  if (misfits.length > 0) return 1;
-  const unknown = (options.only ?? []).filter((name) => !mutants.some((mutant) => mutant.name === name));
-  if (unknown.length > 0) {
-    console.error(`There is no fault named ${unknown.join(" or ")}: --list shows them`);
-    return 1;
-  }
-  const chosen = mutants.filter(({ name }) => options.only?.includes(name) ?? true);
-  if (!options.list) return (await runAll(chosen)) ? 0 : 1;
+  const errors = [...misfits, ...findWrongOptions()];
+  for (const error of errors) console.error(error);
+  if (errors.length > 0) return 1;
+  const chosen = choose();
+  if (chosen === null) return 1;
+  if (!options.list) return (await runAll(chosen, Number(options.jobs))) ? 0 : 1;
   for (const { name, file, why } of chosen) console.log(`${name}\n    ${file}: ${why}`);
   console.log(`${chosen.length} faults`);
   return 0;
 }
 
-type Verdict = "caught" | "survived" | "broken";
-
-/** A failure has to be a test's: a project that does not start shows nothing about its tests. */
-function judge(run: TestRun): Verdict {
-  if (run.failed.length > 0) return "caught";
-  return run.complete && run.passed > 0 ? "survived" : "broken";
+function findWrongOptions(): string[] {
+  const unknown = (options.only ?? []).filter((name) => !mutants.some((mutant) => mutant.name === name));
+  const [extra] = positionals.slice(options.changed ? 1 : 0);
+  const isCount = (text = "1") => /^[1-9][0-9]{0,5}$/.test(text);
+  return [
+    ...(unknown.length === 0 ? [] : [`There is no fault named ${unknown.join(" or ")}: --list shows them`]),
+    ...(extra === undefined
+      ? []
+      : [`"${extra}" belongs to no option: only --changed takes a word, its base`]),
+    ...(options.shard === undefined || parseShard(options.shard) !== null
+      ? []
+      : [`--shard takes I/N, such as 2/4 for the second of four parts, and not "${options.shard}"`]),
+    ...(["at-most", "jobs"] as const)
+      .filter((name) => !isCount(options[name]))
+      .map((name) => `--${name} takes a number from 1 on, and not "${options[name]}"`),
+  ];
 }
 
-async function runAll(chosen: readonly Mutant[]): Promise<boolean> {
-  const jobs = Math.max(1, Math.min(Number(options.jobs) || 1, 2, availableParallelism()));
-  const copies = Array.from({ length: jobs }, () => new ProjectCopy(projectRoot));
-  const stop = () => {
-    for (const copy of copies) copy.remove();
-    process.exit(130);
-  };
-  process.once("SIGINT", stop).once("SIGTERM", stop);
-  const verdicts: Verdict[] = [];
-  const queue = [...chosen];
-  try {
-    await Promise.all(
-      copies.map(async (copy) => {
-        for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
-          const { verdict, account } = await runOne(copy, mutant);
-          verdicts.push(verdict);
-          console.log(`${verdicts.length}/${chosen.length} ${verdict.padEnd(8)} ${mutant.name}${account}`);
-        }
-      }),
-    );
-  } finally {
-    for (const copy of copies) copy.remove();
+/** The faults that the options choose. Null: they name a base that is not there, and this has been said. */
+function choose(): readonly Mutant[] | null {
+  const named = mutants.filter(({ name }) => options.only?.includes(name) ?? true);
+  const touched = options.changed ? chooseTouched(named) : named;
+  if (touched === null) return null;
+  const shard = parseShard(options.shard ?? "1/1");
+  const part = shard === null ? touched : takeShard(touched, shard);
+  if (options["at-most"] === undefined) return part;
+  const { chosen, leftOut } = chooseSpread(part, Number(options["at-most"]), headId(projectRoot));
+  if (leftOut.length > 0) {
+    const names = leftOut.map(({ name }) => name).join(", ");
+    console.log(`${chosen.length} of these run, and ${leftOut.length} are left out: ${names}`);
   }
-  const count = (verdict: Verdict) => verdicts.filter((one) => one === verdict).length;
-  console.log(`${count("caught")} caught, ${count("survived")} survived, ${count("broken")} broken`);
-  return count("caught") === chosen.length;
+  return chosen;
 }
 
-async function runOne(copy: ProjectCopy, mutant: Mutant): Promise<{ verdict: Verdict; account: string }> {
-  const started = performance.now();
-  // First the tests that are there for this, and where they see nothing all that stands beside them.
-  const patterns = mutant.titled === undefined ? [undefined] : [mutant.titled, undefined];
-  let run: TestRun | null = null;
-  for (const titled of patterns) {
-    for (const test of mutant.tests) {
-      const sound = await runSound(copy, test, titled);
-      if (judge(sound) === "survived" || nothingIsTitled(sound)) continue;
-      const failures = sound.failed.join("\n") || sound.output;
-      return { verdict: "broken", account: `: ${test} fails without it already\n${failures}` };
-    }
-    run = await copy.withFault(mutant, () => copy.test(mutant.tests, { bail: true, titled }));
-    if (judge(run) === "caught") break;
+function chooseTouched(named: readonly Mutant[]): readonly Mutant[] | null {
+  const result = findBase(projectRoot, positionals[0], process.env.MUTANTS_BASE);
+  if (!result.ok) {
+    console.error(result.message);
+    return null;
   }
-  const seconds = ((performance.now() - started) / 1000).toFixed(0);
-  const verdict = run === null ? "broken" : judge(run);
-  const evidence = {
-    caught: run?.failed[0],
-    survived: `${mutant.file}: ${mutant.why}`,
-    broken: `no test has failed, and not all have run\n${run?.output}`,
-  };
-  return { verdict, account: ` (${seconds} s): ${evidence[verdict]}` };
-}
-
-/** Of several files not every one has tests of such a title. */
-const nothingIsTitled = ({ complete, passed }: TestRun) => complete && passed === 0;
-
-const soundRuns = new Map<string, Promise<TestRun>>();
-
-/** What tests come to without a fault. They are run once, however many faults they are for. */
-function runSound(copy: ProjectCopy, test: string, titled: string | undefined): Promise<TestRun> {
-  const key = JSON.stringify([test, titled]);
-  const run = soundRuns.get(key) ?? copy.test([test], { bail: false, titled });
-  soundRuns.set(key, run);
-  return run;
+  const { commit, account } = result.base;
+  console.log(account);
+  const change = commit === null ? null : changeSince(projectRoot, commit);
+  if (change === null) {
+    console.log(`What has changed is unknown, so all ${named.length} faults count as touched`);
+    return named;
+  }
+  const touched = touchedBy(change, named);
+  console.log(`${change.files.size} files differ, which touches ${touched.length} of ${named.length} faults`);
+  return touched;
 }
 
 process.exitCode = await main();

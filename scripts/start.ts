@@ -9,7 +9,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Child, Children } from "./start/children.ts";
 import { ensureDemoAccount } from "./start/demo-account.ts";
-import { ensureDevVars } from "./start/dev-vars.ts";
+import { ensureDevVars, secretNames } from "./start/dev-vars.ts";
+import { localConfig, writeLocalConfig } from "./start/local-config.ts";
 import { parseSettings, requireFreePort, type Settings, StartError } from "./start/settings.ts";
 import { projectRoot, quietWrangler, wranglerArgs } from "./start/wrangler.ts";
 
@@ -27,8 +28,11 @@ async function start(): Promise<void> {
   await requireFreePort("ORIGIN_PORT", settings.originPort);
   process.chdir(projectRoot);
 
-  const { secrets, generated } = ensureDevVars(".dev.vars");
+  const { secrets, generated, warning } = ensureDevVars(".dev.vars");
+  if (warning !== null) say(warning);
   if (generated.length > 0) say(`Made local secrets in .dev.vars: ${generated.join(", ")}`);
+
+  writeLocalConfig(secretNames);
 
   children = new Children();
   say(`Applying migrations to the database in ${settings.stateDir}`);
@@ -42,6 +46,10 @@ async function start(): Promise<void> {
       SALLYPORT_BASE_PATH: settings.basePath,
       SALLYPORT_JWKS_URL: `${apiOf(settings)}/.well-known/jwks.json`,
       SALLYPORT_AUDIENCE: originUrlOf(settings),
+      // The addresses under which a visitor reaches this machine.
+      SALLYPORT_ISSUERS: ["localhost", "127.0.0.1"]
+        .map((name) => `http://${name}:${settings.port}${settings.basePath}`)
+        .join(),
     },
   );
   endWhenItEnds("The demo origin", origin);
@@ -67,6 +75,7 @@ async function start(): Promise<void> {
     apiOf(settings),
     secrets.ADMIN_KEY,
     join(settings.stateDir, "demo-account.json"),
+    say,
   );
   const address = `http://localhost:${settings.port}/`;
   say(
@@ -91,7 +100,8 @@ async function applyMigrations(children: Children, { stateDir }: Settings): Prom
 }
 
 function startWorker(children: Children, settings: Settings): Child {
-  const args = wranglerArgs("dev", "--ip", "127.0.0.1", "--port", String(settings.port));
+  const args = wranglerArgs("dev", "--config", localConfig, "--ip", "127.0.0.1");
+  args.push("--port", String(settings.port));
   // Port 0: whichever is free, because a fixed one would be in the way of a second copy.
   args.push("--inspector-port", "0", "--show-interactive-dev-session=false");
   args.push("--persist-to", settings.stateDir);

@@ -2,12 +2,17 @@ import * as z from "zod/mini";
 import { type FirstFactorConfig, parseFirstFactor } from "./config/first-factor.ts";
 import { createKeyring, type Keyring, parseKeyring } from "./core/keyring.ts";
 import { type PolicyRule, parsePolicy } from "./core/policy.ts";
+import { canonicalUsername } from "./core/username.ts";
 import { wrongType } from "./core/wrong-type.ts";
 
 /** Everything an operator can decide, parsed and frozen. `docs/configuration.md` explains each variable. */
 export interface Config {
   readonly keyring: Keyring;
   readonly adminKey: string;
+  /** Needed beside the caller's own key to export, and to change an account of `adminUsers`. Null: neither is possible. */
+  readonly exportKey: string | null;
+  /** Names of accounts that `adminKey` alone can't change. Canonical: `core/username.ts`. */
+  readonly adminUsers: ReadonlySet<string>;
   /** Starts with `/`, has no `/` at its end. */
   readonly basePath: string;
   /** Scheme, host and port of the origin behind the gate; `route`: the zone's own. Null: no gate. */
@@ -138,12 +143,34 @@ const policy = () =>
     }),
   );
 
+const adminUsers = () =>
+  z.pipe(
+    z._default(anyText(), ""),
+    z.transform((text, context) => {
+      const entries = text.split(",").filter((entry) => entry.trim() !== "");
+      const names = entries.flatMap((entry) => canonicalUsername(entry) ?? []);
+      if (names.length === entries.length) return new Set(names);
+      const message = "must be user names with commas between them; one of them can't be a user name";
+      context.issues.push({ code: "custom", message, input: text });
+      return z.NEVER;
+    }),
+  );
+
+/** A secret that is two things at once gives away both: EXPORT_KEY protects from the loss of each of the others. */
+const isNoOther = (env: {
+  EXPORT_KEY?: string | undefined;
+  ADMIN_KEY: string;
+  PROXY_KEY?: string | undefined;
+}) => env.EXPORT_KEY === undefined || (env.EXPORT_KEY !== env.ADMIN_KEY && env.EXPORT_KEY !== env.PROXY_KEY);
+
 /** Made when they are parsed, which every isolate does once. */
 const variables = () =>
   z
     .object({
       KEYRING: keyring(),
       ADMIN_KEY: longKey(),
+      EXPORT_KEY: z.optional(longKey()),
+      ADMIN_USERS: adminUsers(),
       PROXY_KEY: z.optional(longKey()),
       BASE_PATH: z._default(basePath(), "/api/auth"),
       ORIGIN_URL: originUrl(),
@@ -169,6 +196,10 @@ const variables = () =>
       SESSION_RECHECK: seconds(0, 3_600, 60),
     })
     .check(
+      z.refine(isNoOther, {
+        path: ["EXPORT_KEY"],
+        message: "must be another key than ADMIN_KEY and PROXY_KEY",
+      }),
       z.refine((env) => env.SESSION_IDLE <= env.SESSION_MAX_AGE, {
         path: ["SESSION_IDLE"],
         message: "must not be more than SESSION_MAX_AGE",
@@ -209,6 +240,8 @@ export function parseConfig(
   const config = {
     keyring: values.KEYRING,
     adminKey: values.ADMIN_KEY,
+    exportKey: values.EXPORT_KEY ?? null,
+    adminUsers: values.ADMIN_USERS,
     basePath: values.BASE_PATH,
     originUrl: values.ORIGIN_URL,
     firstFactor: firstFactor.data,

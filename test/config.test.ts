@@ -24,6 +24,8 @@ function problemsOf(variables: Record<string, unknown>) {
   return parsed.ok ? [] : parsed.problems;
 }
 
+const exportKey = randomKey(24);
+
 const namesOf = (problems: readonly ConfigProblem[]) => [...new Set(problems.map(({ name }) => name))];
 
 /** The values of the example, by their names. */
@@ -37,6 +39,8 @@ describe("the configuration", () => {
     expect(config).toEqual({
       keyring: expect.objectContaining({ currentKid: "k1", kids: ["k1"] }),
       adminKey: secrets.ADMIN_KEY,
+      exportKey: null,
+      adminUsers: new Set(),
       basePath: "/api/auth",
       originUrl: null,
       firstFactor: { kind: "password" },
@@ -65,6 +69,9 @@ describe("the configuration", () => {
       `k2:${randomKey()}, k1:${randomKey()}`,
       { keyring: expect.objectContaining({ kids: ["k2", "k1"] }) },
     ],
+    ["EXPORT_KEY", exportKey, { exportKey }],
+    ["ADMIN_USERS", "", { adminUsers: new Set() }],
+    ["ADMIN_USERS", " Ada , bob,ＣＡＲＯＬ, ", { adminUsers: new Set(["ada", "bob", "carol"]) }],
     ["BASE_PATH", "/door", { basePath: "/door" }],
     ["BASE_PATH", "/a-b/c_d/~e.f", { basePath: "/a-b/c_d/~e.f" }],
     ["ORIGIN_URL", "", { originUrl: null }],
@@ -112,6 +119,13 @@ describe("the configuration", () => {
     ["ADMIN_KEY", undefined, /must be set/],
     ["ADMIN_KEY", "", /32 characters/],
     ["ADMIN_KEY", randomKey(24).slice(1), /32 characters/],
+    ["EXPORT_KEY", "", /32 characters/],
+    ["EXPORT_KEY", randomKey(24).slice(1), /32 characters/],
+    ["EXPORT_KEY", "a".repeat(40), /placeholder/],
+    ["EXPORT_KEY", secrets.ADMIN_KEY, /another key than ADMIN_KEY and PROXY_KEY/],
+    ["ADMIN_USERS", 7, /expected string/],
+    ["ADMIN_USERS", "ada,b\u0007b", /must be user names/],
+    ["ADMIN_USERS", `ada,${"x".repeat(257)}`, /must be user names/],
     ["BASE_PATH", "", /must be a path/],
     ["BASE_PATH", "/", /must be a path/],
     ["BASE_PATH", "api/auth", /must be a path/],
@@ -193,6 +207,13 @@ describe("the configuration", () => {
     expect(problemsOf({ ...wrong, SESSION_IDLE: "600" })).toEqual([]);
   });
 
+  it("INC-29 refuses an EXPORT_KEY that is PROXY_KEY: the loss of one would be the loss of both", () => {
+    expect(problemsOf({ EXPORT_KEY: exportKey, PROXY_KEY: exportKey })).toEqual([
+      { name: "EXPORT_KEY", message: "must be another key than ADMIN_KEY and PROXY_KEY" },
+    ]);
+    expect(problemsOf({ EXPORT_KEY: exportKey, PROXY_KEY: randomKey(24) })).toEqual([]);
+  });
+
   it("SE-07 refuses to believe a session for longer than it may idle", () => {
     const wrong = { SESSION_IDLE: "300", SESSION_RECHECK: "301" };
     expect(problemsOf(wrong)).toEqual([
@@ -203,9 +224,9 @@ describe("the configuration", () => {
 });
 
 describe("placeholders in the place of secrets", () => {
-  it("CR-10 has an example whose values are both refused", () => {
-    expect(Object.keys(exampleValues)).toEqual(["KEYRING", "ADMIN_KEY"]);
-    expect(namesOf(problemsOf(exampleValues))).toEqual(["KEYRING", "ADMIN_KEY"]);
+  it("CR-10 has an example whose values are all refused", () => {
+    expect(Object.keys(exampleValues)).toEqual(["KEYRING", "ADMIN_KEY", "EXPORT_KEY"]);
+    expect(namesOf(problemsOf(exampleValues))).toEqual(["KEYRING", "ADMIN_KEY", "EXPORT_KEY"]);
   });
 
   it.each([

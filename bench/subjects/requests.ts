@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { PreparedRequest } from "../load/exchange.ts";
 
 /** Where Sallyport answers. */
@@ -22,13 +23,26 @@ export const visit = (
   status: 200,
 });
 
+/** `PROXY_KEY` of the Workers that are measured: behind the gate, the endpoints for proxies need it (INC-28). */
+export const proxyKey = randomBytes(32).toString("base64url");
+
+const asProxy = { "X-Sallyport-Proxy-Key": proxyKey };
+
 /** A proxy's question about a visitor's request. */
 export const askAuthRequest = (token: string): PreparedRequest =>
-  visit(`${basePath}/auth-request`, token, { "X-Original-Method": "GET", "X-Original-URL": "/private" });
+  visit(`${basePath}/auth-request`, token, {
+    ...asProxy,
+    "X-Original-Method": "GET",
+    "X-Original-URL": "/private",
+  });
 
 /** The same, as other proxies put it. */
 export const askForwardAuth = (token: string): PreparedRequest =>
-  visit(`${basePath}/forward-auth`, token, { "X-Forwarded-Method": "GET", "X-Forwarded-Uri": "/private" });
+  visit(`${basePath}/forward-auth`, token, {
+    ...asProxy,
+    "X-Forwarded-Method": "GET",
+    "X-Forwarded-Uri": "/private",
+  });
 
 /** A call of the JSON API. */
 export const call = (

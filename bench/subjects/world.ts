@@ -12,6 +12,8 @@ import {
   startWorkers,
 } from "../workers.ts";
 
+import { proxyKey } from "./requests.ts";
+
 /** How much further away D1 is, in milliseconds a call: next door, on this continent, on the other side. */
 export const distances = [0, 20, 80] as const;
 export type Distance = (typeof distances)[number];
@@ -41,7 +43,13 @@ export async function startWorld(accountCount: number): Promise<World> {
     { name: "origin", bundle: bundleBenchWorker("./floors/origin.worker.ts") },
   ]);
   const ORIGIN_URL = (await origin.url("origin")).origin;
-  const variables = { KEYRING: keys, ADMIN_KEY: adminKey, FIRST_FACTOR: "password", ORIGIN_URL };
+  const variables = {
+    KEYRING: keys,
+    ADMIN_KEY: adminKey,
+    PROXY_KEY: proxyKey,
+    FIRST_FACTOR: "password",
+    ORIGIN_URL,
+  };
   const own = { variables, databases: { DB: "sallyport" }, namespaces: { BLOCKS: "sallyport" } };
   const peers = bundleBenchWorker("./peers/better-auth.worker.ts");
   const further = bundleSallyport({ entry: "./subjects/sallyport.worker.ts" });

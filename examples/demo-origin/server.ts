@@ -3,13 +3,15 @@
  * It shows what an origin gets to see, and how an origin checks the assertion.
  *
  * From the environment: ORIGIN_PORT (8788), SALLYPORT_JWKS_URL (whose keys are believed), SALLYPORT_AUDIENCE (this site as
- * the gate calls it: its ORIGIN_URL), SALLYPORT_BASE_PATH (for links to Sallyport's pages).
+ * the gate calls it: its ORIGIN_URL), SALLYPORT_ISSUERS (Sallyport's base addresses, with commas), SITE_HOSTS (the site's
+ * host names, with commas), SALLYPORT_BASE_PATH (for links to Sallyport's pages).
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createRemoteJWKSet, type JWTPayload, jwtVerify } from "jose";
+import { createRemoteJWKSet, type JWTPayload } from "jose";
+import { checkAssertion } from "./assertion.ts";
 import { contentSecurityPolicy, escapeHtml, renderFacts, renderPage } from "./page.ts";
 
 const port = Number(process.env.ORIGIN_PORT || "8788");
@@ -18,6 +20,8 @@ const jwksUrl = new URL(
   process.env.SALLYPORT_JWKS_URL || `http://127.0.0.1:8787${basePath}/.well-known/jwks.json`,
 );
 const audience = process.env.SALLYPORT_AUDIENCE || `http://127.0.0.1:${port}`;
+const issuers = (process.env.SALLYPORT_ISSUERS || audience + basePath).split(",");
+const hosts = (process.env.SITE_HOSTS || issuers.map((issuer) => new URL(issuer).host).join()).split(",");
 
 const keys = createRemoteJWKSet(jwksUrl);
 
@@ -38,7 +42,10 @@ const routes: Record<string, Handler> = {
 
 async function showVisitor(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const user = header(request, "remote-user");
-  const assertion = await checkAssertion(header(request, "x-sallyport-assertion"));
+  const token = header(request, "x-sallyport-assertion");
+  const expected = { issuers, audience, hosts };
+  const asked = { method: request.method ?? "", path: "/", level: "second_factor" } as const;
+  const assertion = await checkAssertion(token, keys, expected, asked);
   const greeting = user ? `Hello, ${user}` : "Hello, whoever you are";
   const facts = renderFacts([
     ["Remote-User", user || "not sent"],
@@ -61,30 +68,11 @@ function describeClaims(claims: JWTPayload): Array<[string, string]> {
   return [
     ["Subject", claims.sub ?? ""],
     ["Name", String(claims.preferred_username ?? "")],
+    ["Shown (acr)", String(claims.acr)],
+    ["Judged for", `${claims.host}, path ${claims.path}`],
     ["Signed in with (amr)", Array.isArray(amr) ? amr.join(", ") : ""],
     ["Signed in at", typeof authTime === "number" ? new Date(authTime * 1000).toISOString() : ""],
   ];
-}
-
-/**
- * What an origin does with `X-Sallyport-Assertion`: only keys from the configured address count (never one that the
- * token names), and only a token that was made for this site. Headers alone can be sent by anyone who reaches the origin.
- */
-async function checkAssertion(
-  token: string,
-): Promise<{ ok: true; claims: JWTPayload } | { ok: false; reason: string }> {
-  if (!token) return { ok: false, reason: "not sent" };
-  try {
-    const { payload } = await jwtVerify(token, keys, {
-      algorithms: ["EdDSA"],
-      audience,
-      requiredClaims: ["iss", "sub", "exp"],
-      clockTolerance: 5,
-    });
-    return { ok: true, claims: payload };
-  } catch (error) {
-    return { ok: false, reason: error instanceof Error ? error.message : String(error) };
-  }
 }
 
 function showHeaders(request: IncomingMessage, response: ServerResponse): void {

@@ -61,24 +61,31 @@ local function ask(txn, address, path)
   })
 end
 
--- The site does not get the keys to the visitor's account.
-local own_cookies = {
-  ["__Host-sallyport"] = true,
-  ["__Host-sallyport-pending"] = true,
-  ["__Host-sallyport-device"] = true,
-  ["__Host-sallyport-challenge"] = true,
-}
+-- The name of a cookie as servers may read it: unescaped, without quotes, and with `_` for every character but letters
+-- and digits.
+local function fold(name)
+  for _ = 1, 3 do
+    name = name:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end)
+  end
+  return (name:gsub("[\"'%s]", ""):match("^[^%[]*"):lower():gsub("[^a-z0-9]", "_"))
+end
 
+local function is_own_cookie(cookie)
+  local name = fold(cookie:match("^%s*=*([^=]*)"))
+  return name == "__host_sallyport" or name:sub(1, 17) == "__host_sallyport_"
+end
+
+-- The site does not get the keys to the visitor's account. Some servers take a comma for the end of a cookie.
 local function hide_cookies(txn)
   local lines = txn.http:req_get_headers()["cookie"]
   if not lines then return end
   txn.http:req_del_header("cookie")
   for i = 0, #lines do
-    local kept = {}
-    for cookie in lines[i]:gmatch("[^;]+") do
-      if not own_cookies[cookie:match("^%s*([^=]*)=") or ""] then table.insert(kept, cookie) end
+    local kept = ""
+    for separator, cookie in (";" .. lines[i]):gmatch("([;,])([^;,]*)") do
+      if not is_own_cookie(cookie) then kept = kept .. separator .. cookie end
     end
-    local line = table.concat(kept, ";"):gsub("^%s+", "")
+    local line = kept:gsub("^[;,]%s*", "")
     if line ~= "" then txn.http:req_add_header("cookie", line) end
   end
 end

@@ -15,6 +15,15 @@ export interface Call {
   readonly lines?: Uint8Array<ArrayBuffer>;
   /** How long the answer may take to begin. */
   readonly withinSeconds?: number;
+  /** Whether the server can ask for `EXPORT_KEY` beside the key. It is sent with no other call. */
+  readonly exportKey?: "needed" | "may_be_needed";
+}
+
+/** Where `EXPORT_KEY` comes from. */
+export interface ExportKeySource {
+  readonly find: () => FoundKey | null;
+  /** Null: there is no terminal to ask at. */
+  readonly ask: (() => Promise<FoundKey>) | null;
 }
 
 const answerWithinSeconds = 30;
@@ -45,13 +54,22 @@ export class Api {
   readonly url: URL;
   readonly realm: string | undefined;
   readonly #key: FoundKey | null;
+  readonly #exportKeys: ExportKeySource | null;
+  #exportKey: FoundKey | null = null;
   readonly #signal: AbortSignal;
 
-  /** `key` is null for what anybody may ask. */
-  constructor(options: { url: URL; realm?: string | undefined; key: FoundKey | null; signal: AbortSignal }) {
+  /** `key` and `exportKey` are null for what anybody may ask. */
+  constructor(options: {
+    url: URL;
+    realm?: string | undefined;
+    key: FoundKey | null;
+    exportKey: ExportKeySource | null;
+    signal: AbortSignal;
+  }) {
     this.url = options.url;
     this.realm = options.realm;
     this.#key = options.key;
+    this.#exportKeys = options.exportKey;
     this.#signal = options.signal;
   }
 
@@ -67,8 +85,33 @@ export class Api {
     return parsed.data.data;
   }
 
-  /** Calls, and returns the answer when it is a success, unread. Throws as {@link Api.call}. */
-  async open({ method = "GET", path, query = {}, ...call }: Call): Promise<Response> {
+  /**
+   * Calls, and returns the answer when it is a success, unread. A call that turns out to need `EXPORT_KEY` is made again
+   * with it: the refusal has changed nothing. Throws as {@link Api.call}.
+   */
+  async open(call: Call): Promise<Response> {
+    const exportKey = call.exportKey === undefined ? null : await this.#findExportKey(call.exportKey);
+    try {
+      return await this.#send(call, exportKey);
+    } catch (error) {
+      const ask = this.#exportKeys?.ask ?? null;
+      if (call.exportKey === undefined || exportKey !== null || ask === null || !lacksExportKey(error))
+        throw error;
+      this.#exportKey = await ask();
+      return await this.#send(call, this.#exportKey);
+    }
+  }
+
+  async #findExportKey(when: "needed" | "may_be_needed"): Promise<FoundKey | null> {
+    this.#exportKey ??= this.#exportKeys?.find() ?? null;
+    if (when === "needed") this.#exportKey ??= (await this.#exportKeys?.ask?.()) ?? null;
+    return this.#exportKey;
+  }
+
+  async #send(
+    { method = "GET", path, query = {}, ...call }: Call,
+    exportKey: FoundKey | null,
+  ): Promise<Response> {
     const url = new URL(this.url);
     url.pathname += path;
     for (const [name, value] of Object.entries({ ...query, realm: this.realm }))
@@ -84,6 +127,7 @@ export class Api {
           ...headers,
           ...contentOf(call).headers,
           ...(this.#key === null ? {} : { Authorization: `Bearer ${this.#key.key}` }),
+          ...(exportKey === null ? {} : { "X-Sallyport-Export-Key": exportKey.key }),
         },
         // Where it leads is not where the key was meant to go.
         redirect: "manual",
@@ -143,7 +187,11 @@ export class Api {
     return new ServerRefusal(refused, ...this.#advise(refused));
   }
 
-  #advise({ code, detail }: Problem): string[] {
+  #advise({ code, detail, members }: Problem): string[] {
+    if (members.export_key === "not_shown")
+      return ["It comes from SALLYPORT_EXPORT_KEY of the environment, or from a prompt at a terminal."];
+    if (members.export_key === "wrong" && this.#exportKey !== null)
+      return [`The export key came from ${this.#exportKey.source}.`];
     if (code === "not_found" && detail === "There is nothing here.")
       return [`Is ${this.url.pathname} its base path?`];
     if (code === "invalid_api_key" && this.#key !== null) return [`The key came from ${this.#key.source}.`];
@@ -168,6 +216,9 @@ export class Api {
     );
   }
 }
+
+const lacksExportKey = (error: unknown): boolean =>
+  error instanceof ServerRefusal && error.problem.members.export_key === "not_shown";
 
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: "nobody listens there",

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { Api } from "./api.ts";
 import { Output } from "./output.ts";
 import { Prompts } from "./prompts.ts";
-import { findKey, localUrl, parseBaseUrl } from "./settings.ts";
+import { askForExportKey, findExportKey, findKey, localUrl, parseBaseUrl } from "./settings.ts";
 
 /** What can be said with every command. */
 export interface GlobalOptions {
@@ -45,9 +45,14 @@ export const createOpenSession =
       signal,
       connect: async () => {
         const { url, ...rest } = place();
-        return new Api({ url, ...rest, key: await findKey(process.env, url, prompts) });
+        const key = await findKey(process.env, url, prompts);
+        const exportKey = {
+          find: () => findExportKey(process.env, key),
+          ask: prompts.canAsk ? () => askForExportKey(url, prompts) : null,
+        };
+        return new Api({ url, ...rest, key, exportKey });
       },
-      connectAsAnybody: () => new Api({ ...place(), realm: undefined, key: null }),
+      connectAsAnybody: () => new Api({ ...place(), realm: undefined, key: null, exportKey: null }),
     };
   };
 

@@ -4,7 +4,7 @@ import type { Api } from "./api.ts";
 import type { OpenSession, Session } from "./command.ts";
 import { AdminError, exitCodes, mayPass, ServerRefusal } from "./failure.ts";
 import { example } from "./help.ts";
-import { wholeNumber } from "./paging.ts";
+import { CursorTrail, wholeNumber } from "./paging.ts";
 import { readableTime } from "./text.ts";
 import { findUser } from "./user-choice.ts";
 import { waitFor } from "./waiting.ts";
@@ -91,11 +91,12 @@ async function findUserId(api: Api, text: string): Promise<string> {
  */
 async function findCursor(api: Api, filter: Filter, count: number): Promise<string | undefined> {
   let cursor: string | undefined;
+  const trail = new CursorTrail();
   for (let left = count + 1; left > 0; ) {
     const query = { ...filter, order: "desc", limit: Math.min(left, longestPage), cursor };
     const page = read(eventPage, await api.call({ path: "/v1/events", query }));
     if (page.next_cursor === null) return undefined;
-    cursor = page.next_cursor;
+    cursor = trail.follow(page.next_cursor, page.events.length);
     left -= page.events.length;
   }
   return cursor;
@@ -118,14 +119,17 @@ interface Watcher {
 /** Shows events from a cursor on, and unless it is for once, waits for more until a signal comes. */
 async function follow(api: Api, course: Course, { show, warn }: Watcher): Promise<void> {
   let cursor = course.from;
+  const trail = new CursorTrail(course.from);
   for (let failures = 0; ; ) {
     let more = false;
     try {
       const query = { ...course.filter, order: "asc", limit: longestPage, cursor };
       const page = read(eventPage, await api.call({ path: "/v1/events", query }));
       for (const event of page.events) show(event);
-      cursor = page.next_cursor ?? cursor;
       more = page.events.length === longestPage;
+      // Where nothing has happened the list stands where it stood.
+      const isOver = page.events.length === 0 || (course.once === true && !more);
+      if (!isOver) cursor = trail.follow(page.next_cursor, page.events.length);
       if (failures > 0) warn(["It answers again."]);
       failures = 0;
     } catch (error) {

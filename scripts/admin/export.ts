@@ -33,7 +33,11 @@ export function addExportCommands(program: Command, open: OpenSession): void {
         "sallyport-admin export keygen -o move",
         "sallyport-admin export --to move.public.json -o users.jwe",
         "sallyport-admin import users.jwe --identity move.private.json --realm shop",
-      ),
+      ) +
+        `
+
+EXPORT_KEY is needed beside the key: it comes from SALLYPORT_EXPORT_KEY of the
+environment, or from a prompt.`,
     )
     .action(async ({ to, output }: ExportOptions, command: Command) => {
       if (to === undefined || output === undefined)
@@ -51,7 +55,12 @@ async function exportUsers({ output, prompts, connect }: Session, to: string, pa
   const recipient = await readRecipient(to);
   await agreeToOverwrite(path, prompts);
   const api = await connect();
-  const response = await api.open({ method: "POST", path: "/v1/export", body: { recipient } });
+  const response = await api.open({
+    method: "POST",
+    path: "/v1/export",
+    body: { recipient },
+    exportKey: "needed",
+  });
   const progress = createProgress(output, null);
   let last: Part | undefined;
   let bytes = 0;

@@ -69,6 +69,8 @@ export class Tally {
 const chunkWithinSeconds = 120;
 const mostFailures = 5;
 const longestWaitSeconds = 60;
+/** As long as the limit of imports blocks (docs/throttling.md): an earlier try is refused. */
+const longestLimitSeconds = 15 * 60;
 
 /**
  * Sends a chunk, and what is left of it when the server stopped in the middle. A server that is away for a moment
@@ -98,8 +100,9 @@ export async function sendChunk(
     failures += 1;
     if (answer.error === null) throw new Unreachable("The server takes no line, and does not say why.");
     if (!mayPass(answer.error) || failures > mostFailures || tally.report.lines === 0) throw answer.error;
-    const asked = answer.error instanceof ServerRefusal ? answer.error.problem.retryAfterSeconds : null;
-    const seconds = Math.min(asked ?? 2 ** failures, longestWaitSeconds);
+    const problem = answer.error instanceof ServerRefusal ? answer.error.problem : null;
+    const longest = problem?.status === 429 ? longestLimitSeconds : longestWaitSeconds;
+    const seconds = Math.min(problem?.retryAfterSeconds ?? 2 ** failures, longest);
     pause(`${answer.error.lines[0]} Asking again in ${countOf(seconds, "second")}.`);
     await waitFor(seconds, signal);
   }
@@ -114,6 +117,8 @@ async function post(api: Api, chunk: Chunk): Promise<{ report: ImportReport | nu
       query: { first_line: chunk.firstLine },
       lines: encodeChunk(chunk),
       withinSeconds: chunkWithinSeconds,
+      // Only a line about an account of ADMIN_USERS needs it: it fails alone, without a question.
+      exportKey: "may_be_needed",
     });
     return { report: read(importReport, answer), error: null };
   } catch (error) {

@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import cliProgress from "cli-progress";
 import { safeJson, visible } from "./text.ts";
 
 type Style = "bold" | "dim" | "red" | "yellow" | "green";
@@ -6,9 +7,17 @@ type Style = "bold" | "dim" | "red" | "yellow" | "green";
 /** A stream that may be a terminal. */
 type Sink = NodeJS.WriteStream;
 
+/** A line of the terminal that shows how far something has come. */
+export interface Bar {
+  readonly update: (done: number | null, words: string) => void;
+  /** Takes the line away, and gives the terminal back. */
+  readonly end: () => void;
+}
+
 /**
- * Where a command writes: what it came to on standard output, everything else on standard error. Whatever is written
- * has its control characters made visible here, wherever it comes from.
+ * Where a command writes: what it came to on standard output, everything else on standard error. All text that is
+ * written has its control characters made visible here, wherever it comes from (INC-37): the streams are private, and
+ * no other file of this folder but the prompts writes on a terminal.
  */
 export class Output {
   readonly json: boolean;
@@ -28,8 +37,36 @@ export class Output {
     return this.#stdout.isTTY ? this.#stdout.columns || 80 : null;
   }
 
-  get errorStream(): Sink {
-    return this.#stderr;
+  /** Whether a person can see a bar. */
+  get hasBar(): boolean {
+    return this.#stderr.isTTY === true;
+  }
+
+  /**
+   * Shows a bar on standard error.
+   *
+   * @param total of the same unit as what is done. Null: it is not known, and there are words only
+   */
+  openBar(total: number | null): Bar {
+    const bar = new cliProgress.SingleBar({
+      stream: this.#stderr,
+      format: total === null ? "{words}" : "[{bar}] {percentage}%  {words}  {eta_formatted} left",
+      barCompleteChar: "=",
+      barIncompleteChar: " ",
+      barsize: 20,
+      hideCursor: true,
+      clearOnComplete: true,
+      etaBuffer: 50,
+    });
+    bar.start(total ?? 1, 0, { words: "begins" });
+    return {
+      update: (done, text) => {
+        const words = visible(text);
+        if (done === null) bar.update({ words });
+        else bar.update(total === null ? 0 : done, { words });
+      },
+      end: () => bar.stop(),
+    };
   }
 
   /** What the command came to, for a program: one line of JSON, only with `--json`. */

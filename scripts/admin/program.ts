@@ -13,7 +13,8 @@ import { addUserCommands } from "./users.ts";
 const exitHelp = `
 The key comes from SALLYPORT_ADMIN_KEY or ADMIN_KEY of the environment, from
 .dev.vars for this machine's npm start, or from a prompt; never from the command
-line.
+line. An export, and accounts of ADMIN_USERS, need EXPORT_KEY as well: from
+SALLYPORT_EXPORT_KEY or EXPORT_KEY, from the same .dev.vars, or from a prompt.
 
 Exit codes: 0 done, 1 refused or failed in part, 2 not understood, 3 not
 reachable, 130 interrupted.`;
@@ -61,6 +62,7 @@ const secretOptions: ReadonlyMap<string, string> = new Map([
   ...["key", "admin-key", "adminkey", "api-key", "apikey", "token", "secret", "bearer"].map(
     (name) => [name, "SALLYPORT_ADMIN_KEY"] as const,
   ),
+  ...["export-key", "exportkey"].map((name) => [name, "SALLYPORT_EXPORT_KEY"] as const),
   ...["password", "pass", "passwd"].map((name) => [name, "SALLYPORT_PASSWORD"] as const),
 ]);
 

@@ -1,4 +1,3 @@
-import cliProgress from "cli-progress";
 import type { Output } from "./output.ts";
 
 /** Shows how far something has come. */
@@ -24,26 +23,12 @@ const linesWithoutTotal = 10;
  * @param total null: nobody knows
  */
 export function createProgress(output: Output, total: number | null): Progress {
-  return output.errorStream.isTTY ? createBar(output, total) : createLines(output, total);
+  return output.hasBar ? createBar(output, total) : createLines(output, total);
 }
 
 function createBar(output: Output, total: number | null): Progress {
-  const bar = new cliProgress.SingleBar({
-    stream: output.errorStream,
-    format: total === null ? "{words}" : "[{bar}] {percentage}%  {words}  {eta_formatted} left",
-    barCompleteChar: "=",
-    barIncompleteChar: " ",
-    barsize: 20,
-    hideCursor: true,
-    clearOnComplete: true,
-    etaBuffer: 50,
-  });
-  bar.start(total ?? 1, 0, { words: "begins" });
-  return {
-    update: (done, words) => bar.update(total === null ? 0 : done, { words }),
-    pause: (why) => bar.update({ words: why }),
-    end: () => bar.stop(),
-  };
+  const bar = output.openBar(total);
+  return { update: bar.update, pause: (why) => bar.update(null, why), end: bar.end };
 }
 
 function createLines(output: Output, total: number | null): Progress {

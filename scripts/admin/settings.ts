@@ -9,10 +9,11 @@ import type { Prompts } from "./prompts.ts";
 export const localUrl = "http://127.0.0.1:8787";
 const usualBasePath = "/api/auth";
 
-/** A key, and where it was found: for who is told that it is not accepted. */
+/** A key, and where it was found, to be named when the key is not accepted. */
 export interface FoundKey {
   readonly key: string;
   readonly source: string;
+  readonly fromDevVars: boolean;
 }
 
 const isLoopback = (url: URL) => /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname);
@@ -48,8 +49,8 @@ export async function findKey(env: NodeJS.ProcessEnv, url: URL, prompts: Prompts
     const key = env[name];
     if (key) return checkKey(key, `${name} of the environment`);
   }
-  const local = isLoopback(url) ? readDevVars() : undefined;
-  if (local) return checkKey(local, "ADMIN_KEY of .dev.vars");
+  const local = isLoopback(url) ? readDevVars("ADMIN_KEY") : undefined;
+  if (local) return { ...checkKey(local, "ADMIN_KEY of .dev.vars"), fromDevVars: true };
   if (!prompts.canAsk) {
     throw usageError(
       `There is no key for ${url.href}.`,
@@ -59,14 +60,33 @@ export async function findKey(env: NodeJS.ProcessEnv, url: URL, prompts: Prompts
   return checkKey(await prompts.secret(`Admin key of ${url.host}`), "the prompt");
 }
 
+const exportKeyVariables = ["SALLYPORT_EXPORT_KEY", "EXPORT_KEY"];
+
+/**
+ * Finds `EXPORT_KEY` without asking for it: in the environment, or beside the key in the file of `npm start`. Where the
+ * key came from elsewhere, the file belongs to another deployment.
+ */
+export function findExportKey(env: NodeJS.ProcessEnv, { fromDevVars }: FoundKey): FoundKey | null {
+  for (const name of exportKeyVariables) {
+    const key = env[name];
+    if (key) return checkKey(key, `${name} of the environment`);
+  }
+  const local = fromDevVars ? readDevVars("EXPORT_KEY") : undefined;
+  return local ? { ...checkKey(local, "EXPORT_KEY of .dev.vars"), fromDevVars } : null;
+}
+
+/** Asks for `EXPORT_KEY` at the terminal. */
+export const askForExportKey = async (url: URL, prompts: Prompts): Promise<FoundKey> =>
+  checkKey(await prompts.secret(`Export key of ${url.host}`), "the prompt");
+
 function checkKey(key: string, source: string): FoundKey {
-  if (/^[\x21-\x7e]+$/.test(key)) return { key, source };
+  if (/^[\x21-\x7e]+$/.test(key)) return { key, source, fromDevVars: false };
   throw usageError(`The key (${source}) holds characters that no key has, such as a space or a line break.`);
 }
 
-function readDevVars(): string | undefined {
+function readDevVars(name: string): string | undefined {
   try {
-    return parseEnv(readFileSync(join(projectRoot, ".dev.vars"), "utf8")).ADMIN_KEY;
+    return parseEnv(readFileSync(join(projectRoot, ".dev.vars"), "utf8"))[name];
   } catch {
     return undefined;
   }

@@ -114,6 +114,6 @@ async function act(
   const api = await connect();
   const { call, question, done } = plan(await findUser(api, text, by));
   if (question !== undefined) await prompts.consent(question);
-  output.data(await api.call(call));
+  output.data(await api.call({ ...call, exportKey: "may_be_needed" }));
   output.line(done);
 }

@@ -41,7 +41,12 @@ function addAdd(users: Command, open: OpenSession): void {
       const api = await session.connect();
       const password = options.password ? await newPassword(session, name) : undefined;
       const body = { username: name, email: options.email, id: options.id, password };
-      const answer = await api.call({ method: "POST", path: "/v1/users", body });
+      const answer = await api.call({
+        method: "POST",
+        path: "/v1/users",
+        body,
+        exportKey: "may_be_needed",
+      });
       session.output.data(answer);
       const { username, id, realm } = read(user, answer);
       session.output.line(`Made the account ${username} (id ${id}, realm ${realm}).`);

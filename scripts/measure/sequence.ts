@@ -2,6 +2,8 @@
 export interface Target {
   readonly baseUrl: string;
   readonly adminKey: string;
+  /** Needed for an export. */
+  readonly exportKey?: string;
   readonly realm: string;
 }
 
@@ -16,10 +18,19 @@ export interface Sum {
 const chunkLines = 5000;
 
 /** A call of the service API for a realm. */
-export function call({ baseUrl, adminKey, realm }: Target, path: string, type: string, body: string) {
+export function call(
+  { baseUrl, adminKey, exportKey, realm }: Target,
+  path: string,
+  type: string,
+  body: string,
+) {
   return fetch(`${baseUrl}/api/auth${path}${path.includes("?") ? "&" : "?"}realm=${realm}`, {
     method: "POST",
-    headers: { Authorization: `Bearer ${adminKey}`, "Content-Type": type },
+    headers: {
+      Authorization: `Bearer ${adminKey}`,
+      "Content-Type": type,
+      ...(exportKey === undefined ? {} : { "X-Sallyport-Export-Key": exportKey }),
+    },
     body,
   });
 }

@@ -4,17 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import type { Mutant } from "../../test/mutants/mutant.ts";
 import { wycheproofFolder } from "../wycheproof.ts";
-
-/** What a run of tests came to. */
-export interface TestRun {
-  readonly passed: number;
-  /** The tests that failed and why, but for those that only took too long: a busy machine does that, too. */
-  readonly failed: readonly string[];
-  /** Every test file could be loaded, and the runner ended by itself. */
-  readonly complete: boolean;
-  /** The end of what the runner wrote. */
-  readonly output: string;
-}
+import { readReport, type TestRun } from "./test-run.ts";
 
 const notCopied = new Set(["node_modules", ".git", ".wrangler", "dist", "test-results", "bench"]);
 
@@ -63,9 +53,9 @@ export class ProjectCopy {
     if (titled !== undefined) args.push("-t", titled);
     const { code, output } = await this.#run(args, files.length * longestSecondsPerFile);
     try {
-      return { ...readReport(readFileSync(report, "utf8"), files, code), output };
+      return { ...readReport(readFileSync(report, "utf8"), files.length, code), output };
     } catch {
-      return { passed: 0, failed: [], complete: false, output };
+      return { passed: 0, failed: [], crashed: [], complete: false, output };
     }
   }
 
@@ -109,31 +99,4 @@ export class ProjectCopy {
     this.#end();
     rmSync(this.#folder, { recursive: true, force: true });
   }
-}
-
-interface Report {
-  readonly testResults: readonly {
-    readonly status: string;
-    readonly assertionResults: readonly {
-      readonly status: string;
-      readonly title: string;
-      readonly failureMessages: readonly string[];
-    }[];
-  }[];
-}
-
-function readReport(text: string, files: readonly string[], code: number | null): Omit<TestRun, "output"> {
-  const { testResults }: Report = JSON.parse(text);
-  const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
-  const failed = tests
-    .filter(({ status }) => status === "failed")
-    .filter(
-      ({ failureMessages }) => !failureMessages.every((message) => /timed out in \d+ ?ms/.test(message)),
-    )
-    .map(({ title, failureMessages: [message = ""] }) => `${title}\n    ${message.split("\n", 1)[0]}`);
-  return {
-    passed: tests.filter(({ status }) => status === "passed").length,
-    failed,
-    complete: code === 0 && testResults.length === files.length,
-  };
 }

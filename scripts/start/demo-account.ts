@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { base32 } from "@scure/base";
+import { keepPrivate } from "./private-file.ts";
 import { StartError } from "./settings.ts";
 
 export type DemoAccount = { username: string; password: string };
@@ -10,8 +11,15 @@ export type DemoAccount = { username: string; password: string };
  * Returns the demo account, which it creates through the service API when the database has none. `path` keeps the
  * password beside the database, so that it can be printed again the next time.
  */
-export async function ensureDemoAccount(api: string, adminKey: string, path: string): Promise<DemoAccount> {
+export async function ensureDemoAccount(
+  api: string,
+  adminKey: string,
+  path: string,
+  warn: (text: string) => void,
+): Promise<DemoAccount> {
   const known = readAccount(path);
+  const opened = known ? keepPrivate(path) : null;
+  if (opened !== null) warn(opened);
   const account = known ?? { username: "demo", password: readablePassword() };
   if (!known) {
     // Kept first: a password that is in the database but nowhere else helps nobody.

@@ -89,7 +89,7 @@ const origin = () =>
         ),
       WHOAMI_USER: locator(),
       WHOAMI_EMAIL: z.optional(locator()),
-      WHOAMI_NOBODY: list(z._default(anyText(), "401,403"), status()),
+      WHOAMI_NOBODY: list(z._default(anyText(), "401"), status()),
       WHOAMI_ANONYMOUS: z.pipe(
         z._default(anyText(), ""),
         z.transform((names) => splitFilled(names.toLowerCase())),

@@ -1,13 +1,27 @@
 import { SignJWT } from "jose";
 import type { Keyring } from "./keyring.ts";
 
-/** Who passed the gate, for the origin. */
+/** The highest factor that a session has shown. */
+export type ShownLevel = "first_factor" | "second_factor";
+
+/** The visitor of a request that passed, for the origin. */
 export interface AssertedIdentity {
   readonly userId: string;
   readonly username: string;
   readonly email: string | null;
+  readonly acr: ShownLevel;
   readonly amr: readonly string[];
   readonly authenticatedAt: Date;
+}
+
+/** What a request was judged for: the host, and the rule of the policy that decided (INC-28). */
+export interface AssertedScope {
+  /** The host that the visitor asked for, with its port unless that is the default one. */
+  readonly host: string;
+  /** See {@link signAssertion}. */
+  readonly pathPrefix: string;
+  /** The methods of the rule. Null: every method. */
+  readonly methods: readonly string[] | null;
 }
 
 /** A minute covers the origin's clock being off. */
@@ -15,6 +29,20 @@ const assertionTtlSeconds = 60;
 
 /**
  * Signs what the gate vouches for: a JWT (RFC 7519) with EdDSA (RFC 8037).
+ *
+ * The claims, and what an origin checks:
+ *
+ * - `iss`, `aud`, `exp`: the Worker's base address, this origin, at most 60 s ahead (RFC 7519 4.1).
+ * - `acr`: what the session has shown, `first_factor` or `second_factor`. An origin whose page needs the second factor
+ *   accepts `second_factor` only. `amr` (RFC 8176) says by which methods, and `auth_time` when the last factor was shown:
+ *   a page with a `max_age` checks it.
+ * - `host`: equals the host that the request asks for.
+ * - `path`: covers the request's path. The path is the one by which the origin picks the page, decoded, with its dot
+ *   segments resolved. A `path` that ends in `/` covers every path that begins with it, and the path that lacks only this
+ *   slash: `/admin/` covers `/admin` and `/admin/x`, and not `/administrator`. A `path` that ends in `$` covers the one
+ *   path before the `$`: `/feed$` covers `/feed`. No other form occurs. `/` covers every path: it is that of a rule for
+ *   `/*`, and where no rule matched, so that the policy asked for the second factor.
+ * - `methods`: there only when the rule names methods. The request's method is one of them; `GET` stands for `HEAD`, too.
  *
  * @param issuer where the Worker answers; its keys are at `{issuer}/.well-known/jwks.json`
  * @param audience the origin
@@ -25,8 +53,9 @@ export async function signAssertion(
     issuer,
     audience,
     identity,
+    scope,
     now,
-  }: { issuer: string; audience: string; identity: AssertedIdentity; now: Date },
+  }: { issuer: string; audience: string; identity: AssertedIdentity; scope: AssertedScope; now: Date },
 ): Promise<string> {
   const keys = await keyring.assertionKeys(keyring.currentKid);
   if (keys === null) throw new Error(`Key "${keyring.currentKid}" is current and not in KEYRING`);
@@ -34,8 +63,12 @@ export async function signAssertion(
   return new SignJWT({
     preferred_username: identity.username,
     ...(identity.email === null ? {} : { email: identity.email }),
+    acr: identity.acr,
     amr: [...identity.amr],
     auth_time: toSeconds(identity.authenticatedAt),
+    host: scope.host,
+    path: scope.pathPrefix,
+    ...(scope.methods === null ? {} : { methods: [...scope.methods] }),
   })
     .setProtectedHeader({ alg: "EdDSA", kid: keyring.currentKid, typ: "JWT" })
     .setIssuer(issuer)

@@ -1,26 +1,9 @@
 import { foldName, foldParameterName } from "./folded-name.ts";
+import { type ShownValue, type ShownValues, summarizeShown } from "./shown-values.ts";
 
-/** One cookie of a `Cookie` header, as a server may read it. */
-export interface ShownCookie {
-  /** As it was sent. */
-  readonly name: string;
-  /** As it was sent, quotes included. */
-  readonly value: string;
-}
-
-interface Piece extends ShownCookie {
+interface Piece extends ShownValue {
   /** Where the piece begins in the header. */
   readonly at: number;
-}
-
-/** What a request shows of the cookies that were asked for. */
-export interface ShownCookies {
-  /** In the order of the header. */
-  readonly cookies: readonly ShownCookie[];
-  /** Two servers may read different cookies: another spelling, two values of one name, or a separator in quotes. */
-  readonly isAmbiguous: boolean;
-  /** A cookie is there more than once, each time with the same value. */
-  readonly isRepeated: boolean;
 }
 
 /**
@@ -30,23 +13,21 @@ export interface ShownCookies {
  * @param header the `Cookie` header; the runtime joins several lines with a comma
  * @param names the names as the site writes them
  */
-export function findShownCookies(header: string, names: readonly string[]): ShownCookies {
+export function findShownCookies(header: string, names: readonly string[]): ShownValues {
   const wanted = new Set(names.map(foldName));
   // A cookie without a name is sent as `=value` or as the bare value, which may look like a name and a value.
   const isWanted = ({ name }: Piece) =>
     foldParameterName(name.replace(/^[\s=]+/, "")).some((folded) => wanted.has(folded));
-  const found = splitAt(header, /[;]/g).filter(isWanted);
-  const places = (pieces: readonly Piece[]) => pieces.map(({ at }) => at).join();
-  const others = [splitAt(header, /[;,]/g), splitOutsideQuotes(header)];
-  const readAlike = others.every((pieces) => places(pieces.filter(isWanted)) === places(found));
-  const spelledRight = found.every(({ name }) => names.includes(name));
-  const byName = new Map(found.map(({ name, value }) => [foldName(name), value]));
-  const sameValues = found.every(({ name, value }) => byName.get(foldName(name)) === value);
-  return {
-    cookies: found.map(({ name, value }) => ({ name, value })),
-    isAmbiguous: !readAlike || !spelledRight || !sameValues,
-    isRepeated: found.length > byName.size,
-  };
+  const placesOf = (pieces: readonly Piece[]) =>
+    pieces
+      .filter(isWanted)
+      .map(({ at }) => at)
+      .join();
+  const pieces = splitAt(header, /;/g);
+  const otherReadings = [splitAt(header, /[;,]/g), splitOutsideQuotes(header)];
+  const isReadAlike = otherReadings.every((reading) => placesOf(reading) === placesOf(pieces));
+  const values = pieces.filter(isWanted).map(({ name, value }) => ({ name, value }));
+  return summarizeShown(values, names, isReadAlike);
 }
 
 /**

@@ -26,10 +26,11 @@ export function foldParameterName(name: string): readonly string[] {
 /** Decodes escapes of ASCII, as often as known servers do. */
 export function decodeAscii(text: string): string {
   let decoded = text;
-  for (let round = 0; round < mostDecodings && /%[0-7][0-9a-f]/i.test(decoded); round++) {
-    decoded = decoded.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) =>
-      String.fromCharCode(Number.parseInt(hex, 16)),
-    );
-  }
+  for (let round = 0; round < mostDecodings && /%[0-7][0-9a-f]/i.test(decoded); round++)
+    decoded = decodeAsciiOnce(decoded);
   return decoded;
 }
+
+/** Decodes the escapes of ASCII characters once, and leaves everything else as it is. Separators are ASCII. */
+export const decodeAsciiOnce = (text: string): string =>
+  text.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

@@ -1,4 +1,5 @@
 import { isVerifiable } from "./password.ts";
+import { judgeScryptParameters } from "./scrypt-parameters.ts";
 
 const b64 = "[A-Za-z0-9+/]+={0,2}";
 /** passlib's own base64: `.` for `+`. */
@@ -17,13 +18,41 @@ const foreign: readonly RegExp[] = [
 /** Longer ones are of no scheme. */
 const longestHash = 512;
 
-/**
- * What becomes of a password hash that comes from elsewhere. `verifiable`: its owner signs in with it as before.
- * `reset_required`: a known scheme (argon2, bcrypt, PBKDF2, scrypt of more work than the platform allows) that can't
- * be computed here; it is kept, and its owner needs a new password. Null: no known scheme.
- */
-export function judgeImportedHash(hash: string): "verifiable" | "reset_required" | null {
-  if (hash.length > longestHash) return null;
-  if (isVerifiable(hash)) return "verifiable";
-  return foreign.some((form) => form.test(hash)) ? "reset_required" : null;
+const scryptForm = new RegExp(`^\\$scrypt\\$ln=(\\d+),r=(\\d+),p=(\\d+)\\$(${b64})\\$(${b64})$`);
+
+/** What becomes of a password hash that comes from elsewhere. */
+export type ImportedHashVerdict =
+  /** Its owner signs in with it as before. */
+  | { readonly kind: "verifiable" }
+  /**
+   * A known scheme (argon2, bcrypt, PBKDF2, scrypt of more work than is done here) that can't be computed here. It is
+   * kept, never computed, and its owner needs a new password.
+   */
+  | { readonly kind: "reset_required" }
+  /** scrypt with parameters that no scrypt has, or that nobody makes a password hash with. */
+  | { readonly kind: "unsupported"; readonly detail: string }
+  /** No known scheme. */
+  | { readonly kind: "unknown" };
+
+/** Judges a password hash without computing anything. */
+export function judgeImportedHash(hash: string): ImportedHashVerdict {
+  if (hash.length > longestHash) return { kind: "unknown" };
+  const unsupported = findUnsupportedScrypt(hash);
+  if (unsupported !== null) return unsupported;
+  if (isVerifiable(hash)) return { kind: "verifiable" };
+  return foreign.some((form) => form.test(hash)) ? { kind: "reset_required" } : { kind: "unknown" };
+}
+
+function findUnsupportedScrypt(hash: string): Extract<ImportedHashVerdict, { kind: "unsupported" }> | null {
+  const [, logN, r, p, salt, key] = scryptForm.exec(hash) ?? [];
+  if (salt === undefined || key === undefined) return null;
+  const bytesOf = (text: string) => Math.floor((text.replace(/=+$/, "").length * 3) / 4);
+  const verdict = judgeScryptParameters({
+    logN: Number(logN),
+    r: Number(r),
+    p: Number(p),
+    saltBytes: bytesOf(salt),
+    hashBytes: bytesOf(key),
+  });
+  return verdict.kind === "unsupported" ? verdict : null;
 }

@@ -3,13 +3,7 @@ import { BoundedMap } from "./bounded-map.ts";
 import { oncePer } from "./once.ts";
 import { findPathReadings } from "./path-readings.ts";
 import { findVariants } from "./path-variants.ts";
-import { levels, type PolicyRule, type Requirement } from "./policy.ts";
-
-/** What the policy asks of a request, and the rule that decides it. Null: no rule matches. */
-export interface Verdict {
-  readonly requirement: Requirement;
-  readonly rule: PolicyRule | null;
-}
+import { type Decision, levels, type PolicyRule, type Requirement } from "./policy.ts";
 
 /** One way in which an origin may serve a request. */
 export interface Meaning {
@@ -22,31 +16,52 @@ export interface Meaning {
   readonly withBelow?: true;
 }
 
-const noMatch: Verdict = { requirement: { level: "second_factor", maxAgeSeconds: null }, rule: null };
-const open: Verdict = { requirement: { level: "none" }, rule: null };
+const noMatch: Decision = {
+  requirement: { level: "second_factor", maxAgeSeconds: null },
+  pathPrefix: "/",
+  methods: null,
+};
 
-type Spelling = "written" | "folded";
+const nothing: Requirement = { level: "none" };
 
 /**
- * What the policy asks of a request that an origin may serve in each of these ways: the strictest verdict of all
- * (INC-31).
+ * What the policy asks of a request that an origin may serve in each of these ways.
  *
- * @param meanings the request itself first
+ * - The requirement is the strictest of all ways (INC-31).
+ * - `pathPrefix` and `methods` are those of the rule for the request itself, in the strictest reading of its path (INC-28).
+ *   So an assertion covers the request that it comes with. It is true, because the requirement is never weaker than that
+ *   rule's.
+ *
+ * @param itself the request as it came
+ * @param others the other ways
  * @returns null when a path does not parse; the caller answers 400
  */
-export function judgeMeanings(rules: readonly PolicyRule[], meanings: readonly Meaning[]): Verdict | null {
-  let strictest: Verdict | null = null;
-  for (const meaning of meanings) {
-    const verdict = judgeMeaning(rules, meaning);
-    if (verdict === null) return null;
-    strictest = strictest === null ? verdict : stricter(strictest, verdict);
+export function judgeMeanings(
+  rules: readonly PolicyRule[],
+  itself: Meaning,
+  others: readonly Meaning[],
+): Decision | null {
+  const verdict = judgeMeaning(rules, itself);
+  if (verdict === null) return null;
+  let { requirement } = verdict;
+  for (const meaning of others) {
+    const other = judgeMeaning(rules, meaning);
+    if (other === null) return null;
+    requirement = stricter(requirement, other.requirement);
   }
-  return strictest;
+  return requirement === verdict.own.requirement ? verdict.own : { ...verdict.own, requirement };
 }
 
 /** {@link judgeMeanings} for a request that is served in one way. */
-export const judgePath = (rules: readonly PolicyRule[], method: string, rawPath: string): Verdict | null =>
-  judgeMeaning(rules, { method, path: rawPath });
+export const judgePath = (rules: readonly PolicyRule[], method: string, rawPath: string): Decision | null =>
+  judgeMeanings(rules, { method, path: rawPath }, []);
+
+interface Verdict {
+  /** That of the strictest reading, without variants of it. */
+  readonly own: Decision;
+  /** With variants, and with what lies below. */
+  readonly requirement: Requirement;
+}
 
 /** A site has so many addresses that are asked for often. */
 const mostRemembered = 1000;
@@ -71,19 +86,31 @@ function judgeMeaning(rules: readonly PolicyRule[], meaning: Meaning): Verdict |
 
 /**
  * Every reading of the path is judged, as it is written and without regard to case. The first rule that matches a reading
- * counts for it, no match is `second_factor`, and the strictest outcome holds (INC-05, INC-07).
+ * counts for it, no match is `second_factor`, and the strictest outcome holds (INC-05, INC-07). Of two rules that ask for
+ * the same, the one that was found first is named.
  */
 function judgeAnew(rules: readonly PolicyRule[], { method, ...meaning }: Meaning): Verdict | null {
   const readings = findPathReadings(meaning.path);
   if (readings === null) return null;
   const asked = { ...meaning, method: method.toUpperCase() };
-  let strictest: Verdict = open;
+  let strictest: Verdict | null = null;
   for (const reading of readings) {
-    strictest = stricter(strictest, judgeReading(rules, asked, "written", reading));
-    strictest = stricter(strictest, judgeReading(rules, asked, "folded", foldCase(reading)));
+    strictest = stricterInBoth(strictest, judgeReading(rules, asked, "written", reading));
+    strictest = stricterInBoth(strictest, judgeReading(rules, asked, "folded", foldCase(reading)));
   }
   return strictest;
 }
+
+function stricterInBoth(left: Verdict | null, right: Verdict): Verdict {
+  if (left === null) return right;
+  const isRightStricter = stricter(left.own.requirement, right.own.requirement) !== left.own.requirement;
+  return {
+    own: isRightStricter ? right.own : left.own,
+    requirement: stricter(left.requirement, right.requirement),
+  };
+}
+
+type Spelling = "written" | "folded";
 
 /**
  * Judges one text. A variant of it counts where a rule for the variant says more than the rule for the text: the first rule
@@ -97,25 +124,26 @@ function judgeReading(
   text: string,
 ): Verdict {
   const direct = findRule(rules, meaning.method, spelling, text);
-  let strictest = toVerdict(direct, meaning);
+  const own = direct?.decision ?? noMatch;
+  let requirement = requirementOf(direct, meaning);
   if (meaning.withBelow) {
     for (const rule of rules)
-      if (allowsMethod(rule, meaning.method) && isBelow(rule[spelling].path, text))
-        strictest = stricter(strictest, toVerdict(rule, meaning));
+      if (allowsMethod(rule, meaning.method) && isStrictlyBelow(rule[spelling].path, text))
+        requirement = stricter(requirement, requirementOf(rule, meaning));
   }
   // The author of a rule for exactly this path has decided about it.
-  if (direct !== null && !direct.coversBelow) return strictest;
+  if (direct !== null && !direct.coversBelow) return { own, requirement };
   for (const variant of findVariants(rules, spelling, text, direct)) {
     const rule = findRule(rules, meaning.method, spelling, variant);
     if (rule !== null && !matchesPath(rule, spelling, text))
-      strictest = stricter(strictest, toVerdict(rule, meaning));
+      requirement = stricter(requirement, requirementOf(rule, meaning));
   }
-  return strictest;
+  return { own, requirement };
 }
 
-function toVerdict(rule: PolicyRule | null, { method, namedOnly }: Meaning): Verdict {
-  if (namedOnly && !rule?.methods?.has(method)) return open;
-  return rule === null ? noMatch : { requirement: rule.requirement, rule };
+function requirementOf(rule: PolicyRule | null, { method, namedOnly }: Meaning): Requirement {
+  if (namedOnly && !rule?.methods?.has(method)) return nothing;
+  return (rule?.decision ?? noMatch).requirement;
 }
 
 const findRule = (rules: readonly PolicyRule[], method: string, spelling: Spelling, path: string) =>
@@ -130,18 +158,18 @@ function matchesPath(rule: PolicyRule, spelling: Spelling, requested: string): b
   return requested.startsWith(path) && (requested.length === path.length || requested[path.length] === "/");
 }
 
-const isBelow = (path: string, top: string) => path.startsWith(top.endsWith("/") ? top : `${top}/`);
+const isStrictlyBelow = (path: string, top: string) => path.startsWith(top.endsWith("/") ? top : `${top}/`);
 
-/** Second factor over first over none; of one level the one with an age, and of two ages the smaller. */
-function stricter(left: Verdict, right: Verdict): Verdict {
-  const distance = rank(right.requirement) - rank(left.requirement);
+/**
+ * Second factor over first over none; of one level the one with an age, and of two ages the smaller.
+ *
+ * @returns one of the two; the left one where they ask for the same
+ */
+function stricter(left: Requirement, right: Requirement): Requirement {
+  const distance = levels.indexOf(right.level) - levels.indexOf(left.level);
   if (distance !== 0) return distance > 0 ? right : left;
-  // Of two equal ones the verdict with a rule: it is about fewer paths.
-  if (maxAge(right.requirement) === maxAge(left.requirement)) return left.rule === null ? right : left;
-  return maxAge(right.requirement) < maxAge(left.requirement) ? right : left;
+  return maxAge(right) < maxAge(left) ? right : left;
 }
-
-const rank = ({ level }: Requirement) => levels.indexOf(level);
 
 function maxAge(requirement: Requirement): number {
   return requirement.level === "none" ? Infinity : (requirement.maxAgeSeconds ?? Infinity);

@@ -8,7 +8,8 @@ type KeyPurpose =
   | "binding"
   | "assertion"
   | "throttle"
-  | "known-device";
+  | "known-device"
+  | "issued-mark";
 
 /**
  * The keys that an operator has put into `KEYRING`, and what is derived from them.
@@ -28,6 +29,8 @@ export interface Keyring {
   throttleKey(): Promise<CryptoKey>;
   /** HMAC-SHA-256 key that vouches for devices that signed in before. Null when `kid` is not in the keyring. */
   deviceKey(kid: string): Promise<CryptoKey> | null;
+  /** HMAC-SHA-256 key that marks what Sallyport issues (`core/issued-mark.ts`). Null when `kid` is not in the keyring. */
+  issuedMarkKey(kid: string): Promise<CryptoKey> | null;
   /** Ed25519 pair for assertions. Null when `kid` is not in the keyring. */
   assertionKeys(kid: string): Promise<AssertionKeys> | null;
 }
@@ -109,6 +112,7 @@ export function createKeyring(entries: readonly [KeyringEntry, ...KeyringEntry[]
   const binding = oncePer((bytes: KeyBytes) => deriveKey(bytes, "binding", hmacSha256));
   const throttle = oncePer((bytes: KeyBytes) => deriveKey(bytes, "throttle", hmacSha256));
   const device = oncePer((bytes: KeyBytes) => deriveKey(bytes, "known-device", hmacSha256));
+  const issuedMark = oncePer((bytes: KeyBytes) => deriveKey(bytes, "issued-mark", hmacSha256));
   const assertion = oncePer(deriveAssertionKeys);
 
   const find = <T>(derive: (bytes: KeyBytes) => T, kid: string): T | null => {
@@ -123,6 +127,7 @@ export function createKeyring(entries: readonly [KeyringEntry, ...KeyringEntry[]
     bindingKey: (kid) => find(binding, kid),
     throttleKey: () => throttle(current.bytes),
     deviceKey: (kid) => find(device, kid),
+    issuedMarkKey: (kid) => find(issuedMark, kid),
     assertionKeys: (kid) => find(assertion, kid),
   };
 }

@@ -1,5 +1,5 @@
-import { judgePath } from "./judge-path.ts";
-import { levels, type PolicyRule, type Requirement } from "./policy.ts";
+import { judgeMeanings, judgePath } from "./judge-path.ts";
+import { type Decision, levels, type PolicyRule } from "./policy.ts";
 
 /** Something in a valid `POLICY` that its author may not have meant. Rules are counted from 0. */
 export type PolicyWarning =
@@ -38,9 +38,7 @@ function findWeakLastRule(rules: readonly PolicyRule[]): readonly PolicyWarning[
   const lastRule = rules.findLastIndex(({ written, coversBelow }) => written.path === "" && coversBelow);
   const last = rules[lastRule];
   if (last === undefined) return [];
-  const strictRule = rules.findIndex(
-    (rule, at) => at < lastRule && rank(rule.requirement) > rank(last.requirement),
-  );
+  const strictRule = rules.findIndex((rule, at) => at < lastRule && isStricter(rule.decision, last));
   return strictRule === -1 ? [] : [{ kind: "last_rule_weaker", lastRule, strictRule }];
 }
 
@@ -49,13 +47,15 @@ function findWeakPost(rules: readonly PolicyRule[], at: number): readonly Policy
   if (rule?.methods?.has("POST") !== true) return [];
   const path = encodeURI(rule.written.path || "/");
   for (const method of methodsOfForms) {
-    const verdict = judgePath(rules, method, path);
-    if (verdict !== null && rank(verdict.requirement) > rank(rule.requirement)) {
-      const counts = verdict.rule?.methods?.has(method) === true;
-      return [{ kind: "post_weaker", rule: at, method, counts }];
+    if (isStricter(judgePath(rules, method, path), rule)) {
+      const named = judgeMeanings(rules, { method, path, namedOnly: true }, []);
+      return [{ kind: "post_weaker", rule: at, method, counts: isStricter(named, rule) }];
     }
   }
   return [];
 }
 
-const rank = ({ level }: Requirement) => levels.indexOf(level);
+const isStricter = (decision: Decision | null, rule: PolicyRule) =>
+  decision !== null && rankOf(decision) > rankOf(rule.decision);
+
+const rankOf = ({ requirement }: Decision) => levels.indexOf(requirement.level);

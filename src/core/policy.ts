@@ -11,6 +11,18 @@ export type Requirement =
   | { level: "first_factor"; maxAgeSeconds: number | null }
   | { level: "second_factor"; maxAgeSeconds: number | null };
 
+/** What the policy asks of a request, and of which other requests it asks the same. One object for each rule. */
+export interface Decision {
+  readonly requirement: Requirement;
+  /**
+   * The paths of the rule that decided, as the assertion names them (`core/assertion.ts`): `/admin/` for `/admin/*`,
+   * `/feed$` for exactly `/feed`, and `/` where no rule matched.
+   */
+  readonly pathPrefix: string;
+  /** The methods of the rule, in upper case. Null: every method. */
+  readonly methods: readonly string[] | null;
+}
+
 /** The path of a rule in one spelling. */
 export type RulePath = {
   /** The decoded path without a final `/*`. */
@@ -27,7 +39,7 @@ export type PolicyRule = {
   readonly coversBelow: boolean;
   /** Upper case; null is every method. */
   readonly methods: ReadonlySet<string> | null;
-  readonly requirement: Requirement;
+  readonly decision: Decision;
 };
 
 /** From the weakest to the strictest. */
@@ -118,12 +130,17 @@ function toRule(rule: z.infer<ReturnType<typeof ruleSchema>>): PolicyRule {
   const path = coversBelow ? rule.path.slice(0, -2) : rule.path;
   const maxAgeSeconds = rule.max_age ?? null;
   const foldedPath = foldCase(path);
+  const methods = rule.methods?.map((method) => method.toUpperCase()) ?? null;
   return {
     written: { path, stem: stemOf(path, coversBelow) },
     folded: { path: foldedPath, stem: stemOf(foldedPath, coversBelow) },
     coversBelow,
-    methods: rule.methods ? new Set(rule.methods.map((method) => method.toUpperCase())) : null,
-    requirement: rule.require === "none" ? { level: "none" } : { level: rule.require, maxAgeSeconds },
+    methods: methods === null ? null : new Set(methods),
+    decision: {
+      requirement: rule.require === "none" ? { level: "none" } : { level: rule.require, maxAgeSeconds },
+      pathPrefix: path + (coversBelow ? "/" : "$"),
+      methods,
+    },
   };
 }
 

@@ -11,6 +11,8 @@ export interface Passage {
   readonly identity: AssertedIdentity | null;
   /** A renewed token to hand back. Null: the one that came is fresh. */
   readonly renewed: IssuedSession | null;
+  /** The session that was believed. Null: the first factor's source alone names the visitor, or the visitor is anonymous. */
+  readonly sessionId: string | null;
 }
 
 /** Why somebody does not pass (yet), and so which page helps. */
@@ -30,7 +32,7 @@ export type Refusal =
 export type Judgement = Passage | Refusal;
 
 /** Passes as nobody: there is no identity to vouch for. */
-export const nobody: Passage = { allowed: true, identity: null, renewed: null };
+export const nobody: Passage = { allowed: true, identity: null, renewed: null, sessionId: null };
 
 /**
  * Judges a request by what its path requires and who its session says is there. No I/O while the session's
@@ -73,7 +75,10 @@ async function currentSession(deps: Deps, session: FullSession | null, now: Date
 export type Level = Pick<
   FullSession,
   "userId" | "username" | "email" | "enrolled" | "amr" | "firstFactorAt" | "secondFactorAt"
->;
+> & {
+  /** The session's. There is none when the first factor's source alone says all this. */
+  readonly id?: string;
+};
 
 /** Judges what was shown by what is required. */
 export function judgeLevel(
@@ -107,12 +112,21 @@ const ageSeconds = (level: Level, now: Date) => (now.getTime() - authenticatedAt
 const identities = new WeakMap<Level, AssertedIdentity>();
 
 function pass(level: Level, renewed: IssuedSession | null): Passage {
-  return { allowed: true, identity: identities.get(level) ?? identityOf(level), renewed };
+  const identity = identities.get(level) ?? identityOf(level);
+  return { allowed: true, identity, renewed, sessionId: level.id ?? null };
 }
 
 function identityOf(level: Level): AssertedIdentity {
-  const { userId, username, email, amr } = level;
-  const identity = { userId, username, email, amr, authenticatedAt: authenticatedAt(level) };
+  const { userId, username, email, amr, secondFactorAt } = level;
+  const acr = secondFactorAt === null ? "first_factor" : "second_factor";
+  const identity: AssertedIdentity = {
+    userId,
+    username,
+    email,
+    acr,
+    amr,
+    authenticatedAt: authenticatedAt(level),
+  };
   identities.set(level, identity);
   return identity;
 }

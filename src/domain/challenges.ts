@@ -1,3 +1,4 @@
+import { isChallengeSecret } from "../core/challenge-secret.ts";
 import type { CodeInput } from "../core/code-input.ts";
 import { sha256 } from "../core/digest.ts";
 import { signReceipt } from "../core/receipt.ts";
@@ -5,7 +6,11 @@ import { withAnswer } from "../core/return-address.ts";
 import { signPendingToken } from "../core/session-token.ts";
 import { shownUserId } from "../core/user-id.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
-import { type Challenge, findChallenge, openChallenge as openStoredChallenge } from "../store/challenges.ts";
+import {
+  type Challenge,
+  findStandingApproval,
+  openChallenge as openStoredChallenge,
+} from "../store/challenges.ts";
 import type { Effect } from "../store/second-factor-effects.ts";
 import { amrWith } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
@@ -13,7 +18,7 @@ import type { Evidence } from "./code-evaluation.ts";
 import { bySession } from "./code-presenter.ts";
 import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
-import { verifyCode } from "./second-factor.ts";
+import { budget, verifyCode } from "./second-factor.ts";
 import { drawSession } from "./sessions.ts";
 
 /** How long somebody may take to save the backup codes, before going back to the backend. */
@@ -38,11 +43,12 @@ export interface Opening {
   readonly issued: ChallengeToken | null;
 }
 
-/** Opens the one-time address of a challenge. One batch. */
+/** Opens the one-time address of a challenge. One batch; none for an address that Sallyport has not issued (INC-30). */
 export async function openChallenge(
   deps: Deps,
   { secret, client, now }: { readonly secret: string; readonly client: ClientContext; readonly now: Date },
 ): Promise<Opening> {
+  if (!(await isChallengeSecret(deps.config.keyring, secret))) return noChallenge;
   const drawn = await drawSession(
     // Whose it is, and until when, the store knows.
     {
@@ -60,7 +66,7 @@ export async function openChallenge(
   const sessionId = drawn.row.id;
   const event = { id: drawEventId(), at: now, type: "challenge.opened", client, sessionId } as const;
   const { opened, view } = await openStoredChallenge(deps.db, await sha256(secret), drawn.row, event);
-  if (view === null) return { challenge: null, enrolled: false, issued: null };
+  if (view === null) return noChallenge;
   const enrolled = view.totpEnabled;
   if (!opened) return { challenge: view, enrolled, issued: null };
   const { id, userId, realm, action, nonce, returnTo, expiresAt } = view;
@@ -73,6 +79,8 @@ export async function openChallenge(
   const token = await signPendingToken(deps.config.keyring, claims, now);
   return { challenge: view, enrolled, issued: { token, expiresAt } };
 }
+
+const noChallenge: Opening = { challenge: null, enrolled: false, issued: null };
 
 function shortened(name: string): string {
   const characters = [...name];
@@ -163,14 +171,17 @@ function completion({ id, challenge }: ChallengeSession, evidence: Evidence): Ef
   return { kind: "complete_challenge", challengeId: challenge.id, sessionId: id, amr, eventId };
 }
 
-/** Sends a browser back whose challenge is done, with a receipt that says when that was. One read. */
+/**
+ * Sends a browser back whose challenge is done, with a receipt that says when that was. A receipt of an approval that was
+ * voided since is not given again (INC-37). One read.
+ */
 export async function goBack(
   deps: Deps,
   { challenge: { realm, id } }: ChallengeSession,
   issuer: string,
   now: Date,
 ): Promise<Return | Failure> {
-  const challenge = await findChallenge(deps.db, realm, id);
+  const challenge = await findStandingApproval(deps.db, realm, id, budget.failuresUntilDisabled);
   if (challenge === null || challenge.completedAt === null) return { ok: false, reason: "challenge_over" };
   const { completedAt, amr } = challenge;
   const receipt = { ...challenge, amr: amr ?? [], issuer, now };

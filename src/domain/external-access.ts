@@ -1,12 +1,14 @@
 import { bindTo } from "../core/binding.ts";
 import type { Requirement } from "../core/policy.ts";
 import { signPendingToken } from "../core/session-token.ts";
+import { drawApprovalPeriodId } from "../store/approvals.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
 import { meetExternalUser } from "../store/external-users.ts";
 import type { User } from "../store/users.ts";
 import { isBelieved, type Judgement, judgeAccess, judgeLevel, nobody } from "./access.ts";
 import type { Deps } from "./deps.ts";
 import {
+  AmbiguousCredentials,
   type ExternalIdentity,
   type FirstFactorSource,
   FirstFactorUnavailable,
@@ -46,7 +48,14 @@ export async function meet(
   const id = crypto.randomUUID();
   const event = { at: now, client, realm: source.realm, detail: { method: source.realm } };
   const met = await meetExternalUser(deps.db, {
-    user: { id, realm: source.realm, ...identity, passwordHash: null, createdAt: now },
+    user: {
+      id,
+      realm: source.realm,
+      ...identity,
+      passwordHash: null,
+      approvalPeriodId: drawApprovalPeriodId(),
+      createdAt: now,
+    },
     created: { ...event, id: drawEventId(), type: "user.created", userId: id },
     opened: { ...event, id: drawEventId(), type: "first_factor.accepted" },
     full: full?.row ?? null,
@@ -117,7 +126,8 @@ export interface ExternalVisit {
  */
 export async function judgeExternalAccess(deps: Deps, visit: ExternalVisit): Promise<Judgement> {
   const { requirement, session, source, client, now } = visit;
-  if (session !== null && isBelieved(deps, session, now)) return judgeAccess(deps, requirement, session, now);
+  if (session !== null && !source.mustBeAsked && isBelieved(deps, session, now))
+    return judgeAccess(deps, requirement, session, now);
   if (requirement.level === "none") return judgeOpenAccess(deps, visit);
   const identity = await source.identify();
   if (identity === null) {
@@ -150,7 +160,7 @@ async function judgeOpenAccess(
 }
 
 function asNobody(error: unknown): null {
-  if (error instanceof FirstFactorUnavailable) return null;
+  if (error instanceof FirstFactorUnavailable || error instanceof AmbiguousCredentials) return null;
   throw error;
 }
 

@@ -43,11 +43,21 @@ export type Failure =
   | { readonly ok: false; readonly reason: "challenge_over" }
   /** The key is not allowed to send browsers there. */
   | { readonly ok: false; readonly reason: "return_address_refused" }
+  /** The address to come back to has a parameter of its own that could be read as the receipt. */
+  | { readonly ok: false; readonly reason: "return_address_answered" }
   | { readonly ok: false; readonly reason: "account_disabled" }
+  /** An export, or a change of an account of `ADMIN_USERS`, needs `EXPORT_KEY` beside the caller's own key. */
+  | {
+      readonly ok: false;
+      readonly reason: "export_key_required";
+      readonly why: "wrong" | "not_shown" | "not_set" | "binding";
+    }
   /** The same call has got its answer, which its retry gets too. */
   | { readonly ok: false; readonly reason: "answered_before" }
   /** The `Idempotency-Key` belongs to another call. */
   | { readonly ok: false; readonly reason: "idempotency_conflict" }
+  /** The first answer to the call tells of an approval that was voided since. */
+  | { readonly ok: false; readonly reason: "first_answer_void" }
   | { readonly ok: false; readonly reason: "weak_secret"; readonly detail?: string }
   /** A TOTP that is not of SHA-1, 6 digits, 30 seconds. */
   | { readonly ok: false; readonly reason: "unsupported_parameters"; readonly detail?: string }
@@ -57,7 +67,7 @@ export type Failure =
 export type FailureReason = Failure["reason"];
 
 /** What there can be too many tries at. Where nothing is said, it is the second factor. */
-export type Limit = "first_factor" | "second_factor" | "setup";
+export type Limit = "first_factor" | "second_factor" | "setup" | "imports" | "exports";
 
 /** A refusal that ends by itself at `until`. */
 export function tooManyAttempts(until: Date, now: Date, limit: Limit = "second_factor"): Failure {

@@ -1,4 +1,4 @@
-import { isBoundTo } from "../core/binding.ts";
+import { type BindingEvidence, isBoundTo } from "../core/binding.ts";
 import type { Keyring } from "../core/keyring.ts";
 import type { FullSession } from "./sessions.ts";
 import { localRealm } from "./sign-in.ts";
@@ -23,26 +23,41 @@ export interface FirstFactorSource {
   readonly showsOtherCredential: boolean;
   /** Where to sign in, at the site. Null: not there, or anywhere. */
   readonly loginPath: string | null;
+  /** The request repeats a credential, so a fresh session is not accepted without asking the source (INC-23). */
+  readonly mustBeAsked: boolean;
   /**
-   * What a session is bound to: it changes when somebody else, or another session of the source, is there.
-   * It costs no trip. Null: nobody can be signed in.
+   * What a session is bound to: it changes with the account and with the session of the source. It costs no trip.
    *
+   * @returns null when the request shows no credential, or shows credentials that can be read in two ways
    * @throws FirstFactorUnavailable
    */
-  evidence(): Promise<readonly string[] | null>;
+  evidence(): Promise<BindingEvidence | null>;
   /**
-   * Asks the source who is there. Null: nobody.
+   * Asks the source which account the request belongs to.
    *
-   * @throws FirstFactorUnavailable when the source can't tell, and so nobody passes (STANDARDS INC-20)
+   * @returns null for an anonymous visitor
+   * @throws FirstFactorUnavailable when the source can't tell, so the request is refused (INC-20)
+   * @throws AmbiguousCredentials when the request's credentials do not all name the same account (INC-24)
    */
   identify(): Promise<ExternalIdentity | null>;
-  /** The same, asked anew, for what lasts longer than its request. Throws as {@link identify}. */
-  identifyAgain(): Promise<ExternalIdentity | null>;
+  /**
+   * The same, asked anew, for what lasts longer than its request: what has an end of its own is over by then.
+   * Throws as {@link identify}.
+   */
+  identifyAgain(now: Date): Promise<ExternalIdentity | null>;
 }
 
 /** The source did not answer, or not in the way that it should. Whoever asked gets a 503. */
 export class FirstFactorUnavailable extends Error {
   override readonly name = "FirstFactorUnavailable";
+}
+
+/**
+ * The request shows credentials that two parts of the site may read differently: in two ways, of two accounts, or one that
+ * the source knows beside one that it refuses (INC-23, INC-24). The request is refused.
+ */
+export class AmbiguousCredentials extends Error {
+  override readonly name = "AmbiguousCredentials";
 }
 
 /**

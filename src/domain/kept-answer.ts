@@ -1,6 +1,8 @@
 import { openField, sealField } from "../core/envelope.ts";
 import { type AnswerPlace, findAnswer, type KeptAnswer } from "../store/idempotency.ts";
+import type { IdempotencyKeyRow } from "../store/schema.ts";
 import type { Deps } from "./deps.ts";
+import { budget } from "./second-factor.ts";
 
 /** How long a retry of a call gets the first answer. */
 const keptSeconds = 24 * 3600;
@@ -11,6 +13,10 @@ export type KeepAnswer<Result> = (result: Result) => Promise<KeptAnswer | null>;
 /** A call that may be sent twice (draft-ietf-httpapi-idempotency-key-header). */
 export interface RepeatableCall extends AnswerPlace {
   readonly requestHash: string;
+  /** The key that asks. Null: `ADMIN_KEY`. */
+  readonly apiKeyId: string | null;
+  /** The user that the call is about, as the store knows it. None: it is about no user. */
+  readonly userIds: readonly string[];
 }
 
 const fieldOf = ({ realm, keyHash }: AnswerPlace) => ({
@@ -27,11 +33,12 @@ export async function keepAnswer(
   now: Date,
 ): Promise<KeptAnswer> {
   const envelope = await sealField(keyring, fieldOf(call), answer);
-  const { realm, keyHash, requestHash } = call;
+  const { realm, keyHash, requestHash, apiKeyId } = call;
   return {
     realm,
     keyHash,
     requestHash,
+    apiKeyId,
     envelope,
     now,
     expiresAt: new Date(now.getTime() + keptSeconds * 1000),
@@ -43,18 +50,29 @@ export type FirstAnswer =
   | { readonly kind: "none" }
   | { readonly kind: "answered"; readonly answer: string }
   /** The key belongs to another call, or its answer does not open any more. */
-  | { readonly kind: "conflict" };
+  | { readonly kind: "conflict" }
+  /** It tells of an approval that was voided since (INC-37). */
+  | { readonly kind: "void" };
 
-/** Looks up the first answer to a call. One trip, unless the row has been read: then none. */
+/**
+ * Looks up the first answer to a call. One trip, unless the row has been read: then none, but for an answer that tells of
+ * an accepted code. The primary is asked about that, because a copy may not have heard of a reset yet.
+ */
 export async function findFirstAnswer(
   deps: Deps,
   call: RepeatableCall,
   now: Date,
-  known?: { readonly requestHash: string; readonly answer: string } | null,
+  known?: IdempotencyKeyRow | null,
 ): Promise<FirstAnswer> {
-  const row = known ?? (await findAnswer(deps.db, call, now));
+  if (known && known.requestHash !== call.requestHash) return { kind: "conflict" };
+  const { failuresUntilDisabled } = budget;
+  const row =
+    known?.approvalPeriodId === null
+      ? { ...known, stands: true }
+      : await findAnswer(deps.db, call, { ...call, failuresUntilDisabled }, now);
   if (row === null) return { kind: "none" };
   if (row.requestHash !== call.requestHash) return { kind: "conflict" };
+  if (!row.stands) return { kind: "void" };
   const opened = await openField(deps.config.keyring, fieldOf(call), row.answer);
   return opened.ok ? { kind: "answered", answer: opened.text } : { kind: "conflict" };
 }

@@ -1,11 +1,11 @@
 import { clientNetwork } from "../core/client-network.ts";
-import { verifyPassword } from "../core/password.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
 import { findSessionOnPrimary, type SessionView } from "../store/sessions.ts";
 import { countSignInFailure } from "../store/sign-in.ts";
 import type { Deps } from "./deps.ts";
 import { type Failure, tooManyAttempts } from "./failure.ts";
 import { type FullSession, isAlive } from "./sessions.ts";
+import { isPasswordOf } from "./stored-password.ts";
 import {
   type FirstFactorCounters,
   findStandingBlock,
@@ -49,7 +49,7 @@ export async function checkPassword(
   const view = await findSessionOnPrimary(deps.db, session.id);
   if (view === null || !isAlive(deps, view, now)) return { ok: false, reason: "session_over" };
   const { passwordHash } = view.user;
-  if (passwordHash === null || (password !== null && (await verifyPassword(password, passwordHash)))) {
+  if (passwordHash === null || (password !== null && (await isPasswordOf(deps, password, view.user)))) {
     return { ok: true, counters, view };
   }
   const event = {

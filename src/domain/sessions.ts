@@ -1,3 +1,4 @@
+import { clientNetwork } from "../core/client-network.ts";
 import {
   drawSessionSecret,
   type FullSessionClaims,
@@ -88,6 +89,7 @@ export async function drawSession(origin: SessionOrigin, now: Date): Promise<Dra
     lastSeenAt: now,
     expiresAt: origin.expiresAt,
     clientAddress: origin.client.address,
+    network: clientNetwork(origin.client.address),
     userAgent: origin.client.userAgent,
   };
   return { row, secret };
@@ -153,8 +155,8 @@ export async function checkSession(
 }
 
 /** Is the session alive? It does not count as seen by this. One trip. */
-export async function isSessionAlive(deps: Deps, session: FullSession, now: Date): Promise<boolean> {
-  return hasLivingSession(deps.db, session.id, livenessAt(deps, now));
+export async function isSessionAlive(deps: Deps, sessionId: string, now: Date): Promise<boolean> {
+  return hasLivingSession(deps.db, sessionId, livenessAt(deps, now));
 }
 
 /** The same session with a token that nobody believes without asking. */

@@ -1,5 +1,5 @@
 import { clientNetwork } from "../core/client-network.ts";
-import { hashPassword, needsRehash, verifyPassword } from "../core/password.ts";
+import { hashPassword, needsRehash } from "../core/password.ts";
 import { signPendingToken } from "../core/session-token.ts";
 import { type AuditEvent, type AuditEventType, type ClientContext, drawEventId } from "../store/audit.ts";
 import {
@@ -12,6 +12,7 @@ import type { User } from "../store/users.ts";
 import type { Deps } from "./deps.ts";
 import { type Failure, tooManyAttempts } from "./failure.ts";
 import { type DrawnSession, drawSession, type IssuedSession, issueSession } from "./sessions.ts";
+import { isPasswordOf } from "./stored-password.ts";
 import {
   type FirstFactorCounters,
   findStandingBlock,
@@ -82,7 +83,7 @@ async function trySignIn(
 ): Promise<SignedIn | Failure | AccountChanged> {
   const { now } = request;
   // The hash is computed whoever asks, so that the answer takes as long (STANDARDS TH-10).
-  const matches = await verifyPassword(request.password, user?.passwordHash ?? null);
+  const matches = await isPasswordOf(deps, request.password, user);
   const name = { realm: localRealm, username: request.username };
   if (!matches || user === null || user.disabledAt !== null) {
     const event = signInEvent("first_factor.refused", request, user, null);

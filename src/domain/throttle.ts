@@ -8,6 +8,9 @@ const windowSeconds = 15 * 60;
 /** A block begins within its counter's window, so it ends this long after the window at the latest. */
 export const blockSeconds = 15 * 60;
 
+/** What moves many accounts at once is counted by the hour. */
+const transferWindowSeconds = 3600;
+
 /** What counts in one window before it blocks (SPEC "Throttling the first factor"). */
 const limits = {
   /** Failures of one network at one account. */
@@ -20,6 +23,10 @@ const limits = {
   account_device: 10,
   /** Enrolments that one account begins. */
   setup: 10,
+  /** Requests to import that one caller sends: at 1,000 lines each, as the admin program sends them, two million users. */
+  imports: 2000,
+  /** Exports that one caller begins. Each can be of a whole realm. */
+  exports: 60,
 } as const;
 
 /** What one place may try at one account: what a client is told of the limits of the first factor. */
@@ -27,6 +34,15 @@ export const firstFactorQuota = { most: limits.network_account, windowSeconds } 
 
 /** What one account may begin to set up. */
 export const setupQuota = { most: limits.setup, windowSeconds } as const;
+
+/** What moves many accounts at once. */
+export type Transfer = "imports" | "exports";
+
+/** What one caller of the service API may move. */
+export const transferQuota: Readonly<Record<Transfer, { most: number; windowSeconds: number }>> = {
+  imports: { most: limits.imports, windowSeconds: transferWindowSeconds },
+  exports: { most: limits.exports, windowSeconds: transferWindowSeconds },
+};
 
 /** Who tries to pass a first factor. Both names are canonical, so that no spelling gets a counter of its own. */
 export interface FirstFactorClaimant {
@@ -76,17 +92,26 @@ export async function firstFactorCounters(
 export const setupCounter = (keyring: Keyring, userId: string): Promise<Counter> =>
   counter(keyring, "setup", [userId]);
 
+/**
+ * Names the counter of the imports or exports of one caller, over all realms.
+ *
+ * @param actor the caller, as audit events name it: each API key has its own counter, and `ADMIN_KEY` has one
+ */
+export const transferCounter = (keyring: Keyring, transfer: Transfer, actor: string): Promise<Counter> =>
+  counter(keyring, transfer, [actor], transferWindowSeconds);
+
 async function counter(
   keyring: Keyring,
   scope: keyof typeof limits,
   parts: readonly string[],
+  seconds: number = windowSeconds,
 ): Promise<Counter> {
   const name = new TextEncoder().encode(JSON.stringify([scope, ...parts]));
   const mac = await crypto.subtle.sign("HMAC", await keyring.throttleKey(), name);
   return {
     key: base64urlnopad.encode(new Uint8Array(mac)),
     limit: limits[scope],
-    windowSeconds,
+    windowSeconds: seconds,
     blockSeconds,
   };
 }

@@ -12,6 +12,9 @@ export const clearedFamilies: readonly string[] = [
   "x_sallyport",
   "x_user",
   "x_auth_request",
+  "x_authentik",
+  "x_remote",
+  "x_webauth",
   "cf_access",
   // Where a request came from and went to.
   "x_forwarded",
@@ -20,26 +23,34 @@ export const clearedFamilies: readonly string[] = [
   "x_rewrite",
 ];
 
-export const clearedNames: readonly string[] = ["forwarded"];
+export const clearedNames: readonly string[] = [
+  "forwarded",
+  // CGI makes `HTTP_PROXY` of it, which many HTTP clients take for their proxy ("httpoxy", CVE-2016-5385).
+  "proxy",
+];
 
 /**
- * The headers that ask a framework to serve a request under another method (INC-31). Cleared unless `METHOD_OVERRIDE` is
- * `pass`.
+ * The headers by which a client asks for another method than its own (INC-31). With `METHOD_OVERRIDE=pass` they reach the
+ * origin, and the policy is applied to both methods.
  */
-export const overrideNames: readonly string[] = [
+export const methodOverrideNames: readonly string[] = [
   "x_http_method_override",
   "x_http_method",
   "x_method_override",
 ];
 
-/** True for a header that overrides the method, in any spelling. */
-export const isOverrideHeader = (name: string): boolean => overrideNames.includes(foldName(name));
+/** True for a header that asks for another method, in any spelling. */
+export const isOverrideHeader = (name: string): boolean => methodOverrideNames.includes(foldName(name));
 
-/** True when the gate removes a client's header of this name, in any spelling (INC-08, INC-26). */
+/**
+ * True for a header of the list, in any spelling (INC-08, INC-26). The gate removes it; a method override it lets pass with
+ * `METHOD_OVERRIDE=pass`.
+ */
 export function isClearedHeader(name: string): boolean {
   const folded = foldName(name);
   return (
     clearedNames.includes(folded) ||
+    methodOverrideNames.includes(folded) ||
     clearedFamilies.some(
       (family) =>
         folded.startsWith(family) && (folded.length === family.length || folded[family.length] === "_"),

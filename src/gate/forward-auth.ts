@@ -1,8 +1,9 @@
+import { isUndecodable } from "../core/undecodable.ts";
 import type { Passage, Refusal } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
+import { isForeignHandshake } from "./handshake.ts";
 import type { Vouched } from "./headers.ts";
-import { distrustAfterChange, judgePassenger, type Passenger } from "./judge.ts";
-import type { AskedRequest } from "./request-meanings.ts";
+import { distrustAfterChange, judgePassenger, type Unjudged, type Visitor } from "./judge.ts";
 import { vouchFor } from "./vouch.ts";
 
 /** The request that a proxy asks about. */
@@ -13,9 +14,6 @@ export interface OriginalRequest {
   /** Path and query, to come back to. */
   readonly uri: string;
 }
-
-/** The one who asks, without the request that is asked about. */
-export type ProxiedVisitor = Omit<Passenger, keyof AskedRequest>;
 
 /**
  * Reads which request a proxy asks about: `X-Forwarded-Method` and `-Uri` (Caddy, Traefik), or `X-Original-Method`
@@ -30,6 +28,8 @@ export function readOriginalRequest(headers: Headers): OriginalRequest | null {
   if (!agree(forwarded.method, original.method) || !agree(forwarded.uri, original.uri)) return null;
   const { method, uri } = forwarded.uri === null ? original : forwarded;
   if (method === null || uri === null || !isToken(method)) return null;
+  // A proxy hands bytes that are not UTF-8 on as they came (INC-36).
+  if (isUndecodable(uri)) return null;
   // No request has a blank in its address. A header that is there twice has one, behind its comma.
   return /^\/[^ \t]*$/.test(uri) ? { method, path: uri.split("?", 1)[0] ?? "", uri } : null;
 }
@@ -48,45 +48,68 @@ const agree = (a: string | null, b: string | null) => a === null || b === null |
 export type ForwardAuthOutcome =
   | { readonly kind: "passed"; readonly passage: Passage; readonly vouched: Vouched | null }
   | { readonly kind: "refused"; readonly refusal: Refusal }
-  | { readonly kind: "unreadable" };
+  /** Also of a question whose host is not readable. A path of Sallyport's must not be passed to the site (INC-34). */
+  | Unjudged
+  /** Another site opens a WebSocket with the visitor's session (STANDARDS WB-12). */
+  | { readonly kind: "cross_origin" };
+
+/** A proxy's question. */
+export interface ForwardAuthQuestion extends Visitor {
+  readonly original: OriginalRequest;
+  /** Of the question, as the proxy sends it. */
+  readonly headers: Headers;
+  /** The scheme and host under which the Worker was asked. */
+  readonly publicOrigin: string;
+  /** The question has shown `PROXY_KEY`. */
+  readonly trusted: boolean;
+}
 
 /**
- * Judges the request that a proxy asks about, as the gate would.
- *
- * @param headers of the question: those of the visitor's request, as far as the proxy hands them on. An override header
- *   among them reaches the origin too, for all that is known here.
+ * Judges the request that a proxy asks about, as the gate would. The question has the headers of the visitor's request, as
+ * far as the proxy sends them. Whether the site gets a method override among them is not known, so it counts (INC-31).
  */
 export async function judgeForwardAuth(
   deps: Deps,
-  original: OriginalRequest,
-  visitor: ProxiedVisitor,
-  headers: Headers,
-  publicOrigin: string,
+  question: ForwardAuthQuestion,
 ): Promise<ForwardAuthOutcome> {
-  const { method, path, uri } = original;
-  const asked: AskedRequest = {
-    method,
-    path,
-    query: uri.slice(path.length),
+  const { original, headers, publicOrigin, trusted, ...visitor } = question;
+  const named = readForwardedHost(headers, publicOrigin);
+  if (trusted && named === "unreadable") return { kind: "unreadable", part: "host" };
+  const askedHost = hostOf(publicOrigin);
+  const namedHost = typeof named === "string" ? null : named.host;
+  const judged = await judgePassenger(deps, {
+    ...visitor,
+    method: original.method,
+    path: original.path,
+    query: original.uri.slice(original.path.length),
     headers,
     overridesForwarded: true,
-    hosts: hostsOf(headers, publicOrigin),
-  };
-  const judged = await judgePassenger(deps, { ...visitor, ...asked });
-  if (typeof judged === "string") return { kind: "unreadable" };
-  const { judgement, changes } = judged;
+    // A client that invents one gains nothing: the path of a `Destination` is judged whatever its host is.
+    hosts: namedHost === null ? [askedHost] : [askedHost, namedHost],
+  });
+  if (judged.kind !== "judged") return judged;
+  const { decision, judgement, mayChange } = judged;
   if (!judgement.allowed) return { kind: "refused", refusal: judgement };
-  const vouched = await vouchFor(deps, judgement.identity, publicOrigin, visitor.now);
-  const passage = await distrustAfterChange(deps, visitor, changes, judgement);
+  // The page of another site can't choose this header in the visitor's browser, so a proxy without the key is believed here.
+  if (judgement.identity !== null && isForeignHandshake(headers, namedHost ?? askedHost))
+    return { kind: "cross_origin" };
+  // The visitor can, so an assertion names the host only by the word of a proxy with the key.
+  const host = (trusted ? namedHost : null) ?? askedHost;
+  const vouched = await vouchFor(deps, judgement.identity, publicOrigin, { ...decision, host }, visitor.now);
+  const passage = await distrustAfterChange(deps, visitor, mayChange, judgement);
   return { kind: "passed", passage, vouched };
 }
 
-/**
- * The names of the site: a proxy may ask under the Worker's own name and say the site's in `X-Forwarded-Host`. A client that
- * invents one gains nothing: the path of a `Destination` is judged whatever its host is.
- */
-function hostsOf(headers: Headers, publicOrigin: string): readonly string[] {
-  const own = publicOrigin.slice(publicOrigin.indexOf("//") + 2);
-  const said = headers.get("X-Forwarded-Host");
-  return said === null ? [own] : [own, said.toLowerCase()];
+/** The host that the visitor asked for, as the proxy says it. */
+function readForwardedHost(
+  headers: Headers,
+  publicOrigin: string,
+): { readonly host: string | null } | "unreadable" {
+  const text = headers.get("X-Forwarded-Host") || null;
+  if (text === null) return { host: null };
+  const scheme = publicOrigin.startsWith("https:") ? "https" : "http";
+  const url = /^[\w.:[\]-]+$/.test(text) ? URL.parse(`${scheme}://${text}`) : null;
+  return url === null ? "unreadable" : { host: url.host };
 }
+
+const hostOf = (origin: string) => origin.slice(origin.indexOf("//") + 2);

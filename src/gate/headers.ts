@@ -1,7 +1,10 @@
+import type { FirstFactorConfig } from "../config/first-factor.ts";
 import type { AssertedIdentity } from "../core/assertion.ts";
 import { cookieName, withoutCookies } from "../core/cookie-header.ts";
-import { foldName, foldParameterName } from "../core/folded-name.ts";
+import { foldName } from "../core/folded-name.ts";
+import { carriesOwnToken } from "../core/own-token.ts";
 import { isClearedHeader, isOverrideHeader } from "./cleared-headers.ts";
+import { withoutConnectionHeaders } from "./connection-headers.ts";
 
 /** Somebody, and the Worker's signature for it. */
 export interface Vouched {
@@ -18,12 +21,9 @@ export interface ForwardedFacts {
   readonly publicOrigin: string;
   /** The Worker's own cookies, which the origin never sees. */
   readonly ownCookies: readonly string[];
-  /** The `Authorization` header carried the Worker's own token. */
-  readonly ownAuthorization: boolean;
-  /** `METHOD_OVERRIDE=pass`: the origin may take another method from a header. */
+  readonly firstFactor: FirstFactorConfig;
+  /** `METHOD_OVERRIDE=pass`: the client may ask the origin for another method in a header. */
   readonly overridesForwarded?: boolean;
-  /** In which headers a proxy says its user to the Worker: they are its word, or else a client's. */
-  readonly proxysOwn?: readonly string[];
 }
 
 /**
@@ -31,17 +31,11 @@ export interface ForwardedFacts {
  * (STANDARDS WB-05, INC-08), and then what the gate says.
  */
 export function requestHeaders(received: Headers, facts: ForwardedFacts): Headers {
-  const headers = new Headers(received);
-  const proxysOwn = (facts.proxysOwn ?? []).map(foldName);
-  const isProxysOwn = (name: string) => proxysOwn.length > 0 && proxysOwn.includes(foldName(name));
+  const headers = siteHeaders(received);
+  const isFirstFactorHeader = firstFactorHeaders(facts.firstFactor);
+  const isForwarded = facts.overridesForwarded === true ? isOverrideHeader : noHeader;
   for (const name of [...headers.keys()])
-    if (
-      isClearedHeader(name) ||
-      isProxysOwn(name) ||
-      (facts.overridesForwarded !== true && isOverrideHeader(name))
-    )
-      headers.delete(name);
-  if (facts.ownAuthorization) headers.delete("Authorization");
+    if ((isClearedHeader(name) && !isForwarded(name)) || isFirstFactorHeader(name)) headers.delete(name);
   replaceCookies(headers, facts.ownCookies);
   const [scheme = "", host = ""] = facts.publicOrigin.split("://");
   headers.set("X-Forwarded-Host", host);
@@ -55,12 +49,41 @@ export function requestHeaders(received: Headers, facts: ForwardedFacts): Header
   return headers;
 }
 
-/** The values of a header in every spelling, each with its name if that is not as it was asked for. */
-export function headerReadings(headers: Headers, name: string): string[] {
-  const wanted = foldName(name);
-  return [...headers]
-    .filter(([key, value]) => foldName(key) === wanted && value !== "")
-    .map(([key, value]) => (key === name.toLowerCase() ? value : `${key}: ${value}`));
+const noHeader = (_: string) => false;
+
+/**
+ * The headers of a first factor that the origin must not see. A proxy's user header is for the Worker. Of a token's header
+ * only the spelling that the Worker has read may pass: the origin may read another one (INC-26).
+ */
+function firstFactorHeaders(config: FirstFactorConfig): (name: string) => boolean {
+  switch (config.kind) {
+    case "password":
+      return noHeader;
+    case "proxy": {
+      const folded = [config.userHeader, config.emailHeader].map(foldName);
+      return (name) => folded.includes(foldName(name));
+    }
+    case "jwt":
+      return config.carrier.kind === "header" ? otherSpellings([config.carrier.name]) : noHeader;
+    case "origin":
+      return otherSpellings(
+        config.credentials.filter(({ kind }) => kind === "header").map(({ name }) => name),
+      );
+  }
+}
+
+function otherSpellings(names: readonly string[]): (name: string) => boolean {
+  if (names.length === 0) return noHeader;
+  const folded = names.map(foldName);
+  const exact = names.map((name) => name.toLowerCase());
+  return (name) => folded.includes(foldName(name)) && !exact.includes(name.toLowerCase());
+}
+
+/** What a client sends that may be the site's: nothing about the client's connection, and no token of the Worker's own. */
+export function siteHeaders(received: Headers): Headers {
+  const headers = withoutConnectionHeaders(received);
+  if (carriesOwnToken(headers.get("Authorization") ?? "")) headers.delete("Authorization");
+  return headers;
 }
 
 function replaceCookies(headers: Headers, ownCookies: readonly string[]): void {
@@ -85,25 +108,4 @@ export function responseHeaders(received: Headers, ownCookies: readonly string[]
   headers.delete("Set-Cookie");
   for (const cookie of foreign) headers.append("Set-Cookie", cookie);
   return headers;
-}
-
-/**
- * Everything in a `Cookie` header that some server may read as this cookie: names in any case, with `.`, `[` or a
- * space for `_` (PHP), escaped or quoted; and behind a comma, which once separated cookies (RFC 2109).
- */
-export function cookieReadings(header: string, name: string): string[] {
-  const wanted = foldName(name);
-  const parts = [...header.split(";"), ...(header.includes(",") ? header.split(/[;,]/) : [])];
-  const cookies = parts.filter((part) => foldParameterName(cookieName(part)).includes(wanted));
-  return cookies.map((cookie) => cookie.slice(cookie.indexOf("=") + 1).trim());
-}
-
-/**
- * Everything in an address that some server may read as this parameter: names as in {@link cookieReadings}, with an
- * index behind them, and behind a semicolon, which separated parameters once (HTML 4.01 B.2.2).
- */
-export function queryReadings(query: URLSearchParams, name: string): string[] {
-  const wanted = foldName(name);
-  const parts = [...query].flatMap(([key, value]) => `${key}=${value}`.split(";"));
-  return parts.filter((part) => foldParameterName(part.split("=", 1)[0] ?? "").includes(wanted));
 }

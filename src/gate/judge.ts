@@ -1,11 +1,13 @@
-import { judgeMeanings, type Meaning, type Verdict } from "../core/judge-path.ts";
+import { judgeMeanings, type Meaning } from "../core/judge-path.ts";
+import type { Decision } from "../core/policy.ts";
+import { isReadBelow } from "../core/raw-path.ts";
 import { type Judgement, judgeAccess, type Passage } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import { judgeExternalAccess } from "../domain/external-access.ts";
 import type { FirstFactorSource } from "../domain/first-factor-source.ts";
 import { distrustSession, type FullSession } from "../domain/sessions.ts";
 import type { ClientContext } from "../store/audit.ts";
-import { type AskedRequest, findMeanings, type Unreadable } from "./request-meanings.ts";
+import { type AskedRequest, findMeanings, type UnreadablePart } from "./request-meanings.ts";
 
 /** Who wants to go where. */
 export interface Passenger extends AskedRequest {
@@ -19,29 +21,42 @@ export interface Passenger extends AskedRequest {
   readonly now: Date;
 }
 
-/** What of a request can't be judged, so that it is not forwarded. */
-export type UnreadablePart = "path" | Unreadable;
+/** The visitor, without the request. */
+export type Visitor = Omit<Passenger, keyof AskedRequest>;
 
-export interface Judged extends Verdict {
+/** A request that is refused whatever the visitor has shown. */
+export type Unjudged =
+  /** A part of the request can't be judged. */
+  | { readonly kind: "unreadable"; readonly part: UnreadablePart }
+  /** The path belongs to Sallyport in some reading, so it is never the origin's (INC-34). */
+  | { readonly kind: "own_path" };
+
+export interface Judged {
+  readonly kind: "judged";
+  /** What the request requires. */
+  readonly decision: Decision;
+  /** Whether the visitor has shown it. */
   readonly judgement: Judgement;
   /** The origin may change something when it serves the request. */
-  readonly changes: boolean;
+  readonly mayChange: boolean;
 }
 
-/** What the request requires in every way in which the origin may serve it, and whether it is there. */
-export async function judgePassenger(deps: Deps, passenger: Passenger): Promise<Judged | UnreadablePart> {
-  const { config } = deps;
-  const meanings = findMeanings(config, passenger);
-  if (typeof meanings === "string") return meanings;
-  const verdict = judgeMeanings(config.policy, meanings);
-  if (verdict === null) return "path";
-  const { requirement } = verdict;
+/** Judges a request to the origin by the policy, in every way in which the origin may serve it (INC-31). */
+export async function judgePassenger(deps: Deps, passenger: Passenger): Promise<Judged | Unjudged> {
+  const { policy, basePath } = deps.config;
+  const meanings = findMeanings(deps.config, passenger);
+  if (typeof meanings === "string") return { kind: "unreadable", part: meanings };
+  const { itself, others } = meanings;
+  const decision = judgeMeanings(policy, itself, others);
+  if (decision === null) return { kind: "unreadable", part: "path" };
+  if (isReadBelow(basePath, itself.path) !== false) return { kind: "own_path" };
   const { session, source, now } = passenger;
+  const { requirement } = decision;
   const judgement =
     source === null
       ? await judgeAccess(deps, requirement, session, now)
       : await judgeExternalAccess(deps, { ...passenger, source, requirement });
-  return { ...verdict, judgement, changes: meanings.some(isChange) };
+  return { kind: "judged", decision, judgement, mayChange: [itself, ...others].some(isChange) };
 }
 
 /** What a POST may be beside a POST (`namedOnly`) changes no more than the POST. */
@@ -55,10 +70,10 @@ const isChange = ({ method, namedOnly }: Meaning) =>
 export async function distrustAfterChange(
   deps: Deps,
   { session, source }: Pick<Passenger, "session" | "source">,
-  changes: boolean,
+  mayChange: boolean,
   passage: Passage,
 ): Promise<Passage> {
   const current = passage.renewed?.session ?? session;
-  if (current === null || !changes || source?.realm !== "origin") return passage;
+  if (current === null || !mayChange || source?.realm !== "origin") return passage;
   return { ...passage, renewed: await distrustSession(deps, current) };
 }

@@ -1,20 +1,21 @@
+import type { AssertedScope } from "../core/assertion.ts";
 import type { Requirement } from "../core/policy.ts";
+import { rawPathOf } from "../core/raw-path.ts";
 import type { Passage, Refusal } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
-import { type FullSession, type IssuedSession, isSessionAlive } from "../domain/sessions.ts";
+import { isAccessBounded, isAccessStillGranted, type LastingAccess } from "../domain/lasting-access.ts";
+import type { IssuedSession } from "../domain/sessions.ts";
+import { isForeignHandshake } from "./handshake.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
-import { distrustAfterChange, judgePassenger, type Passenger, type UnreadablePart } from "./judge.ts";
-import type { AskedRequest } from "./request-meanings.ts";
+import { distrustAfterChange, judgePassenger, type Unjudged, type Visitor } from "./judge.ts";
 import { vouchFor } from "./vouch.ts";
 import { relay } from "./web-socket.ts";
 
 /** A request for the origin, and who sends it. */
-export interface GateRequest extends Omit<Passenger, keyof AskedRequest> {
+export interface GateRequest extends Visitor {
   readonly request: Request;
   /** The request's address, resolved. */
   readonly url: URL;
-  /** The session's token came in `Authorization`. */
-  readonly ownAuthorization: boolean;
   readonly ownCookies: readonly string[];
   /** The scheme and host that the visitor sees. */
   readonly publicOrigin: string;
@@ -24,8 +25,7 @@ export type GateOutcome =
   /** The origin's answer, and a renewed token for the visitor if there is one. */
   | { readonly kind: "forwarded"; readonly response: Response; readonly renewed: IssuedSession | null }
   | { readonly kind: "refused"; readonly refusal: Refusal }
-  /** The request can't be judged, so it is not forwarded. */
-  | { readonly kind: "unreadable"; readonly part: UnreadablePart }
+  | Unjudged
   /** Another site opens a WebSocket with the visitor's session (STANDARDS WB-12). */
   | { readonly kind: "cross_origin" }
   | { readonly kind: "origin_unavailable"; readonly error: unknown };
@@ -42,40 +42,32 @@ export async function passGate(
   gateRequest: GateRequest,
 ): Promise<GateOutcome> {
   const { request, url } = gateRequest;
-  const overridesForwarded = deps.config.methodOverride === "pass";
+  const path = rawPathOf(request.url);
   const judged = await judgePassenger(deps, {
     ...gateRequest,
     method: request.method,
-    path: url.pathname,
+    path,
     query: url.search,
     headers: request.headers,
-    overridesForwarded,
+    overridesForwarded: deps.config.methodOverride === "pass",
     hosts: [url.host],
   });
-  if (typeof judged === "string") return { kind: "unreadable", part: judged };
-  const { requirement, judgement, changes } = judged;
+  if (judged.kind !== "judged") return judged;
+  const { decision, judgement, mayChange } = judged;
   if (!judgement.allowed) return { kind: "refused", refusal: judgement };
-  if (judgement.identity !== null && isForeignHandshake(request, url)) return { kind: "cross_origin" };
-  const target = originUrl === "route" ? request.url : originUrl + url.pathname + url.search;
-  const headers = await originHeaders(deps, gateRequest, judgement);
-  const { renewed } = await distrustAfterChange(deps, gateRequest, changes, judgement);
+  if (judgement.identity !== null && isForeignHandshake(request.headers, url.host))
+    return { kind: "cross_origin" };
+  const { requirement } = decision;
+  const target = (originUrl === "route" ? url.origin : originUrl) + url.pathname + url.search;
+  const headers = await originHeaders(deps, gateRequest, judgement, { ...decision, host: url.host });
+  const { renewed } = await distrustAfterChange(deps, gateRequest, mayChange, judgement);
   try {
     const response = await forward(target, request, headers, isPersonal(requirement, judgement));
-    return {
-      kind: "forwarded",
-      response: withOwnHeaders(deps, response, gateRequest, requirement),
-      renewed,
-    };
+    const access = { requirement, passage: judgement, source: gateRequest.source };
+    return { kind: "forwarded", response: withOwnHeaders(deps, response, gateRequest, access), renewed };
   } catch (error) {
     return { kind: "origin_unavailable", error };
   }
-}
-
-/** CORS does not hold for WebSockets: any page may open one, with the cookies that a same-site page has. */
-function isForeignHandshake({ headers }: Request, url: URL): boolean {
-  const origin = headers.get("Origin");
-  if (origin === null || headers.get("Upgrade")?.toLowerCase() !== "websocket") return false;
-  return URL.parse(origin)?.host !== url.host;
 }
 
 /** Only what everybody may see, and nobody was named for, is left to caches (STANDARDS WB-14). */
@@ -87,43 +79,35 @@ function forward(target: string, request: Request, headers: Headers, personal: b
   return fetch(target, { method, headers, body, signal, redirect: "manual", ...cache });
 }
 
-async function originHeaders(deps: Deps, gateRequest: GateRequest, { identity }: Passage): Promise<Headers> {
+async function originHeaders(
+  deps: Deps,
+  gateRequest: GateRequest,
+  { identity }: Passage,
+  scope: AssertedScope,
+): Promise<Headers> {
   const { request, client, publicOrigin, now } = gateRequest;
-  const vouched = await vouchFor(deps, identity, publicOrigin, now);
+  const vouched = await vouchFor(deps, identity, publicOrigin, scope, now);
   const { firstFactor, methodOverride } = deps.config;
   const overridesForwarded = methodOverride === "pass";
-  const proxysOwn = firstFactor.kind === "proxy" ? [firstFactor.userHeader, firstFactor.emailHeader] : [];
-  const facts = { ...gateRequest, vouched, address: client.address, proxysOwn, overridesForwarded };
+  const facts = { ...gateRequest, vouched, address: client.address, firstFactor, overridesForwarded };
   return requestHeaders(request.headers, facts);
 }
 
 function withOwnHeaders(
   deps: Deps,
   response: Response,
-  { ownCookies, session, source }: GateRequest,
-  { level }: Requirement,
+  { ownCookies }: GateRequest,
+  access: LastingAccess,
 ): Response {
   const { status, statusText, webSocket } = response;
   const headers = responseHeaders(response.headers, ownCookies);
   if (webSocket === null) {
     return headers === null ? response : new Response(response.body, { status, statusText, headers });
   }
-  const guarded =
-    session === null || level === "none"
-      ? webSocket
-      : relay(webSocket, () => isStillThere(deps, session, source), watchSeconds(deps));
+  const lives = () => isAccessStillGranted(deps, access, new Date());
+  const guarded = isAccessBounded(access) ? relay(webSocket, lives, watchSeconds(deps)) : webSocket;
   return new Response(null, { status, statusText, headers: headers ?? response.headers, webSocket: guarded });
 }
 
 /** As often as a session is checked, but not so often that sockets keep the store busy. */
 const watchSeconds = ({ config }: Deps) => Math.max(config.sessionRecheckSeconds, 30);
-
-async function isStillThere(
-  deps: Deps,
-  session: FullSession,
-  source: GateRequest["source"],
-): Promise<boolean> {
-  const identity = source === null ? null : await source.identifyAgain();
-  if (source !== null && identity?.username !== session.username) return false;
-  return isSessionAlive(deps, session, new Date());
-}

@@ -2,8 +2,8 @@ import type { Config } from "../config.ts";
 import { decodeAscii } from "../core/folded-name.ts";
 import type { Meaning } from "../core/judge-path.ts";
 import { namedMethods, type PolicyRule } from "../core/policy.ts";
+import { findParameterValues } from "../core/query-string.ts";
 import { isOverrideHeader } from "./cleared-headers.ts";
-import { queryReadings } from "./headers.ts";
 
 /** What a request says that can make an origin serve it in another way than its first line does. */
 export interface AskedRequest {
@@ -21,7 +21,14 @@ export interface AskedRequest {
 }
 
 /** What of a request can't be judged. */
-export type Unreadable = "destination" | "method_override";
+export type UnreadablePart = "path" | "host" | "destination" | "method_override";
+
+/** The ways in which an origin may serve a request. */
+export interface Meanings {
+  /** The request as it came. */
+  readonly itself: Meaning;
+  readonly others: readonly Meaning[];
+}
 
 /** More methods than this in one request are no mistake. */
 const mostOverrides = 8;
@@ -30,7 +37,7 @@ const mostOverrides = 8;
 const overrideParameter = "_method";
 
 /**
- * All the ways in which an origin may serve a request (INC-31), the request itself first:
+ * Finds all the ways in which an origin may serve a request (INC-31), beside the request itself:
  *
  * - under each method that an override header or a `_method` in the query names;
  * - a POST under each method that a rule names, because a `_method` may be in its body, which is not read here;
@@ -39,18 +46,20 @@ const overrideParameter = "_method";
 export function findMeanings(
   { policy, methodOverride }: Pick<Config, "policy" | "methodOverride">,
   request: AskedRequest,
-): readonly Meaning[] | Unreadable {
+): Meanings | UnreadablePart {
   const { method, path, headers } = request;
   const overrides = findOverrides(request, methodOverride);
   if (overrides.length > mostOverrides) return "method_override";
-  const meanings = [method, ...overrides].flatMap((served) => meaningsAt(path, served, alsoAtSource));
-  if (method === "POST") meanings.push(...meaningsOfPost(policy, methodOverride, path));
+  const [itself, ...others] = meaningsAt(path, method, alsoAtSource);
+  for (const served of overrides) others.push(...meaningsAt(path, served, alsoAtSource));
+  if (method === "POST") others.push(...meaningsOfPost(policy, methodOverride, path));
   const destination = headers.get("Destination");
-  if (destination === null) return meanings;
+  if (destination === null) return { itself, others };
   const target = readDestination(destination, request.hosts);
   if (target === null) return "destination";
+  const sameThere = [itself, ...others].map((meaning): Meaning => ({ ...meaning, path: target }));
   const written = [method, ...overrides].flatMap((served) => meaningsAt(target, served, alsoAtDestination));
-  return [...meanings, ...meanings.map((meaning) => ({ ...meaning, path: target })), ...written];
+  return { itself, others: [...others, ...sameThere, ...written] };
 }
 
 const none: readonly string[] = [];
@@ -74,8 +83,7 @@ function overridesInHeaders(headers: Headers): readonly string[] {
 
 function overridesInQuery(query: string): readonly string[] {
   if (!/method|%/i.test(query)) return none;
-  const parts = queryReadings(new URLSearchParams(query), overrideParameter);
-  return parts.map((part) => part.slice(part.indexOf("=") + 1));
+  return findParameterValues(query.slice(1), overrideParameter);
 }
 
 /** Every word of the value: frameworks trim it, take it out of quotes, or take one of several. */
@@ -93,7 +101,7 @@ const alsoAtDestination: Readonly<Record<string, readonly string[]>> = {
   MOVE: ["PUT", "DELETE"],
 };
 
-function meaningsAt(path: string, method: string, also: typeof alsoAtSource): Meaning[] {
+function meaningsAt(path: string, method: string, also: typeof alsoAtSource): [Meaning, ...Meaning[]] {
   const others = also[method];
   if (others === undefined) return [{ method, path }];
   const named = others.map((other): Meaning => ({ method: other, path, namedOnly: true, withBelow: true }));

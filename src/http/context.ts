@@ -18,6 +18,8 @@ export interface AppEnv {
     url: () => URL;
     /** The scheme and host that the visitor sees. */
     publicOrigin: string;
+    /** The request has shown `PROXY_KEY`. */
+    trusted: boolean;
     /** What the request shows of a first factor that is not a password here. Null: passwords are. */
     source: FirstFactorSource | null;
     /** What a refusal looks like: problem JSON for programs, a page for people. */

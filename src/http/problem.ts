@@ -18,7 +18,11 @@ export type HttpFailure =
   | { readonly ok: false; readonly reason: "store_unavailable" }
   | { readonly ok: false; readonly reason: "unhealthy"; readonly parts: Readonly<Record<string, string>> }
   | { readonly ok: false; readonly reason: "unreadable_original" }
+  /** A header of the client can be read as one that only a proxy may set. */
+  | { readonly ok: false; readonly reason: "misspelled_header"; readonly name: string }
   | { readonly ok: false; readonly reason: "first_factor_unavailable" }
+  /** The request shows credentials of the site that do not all name the same account (INC-23, INC-24). */
+  | { readonly ok: false; readonly reason: "ambiguous_credentials" }
   /** The key's scopes do not cover this. */
   | { readonly ok: false; readonly reason: "scope_missing"; readonly scope: string }
   /** Another realm than the key's (STANDARDS WB-09). */
@@ -117,7 +121,19 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
     "Invalid format",
     "return_to: this API key does not list it",
   ],
+  return_address_answered: [
+    422,
+    "invalid_format",
+    "Invalid format",
+    "return_to: it has a parameter that could be read as challenge or receipt, which Sallyport adds",
+  ],
   answered_before: [409, "idempotency_conflict", "Already answered", idempotencyAdvice],
+  first_answer_void: [
+    409,
+    "idempotency_conflict",
+    "First response void",
+    "The account or the API key has changed since the first response, which is not given again. Send a new Idempotency-Key.",
+  ],
   idempotency_conflict: [409, "idempotency_conflict", "Idempotency-Key in use", idempotencyAdvice],
   weak_secret: [422, "weak_secret", "Weak secret", "The secret is shorter than 128 bits."],
   unsupported_parameters: [
@@ -165,13 +181,26 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
     "Not allowed",
     "The proxy does not say readably what was asked for.",
   ],
+  misspelled_header: [403, "forbidden", "Not allowed", "The name of a header can be read as another name."],
   first_factor_unavailable: [
     503,
     "first_factor_unavailable",
     "Temporarily unavailable",
     "Who you are can't be found out now. Try again soon.",
   ],
+  ambiguous_credentials: [
+    401,
+    "ambiguous_credentials",
+    "More than one sign-in",
+    "This request carries several sign-ins of the site, and they do not all belong to the same account. Sign out at the site, or delete the cookies of the site in your browser, and sign in again.",
+  ],
   account_disabled: [403, "forbidden", "Not allowed", "This account is closed."],
+  export_key_required: [
+    403,
+    "forbidden",
+    "Not allowed",
+    "This call needs EXPORT_KEY in X-Sallyport-Export-Key.",
+  ],
   origin_unavailable: [
     502,
     "origin_unavailable",
@@ -261,6 +290,7 @@ function furtherMembers(failure: AnyFailure): Problem["members"] {
   if (failure.reason === "import_interrupted" || failure.reason === "import_too_large")
     return describeImport(failure.report);
   if (failure.reason === "too_many_attempts" && failure.startOver === true) return { start_over: true };
+  if (failure.reason === "export_key_required") return { export_key: failure.why };
   return failure.reason === "unhealthy" ? { parts: failure.parts } : {};
 }
 
@@ -284,6 +314,15 @@ const weaknesses = {
   contains_context: "A password must not be the user name, e-mail address or name of the site.",
 } as const;
 
+const exportKeyAdvice = {
+  not_set:
+    "This call needs EXPORT_KEY, and this deployment has none: set it with wrangler secret put EXPORT_KEY, then send it in X-Sallyport-Export-Key.",
+  not_shown:
+    "This call needs EXPORT_KEY: send it in X-Sallyport-Export-Key, beside the key in Authorization.",
+  wrong: "What X-Sallyport-Export-Key says is not EXPORT_KEY.",
+  binding: "This can't be done over a service binding.",
+} as const;
+
 const spentSignIn = "This sign-in has had its attempts, and no waiting gives it more. Sign in again.";
 
 function specificDetail(failure: AnyFailure): string | undefined {
@@ -297,8 +336,12 @@ function specificDetail(failure: AnyFailure): string | undefined {
       return weaknesses[failure.weakness];
     case "scope_missing":
       return `This API key does not have the scope ${failure.scope}.`;
+    case "export_key_required":
+      return exportKeyAdvice[failure.why];
     case "too_many_attempts":
       return failure.startOver === true ? spentSignIn : undefined;
+    case "misspelled_header":
+      return `Servers can read the header "${failure.name}" as one that only a proxy may set.`;
     case "unsupported_media_type":
       return `Send ${failure.expected}.`;
     default:

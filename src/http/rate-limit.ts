@@ -1,6 +1,6 @@
 import type { Limit } from "../domain/failure.ts";
 import { budget } from "../domain/second-factor.ts";
-import { firstFactorQuota, setupQuota } from "../domain/throttle.ts";
+import { firstFactorQuota, setupQuota, transferQuota } from "../domain/throttle.ts";
 
 /** What is left of a limit. */
 export interface Remainder {
@@ -17,6 +17,8 @@ const policies: Record<Limit, string> = {
   first_factor: `"first-factor";q=${firstFactorQuota.most};w=${firstFactorQuota.windowSeconds}`,
   second_factor: `"second-factor";q=${budget.failuresPerCoolDown}`,
   setup: `"setup";q=${setupQuota.most};w=${setupQuota.windowSeconds}`,
+  imports: `"imports";q=${transferQuota.imports.most};w=${transferQuota.imports.windowSeconds}`,
+  exports: `"exports";q=${transferQuota.exports.most};w=${transferQuota.exports.windowSeconds}`,
 };
 
 /** `RateLimit-Policy` and, where it may be known what is left, `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11). */

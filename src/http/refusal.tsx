@@ -1,4 +1,4 @@
-import { FirstFactorUnavailable } from "../domain/first-factor-source.ts";
+import { AmbiguousCredentials, FirstFactorUnavailable } from "../domain/first-factor-source.ts";
 import { describeError, log } from "../log.ts";
 import { StoreUnavailable } from "../store/database.ts";
 import type { AppContext } from "./context.ts";
@@ -82,11 +82,15 @@ function wayOn(c: AppContext, entry?: EntryRefusal) {
 export function refuseError(error: Error, c: AppContext): Response {
   if (error instanceof Refused) return refuse(c, error.failure);
   const failure = { ok: false, reason: reasonOf(error) } as const;
-  log("error", failure.reason, { request_id: c.var.client.requestId, ...describeError(error) });
+  log(failure.reason === "ambiguous_credentials" ? "warn" : "error", failure.reason, {
+    request_id: c.var.client.requestId,
+    ...describeError(error),
+  });
   return refuse(c, failure);
 }
 
 function reasonOf(error: Error) {
   if (error instanceof StoreUnavailable) return "store_unavailable";
+  if (error instanceof AmbiguousCredentials) return "ambiguous_credentials";
   return error instanceof FirstFactorUnavailable ? "first_factor_unavailable" : "internal_error";
 }

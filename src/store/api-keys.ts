@@ -1,11 +1,11 @@
-import { and, asc, count, eq, gt, isNull, lt, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, count, eq, gt, inArray, isNull, lt, or, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { AuditEvent } from "./audit.ts";
 import { every, insertWhere } from "./conditional.ts";
 import { type Database, reachStore } from "./database.ts";
 import { type Deed, type Done, doOnce } from "./deed.ts";
 import type { KeptAnswer } from "./idempotency.ts";
-import { type ApiKeyRow, apiKeys } from "./schema.ts";
+import { type ApiKeyRow, apiKeys, challenges, sessions } from "./schema.ts";
 
 export type ApiKey = ApiKeyRow;
 
@@ -36,7 +36,10 @@ export function insertApiKey(
   return doOnce(db, deed);
 }
 
-/** Ends a key of this realm. It stays in the list until it would have ended. One batch. */
+/**
+ * Ends a key of this realm, with the browser sessions of the challenges that it has made. It stays in the list until it
+ * would have ended. One batch.
+ */
 export function revokeApiKey(
   db: Database,
   { id, realm }: Pick<ApiKeyRow, "id" | "realm">,
@@ -50,6 +53,16 @@ export function revokeApiKey(
         .set({ revokedAt: now })
         .where(and(eq(apiKeys.id, id), eq(apiKeys.realm, realm), isNull(apiKeys.revokedAt))),
     event,
+    effects: (on, happened) => {
+      const asked = (column: typeof challenges.id | typeof challenges.userId) =>
+        on.select({ value: column }).from(challenges).where(eq(challenges.apiKeyId, id));
+      // The accounts are named so that the sessions are found by an index.
+      const ofItsChallenges = and(
+        inArray(sessions.userId, asked(challenges.userId)),
+        inArray(sessions.challengeId, asked(challenges.id)),
+      );
+      return [on.delete(sessions).where(and(ofItsChallenges, happened))];
+    },
     answer: null,
     outcome: (on) => selectKey(on, id),
   };

@@ -13,6 +13,8 @@ export type AuditEventType =
   | "user.deleted"
   | "user.imported"
   | "users.exported"
+  | "export_key.accepted"
+  | "export_key.refused"
   | "first_factor.accepted"
   | "first_factor.refused"
   | "second_factor.accepted"

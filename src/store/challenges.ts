@@ -1,5 +1,6 @@
-import { and, eq, exists, getTableColumns, gt, isNull, type SQL, sql } from "drizzle-orm";
+import { and, eq, exists, getTableColumns, gt, isNotNull, isNull, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { accountCanApprove, apiKeyStands, approvalPeriod } from "./approvals.ts";
 import type { AuditEvent } from "./audit.ts";
 import { every, insertWhere } from "./conditional.ts";
 import { type Database, reachStore } from "./database.ts";
@@ -12,7 +13,7 @@ import { isUser } from "./users.ts";
 export type Challenge = ChallengeRow;
 
 /** A challenge for a user of its realm, who has one of these ids in the store. */
-export interface NewChallenge extends Omit<Challenge, "userId"> {
+export interface NewChallenge extends Omit<Challenge, "userId" | "approvalPeriodId"> {
   readonly userIds: readonly string[];
 }
 
@@ -28,15 +29,13 @@ export function insertChallenge(
   answer: KeptAnswer | null,
 ): Promise<Done<UserRow>> {
   const { realm } = challenge;
-  const openAccount = (on: DrizzleD1Database) =>
-    on
-      .select({ id: users.id })
-      .from(users)
-      .where(and(isUser(realm, userIds), isNull(users.disabledAt)));
+  const isOpenAccount = and(isUser(realm, userIds), isNull(users.disabledAt));
+  const openAccount = (on: DrizzleD1Database) => on.select({ id: users.id }).from(users).where(isOpenAccount);
   return doOnce(db, {
     first: (on, unanswered) => {
       const userId = sql`(${openAccount(on)})`;
-      const row = { ...challenge, userId };
+      const period = on.select({ period: approvalPeriod }).from(users).where(isOpenAccount);
+      const row = { ...challenge, userId, approvalPeriodId: sql`(${period})` };
       return insertWhere(on, challenges, row, every(exists(openAccount(on)), unanswered));
     },
     event,
@@ -54,7 +53,7 @@ export interface ChallengeView extends Challenge {
 
 /**
  * Opens the one-time address of a challenge: of any number of requests one does, and for this one there is the
- * session. One batch, with nothing read before: a copy would hardly know a challenge that was made a moment ago.
+ * session. None does after its approval was voided, or its API key revoked (INC-37). One batch, with nothing read before: a copy would hardly know a challenge that was made a moment ago.
  *
  * @param session without what the challenge says: whose it is, and how long it lives
  * @returns whether this request has opened it, and the challenge, if there is one
@@ -72,7 +71,7 @@ export async function openChallenge(
     on
       .select({ id: users.id })
       .from(users)
-      .where(and(eq(users.id, challenges.userId), isNull(users.disabledAt)));
+      .where(and(eq(users.id, challenges.userId), isNull(users.disabledAt), isOfThisPeriod));
   const row = {
     ...session,
     userId: meant(challenges.userId),
@@ -90,6 +89,7 @@ export async function openChallenge(
             isNull(challenges.openedAt),
             gt(challenges.expiresAt, event.at),
             exists(openAccount(on)),
+            apiKeyStands(on, challenges.apiKeyId),
           ),
         ),
     event,
@@ -126,6 +126,38 @@ export async function findChallenge(
       .select()
       .from(challenges)
       .where(and(eq(challenges.id, id), eq(challenges.realm, realm))),
+  );
+  return row ?? null;
+}
+
+/** The condition "the challenge was made in the account's present approval period". */
+const isOfThisPeriod = eq(sql`coalesce(${challenges.approvalPeriodId}, '')`, approvalPeriod);
+
+/**
+ * Reads a challenge that is completed and whose approval still stands on the primary. Null: it is not completed, or its
+ * account was reset, disabled or deleted since, or its API key revoked (INC-37). One trip.
+ */
+export async function findStandingApproval(
+  { primary }: Database,
+  realm: string,
+  id: string,
+  failuresUntilDisabled: number,
+): Promise<Challenge | null> {
+  const [row] = await reachStore(() =>
+    primary
+      .select(getTableColumns(challenges))
+      .from(challenges)
+      .innerJoin(users, eq(users.id, challenges.userId))
+      .where(
+        and(
+          eq(challenges.id, id),
+          eq(challenges.realm, realm),
+          isNotNull(challenges.completedAt),
+          isOfThisPeriod,
+          accountCanApprove(failuresUntilDisabled),
+          apiKeyStands(primary, challenges.apiKeyId),
+        ),
+      ),
   );
   return row ?? null;
 }

@@ -38,6 +38,11 @@ export const users = sqliteTable(
     /** Consecutive failures over all sessions, networks and paths. */
     secondFactorFailures: integer("second_factor_failures").notNull().default(0),
     secondFactorBlockedUntil: datetime("second_factor_blocked_until"),
+    /**
+     * Random, and another one after each reset or disabling: what was approved under another id is void
+     * (`store/approvals.ts`). Null: the row is older than this column.
+     */
+    approvalPeriodId: text("approval_period_id"),
     createdAt: datetime("created_at").notNull(),
     updatedAt: datetime("updated_at").notNull(),
     disabledAt: datetime("disabled_at"),
@@ -98,6 +103,10 @@ export const idempotencyKeys = sqliteTable(
     keyHash: text("key_hash").notNull(),
     /** SHA-256 of method, path and body, and of what the caller may do. */
     requestHash: text("request_hash").notNull(),
+    /** The key that asked. Null: `ADMIN_KEY`, or the row is older than this column. */
+    apiKeyId: text("api_key_id"),
+    /** Of the account, where the answer tells of a code that was accepted. Null: it tells of none. */
+    approvalPeriodId: text("approval_period_id"),
     /** Envelope of the answer: it may hold a secret that is shown once. */
     answer: text("answer").notNull(),
     expiresAt: datetime("expires_at").notNull(),
@@ -116,6 +125,8 @@ export const challenges = sqliteTable(
     realm: text("realm").notNull(),
     userId: text("user_id").notNull(),
     apiKeyId: text("api_key_id"),
+    /** Of the account, when the challenge was made. */
+    approvalPeriodId: text("approval_period_id"),
     /** SHA-256 of the secret in the one-time address. */
     secretHash: text("secret_hash").notNull(),
     action: text("action"),
@@ -133,6 +144,7 @@ export const challenges = sqliteTable(
     uniqueIndex("challenges_secret_hash").on(table.secretHash),
     index("challenges_expires_at").on(table.expiresAt),
     index("challenges_user_id").on(table.userId),
+    index("challenges_api_key_id").on(table.apiKeyId),
   ],
 );
 
@@ -157,9 +169,15 @@ export const sessions = sqliteTable(
     lastSeenAt: datetime("last_seen_at").notNull(),
     expiresAt: datetime("expires_at").notNull(),
     clientAddress: text("client_address"),
+    /** Of the client that opened it (`core/client-network.ts`). Null: the row is older than this column. */
+    network: text("network"),
     userAgent: text("user_agent"),
   },
-  (table) => [index("sessions_user_id").on(table.userId), index("sessions_expires_at").on(table.expiresAt)],
+  (table) => [
+    // Sessions of an account, also from one network, in the order in which they were opened.
+    index("sessions_user_id_network").on(table.userId, table.network),
+    index("sessions_expires_at").on(table.expiresAt),
+  ],
 );
 
 /** First-factor failures, and enrolments begun, by keyed hash of whose they are (`domain/throttle.ts`). */

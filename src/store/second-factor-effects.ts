@@ -1,6 +1,7 @@
 import { and, eq, isNull, ne, type SQL } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { drawApprovalPeriodId } from "./approvals.ts";
 import { type AuditEvent, type AuditEventType, recordEventWhere } from "./audit.ts";
 import { insertWhere } from "./conditional.ts";
 import { challenges, sessions, users } from "./schema.ts";
@@ -96,6 +97,7 @@ function effectStatement(
             totpSetupAt: null,
             backupCodes: null,
             ...noEnrolment,
+            approvalPeriodId: drawApprovalPeriodId(),
             updatedAt: now,
           })
           .where(account),

@@ -1,6 +1,7 @@
 import { and, eq, exists, gt, isNull, lt, lte, not, or, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { approvalPeriodOf } from "./approvals.ts";
 import { type AuditEvent, eventIs, recordEventWhere, wasRecorded } from "./audit.ts";
 import { every, previousChangedRow } from "./conditional.ts";
 import { type Database, reachStore } from "./database.ts";
@@ -224,12 +225,12 @@ function useAttempt(db: DrizzleD1Database, attempt: Attempt): BatchItem<"sqlite"
 }
 
 /** Keeps the answer for a retry: that of an acceptance, or that of a refusal that counted. */
-function keepAnswers(db: DrizzleD1Database, { event, answers }: Attempt): BatchItem<"sqlite">[] {
+function keepAnswers(db: DrizzleD1Database, { userId, event, answers }: Attempt): BatchItem<"sqlite">[] {
   if (answers === null) return [];
   const accepted = eventIs(db, event.id, "second_factor.accepted");
   const refused = every(wasRecorded(db, event.id), not(accepted));
   return [
-    ...keepAnswerWhere(db, answers.accepted, accepted),
+    ...keepAnswerWhere(db, answers.accepted, accepted, approvalPeriodOf(db, userId)),
     ...keepAnswerWhere(db, answers.refused, refused),
   ];
 }

@@ -2,6 +2,7 @@ import { and, eq, gt, inArray, max, notExists, type SQL, sql } from "drizzle-orm
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { insertWhere } from "./conditional.ts";
+import { type Database, reachStore } from "./database.ts";
 import { type ThrottleRow, throttles } from "./schema.ts";
 
 /** A counter of failures, or of something else that has to stay rare, and when it overflows. */
@@ -80,6 +81,33 @@ export function listOverflows(db: DrizzleD1Database, counters: readonly Counter[
     .select({ key: throttles.key, blockedUntil: throttles.blockedUntil })
     .from(throttles)
     .where(isBlocking(counters, now));
+}
+
+/** What came of counting one use. */
+export interface CountedUse {
+  /** False: the counter blocked already, and nothing was counted. */
+  readonly counted: boolean;
+  readonly state: CounterState;
+}
+
+/**
+ * Counts one use of something that is limited by number, unless the counter blocks. The use that reaches the limit is
+ * the last one that is counted, and begins the block. One batch, which decides by itself.
+ */
+export async function countUse({ primary }: Database, counter: Counter, now: Date): Promise<CountedUse> {
+  const { failures, windowEndsAt, blockedUntil: until } = throttles;
+  const [, [row]] = await reachStore(() =>
+    primary.batch([
+      countFailureWhere(primary, counter, now, nothingBlocks(primary, [counter], now)),
+      primary
+        .select({ counted: sql<number>`changes()`, failures, windowEndsAt, blockedUntil: until })
+        .from(throttles)
+        .where(eq(throttles.key, counter.key)),
+    ]),
+  );
+  if (row === undefined) throw new Error("A counter that was just counted is not there");
+  const { counted, ...state } = row;
+  return { counted: counted === 1, state };
 }
 
 /** How a counter stands. */

@@ -1,6 +1,7 @@
 import { and, eq, exists, getTableColumns, inArray, isNull, ne, not, or, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { alias } from "drizzle-orm/sqlite-core";
+import { drawApprovalPeriodId } from "./approvals.ts";
 import type { AuditEvent } from "./audit.ts";
 import { every, insertWhere } from "./conditional.ts";
 import type { Database } from "./database.ts";
@@ -49,8 +50,8 @@ export function insertUserOnce(
 export type UserChanges = Partial<Pick<UserRow, "username" | "email" | "passwordHash" | "disabledAt">>;
 
 /**
- * Changes an account, unless another one of its realm has the name. Who has a new password, or is disabled, is signed
- * out everywhere (STANDARDS SE-11). One batch.
+ * Changes an account, unless another one of its realm has the name. A new password and disabling sign the account out
+ * everywhere (STANDARDS SE-11), and disabling voids what it has approved (INC-37). One batch.
  */
 export function updateUserOnce(
   db: Database,
@@ -65,12 +66,14 @@ export function updateUserOnce(
       .select({ id: others.id })
       .from(others)
       .where(and(eq(others.realm, realm), eq(others.username, name), ne(others.id, users.id)));
-  const endsSessions = passwordHash !== undefined || (disabledAt !== undefined && disabledAt !== null);
+  const isDisabled = disabledAt !== undefined && disabledAt !== null;
+  const endsSessions = passwordHash !== undefined || isDisabled;
+  const voidsApprovals = isDisabled ? { approvalPeriodId: drawApprovalPeriodId() } : {};
   return doOnce(db, {
     first: (on, unanswered) =>
       on
         .update(users)
-        .set({ ...changes, updatedAt: now })
+        .set({ ...changes, ...voidsApprovals, updatedAt: now })
         .where(
           and(
             isUser(realm, ids),
@@ -122,7 +125,8 @@ const noSecondFactor = {
 const noFailures = { secondFactorFailures: 0, secondFactorBlockedUntil: null };
 
 /**
- * Takes the second factor away, and signs the account out everywhere (STANDARDS EN-08, EN-12). `totp_last_step` stays.
+ * Takes the second factor away, voids what was approved with it, and signs the account out everywhere (STANDARDS EN-08,
+ * EN-12, INC-37). `totp_last_step` stays.
  *
  * @param forgiving also takes back the failures, which disabled it
  */
@@ -137,7 +141,12 @@ export function removeSecondFactorOnce(
     first: (on, unanswered) =>
       on
         .update(users)
-        .set({ ...noSecondFactor, ...(forgiving ? noFailures : {}), updatedAt: now })
+        .set({
+          ...noSecondFactor,
+          ...(forgiving ? noFailures : {}),
+          approvalPeriodId: drawApprovalPeriodId(),
+          updatedAt: now,
+        })
         .where(and(isUser(realm, ids), hasOne, unanswered)),
     event,
     effects: (on, happened) => [endSessions(on, realm, ids, happened)],

@@ -52,5 +52,7 @@ export interface NewUser {
   readonly username: string;
   readonly email: string | null;
   readonly passwordHash: string | null;
+  /** From `store/approvals.ts`. */
+  readonly approvalPeriodId: string;
   readonly createdAt: Date;
 }

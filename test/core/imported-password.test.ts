@@ -6,12 +6,13 @@ const digest = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
 
 describe("a password hash of another system", () => {
   it("CR-06 is kept and verified where it is scrypt of no more work than the platform allows", () => {
-    expect(judgeImportedHash(`$scrypt$ln=14,r=8,p=5$${b64}$${digest}`)).toBe("verifiable");
-    expect(judgeImportedHash(`$scrypt$ln=14,r=8,p=8$${b64}$${digest}`)).toBe("verifiable");
+    expect(judgeImportedHash(`$scrypt$ln=14,r=8,p=5$${b64}$${digest}`)).toEqual({ kind: "verifiable" });
+    expect(judgeImportedHash(`$scrypt$ln=14,r=8,p=8$${b64}$${digest}`)).toEqual({ kind: "verifiable" });
   });
 
   it.each([
     `$scrypt$ln=18,r=8,p=1$${b64}$${digest}`,
+    `$scrypt$ln=17,r=8,p=1$${b64}$${digest}`,
     `$scrypt$ln=14,r=8,p=9$${b64}$${digest}`,
     `$scrypt$ln=16,r=8,p=1$${b64}==$${digest}=`,
     `$argon2id$v=19$m=19456,t=2,p=1$${b64}$${digest}`,
@@ -27,7 +28,20 @@ describe("a password hash of another system", () => {
     "pbkdf2_sha256$600000$Jw7qkzR5$gkDPvVhIIcU3X3D2Ww2nHZ2n1pJpLFJdBKQ2O5JZ0hE=",
     "$7$C6..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D",
   ])("is kept for a reset: %s", (hash) => {
-    expect(judgeImportedHash(hash)).toBe("reset_required");
+    expect(judgeImportedHash(hash)).toEqual({ kind: "reset_required" });
+  });
+
+  it.each([
+    [`$scrypt$ln=20,r=1,p=1$${b64}$${digest}`, "N must be below"],
+    [`$scrypt$ln=16,r=1,p=1$${b64}==$${digest}=`, "N must be below"],
+    [`$scrypt$ln=1,r=524288,p=1$${b64}$${digest}`, "r must be"],
+    [`$scrypt$ln=1,r=1,p=524288$${b64}$${digest}`, "p must be"],
+    [`$scrypt$ln=0,r=8,p=1$${b64}$${digest}`, "logN must be"],
+    [`$scrypt$ln=99999999999999999999,r=8,p=1$${b64}$${digest}`, "logN must be"],
+    [`$scrypt$ln=14,r=8,p=5$${"A".repeat(400)}$${digest}`, "saltBytes must be"],
+    [`$scrypt$ln=14,r=8,p=5$${b64}$AAAA`, "hashBytes must be"],
+  ])("INC-30 is refused where no scrypt hash has such parameters: %s", (hash, bound) => {
+    expect(judgeImportedHash(hash)).toEqual({ kind: "unsupported", detail: expect.stringContaining(bound) });
   });
 
   it.each([
@@ -43,6 +57,6 @@ describe("a password hash of another system", () => {
     "$scrypt$ln=14,r=8,p=5$$",
     `$argon2id$v=19$m=19456,t=2,p=1$${b64}$${"A".repeat(600)}`,
   ])("is not known: %j", (hash) => {
-    expect(judgeImportedHash(hash)).toBeNull();
+    expect(judgeImportedHash(hash)).toEqual({ kind: "unknown" });
   });
 });

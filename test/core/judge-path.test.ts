@@ -14,7 +14,8 @@ const rules = rulesOf(
   { path: "/*", require: "none" },
 );
 
-const levelOf = (...meanings: Meaning[]) => judgeMeanings(rules, meanings)?.requirement.level ?? null;
+const levelOf = (itself: Meaning, ...others: Meaning[]) =>
+  judgeMeanings(rules, itself, others)?.requirement.level ?? null;
 
 describe("a request that can be served in several ways", () => {
   it("INC-31 needs what the strictest of them needs", () => {
@@ -28,18 +29,12 @@ describe("a request that can be served in several ways", () => {
   });
 
   it("INC-01 can't be judged when one of the paths does not parse", () => {
-    expect(
-      judgeMeanings(rules, [
-        { method: "GET", path: "/a" },
-        { method: "GET", path: "/%zz" },
-      ]),
-    ).toBeNull();
-    expect(
-      judgeMeanings(rules, [
-        { method: "GET", path: "/%zz" },
-        { method: "GET", path: "/a" },
-      ]),
-    ).toBeNull();
+    const [plain, odd] = [
+      { method: "GET", path: "/a" },
+      { method: "GET", path: "/%zz" },
+    ];
+    expect(judgeMeanings(rules, plain, [odd])).toBeNull();
+    expect(judgeMeanings(rules, odd, [plain])).toBeNull();
   });
 
   it("INC-31 by a method that is only possible, needs what a rule asks that names the method", () => {
@@ -50,10 +45,8 @@ describe("a request that can be served in several ways", () => {
     expect(levelOf(possible("PUT", "/posts/drafts/1"))).toBe("none");
     const closed = rulesOf({ path: "/open", methods: ["POST"], require: "none" });
     expect(
-      judgeMeanings(closed, [{ method: "DELETE", path: "/open", namedOnly: true }])?.requirement,
-    ).toEqual({
-      level: "none",
-    });
+      judgeMeanings(closed, { ...post, path: "/open" }, [possible("DELETE", "/open")])?.requirement,
+    ).toEqual({ level: "none" });
   });
 
   it("INC-31 by a method that takes all below along, needs what is required there", () => {
@@ -66,11 +59,31 @@ describe("a request that can be served in several ways", () => {
     expect(levelOf({ ...whole("/"), method: "DELETE" })).toBe("second_factor");
   });
 
-  it("is judged by the rule that is named in the verdict", () => {
-    expect(judgePath(rules, "DELETE", "/posts/1")?.rule).toBe(rules[0]);
-    expect(judgePath(rules, "GET", "/x/../posts/drafts/1")?.rule).toBe(rules[1]);
-    expect(judgePath(rules, "GET", "/elsewhere")?.rule).toBe(rules[2]);
-    expect(judgePath(rulesOf(), "GET", "/elsewhere")?.rule).toBeNull();
+  it("INC-28 an assertion names the rule for the request itself, and not the one that asks for more", () => {
+    const post = { method: "POST", path: "/posts/1" };
+    const decision = judgeMeanings(rules, post, [{ method: "DELETE", path: "/posts/1", namedOnly: true }]);
+    expect(decision).toEqual({
+      requirement: { level: "second_factor", maxAgeSeconds: null },
+      pathPrefix: "/",
+      methods: null,
+    });
+    const draft = { method: "GET", path: "/posts/drafts/1" };
+    expect(judgeMeanings(rules, draft, [{ method: "GET", path: "/elsewhere" }])).toBe(rules[1]?.decision);
+    expect(judgeMeanings(rules, { method: "GET", path: "/elsewhere" }, [draft])).toEqual({
+      requirement: { level: "first_factor", maxAgeSeconds: null },
+      pathPrefix: "/",
+      methods: null,
+    });
+  });
+
+  it("INC-28 an assertion for a variant of a path covers the path as it came", () => {
+    expect(judgePath(rules, "DELETE", "/posts/1")).toBe(rules[0]?.decision);
+    expect(judgePath(rules, "GET", "/posts/drafts.json")).toEqual({
+      requirement: { level: "first_factor", maxAgeSeconds: null },
+      pathPrefix: "/",
+      methods: null,
+    });
+    expect(judgePath(rulesOf(), "GET", "/elsewhere")).toMatchObject({ pathPrefix: "/", methods: null });
   });
 });
 

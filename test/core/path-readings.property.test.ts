@@ -1,20 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { judgePath as judgeByRule } from "../../src/core/judge-path.ts";
+import { judgePath } from "../../src/core/judge-path.ts";
 import { findPathReadings } from "../../src/core/path-readings.ts";
 import { type PolicyRule, parsePolicy } from "../../src/core/policy.ts";
 import { disguised, hostileText, varied } from "../support/arbitrary-paths.ts";
 import { findServerThatOpens, frameworks, servers } from "../support/servers.ts";
 import ambiguousPaths from "../vectors/ambiguous-paths.json";
 
+/** What the policy asks for, without the rule that says so. Null: the path does not parse. */
+const requirementOf = (...request: Parameters<typeof judgePath>) =>
+  judgePath(...request)?.requirement ?? null;
+
 function rulesOf(...list: object[]): readonly PolicyRule[] {
   const parsed = parsePolicy(JSON.stringify(list));
   if (!parsed.ok) throw new Error(parsed.message);
   return parsed.rules;
 }
-
-const judgePath = (rules: readonly PolicyRule[], method: string, path: string) =>
-  judgeByRule(rules, method, path)?.requirement ?? null;
 
 const rules = rulesOf(
   { path: "/admin/*", require: "second_factor", max_age: 300 },
@@ -29,7 +30,7 @@ describe("whatever a path looks like", () => {
     const runs = 4000;
     fc.assert(
       fc.property(disguised("/admin/secret"), ({ text }) => {
-        const requirement = judgePath(rules, "GET", text);
+        const requirement = requirementOf(rules, "GET", text);
         if (requirement === null) return;
         judged += 1;
         expect(requirement).toEqual(strict);
@@ -45,7 +46,7 @@ describe("whatever a path looks like", () => {
     const runs = 4000;
     fc.assert(
       fc.property(varied("/admin/secret"), ({ text, layers }) => {
-        const requirement = judgePath(rules, "GET", text);
+        const requirement = requirementOf(rules, "GET", text);
         if (requirement === null) return;
         judged += 1;
         expect([layers, text, requirement]).toEqual([layers, text, strict]);
@@ -69,7 +70,7 @@ describe("whatever a path looks like", () => {
         const where = findServerThatOpens(path, "/admin", frameworks);
         if (where === null) return;
         for (const policy of [rules, exact]) {
-          const requirement = judgePath(policy, "GET", path);
+          const requirement = requirementOf(policy, "GET", path);
           if (requirement === null) return;
           reached += 1;
           expect([where, path, requirement]).toEqual([where, path, strict]);
@@ -101,7 +102,7 @@ describe("whatever a path looks like", () => {
         fc.constantFrom("/public/x", "/public", "/elsewhere/y", "/").chain((path) => varied(path)),
         ({ text }) => {
           const readings = findPathReadings(text);
-          const judged = judgePath(policy, "GET", text);
+          const judged = requirementOf(policy, "GET", text);
           if (readings === null || judged === null) {
             expect([readings, judged]).toEqual([null, null]);
             return;
@@ -118,7 +119,7 @@ describe("whatever a path looks like", () => {
   it("INC-05 no disguise brings it under a rule for another path", () => {
     fc.assert(
       fc.property(disguised("/admin/secret"), ({ text }) => {
-        expect(judgePath(open, "GET", text)?.level).not.toBe("none");
+        expect(requirementOf(open, "GET", text)?.level).not.toBe("none");
       }),
       { numRuns: 4000 },
     );
@@ -131,7 +132,7 @@ describe("whatever a path looks like", () => {
         ({ text }) => {
           // The corpus has escapes of its own, which a change of case or of a character may have broken.
           const where = findServerThatOpens(text, "/admin");
-          const requirement = judgePath(rules, "GET", text);
+          const requirement = requirementOf(rules, "GET", text);
           if (where !== null && requirement !== null) expect([where, requirement]).toEqual([where, strict]);
         },
       ),
@@ -144,7 +145,7 @@ describe("whatever a path looks like", () => {
     fc.assert(
       fc.property(hostileText("admin", "ADMIN", "%61dmin", "public", "/admin", "/public"), (text) => {
         const path = `/${text}`;
-        const requirement = judgePath(rules, "GET", path);
+        const requirement = requirementOf(rules, "GET", path);
         if (requirement === null) return;
         const where = findServerThatOpens(path, "/admin");
         if (where === null) return;
@@ -161,7 +162,7 @@ describe("whatever a path looks like", () => {
     fc.assert(
       fc.property(hostileText("public", "/public", "/public/", "x"), (text) => {
         const path = `/public/${text}`;
-        if (judgePath(open, "GET", path)?.level !== "none") return;
+        if (requirementOf(open, "GET", path)?.level !== "none") return;
         opened += 1;
         const deceived = Object.entries(servers).find(([, server]) => !isPublicOrRefused(server(path)));
         expect(deceived?.[0]).toBeUndefined();

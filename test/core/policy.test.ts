@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { judgePath as judgeByRule } from "../../src/core/judge-path.ts";
+import { judgePath } from "../../src/core/judge-path.ts";
 import { type PolicyRule, parsePolicy, type Requirement } from "../../src/core/policy.ts";
 import ambiguousPaths from "../vectors/ambiguous-paths.json";
+
+/** What the policy asks for, without the rule that says so. Null: the path does not parse. */
+const requirementOf = (...request: Parameters<typeof judgePath>) =>
+  judgePath(...request)?.requirement ?? null;
 
 function rulesOf(policy: unknown): readonly PolicyRule[] {
   const parsed = parsePolicy(JSON.stringify(policy));
@@ -9,16 +13,13 @@ function rulesOf(policy: unknown): readonly PolicyRule[] {
   return parsed.rules;
 }
 
-const judgePath = (rules: readonly PolicyRule[], method: string, path: string) =>
-  judgeByRule(rules, method, path)?.requirement ?? null;
-
 const none: Requirement = { level: "none" };
 const firstFactor: Requirement = { level: "first_factor", maxAgeSeconds: null };
 const secondFactor: Requirement = { level: "second_factor", maxAgeSeconds: null };
 
 describe("parsing", () => {
   it("takes an empty policy, after which everything needs a second factor", () => {
-    expect(judgePath(rulesOf([]), "GET", "/")).toEqual(secondFactor);
+    expect(requirementOf(rulesOf([]), "GET", "/")).toEqual(secondFactor);
   });
 
   it.each([
@@ -122,13 +123,13 @@ describe("matching", () => {
     ["GET", "/", secondFactor],
     ["GET", "/elsewhere", secondFactor],
   ] as const)("%s %s", (method, path, requirement) => {
-    expect(judgePath(rules, method, path)).toEqual(requirement);
+    expect(requirementOf(rules, method, path)).toEqual(requirement);
   });
 
   it("lets a rule for HEAD say nothing about GET", () => {
     const headOnly = rulesOf([{ path: "/*", methods: ["HEAD"], require: "none" }]);
-    expect(judgePath(headOnly, "HEAD", "/x")).toEqual(none);
-    expect(judgePath(headOnly, "GET", "/x")).toEqual(secondFactor);
+    expect(requirementOf(headOnly, "HEAD", "/x")).toEqual(none);
+    expect(requirementOf(headOnly, "GET", "/x")).toEqual(secondFactor);
   });
 
   it("takes the first rule that matches", () => {
@@ -137,9 +138,9 @@ describe("matching", () => {
       { path: "/a/*", require: "first_factor" },
       { path: "/*", require: "none" },
     ]);
-    expect(judgePath(ordered, "GET", "/a/b")).toEqual(none);
-    expect(judgePath(ordered, "GET", "/a/c")).toEqual(firstFactor);
-    expect(judgePath(ordered, "GET", "/c")).toEqual(none);
+    expect(requirementOf(ordered, "GET", "/a/b")).toEqual(none);
+    expect(requirementOf(ordered, "GET", "/a/c")).toEqual(firstFactor);
+    expect(requirementOf(ordered, "GET", "/c")).toEqual(none);
   });
 
   it("INC-05 ranks none, first factor, second factor, and within one level the shorter age", () => {
@@ -162,8 +163,8 @@ describe("matching", () => {
             { path: "/a/*", ...a },
             { path: "/b/*", ...b },
           ]);
-          const expected = judgePath(pair, "GET", stronger === a ? "/a" : "/b");
-          expect(judgePath(pair, "GET", "/a/../b")).toEqual(expected);
+          const expected = requirementOf(pair, "GET", stronger === a ? "/a" : "/b");
+          expect(requirementOf(pair, "GET", "/a/../b")).toEqual(expected);
         }
       }
     }
@@ -181,12 +182,12 @@ describe("ambiguous paths", () => {
   });
 
   it.each(ambiguousPaths)("INC-05 INC-07 judges %j as /admin", (path) => {
-    expect(judgePath(rules, "GET", path)).toEqual({ level: "second_factor", maxAgeSeconds: 300 });
+    expect(requirementOf(rules, "GET", path)).toEqual({ level: "second_factor", maxAgeSeconds: 300 });
   });
 
   it.each(ambiguousPaths)("INC-05 does not open %j by a rule for /public alone", (path) => {
     const open = rulesOf([{ path: "/public/*", require: "none" }]);
-    expect(judgePath(open, "GET", path)).toEqual(secondFactor);
+    expect(requirementOf(open, "GET", path)).toEqual(secondFactor);
   });
 
   it.each([
@@ -214,15 +215,15 @@ describe("ambiguous paths", () => {
     "/public%20/",
   ])("INC-05 leaves %j open, in every reading of which it is below /public", (path) => {
     const open = rulesOf([{ path: "/public/*", require: "none" }]);
-    const requirement = judgePath(open, "GET", path);
+    const requirement = requirementOf(open, "GET", path);
     const outside = ["/public%2f", "/public%20/"].includes(path);
     expect(requirement).toEqual(outside ? secondFactor : none);
   });
 
   it("INC-05 does not trust an escape that no client needs: an origin that never decodes reads another path", () => {
     const open = rulesOf([{ path: "/public/*", require: "none" }]);
-    expect(judgePath(open, "GET", "/%70ublic/x")).toEqual(secondFactor);
-    expect(judgePath(open, "GET", "/public/..%2fpublic/x")).toEqual(none);
+    expect(requirementOf(open, "GET", "/%70ublic/x")).toEqual(secondFactor);
+    expect(requirementOf(open, "GET", "/public/..%2fpublic/x")).toEqual(none);
   });
 
   it("INC-07 judges without regard to case, in both directions", () => {
@@ -231,10 +232,10 @@ describe("ambiguous paths", () => {
       { path: "/OPEN/*", require: "none" },
     ]);
     for (const path of ["/admin/x", "/ADMIN/x", "/Admin/x", "/adm%C4%B1n/x", "/%EF%BC%A1dmin/x"]) {
-      expect(judgePath(mixed, "GET", path)).toEqual({ level: "second_factor", maxAgeSeconds: 300 });
+      expect(requirementOf(mixed, "GET", path)).toEqual({ level: "second_factor", maxAgeSeconds: 300 });
     }
-    expect(judgePath(mixed, "GET", "/OPEN/x")).toEqual(none);
-    expect(judgePath(mixed, "GET", "/open/x")).toEqual(secondFactor);
+    expect(requirementOf(mixed, "GET", "/OPEN/x")).toEqual(none);
+    expect(requirementOf(mixed, "GET", "/open/x")).toEqual(secondFactor);
   });
 
   it.each([
@@ -269,6 +270,41 @@ describe("ambiguous paths", () => {
     "/x%25EF%25BF%25BD",
     "/x%25uFFFD",
   ])("INC-01 INC-36 refuses %j: it does not parse", (path) => {
-    expect(judgePath(rules, "GET", path)).toBeNull();
+    expect(requirementOf(rules, "GET", path)).toBeNull();
+  });
+});
+
+describe("the rule that decided", () => {
+  const rules = rulesOf([
+    { path: "/public/*", require: "none" },
+    { path: "/feed", require: "first_factor" },
+    { path: "/docs/", require: "first_factor" },
+    { path: "/api/*", methods: ["get", "POST"], require: "first_factor" },
+    { path: "/pay/*", require: "second_factor", max_age: 300 },
+    { path: "/account/*", require: "second_factor", max_age: 60 },
+  ]);
+
+  it.each([
+    ["GET", "/public/x", "/public/", null],
+    ["GET", "/public", "/public/", null],
+    ["GET", "/feed", "/feed$", null],
+    ["GET", "/docs/", "/docs/$", null],
+    ["GET", "/docs/x", "/", null],
+    ["HEAD", "/api/x", "/api/", ["GET", "POST"]],
+    ["DELETE", "/api/x", "/", null],
+    ["GET", "/inbox", "/", null],
+    ["GET", "/public/..%2fpay/x", "/pay/", null],
+    ["GET", "/pay/..%2faccount", "/account/", null],
+    ["GET", "/account/..%2fpay", "/account/", null],
+    ["GET", "/public/..%2finbox", "/", null],
+  ])("INC-28 is named as the assertion names it: %s %s", (method, path, pathPrefix, methods) => {
+    expect(judgePath(rules, method, path)).toMatchObject({ pathPrefix, methods });
+  });
+
+  it("INC-28 covers everything where there is no rule", () => {
+    expect(judgePath([], "GET", "/x")).toMatchObject({ pathPrefix: "/", methods: null });
+    const all = rulesOf([{ path: "/*", require: "none" }]);
+    expect(judgePath(all, "GET", "/x")).toMatchObject({ pathPrefix: "/", methods: null });
+    expect(judgePath(rulesOf([{ path: "/", require: "none" }]), "GET", "/")?.pathPrefix).toBe("/$");
   });
 });

@@ -16,7 +16,7 @@ describe("an address to return to", () => {
     ["https://pay.example:8443/a/b/", "https://pay.example:8443/a/b/"],
     ["https://pay.example:8443/a/b/c", "https://pay.example:8443/a/b/c"],
   ])("may be %s", (input, expected) => {
-    expect(findReturnAddress(input, listed)).toBe(expected);
+    expect(findReturnAddress(input, listed)).toEqual({ ok: true, address: expected });
   });
 
   it.each([
@@ -58,16 +58,66 @@ describe("an address to return to", () => {
     "https://shop.example/confirmed/..;/admin",
     "https://shop.example/confirmed/%00",
     "https://shop.example/confirmed/%zz",
-    // A query that could be taken for an answer.
-    "https://shop.example/confirmed?challenge=1",
-    "https://shop.example/confirmed?a=1&receipt=x",
-    "https://shop.example/confirmed?%72eceipt=x",
   ])("INC-09 WB-04 may not be %s", (input) => {
-    expect(findReturnAddress(input, listed)).toBeNull();
+    expect(findReturnAddress(input, listed)).toEqual({ ok: false, reason: "not_listed" });
+  });
+
+  it.each(
+    [
+      ["?NAME=x", "?a=1&NAME=x", "?NAME", "?NAME=", "?=&&NAME=x&NAME=y"],
+      // In another spelling.
+      ["?NAME%00=x", "?NAME%20=x", "?+NAME=x", '?"NAME"=x', "?%22NAME%22=x"],
+      // As frameworks read a list, an object or its member.
+      [
+        "?NAME[]=x",
+        "?NAME[0]=x",
+        "?NAME%5B%5D=x",
+        "?NAME%255b%255d=x",
+        "?NAME[a][b]=x",
+        "?NAME.x=1",
+        "?NAME:x=1",
+      ],
+      // Behind another separator.
+      ["?a=1;NAME=x", "?;NAME=x", "?a=1%3bNAME=x", "?a=1%26NAME=x", "?a=1%zz%26NAME=x", "?b=/c?NAME=x"],
+      // Beside the query.
+      ["/;NAME=x", "/7;a=1;NAME=x?b=2", "#NAME=x", "#/done?NAME=x", "?a#b&NAME[]=x"],
+    ].flat(),
+  )("INC-37 brings no answer of its own: %s", (form) => {
+    for (const name of ["challenge", "receipt"]) {
+      const escaped = `%${name.charCodeAt(0).toString(16)}${name.slice(1)}`;
+      const spellings = [
+        name,
+        name.toUpperCase(),
+        escaped,
+        escaped.replace("%", "%25"),
+        escaped.replace("%", "%u00"),
+        name.replace("e", "\uff45"),
+      ];
+      for (const spelling of spellings) {
+        const input = `https://shop.example/confirmed${form.replaceAll("NAME", spelling)}`;
+        // `%u` is no escape in a path, which is then refused as one that can't be read.
+        const reason = /^\/.*%u/.test(form + spelling) ? "not_listed" : "looks_answered";
+        expect([input, findReturnAddress(input, listed)]).toEqual([input, { ok: false, reason }]);
+      }
+    }
+  });
+
+  it.each([
+    "?receipt_id=7&challenges=1&my-receipt=2&receipt-no=3",
+    "?a=receipt&b=challenge=1",
+    "?next=%2Fdone%3Freceipts%3D1",
+    "#receipts",
+    "/receipt/challenge",
+  ])("may have other names that look alike: %s", (form) => {
+    const input = `https://shop.example/confirmed${form}`;
+    expect(findReturnAddress(input, listed)).toEqual({ ok: true, address: input });
   });
 
   it("may be none where none is listed", () => {
-    expect(findReturnAddress("https://shop.example/confirmed", [])).toBeNull();
+    expect(findReturnAddress("https://shop.example/confirmed", [])).toEqual({
+      ok: false,
+      reason: "not_listed",
+    });
   });
 
   it.each([

@@ -11,6 +11,7 @@ const source = (realm: FirstFactorSource["realm"], shown: readonly string[] | nu
   realm,
   nobodyPasses: false,
   showsOtherCredential: false,
+  mustBeAsked: false,
   loginPath: null,
   evidence: async () => shown,
   identify: async () => null,

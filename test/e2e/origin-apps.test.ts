@@ -9,8 +9,10 @@ import { after, before, describe, it } from "node:test";
 import type { Browser, WebSocket } from "playwright-core";
 import type { App, AppOptions } from "./apps/app.ts";
 import { startFossil } from "./apps/fossil.ts";
+import { startJsreport } from "./apps/jsreport.ts";
 import { startMediaWiki } from "./apps/mediawiki.ts";
 import { startSignalK } from "./apps/signalk.ts";
+import { startSonicJs } from "./apps/sonicjs.ts";
 import { Authenticator, decodeQr } from "./support/authenticator.ts";
 import { launchBrowser } from "./support/browser.ts";
 import { type Answer, Client, pageLoad, scriptLoad } from "./support/client.ts";
@@ -25,30 +27,57 @@ interface Subject {
   readonly vars: Record<string, string>;
   /** Where the bytes of the protected page come from, and what only they hold. */
   readonly secret: { readonly path: string; readonly marker: RegExp };
-  /** Further places from which it takes what its session cookie holds, and an address that does. */
+  /** Further places from which it takes a credential, and an address that does. */
   readonly carriers: ReadonlyArray<{
     readonly name: string;
     readonly path: string;
-    readonly show: (credential: string) => { query?: string; headers?: Record<string, string> };
+    readonly show: (signedIn: SignedIn) => Shown;
     readonly marker: RegExp;
   }>;
   /** What its own pages make a browser complain about, with or without a gate. */
   readonly noise: readonly RegExp[];
 }
 
+/** Beside the session cookie, what a request shows. */
+interface Shown {
+  readonly query?: string;
+  readonly headers?: Record<string, string>;
+}
+
+/** An account, and the value of its session cookie. */
+interface SignedIn {
+  readonly session: string;
+  /** Every cookie of the application. */
+  readonly appCookies: Readonly<Record<string, string>>;
+  readonly username: string;
+  readonly password: string;
+}
+
+const garbage: SignedIn = {
+  session: "garbage",
+  appCookies: {},
+  username: "garbage",
+  password: "garbage",
+};
+
 const users = { path: "/skServer/security/users", marker: /"userId":"alice"/ };
 const bearer = (token: string) => `Bearer ${token}`;
+const basic = ({ username, password }: SignedIn) => `Basic ${btoa(`${username}:${password}`)}`;
 
 const signalK: Subject = {
   start: startSignalK,
   vars: { ORIGIN_CREDENTIALS: "header:X-Authorization,query:token" },
   secret: users,
   carriers: [
-    { name: "Authorization", ...users, show: (token) => ({ headers: { Authorization: bearer(token) } }) },
+    {
+      name: "Authorization",
+      ...users,
+      show: ({ session }) => ({ headers: { Authorization: bearer(session) } }),
+    },
     {
       name: "X-Authorization",
       ...users,
-      show: (token) => ({ headers: { "X-Authorization": bearer(token) } }),
+      show: ({ session }) => ({ headers: { "X-Authorization": bearer(session) } }),
     },
   ],
   noise: [
@@ -67,7 +96,7 @@ const fossil: Subject = {
     {
       name: "?authToken=",
       path: "/json/user/list",
-      show: (token) => ({ query: `authToken=${token}` }),
+      show: ({ session }) => ({ query: `authToken=${session}` }),
       marker: /"name":"alice"/,
     },
   ],
@@ -82,6 +111,44 @@ const mediaWiki: Subject = {
   noise: [/deprecated ResourceLoader module/, /status of 404 .*\/favicon\.ico/],
 };
 
+const ledger = { path: "/odata/templates", marker: /"name":"Ledger"/ };
+
+const jsreport: Subject = {
+  start: startJsreport,
+  vars: {},
+  secret: ledger,
+  carriers: [
+    { name: "Authorization", ...ledger, show: (account) => ({ headers: { Authorization: basic(account) } }) },
+  ],
+  noise: [/status of 404 .*\/favicon\.ico/, /ERR_ABORTED/],
+};
+
+const sonicUsers = { path: "/admin/users", marker: /admin@sonicjs\.com/ };
+
+const sonicJs: Subject = {
+  start: startSonicJs,
+  vars: {},
+  secret: sonicUsers,
+  carriers: [
+    {
+      name: "Authorization",
+      ...sonicUsers,
+      show: ({ session }) => ({ headers: { Authorization: bearer(session) } }),
+    },
+    {
+      name: "Authorization without a scheme",
+      ...sonicUsers,
+      show: ({ session }) => ({ headers: { Authorization: session } }),
+    },
+  ],
+  noise: [
+    /unpkg\.com|cdn\.tailwindcss\.com|cdn\.jsdelivr\.net|fonts\.googleapis\.com/, // There is no other host here.
+    /tailwind is not defined/,
+    /status of 404/,
+    /ERR_ABORTED/,
+  ],
+};
+
 const hasMediaWiki = ["/usr/bin/php", "/usr/share/mediawiki/index.php"].every((path) => existsSync(path));
 
 let browser: Browser;
@@ -94,14 +161,23 @@ describe("Fossil", () => describeApp(fossil));
 describe("Signal K", () => {
   describeApp(signalK, describeSockets);
 });
+describe("jsreport", () => describeApp(jsreport));
+describe("SonicJS", () => describeApp(sonicJs));
 describe("MediaWiki", { skip: !hasMediaWiki && "apt-get install mediawiki" }, () => describeApp(mediaWiki));
 
 interface Cast {
   readonly gated: GatedApp;
   /** Somebody who has shown both factors. */
   readonly first: Visitor;
-  /** The session cookie at the application of somebody who has shown the password only. */
-  readonly stolen: string;
+  /** What somebody has who has shown the password only. */
+  readonly victim: SignedIn;
+  readonly attacker: Attacker;
+}
+
+/** The other account of the application, after its own second factor. */
+interface Attacker extends SignedIn {
+  readonly sallyportCookies: Readonly<Record<string, string>>;
+  readonly authenticator: Authenticator;
 }
 
 /** An application, from the first visit to the sign-out. The tests build on each other. */
@@ -113,10 +189,16 @@ function describeApp(
   let first: Visitor;
   let authenticator: Authenticator;
   let stolen: string;
+  let stolenCookies: Readonly<Record<string, string>>;
+
+  const victim = (): SignedIn => {
+    const { username, password } = gated.app;
+    return { session: stolen, appCookies: stolenCookies, username, password };
+  };
 
   before(async () => {
     gated = await startGatedApp(start, vars);
-    first = await Visitor.arrive(browser, gated.worker);
+    first = await arrive(gated.app, gated.worker);
   });
   after(async () => {
     await first?.leave();
@@ -135,12 +217,13 @@ function describeApp(
 
   it("gives no byte to who has only the password", async () => {
     const { app, worker } = gated;
-    const second = await Visitor.arrive(browser, worker);
+    const second = await arrive(app, worker);
     try {
       await signIn(second, app);
       assert.equal(second.pathname, "/api/auth/second-factor");
       const cookies = await cookiesOf(second);
       stolen = cookies[app.sessionCookies[0] ?? ""] ?? "";
+      stolenCookies = withoutSallyport(cookies);
 
       const there = await ask(app.url, secret.path, cookies);
       assert.match(there.body, secret.marker);
@@ -165,15 +248,57 @@ function describeApp(
   for (const { name, path, show, marker } of carriers) {
     it(`takes a session from ${name} for what it is, and no byte goes out`, async () => {
       const { app, worker } = gated;
-      const { query, headers = {} } = show(stolen);
-      const address = query === undefined ? path : `${path}?${query}`;
+      const { address, headers } = requestWith(path, show(victim()));
       const there = await ask(app.url, address, {}, headers);
       assert.match(there.body, marker);
       assertRefused(await ask(worker.baseUrl, address, {}, headers), address);
     });
   }
 
-  describeMore?.(() => ({ gated, first, stolen }));
+  describe("an attacker who has the victim's password, and an account with a second factor", () => {
+    let attacker: Attacker;
+    before(async () => {
+      attacker = await enrolAttacker(gated);
+    });
+
+    const others = [
+      ...carriers,
+      // Not every application reads `Authorization`, and it is a credential all the same.
+      { name: "Bearer", path: secret.path, show: () => ({ headers: { Authorization: bearer("garbage") } }) },
+      { name: "Basic", path: secret.path, show: () => ({ headers: { Authorization: basic(garbage) } }) },
+    ];
+    const kinds = others.map(({ name, path, show }) => ({ name, paths: [path, secret.path], show }));
+
+    for (const { name, paths, show } of kinds) {
+      it(`INC-24 gets no byte by the victim's cookie beside garbage in ${name}`, async () => {
+        for (const path of paths) await assertKept(path, {}, victim(), show(garbage));
+        for (const path of paths) await assertKept(path, attacker.sallyportCookies, victim(), show(garbage));
+      });
+    }
+
+    for (const { name, paths, show } of kinds.slice(0, carriers.length)) {
+      it(`INC-24 gets no byte by the victim's cookie beside their own credential in ${name}`, async () => {
+        for (const path of paths) await assertKept(path, attacker.sallyportCookies, victim(), show(attacker));
+      });
+
+      it(`INC-24 gets no byte by their own cookie beside the victim's credential in ${name}`, async () => {
+        for (const path of paths) await assertKept(path, attacker.sallyportCookies, attacker, show(victim()));
+      });
+    }
+
+    /** As a script and as a page load: a status of 4xx, and nothing of the victim's page. */
+    async function assertKept(path: string, cookies: object, owner: SignedIn, shown: Shown) {
+      const { address, headers } = requestWith(path, shown);
+      const all = { ...cookies, ...owner.appCookies };
+      for (const load of [scriptLoad, pageLoad]) {
+        const { status, body } = await ask(gated.worker.baseUrl, address, all, { ...load, ...headers });
+        assert.ok(status >= 400 && status < 500, `${status} for ${address}`);
+        for (const { marker } of [secret, ...carriers]) assert.doesNotMatch(body, marker);
+      }
+    }
+
+    describeMore?.(() => ({ gated, first, victim: victim(), attacker }));
+  });
 
   it("signs out by its own logout", async () => {
     const { app, worker } = gated;
@@ -208,7 +333,8 @@ function describeSockets(cast: () => Cast): void {
   });
 
   it("opens no WebSocket to who has only the password", async () => {
-    const { gated, stolen } = cast();
+    const { gated, victim } = cast();
+    const { session: stolen } = victim;
     const [cookie] = gated.app.sessionCookies;
     const shown: Array<[query: string, headers: Record<string, string>]> = [
       ["", { Cookie: `${cookie}=${stolen}` }],
@@ -223,12 +349,42 @@ function describeSockets(cast: () => Cast): void {
     }
   });
 
+  // For its pages Signal K reads the cookie first, and for its WebSocket the cookie last.
+  it("INC-24 opens no WebSocket of the victim to an attacker with a second factor of their own", async () => {
+    const { gated, victim, attacker } = cast();
+    const { app, worker } = gated;
+    assert.equal(await handshake(worker.baseUrl, "", { Cookie: cookieHeader(attacker) }), "open");
+
+    const shown = { Authorization: bearer(victim.session) };
+    assert.equal(await handshake(app.url, "", shown), "open");
+    const client = new Client(worker.baseUrl);
+    for (const [name, value] of Object.entries(attacker.appCookies)) client.setCookie(name, value);
+    await client.ask("/api/auth/second-factor", { headers: { ...pageLoad, ...shown } });
+    await client.ask("/api/auth/totp/verify", {
+      method: "POST",
+      headers: { ...scriptLoad, ...shown, "Content-Type": "application/json", Origin: worker.baseUrl },
+      body: JSON.stringify({ code: await attacker.authenticator.soonestCode() }),
+    });
+    for (const cookies of [client.cookies, cookieHeader(attacker)])
+      for (const [query, headers] of [
+        ["", shown],
+        ["", { "X-Authorization": bearer(victim.session) }],
+        [`?token=${victim.session}`, {}],
+      ] as const) {
+        const status = await handshake(worker.baseUrl, query, { Cookie: cookies, ...headers });
+        assert.ok(
+          status !== "open" && status >= 400 && status < 500,
+          `${status} for ${query || Object.keys(headers)}`,
+        );
+      }
+  });
+
   describe("with ORIGIN_LOGIN", () => {
     let worker: Worker;
     let visitor: Visitor;
     before(async () => {
       worker = await startWorker({ ...originVars(cast().gated.app), ...signalK.vars, ...closedSignalK });
-      visitor = await Visitor.arrive(browser, worker);
+      visitor = await arrive(cast().gated.app, worker);
     });
     after(async () => {
       await visitor?.leave();
@@ -275,6 +431,58 @@ async function handshake(
   if (!answer.open) return answer.status;
   answer.socket.destroy();
   return "open";
+}
+
+/** A browser that gets what the pages need from other hosts, none of which can be reached here. */
+async function arrive({ publicFiles = {} }: App, worker: Worker): Promise<Visitor> {
+  const visitor = await Visitor.arrive(browser, worker);
+  for (const [address, path] of Object.entries(publicFiles))
+    await visitor.page.route(address, (route) => route.fulfill({ path, contentType: "text/javascript" }));
+  return visitor;
+}
+
+/** Signs in with the other account, and sets up its second factor without the pages. */
+async function enrolAttacker({ app, worker }: GatedApp): Promise<Attacker> {
+  const visitor = await arrive(app, worker);
+  try {
+    await signIn(visitor, { ...app, ...app.other });
+    const client = new Client(worker.baseUrl);
+    for (const [name, value] of Object.entries(await cookiesOf(visitor))) client.setCookie(name, value);
+    const { data } = (await client.call("/totp/setup")) as { data: { secret: string } };
+    const authenticator = new Authenticator(data.secret);
+    await client.call("/totp/enable", { code: await authenticator.soonestCode() });
+    const cookies = Object.fromEntries(client.cookies.split("; ").map((pair) => splitOnce(pair, "=")));
+    const { path } = app.whoAmI;
+    assert.equal((await ask(worker.baseUrl, path, cookies)).status, 200);
+    const session = cookies[app.sessionCookies[0] ?? ""] ?? "";
+    const appCookies = withoutSallyport(cookies);
+    const sallyportCookies = Object.fromEntries(
+      Object.entries(cookies).filter(([name]) => !(name in appCookies)),
+    );
+    return { ...app.other, session, appCookies, sallyportCookies, authenticator };
+  } finally {
+    await visitor.leave();
+  }
+}
+
+const cookieHeader = ({ sallyportCookies, appCookies }: Attacker) =>
+  Object.entries({ ...sallyportCookies, ...appCookies })
+    .map((pair) => pair.join("="))
+    .join("; ");
+
+function withoutSallyport(cookies: Record<string, string>) {
+  return Object.fromEntries(Object.entries(cookies).filter(([name]) => !name.includes("sallyport")));
+}
+
+function splitOnce(text: string, separator: string): [before: string, after: string] {
+  const at = text.indexOf(separator);
+  return [text.slice(0, at), text.slice(at + separator.length)];
+}
+
+/** The address and headers of a request that shows a credential beside the session cookie. */
+function requestWith(path: string, { query, headers = {} }: Shown) {
+  const address = query === undefined ? path : `${path}${path.includes("?") ? "&" : "?"}${query}`;
+  return { address, headers };
 }
 
 /** By the application's own form. Its script stays where it is, so that the next page load is the gate's. */

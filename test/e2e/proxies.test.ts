@@ -3,10 +3,14 @@
  * Worker beside it (SPEC "Forward-auth"). Traefik is not in Debian: `support/traefik.ts` plays it.
  */
 import { after, before, describe } from "node:test";
+import { describeClearing } from "./proxies/clearing.ts";
 import { describePages, freshSeconds } from "./proxies/pages.ts";
+import { describeRawPaths } from "./proxies/raw-paths.ts";
 import { describeStreams } from "./proxies/streams.ts";
 import { describeTrouble } from "./proxies/trouble.ts";
-import { proxyNames } from "./support/proxies.ts";
+import { describeUpgrades } from "./proxies/upgrades.ts";
+import { type CgiSite, startCgiSite } from "./support/cgi-site.ts";
+import { type ProxyName, proxyNames, startProxy } from "./support/proxies.ts";
 import { startWorker, type Worker } from "./support/worker.ts";
 
 let worker: Worker;
@@ -22,10 +26,29 @@ before(async () => {
 });
 after(() => worker?.stop());
 
+let cgiSite: CgiSite;
+before(async () => {
+  cgiSite = await startCgiSite();
+});
+after(() => cgiSite?.stop());
+
+async function startInFrontOfCgi(name: ProxyName, options: { permissive?: boolean } = {}) {
+  const { port: workerPort, proxyKey } = worker;
+  const front = await startProxy(name, { workerPort, sitePort: cgiSite.port, proxyKey, ...options });
+  return { front, worker };
+}
+
 for (const name of proxyNames) {
   describe(`${name} with its files from examples/`, () => {
     describePages(name, () => worker);
     describeStreams(name, () => worker);
     describeTrouble(name, () => worker);
+    describe("in front of a CGI site", () => describeClearing(() => startInFrontOfCgi(name)));
+    describe("in front of a site that accepts upgrades", () => describeUpgrades(name, () => worker));
+    describe("and paths that servers read differently", () => describeRawPaths(name));
   });
 }
+
+describe("nginx that takes every name of a header, for another server on the same socket", () => {
+  describeClearing(() => startInFrontOfCgi("nginx", { permissive: true }));
+});

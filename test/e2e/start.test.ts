@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
-import { rmSync, statSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { parseEnv } from "node:util";
+import { runAdmin } from "./support/admin.ts";
 import {
   isListening,
   listDescendants,
@@ -11,6 +15,7 @@ import {
 } from "./support/processes.ts";
 import { createStateDir, type Sallyport, StartRun, startSallyport } from "./support/sallyport.ts";
 
+const devVars = fileURLToPath(new URL("../../.dev.vars", import.meta.url));
 const watchdogWithinMilliseconds = 10_000;
 
 describe("npm start", () => {
@@ -34,8 +39,41 @@ describe("npm start", () => {
   });
 
   it("keeps its secrets in .dev.vars, which only the owner can read", () => {
-    const { mode } = statSync(fileURLToPath(new URL("../../.dev.vars", import.meta.url)));
-    assert.equal(mode & 0o777, 0o600);
+    assert.equal(statSync(devVars).mode & 0o777, 0o600);
+  });
+
+  it("INC-37 says that .dev.vars was open to others, and closes it", async () => {
+    chmodSync(devVars, 0o644);
+    const copy = await startSallyport({ stateDir });
+    try {
+      assert.match(
+        copy.run.output,
+        /\.dev\.vars holds secrets, and other users of this machine could read it \(mode 644\)/,
+      );
+      assert.equal(statSync(devVars).mode & 0o777, 0o600);
+    } finally {
+      await copy.stop();
+    }
+  });
+
+  it("INC-29 gives the Worker its EXPORT_KEY, which the admin program finds in .dev.vars, and shows it to no other process", async () => {
+    const copy = await startSallyport({ stateDir });
+    const folder = mkdtempSync(join(tmpdir(), "sallyport-start-"));
+    try {
+      const env = { SALLYPORT_URL: copy.baseUrl };
+      const run = (...args: string[]) => runAdmin(args, env, { cwd: folder });
+      assert.equal((await run("export", "keygen", "-o", "move")).code, 0);
+      const exported = await run("export", "--to", "move.public.json", "-o", "users.jwe", "--json");
+      assert.equal(exported.code, 0, exported.stderr);
+      assert.equal(JSON.parse(exported.stdout).unreadable, 0);
+      const { EXPORT_KEY: exportKey = "" } = parseEnv(readFileSync(devVars, "utf8"));
+      assert.equal(exportKey.length, 43);
+      for (const { command } of listDescendants(copy.run.pid))
+        assert.ok(!command.includes(exportKey), command);
+    } finally {
+      await copy.stop();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it("prints the same demo account the next time, and ends on SIGTERM too", async () => {

@@ -7,6 +7,7 @@ import { visible } from "../support/accounts.ts";
 import { Backend, createKey, createRealm, operator } from "../support/backend.ts";
 import { advance, startClock, stopClock } from "../support/clock.ts";
 import { slowDown } from "../support/d1.ts";
+import { withExportKey } from "../support/moving.ts";
 import { dumpDatabase, query } from "../support/rows.ts";
 import { type Answer, Client, environment, resetStores } from "../support/worker.ts";
 
@@ -236,6 +237,7 @@ describe("what an API key may do", () => {
         backend.client.call(`${path.replace(/:\w+/g, "nobody")}?realm=${realm}`, {
           method: method.toUpperCase(),
           token: backend.key,
+          headers: withExportKey,
           // Nobody can hand on what he has not: the key that is asked for here may do what its maker may.
           ...(id === "createApiKey" ? { body: { name: "new", scopes: ["admin"] } } : bodyOf(bodyExample)),
         }),

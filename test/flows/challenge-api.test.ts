@@ -46,7 +46,7 @@ describe("POST /v1/challenges", () => {
       status: "success",
       data: {
         id: expect.stringMatching(/^[0-9a-f-]{36}$/),
-        url: expect.stringMatching(new RegExp(`^${host}${base}/challenge/[\\w-]{43}$`)),
+        url: expect.stringMatching(new RegExp(`^${host}${base}/challenge/[\\w-]{65}$`)),
         expires_at: new Date(Date.now() + 600_000).toISOString(),
       },
     });
@@ -107,7 +107,6 @@ describe("POST /v1/challenges", () => {
     ["another origin", "https://evil.example/confirmed"],
     ["another path", "https://shop.example/confirmedly"],
     ["no address", "confirmed"],
-    ["an answer in it", "https://shop.example/confirmed?receipt=x"],
   ])("INC-09 sends no browser where the key may not: %s", async (_, return_to) => {
     const shop = await createShop();
     await createBackendUser(shop);
@@ -116,6 +115,21 @@ describe("POST /v1/challenges", () => {
     expect(answer.json.detail).toContain("return_to");
     expect(await challengeRows()).toEqual([]);
   });
+
+  it.each(["?receipt=x", "?receipt[]=x", "?a=1;receipt=x", "?%72eceipt=x", "?Challenge.id=x"])(
+    "INC-37 takes no return address with an answer of its own: %s",
+    async (search) => {
+      const shop = await createShop();
+      await createBackendUser(shop);
+      const return_to = `https://shop.example/confirmed${search}`;
+      const answer = await shop.post("/v1/challenges", wish("42", { return_to }));
+      expect(answer).toMatchObject({ status: 422, json: { code: "invalid_format" } });
+      expect(answer.json.detail).toBe(
+        "return_to: it has a parameter that could be read as challenge or receipt, which Sallyport adds",
+      );
+      expect(await challengeRows()).toEqual([]);
+    },
+  );
 
   it("lets ADMIN_KEY send no browser anywhere: it lists no address", async () => {
     const shop = await createShop();

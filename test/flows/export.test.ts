@@ -317,6 +317,62 @@ describe("an export", () => {
     expect(await listEvents("users.exported")).toHaveLength(1);
   });
 
+  it("INC-29 needs EXPORT_KEY beside ADMIN_KEY or an API key, and each use and each refusal is recorded", async () => {
+    const backend = await createRealm();
+    await importFile(fileOf({ id: "1", secret: rfcSecret }), shop);
+    const { publicJwk } = await drawOperatorKey();
+    const header = (value: string) => ({ "X-Sallyport-Export-Key": value });
+    const callers = [
+      [env.ADMIN_KEY, "admin"],
+      [backend.key, backend.actor],
+    ] as const;
+    for (const [token, actor] of callers) {
+      for (const [headers, why, words] of [
+        [{}, "not_shown", "send it in X-Sallyport-Export-Key"],
+        [header("wrong"), "wrong", "is not EXPORT_KEY"],
+        [header(env.ADMIN_KEY), "wrong", "is not EXPORT_KEY"],
+        [header(token), "wrong", "is not EXPORT_KEY"],
+        [header(env.EXPORT_KEY.slice(0, -1)), "wrong", "is not EXPORT_KEY"],
+        [header(`${env.EXPORT_KEY}0`), "wrong", "is not EXPORT_KEY"],
+        [{ "X-Sallyport-Proxy-Key": env.EXPORT_KEY }, "not_shown", "send it in X-Sallyport-Export-Key"],
+      ] as const) {
+        const refused = await requestExport(publicJwk, { ...shop, token, headers });
+        const text = await refused.text();
+        expect([refused.status, JSON.parse(text)]).toMatchObject([
+          403,
+          { code: "forbidden", export_key: why },
+        ]);
+        expect(text).toContain(words);
+        const event = (await listEvents("export_key.refused")).at(-1);
+        expect(event).toMatchObject({ actor, realm: "shop", user_id: null });
+        expect(JSON.parse(event?.detail ?? "")).toEqual({ deed: "users.exported", why });
+      }
+      expect(await listEvents("export_key.accepted", "users.exported")).toHaveLength(
+        2 * callers.findIndex(([one]) => one === token),
+      );
+      await exportAll({ ...shop, token });
+      const accepted = (await listEvents("export_key.accepted")).at(-1);
+      expect(accepted).toMatchObject({ actor, realm: "shop", detail: '{"deed":"users.exported"}' });
+    }
+  });
+
+  it("INC-29 is refused to every caller while EXPORT_KEY is not set, and the refusal says what to set", async () => {
+    const bindings = environment({ EXPORT_KEY: undefined });
+    const { publicJwk } = await drawOperatorKey();
+    for (const headers of [{}, undefined, { "X-Sallyport-Export-Key": "" }]) {
+      const refused = await requestExport(publicJwk, {
+        ...shop,
+        bindings,
+        ...(headers === undefined ? {} : { headers }),
+      });
+      expect(refused.status).toBe(403);
+      const { code, detail } = (await refused.json()) as Record<string, string>;
+      expect(code).toBe("forbidden");
+      expect(detail).toContain("wrangler secret put EXPORT_KEY");
+    }
+    expect(await listEvents("users.exported")).toEqual([]);
+  });
+
   it("may be of nobody", async () => {
     const { file, totals } = await exportAll({ realm: "empty" });
     expect([file, totals]).toEqual(["", { users: 0, unreadable: 0 }]);

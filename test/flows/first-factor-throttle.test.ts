@@ -6,7 +6,7 @@ import { browserHeaders, pendingCookieName, sessionCookieName } from "../support
 import { countTrips, failAlways, failBatches, recordStatements } from "../support/d1.ts";
 import { gated, pageLoad, standOrigin, visit } from "../support/gate.ts";
 import { tapKv } from "../support/kv.ts";
-import { collectLogLines } from "../support/log-lines.ts";
+import { collectLogLines, parseLines } from "../support/log-lines.ts";
 import { dumpKv, listEvents, listSessionRows, query } from "../support/rows.ts";
 import { counterKey, home, readCounter, setCounter } from "../support/throttles.ts";
 import {
@@ -554,6 +554,17 @@ describe("the rate limit in front", () => {
   });
 });
 
+const tail = `$${"A".repeat(22)}$${"A".repeat(43)}`;
+
+/** What a row may hold that was written before a bound, or past the API; `costly` is one that waits for a reset. */
+const unusableHashes = {
+  impossible: `$scrypt$ln=20,r=1,p=1${tail}`,
+  "all-in-r": `$scrypt$ln=1,r=524288,p=1${tail}`,
+  "all-in-p": `$scrypt$ln=1,r=1,p=524288${tail}`,
+  costly: `$scrypt$ln=17,r=8,p=1${tail}`,
+  nonsense: "nonsense",
+};
+
 describe("who can't be told from whom", () => {
   /** Accounts of every kind that must look alike to who has not got the right password. */
   async function everyKind(): Promise<Record<string, { username: string; password: string }>> {
@@ -564,6 +575,10 @@ describe("who can't be told from whom", () => {
     const locked = await createReadyAccount("locked");
     await query("UPDATE users SET second_factor_failures = 100 WHERE id = ?", locked.id);
     await new Client().post("/v1/users", { username: "passwordless" }, { token: env.ADMIN_KEY });
+    for (const [username, hash] of Object.entries(unusableHashes)) {
+      const { id } = await createAccount(username);
+      await query("UPDATE users SET password_hash = ? WHERE id = ?", hash, id);
+    }
     const password = "wrong password";
     return {
       unknown: { username: "nobody", password },
@@ -573,8 +588,39 @@ describe("who can't be told from whom", () => {
       "disabled, right password": disabled,
       "disabled, wrong password": { username: disabled.username, password },
       "without password": { username: "passwordless", password },
+      ...Object.fromEntries(
+        Object.entries(unusableHashes).map(([username, hash]) => [hash, { username, password }]),
+      ),
     };
   }
+
+  it("INC-30 a stored hash that is out of bounds is a wrong password, and the log says which account has it", async () => {
+    for (const [username, hash] of Object.entries(unusableHashes)) {
+      const account = await createAccount(username);
+      await query("UPDATE users SET password_hash = ? WHERE id = ?", hash, account.id);
+      const lines = collectLogLines();
+      const answer = await new Client().login(account);
+      const unknown = await new Client().login({ ...account, username: "nobody" });
+      expect(answer.status).toBe(401);
+      expect(visible(answer)).toEqual(visible(unknown));
+      const logged = parseLines(lines).filter(({ event }) => event === "password_hash.unusable");
+      const expected = username === "costly" ? [] : [{ level: "error", user_id: account.id }];
+      expect(logged).toMatchObject(expected);
+      expect(lines.join()).not.toContain(hash);
+      vi.restoreAllMocks();
+    }
+  });
+
+  it("INC-30 nor is it an error within a session, where the password is asked for again", async () => {
+    const account = await createReadyAccount();
+    const token = await fullToken(account);
+    for (const hash of Object.values(unusableHashes)) {
+      await query("UPDATE users SET password_hash = ? WHERE id = ?", hash, account.id);
+      const body = { code: await code(account.secret), password: account.password };
+      const answer = await new Client().post("/totp/disable", body, { token });
+      expect(answer).toMatchObject({ status: 401, json: { code: "invalid_credentials" } });
+    }
+  });
 
   it("TH-10 an unknown name, a wrong password and a disabled account get one answer", async () => {
     const kinds = Object.entries(await everyKind());

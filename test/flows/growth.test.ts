@@ -122,13 +122,14 @@ const steps: readonly Step[] = [
     "verify for a backend, repeatable, a backup code",
     (i) => i.shop.verify("42", user.backupCodes[0], {}, repeatable("k")),
     200,
-    [1, 1, 11, 12, 12],
+    [1, 1, 11, 13, 12],
   ],
   [
     "the same again",
     (i) => i.shop.verify("42", user.backupCodes[0], {}, repeatable("k")),
     200,
-    [1, 0, 1, 4, 0],
+    // The second read asks the primary whether the approval still stands (INC-37).
+    [2, 0, 2, 10, 0],
   ],
   ["a page of a user's events", (i) => i.shop.get("/v1/events?user=42&limit=4"), 200, [1, 0, 1, 4, 0]],
   [

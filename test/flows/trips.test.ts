@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { sha256 } from "../../src/core/digest.ts";
 import { createReadyAccount, fullToken } from "../support/accounts.ts";
 import {
   type Backend,
@@ -10,6 +11,7 @@ import {
   repeatable,
   userPath,
 } from "../support/backend.ts";
+import { createChallenge, shopUrls } from "../support/challenges.ts";
 import { advance, startClock, stopClock } from "../support/clock.ts";
 import { browserHeaders, cookieValue, sessionCookieName } from "../support/cookies.ts";
 import { countRowsRead, countTrips, freezeNearestCopy, type Trips, tapD1 } from "../support/d1.ts";
@@ -225,6 +227,33 @@ describe("a code costs one read and one batch", () => {
   });
 });
 
+describe("the address of a challenge costs", () => {
+  const open = (secret: string) => (client: Client) =>
+    client.call(`/challenge/${secret}`, { headers: { "Sec-Fetch-Dest": "document" } });
+
+  it("INC-30 nothing where Sallyport has not issued it, and one batch where it has", async () => {
+    const shop = await createRealm("shop", { return_urls: shopUrls });
+    await enrolBackendUser(shop);
+    const issued = (await createChallenge(shop, "42")).url.split("/").at(-1) ?? "";
+    const invented = [
+      "x",
+      "a".repeat(43),
+      "a".repeat(65),
+      issued.slice(0, 43),
+      `${"a".repeat(43)}${issued.slice(43)}`,
+      `${issued}A`,
+    ];
+    for (const secret of invented) {
+      const { answer, d1, kv } = await costOf(open(secret));
+      expect([answer.status, d1, kv], secret).toEqual([410, { reads: 0, batches: 0 }, { gets: 0, puts: 0 }]);
+    }
+    const first = await costOf(open(issued));
+    expect([first.answer.status, first.d1]).toEqual([303, { reads: 0, batches: 1 }]);
+    const again = await costOf(open(issued));
+    expect([again.answer.status, again.d1]).toEqual([410, { reads: 0, batches: 1 }]);
+  });
+});
+
 describe("a session costs", () => {
   const nothing: Cost = { d1: { reads: 0, batches: 0 }, kv: { gets: 0, puts: 0 } };
   const gate = { ORIGIN_URL: originUrl };
@@ -415,13 +444,19 @@ describe("a call of a backend costs", () => {
       }
     });
 
-    it("for a retry one read", async () => {
+    it("for a retry one read, and after an accepted code another one: whether it may be told again", async () => {
       const shop = await createRealm();
-      const { backupCodes } = await enrolBackendUser(shop);
-      const act: Act = (backend) => backend.verify("42", backupCodes[0], {}, repeatable("key"));
-      await act(shop);
-      const { answer, d1 } = await costOfCall(shop, warm, act);
-      expect([answer.status, d1]).toEqual([200, { reads: 1, batches: 0 }]);
+      const { backupCodes, secret } = await enrolBackendUser(shop);
+      const wrong = await wrongCode(secret);
+      for (const [text, status, reads] of [
+        [wrong, 401, 1],
+        [backupCodes[0], 200, 2],
+      ] as const) {
+        const act: Act = (backend) => backend.verify("42", text, {}, repeatable(`key-${status}`));
+        await act(shop);
+        const { answer, d1 } = await costOfCall(shop, warm, act);
+        expect([answer.status, d1]).toEqual([status, { reads, batches: 0 }]);
+      }
     });
 
     it("for a retry that a copy has not heard of one read and one batch, and another read for the answer", async () => {
@@ -569,12 +604,34 @@ describe("a call of a backend costs", () => {
     for (const [token, reads] of [
       ["garbage", 0],
       [forged, 1],
-      [unknown, 2],
+      // An id that nobody has drawn is looked for in the nearest copy only.
+      [unknown, 1],
     ] as const) {
       const act: Act = ({ client }) => client.call(path("/verify"), { body: { code: "123456" }, token });
       const { answer, d1, putOff } = await costOfCall(shop, false, act);
       expect([answer.status, d1, putOff], token).toEqual([401, { reads, batches: 0 }, 0]);
     }
+  });
+
+  it("INC-30 one read more with a key that no copy has yet, and none with an invented one", async () => {
+    const { db: behind, trips } = countTrips(await freezeNearestCopy(env.DB));
+    const shop = await createRealm();
+    const client = new Client(environment({ DB: behind }));
+    const ask = (token: string) => client.call(path("/verify"), { body: { code: "123456" }, token });
+    expect((await ask(shop.key)).status).toBe(404);
+    // The key at the copy and the primary, the user at the primary, and the note that the key is in use.
+    expect(trips).toEqual({ reads: 4, batches: 0 });
+    expect((await ask(`sp_${"a".repeat(16)}${shop.key.slice(19)}`)).status).toBe(401);
+    expect(trips).toEqual({ reads: 5, batches: 0 });
+  });
+
+  it("as much as before with a key whose id was drawn when ids had no mark", async () => {
+    const shop = await createRealm();
+    const old = `sp_${"a".repeat(16)}${shop.key.slice(19)}`;
+    await query("UPDATE api_keys SET id = ?, key_hash = ?", "a".repeat(16), await sha256(old));
+    const act: Act = ({ client }) => client.call(path("/verify"), { body: { code: "123456" }, token: old });
+    const { answer, d1 } = await costOfCall(shop, false, act);
+    expect([answer.status, d1]).toEqual([404, { reads: 2, batches: 0 }]);
   });
 
   it("one query for key, user and first answer, which finds each of them by its primary key", async () => {

@@ -44,7 +44,10 @@ describe("the assertion", () => {
       sub: "u-ada",
       preferred_username: "ada",
       email: "ada@example.com",
+      acr: "second_factor",
       amr: ["pwd", "otp"],
+      host: "site.example",
+      path: "/",
       auth_time: secondFactorAt.getTime() / 1000,
       iat: expect.any(Number),
       exp: expect.any(Number),
@@ -67,7 +70,7 @@ describe("the assertion", () => {
     const session = await mintToken({ enrolled: false, amr: ["pwd"], firstFactorAt, secondFactorAt: null });
     const bindings = gated([], { ENROLMENT: "optional" });
     const { payload } = await verifyAsOrigin(await passAs(bindings, session), await fetchJwks(bindings));
-    expect(payload).toMatchObject({ amr: ["pwd"], auth_time: 1_900_000_000 });
+    expect(payload).toMatchObject({ acr: "first_factor", amr: ["pwd"], auth_time: 1_900_000_000 });
   });
 
   it("names a user of another script", async () => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { readOriginalRequest } from "../../src/gate/forward-auth.ts";
 import { asked, askWith, endpoints, mintSession, page, type Rule } from "../support/forward-auth.ts";
 import { collectLogLines } from "../support/log-lines.ts";
+import { send } from "../support/worker.ts";
 import ambiguousPaths from "../vectors/ambiguous-paths.json";
 
 beforeEach(() => void collectLogLines());
@@ -252,5 +253,46 @@ describe("an ambiguous path", () => {
       const location = response.headers.get("Location") ?? "";
       expect(location).toMatch(/^\/api\/auth\/sign-in(\?rd=%2F[^&]*)?$/);
     }
+  });
+});
+
+describe("a path of Sallyport's own", () => {
+  it.each([
+    "/api/auth",
+    "/api/auth/",
+    "/api/auth/sign-in",
+    "/api/auth/auth-request",
+    "/api/auth/x\\..\\auth-request",
+    "/api/auth/x/../auth-request",
+    "/api/auth/../x",
+    "//api/auth/x",
+    "/api//auth/x",
+    "/API/AUTH/x",
+    "/api/%61uth/x",
+    "/api/%2561uth/x",
+    "/api%2fauth/x",
+    "/api/auth;x/y",
+    "/api/auth./x",
+    "/x/..%2fapi/auth",
+    "https://site.example/api/auth/x?y",
+  ])("INC-34 is never passed to the site, in any reading: %j is refused to everybody", async (uri) => {
+    const Cookie = `__Host-sallyport=${await mintSession()}`;
+    const open = asked([{ path: "/*", require: "none" }]);
+    for (const client of [{}, { Cookie }, { ...page, Cookie }]) {
+      const headers = { "X-Forwarded-Method": "GET", "X-Forwarded-Uri": uri, ...client };
+      const responses = [
+        await askWith(open, "/auth-request", headers),
+        await askWith(open, "/forward-auth", headers),
+      ];
+      expect(responses.map(({ status }) => status)).toEqual([403, 404]);
+      for (const response of responses) expect(response.headers.get("X-Sallyport-Assertion")).toBeNull();
+    }
+  });
+
+  it("INC-34 of another BASE_PATH is the site's", async () => {
+    const headers = { "X-Forwarded-Method": "GET", "X-Forwarded-Uri": "/api/auth/x" };
+    const request = new Request("https://site.example/door/auth-request", { headers });
+    const bindings = asked([{ path: "/*", require: "none" }], { BASE_PATH: "/door" });
+    expect((await send(request, bindings)).status).toBe(200);
   });
 });

@@ -1,6 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Browser, closeSite, openSite, type Site } from "../support/origin-site.ts";
 import { query } from "../support/rows.ts";
+import {
+  connect,
+  echo,
+  ended,
+  endOf,
+  handshake,
+  holdTime,
+  openSocket,
+  passTime,
+  takeSockets,
+} from "../support/sockets.ts";
 import { code, createEnrolledAccount } from "../support/worker.ts";
 
 let site: Site;
@@ -10,76 +21,17 @@ let sockets: WebSocket[];
 beforeEach(async () => {
   site = await openSite();
   site.sessions.set("s1", "ada").set("s2", "ada").set("s3", "grace");
-  sockets = [];
-  const answer = site.answer;
-  site.answer = (request) => {
-    if (request.headers.get("Upgrade") !== "websocket") return answer(request);
-    const { 0: forVisitor, 1: own } = new WebSocketPair();
-    own.accept();
-    own.binaryType = "arraybuffer";
-    own.addEventListener("message", ({ data }) => own.send(data));
-    sockets.push(own);
-    const headers = { "Sec-WebSocket-Protocol": "chat", "Set-Cookie": "ws=1" };
-    return new Response(null, { status: 101, webSocket: forVisitor, headers });
-  };
+  sockets = takeSockets(site);
 });
 afterEach(closeSite);
-
-const handshake = {
-  Upgrade: "websocket",
-  Connection: "Upgrade",
-  "Sec-WebSocket-Version": "13",
-  "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-  "Sec-WebSocket-Protocol": "chat",
-  "Sec-Fetch-Mode": "websocket",
-  "Sec-Fetch-Site": "same-origin",
-  Origin: "https://site.example",
-};
-
-const connect = (browser: Browser, path = "/live") => browser.request(path, { headers: handshake });
-
-/** A socket that is open at the visitor's end, with what it has been closed with. */
-async function open(browser: Browser, path = "/live") {
-  const response = await connect(browser, path);
-  const { webSocket } = response;
-  if (webSocket === null) throw new Error(`no socket, but ${response.status}`);
-  webSocket.accept();
-  webSocket.binaryType = "arraybuffer";
-  const ends: [number, string][] = [];
-  webSocket.addEventListener("close", ({ code: number, reason }) => ends.push([number, reason]));
-  return { response, webSocket, ends };
-}
-
-const echo = (webSocket: WebSocket, data: string | Uint8Array) =>
-  new Promise<unknown>((resolve) => {
-    webSocket.addEventListener("message", (event) => resolve(event.data), { once: true });
-    webSocket.send(data);
-  });
-
-const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
-/** Lets time pass, for the clock and for whoever waits for it. */
-async function pass(seconds: number) {
-  await vi.advanceTimersByTimeAsync(seconds * 1000);
-  // The store is asked behind a real boundary, which fake timers don't wait for.
-  await sleep(50);
-}
-
-/** Waits until the socket is closed, however long the store takes. */
-async function endOf(ends: [number, string][]) {
-  for (let i = 0; i < 200 && ends.length === 0; i++) await sleep(50);
-  return ends;
-}
 
 async function inside(overrides = {}) {
   const browser = Browser.signedIn("s1", overrides);
   await browser.enrol();
   await browser.load("/inside");
-  vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"], now: Date.now() });
+  holdTime();
   return browser;
 }
-
-const ended = [[1008, "The session has ended"]];
 
 describe("a WebSocket through the gate", () => {
   it("WB-12 is refused before the second factor, and the site is not reached", async () => {
@@ -93,7 +45,7 @@ describe("a WebSocket through the gate", () => {
   });
 
   it("WB-12 is relayed after it, in both directions, as text and as bytes", async () => {
-    const { response, webSocket } = await open(await inside());
+    const { response, webSocket } = await openSocket(await inside());
     expect(response.status).toBe(101);
     expect(await echo(webSocket, "hello ☃")).toBe("hello ☃");
     const bytes = new Uint8Array([0, 1, 254, 255]);
@@ -101,7 +53,7 @@ describe("a WebSocket through the gate", () => {
   });
 
   it("WB-12 takes the handshake to the site as it is, with who it is, and back", async () => {
-    const { response } = await open(await inside());
+    const { response } = await openSocket(await inside());
     const { headers } = site.lastPage;
     for (const name of ["Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Protocol", "Origin"] as const)
       expect(headers.get(name)).toBe((handshake as Record<string, string>)[name]);
@@ -112,7 +64,7 @@ describe("a WebSocket through the gate", () => {
   });
 
   it("goes through for nobody, as everything does, where the site has its own login", async () => {
-    const { webSocket } = await open(new Browser());
+    const { webSocket } = await openSocket(new Browser());
     expect(await echo(webSocket, "hello")).toBe("hello");
     expect(site.lastPage.headers.get("Remote-User")).toBeNull();
   });
@@ -129,44 +81,35 @@ describe("a WebSocket through the gate", () => {
       },
     ],
   ])("SE-06 is closed with 1008 when %s", async (_what, change) => {
-    const { webSocket, ends } = await open(await inside());
+    const { webSocket, ends } = await openSocket(await inside());
     await change();
     expect(await echo(webSocket, "still open")).toBe("still open");
-    await pass(60);
+    await passTime(60);
     expect(await endOf(ends)).toEqual(ended);
     expect(sockets[0]?.readyState).not.toBe(WebSocket.READY_STATE_OPEN);
   });
 
   it("stays open while its session lives, and asks once every SESSION_RECHECK", async () => {
-    const { webSocket, ends } = await open(await inside({ SESSION_RECHECK: "120" }));
+    const { webSocket, ends } = await openSocket(await inside({ SESSION_RECHECK: "120" }));
     const before = site.probes.length;
-    await pass(119);
+    await passTime(119);
     expect(site.probes).toHaveLength(before);
-    await pass(1);
+    await passTime(1);
     expect(site.probes).toHaveLength(before + 1);
-    await pass(120);
+    await passTime(120);
     expect(site.probes).toHaveLength(before + 2);
     expect(ends).toEqual([]);
     expect(await echo(webSocket, "hello")).toBe("hello");
   });
 
   it("asks every half minute at most, even where SESSION_RECHECK is 0", async () => {
-    const { ends } = await open(await inside({ SESSION_RECHECK: "0" }));
+    const { ends } = await openSocket(await inside({ SESSION_RECHECK: "0" }));
     const before = site.probes.length;
-    await pass(29);
+    await passTime(29);
     expect(site.probes).toHaveLength(before);
     await query("DELETE FROM sessions");
-    await pass(1);
+    await passTime(1);
     expect(await endOf(ends)).toEqual(ended);
-  });
-
-  it("is left alone where no rule asks for anybody", async () => {
-    const POLICY = JSON.stringify([{ path: "/live", require: "none" }]);
-    const { webSocket, ends } = await open(await inside({ POLICY }));
-    await query("DELETE FROM sessions");
-    await pass(120);
-    expect(ends).toEqual([]);
-    expect(await echo(webSocket, "hello")).toBe("hello");
   });
 
   it("SE-06 is closed after signing out where passwords are the first factor, too", async () => {
@@ -176,11 +119,11 @@ describe("a WebSocket through the gate", () => {
     expect((await connect(browser)).status).toBe(401);
     await browser.post("/api/auth/sign-in", { username: "ada", password: account.password, rd: "/" });
     await browser.post("/api/auth/second-factor", { code: await code(account.secret), rd: "/" });
-    vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"], now: Date.now() });
-    const { webSocket, ends } = await open(browser);
+    holdTime();
+    const { webSocket, ends } = await openSocket(browser);
     expect(await echo(webSocket, "hello")).toBe("hello");
     await browser.post("/api/auth/sign-out", {});
-    await pass(60);
+    await passTime(60);
     expect(await endOf(ends)).toEqual(ended);
   });
 });

@@ -170,7 +170,6 @@ describe("where the token is", () => {
     const elsewhere: [string, Record<string, string>][] = [
       ["header:X-Token", { Authorization: `Bearer ${token}` }],
       ["header:X-Token", { Cookie: `X-Token=${token}` }],
-      ["header:X-Token", { X_Token: token }],
       ["cookie:CF_Authorization", { CF_Authorization: token }],
       ["cookie:CF_Authorization", { Cookie: `XCF_Authorization=${token}` }],
       ["header:X-Token", { "X-Token": `Basic ${token}` }],
@@ -183,24 +182,36 @@ describe("where the token is", () => {
     expect(inAddress.headers.get("Location")).toContain("/sign-in");
   });
 
-  it("INC-08 is believed in no cookie when several name different people: the site may read another one", async () => {
+  it("INC-24 INC-26 is refused where the site may read another one", async () => {
     const [ada, grace] = [await idp.token(), await idp.token({ sub: "grace" })];
     const again = await idp.token({ jti: "2" });
-    const sentTo = async (Cookie: string) =>
-      (await visit({ JWT_SOURCE: "cookie:jwt_token" }, { Cookie })).headers.get("Location");
-    for (const Cookie of [
-      `jwt_token=${ada}; jwt_token=${grace}`,
-      `jwt_token=${grace}; jwt_token=${ada}`,
-      `jwt_token=${ada}; JWT_Token=${grace}`,
-      `jwt_token=${ada}; jwt.token=${grace}`,
-      `jwt_token=${ada}; %6awt_token=${grace}`,
-    ])
-      expect(await sentTo(Cookie)).toBe("/api/auth/sign-in?rd=%2Finbox");
-    for (const Cookie of [
-      `jwt_token=${ada}; jwt_token=${ada}`,
-      `jwt_token=${ada}; jwt_token=${again}`,
-      `jwt_token=old; jwt_token=${ada}`,
-    ])
-      expect(await sentTo(Cookie)).toBe(setUp);
+    const cases: [string, Record<string, string>][] = [
+      ["cookie:jwt_token", { Cookie: `jwt_token=${ada}; jwt_token=${grace}` }],
+      ["cookie:jwt_token", { Cookie: `jwt_token=${grace}; jwt_token=${ada}` }],
+      ["cookie:jwt_token", { Cookie: `jwt_token=${ada}; jwt_token=${again}` }],
+      ["cookie:jwt_token", { Cookie: `jwt_token=forged; jwt_token=${ada}` }],
+      ["cookie:jwt_token", { Cookie: `jwt_token=${ada}; JWT_Token=${grace}` }],
+      ["cookie:jwt_token", { Cookie: `jwt_token=${ada}; jwt.token=forged` }],
+      ["cookie:jwt_token", { Cookie: `jwt_token=${ada}; %6awt_token=${grace}` }],
+      ["header:X-Id-Token", { "X-Id-Token": ada, X_Id_Token: "forged" }],
+      ["header:X-Id-Token", { "X-Id-Token": ada, "X~Id~Token": ada }],
+      ["header:X-Id-Token", { X_Id_Token: ada }],
+      ["header:X-Id-Token", { "X-Id-Token": `${ada}, ${ada}` }],
+    ];
+    for (const [JWT_SOURCE, headers] of cases) {
+      const response = await visit({ JWT_SOURCE, ENROLMENT: "optional" }, headers);
+      expect([headers, response.status, response.headers.get("Location")]).toEqual([headers, 401, null]);
+    }
+    expect(site.pages).toHaveLength(0);
+    const Cookie = `jwt_token=${ada}; jwt_token=${ada}`;
+    const same = await visit({ JWT_SOURCE: "cookie:jwt_token" }, { Cookie });
+    expect(same.headers.get("Location")).toBe(setUp);
+  });
+
+  it("INC-26 reaches the site on an open path in the spelling of JWT_SOURCE only", async () => {
+    const POLICY = JSON.stringify([{ path: "/*", require: "none" }]);
+    await visit({ JWT_SOURCE: "header:X-Id-Token", POLICY }, { "X-Id-Token": "a", X_Id_Token: "b" });
+    expect(site.lastPage.headers.get("X-Id-Token")).toBe("a");
+    expect(site.lastPage.headers.get("X_Id_Token")).toBeNull();
   });
 });

@@ -230,7 +230,8 @@ describe("a bad token", () => {
     expect(token.length).toBeGreaterThan(1);
     const reached = site.pages.length;
     const users = await query("SELECT id FROM users");
-    expect(await knownBy(token)).toBe(refused);
+    // A comma is where the runtime joins two lines of a header.
+    expect(await knownBy(token)).toBe(token.includes(",") ? "401 ambiguous_credentials" : refused);
     expect(site.pages).toHaveLength(reached);
     expect(await query("SELECT id FROM users")).toEqual(users);
     expect(fetched.filter((url) => url.includes("evil"))).toEqual([]);

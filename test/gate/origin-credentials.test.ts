@@ -57,29 +57,65 @@ describe("credentials of the site beside its cookie", () => {
   });
 
   it.each([
+    ["header", { "X-Api-Key": "key-of-ada" }, "/inbox"],
+    ["header in another case", { "x-api-KEY": "key-of-ada" }, "/inbox"],
+    ["parameter", {}, "/inbox?api_key=key-of-ada"],
+    ["second parameter", {}, "/inbox?x=1&api_key=key-of-ada"],
+  ])("INC-23 make another session of it: %s", async (_what, headers: Record<string, string>, path) => {
+    const browser = await inside();
+    const [probes, reached] = [site.probes.length, site.pages.length];
+    const response = await browser.script(path, { headers });
+    expect(await refused(response)).toEqual([401, "second_factor_required"]);
+    expect(site.probes).toHaveLength(probes + 2);
+    expect(site.pages).toHaveLength(reached);
+  });
+
+  it.each([
     ["header", { "X-Api-Key": "key-of-grace" }, "/inbox"],
-    ["header in another case", { "x-api-KEY": "key-of-grace" }, "/inbox"],
+    ["parameter", {}, "/inbox?api_key=key-of-grace"],
+    ["header that the site does not know", { "X-Api-Key": "stale" }, "/inbox"],
+    ["Authorization that the site does not know", { Authorization: "Bearer garbage" }, "/inbox"],
+  ])(
+    "INC-24 are refused when they name another account than the cookie: %s",
+    async (_what, headers, path) => {
+      const browser = await inside();
+      const reached = site.pages.length;
+      const response = await browser.script(path, { headers: headers as Record<string, string> });
+      expect(await refused(response)).toEqual([401, "ambiguous_credentials"]);
+      expect(site.pages).toHaveLength(reached);
+    },
+  );
+
+  it.each([
     ["header with _ for -", { X_Api_Key: "key-of-grace" }, "/inbox"],
     ["header with . for -", { "X.Api.Key": "key-of-grace" }, "/inbox"],
-    ["parameter", {}, "/inbox?api_key=key-of-grace"],
-    ["second parameter", {}, "/inbox?x=1&api_key=key-of-grace"],
+    ["header with ~ for -", { "X~Api~Key": "key-of-grace" }, "/inbox"],
+    ["header twice", { "X-Api-Key": "key-of-ada, key-of-grace" }, "/inbox"],
+    ["Authorization twice", { Authorization: "Bearer a, Bearer b" }, "/inbox"],
+    ["Authorization twice, once empty", { Authorization: "Bearer a, " }, "/inbox"],
     ["parameter in another case", {}, "/inbox?API_KEY=key-of-grace"],
     ["parameter with . for _", {}, "/inbox?api.key=key-of-grace"],
     ["parameter with an escape", {}, "/inbox?%61pi_key=key-of-grace"],
     ["parameter with two escapes", {}, "/inbox?%2561pi_key=key-of-grace"],
     ["parameter of a list", {}, "/inbox?api_key[]=key-of-grace"],
+    ["parameter twice", {}, "/inbox?api_key=key-of-ada&api_key=key-of-grace"],
     ["parameter behind a semicolon", {}, "/inbox?x=1;api_key=key-of-grace"],
     ["parameter behind an escaped semicolon", {}, "/inbox?x=1%3bapi_key=key-of-grace"],
-  ])("INC-08 make another session of it: %s", async (_what, headers: Record<string, string>, path) => {
+    ["parameter that is not UTF-8", {}, "/inbox?api_key=%e1"],
+  ])("INC-23 INC-26 are refused without a question: %s", async (_what, headers, path) => {
     const browser = await inside();
-    const reached = site.pages.length;
-    const probes = site.probes.length;
-    const response = await browser.script(path, { headers });
-    const isAsked = site.probes.length > probes;
-    // Where nobody knows how the site reads it, it is not even asked.
-    expect([401, 503]).toContain(response.status);
-    expect(isAsked).toBe(response.status === 401);
-    expect(site.pages).toHaveLength(reached);
+    const [probes, reached] = [site.probes.length, site.pages.length];
+    const response = await browser.script(path, { headers: headers as Record<string, string> });
+    expect(await refused(response)).toEqual([401, "ambiguous_credentials"]);
+    expect([site.probes.length, site.pages.length]).toEqual([probes, reached]);
+  });
+
+  it("INC-26 reach the origin on an open path in the spelling of the configuration only", async () => {
+    const POLICY = JSON.stringify([{ path: "/public/*", require: "none" }]);
+    const browser = new Browser({ ORIGIN_CREDENTIALS, POLICY });
+    await browser.script("/public/x", { headers: { "X-Api-Key": "a", X_Api_Key: "b", "X.Api.Key": "c" } });
+    const seen = [...site.lastPage.headers].filter(([name]) => /api/.test(name));
+    expect(seen).toEqual([["x-api-key", "a"]]);
   });
 
   it("leave a session alone that has the same ones, or none", async () => {

@@ -39,6 +39,7 @@ const trickle = ({ signal }: Request) => {
 };
 
 const lies: [string, Site["whoAmI"]][] = [
+  ["that it is forbidden to ask", () => new Response("no", { status: 403 })],
   ["an error", () => new Response("oops", { status: 500 })],
   ["that it is overloaded", () => new Response(null, { status: 503 })],
   ["that there is no such page", () => new Response(null, { status: 404 })],
@@ -121,7 +122,6 @@ describe("a who-am-I that can't tell who is there", () => {
 describe("what a who-am-I may say", () => {
   it.each<[string, Site["whoAmI"]]>([
     ["401", () => new Response(null, { status: 401 })],
-    ["403", () => new Response("no", { status: 403 })],
     ["null for a name", user(null)],
     ["false for a name", user(false)],
     ["an empty name", user("")],
@@ -203,25 +203,53 @@ describe("what a who-am-I may say", () => {
 });
 
 describe("the question to who-am-I", () => {
-  it("has what the visitor shows the site, and nothing of the Worker's own", async () => {
-    const browser = Browser.signedIn("s1");
+  it("INC-24 is one for each credential, with this credential alone and nothing of the Worker's own", async () => {
+    const browser = Browser.signedIn("s1", { ORIGIN_CREDENTIALS: "header:X-Api-Key,query:api_key" });
     await browser.enrol();
     browser.cookies.set("sid", "s2");
     browser.cookies.set("theme", "dark");
     browser.cookies.set("__Host-sallyport-pending", "pending_x");
     site.probes.length = 0;
-    await browser.load("/inbox", {
-      Authorization: "Bearer of-the-site",
-      "User-Agent": "test/1",
-      "X-Requested-With": "XMLHttpRequest",
-    });
-    const [probe] = site.probes;
-    expect(probe?.headers.get("Cookie")).toBe("sid=s2; theme=dark");
-    expect(probe?.headers.get("Authorization")).toBe("Bearer of-the-site");
-    expect(probe?.headers.get("User-Agent")).toBe("test/1");
-    expect(probe?.headers.get("Accept")).toBe("application/json");
-    expect([probe?.method, probe?.redirect, probe?.cache]).toEqual(["GET", "manual", "no-store"]);
-    expect(JSON.stringify([...(probe?.headers ?? [])])).not.toContain("sallyport");
+    const headers = { Authorization: "Bearer of-the-site", "X-Api-Key": "k" };
+    await browser.load("/inbox?x=1&api_key=%41+b", headers);
+    const asked = site.probes.map(({ url, headers }) => [
+      new URL(url).search,
+      ...["Cookie", "Authorization", "X-Api-Key"].map((name) => headers.get(name)),
+    ]);
+    expect(asked).toEqual([
+      ["", "sid=s2; theme=dark", null, null],
+      ["", null, "Bearer of-the-site", null],
+      ["", null, null, "k"],
+      ["?api_key=%41+b", null, null, null],
+    ]);
+    for (const probe of site.probes)
+      expect([probe.method, probe.redirect, probe.cache]).toEqual(["GET", "manual", "no-store"]);
+  });
+
+  it("INC-25 has fixed headers beside the credential, whatever the client sends", async () => {
+    const names = [
+      ...["Origin", "Referer", "User-Agent", "X-Requested-With", "Accept-Language", "Sec-Fetch-Site"],
+      ...[
+        "X-Csrf-Token",
+        "Forwarded",
+        "Via",
+        "DNT",
+        "X-HTTP-Method-Override",
+        "Access-Control-Request-Method",
+      ],
+    ];
+    const forged = Object.fromEntries(names.map((name) => [name, "https://evil.test"]));
+    await Browser.signedIn("s1").load("/inbox", { ...forged, "CF-Connecting-IP": "198.51.100.7" });
+    expect(site.probes.map(({ headers }) => Object.fromEntries(headers))).toEqual([
+      {
+        accept: "application/json",
+        cookie: "sid=s1",
+        "user-agent": "Sallyport",
+        "x-forwarded-for": "198.51.100.7",
+        "x-forwarded-host": "site.example",
+        "x-forwarded-proto": "https",
+      },
+    ]);
   });
 
   it.each([

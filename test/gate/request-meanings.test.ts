@@ -51,15 +51,15 @@ describe("a header that overrides the method", () => {
   it.each(spelledOverrides)("INC-31 %s is judged where it may reach the origin", async (name) => {
     const passing = openDoors(posts, { METHOD_OVERRIDE: "pass" });
     const overriding = { method: "GET", headers: { [name]: "delete" } };
-    expect(await statusesAt(passing, "/posts/1", overriding)).toEqual(everywhere(401));
+    // The endpoints refuse a cleared header in an odd spelling, with every setting (INC-35).
+    const atEndpoints = /^[a-z-]+$/i.test(name) ? 401 : 403;
+    const answered = { "/auth-request": atEndpoints, "/forward-auth": atEndpoints };
+    expect(await statusesAt(passing, "/posts/1", overriding)).toEqual({ "the gate": 401, ...answered });
     expect(await statusesAt(passing, "/posts/1", { method: "GET" })).toEqual(everywhere(200));
     // Whether a proxy takes such a header away is not known at the endpoints.
     for (const METHOD_OVERRIDE of ["drop", "never"]) {
       const [, ...endpoints] = openDoors(posts, { METHOD_OVERRIDE });
-      expect(await statusesAt(endpoints, "/posts/1", overriding)).toEqual({
-        "/auth-request": 401,
-        "/forward-auth": 401,
-      });
+      expect(await statusesAt(endpoints, "/posts/1", overriding)).toEqual(answered);
     }
   });
 
@@ -113,6 +113,9 @@ describe("a _method in the query", () => {
     "_method[]=DELETE",
     "a;_method=DELETE",
     "_method=+DELETE",
+    "+_method=DELETE",
+    "%20_method=DELETE",
+    "a=1%3B_method=DELETE",
     "_method=%2544ELETE",
   ])("INC-31 is judged under both methods: %s", async (query) => {
     for (const METHOD_OVERRIDE of ["drop", "pass"]) {

@@ -1,7 +1,7 @@
 import { decodeJwt } from "jose";
 import { describe, expect, it } from "vitest";
 import type { Config } from "../../src/config.ts";
-import type { AssertedIdentity } from "../../src/core/assertion.ts";
+import type { AssertedIdentity, AssertedScope } from "../../src/core/assertion.ts";
 import type { Deps } from "../../src/domain/deps.ts";
 import { vouchFor } from "../../src/gate/vouch.ts";
 import { keyringOf } from "../support/keyring.ts";
@@ -16,11 +16,15 @@ const ada = (): AssertedIdentity => ({
   userId: "u-1",
   username: "ada",
   email: null,
+  acr: "second_factor",
   amr: ["pwd", "otp"],
   authenticatedAt: now,
 });
 
-const vouch = (identity: AssertedIdentity, at: Date, origin = site) => vouchFor(deps, identity, origin, at);
+const scope: AssertedScope = { host: "site.example", pathPrefix: "/", methods: null };
+
+const vouch = (identity: AssertedIdentity, at: Date, origin = site, judged = scope) =>
+  vouchFor(deps, identity, origin, judged, at);
 
 describe("what the gate vouches for", () => {
   it("is signed once for ten seconds, so that most of its minute is always left", async () => {
@@ -41,6 +45,28 @@ describe("what the gate vouches for", () => {
     }
   });
 
+  it.each<[string, Partial<AssertedScope>, object]>([
+    ["host", { host: "other.example" }, { host: "other.example" }],
+    ["rule", { pathPrefix: "/feed$" }, { path: "/feed$" }],
+    ["method", { methods: ["GET"] }, { methods: ["GET"] }],
+  ])("INC-28 is signed anew for another %s, and kept for each", async (_what, change, claims) => {
+    const identity = ada();
+    const judged = { ...scope, ...change };
+    const [first, other] = [await vouch(identity, now), await vouch(identity, now, site, judged)];
+    expect(decodeJwt(other?.assertion ?? "")).toMatchObject(claims);
+    expect(await vouch(identity, later(9))).toBe(first);
+    expect(await vouch(identity, later(9), site, { ...judged })).toBe(other);
+  });
+
+  it("INC-28 is kept for no more than twenty scopes of a session", async () => {
+    const identity = ada();
+    const first = await vouch(identity, now);
+    for (let i = 0; i < 19; i++) await vouch(identity, now, site, { ...scope, host: `h${i}.example` });
+    expect(await vouch(identity, now)).toBe(first);
+    await vouch(identity, now, site, { ...scope, host: "h19.example" });
+    expect(await vouch(identity, now)).not.toBe(first);
+  });
+
   it("is never another one's, though he looks the same", async () => {
     const [one, other] = [ada(), { ...ada(), userId: "u-2" }];
     await vouch(one, now);
@@ -54,6 +80,6 @@ describe("what the gate vouches for", () => {
   });
 
   it("is nothing for nobody", async () => {
-    expect(await vouchFor(deps, null, site, now)).toBeNull();
+    expect(await vouchFor(deps, null, site, scope, now)).toBeNull();
   });
 });

@@ -79,7 +79,7 @@ export const keyMutants: readonly Mutant[] = [
   {
     name: "example-admin-key-taken",
     file: "src/config.ts",
-    find: '.refine((key) => !/change|replace|example|placeholder|secret/i.test(key), "looks like a placeholder")',
+    find: 'z.refine((key) => !/change|replace|example|placeholder|secret/i.test(key), "looks like a placeholder"),',
     replace: "",
     why: "the Worker runs with the admin key of the example (CR-10)",
     tests: ["test/config.test.ts"],

@@ -1,11 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { mutants } from "./list.ts";
 
-const sources = import.meta.glob<string>("../../src/**/*.{ts,tsx}", {
-  query: "?raw",
-  import: "default",
-  eager: true,
-});
+const sources = import.meta.glob<string>(
+  ["../../src/**/*.{ts,tsx}", "../../scripts/examples/*.ts", "../../examples/nginx/*.conf"],
+  { query: "?raw", import: "default", eager: true },
+);
 const testFiles = Object.keys(import.meta.glob("../**/*.test.{ts,tsx}")).map((path) =>
   path.replace("../", "test/"),
 );

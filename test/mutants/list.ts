@@ -1,9 +1,14 @@
+import { adminMutants } from "./admin.ts";
+import { assertionMutants } from "./assertions.ts";
+import { costMutants } from "./costs.ts";
 import { firstFactorMutants } from "./first-factor.ts";
 import { gateMutants } from "./gate.ts";
 import { keyMutants } from "./keys.ts";
 import type { Mutant } from "./mutant.ts";
+import { proxyMutants } from "./proxies.ts";
 import { secondFactorMutants } from "./second-factor.ts";
 import { sessionMutants } from "./sessions.ts";
+import { siteRequestMutants } from "./site-requests.ts";
 
 /** Every fault that `npm run mutants` makes. */
 export const mutants: readonly Mutant[] = [
@@ -11,5 +16,10 @@ export const mutants: readonly Mutant[] = [
   ...firstFactorMutants,
   ...sessionMutants,
   ...gateMutants,
+  ...assertionMutants,
+  ...siteRequestMutants,
+  ...proxyMutants,
   ...keyMutants,
+  ...costMutants,
+  ...adminMutants,
 ];

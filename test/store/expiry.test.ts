@@ -170,7 +170,10 @@ describe("the hourly job", () => {
     const now = Date.now();
     await insertAnswers("over", 1, now);
     await insertAnswers("kept", 1, now + 1);
-    await query("INSERT INTO idempotency_keys VALUES ('other', 'over1', 'h', 'v1.k.x', ?)", now + 1);
+    await query(
+      "INSERT INTO idempotency_keys (realm, key_hash, request_hash, answer, expires_at) VALUES ('other', 'over1', 'h', 'v1.k.x', ?)",
+      now + 1,
+    );
     await runHourlyJob();
     expect(await query("SELECT realm, key_hash FROM idempotency_keys ORDER BY realm")).toEqual([
       { realm: "other", key_hash: "over1" },

@@ -22,9 +22,11 @@ import { type Answer, Client, code, environment, type Overrides, wrongCode } fro
 /** Enters everything that there is to use, by every way, the wrong turns as well, and notes what is sensitive of it. */
 export async function useAllFlows(book: Notebook): Promise<void> {
   book.note("admin key", env.ADMIN_KEY);
+  book.note("export key", env.EXPORT_KEY);
   book.note("keyring", env.KEYRING, env.KEYRING.split(":")[1]);
   book.note("proxy key", proxyKey);
   await makeAccounts(book);
+  await useExportKey(book);
   await failFirstFactors(book);
   await useApi(book);
   await usePages(book);
@@ -70,6 +72,21 @@ async function makeAccounts(book: Notebook): Promise<void> {
   const field = book.noteAs("nonsense that was sent", "password-as-a-field-name-55");
   expectStatus(await client.post("/v1/users", { ...ada, [field]: 1 }, { token }), 400);
   await query("UPDATE users SET disabled_at = ? WHERE username = 'carol'", Date.now());
+}
+
+/** An account of ADMIN_USERS is changed with EXPORT_KEY only. */
+async function useExportKey(book: Notebook): Promise<void> {
+  const guarded = new Client(environment({ ADMIN_USERS: "carol" }));
+  const [{ id } = { id: "" }] = await query<{ id: string }>("SELECT id FROM users WHERE username = 'carol'");
+  const wrongKey = book.noteAs("export key", "wrong-export-key-4410");
+  for (const [shown, status] of [
+    [{}, 403],
+    [{ "X-Sallyport-Export-Key": wrongKey }, 403],
+    [{ "X-Sallyport-Export-Key": env.EXPORT_KEY }, 200],
+  ] as const) {
+    const options = { token: env.ADMIN_KEY, headers: shown };
+    expectStatus(await guarded.post(`/v1/users/${id}/unlock`, {}, options), status);
+  }
 }
 
 /** Right passwords and wrong ones, known names and others: people type their password into the wrong field. */
@@ -236,6 +253,12 @@ async function useOtherFirstFactors(book: Notebook): Promise<void> {
   const sid = book.noteAs("credential of another", "origin-session-cookie-6620");
   const authorization = book.noteAs("credential of another", "origin-basic-auth-2231");
   site.sessions.set(sid, "faythe");
+  // The site knows the account by either credential alone: the Worker asks about each (INC-24).
+  const { whoAmI } = site;
+  site.whoAmI = (request) =>
+    request.headers.get("Authorization") === `Basic ${authorization}`
+      ? Response.json({ user: { name: "faythe" } })
+      : whoAmI(request);
   const visitor = SiteBrowser.signedIn(sid);
   visitor.added.Authorization = `Basic ${authorization}`;
   const token = book.noteAs("credential of another", await idp.token({ sub: "grace" }));

@@ -130,6 +130,8 @@ async function valuesFor({ operationId }: DocumentedOperation, subject: Subject)
       crv: "X25519",
       x: "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo",
     }),
+    // An export never goes well without it, and no other call of this world needs it.
+    "X-Sallyport-Export-Key": fc.constant(env.EXPORT_KEY),
     "X-Forwarded-Method": fc.constant("GET"),
     "X-Forwarded-Uri": fc.constantFrom("/inbox", "/inbox?page=2"),
     "X-Original-Method": "omit",

@@ -64,15 +64,18 @@ export async function drawOperatorKey(
   return { publicJwk: await toJwk(publicKey), privateJwk: await toJwk(privateKey) };
 }
 
-/** Asks for an export. The body is not read. */
+/** The header that shows `EXPORT_KEY`. */
+export const withExportKey: Readonly<Record<string, string>> = { "X-Sallyport-Export-Key": env.EXPORT_KEY };
+
+/** Asks for an export, with `EXPORT_KEY` unless other headers are given. The body is not read. */
 export function requestExport(
   recipient: unknown,
-  { realm, token = env.ADMIN_KEY, bindings }: ImportOptions = {},
+  { realm, token = env.ADMIN_KEY, headers = withExportKey, bindings }: ImportOptions = {},
 ): Promise<Response> {
   const search = realm === undefined ? "" : `?realm=${realm}`;
   const request = new Request(`${host}${base}/v1/export${search}`, {
     method: "POST",
-    headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
+    headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}`, ...headers },
     body: JSON.stringify({ recipient }),
   });
   return send(request, bindings ?? environment());

@@ -14,6 +14,7 @@ export type Kind =
   | "token"
   | "session secret"
   | "admin key"
+  | "export key"
   | "keyring"
   | "proxy key"
   | "wrong API key"

@@ -96,6 +96,8 @@ export class Browser {
   readonly cookies = new Map<string, string>();
   /** What somebody between browser and Worker adds to every request. */
   readonly added: Record<string, string> = {};
+  /** The names of cookies that it sends twice, as browsers do that keep one for the host and one for its domain. */
+  readonly twice = new Set<string>();
   readonly bindings: Bindings;
   /** What its requests go to: the Worker itself, or a proxy in front of it. */
   via: (request: Request) => Promise<Response> = (request) => send(request, this.bindings);
@@ -124,7 +126,9 @@ export class Browser {
 
   async request(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers({ ...this.added, ...Object.fromEntries(new Headers(init.headers)) });
-    const cookies = [...this.cookies].map(([name, value]) => `${name}=${value}`);
+    const cookies = [...this.cookies].flatMap(([name, value]) =>
+      Array(this.twice.has(name) ? 2 : 1).fill(`${name}=${value}`),
+    );
     if (cookies.length > 0 && !headers.has("Cookie")) headers.set("Cookie", cookies.join("; "));
     const request = new Request(host + path, { ...init, headers, redirect: "manual" });
     const response = await this.via(request);

@@ -36,6 +36,7 @@ export interface EventRecord {
   readonly client_address: string | null;
   readonly user_agent: string | null;
   readonly request_id: string | null;
+  readonly actor: string | null;
   readonly detail: string | null;
 }
 

@@ -13,7 +13,7 @@ import {
 import { advance } from "./clock.ts";
 import { exportAll, fileOf, importFile, rfcSecret } from "./moving.ts";
 import { secretOn } from "./site.ts";
-import { type Answer, Client, code, wrongCode } from "./worker.ts";
+import { type Answer, base, Client, code, wrongCode } from "./worker.ts";
 
 /**
  * Uses everything that there is for backends: every call of `/v1`, with and without an Idempotency-Key where it takes
@@ -119,6 +119,7 @@ async function useChallenges(shop: Backend): Promise<void> {
   const secret = secretOn(await step(setup.browser, "start"));
   await step(setup.browser, "confirm", { code: await code(secret) });
   expectCompleted((await statusOf(shop, setup.challenge)).status);
+  await setup.browser.open(`${base}/challenge/done?challenge=${setup.challenge.id}`);
 }
 
 function expectCompleted(status: string): void {

@@ -9,7 +9,7 @@ import {
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { type BackendCall, forgetApiKey, type Scope } from "./caller.ts";
-import { eventOf } from "./users.ts";
+import { eventOf } from "./subject.ts";
 
 /** One in use and its successor: that is what it takes to change a key without a gap (STANDARDS CR-09). */
 const mostLiveKeys = 2;
@@ -34,7 +34,7 @@ export async function createApiKey(
   call: BackendCall<CreatedApiKey>,
   { name, scopes, returnUrls, expiresAt }: NewApiKey,
 ): Promise<CreatedApiKey | Failure> {
-  const { id, key } = drawApiKey();
+  const { id, key } = await drawApiKey(deps.config.keyring);
   const apiKey: ApiKey = {
     id,
     realm: call.realm,

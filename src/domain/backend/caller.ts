@@ -1,13 +1,14 @@
-import { parseApiKeyId } from "../../core/api-key.ts";
+import { isMarkedApiKeyId, parseApiKeyId } from "../../core/api-key.ts";
 import { equalInConstantTime } from "../../core/constant-time.ts";
 import { sha256 } from "../../core/digest.ts";
 import { type ApiKey, touchApiKey } from "../../store/api-keys.ts";
 import type { ClientContext } from "../../store/audit.ts";
-import { type CallView, readCall } from "../../store/backend-call.ts";
+import { type CallQuestion, type CallView, readCall } from "../../store/backend-call.ts";
 import type { User } from "../../store/users.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import type { KeepAnswer } from "../kept-answer.ts";
+import type { ExportKeyState } from "./export-key.ts";
 
 /** What an API key may do. */
 export const scopes = ["users:read", "users:write", "verify", "admin"] as const;
@@ -31,6 +32,8 @@ export interface BackendCall<Result = never> {
   /** With `actor`: nobody else's doing is written down as the user's own. */
   readonly client: ClientContext;
   readonly now: Date;
+  /** What the call shows of `EXPORT_KEY`: `domain/backend/export-key.ts` says when it is needed. */
+  readonly exportKey: ExportKeyState;
   readonly keep: KeepAnswer<Result | Failure>;
 }
 
@@ -88,8 +91,7 @@ export async function identifyCaller(deps: Deps, question: CallerQuestion): Prom
     return isLive(believed.key, now) ? readFor(deps, backendOf(believed.key), question) : null;
   }
   const asked = { caller: { keyId }, userId, keyHash, now };
-  // A copy may not have a new key yet.
-  const view = (await readCall(deps.db, "nearest", asked)) ?? (await readCall(deps.db, "primary", asked));
+  const view = (await readCall(deps.db, "nearest", asked)) ?? (await readNewKey(deps, keyId, asked));
   const key = view?.apiKey ?? null;
   if (view === null || key === null || !(await equalInConstantTime(hash, key.keyHash))) return null;
   believe(deps, hash, { key, readAt: now });
@@ -97,6 +99,11 @@ export async function identifyCaller(deps: Deps, question: CallerQuestion): Prom
   if (key.lastUsedAt === null || now.getTime() - key.lastUsedAt.getTime() >= believedSeconds * 1000)
     deps.defer(touchApiKey(deps.db, key.id, now));
   return { backend: backendOf(key), user: view.user, answer: view.answer };
+}
+
+/** Reads a key that no copy has yet. An invented one is no reason to ask the primary (INC-30). */
+async function readNewKey(deps: Deps, keyId: string, asked: CallQuestion): Promise<CallView | null> {
+  return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", asked) : null;
 }
 
 /** Believes nothing of a key any more, in this isolate. */

@@ -1,11 +1,12 @@
+import { drawChallengeSecret } from "../../core/challenge-secret.ts";
 import { sha256 } from "../../core/digest.ts";
 import { findReturnAddress } from "../../core/return-address.ts";
-import { drawSessionSecret } from "../../core/session-token.ts";
 import { type Challenge, findChallenge, insertChallenge, type NewChallenge } from "../../store/challenges.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
+import { guardSubject } from "./admin-users.ts";
 import type { BackendCall } from "./caller.ts";
-import { eventOf, placeOf } from "./users.ts";
+import { eventOf, placeOf } from "./subject.ts";
 
 /** How long a challenge waits: by then the address is opened, and the code is in. */
 export const challengeTtlSeconds = 600;
@@ -41,9 +42,12 @@ export async function createChallenge(
 ): Promise<CreatedChallenge | Failure> {
   const { realm, now } = call;
   const { action, nonce, userId, keyId, issuer } = wish;
-  const returnTo = findReturnAddress(wish.returnTo, wish.returnUrls);
-  if (returnTo === null) return { ok: false, reason: "return_address_refused" };
-  const secret = drawSessionSecret();
+  const returnAddress = findReturnAddress(wish.returnTo, wish.returnUrls);
+  if (!returnAddress.ok) return { ok: false, reason: returnAddressFailures[returnAddress.reason] };
+  // Its page leads a user who has no second factor through the set-up.
+  const guarded = await guardSubject(deps, { ...call, userId }, "challenge.created");
+  if (guarded !== null) return guarded;
+  const secret = await drawChallengeSecret(deps.config.keyring);
   const challenge: NewChallenge = {
     id: crypto.randomUUID(),
     realm,
@@ -52,7 +56,7 @@ export async function createChallenge(
     secretHash: await sha256(secret),
     action,
     nonce,
-    returnTo,
+    returnTo: returnAddress.address,
     createdAt: now,
     expiresAt: new Date(now.getTime() + challengeTtlSeconds * 1000),
     openedAt: null,
@@ -68,6 +72,11 @@ export async function createChallenge(
   if (done.answeredBefore) return { ok: false, reason: "answered_before" };
   return { ok: false, reason: done.rows.length === 0 ? "no_such_user" : "account_disabled" };
 }
+
+const returnAddressFailures = {
+  not_listed: "return_address_refused",
+  looks_answered: "return_address_answered",
+} as const;
 
 export interface ChallengeStatus {
   readonly ok: true;

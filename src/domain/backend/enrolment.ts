@@ -12,8 +12,10 @@ import { type Failure, tooManyAttempts } from "../failure.ts";
 import { sealUserField } from "../sealed-fields.ts";
 import { type ProvenCode, verifyCode } from "../second-factor.ts";
 import { setupCounter } from "../throttle.ts";
+import { guardAccounts, guardSubject } from "./admin-users.ts";
 import type { UserCall } from "./caller.ts";
-import { eventOf, findSubject, placeOf, settle, type UserResult } from "./users.ts";
+import { eventOf, findSubject, placeOf } from "./subject.ts";
+import { settle, type UserResult } from "./users.ts";
 
 /**
  * Begins to set up the second factor of a user. Nothing changes until its first code is confirmed. A user who has one
@@ -28,6 +30,8 @@ export async function beginEnrolmentFor(
 ): Promise<NewSecret | Failure> {
   const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
+  const guarded = await guardAccounts(deps, call, "totp.setup_started", user);
+  if (guarded !== null) return guarded;
   const { enrolment, pending } = await drawEnrolment(deps, call, user);
   if (code !== null) return replaceWithCode(deps, call, code, enrolment, pending);
   const counter = await setupCounter(deps.config.keyring, user.id);
@@ -96,11 +100,13 @@ async function replaceWithCode(
 export type EnrolledFor = ProvenCode<null>;
 
 /** Switches the second factor on with the first code of the pending secret, which it spends (STANDARDS OTP-12). */
-export function confirmEnrolmentFor(
+export async function confirmEnrolmentFor(
   deps: Deps,
   call: UserCall<EnrolledFor>,
   code: CodeInput,
 ): Promise<EnrolledFor | Failure> {
+  const guarded = await guardSubject(deps, call, "totp.enabled");
+  if (guarded !== null) return guarded;
   return verifyCode(deps, {
     presenter: byBackend(deps, { ...placeOf(call), known: call.known }),
     code,
@@ -128,6 +134,8 @@ export async function removeSecondFactorFor(
 ): Promise<UserResult | Failure> {
   const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
+  const guarded = await guardAccounts(deps, call, "totp.disabled", user);
+  if (guarded !== null) return guarded;
   const done = await removeSecondFactorOnce(deps.db, placeOf(call), false, {
     event: eventOf(call, "totp.disabled", user.id),
     answer: null,
@@ -141,11 +149,13 @@ export async function removeSecondFactorFor(
 export type NewBackupCodes = ProvenCode<readonly string[]>;
 
 /** New backup codes for a user who shows a code; all earlier ones are void (STANDARDS BC-07). */
-export function regenerateBackupCodesFor(
+export async function regenerateBackupCodesFor(
   deps: Deps,
   call: UserCall<NewBackupCodes>,
   code: CodeInput,
 ): Promise<NewBackupCodes | Failure> {
+  const guarded = await guardSubject(deps, call, "backup_codes.regenerated");
+  if (guarded !== null) return guarded;
   return verifyCode(deps, {
     presenter: byBackend(deps, { ...placeOf(call), known: call.known }),
     code,

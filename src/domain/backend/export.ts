@@ -7,10 +7,12 @@ import { listForExport } from "../../store/export.ts";
 import type { SealedColumn } from "../../store/schema.ts";
 import type { User } from "../../store/users.ts";
 import type { Deps } from "../deps.ts";
+import type { Failure } from "../failure.ts";
 import { openUserField } from "../sealed-fields.ts";
 import type { BackendCall } from "./caller.ts";
+import { requireExportKey } from "./export-key.ts";
 import { emailForm, fewestSecretBytes } from "./imported-user.ts";
-import { eventOf } from "./users.ts";
+import { eventOf } from "./subject.ts";
 
 /** One read, and one JWE, take this many accounts. */
 const partUsers = 500;
@@ -18,11 +20,18 @@ const partUsers = 500;
 /** The `typ` of every part. */
 const partType = "sallyport-export";
 
+/** An export that is recorded: its parts, each made when it is asked for. */
+export interface StartedExport {
+  readonly ok: true;
+  readonly parts: AsyncGenerator<string, void, undefined>;
+}
+
 /**
  * Writes down that the users of the realm are exported, and then hands them out: compact JWEs, each of which holds
  * lines as an import takes them. Their protected headers count the parts and mark the last one, so that what is
  * missing shows. An account with an envelope that does not open is left out and counted there: without its second
  * factor it would be open to whoever has its password.
+ * Every export needs `EXPORT_KEY` beside the caller's own key (INC-29).
  *
  * @returns nothing before the record is written
  * @throws StoreUnavailable, in the middle of the parts too
@@ -31,10 +40,16 @@ export async function exportUsers(
   deps: Deps,
   call: BackendCall,
   recipient: Recipient,
-): Promise<AsyncGenerator<string, void, undefined>> {
+): Promise<StartedExport | Failure> {
+  const refused = await requireExportKey(deps, call, {
+    deed: "users.exported",
+    userId: null,
+    username: null,
+  });
+  if (refused !== null) return refused;
   const detail = { alg: recipient.alg, ...(recipient.kid === undefined ? {} : { kid: recipient.kid }) };
   await insertEvent(deps.db, eventOf(call, "users.exported", null, detail));
-  return encryptParts(deps, call, recipient);
+  return { ok: true, parts: encryptParts(deps, call, recipient) };
 }
 
 async function* encryptParts(

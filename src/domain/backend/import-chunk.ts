@@ -1,14 +1,17 @@
 import { encodeBackupCodeHashes } from "../../core/backup-codes.ts";
 import { isVerifiable } from "../../core/password.ts";
 import { isDrawnUserId, possibleUserIds, storedUserId } from "../../core/user-id.ts";
+import { drawApprovalPeriodId } from "../../store/approvals.ts";
 import { findTaken, insertImports, type UserImport } from "../../store/import.ts";
 import type { User } from "../../store/users.ts";
 import type { Deps } from "../deps.ts";
+import type { Failure } from "../failure.ts";
 import { sealUserField } from "../sealed-fields.ts";
+import { guardAccounts, isAdminUser } from "./admin-users.ts";
 import type { BackendCall } from "./caller.ts";
 import { compareWithImport } from "./import-comparison.ts";
 import type { ImportedUser, LineFailure } from "./imported-user.ts";
-import { eventOf } from "./users.ts";
+import { eventOf } from "./subject.ts";
 
 /** What has become of one line. */
 export type ImportOutcome = "created" | "unchanged" | LineFailure;
@@ -25,7 +28,7 @@ export async function settleImports(
   call: BackendCall,
   users: readonly ImportedUser[],
 ): Promise<ReadonlyMap<ImportedUser, ImportOutcome>> {
-  const outcomes = new Map<ImportedUser, ImportOutcome>();
+  const outcomes = await guardLines(deps, call, users);
   for (let round = 0; round < mostRounds && outcomes.size < users.length; round++) {
     const open = users.filter((user) => !outcomes.has(user));
     const taken = await readTaken(deps, call, open);
@@ -42,6 +45,26 @@ export async function settleImports(
   }
   for (const user of users)
     if (!outcomes.has(user)) outcomes.set(user, { ok: false, reason: "user_differs" });
+  return outcomes;
+}
+
+/** The lines about accounts of `ADMIN_USERS`, where the call may not touch these. One record for each account. */
+async function guardLines(
+  deps: Deps,
+  call: BackendCall,
+  users: readonly ImportedUser[],
+): Promise<Map<ImportedUser, ImportOutcome>> {
+  const refusals = new Map<string, Failure | null>();
+  const outcomes = new Map<ImportedUser, ImportOutcome>();
+  for (const user of users) {
+    const { username } = user;
+    if (!isAdminUser(deps.config, call.realm, username)) continue;
+    const known = refusals.get(username);
+    const refused =
+      known === undefined ? await guardAccounts(deps, call, "user.imported", { id: null, username }) : known;
+    refusals.set(username, refused);
+    if (refused !== null) outcomes.set(user, refused);
+  }
   return outcomes;
 }
 
@@ -131,6 +154,7 @@ async function draw(
     totpPendingExpiresAt: null,
     secondFactorFailures: user.secondFactorFailures ?? 0,
     secondFactorBlockedUntil: user.secondFactorBlockedUntil ?? null,
+    approvalPeriodId: drawApprovalPeriodId(),
     createdAt: user.createdAt ?? now,
     updatedAt: now,
     disabledAt: user.disabledAt ?? null,

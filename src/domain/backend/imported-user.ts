@@ -70,13 +70,20 @@ export async function readImportedUser(
   if (secret?.ok === false) return secret;
   if (secret === null && (line.totpSetupAt ?? line.backupCodes) !== undefined)
     return invalid("secret: is missing, and there is no second factor without");
-  if (line.passwordHash !== undefined && judgeImportedHash(line.passwordHash) === null)
-    return invalid("password_hash: is of no kind that is known");
+  const refusedHash = line.passwordHash === undefined ? null : refuseHash(line.passwordHash);
+  if (refusedHash !== null) return refusedHash;
   if (line.totpLastStep !== undefined && line.totpLastStep > timeStep(now) + mostStepsAhead)
     return invalid("totp_last_step: lies in the future");
   const codes = await readBackupCodes(line.backupCodes);
   if (codes === null) return invalid("backup_codes: must be SHA-256 hashes or codes, each of them once");
   return { ok: true, user: { ...rest, username, secret: secret?.canonical, backupCodes: codes } };
+}
+
+function refuseHash(hash: string): LineFailure | null {
+  const verdict = judgeImportedHash(hash);
+  if (verdict.kind === "unknown") return invalid("password_hash: is of no kind that is known");
+  if (verdict.kind !== "unsupported") return null;
+  return { ok: false, reason: "unsupported_parameters", detail: `password_hash: ${verdict.detail}` };
 }
 
 function readSecret(text: string | undefined, allowWeak: boolean) {

@@ -1,8 +1,10 @@
 import { removeSecondFactorOnce, unlockUserOnce } from "../../store/user-deeds.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
+import { guardAccounts } from "./admin-users.ts";
 import type { UserCall } from "./caller.ts";
-import { eventOf, findSubject, placeOf, settle, type UserResult } from "./users.ts";
+import { eventOf, findSubject, placeOf } from "./subject.ts";
+import { settle, type UserResult } from "./users.ts";
 
 /**
  * An administrator's answer to a lost phone and lost backup codes: the second factor is gone, with its failures, and
@@ -14,6 +16,8 @@ export async function resetSecondFactor(
 ): Promise<UserResult | Failure> {
   const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
+  const guarded = await guardAccounts(deps, call, "second_factor.reset", user);
+  if (guarded !== null) return guarded;
   const after = { ...user, totpEnabled: false, totpSetupAt: null, updatedAt: call.now };
   const done = await removeSecondFactorOnce(deps.db, placeOf(call), true, {
     event: eventOf(call, "second_factor.reset", user.id),
@@ -30,6 +34,8 @@ export async function unlockSecondFactor(
 ): Promise<UserResult | Failure> {
   const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
+  const guarded = await guardAccounts(deps, call, "second_factor.unlocked", user);
+  if (guarded !== null) return guarded;
   const done = await unlockUserOnce(deps.db, placeOf(call), {
     event: eventOf(call, "second_factor.unlocked", user.id, { failures: user.secondFactorFailures }),
     answer: await call.keep({ ok: true, user: { ...user, updatedAt: call.now }, created: false }),

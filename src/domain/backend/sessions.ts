@@ -3,8 +3,9 @@ import { endSessionsOnce } from "../../store/user-deeds.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { livenessAt } from "../sessions.ts";
+import { guardAccounts } from "./admin-users.ts";
 import type { UserCall } from "./caller.ts";
-import { eventOf, findSubject, placeOf } from "./users.ts";
+import { eventOf, findSubject, placeOf } from "./subject.ts";
 
 export interface SessionList {
   readonly ok: true;
@@ -26,10 +27,10 @@ export async function endSessionsFor(
 ): Promise<{ ok: true } | Failure> {
   const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
-  const event = {
-    ...eventOf(call, sessionId === null ? "session.others_ended" : "session.ended", user.id),
-    sessionId,
-  };
+  const deed = sessionId === null ? "session.others_ended" : "session.ended";
+  const guarded = await guardAccounts(deps, call, deed, user);
+  if (guarded !== null) return guarded;
+  const event = { ...eventOf(call, deed, user.id), sessionId };
   const done = await endSessionsOnce(deps.db, placeOf(call), sessionId, {
     event,
     answer: null,

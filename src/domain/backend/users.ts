@@ -1,21 +1,17 @@
 import { findPasswordWeakness, hashPassword, isVerifiable } from "../../core/password.ts";
 import { possibleUserIds, storedUserId } from "../../core/user-id.ts";
 import { canonicalUsername } from "../../core/username.ts";
-import { type AuditEvent, type AuditEventType, drawEventId } from "../../store/audit.ts";
+import { drawApprovalPeriodId } from "../../store/approvals.ts";
 import type { Done } from "../../store/deed.ts";
-import {
-  deleteUserOnce,
-  insertUserOnce,
-  type UserChanges,
-  type UserPlace,
-  updateUserOnce,
-} from "../../store/user-deeds.ts";
-import { findUser, findUserOnPrimary, listUsers as listStoredUsers, type User } from "../../store/users.ts";
+import { deleteUserOnce, insertUserOnce, type UserChanges, updateUserOnce } from "../../store/user-deeds.ts";
+import { listUsers as listStoredUsers, type User } from "../../store/users.ts";
 import { countBackupCodes } from "../code-evaluation.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { isExhausted } from "../second-factor.ts";
+import { guardAccounts } from "./admin-users.ts";
 import type { BackendCall, UserCall } from "./caller.ts";
+import { eventOf, findSubject, placeOf } from "./subject.ts";
 
 /** What a backend says about a user. Undefined: it says nothing, and nothing changes. */
 export interface UserFields {
@@ -26,27 +22,6 @@ export interface UserFields {
 }
 
 export type UserResult = { readonly ok: true; readonly user: User; readonly created: boolean };
-
-/** The place in the store of the user that a call is about. */
-export const placeOf = ({ realm, userId }: Pick<UserCall, "realm" | "userId">): UserPlace => ({
-  realm,
-  ids: possibleUserIds(realm, userId),
-});
-
-/** Finds the user that a call is about. A copy that does not have it was asked already. */
-export const findSubject = async (deps: Deps, call: UserCall): Promise<User | null> =>
-  call.known ??
-  (await (call.known === null ? findUserOnPrimary : findUser)(deps.db, call.realm, placeOf(call).ids));
-
-/** The record of something that a backend does. */
-export function eventOf(
-  { client, now, realm }: Pick<BackendCall, "client" | "now" | "realm">,
-  type: AuditEventType,
-  userId: string | null,
-  detail: AuditEvent["detail"] = {},
-): AuditEvent {
-  return { id: drawEventId(), at: now, type, client, realm, userId, detail };
-}
 
 /**
  * Creates a user: under the id that the backend gives, or a random one.
@@ -59,6 +34,8 @@ export async function createUser(
   id: string | null,
   fields: UserFields & { readonly username: string },
 ): Promise<UserResult | Failure> {
+  const guarded = await guardAccounts(deps, call, "user.created", { id: null, username: fields.username });
+  if (guarded !== null) return guarded;
   const weakness = await findWeakness(deps, fields, fields.username, fields.email ?? null);
   if (weakness !== null) return weakness;
   const row = await newUser(call, id, fields);
@@ -96,6 +73,9 @@ async function changeUser(
   { username, email, password }: UserFields,
 ): Promise<UserResult | Failure> {
   const [name, address] = [username ?? known.username, email === undefined ? known.email : email];
+  // An account that takes a name of ADMIN_USERS would be one of them from then on.
+  const guarded = await guardAccounts(deps, call, "user.updated", known, { id: known.id, username: name });
+  if (guarded !== null) return guarded;
   const weakness = await findWeakness(deps, { password }, name, address);
   if (weakness !== null) return weakness;
   const changes: UserChanges = {
@@ -122,6 +102,9 @@ export async function setUserDisabled(
 ): Promise<UserResult | Failure> {
   const known = await findSubject(deps, call);
   if (known === null) return { ok: false, reason: "no_such_user" };
+  const deed = disabled ? "user.disabled" : "user.enabled";
+  const guarded = await guardAccounts(deps, call, deed, known);
+  if (guarded !== null) return guarded;
   const disabledAt = disabled ? (known.disabledAt ?? call.now) : null;
   const user = { ...known, disabledAt, updatedAt: call.now };
   const done = await updateUserOnce(
@@ -129,7 +112,7 @@ export async function setUserDisabled(
     placeOf(call),
     { disabledAt },
     {
-      event: eventOf(call, disabled ? "user.disabled" : "user.enabled", known.id),
+      event: eventOf(call, deed, known.id),
       answer: await call.keep({ ok: true, user, created: false }),
       now: call.now,
     },
@@ -141,6 +124,8 @@ export async function setUserDisabled(
 export async function deleteUser(deps: Deps, call: UserCall): Promise<{ ok: true } | Failure> {
   const known = await findSubject(deps, call);
   if (known === null) return { ok: false, reason: "no_such_user" };
+  const guarded = await guardAccounts(deps, call, "user.deleted", known);
+  if (guarded !== null) return guarded;
   const { happened } = await deleteUserOnce(deps.db, placeOf(call), {
     event: eventOf(call, "user.deleted", known.id),
     answer: null,
@@ -217,6 +202,7 @@ async function newUser(
     totpPendingExpiresAt: null,
     secondFactorFailures: 0,
     secondFactorBlockedUntil: null,
+    approvalPeriodId: drawApprovalPeriodId(),
     createdAt: now,
     updatedAt: now,
     disabledAt: null,

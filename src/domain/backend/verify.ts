@@ -6,8 +6,9 @@ import { byBackend } from "../code-presenter.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { type ProvenCode, verifyCode } from "../second-factor.ts";
+import { guardSubject } from "./admin-users.ts";
 import type { UserCall } from "./caller.ts";
-import { placeOf } from "./users.ts";
+import { placeOf } from "./subject.ts";
 
 /** What a code is to approve, in the words of the backend that asks for it. */
 export interface Approval {
@@ -31,6 +32,10 @@ export async function verifyForBackend(
   { code, action, nonce, issuer }: Approval,
 ): Promise<Verified | Failure> {
   const { realm, userId, client, now, known } = call;
+  // A code is spent, and a wrong one counts against the account. ADMIN_KEY does not reach a binding.
+  const guarded =
+    call.exportKey === "binding" ? null : await guardSubject(deps, call, "second_factor.accepted");
+  if (guarded !== null) return guarded;
   return verifyCode(deps, {
     presenter: byBackend(deps, { ...placeOf(call), known }),
     code,

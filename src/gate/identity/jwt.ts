@@ -1,13 +1,16 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from "jose";
 import type { JwtConfig } from "../../config/first-factor.ts";
+import { findShownCookies } from "../../core/cookie-header.ts";
 import { readEmail } from "../../core/email.ts";
+import type { ShownValues } from "../../core/shown-values.ts";
 import { canonicalUsername } from "../../core/username.ts";
 import {
+  AmbiguousCredentials,
   type ExternalIdentity,
   type FirstFactorSource,
   FirstFactorUnavailable,
 } from "../../domain/first-factor-source.ts";
-import { cookieReadings } from "../headers.ts";
+import { findShownHeaders } from "./credentials.ts";
 
 /** Keys are kept this long, asked for again at an unknown key id, and never more often than every half minute. */
 const keyCache = { cacheMaxAge: 600_000, cooldownDuration: 30_000, timeoutDuration: 5_000 };
@@ -43,44 +46,38 @@ function patientFetch() {
 
 /** A JWT of an identity provider, verified with the provider's keys. */
 export function jwtSource(config: JwtConfig, headers: Headers, now: Date): FirstFactorSource {
+  const { values, isAmbiguous } = findTokens(config, headers);
+  const verifyAt = async (time: Date) => {
+    // The site may read another of the tokens than the one that is verified here (INC-24).
+    if (isAmbiguous) throw new AmbiguousCredentials("There is more than one token");
+    return verify(config, values[0]?.value.replace(/^Bearer +/i, "") ?? "", time);
+  };
   let verified: Promise<ExternalIdentity | null> | undefined;
   const identify = () => {
-    verified ??= identifyAll(config, readTokens(config, headers), now);
+    verified ??= verifyAt(now);
     return verified;
   };
   return {
     realm: "jwt",
     nobodyPasses: false,
     showsOtherCredential: false,
+    mustBeAsked: false,
     loginPath: null,
-    // The person and not the token: providers hand out a new one every few minutes.
+    // The account and not the token: providers hand out a new token every few minutes.
     evidence: async () => {
-      const identity = await identify();
+      const identity = isAmbiguous ? null : await identify();
       return identity === null ? null : [config.issuer, identity.username];
     },
     identify,
-    // What was verified stays verified: a provider can't be asked about a token.
-    identifyAgain: identify,
+    // A provider can't be asked about a token. But a token ends, and a key may have been withdrawn.
+    identifyAgain: verifyAt,
   };
 }
 
-/** Of a cookie there may be several: of other paths or domains, and in other spellings. */
-function readTokens({ carrier }: JwtConfig, headers: Headers): string[] {
-  if (carrier.kind === "cookie")
-    return [...new Set(cookieReadings(headers.get("Cookie") ?? "", carrier.name))];
-  return [headers.get(carrier.name)?.replace(/^Bearer +/i, "") ?? ""];
-}
-
-/** Null when the tokens name different people, too: the site may read another of them than the one that counts here. */
-async function identifyAll(
-  config: JwtConfig,
-  tokens: readonly string[],
-  now: Date,
-): Promise<ExternalIdentity | null> {
-  const verified = await Promise.all(tokens.map((token) => verify(config, token, now)));
-  const [identity = null, ...others] = verified.filter((found) => found !== null);
-  return others.every(({ username }) => username === identity?.username) ? identity : null;
-}
+const findTokens = ({ carrier }: JwtConfig, headers: Headers): ShownValues =>
+  carrier.kind === "cookie"
+    ? findShownCookies(headers.get("Cookie") ?? "", [carrier.name])
+    : findShownHeaders(headers, carrier.name);
 
 /** STANDARDS SE-15: only the configured algorithms, issuer and audience; keys of the configured place only. */
 async function verify(config: JwtConfig, token: string, now: Date): Promise<ExternalIdentity | null> {

@@ -14,6 +14,7 @@ export function proxySource(config: ProxyConfig, headers: Headers, trusted: bool
     realm: "proxy",
     nobodyPasses: false,
     showsOtherCredential: false,
+    mustBeAsked: false,
     loginPath: null,
     evidence: async () => (identity === null ? null : [identity.username]),
     identify: async () => identity,

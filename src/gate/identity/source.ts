@@ -1,6 +1,7 @@
 import type { Config } from "../../config.ts";
+import { withoutCookies } from "../../core/cookie-header.ts";
 import type { FirstFactorSource } from "../../domain/first-factor-source.ts";
-import { requestHeaders } from "../headers.ts";
+import { siteHeaders } from "../headers.ts";
 import { jwtSource } from "./jwt.ts";
 import { originSource } from "./origin.ts";
 import { proxySource } from "./proxy.ts";
@@ -12,8 +13,8 @@ export interface Visit {
   /** The Worker's own cookies, which no source sees. */
   readonly ownCookies: readonly string[];
   readonly url: URL;
-  /** The parameters of the address that was asked for: where a proxy asks, not those of `url`. */
-  readonly query: URLSearchParams;
+  /** The query string of the address that was asked for, without the `?`: where a proxy asks, not that of `url`. */
+  readonly query: string;
   readonly publicOrigin: string;
   readonly address: string | null;
   /** The request has shown `PROXY_KEY`. */
@@ -24,16 +25,18 @@ export interface Visit {
 /** The source of the first factor, for one request. Null: passwords are. */
 export function createSource(config: Config, visit: Visit): FirstFactorSource | null {
   const { firstFactor, originUrl } = config;
-  const { headers, url, trusted, now } = visit;
+  const { headers, ownCookies, url, trusted, now } = visit;
   switch (firstFactor.kind) {
     case "password":
       return null;
     case "origin": {
       const base = originUrl === null || originUrl === "route" ? url.origin : originUrl;
-      // The origin is asked as it would be by the gate on behalf of nobody.
-      const asForwarded = requestHeaders(headers, { ...visit, vouched: null, ownAuthorization: false });
-      const whoAmI = new URL(firstFactor.whoAmI, base).href;
-      return originSource(firstFactor, { headers: asForwarded, query: visit.query, whoAmI });
+      const { query, publicOrigin, address } = visit;
+      // Only what reaches the site can be a credential there.
+      const sent = siteHeaders(headers);
+      const cookies = withoutCookies(sent.get("Cookie") ?? "", ownCookies);
+      const whoAmI = { url: new URL(firstFactor.whoAmI, base).href, publicOrigin, address };
+      return originSource(firstFactor, { headers: sent, cookies, query }, whoAmI);
     }
     case "jwt":
       return jwtSource(firstFactor, headers, now);

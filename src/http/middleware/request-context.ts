@@ -2,9 +2,11 @@ import { createMiddleware } from "hono/factory";
 import type { Config } from "../../config.ts";
 import { BoundedMap } from "../../core/bounded-map.ts";
 import { equalInConstantTime } from "../../core/constant-time.ts";
+import { rawPathOf } from "../../core/raw-path.ts";
 import type { FirstFactorSource } from "../../domain/first-factor-source.ts";
 import { createDeps } from "../../runtime.ts";
 import type { AppContext, AppEnv } from "../context.ts";
+import { Refused } from "../problem.ts";
 
 /** What a user agent may take up in the store. */
 const longestUserAgent = 256;
@@ -33,9 +35,10 @@ export function requestContext(config: Config, createSource: CreateSource) {
       },
     });
     c.set("url", () => {
-      url ??= new URL(c.req.url);
+      url ??= new URL(rawPathOf(c.req.url) === "" ? originOf(c.req.url) : c.req.url);
       return url;
     });
+    c.set("trusted", trusted);
     c.set("publicOrigin", publicOrigin(c, trusted));
     c.set("source", createSource(c, now, trusted));
     c.set("face", "api");
@@ -64,15 +67,20 @@ function publicOrigin(c: AppContext, trusted: boolean): string {
   return scheme === "https" || scheme === "http" ? origin.replace(/^[a-z]+/, scheme) : origin;
 }
 
+const badHost = "The Host header names no host.";
+
 /** A Worker has few hosts, and every request names one. */
 const origins = new BoundedMap<string, string>(100);
 
 /** The scheme, host and port of an address, as the URL standard writes them. */
 function originOf(url: string): string {
-  const given = url.slice(0, url.indexOf("/", url.indexOf("//") + 2));
+  const end = url.indexOf("/", url.indexOf("//") + 2);
+  // The runtime writes the target of `OPTIONS *` behind the host (RFC 9110 9.3.7).
+  const given = end === -1 ? url.replace(/\*$/, "") : url.slice(0, end);
   const known = origins.get(given);
   if (known !== undefined) return known;
-  const { origin } = new URL(url);
+  const origin = URL.parse(given)?.origin;
+  if (origin === undefined) throw new Refused({ ok: false, reason: "malformed_request", detail: badHost });
   origins.set(given, origin);
   return origin;
 }

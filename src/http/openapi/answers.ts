@@ -101,7 +101,7 @@ function reasonsOf({ access, method, body, query, repeatable, failures }: Operat
     ...(body || query || repeatable ? (["invalid_format"] as const) : []),
     ...(repeatable ? (["idempotency_conflict"] as const) : []),
     ...failures,
-    ...(bySession ? (["first_factor_unavailable"] as const) : []),
+    ...(bySession ? (["first_factor_unavailable", "ambiguous_credentials"] as const) : []),
     ...(writes || byBackend || bySession ? (["store_unavailable"] as const) : []),
   ];
 }

@@ -12,9 +12,6 @@ import { chrome, showFailure, showPage } from "./page.ts";
 import { type Asked, GoBackPage } from "./views/challenge.tsx";
 import { MessagePage } from "./views/message.tsx";
 
-/** 256 bits, base64url. What is no such secret is not looked for. */
-const secretForm = /^[\w-]{43}$/;
-
 const over: Failure = { ok: false, reason: "challenge_over" };
 
 /** `/challenge`: the one-time address that a backend sends a browser to, and the way back. */
@@ -24,7 +21,6 @@ export const challengePages = new Hono<AppEnv>()
     if (!isVisit(c)) return c.body(null, 403);
     const secret = c.req.param("secret");
     if (secret === "done") return showDone(c);
-    if (!secretForm.test(secret)) return showEnd(c, over);
     const { deps, client, now } = c.var;
     const { challenge, enrolled, issued } = await openChallenge(deps, { secret, client, now });
     if (challenge === null) return showEnd(c, over);

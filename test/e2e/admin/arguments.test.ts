@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { RequestListener } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -10,6 +9,7 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { AdminTerminal, ctrlC, enter, runAdmin, said, startAdmin } from "../support/admin.ts";
 import { findFreePorts } from "../support/processes.ts";
+import { refuse, startStandIn } from "../support/stand-in.ts";
 
 const projectRoot = fileURLToPath(new URL("../../..", import.meta.url));
 /** A name that nobody may register (RFC 6761): it is never reached. */
@@ -102,6 +102,8 @@ describe("a secret on the command line", () => {
     [["--admin-key=sp_secret", "health"], "SALLYPORT_ADMIN_KEY"],
     [["keys", "list", "--ADMIN_KEY=sp_secret"], "SALLYPORT_ADMIN_KEY"],
     [["keys", "list", "--token", "sp_secret"], "SALLYPORT_ADMIN_KEY"],
+    [["export", "--export-key=sp_secret"], "SALLYPORT_EXPORT_KEY"],
+    [["users", "reset", "ada", "--export-key", "sp_secret"], "SALLYPORT_EXPORT_KEY"],
     [["users", "add", "ada", "--password=sp_secret"], "SALLYPORT_PASSWORD"],
     [["users", "add", "ada", "--password", "sp_secret"], "SALLYPORT_PASSWORD"],
   ] as const) {
@@ -196,28 +198,6 @@ describe("the key", () => {
     assert.doesNotMatch(stderr, /with a/);
   });
 });
-
-/** Something else than Sallyport, or Sallyport on a bad day: what the real one can't be brought to do when it is asked. */
-async function startStandIn(answer: RequestListener): Promise<{ url: string; stop: () => Promise<void> }> {
-  const server: Server = createServer(answer);
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const { port } = server.address() as AddressInfo;
-  const stop = () =>
-    new Promise<void>((closed) => {
-      server.close(() => closed());
-      server.closeAllConnections();
-    });
-  return { url: `http://127.0.0.1:${port}/api/auth`, stop };
-}
-
-const refuse =
-  (status: number, code: string, detail: string, headers: Record<string, string> = {}): RequestListener =>
-  (_request, response) => {
-    response.writeHead(status, { "Content-Type": "application/problem+json; charset=utf-8", ...headers });
-    response.end(
-      JSON.stringify({ type: "about:blank", title: code, status, detail, code, request_id: "r-1" }),
-    );
-  };
 
 async function ask(answer: RequestListener, ...args: string[]) {
   const { url, stop } = await startStandIn(answer);

@@ -19,7 +19,7 @@ let worker: Worker;
 let env: Environment;
 
 before(async () => {
-  worker = await startWorker({});
+  worker = await startWorker({ ADMIN_USERS: "root" });
   env = environmentOf(worker);
 });
 after(() => worker.stop());
@@ -245,6 +245,71 @@ describe("users", () => {
     assert.equal((await admin("users", "sign-out", "edsger", "--session", "none", "--yes")).code, 1);
     assert.deepEqual(await result("users", "sign-out", "edsger", "--yes"), { ended: true });
     assert.equal((await result("users", "sessions", "edsger")).sessions.length, 0);
+  });
+});
+
+describe("an account of ADMIN_USERS", () => {
+  it("INC-29 is changed with EXPORT_KEY, which is asked for when the server does", async () => {
+    const { SALLYPORT_EXPORT_KEY: exportKey, ...withoutExportKey } = env;
+    const add = ["users", "add", "root", "--no-password", "--id", "root-1"];
+    const refused = await runAdmin(add, withoutExportKey);
+    assert.equal(refused.code, 1);
+    assert.match(
+      refused.stderr,
+      /needs EXPORT_KEY.*\(403 forbidden.*\n.*SALLYPORT_EXPORT_KEY of the environment/,
+    );
+    assert.equal((await admin("users", "show", "root")).code, 1, "it was not made");
+    assert.equal((await runAdmin(add, env)).code, 0);
+
+    for (const command of ["disable", "enable", "unlock", "reset", "sign-out"]) {
+      const args = ["users", command, "root", "--yes"];
+      assert.equal((await runAdmin(args, withoutExportKey)).code, 1, command);
+      assert.equal((await runAdmin(args, env)).code, 0, command);
+    }
+    const terminal = new AdminTerminal(["users", "delete", "root", "--yes"], withoutExportKey);
+    await terminal.shows(/Export key of 127\.0\.0\.1/);
+    terminal.type(`${exportKey}${enter}`);
+    await terminal.shows(/Deleted root /);
+    assert.equal(await terminal.exitCode, 0);
+    assert.ok(!terminal.output.includes(exportKey ?? ""));
+
+    const { stdout } = await admin(
+      "events",
+      "tail",
+      "--once",
+      "--json",
+      "--type",
+      "export_key.accepted",
+      "-n",
+      "99",
+    );
+    const events = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      events.map(({ actor, detail }) => [actor, detail.deed, detail.username]),
+      [
+        "user.created",
+        "user.disabled",
+        "user.enabled",
+        "second_factor.unlocked",
+        "second_factor.reset",
+        "session.others_ended",
+        "user.deleted",
+      ].map((deed) => ["admin", deed, "root"]),
+    );
+  });
+
+  it("INC-29 fails alone in an import, and goes in with EXPORT_KEY of the environment", async () => {
+    const { SALLYPORT_EXPORT_KEY: _, ...withoutExportKey } = env;
+    const input = '{"username":"root"}\n{"username":"plain"}\n';
+    const refused = await runAdmin(["import", "-"], withoutExportKey, { input });
+    assert.equal(refused.code, 1);
+    assert.match(refused.stdout, /^2 lines: 1 created, 0 unchanged, 1 failed/);
+    assert.match(refused.stderr, /^line 1: This call needs EXPORT_KEY.*\(forbidden\)/m);
+    const done = await runAdmin(["import", "-"], env, { input });
+    assert.match(done.stdout, /^2 lines: 1 created, 1 unchanged, 0 failed/);
   });
 });
 

@@ -12,6 +12,7 @@ import {
   AdminTerminal,
   ctrlC,
   type Environment,
+  enter,
   environmentOf,
   runAdmin,
   said,
@@ -296,6 +297,34 @@ describe("export", () => {
     assert.equal((await result("users", "show", "moved-7", "--realm", "back")).totp_enabled, true);
     const again = await result("import", "moved.jwe", "--identity", "move.private.json", ...moved);
     assert.deepEqual([again.created, again.unchanged], [0, 1100]);
+  });
+
+  it("INC-29 needs EXPORT_KEY, from the environment or a prompt, where it is not shown", async () => {
+    const args = ["export", "--to", "move.public.json", "-o", "asked.jwe", ...moved];
+    const { SALLYPORT_EXPORT_KEY: exportKey, ...withoutExportKey } = env;
+    const options = { cwd: folder };
+    const without = await runAdmin(args, withoutExportKey, options);
+    assert.equal(without.code, 1);
+    assert.match(without.stderr, /needs EXPORT_KEY.*\(403 forbidden.*\n.*SALLYPORT_EXPORT_KEY/);
+    const wrongKey = "W".repeat(40);
+    const wrong = await runAdmin(args, { ...env, SALLYPORT_EXPORT_KEY: wrongKey }, options);
+    assert.equal(wrong.code, 1);
+    assert.match(
+      wrong.stderr,
+      /\(403 forbidden.*\nThe export key came from SALLYPORT_EXPORT_KEY of the environment/,
+    );
+    assert.ok(!wrong.stderr.includes(wrongKey), wrong.stderr);
+    assert.ok(!readdirSync(folder).includes("asked.jwe"));
+
+    const other = await runAdmin(args, { ...withoutExportKey, EXPORT_KEY: exportKey }, options);
+    assert.equal(other.code, 0, other.stderr);
+    rmSync(join(folder, "asked.jwe"));
+    const terminal = new AdminTerminal(args, withoutExportKey, folder);
+    await terminal.shows(/Export key of 127\.0\.0\.1/);
+    terminal.type(`${exportKey}${enter}`);
+    await terminal.shows(/Wrote 1,100 accounts/);
+    assert.equal(await terminal.exitCode, 0);
+    assert.ok(!terminal.output.includes(exportKey ?? ""));
   });
 
   it("is opened into a file or a pipe, and what comes out is imported", async () => {

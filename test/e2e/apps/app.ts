@@ -11,6 +11,8 @@ export interface App {
   readonly url: string;
   readonly username: string;
   readonly password: string;
+  /** Another account, which may not see what `protectedPath` shows. */
+  readonly other: { readonly username: string; readonly password: string };
   readonly whoAmI: {
     readonly path: string;
     readonly kind: "json" | "header";
@@ -40,6 +42,8 @@ export interface App {
     /** What shows that it is done. */
     readonly signedOutSelector: string;
   };
+  /** Addresses of other hosts that its pages need, and the files of a package that have the same content. */
+  readonly publicFiles?: Readonly<Record<string, string>>;
   /** Where the protected page opens a WebSocket. */
   readonly webSocketPath?: string;
   stop(): Promise<void>;

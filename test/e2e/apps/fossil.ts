@@ -5,10 +5,22 @@ import { type App, type AppOptions, runServer } from "./app.ts";
 
 const username = "alice";
 const password = "through the looking-glass";
+const other = { username: "mallory", password: "down the rabbit-hole" };
 
 /**
  * Fossil, the source-code management with its own web site and users (Debian: `fossil`), with a private repository.
  * A login form without script, one cookie, and HTTP/1.0 answers.
+ *
+ * Fossil reads the cookie first. Under `/json/` it reads the parameter `authToken` if there is no cookie; for its pages
+ * never. It does not read `Authorization`. Fossil itself, asked as the Worker asks (no browser's `User-Agent`, another
+ * address than at the sign-in), `GET /json/whoami`:
+ *
+ * | Cookie | authToken | Response |
+ * | --- | --- | --- |
+ * | alice | mallory, or garbage | 200 alice |
+ * | mallory | alice | 200 mallory |
+ * | none | alice | 200 alice |
+ * | garbage, or none | garbage, or none | 200 nobody |
  */
 export async function startFossil({ port, stateDir, publicUrl }: AppOptions): Promise<App> {
   const url = `http://127.0.0.1:${port}`;
@@ -23,6 +35,7 @@ export async function startFossil({ port, stateDir, publicUrl }: AppOptions): Pr
     });
   fossil("init", "--admin-user", username, repository);
   fossil("user", "password", username, password, "-R", repository);
+  fossil("user", "new", other.username, "", other.password, "-R", repository);
   for (const everybody of ["nobody", "anonymous"])
     fossil("user", "capabilities", everybody, "", "-R", repository);
   const projectCode = /^project-code: *([0-9a-f]{40})$/m.exec(fossil("info", "-R", repository))?.[1];
@@ -42,6 +55,7 @@ export async function startFossil({ port, stateDir, publicUrl }: AppOptions): Pr
     url,
     username,
     password,
+    other,
     whoAmI: { path: "/json/whoami", kind: "json", pointer: "/payload/name", nobody: "nobody" },
     sessionCookies: [`fossil-${projectCode.slice(0, 16)}`],
     login: {

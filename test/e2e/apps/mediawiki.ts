@@ -6,10 +6,16 @@ import { type App, type AppOptions, runServer } from "./app.ts";
 const program = "/usr/share/mediawiki";
 const username = "Alice";
 const password = "through the looking-glass";
+const other = { username: "Mallory", password: "down the rabbit-hole" };
 
 /**
  * MediaWiki (Debian: `mediawiki php8.2-cli php8.2-sqlite3 php8.2-mbstring php8.2-xml`, without recommended packages),
  * a private wiki in SQLite. A login form with a token, a session id that changes at sign-in, and a log-out by script.
+ *
+ * Without an extension MediaWiki reads cookies only. MediaWiki itself, asked as the Worker asks, names alice by all of its
+ * cookies, by `wikiUserID` and `wikiToken` alone, and by its cookies beside garbage in `Authorization`; garbage alone, in
+ * either, is 200 with the error `assertuserfailed` and no name. A `wikiUserName` of another account makes the session
+ * anonymous.
  */
 export async function startMediaWiki({ port, stateDir, publicUrl }: AppOptions): Promise<App> {
   const url = `http://127.0.0.1:${port}`;
@@ -34,11 +40,17 @@ export async function startMediaWiki({ port, stateDir, publicUrl }: AppOptions):
     { cwd: stateDir, stdio: "pipe" },
   );
   appendFileSync(join(stateDir, "LocalSettings.php"), settings(cache));
+  const configuration = { MW_CONFIG_FILE: join(stateDir, "LocalSettings.php") };
+  execFileSync("php", [join(program, "maintenance/createAndPromote.php"), other.username, other.password], {
+    cwd: stateDir,
+    env: { ...process.env, ...configuration },
+    stdio: "pipe",
+  });
   const stop = await runServer({
     command: "php",
     args: ["-d", "opcache.enable_cli=1", "-S", `127.0.0.1:${port}`, "-t", program],
     cwd: stateDir,
-    env: { MW_CONFIG_FILE: join(stateDir, "LocalSettings.php") },
+    env: configuration,
     readyUrl: `${url}/index.php?title=Special:UserLogin`,
   });
   return {
@@ -46,6 +58,7 @@ export async function startMediaWiki({ port, stateDir, publicUrl }: AppOptions):
     url,
     username,
     password,
+    other,
     whoAmI: {
       // Without `assert` it names an anonymous visitor by their address.
       path: "/api.php?action=query&meta=userinfo&assert=user&format=json&formatversion=2",

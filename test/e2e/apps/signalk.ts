@@ -8,12 +8,27 @@ const directory = fileURLToPath(new URL("./signalk/", import.meta.url));
 const program = join(directory, "node_modules/signalk-server/bin/signalk-server");
 const username = "alice";
 const password = "through the looking-glass";
+const other = { username: "mallory", password };
 /** bcrypt, as Signal K keeps it. */
 const passwordHash = "$2a$10$XCZ2y4/OPk30SC/K5QGWqOy5GjiTZw3Zv2YpxZRMOAT2/0gLDR9a6";
 
 /**
  * Signal K Server, what boats run (npm: `npm ci` in `signalk/`). Its admin UI is one page that signs in by script and
  * lives on a WebSocket; the session is a JWT in a cookie.
+ *
+ * Signal K reads the cookie `JAUTHENTICATION` first, then `Authorization`, then `X-Authorization`, for its pages, and
+ * `?token=`, `Authorization`, `X-Authorization`, and the cookie last for its WebSocket (`signalk-server` 2.23.0,
+ * tokensecurity: `http_authorize`, `authorizeWS`). Its who-am-I does not see what the WebSocket reads: Signal K itself,
+ * `GET /skServer/loginStatus`:
+ *
+ * | Cookie | Authorization | X-Authorization | ?token= | Response |
+ * | --- | --- | --- | --- | --- |
+ * | alice | none | none | none | 200 alice |
+ * | mallory | alice | none | none | 200 mallory |
+ * | none | mallory | alice | none | 200 mallory |
+ * | none | none | alice | none | 200 alice |
+ * | none | none | none | alice | 200, no name |
+ * | garbage in one of them, or none | | | | 200, no name |
  */
 export async function startSignalK({ port, stateDir }: AppOptions): Promise<App> {
   if (!existsSync(program)) throw new Error(`Signal K is not installed: npm ci --prefix ${directory}`);
@@ -34,6 +49,7 @@ export async function startSignalK({ port, stateDir }: AppOptions): Promise<App>
     url,
     username,
     password,
+    other,
     whoAmI: { path: "/skServer/loginStatus", kind: "json", pointer: "/username" },
     sessionCookies: ["JAUTHENTICATION"],
     login: {
@@ -66,7 +82,10 @@ const settings = {
 };
 
 const security = {
-  users: [{ username, type: "admin", password: passwordHash }],
+  users: [
+    { username, type: "admin", password: passwordHash },
+    { username: other.username, type: "readonly", password: passwordHash },
+  ],
   devices: [],
   acls: [],
   secretKey: "a key of the e2e tests: nobody else's boat",

@@ -29,9 +29,9 @@ export function spoofedClaims(): Array<Array<[string, string]>> {
   ];
 }
 
-/** What a proxy does not even read reaches nobody. */
+/** What a proxy does not even read, and what the Worker refuses for a header's spelling, reaches nobody. */
 export function refusedAsMalformed(answer: Answer): boolean {
-  if (answer.status !== 400) return false;
+  if (answer.status !== 400 && !answer.body.includes("only a proxy may set")) return false;
   assertSiteNotReached(answer);
   return true;
 }

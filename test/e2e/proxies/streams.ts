@@ -46,6 +46,19 @@ export function describeStreams(name: ProxyName, getWorker: () => Worker): void 
     handshake.socket.destroy();
   });
 
+  it("INC-32 WB-12 opens no WebSocket for the page of another site", async () => {
+    const requests = site.requests();
+    for (const origin of ["https://evil.test", "null", `${proxy.baseUrl}.evil.test`]) {
+      const headers = { Cookie: visitor.cookies, Origin: origin };
+      assert.deepEqual(await openWebSocket(`${proxy.baseUrl}/socket`, headers), { open: false, status: 403 });
+    }
+    assert.equal(site.requests(), requests);
+    const headers = { Cookie: visitor.cookies, Origin: proxy.baseUrl };
+    const own = await openWebSocket(`${proxy.baseUrl}/socket`, headers);
+    assert.ok(own.open);
+    own.socket.destroy();
+  });
+
   it("streams an upload of any size, and the Worker sees nothing of it", async () => {
     const chunk = Buffer.alloc(1024 * 1024, "x");
     const upload = request(`${proxy.baseUrl}/upload`, {

@@ -14,10 +14,11 @@ export type Ended = { code: number | null; stdout: string; stderr: string };
 /** What the program's environment says. Undefined: the variable is not there. */
 export type Environment = Record<string, string | undefined>;
 
-/** The variables that name a Worker and its key. */
-export const environmentOf = ({ baseUrl, adminKey }: Worker): Environment => ({
+/** The variables that name a Worker and its keys. */
+export const environmentOf = ({ baseUrl, adminKey, exportKey }: Worker): Environment => ({
   SALLYPORT_URL: baseUrl,
   SALLYPORT_ADMIN_KEY: adminKey,
+  SALLYPORT_EXPORT_KEY: exportKey,
 });
 
 function completeEnvironment(env: Environment): NodeJS.ProcessEnv {

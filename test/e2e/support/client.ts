@@ -42,8 +42,10 @@ export class Client {
 
   async ask(path: string, { method = "GET", headers = {}, body }: Asked = {}): Promise<Answer> {
     const given = Array.isArray(headers) ? headers : Object.entries(headers);
-    const sent: Array<[string, string]> = [["Host", this.#baseUrl.host], ...given];
-    if (!given.some(([name]) => name === "Connection")) sent.push(["Connection", "close"]);
+    const isGiven = (wanted: string) => given.some(([name]) => name === wanted);
+    const sent: Array<[string, string]> = isGiven("Host") ? [] : [["Host", this.#baseUrl.host]];
+    sent.push(...given);
+    if (!isGiven("Connection")) sent.push(["Connection", "close"]);
     if (this.#cookies.size > 0) sent.push(["Cookie", this.cookies]);
     if (body !== undefined) sent.push(["Content-Length", String(Buffer.byteLength(body))]);
     const { hostname, port } = this.#baseUrl;

@@ -16,6 +16,8 @@ export type Surroundings = {
   workerHost?: string;
   /** Instead of HAProxy's script from `examples/`. */
   luaPath?: string;
+  /** nginx takes names with any character, for all its servers and above all for the default one of the socket. */
+  permissive?: boolean;
 };
 
 export type RunningProxy = {
@@ -26,6 +28,8 @@ export type RunningProxy = {
   readonly seenByWorker: string;
   /** The site gets no cookie of Sallyport's. */
   readonly hidesCookies: boolean;
+  /** Cleared families are cleared whole; nginx and, in part, Traefik know their headers by name. */
+  readonly clearsFamilies: boolean;
   /** A client can name headers in `Connection` that the site then does not get, its own name among them. */
   readonly heedsConnection: boolean;
   readonly stop: () => Promise<void>;
@@ -60,6 +64,7 @@ export async function startProxy(name: ProxyName, surroundings: Surroundings): P
       port,
       seenByWorker,
       hidesCookies: true,
+      clearsFamilies: name !== "nginx",
       heedsConnection: false,
       stop,
     };
@@ -91,6 +96,14 @@ function runNginx(folder: string, settings: Settings): Run {
   }
   // What Debian's nginx.conf has around the sites, with every path in the folder.
   const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((it) => `${it}_temp_path ${it};`);
+  const permissive = `
+      ignore_invalid_headers off;
+      underscores_in_headers on;
+      server {
+        listen ${values.LISTEN} default_server;
+        server_name other.example;
+        return 404;
+      }`;
   const configuration = `
     daemon off;
     master_process off;
@@ -100,6 +113,7 @@ function runNginx(folder: string, settings: Settings): Run {
     http {
       access_log off;
       ${paths.join("\n      ")}
+      ${settings.permissive ? permissive : ""}
       include sallyport/sallyport-http.conf;
       include sallyport/example-site.conf;
     }`;

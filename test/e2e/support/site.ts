@@ -12,9 +12,20 @@ export type Seen = { method: string; url: string; rawHeaders: Array<[string, str
  *
  * @param jwksUrl whose keys it believes
  * @param audience what it takes itself for
+ * @param host the host, with its port, that visitors ask for
  */
-export function startDemoOrigin(port: number, jwksUrl: string, audience: string): Promise<RunningServer> {
-  const env = { ORIGIN_PORT: String(port), SALLYPORT_JWKS_URL: jwksUrl, SALLYPORT_AUDIENCE: audience };
+export function startDemoOrigin(
+  port: number,
+  jwksUrl: string,
+  audience: string,
+  host = new URL(audience).host,
+): Promise<RunningServer> {
+  const env = {
+    ORIGIN_PORT: String(port),
+    SALLYPORT_JWKS_URL: jwksUrl,
+    SALLYPORT_AUDIENCE: audience,
+    SITE_HOSTS: host,
+  };
   return startServer({
     command: process.execPath,
     args: [demoOrigin],

@@ -1,5 +1,5 @@
 /**
- * What Traefik 3.4 makes of the part of its dynamic configuration that `examples/traefik/dynamic.yml` uses. An option
+ * What Traefik 3.4.1 makes of the part of its dynamic configuration that `examples/traefik/dynamic.yml` uses. An option
  * that is not played here is an error.
  */
 import { type IncomingMessage, request } from "node:http";
@@ -68,16 +68,33 @@ export async function judgeAsTraefik(
   return toService(file, router.service, visit);
 }
 
-/** `sanitizePath`, on by default: `.`, `..` and doubled slashes are gone before anything looks at the path. */
+/**
+ * Before anything looks at the path, escapes that need not be are undone (always, from 3.4.1 on); then `.`, `..` and doubled
+ * slashes go (`sanitizePath`, on by default).
+ */
 function sanitisePath(url: string): string {
-  const [, path = "/", query = ""] = /^([^?]*)(.*)$/.exec(url) ?? [];
+  const [, written = "/", query = ""] = /^(?:http:\/\/[^/?]*)?([^?]*)(.*)$/.exec(url) ?? [];
+  const path = undoEscapes(written, /[\w.~-]/);
   const kept: string[] = [];
   for (const segment of path.split("/")) {
     if (segment === "..") kept.pop();
     else if (segment !== "" && segment !== ".") kept.push(segment);
   }
   const slash = /\/$/.test(path) && kept.length > 0 ? "/" : "";
-  return `/${kept.join("/")}${slash}${query}`;
+  return `${asGoWritesIt(`/${kept.join("/")}${slash}`)}${query}`;
+}
+
+/** Undoes the escapes of these characters. */
+const undoEscapes = (path: string, characters: RegExp) =>
+  path.replace(/%[0-7][0-9a-f]/gi, (escaped) => {
+    const character = decodeURIComponent(escaped);
+    return characters.test(character) ? character : escaped.toUpperCase();
+  });
+
+/** `net/url`: a path with a character that may not stand there is decoded, and every such character is escaped. */
+function asGoWritesIt(path: string): string {
+  if (!/[^\w.~!$&'()*+,;=:@/%[\]-]/.test(path)) return path;
+  return encodeURI(decodeURIComponent(path)).replaceAll("?", "%3F").replaceAll("#", "%23");
 }
 
 /** Nobody in front of Traefik is trusted by default. */
@@ -88,12 +105,16 @@ function atEntryPoint(headers: Pairs): Pairs {
 }
 
 function matches(rule: string, { path, headers }: Visit): boolean {
-  const plainPath = decodeURIComponent(path.split("?", 1)[0]?.replace(/%(?![0-9a-f]{2})/gi, "%25") ?? "");
+  // Reserved characters stay escaped (RFC 3986 2.2).
+  const plainPath = undoEscapes(path.split("?", 1)[0] ?? "", /[^:/?#[\]@!$&'()*+,;=%]/);
   const host = findHeader(headers, "Host").replace(/:\d+$/, "");
   return rule.split(" && ").every((term) => {
-    const [, not, matcher, value = ""] = /^(!?)(\w+)\(`([^`]*)`\)$/.exec(term) ?? [];
+    const [, not, matcher, value = "", pattern] = /^(!?)(\w+)\(`([^`]*)`(?:, `([^`]*)`)?\)$/.exec(term) ?? [];
+    if (matcher === "HeaderRegexp" && pattern !== undefined)
+      return valuesOf(headers, value).some((text) => new RegExp(pattern).test(text)) !== (not === "!");
     if (matcher === "Host") return (host === value) !== (not === "!");
     if (matcher === "Path") return (plainPath === value) !== (not === "!");
+    if (matcher === "PathRegexp") return new RegExp(value).test(plainPath) !== (not === "!");
     if (matcher === "PathPrefix") return plainPath.startsWith(value) !== (not === "!");
     throw new Error(`Not played: ${term}`);
   });
@@ -123,10 +144,10 @@ async function askAuthServer(options: ForwardAuth, visit: Visit): Promise<Refuse
   const { address, authResponseHeadersRegex, addAuthCookiesToResponse, ...flags } = options;
   if (JSON.stringify(flags) !== '{"trustForwardHeader":"false","preserveLocationHeader":"true"}')
     throw new Error(`Not played: ${JSON.stringify(flags)}`);
-  const hopByHop = /^(connection|keep-alive|te|trailer|transfer-encoding|upgrade|content-length|host)$/i;
+  const leftOut = /^(connection|keep-alive|te|trailer|transfer-encoding|upgrade|content-length|host)$/i;
   const headers: Pairs = [
     ["Host", new URL(address).host],
-    ...visit.headers.filter(([name]) => !hopByHop.test(name)),
+    ...visit.headers.filter(([name]) => !leftOut.test(name)),
     ["X-Forwarded-For", "127.0.0.1"],
     ["X-Forwarded-Method", visit.method],
     ["X-Forwarded-Proto", "http"],
@@ -135,7 +156,7 @@ async function askAuthServer(options: ForwardAuth, visit: Visit): Promise<Refuse
   ];
   const answer = await get(address, headers);
   if (answer.status < 200 || answer.status >= 300) {
-    const kept = toPairs(answer.rawHeaders).filter(([name]) => !hopByHop.test(name));
+    const kept = toPairs(answer.rawHeaders).filter(([name]) => !leftOut.test(name));
     return { passed: false, status: answer.status, headers: kept.flat(), body: answer.body };
   }
   const pattern = new RegExp(authResponseHeadersRegex.replace("(?i)", ""), "i");
@@ -166,11 +187,9 @@ function toService(file: TraefikFile, name: string, visit: Visit): Passed {
   const base = loadBalancer?.servers[0]?.url;
   if (loadBalancer === undefined || base === undefined) throw new Error(`No service ${name}`);
   const host = findHeader(visit.headers, "Host");
-  const named = findHeader(visit.headers, "Connection").toLowerCase().split(/ *, */);
-  const isUpgrade = named.includes("upgrade");
   const onward: Pairs = [
     ["Host", loadBalancer.passHostHeader === "true" ? host : new URL(base).host],
-    ...without(visit.headers, "Host").filter(([name]) => isUpgrade || !named.includes(name.toLowerCase())),
+    ...withoutHopByHop(without(visit.headers, "Host")),
     ["X-Forwarded-For", "127.0.0.1"],
     ["X-Forwarded-Host", host],
     ["X-Forwarded-Proto", "http"],
@@ -178,6 +197,30 @@ function toService(file: TraefikFile, name: string, visit: Visit): Passed {
   const answerHeaders = (raw: string[]) => addCookies(toPairs(raw), visit).flat();
   return { passed: true, server: base, path: visit.path, headers: onward, answerHeaders };
 }
+
+/**
+ * As Go's `httputil.ReverseProxy`: what `Connection` names goes, and so does `Upgrade`, unless `Connection` asks for it.
+ * Any protocol may be asked for.
+ */
+function withoutHopByHop(headers: Pairs): Pairs {
+  const named = valuesOf(headers, "Connection").flatMap((value) => value.toLowerCase().split(/ *, */));
+  const protocol = named.includes("upgrade") ? findHeader(headers, "Upgrade") : "";
+  const dropped = [...named, ...hopByHop];
+  const kept = headers.filter(([name]) => !dropped.includes(name.toLowerCase()));
+  return protocol === "" ? kept : [...kept, ["Connection", "Upgrade"], ["Upgrade", protocol]];
+}
+
+const hopByHop = [
+  "connection",
+  "proxy-connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+];
 
 function addCookies(answered: Pairs, { authCookies, ownCookies }: Visit): Pairs {
   const isOwn = (cookie: string) => ownCookies.some((name) => cookie.startsWith(`${name}=`));
@@ -194,6 +237,10 @@ function toPairs(rawHeaders: string[]): Pairs {
 
 function findHeader(headers: Pairs, wanted: string): string {
   return headers.find(([name]) => name.toLowerCase() === wanted.toLowerCase())?.[1] ?? "";
+}
+
+function valuesOf(headers: Pairs, wanted: string): string[] {
+  return headers.filter(([name]) => name.toLowerCase() === wanted.toLowerCase()).map(([, value]) => value);
 }
 
 function without(headers: Pairs, unwanted: string): Pairs {

@@ -48,6 +48,7 @@ export async function playTraefik({ workerPort, sitePort, proxyKey }: Surroundin
     port,
     seenByWorker,
     hidesCookies: false,
+    clearsFamilies: false,
     heedsConnection: true,
     stop,
   };
@@ -98,7 +99,7 @@ async function tunnel(file: TraefikFile, asked: IncomingMessage, socket: Duplex)
 }
 
 function forward({ method }: IncomingMessage, { server, path, headers }: Passed): ClientRequest {
-  return request(server, { method, path, headers: headers.flat() });
+  return request(server, { method, path, headers: headers.flat(), agent: false });
 }
 
 function refuseSocket(socket: Duplex, status: number): void {

@@ -13,6 +13,7 @@ export type Worker = {
   readonly baseUrl: string;
   readonly port: number;
   readonly adminKey: string;
+  readonly exportKey: string;
   readonly proxyKey: string;
   readonly stop: () => Promise<void>;
 };
@@ -22,12 +23,13 @@ export async function startWorker(vars: Record<string, string>, chosenPort?: num
   const port = chosenPort ?? (await findFreePorts(1))[0] ?? 0;
   const stateDir = mkdtempSync(join(tmpdir(), "sallyport-worker-"));
   const adminKey = randomBytes(32).toString("base64url");
+  const exportKey = randomBytes(32).toString("base64url");
   const proxyKey = randomBytes(32).toString("base64url");
   const secretsPath = join(stateDir, "secrets.env");
   const keyring = `k1:${randomBytes(32).toString("base64")}`;
   writeFileSync(secretsPath, `KEYRING="${keyring}"\nADMIN_KEY="${adminKey}"\n`, { mode: 0o600 });
-  // wrangler takes from the file only what `wrangler.toml` requires, and PROXY_KEY is optional.
-  const allVars = { ORIGIN_URL: "", PROXY_KEY: proxyKey, ...vars };
+  // wrangler takes from the file only what `wrangler.toml` requires, and these two keys are optional.
+  const allVars = { ORIGIN_URL: "", PROXY_KEY: proxyKey, EXPORT_KEY: exportKey, ...vars };
 
   const children = new Children();
   const stop = async () => {
@@ -46,7 +48,7 @@ export async function startWorker(vars: Record<string, string>, chosenPort?: num
     const worker = children.start(wranglerArgs(...serve), env);
     const baseUrl = `http://127.0.0.1:${port}`;
     if (!(await answers(`${baseUrl}/api/auth/health`))) throw failure(worker, "The Worker does not answer");
-    return { baseUrl, port, adminKey, proxyKey, stop };
+    return { baseUrl, port, adminKey, exportKey, proxyKey, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,8 +1,15 @@
 import * as z from "zod/mini";
 import { sha256 } from "../../../core/digest.ts";
 import { once } from "../../../core/once.ts";
-import { realmForm, userIdForm } from "../../../core/user-id.ts";
-import { type Backend, identifyCaller, type Scope, type UserCall } from "../../../domain/backend/caller.ts";
+import { possibleUserIds, realmForm, userIdForm } from "../../../core/user-id.ts";
+import {
+  type Backend,
+  type BackendCall,
+  identifyCaller,
+  type Scope,
+  type UserCall,
+} from "../../../domain/backend/caller.ts";
+import { compareExportKey, type ExportKeyState } from "../../../domain/backend/export-key.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import {
   type FirstAnswer,
@@ -21,6 +28,7 @@ import { refuse } from "../../refusal.tsx";
 export interface BackendRequest {
   readonly backend: Backend;
   readonly user: User | null;
+  readonly exportKey: ExportKeyState;
   /** Null: no `Idempotency-Key` came. */
   readonly repeatable: (RepeatableCall & { readonly first: FirstAnswer }) | null;
 }
@@ -31,6 +39,9 @@ interface Answer {
   readonly type: string;
   readonly body: string;
 }
+
+/** Where a caller shows `EXPORT_KEY`, beside its own key in `Authorization`. */
+export const exportKeyHeader = "X-Sallyport-Export-Key";
 
 const jsonType = "application/json";
 const idempotencyKeyForm = /^[\x21-\x7e]{1,255}$/;
@@ -71,21 +82,38 @@ export async function readBackendRequest(
     const detail = "Idempotency-Key: must have 1 to 255 visible characters";
     throw new Refused({ ok: false, reason: "invalid_format", detail });
   }
-  if (keyHash === null) return { backend, user, repeatable: null };
+  const exportKey = await compareExportKey(deps.config, c.req.header(exportKeyHeader));
+  if (keyHash === null) return { backend, user, exportKey, repeatable: null };
   const path = new URL(c.req.url).pathname;
   const call = {
     realm: backend.realm,
     keyHash,
-    // Of two keys the one that may do less is not shown what the other was answered.
+    apiKeyId: backend.keyId,
+    userIds: aboutUser ? possibleUserIds(backend.realm, userId) : [],
+    // Of two keys the one that may do less is not shown what the other was answered. The answer to a call with
+    // EXPORT_KEY can hold a secret of an account of ADMIN_USERS: without it, the call is another one.
     requestHash: await sha256(
-      JSON.stringify([c.req.method, path, body, backend.scopes.toSorted(), backend.returnUrls]),
+      JSON.stringify([
+        ...[c.req.method, path, body, backend.scopes.toSorted(), backend.returnUrls],
+        ...(exportKey === "right" ? ["export_key"] : []),
+      ]),
     ),
   };
   const first =
     answer === null ? ({ kind: "none" } as const) : await findFirstAnswer(deps, call, now, answer);
-  if (first.kind === "conflict") throw new Refused({ ok: false, reason: "idempotency_conflict" });
-  return { backend, user, repeatable: { ...call, first } };
+  const refusal = refuseFirst(first);
+  if (refusal !== null) throw new Refused(refusal);
+  return { backend, user, exportKey, repeatable: { ...call, first } };
 }
+
+/** The call of a backend whose answer is a stream, and is not kept for a retry. */
+export const streamedCall = (c: AppContext, { backend, exportKey }: BackendRequest): BackendCall => ({
+  realm: backend.realm,
+  client: { ...c.var.client, actor: backend.actor },
+  now: c.var.now,
+  exportKey,
+  keep: async () => null,
+});
 
 /** How a result is told to the caller. */
 export interface Presentation<Result> {
@@ -99,7 +127,7 @@ export interface Presentation<Result> {
  */
 export async function answerBackend<Result extends { readonly ok: true }>(
   c: AppContext,
-  { backend, user, repeatable }: BackendRequest,
+  { backend, user, exportKey, repeatable }: BackendRequest,
   { status, data }: Presentation<Result>,
   act: (call: UserCall<Result>) => Promise<Result | Failure>,
 ): Promise<Response> {
@@ -120,6 +148,7 @@ export async function answerBackend<Result extends { readonly ok: true }>(
     now,
     userId: c.req.param("id") ?? "",
     known: user,
+    exportKey,
     keep: async (possible) => {
       if (repeatable === null) return null;
       const shown = present(possible);
@@ -133,9 +162,16 @@ export async function answerBackend<Result extends { readonly ok: true }>(
   if (repeatable !== null && (result.reason === "answered_before" || !kept.decided || !isCounted(result))) {
     const first = await findFirstAnswer(deps, repeatable, now);
     if (first.kind === "answered") return replay(first.answer);
-    if (first.kind === "conflict") return refuse(c, { ok: false, reason: "idempotency_conflict" });
+    const refusal = refuseFirst(first);
+    if (refusal !== null) return refuse(c, refusal);
   }
   return refuse(c, result);
+}
+
+/** Why a call with a first answer is refused. Null: it is not. */
+function refuseFirst({ kind }: FirstAnswer): Failure | null {
+  if (kind === "conflict") return { ok: false, reason: "idempotency_conflict" };
+  return kind === "void" ? { ok: false, reason: "first_answer_void" } : null;
 }
 
 /** Refusals that are themselves what was decided. Before any other, a first answer may have come in between. */

@@ -10,6 +10,7 @@ import { nothing } from "../fields.ts";
 import type { Method, Operation } from "../operation.ts";
 import { succeeded } from "../success.ts";
 import { answerBackend, readBackendRequest } from "./backend-call.ts";
+import { exportKeyParameter } from "./schemas.ts";
 
 /** What a call of a backend brings. */
 export interface BackendInput<Query, Body> {
@@ -98,6 +99,7 @@ export const backendOperation =
       summary,
       ...(description === undefined ? {} : { description }),
       access: scope,
+      ...(spec.failures?.includes("export_key_required") === true ? { headers: exportKeyParameter } : {}),
       ...(spec.query === undefined ? {} : { query: querySchema }),
       ...(spec.body === undefined ? {} : { body: bodySchema, bodyExample: spec.bodyExample }),
       repeatable,

@@ -65,7 +65,13 @@ export const challengeOperations = [
       expires_at: expiresAt,
     },
     status: 201,
-    failures: ["no_such_user", "account_disabled", "return_address_refused"],
+    failures: [
+      "export_key_required",
+      "no_such_user",
+      "account_disabled",
+      "return_address_refused",
+      "return_address_answered",
+    ],
     act: (c, call, { body, issuer, returnUrls, keyId }) =>
       createChallenge(c.var.deps, call, {
         userId: body.user,

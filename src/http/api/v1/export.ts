@@ -2,12 +2,15 @@ import * as z from "zod/mini";
 import { once } from "../../../core/once.ts";
 import { parseRecipient } from "../../../core/recipient.ts";
 import { exportUsers } from "../../../domain/backend/export.ts";
+import { admitTransfer } from "../../../domain/backend/transfer-limit.ts";
 import { describeError, log } from "../../../log.ts";
 import type { AppContext } from "../../context.ts";
 import { parseFields, parseJson } from "../../json-body.ts";
 import { Refused } from "../../problem.ts";
+import { rateLimitHeaders } from "../../rate-limit.ts";
 import type { Operation } from "../operation.ts";
-import { readBackendRequest } from "./backend-call.ts";
+import { readBackendRequest, streamedCall } from "./backend-call.ts";
+import { exportKeyParameter, transferHeaders } from "./schemas.ts";
 
 const ndjson = "application/x-ndjson";
 
@@ -53,7 +56,7 @@ const body = once(() =>
   }),
 );
 
-/** `POST /v1/export`: everybody of the realm, for the holder of a private key. */
+/** `POST /v1/export`: all users of the realm, for the holder of a private key and of `EXPORT_KEY`. */
 export const exportOperation: Operation = {
   id: "exportUsers",
   method: "post",
@@ -61,8 +64,9 @@ export const exportOperation: Operation = {
   tag: "Moving users",
   summary: "Take all users out, with their authenticators, encrypted to your key",
   description:
-    "A stream of lines, each a compact JWE (RSA-OAEP-256 or ECDH-ES, A256GCM) that holds lines as an import takes them. The protected header counts them in part; the last one has last: true. A stream without it was cut off: ask again.",
+    "Needs EXPORT_KEY in X-Sallyport-Export-Key, beside ADMIN_KEY or an API key with the scope admin. A stream of lines, each a compact JWE (RSA-OAEP-256 or ECDH-ES, A256GCM) that holds lines as an import takes them. The protected header counts them in part; the last one has last: true. A stream without it was cut off: ask again.",
   access: "admin",
+  headers: exportKeyParameter,
   body,
   bodyExample: {
     recipient: { kty: "OKP", crv: "X25519", x: "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo", kid: "move" },
@@ -74,15 +78,16 @@ export const exportOperation: Operation = {
       schema: null,
       mediaType: ndjson,
       example: "eyJhbGciOiJFQ0RILUVTIiwiZW5jIjoiQTI1NkdDTSJ9..aXY.Y2lwaGVydGV4dA.dGFn\n",
+      headers: transferHeaders,
     },
   ],
-  failures: [],
+  failures: ["export_key_required", "too_many_attempts"],
   handle: answerExport,
 };
 
 async function answerExport(c: AppContext): Promise<Response> {
   const text = await c.req.text();
-  const { backend } = await readBackendRequest(c, "admin", { body: text, repeatable: false });
+  const request = await readBackendRequest(c, "admin", { body: text, repeatable: false });
   const { realm: _realm, ...rest } = c.req.query();
   parseFields(z.strictObject({}), rest);
   const recipient = await parseRecipient(parseJson(c, text, body()).recipient);
@@ -90,15 +95,13 @@ async function answerExport(c: AppContext): Promise<Response> {
     const detail = `recipient: ${advice}`;
     throw new Refused({ ok: false, reason: "invalid_format", detail });
   }
-  const { deps, client, now } = c.var;
-  const call = {
-    realm: backend.realm,
-    client: { ...client, actor: backend.actor },
-    now,
-    keep: async () => null,
-  };
-  const parts = await exportUsers(deps, call, recipient);
-  return c.body(streamLines(c, parts), 200, { "Content-Type": ndjson });
+  const call = streamedCall(c, request);
+  const admitted = await admitTransfer(c.var.deps, call, "exports");
+  if (!admitted.ok) throw new Refused(admitted);
+  const started = await exportUsers(c.var.deps, call, recipient);
+  if (!started.ok) throw new Refused(started);
+  const headers = { "Content-Type": ndjson, ...rateLimitHeaders("exports", admitted.quota) };
+  return c.body(streamLines(c, started.parts), 200, headers);
 }
 
 /** A line is made when the one before it has been taken, so one part is all that is held. */

@@ -1,14 +1,17 @@
 import * as z from "zod/mini";
 import { once } from "../../../core/once.ts";
 import { type ImportReport, importUsers } from "../../../domain/backend/import.ts";
+import { admitTransfer } from "../../../domain/backend/transfer-limit.ts";
 import { describeError, log } from "../../../log.ts";
 import type { AppContext } from "../../context.ts";
 import { parseFields } from "../../json-body.ts";
 import { describeImport, Refused } from "../../problem.ts";
+import { rateLimitHeaders } from "../../rate-limit.ts";
 import type { Operation } from "../operation.ts";
 import { type AnswerOf, succeeded } from "../success.ts";
-import { readBackendRequest } from "./backend-call.ts";
+import { readBackendRequest, streamedCall } from "./backend-call.ts";
 import { ImportBody, importLine } from "./import-body.ts";
+import { exportKeyParameter, transferHeaders } from "./schemas.ts";
 
 const ndjson = "application/x-ndjson";
 
@@ -47,8 +50,9 @@ export const importOperation: Operation = {
   tag: "Moving users",
   summary: "Bring users in, with their authenticators",
   description:
-    "One user a line. A request takes 5,000 lines, 8 MiB and 16 KiB a line; a longer file is sent in chunks, each with first_line. A line that fails changes nothing, and who is there already stays as he is: the same lines can be sent again at any time.",
+    "One user a line. A request takes 5,000 lines, 8 MiB and 16 KiB a line; a longer file is sent in chunks, each with first_line. A line that fails changes nothing, and who is there already stays as he is: the same lines can be sent again at any time. A line about an account of ADMIN_USERS fails without EXPORT_KEY.",
   access: "admin",
+  headers: exportKeyParameter,
   query,
   body: importLine,
   bodyType: ndjson,
@@ -70,28 +74,26 @@ export const importOperation: Operation = {
           errors: [{ line: 3, code: "weak_secret", detail: "The secret is shorter than 80 bits." }],
         },
       },
+      headers: transferHeaders,
     },
   ],
-  failures: ["import_too_large", "import_interrupted"],
+  failures: ["import_too_large", "import_interrupted", "too_many_attempts"],
   handle: answerImport,
 };
 
 async function answerImport(c: AppContext): Promise<Response> {
-  const { backend } = await readBackendRequest(c, "admin", { body: "", repeatable: false });
+  const request = await readBackendRequest(c, "admin", { body: "", repeatable: false });
   const { realm: _realm, ...rest } = c.req.query();
   const firstLine = Number(parseFields(query(), rest).first_line);
   if (!/^application\/x-ndjson *(;|$)/i.test(c.req.header("Content-Type") ?? ""))
     throw new Refused({ ok: false, reason: "unsupported_media_type", expected: ndjson });
-  const { deps, client, now } = c.var;
-  const call = {
-    realm: backend.realm,
-    client: { ...client, actor: backend.actor },
-    now,
-    keep: async () => null,
-  };
-  const body = new ImportBody(c.req.raw, now, firstLine);
-  const done = await importUsers(deps, call, body.lines(), firstLine);
+  const call = streamedCall(c, request);
+  const admitted = await admitTransfer(c.var.deps, call, "imports");
+  if (!admitted.ok) throw new Refused(admitted);
+  const body = new ImportBody(c.req.raw, call.now, firstLine);
+  const done = await importUsers(c.var.deps, call, body.lines(), firstLine);
   refuseUnfinished(c, done, body.ended);
+  for (const header of Object.entries(rateLimitHeaders("imports", admitted.quota))) c.header(...header);
   return c.json({ status: "success", data: describeImport(done) } satisfies AnswerOf<typeof answer>);
 }
 

@@ -5,6 +5,18 @@ import { shownUserId, userIdForm } from "../../../core/user-id.ts";
 import type { UserStatus } from "../../../domain/backend/users.ts";
 import type { User } from "../../../store/users.ts";
 import { sentAs } from "../sent-as.ts";
+import { exportKeyHeader } from "./backend-call.ts";
+
+/** For the document: the header of calls that can need `EXPORT_KEY`. */
+export const exportKeyParameter: Readonly<Record<string, string>> = {
+  [exportKeyHeader]: "EXPORT_KEY: needed to export, and to change an account of ADMIN_USERS",
+};
+
+/** For the document: what an answer to an import or export says of its limit. */
+export const transferHeaders: Readonly<Record<string, string>> = {
+  RateLimit: "How many more of these calls there may be, and for how long",
+  "RateLimit-Policy": "How many of these calls there may be",
+};
 
 /** RFC 3339, UTC. */
 export const time = () => z.iso.datetime();

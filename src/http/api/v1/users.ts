@@ -87,7 +87,7 @@ export const userOperations = [
     data: user,
     example: exampleUser,
     status: 201,
-    failures: ["user_exists", "weak_password"],
+    failures: ["export_key_required", "user_exists", "weak_password"],
     act: (c, call, { body: { id, ...fields } }) => createUser(c.var.deps, call, id ?? null, fields),
     present,
   }),
@@ -104,7 +104,7 @@ export const userOperations = [
     data: user,
     example: exampleUser,
     createdStatus: ({ created }) => created,
-    failures: ["user_exists", "weak_password"],
+    failures: ["export_key_required", "user_exists", "weak_password"],
     act: (c, call, { body }) => {
       const id = userId().safeParse(call.userId);
       return id.success ? putUser(c.var.deps, call, body) : Promise.resolve(noSuchUser);
@@ -134,7 +134,7 @@ export const userOperations = [
       scope: "users:write",
       data: user,
       example: exampleUser,
-      failures: ["no_such_user"],
+      failures: ["export_key_required", "no_such_user"],
       act: (c, call) => setUserDisabled(c.var.deps, call, verb === "disable"),
       present,
     }),
@@ -148,7 +148,7 @@ export const userOperations = [
     scope: "users:write",
     data: () => z.object({ deleted: z.literal(true) }),
     example: { deleted: true },
-    failures: ["no_such_user"],
+    failures: ["export_key_required", "no_such_user"],
     act: (c, call) => deleteUser(c.var.deps, call),
     present: () => ({ deleted: true }) as const,
   }),

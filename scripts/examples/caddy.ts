@@ -1,0 +1,82 @@
+import { clearedFamilies } from "../../src/gate/cleared-headers.ts";
+import { generatedNote } from "./generated-block.ts";
+import { partsOf, separators, wholeNames } from "./name-patterns.ts";
+import { ownTokenPattern } from "./own-token.ts";
+import { dotSegment, plainSegments } from "./raw-path.ts";
+
+/** Words that no header but a cleared one has in its name. */
+const telling = ["sallyport", "forwarded", "authentik"];
+
+/**
+ * Caddy removes a header by its whole name, its beginning (`X*`), its end, or a part of it (`*x*`), in any case. So every
+ * separator needs a line of its own, and of a long name the last two parts count.
+ */
+function patternsFor(folded: string, isFamily: boolean): readonly string[] {
+  const parts = partsOf(folded);
+  const word = parts.find((part) => telling.includes(part));
+  if (word !== undefined) return [`*${word}*`];
+  const rest = isFamily ? "*" : "";
+  const [first = "", second] = parts.slice(-2);
+  if (second === undefined) return [first + rest];
+  const joined = separators.map((separator) => first + separator + second);
+  return parts.length === 2 ? joined.map((name) => name + rest) : joined.map((part) => `*${part}*`);
+}
+
+/** Characters that end a word of a Caddyfile, or begin a comment or a quoted text. */
+const quoted = (pattern: string) => (/["`#]/.test(pattern) ? `"${pattern}"` : pattern);
+
+/** What Caddy removes: names, or parts of names with `*`. */
+export const caddyPatterns: readonly string[] = [
+  ...new Set([
+    ...clearedFamilies.flatMap((family) => patternsFor(family, true)),
+    ...wholeNames.flatMap((name) => patternsFor(name, false)),
+  ]),
+];
+
+const removals = caddyPatterns.map((pattern) => `\trequest_header ${quoted(`-${pattern}`)}`).join("\n");
+
+const ownCookie = `[ \\t=]*"?__Host-sallyport(?:-[a-z]+)?"?[ \\t]*=[^;,]*`;
+
+const keptHeaders = ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Cf-Access-Jwt-Assertion"];
+const variableFor = (name: string) => `sallyport_${name.toLowerCase().replaceAll("-", "_")}`;
+
+/** `sallyport-generated.caddy`. */
+export const caddySnippets = (): string => `# ${generatedNote}
+# Imported by Caddyfile.
+
+# What no client may tell the site, in any spelling. Four headers are kept: Caddy sets the \`X-Forwarded-\` ones anew, or adds
+# to those of a balancer that \`trusted_proxies\` names; with FIRST_FACTOR=jwt the Worker verifies the token.
+(sallyport_cleared) {
+${keptHeaders.map((name) => `\tvars ${variableFor(name)} {header.${name}}`).join("\n")}
+${removals}
+${keptHeaders.map((name) => `\trequest_header ${name} {vars.${variableFor(name)}}`).join("\n")}
+}
+
+# What the Worker gets and the site does not: the token, and the keys to the visitor's account. \`route\` keeps the order.
+(sallyport_hidden) {
+	route {
+		request_header -Cf-Access-Jwt-Assertion
+		request_header Cookie \`(?i)^(?:${ownCookie}(?:[;,] *|$))+|[;,]${ownCookie}\` "$1"
+		# No browser writes them in another way.
+		@sallyport_odd_cookie header_regexp Cookie \`(?i)host(?:[^a-z0-9]|%[0-9a-f]{2})sallyport\`
+		request_header @sallyport_odd_cookie -Cookie
+		@sallyport_own_token header_regexp Authorization \`${ownTokenPattern}\`
+		request_header @sallyport_own_token -Authorization
+	}
+}
+
+# Caddy resolves a path before it compares it, and passes it on as it came. Of the paths of Sallyport it passes on those that
+# every server reads alike.
+(sallyport_normal_path) {
+	@sallyport_odd_path {
+		path {$SALLYPORT_BASE_PATH:/api/auth} {$SALLYPORT_BASE_PATH:/api/auth}/*
+		not vars_regexp {http.request.orig_uri} \`^{$SALLYPORT_BASE_PATH:/api/auth}(${plainSegments}([?]|$)|/?([?]|$))\`
+	}
+	respond @sallyport_odd_path 404
+	@sallyport_dot_segment {
+		path {$SALLYPORT_BASE_PATH:/api/auth} {$SALLYPORT_BASE_PATH:/api/auth}/*
+		vars_regexp {http.request.orig_uri} \`^[^?]*${dotSegment("[?]|$")}\`
+	}
+	respond @sallyport_dot_segment 404
+}
+`;

@@ -1,0 +1,15 @@
+import { clearedFamilies } from "../../src/gate/cleared-headers.ts";
+import { familyPattern, wholeNames, wholePattern } from "./name-patterns.ts";
+import { ownTokenPattern } from "./own-token.ts";
+import { dotSegment, plainSegments } from "./raw-path.ts";
+
+/** Patterns for the names that HAProxy removes. It writes names in lower case. */
+export const haproxyPatterns: readonly string[] = [familyPattern(clearedFamilies), wholePattern(wholeNames)];
+
+/** What `haproxy.cfg` takes away from clients, and what it knows Sallyport's by. */
+export const haproxyRules: readonly string[] = [
+  ...haproxyPatterns.map((pattern) => `http-request del-header '${pattern}' -m reg`),
+  `acl carries_own_token req.fhdr(authorization) -m reg '${ownTokenPattern}'`,
+  `acl has_normal_path path -m reg '^${plainSegments}$'`,
+  `acl has_dot_segment path -m reg '${dotSegment()}'`,
+];

@@ -1,0 +1,76 @@
+import { generatedNote } from "./generated-block.ts";
+import { knownHeaders } from "./known-headers.ts";
+import { ownCookieNames } from "./own-cookies.ts";
+import { ownTokenPattern } from "./own-token.ts";
+import { dotSegment, plainSegments } from "./raw-path.ts";
+
+/** The headers that `sallyport-site.conf` and the site's own location set themselves. */
+const setElsewhere = [
+  "Remote-User",
+  "Remote-Email",
+  "X-Sallyport-Assertion",
+  "X-Forwarded-For",
+  "X-Forwarded-Host",
+  "X-Forwarded-Proto",
+];
+
+/** `sallyport-cleared.conf`. */
+export function nginxClearedHeaders(): string {
+  const names = knownHeaders.filter((name) => !setElsewhere.includes(name));
+  const width = Math.max(...names.map((name) => name.length));
+  const lines = names.map((name) => `proxy_set_header ${name.padEnd(width)} "";`);
+  return `# ${generatedNote}
+# What no client may tell the site. Included by sallyport-site.conf.
+
+${lines.join("\n")}
+`;
+}
+
+/** Filled in by `envsubst`. */
+const basePath = "$" + "{SALLYPORT_BASE_PATH}";
+
+const ownCookie = "__Host-sallyport(?:-[a-z]+)?=[^;]*";
+
+/** Takes the last cookie of Sallyport's out of a variable, and puts the rest into another. */
+const cookieMap = (from: string, to: string, round: number): string => `map $${from} $${to} {
+    default $${from};
+    "~^${ownCookie}(?:; *(?<sallyport_after${round}>.*))?$" $sallyport_after${round};
+    "~^(?<sallyport_head${round}>.*); *${ownCookie}(?<sallyport_tail${round}>.*)$" $sallyport_head${round}$sallyport_tail${round};
+}`;
+
+/** `sallyport-maps.conf`. */
+export function nginxMaps(): string {
+  const ownCookies = ownCookieNames.length;
+  const variables = [
+    "http_cookie",
+    ...Array.from({ length: ownCookies }, (_, i) => `sallyport_cookies${i + 1}`),
+  ];
+  const rounds = variables.slice(1).map((to, i) => cookieMap(variables[i] ?? "", to, i + 1));
+  const last = variables.at(-1);
+  return `# ${generatedNote}
+# Included by sallyport-http.conf.
+
+# The cookies for the site, without those of Sallyport: they are keys to the visitor's account. Each map takes one out, and
+# a browser has ${ownCookies} at most.
+${rounds.join("\n")}
+# No browser writes them in another way. nginx can't take such a header apart, so the site gets no cookie at all.
+map $${last} $sallyport_site_cookies {
+    default $${last};
+    "~*host(?:[^a-z0-9]|%[0-9a-f]{2})sallyport" "";
+}
+
+# The site does not get a token of Sallyport's either.
+map $http_authorization $sallyport_site_authorization {
+    default $http_authorization;
+    "~${ownTokenPattern}" "";
+}
+
+# nginx resolves a path before it looks for its location, and passes it on as it came. Of the paths of Sallyport it passes on
+# those that every server reads alike.
+map $request_uri $sallyport_normal_path {
+    default 0;
+    "~^[^?]*${dotSegment("[?]|$")}" 0;
+    "~^${basePath}${plainSegments}([?]|$)" 1;
+}
+`;
+}

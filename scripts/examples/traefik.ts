@@ -1,0 +1,44 @@
+import { clearedFamilies } from "../../src/gate/cleared-headers.ts";
+import { knownHeaders } from "./known-headers.ts";
+import { anySeparator, familyPattern, partsOf, wholeNames, wholePattern } from "./name-patterns.ts";
+import { ownTokenPattern } from "./own-token.ts";
+
+/** The family of which Traefik itself sets some headers. */
+const ownFamily = "x_forwarded";
+const ownHeaders = ["For", "Host", "Port", "Proto", "Server"];
+
+/** Every separator but the one that Traefik writes. */
+const otherSeparator = "[^a-z0-9-]";
+
+/** The headers that Traefik does not set, and the spellings that it does not use. */
+function forwardedPattern(): string {
+  const [first = "", second = ""] = partsOf(ownFamily);
+  const others = knownHeaders
+    .filter((name) => name.startsWith("X-Forwarded-"))
+    .map((name) => name.slice("X-Forwarded-".length))
+    .filter((name) => !ownHeaders.includes(name));
+  return [
+    `^${first}${otherSeparator}${second}(${anySeparator}|$)`,
+    `^${first}-${second}${otherSeparator}`,
+    `^${first}-${second}-.*${otherSeparator}`,
+    `^${first}-${second}-(${others.join("|").toLowerCase()})$`,
+    `^${first}-${second}$`,
+  ].join("|");
+}
+
+const foreignFamilies = clearedFamilies.filter((family) => family !== ownFamily);
+
+/** A pattern for the names that Traefik removes, in any case. */
+export const traefikPattern = [
+  familyPattern(foreignFamilies),
+  wholePattern(wholeNames),
+  forwardedPattern(),
+].join("|");
+
+/** The option of `forwardAuth` that takes headers from the client, and then sets those of the Worker's response. */
+export const traefikClearing: readonly string[] = [`authResponseHeadersRegex: '(?i)${traefikPattern}'`];
+
+/** The rule of the router for requests that carry a token of Sallyport's. */
+export const traefikTokenRule: readonly string[] = [
+  `rule: 'Host(\`{{ env "SITE_NAME" }}\`) && HeaderRegexp(\`Authorization\`, \`${ownTokenPattern}\`)'`,
+];

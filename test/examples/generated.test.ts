@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { knownHeaders } from "../../scripts/examples/known-headers.ts";
+import { ownCookieNames } from "../../scripts/examples/own-cookies.ts";
+import { examples } from "../../scripts/examples/render.ts";
+import { foldName } from "../../src/core/folded-name.ts";
+import {
+  clearedFamilies,
+  clearedNames,
+  isClearedHeader,
+  methodOverrideNames,
+} from "../../src/gate/cleared-headers.ts";
+import { cookieNames } from "../../src/http/cookies.ts";
+
+const files = import.meta.glob<string>("../../examples/{nginx,caddy,haproxy,traefik}/*", {
+  query: "?raw",
+  import: "default",
+  eager: true,
+});
+
+describe("the generated parts of the proxies' examples", () => {
+  it.each(examples)("INC-35 $path is what `npm run examples` writes", ({ path, render }) => {
+    const committed = files[`../../examples/${path}`];
+    expect(committed).toBeDefined();
+    expect(render(committed ?? "")).toBe(committed);
+  });
+
+  it("INC-35 name a header at least for each family and name that the gate clears", () => {
+    const folded = knownHeaders.map(foldName);
+    const names = [...clearedNames, ...methodOverrideNames];
+    expect(names.filter((name) => !folded.includes(name))).toEqual([]);
+    const isNamed = (family: string) =>
+      folded.some((name) => name === family || name.startsWith(`${family}_`));
+    expect(clearedFamilies.filter((family) => !isNamed(family))).toEqual([]);
+  });
+
+  it("INC-35 name no header that the gate passes", () => {
+    const isOverride = (name: string) => methodOverrideNames.includes(foldName(name));
+    expect(knownHeaders.filter((name) => !isClearedHeader(name) && !isOverride(name))).toEqual([]);
+  });
+
+  it("INC-32 know every cookie of Sallyport, and all of them by one beginning", () => {
+    expect([...ownCookieNames].sort()).toEqual([...cookieNames].sort());
+    expect(cookieNames.filter((name) => !/^__Host-sallyport(-[a-z]+)?$/.test(name))).toEqual([]);
+  });
+});

@@ -1,0 +1,166 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { caddyPatterns } from "../../scripts/examples/caddy.ts";
+import { haproxyPatterns } from "../../scripts/examples/haproxy.ts";
+import { knownHeaders } from "../../scripts/examples/known-headers.ts";
+import { separators } from "../../scripts/examples/name-patterns.ts";
+import { ownTokenPattern } from "../../scripts/examples/own-token.ts";
+import { dotSegment, plainSegments } from "../../scripts/examples/raw-path.ts";
+import { traefikPattern } from "../../scripts/examples/traefik.ts";
+import { drawApiKey } from "../../src/core/api-key.ts";
+import { foldName } from "../../src/core/folded-name.ts";
+import { signFullToken, signPendingToken } from "../../src/core/session-token.ts";
+import { clearedFamilies, isClearedHeader, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
+import { getConfig } from "../../src/runtime.ts";
+import { mintSession } from "../support/forward-auth.ts";
+import { environment } from "../support/worker.ts";
+
+const isCleared = (name: string) => isClearedHeader(name) || methodOverrideNames.includes(foldName(name));
+
+const randomKey = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))));
+
+/** As `request_header -pattern` compares. */
+function matchesCaddy(name: string): boolean {
+  const lower = name.toLowerCase();
+  return caddyPatterns.some((pattern) => {
+    const [, head, text = "", tail] = /^(\*?)(.*?)(\*?)$/.exec(pattern.toLowerCase()) ?? [];
+    if (head && tail) return lower.includes(text);
+    return tail ? lower.startsWith(text) : lower === pattern.toLowerCase();
+  });
+}
+
+const haproxy = haproxyPatterns.map((pattern) => new RegExp(pattern));
+const matchesHaproxy = (name: string) => haproxy.some((pattern) => pattern.test(name.toLowerCase()));
+const traefik = new RegExp(traefikPattern, "i");
+
+/** Names of the list, of its families, and of nothing, with any separators. */
+const anyName = fc
+  .tuple(
+    fc.constantFrom(
+      ...knownHeaders.map(foldName),
+      ...clearedFamilies,
+      ...clearedFamilies.map((family) => `${family}_other`),
+      ...["x_csrf_token", "x_users", "remoteness", "x_http_methods", "content_type", "x_forwardedfor"],
+    ),
+    fc.array(fc.constantFrom(...separators), { minLength: 1, maxLength: 5 }),
+  )
+  .map(([folded, chosen]) => {
+    let turn = 0;
+    return folded.replace(/_/g, () => chosen[turn++ % chosen.length] ?? "-");
+  });
+
+/** Headers of browsers and of applications, some of which have a word of a cleared name in them. */
+const ordinary = [
+  "Accept",
+  "Access-Control-Request-Method",
+  "Access-Control-Request-Headers",
+  "Authorization",
+  "Cookie",
+  "Content-Type",
+  "If-None-Match",
+  "Origin",
+  "Range",
+  "Referer",
+  "Sec-WebSocket-Key",
+  "Sec-Fetch-Mode",
+  "User-Agent",
+  "X-Api-Key",
+  "X-Auth-Token",
+  "X-CSRF-Token",
+  "X-Request-Id",
+  "X-Requested-With",
+  "X-My-Original-Name",
+  "Proxy-Authorization",
+  "CF-Connecting-IP",
+  "CF-Ray",
+];
+
+describe("the patterns of the proxies' examples", () => {
+  it("INC-35 INC-26 HAProxy clears exactly what the gate clears", () => {
+    fc.assert(
+      fc.property(anyName, (name) => {
+        expect([name, matchesHaproxy(name)]).toEqual([name, isCleared(name)]);
+      }),
+    );
+  });
+
+  it("INC-35 INC-26 Caddy clears all that the gate clears", () => {
+    fc.assert(fc.property(anyName, (name) => !isCleared(name) || matchesCaddy(name)));
+    expect(ordinary.filter(matchesCaddy)).toEqual([]);
+  });
+
+  it("INC-35 INC-26 Traefik clears what the gate clears, but for what it sets itself and names that no list has", () => {
+    const sets = /^x-forwarded-(for|host|port|proto|server)$/i;
+    const isUnlisted = (name: string) => /^x-forwarded-[a-z-]+$/i.test(name) && !isKnown(name);
+    const isKnown = (name: string) => knownHeaders.some((known) => foldName(known) === foldName(name));
+    fc.assert(
+      fc.property(anyName, (name) => {
+        const expected = isCleared(name) && !sets.test(name) && !isUnlisted(name);
+        expect([name, traefik.test(name)]).toEqual([name, expected]);
+      }),
+    );
+  });
+
+  it("INC-32 know each token of Sallyport's, and no other", async () => {
+    const { keyring } = getConfig(environment());
+    const now = new Date();
+    const claims = {
+      sessionSecret: "s".repeat(43),
+      username: "ada",
+      expiresAt: new Date(now.getTime() + 60_000),
+    };
+    const pattern = new RegExp(ownTokenPattern);
+    const own = [
+      await mintSession(),
+      await signPendingToken(keyring, claims, now),
+      (await drawApiKey(keyring)).key,
+    ];
+    for (const token of own)
+      for (const scheme of ["Bearer ", "bearer  ", "Token ", "X,"])
+        expect(pattern.test(scheme + token), scheme + token).toBe(true);
+    const others = [
+      "Basic YTpi",
+      "Bearer eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2ln",
+      "Bearer spending_1",
+    ];
+    for (const other of others) expect(pattern.test(other), other).toBe(false);
+  });
+
+  it("INC-32 know a session's token under a key with any id", async () => {
+    for (const kid of ["k", "k1", "k12", "key-2026"]) {
+      const { keyring } = getConfig(environment({ KEYRING: `${kid}:${randomKey()}` }));
+      const claims = {
+        userId: "u",
+        realm: "local",
+        username: "ada",
+        email: null,
+        enrolled: true,
+        binding: null,
+      };
+      const now = new Date();
+      const times = { firstFactorAt: now, secondFactorAt: now, checkedAt: now, expiresAt: now };
+      const token = await signFullToken(keyring, { ...claims, ...times, amr: [], sessionSecret: "s" });
+      expect(new RegExp(ownTokenPattern).test(`Bearer ${token}`), kid).toBe(true);
+    }
+  });
+
+  it.each([
+    ["/sign-in", true],
+    ["/v1/users/a%2Fb%20c/totp", true],
+    ["/v1/users/o'hara@example.com", true],
+    ["/.well-known/jwks.json", true],
+    ["/x\\..\\auth-request", false],
+    ["//auth-request", false],
+    ["/./auth-request", false],
+    ["/x/../auth-request", false],
+    ["/x/%2e%2E/auth-request", false],
+    ["/.%2e/auth-request", false],
+    ["/x/..", false],
+    ["/%zz", false],
+    ["/a b", false],
+    ["/caf\u00e9", false],
+  ])("INC-34 the path %j below BASE_PATH is passed on: %j", (path, passed) => {
+    const isPlain = new RegExp(`^${plainSegments}$`).test(path);
+    expect(isPlain && !new RegExp(dotSegment()).test(path)).toBe(passed);
+  });
+});

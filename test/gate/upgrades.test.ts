@@ -1,0 +1,125 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { withoutConnectionHeaders } from "../../src/gate/connection-headers.ts";
+import { gated, mintToken, standOrigin, visit } from "../support/gate.ts";
+import { Browser, closeSite, openSite } from "../support/origin-site.ts";
+
+beforeEach(() => void vi.spyOn(console, "info").mockImplementation(() => {}));
+afterEach(() => vi.restoreAllMocks());
+
+const settings = "AAMAAABkAAQAAP__";
+const open = [{ path: "/public/*", require: "none" as const }];
+
+describe("an upgrade", () => {
+  it.each([
+    "h2c",
+    "H2C",
+    "h2",
+    "websocket, h2c",
+    "h2c, websocket",
+    "websocket,h2c",
+    "websocket websocket",
+    "websocket/13",
+    "TLS/1.0",
+    "HTTP/2.0",
+    "IRC/6.9",
+    "foo",
+    "",
+  ])("INC-33 to %j does not reach the site, and the request is one without", async (Upgrade) => {
+    const origin = standOrigin();
+    const headers = {
+      Connection: "Upgrade, HTTP2-Settings",
+      Upgrade,
+      "HTTP2-Settings": settings,
+      Accept: "text/plain",
+    };
+    expect((await visit(gated(open), "/public/x", { headers })).status).toBe(200);
+    expect((await visit(gated(open), "/private", { headers })).status).toBe(401);
+    expect((await visit(gated(open), "/private", { headers, session: await mintToken() })).status).toBe(200);
+    expect(origin.requests).toHaveLength(2);
+    for (const request of origin.requests) {
+      for (const name of ["Upgrade", "HTTP2-Settings", "Connection"])
+        expect([name, request.headers.get(name)]).toEqual([name, null]);
+      expect(request.headers.get("Accept")).toBe("text/plain");
+    }
+  });
+
+  it.each(["websocket", "WebSocket", "WEBSOCKET"])(
+    "INC-33 to %j does, and nothing else with it",
+    async (Upgrade) => {
+      const origin = standOrigin();
+      const headers = {
+        Connection: "keep-alive, Upgrade, HTTP2-Settings",
+        Upgrade,
+        "HTTP2-Settings": settings,
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version": "13",
+      };
+      await visit(gated(open), "/public/x", { headers });
+      const { headers: received } = origin.only();
+      expect(received.get("Upgrade")).toBe("websocket");
+      expect(received.get("HTTP2-Settings")).toBeNull();
+      expect(received.get("Sec-WebSocket-Key")).toBe("dGhlIHNhbXBsZSBub25jZQ==");
+    },
+  );
+
+  it("INC-33 goes to the who-am-I of the site in no form", async () => {
+    const site = await openSite();
+    site.sessions.set("s1", "ada");
+    const browser = Browser.signedIn("s1");
+    for (const Upgrade of ["h2c", "websocket"])
+      await browser.request("/x", {
+        headers: { Upgrade, Connection: "Upgrade, X-Foo", "X-Foo": "1", "HTTP2-Settings": settings },
+      });
+    expect(site.probes.length).toBeGreaterThan(0);
+    for (const { headers } of site.probes)
+      for (const name of ["Upgrade", "HTTP2-Settings", "X-Foo"])
+        expect([name, headers.get(name)]).toEqual([name, null]);
+    closeSite();
+  });
+});
+
+describe("headers of the client's own connection", () => {
+  it("INC-33 do not reach the site, nor does what Connection names", async () => {
+    const origin = standOrigin();
+    const headers = {
+      Connection: "close, X-Foo,x_bar ,, Cookie, not a name, Remote-User",
+      "Keep-Alive": "timeout=5",
+      "Proxy-Connection": "keep-alive",
+      "Proxy-Authorization": "Basic x",
+      TE: "trailers",
+      Trailer: "X-T",
+      "X-Foo": "1",
+      x_bar: "1",
+      Cookie: "a=b",
+      "X-Kept": "1",
+    };
+    await visit(gated(open), "/inside", { headers, session: await mintToken() });
+    const { headers: received } = origin.only();
+    const names = [
+      "Connection",
+      "Keep-Alive",
+      "Proxy-Connection",
+      "Proxy-Authorization",
+      "TE",
+      "Trailer",
+      "X-Foo",
+      "x_bar",
+      "Cookie",
+    ];
+    for (const name of names) expect([name, received.get(name)]).toEqual([name, null]);
+    expect(received.get("X-Kept")).toBe("1");
+    // What the gate says is said after that: a client can't name it away.
+    expect(received.get("Remote-User")).toBe("ada");
+  });
+
+  it("INC-33 are recognised in any case, and the headers that came stay as they are", () => {
+    const received = new Headers({
+      "http2-settings": settings,
+      connection: "x-one",
+      "X-One": "1",
+      upgrade: "h2c",
+    });
+    expect([...withoutConnectionHeaders(received)]).toEqual([]);
+    expect(received.get("X-One")).toBe("1");
+  });
+});

@@ -1,0 +1,70 @@
+import type { Mutant } from "./mutant.ts";
+
+/** What the proxies' examples and the Worker's responses to proxies protect. */
+export const proxyMutants: readonly Mutant[] = [
+  {
+    name: "misspelled-header-passes",
+    file: "src/gate/misspelled-headers.ts",
+    find: "if (!isPlain(name) && isClearedHeader(name)) return name;",
+    replace: "",
+    why: "a proxy that clears headers by exact name passes Remote.User to the site (INC-35)",
+    tests: ["test/gate/misspelled-headers.test.ts"],
+  },
+  {
+    name: "underscore-is-plain",
+    file: "src/gate/misspelled-headers.ts",
+    find: "/^[a-z0-9-]+$/i",
+    replace: "/^[a-z0-9_-]+$/i",
+    why: "Remote_User passes a proxy that clears headers by exact name (INC-35)",
+    tests: ["test/gate/misspelled-headers.test.ts"],
+  },
+  {
+    name: "method-override-passes",
+    file: "src/gate/cleared-headers.ts",
+    find: "    methodOverrideNames.includes(folded) ||\n",
+    replace: "",
+    why: "X_HTTP_Method_Override makes another method of the one that was judged (INC-31, INC-35)",
+    tests: ["test/gate/misspelled-headers.test.ts"],
+  },
+  {
+    name: "examples-fold-three-separators",
+    file: "scripts/examples/name-patterns.ts",
+    find: 'export const anySeparator = "[^a-z0-9]";',
+    replace: 'export const anySeparator = "[-_.]";',
+    why: "HAProxy and Traefik pass Remote~User (INC-26, INC-35)",
+    tests: ["test/examples/patterns.test.ts"],
+  },
+  {
+    name: "examples-behind-the-list",
+    file: "src/gate/cleared-headers.ts",
+    find: '  "x_auth_request",\n',
+    replace: "",
+    why: "the gate and the committed examples clear different headers (INC-35)",
+    tests: ["test/examples/generated.test.ts"],
+  },
+  {
+    name: "example-edited-by-hand",
+    file: "examples/nginx/sallyport-cleared.conf",
+    find: "proxy_set_header X-Rewrite-Url ",
+    replace: "# proxy_set_header X-Rewrite-Url ",
+    why: "nginx passes a header that the gate clears (INC-35)",
+    tests: ["test/examples/generated.test.ts"],
+  },
+  {
+    name: "examples-take-dots-for-a-name",
+    file: "scripts/examples/raw-path.ts",
+    find: "([.]|%2[Ee]){1,2}",
+    replace: "[.]{1,2}",
+    why: "a proxy passes on x/%2e%2e/auth-request, which it has not read as the question (INC-34)",
+    tests: ["test/examples/patterns.test.ts"],
+  },
+  {
+    name: "examples-know-tokens-at-one-place",
+    file: "scripts/examples/own-token.ts",
+    find: "[0, 1, 2].map(",
+    replace: "[0].map(",
+    why: "whether the site gets a session's token depends on the length of the key's id (INC-32)",
+    tests: ["test/examples/patterns.test.ts"],
+    titled: "INC-32",
+  },
+];

@@ -1,0 +1,104 @@
+import { foldName } from "../../src/core/folded-name.ts";
+
+/** A credential that the site takes, and where. */
+export type Place = "cookie" | "authorization" | "header" | "query";
+
+/** How one part of the site, its who-am-I or its pages, reads a request. */
+export interface Reading {
+  /** The places where it looks for a credential, the first one first. */
+  readonly order: readonly Place[];
+  /** A credential that is not valid ends the search, or the next place is tried. */
+  readonly stopsAtInvalid: boolean;
+  /** Cookies and parameters in another spelling count. */
+  readonly foldsNames: boolean;
+  /** Of several cookies, headers or parameters of one name this one counts. */
+  readonly takes: "first" | "last";
+  /** Cookies are also separated by commas. */
+  readonly splitsAtCommas: boolean;
+}
+
+/** What a client sends of the site's credentials. */
+export interface SentCredentials {
+  readonly cookies: readonly string[];
+  readonly authorization: string | null;
+  /** Header names as they are spelled, with their values. */
+  readonly headers: readonly (readonly [string, string])[];
+  readonly query: readonly string[];
+}
+
+/** The names of the cookies that carry a session, the first one first: both parts of the site read them in this order. */
+export const cookieNames = ["sid", "alt"];
+export const headerName = "X-Api-Key";
+export const queryName = "api_key";
+
+/** A site that takes four kinds of credentials, with a who-am-I and pages that may read them in different orders. */
+export class CredentialSite {
+  /** The account of each credential. */
+  readonly accounts = new Map<string, string>();
+
+  constructor(
+    readonly whoAmI: Reading,
+    readonly pages: Reading,
+    /** The who-am-I refuses requests of foreign origins, as a CORS filter does. */
+    readonly refusesForeignOrigins: boolean,
+  ) {}
+
+  /** Everything that the Worker could fetch. */
+  readonly fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+    const request = new Request(input as RequestInfo, init);
+    const { pathname, search } = new URL(request.url);
+    if (pathname !== "/me") return new Response(this.page(request.headers, search.slice(1)));
+    if (this.refusesForeignOrigins && request.headers.has("Origin"))
+      return new Response(null, { status: 403 });
+    const name = this.accountOf(this.whoAmI, request.headers, search.slice(1));
+    return name === null ? new Response(null, { status: 401 }) : Response.json({ name });
+  };
+
+  /** The page that the site shows to a request. */
+  page(headers: Headers, query: string): string {
+    return `page of ${this.accountOf(this.pages, headers, query) ?? "anonymous"}`;
+  }
+
+  private accountOf(reading: Reading, headers: Headers, query: string): string | null {
+    for (const place of reading.order) {
+      const shown = readPlace(reading, place, headers, query);
+      if (shown === null) continue;
+      const account = this.accounts.get(shown);
+      if (account !== undefined) return account;
+      if (reading.stopsAtInvalid) return null;
+    }
+    return null;
+  }
+}
+
+function readPlace(reading: Reading, place: Place, headers: Headers, query: string): string | null {
+  switch (place) {
+    case "cookie": {
+      const separator = reading.splitsAtCommas ? /[;,] */ : /; */;
+      const pieces = (headers.get("Cookie") ?? "").split(separator);
+      return cookieNames.map((name) => pick(reading, name, pieces)).find((value) => value !== null) ?? null;
+    }
+    case "authorization": {
+      const lines = (headers.get("Authorization") ?? "").split(/, */).filter((line) => line !== "");
+      const line = reading.takes === "first" ? lines[0] : lines.at(-1);
+      return line?.replace(/^Bearer /, "") ?? null;
+    }
+    case "header": {
+      const lines = [...headers].flatMap(([key, value]) =>
+        value.split(/, */).map((line) => `${key}=${line}`),
+      );
+      return pick(reading, headerName.toLowerCase(), lines);
+    }
+    case "query":
+      return pick(reading, queryName, query.split("&").map(decodeURIComponent));
+  }
+}
+
+function pick(reading: Reading, name: string, pieces: readonly string[]): string | null {
+  const values = pieces.flatMap((piece) => {
+    const [key = "", ...rest] = piece.split("=");
+    const isNamed = reading.foldsNames ? foldName(key) === foldName(name) : key === name;
+    return isNamed ? [rest.join("=")] : [];
+  });
+  return (reading.takes === "first" ? values[0] : values.at(-1)) ?? null;
+}

@@ -6,6 +6,7 @@ import { gateMutants } from "./gate.ts";
 import { keyMutants } from "./keys.ts";
 import type { Mutant } from "./mutant.ts";
 import { proxyMutants } from "./proxies.ts";
+import { requestMeaningMutants } from "./request-meanings.ts";
 import { secondFactorMutants } from "./second-factor.ts";
 import { sessionMutants } from "./sessions.ts";
 import { siteRequestMutants } from "./site-requests.ts";
@@ -19,6 +20,7 @@ export const mutants: readonly Mutant[] = [
   ...gateMutants,
   ...assertionMutants,
   ...siteRequestMutants,
+  ...requestMeaningMutants,
   ...proxyMutants,
   ...keyMutants,
   ...costMutants,

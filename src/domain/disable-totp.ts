@@ -23,7 +23,7 @@ export interface DisableRequest {
 
 /**
  * Switches two-factor authentication off: both factors are shown again, the password first, so that who has
- * only a stolen session learns nothing about codes. Every other session ends (STANDARDS EN-02, EN-08, EN-10).
+ * only a stolen session learns nothing about codes. Every other session ends (EN-02, EN-08, EN-10).
  */
 export async function disableTotp(
   deps: Deps,

@@ -119,7 +119,7 @@ export async function drawSession(origin: SessionOrigin, now: Date): Promise<Dra
 
 /**
  * Draws the session that takes the place of another when the level changes: a new token, and the old one is dead
- * (STANDARDS SE-03, INC-10). It lives no longer than the old one would have.
+ * (SE-03, INC-10). It lives no longer than the old one would have.
  */
 export function drawReplacement(
   session: Session,
@@ -225,7 +225,7 @@ export async function logOut(
   await endSession(deps.db, session.id, event, recentOpenings(now));
 }
 
-/** Ends one session of the caller's account. Another account's session is not found (STANDARDS WB-09). */
+/** Ends one session of the caller's account. Another account's session is not found (WB-09). */
 export async function revokeSession(
   deps: Deps,
   caller: FullSession,

@@ -79,7 +79,7 @@ async function trySignIn(
   user: User | null,
 ): Promise<SignedIn | Failure | AccountChanged> {
   const { now } = request;
-  // The hash is computed whoever asks, so that the answer takes as long (STANDARDS TH-10).
+  // The hash is computed whoever asks, so that the answer takes as long (TH-10).
   const matches = await isPasswordOf(deps, request.password, user);
   const name = { realm: localRealm, username: request.username };
   if (!matches || user === null || user.disabledAt !== null) {

@@ -59,7 +59,7 @@ async function findByToken(c: AppContext, token: string, carrier: Caller["carrie
 
 /**
  * @throws Refused when the request carries no full session; a pending one opens nothing but the second-factor
- *   step and sign-out (STANDARDS SE-01)
+ *   step and sign-out (SE-01)
  */
 export async function getCaller(c: AppContext): Promise<Caller> {
   const caller = await findCaller(c);

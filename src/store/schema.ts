@@ -202,7 +202,7 @@ export const throttles = sqliteTable(
   (table) => [index("throttles_window_ends_at").on(table.windowEndsAt)],
 );
 
-/** What happened to whom, when and from where. Never a code, secret, token or password (STANDARDS LG-03). */
+/** What happened to whom, when and from where. Never a code, secret, token or password (LG-03). */
 export const auditEvents = sqliteTable(
   "audit_events",
   {

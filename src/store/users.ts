@@ -46,7 +46,7 @@ export function listUsers(
   );
 }
 
-/** The condition "this row is the user of the realm that has one of these ids" (STANDARDS WB-09). */
+/** The condition "this row is the user of the realm that has one of these ids" (WB-09). */
 export const isUser = (realm: string, ids: readonly string[]): SQL | undefined =>
   and(eq(users.realm, realm), inArray(users.id, [...ids]));
 

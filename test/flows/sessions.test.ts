@@ -1208,7 +1208,7 @@ describe("setting two-factor authentication up", () => {
     expect(origin.requests).toEqual([]);
   });
 
-  it("EN-19 INC-19 names the account as the server knows it, whatever the request says", async () => {
+  it("INC-19 names the account as the server knows it, whatever the request says", async () => {
     const { account, token } = await signedIn();
     for (const fields of [
       { email: "mallory@evil.example" },

@@ -51,7 +51,7 @@ export type LineFailure =
 /** What is taken for an e-mail address: external sources have said what they like, and it is not judged here. */
 export const emailForm = /^\P{C}{1,320}$/u;
 
-/** STANDARDS OTP-05: below 128 bits the operator has to say that he knows. */
+/** OTP-05: below 128 bits the operator has to say that he knows. */
 export const fewestSecretBytes = 16;
 /** Below this, never. */
 const fewestWeakSecretBytes = 10;

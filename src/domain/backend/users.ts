@@ -156,7 +156,7 @@ export async function listUsers(
   return listStoredUsers(deps.db, realm, page);
 }
 
-/** Everything that a backend may know of a user in one look; never a secret (STANDARDS EN-06). */
+/** Everything that a backend may know of a user in one look; never a secret (EN-06). */
 export interface UserStatus {
   readonly ok: true;
   readonly user: User;

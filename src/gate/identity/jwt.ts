@@ -79,7 +79,7 @@ const findTokens = ({ carrier }: JwtConfig, headers: Headers): ShownValues =>
     ? findShownCookies(headers.get("Cookie") ?? "", [carrier.name])
     : findShownHeaders(headers, carrier.name);
 
-/** STANDARDS SE-15: only the configured algorithms, issuer and audience; keys of the configured place only. */
+/** SE-15: only the configured algorithms, issuer and audience; keys of the configured place only. */
 async function verify(config: JwtConfig, token: string, now: Date): Promise<ExternalIdentity | null> {
   if (token === "") return null;
   try {

@@ -25,6 +25,11 @@ export interface Config {
   readonly issuer: string;
   readonly enrolment: "required" | "optional";
   readonly policy: readonly PolicyRule[];
+  /**
+   * What the origin makes of a request that names another method than its own (INC-31). `drop`: not known, so the headers
+   * are dropped and a `_method` is judged. `pass`: it serves that method. `never`: it serves no other method.
+   */
+  readonly methodOverride: "drop" | "pass" | "never";
   readonly sessionMaxAgeSeconds: number;
   readonly sessionIdleSeconds: number;
   readonly sessionRecheckSeconds: number;
@@ -182,6 +187,10 @@ const variables = () =>
       ENROLMENT: z._default(z.enum(["required", "optional"], 'must be "required" or "optional"'), "required"),
       SIGN_UP: z._default(z.literal("closed", 'must be "closed": sign-up is not built yet'), "closed"),
       POLICY: policy(),
+      METHOD_OVERRIDE: z._default(
+        z.enum(["drop", "pass", "never"], 'must be "drop", "pass" or "never"'),
+        "drop",
+      ),
       SESSION_MAX_AGE: seconds(60, maxSessionAgeSeconds, 43_200),
       SESSION_IDLE: seconds(60, maxSessionAgeSeconds, 3_600),
       SESSION_RECHECK: seconds(0, 3_600, 60),
@@ -241,6 +250,7 @@ export function parseConfig(
     issuer: values.ISSUER,
     enrolment: values.ENROLMENT,
     policy: values.POLICY,
+    methodOverride: values.METHOD_OVERRIDE,
     sessionMaxAgeSeconds: values.SESSION_MAX_AGE,
     sessionIdleSeconds: values.SESSION_IDLE,
     sessionRecheckSeconds: values.SESSION_RECHECK,

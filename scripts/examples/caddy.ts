@@ -1,6 +1,6 @@
-import { clearedFamilies } from "../../src/gate/cleared-headers.ts";
+import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
 import { generatedNote } from "./generated-block.ts";
-import { partsOf, separators, wholeNames } from "./name-patterns.ts";
+import { partsOf, separators } from "./name-patterns.ts";
 import { ownTokenPattern } from "./own-token.ts";
 import { dotSegment, plainSegments } from "./raw-path.ts";
 
@@ -29,7 +29,7 @@ const quoted = (pattern: string) => (/["`#]/.test(pattern) ? `"${pattern}"` : pa
 export const caddyPatterns: readonly string[] = [
   ...new Set([
     ...clearedFamilies.flatMap((family) => patternsFor(family, true)),
-    ...wholeNames.flatMap((name) => patternsFor(name, false)),
+    ...[...clearedNames, ...methodOverrideNames].flatMap((name) => patternsFor(name, false)),
   ]),
 ];
 

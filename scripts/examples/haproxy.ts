@@ -1,10 +1,17 @@
-import { clearedFamilies } from "../../src/gate/cleared-headers.ts";
-import { familyPattern, wholeNames, wholePattern } from "./name-patterns.ts";
+import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
+import { familyPattern, wholePattern } from "./name-patterns.ts";
 import { ownTokenPattern } from "./own-token.ts";
 import { dotSegment, plainSegments } from "./raw-path.ts";
 
-/** Patterns for the names that HAProxy removes. It writes names in lower case. */
-export const haproxyPatterns: readonly string[] = [familyPattern(clearedFamilies), wholePattern(wholeNames)];
+/**
+ * Patterns for the names that HAProxy removes. It writes names in lower case. Method overrides have a pattern of their own,
+ * because an operator takes it out with `METHOD_OVERRIDE=pass` (INC-31).
+ */
+export const haproxyPatterns: readonly string[] = [
+  familyPattern(clearedFamilies),
+  wholePattern(clearedNames),
+  wholePattern(methodOverrideNames),
+];
 
 /** What `haproxy.cfg` takes away from clients, and what it knows Sallyport's by. */
 export const haproxyRules: readonly string[] = [

@@ -1,13 +1,8 @@
-import { clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
-
 /** The characters of a header's name that are neither letters nor digits (RFC 9110 5.6.2). */
 export const separators = [..."!#$%&'*+-.^_`|~"];
 
 /** The parts of a folded name: `x_user` is `x` and `user`. */
 export const partsOf = (folded: string): readonly string[] => folded.split("_");
-
-/** Names that are cleared as they are, and not with what goes on behind them. */
-export const wholeNames: readonly string[] = [...clearedNames, ...methodOverrideNames];
 
 export const anySeparator = "[^a-z0-9]";
 

@@ -1,6 +1,6 @@
-import { clearedFamilies } from "../../src/gate/cleared-headers.ts";
+import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
 import { knownHeaders } from "./known-headers.ts";
-import { anySeparator, familyPattern, partsOf, wholeNames, wholePattern } from "./name-patterns.ts";
+import { anySeparator, familyPattern, partsOf, wholePattern } from "./name-patterns.ts";
 import { ownTokenPattern } from "./own-token.ts";
 
 /** The family of which Traefik itself sets some headers. */
@@ -28,11 +28,15 @@ function forwardedPattern(): string {
 
 const foreignFamilies = clearedFamilies.filter((family) => family !== ownFamily);
 
+/** The last part of {@link traefikPattern}: an operator takes it out with `METHOD_OVERRIDE=pass` (INC-31). */
+export const traefikOverridePattern = wholePattern(methodOverrideNames);
+
 /** A pattern for the names that Traefik removes, in any case. */
 export const traefikPattern = [
   familyPattern(foreignFamilies),
-  wholePattern(wholeNames),
+  wholePattern(clearedNames),
   forwardedPattern(),
+  traefikOverridePattern,
 ].join("|");
 
 /** The option of `forwardAuth` that takes headers from the client, and then sets those of the Worker's response. */

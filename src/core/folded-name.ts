@@ -23,7 +23,8 @@ export function foldParameterName(name: string): readonly string[] {
   return whole === beforeIndex ? [whole] : [whole, beforeIndex];
 }
 
-function decodeAscii(text: string): string {
+/** Decodes escapes of ASCII, as often as known servers do. */
+export function decodeAscii(text: string): string {
   let decoded = text;
   for (let round = 0; round < mostDecodings && /%[0-7][0-9a-f]/i.test(decoded); round++)
     decoded = decodeAsciiOnce(decoded);

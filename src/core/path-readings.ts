@@ -1,3 +1,6 @@
+import { lookalike, writeOuts } from "./best-fit.ts";
+import { isUndecodable } from "./undecodable.ts";
+
 /** A path with more readings than this is not a link of any site; it is refused rather than judged at length. */
 const mostReadings = 512;
 
@@ -7,7 +10,7 @@ const mostCharacters = 262_144;
 const controlCharacter = /\p{Cc}/u;
 
 /** Anything that one of the rewrites below would change. Most paths have none of it and are read in one way only. */
-const ambiguous = /[%\\;?#]|\/\/|[. ](?:\/|$)/;
+const ambiguous = new RegExp(String.raw`[%\\;?#]|//|[. ](?:/|$)|${lookalike.source}`, "u");
 
 /** What servers, frameworks and file systems are known to do with a path, one text to one text each. */
 const rewrites: readonly ((path: string) => string)[] = [
@@ -21,6 +24,7 @@ const rewrites: readonly ((path: string) => string)[] = [
   // Windows file systems drop dots and spaces at the end of a name. What is left of `.. ` depends on who drops.
   (path) => mapSegments(path, (segment) => trimDotsAndSpaces(segment)),
   (path) => mapSegments(path, (segment) => trimDotsAndSpaces(segment) || segment.slice(0, 2).trimEnd()),
+  ...writeOuts,
   // A server that parses the decoded path a second time ends it at a mark that was encoded: `/admin%3f`.
   (path) => path.split(/[?#]/, 1)[0] ?? path,
 ];
@@ -30,30 +34,37 @@ const rewrites: readonly ((path: string) => string)[] = [
  * (INC-05).
  *
  * The closure of: decoding one level of percent-encoding, backslash to slash, resolving dot segments, collapsing
- * slashes, dropping `;parameters`, dropping dots and spaces at the end of a segment, ending at an encoded `?` or `#`;
+ * slashes, dropping `;parameters`, dropping dots and spaces at the end of a segment, ending at an encoded `?` or `#`,
+ * writing ASCII for characters that normalisation or a Windows code page turns into such syntax (`core/best-fit.ts`);
  * in any order and as often as it changes something. Also the path as an origin sees it that never decodes; there
  * only the escapes that no client can avoid (space, umlauts) are written out, since a rule can only name them
  * decoded.
  *
- * Below the first level a malformed escape is literal text.
+ * Below the first level a malformed escape is literal text, but for the two forms that old servers decode there: overlong
+ * UTF-8 (`%c0%af`) and `%u002f`.
  *
  * @param rawPath the path as received, without the query
  * @returns at least one reading, each starting with `/`; null when the path does not parse and the answer is 400: no
- * leading slash, a raw `?` or `#`, malformed escapes or invalid UTF-8, control characters at any level, or too many
- * readings
+ * leading slash, a raw `?` or `#`, malformed escapes, bytes that are not UTF-8 (INC-36) or control characters at any
+ * level, or too many readings
  */
 export function findPathReadings(rawPath: string): ReadonlySet<string> | null {
-  if (!rawPath.startsWith("/") || /[?#]/.test(rawPath) || controlCharacter.test(rawPath)) return null;
+  if (!rawPath.startsWith("/") || /[?#]/.test(rawPath) || isUnreadable(rawPath)) return null;
   if (!ambiguous.test(rawPath)) return new Set([rawPath]);
   if (!isWellEncoded(rawPath)) return null;
   // Some resolve before they decode and some after: `/x%2fy/../admin` is `/admin` for the first.
   const undecoded = closeUnder(rewrites, [rawPath]);
   if (undecoded === null) return null;
-  const decoded = closeUnder([...rewrites, decodeOnce], [...undecoded].map(decodeOnce));
+  const decoded = closeUnder(
+    [...rewrites, decodeOnce, decodeObsoleteEscapes],
+    [...undecoded].map(decodeOnce),
+  );
   if (decoded === null) return null;
   for (const reading of undecoded) decoded.add(writeOutUnavoidableEscapes(reading));
   return decoded;
 }
+
+const isUnreadable = (reading: string) => controlCharacter.test(reading) || isUndecodable(reading);
 
 function closeUnder(
   steps: readonly ((path: string) => string)[],
@@ -64,7 +75,7 @@ function closeUnder(
   const queue = [...start];
   for (let reading = queue.pop(); reading !== undefined; reading = queue.pop()) {
     if (readings.has(reading)) continue;
-    if (controlCharacter.test(reading)) return null;
+    if (isUnreadable(reading)) return null;
     readings.add(reading);
     characters += reading.length;
     if (readings.size > mostReadings || (readings.size > 16 && characters > mostCharacters)) return null;
@@ -112,6 +123,19 @@ function isWellEncoded(path: string): boolean {
 /** Decodes ASCII escapes and every run of other escapes that is UTF-8; what is neither stays as it is. */
 function decodeOnce(path: string): string {
   return path.replace(/(?:%[89a-f][0-9a-f])+|%[0-7][0-9a-f]/gi, decodeRun);
+}
+
+/** `%u002f` (Microsoft, 1999), and ASCII in more bytes than it needs, which RFC 3629 3 forbids and old decoders take. */
+function decodeObsoleteEscapes(path: string): string {
+  return path
+    .replace(/%u([0-9a-f]{4})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    .replace(
+      /%(?:(c[01])|e0%(8[01])|f0%80%(8[01]))%([89ab][0-9a-f])/gi,
+      (_, two, three, four, last: string) => {
+        const upperBits = Number.parseInt(two ?? three ?? four, 16) & 1;
+        return String.fromCharCode(upperBits * 64 + (Number.parseInt(last, 16) & 63));
+      },
+    );
 }
 
 function decodeRun(run: string): string {

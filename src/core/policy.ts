@@ -1,5 +1,8 @@
 import * as z from "zod/mini";
+import { foldCase } from "./best-fit.ts";
+import { oncePer } from "./once.ts";
 import { findPathReadings } from "./path-readings.ts";
+import { stemOf } from "./path-variants.ts";
 import { wrongType } from "./wrong-type.ts";
 
 /** What a request needs before it may pass. Ages are seconds since the factor was last shown; null is any age. */
@@ -20,24 +23,27 @@ export interface Decision {
   readonly methods: readonly string[] | null;
 }
 
-/** One rule of `POLICY`, ready to be compared. */
-export type PolicyRule = {
+/** The path of a rule in one spelling. */
+export type RulePath = {
   /** The decoded path without a final `/*`. */
   readonly path: string;
-  readonly foldedPath: string;
+  /** The path without what a variant of it changes: {@link stemOf}. */
+  readonly stem: string;
+};
+
+/** One rule of `POLICY`, ready to be compared. */
+export type PolicyRule = {
+  readonly written: RulePath;
+  /** For the comparison without regard to case: `foldCase`. */
+  readonly folded: RulePath;
   readonly coversBelow: boolean;
   /** Upper case; null is every method. */
   readonly methods: ReadonlySet<string> | null;
   readonly decision: Decision;
 };
 
-const levels = ["none", "first_factor", "second_factor"] as const;
-
-const noMatch: Decision = {
-  requirement: { level: "second_factor", maxAgeSeconds: null },
-  pathPrefix: "/",
-  methods: null,
-};
+/** From the weakest to the strictest. */
+export const levels = ["none", "first_factor", "second_factor"] as const;
 
 const anyText = () => z.string(wrongType("string"));
 
@@ -107,55 +113,10 @@ export function parsePolicy(
   return { ok: true, rules: parsed.data.map(toRule) };
 }
 
-/**
- * What the policy asks of a request. Every reading of the path is judged, with and without regard to case, the first
- * rule that matches a reading counts for it, no match is `second_factor`, and the strictest outcome holds (INC-05,
- * INC-07). Of two rules that ask for the same, the one that was found first is named.
- *
- * @param rawPath the path as received, without the query
- * @returns null when the path does not parse; the caller answers 400
- */
-export function judgePath(rules: readonly PolicyRule[], method: string, rawPath: string): Decision | null {
-  const readings = findPathReadings(rawPath);
-  if (readings === null) return null;
-  if (rules.length === 0) return noMatch;
-  const upperMethod = method.toUpperCase();
-  let strictest: Decision | null = null;
-  for (const reading of readings) {
-    const folded = foldCase(reading);
-    const exact = rules.find((rule) => matches(rule, rule.path, upperMethod, reading));
-    const caseless = rules.find((rule) => matches(rule, rule.foldedPath, upperMethod, folded));
-    for (const rule of [exact, caseless]) strictest = stricter(strictest, rule?.decision ?? noMatch);
-  }
-  return strictest;
-}
-
-function matches(rule: PolicyRule, path: string, method: string, requested: string): boolean {
-  if (rule.methods && !rule.methods.has(method) && !(method === "HEAD" && rule.methods.has("GET")))
-    return false;
-  if (!rule.coversBelow) return requested === path;
-  return requested.startsWith(path) && (requested.length === path.length || requested[path.length] === "/");
-}
-
-/** Second factor over first over none; of one level the one with an age, and of two ages the smaller. */
-function stricter(left: Decision | null, right: Decision): Decision {
-  if (left === null) return right;
-  const distance = levels.indexOf(right.requirement.level) - levels.indexOf(left.requirement.level);
-  if (distance !== 0) return distance > 0 ? right : left;
-  return maxAge(right.requirement) < maxAge(left.requirement) ? right : left;
-}
-
-function maxAge(requirement: Requirement): number {
-  return requirement.level === "none" ? Infinity : (requirement.maxAgeSeconds ?? Infinity);
-}
-
-/**
- * The form in which paths are compared without regard to case. Upper case first: it maps letters like the long s and the
- * Kelvin sign to the ones that file systems take them for.
- */
-export function foldCase(text: string): string {
-  return text.normalize("NFKC").toUpperCase().toLowerCase();
-}
+/** Every method that some rule names, in upper case. */
+export const namedMethods = oncePer((rules: readonly PolicyRule[]): readonly string[] => [
+  ...new Set(rules.flatMap(({ methods }) => [...(methods ?? [])])),
+]);
 
 /** A rule that some reading changes could not be met by any request, since all readings are judged. */
 function isPlainPath(path: string): boolean {
@@ -168,10 +129,11 @@ function toRule(rule: z.infer<ReturnType<typeof ruleSchema>>): PolicyRule {
   const coversBelow = rule.path.endsWith("/*");
   const path = coversBelow ? rule.path.slice(0, -2) : rule.path;
   const maxAgeSeconds = rule.max_age ?? null;
+  const foldedPath = foldCase(path);
   const methods = rule.methods?.map((method) => method.toUpperCase()) ?? null;
   return {
-    path,
-    foldedPath: foldCase(path),
+    written: { path, stem: stemOf(path, coversBelow) },
+    folded: { path: foldedPath, stem: stemOf(foldedPath, coversBelow) },
     coversBelow,
     methods: methods === null ? null : new Set(methods),
     decision: {

@@ -1,5 +1,5 @@
 import { decodeAsciiOnce, foldName, foldParameterName } from "./folded-name.ts";
-import { type ShownValues, summarizeShown } from "./shown-values.ts";
+import { type ShownValue, type ShownValues, summarizeShown } from "./shown-values.ts";
 
 /**
  * Finds every parameter of a query string that some server may read under one of these names (INC-08, INC-26). A query is
@@ -9,13 +9,29 @@ import { type ShownValues, summarizeShown } from "./shown-values.ts";
  * @param names the names as the site writes them
  */
 export function findShownParameters(query: string, names: readonly string[]): ShownValues {
+  const { values, atSemicolons } = findPairs(query, names);
+  return summarizeShown(values, names, atSemicolons.length === values.length);
+}
+
+/**
+ * Finds every value that some server may read for a parameter, by the rules of {@link findShownParameters}.
+ *
+ * @param query without the `?`, as it was sent
+ * @returns values as they were sent, or decoded once; some may be there twice
+ */
+export function findParameterValues(query: string, name: string): readonly string[] {
+  const { values, atSemicolons } = findPairs(query, [name]);
+  return [...values, ...atSemicolons].map(({ value }) => value);
+}
+
+function findPairs(query: string, names: readonly string[]) {
   const wanted = new Set(names.map(foldName));
-  const isWanted = (key: string) => foldParameterName(key).some((folded) => wanted.has(folded));
+  // A plus sign is a space in a query, and PHP drops spaces in front of a name.
+  const isWanted = ({ name }: ShownValue) =>
+    foldParameterName(name.replaceAll("+", " ")).some((folded) => wanted.has(folded));
   const pairs = query.split("&").map(toPair);
-  const values = pairs.filter(({ name }) => isWanted(name));
-  const atSemicolons = pairs.flatMap(({ name, value }) => decodeAsciiOnce(`${name}=${value}`).split(";"));
-  const found = atSemicolons.filter((piece) => isWanted(toPair(piece).name));
-  return summarizeShown(values, names, found.length === values.length);
+  const pieces = pairs.flatMap(({ name, value }) => decodeAsciiOnce(`${name}=${value}`).split(";"));
+  return { values: pairs.filter(isWanted), atSemicolons: pieces.map(toPair).filter(isWanted) };
 }
 
 function toPair(piece: string) {

@@ -1,5 +1,5 @@
+import { foldCase } from "./best-fit.ts";
 import { findPathReadings } from "./path-readings.ts";
-import { foldCase } from "./policy.ts";
 
 /**
  * The path of an address as the client sent it, without the query. The runtime hands over the target of a request

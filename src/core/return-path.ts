@@ -1,4 +1,5 @@
 import { findPathReadings } from "./path-readings.ts";
+import { isUndecodable } from "./undecodable.ts";
 
 const longestPath = 2048;
 
@@ -20,13 +21,14 @@ const slashLookalike =
  *
  * Stricter than a browser needs: every way to read the path counts, as it does for the policy. Whoever decodes it or
  * resolves its dot segments between here and the browser does not get `//host`, a backslash or a control character.
- * The query and the fragment may hold anything, URLs included.
+ * The query and the fragment may hold anything, URLs included, but for bytes that are not UTF-8 and not escaped (INC-36).
  *
  * @returns text that starts with exactly one `/` and that is safe in `Location`
  */
 export function safeReturnPath(input: string | null | undefined): string {
   // The URL parser drops raw tabs and line breaks without a word, wherever they are.
-  if (!input || input.length > longestPath || controlCharacter.test(input)) return "/";
+  if (!input || input.length > longestPath || controlCharacter.test(input) || isUndecodable(input))
+    return "/";
   const readings = findPathReadings(input.split(/[?#]/, 1)[0] ?? "");
   if (readings === null || ![...readings].every(isHarmless)) return "/";
   const url = new URL(input, dummyOrigin);

@@ -29,14 +29,23 @@ export const clearedNames: readonly string[] = [
   "proxy",
 ];
 
-/** The headers by which a client asks for another method than the one that the policy was applied to (INC-31). */
+/**
+ * The headers by which a client asks for another method than its own (INC-31). With `METHOD_OVERRIDE=pass` they reach the
+ * origin, and the policy is applied to both methods.
+ */
 export const methodOverrideNames: readonly string[] = [
   "x_http_method_override",
   "x_http_method",
   "x_method_override",
 ];
 
-/** True when the gate removes a client's header of this name, in any spelling (INC-08, INC-26). */
+/** True for a header that asks for another method, in any spelling. */
+export const isOverrideHeader = (name: string): boolean => methodOverrideNames.includes(foldName(name));
+
+/**
+ * True for a header of the list, in any spelling (INC-08, INC-26). The gate removes it; a method override it lets pass with
+ * `METHOD_OVERRIDE=pass`.
+ */
 export function isClearedHeader(name: string): boolean {
   const folded = foldName(name);
   return (

@@ -1,8 +1,9 @@
+import { isUndecodable } from "../core/undecodable.ts";
 import type { Passage, Refusal } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import { isForeignHandshake } from "./handshake.ts";
 import type { Vouched } from "./headers.ts";
-import { distrustAfterChange, judgePassenger, type Passenger } from "./judge.ts";
+import { distrustAfterChange, judgePassenger, type Unjudged, type Visitor } from "./judge.ts";
 import { vouchFor } from "./vouch.ts";
 
 /** The request that a proxy asks about. */
@@ -27,6 +28,8 @@ export function readOriginalRequest(headers: Headers): OriginalRequest | null {
   if (!agree(forwarded.method, original.method) || !agree(forwarded.uri, original.uri)) return null;
   const { method, uri } = forwarded.uri === null ? original : forwarded;
   if (method === null || uri === null || !isToken(method)) return null;
+  // A proxy hands bytes that are not UTF-8 on as they came (INC-36).
+  if (isUndecodable(uri)) return null;
   // No request has a blank in its address. A header that is there twice has one, behind its comma.
   return /^\/[^ \t]*$/.test(uri) ? { method, path: uri.split("?", 1)[0] ?? "", uri } : null;
 }
@@ -45,14 +48,13 @@ const agree = (a: string | null, b: string | null) => a === null || b === null |
 export type ForwardAuthOutcome =
   | { readonly kind: "passed"; readonly passage: Passage; readonly vouched: Vouched | null }
   | { readonly kind: "refused"; readonly refusal: Refusal }
-  | { readonly kind: "unreadable_path" }
-  /** The path is Sallyport's in some reading, so a proxy must not pass it to the site (INC-34). */
-  | { readonly kind: "own_path" }
-  /** Another site opens a WebSocket with the visitor's session (STANDARDS WB-12). */
+  /** Also of a question whose host is not readable. A path of Sallyport's must not be passed to the site (INC-34). */
+  | Unjudged
+  /** Another site opens a WebSocket with the visitor's session (WB-12). */
   | { readonly kind: "cross_origin" };
 
 /** A proxy's question. */
-export interface ForwardAuthQuestion extends Omit<Passenger, "method" | "path"> {
+export interface ForwardAuthQuestion extends Visitor {
   readonly original: OriginalRequest;
   /** Of the question, as the proxy sends it. */
   readonly headers: Headers;
@@ -62,28 +64,39 @@ export interface ForwardAuthQuestion extends Omit<Passenger, "method" | "path"> 
   readonly trusted: boolean;
 }
 
-/** Judges the request that a proxy asks about, as the gate would. */
+/**
+ * Judges the request that a proxy asks about, as the gate would. The question has the headers of the visitor's request, as
+ * far as the proxy sends them. Whether the site gets a method override among them is not known, so it counts (INC-31).
+ */
 export async function judgeForwardAuth(
   deps: Deps,
   question: ForwardAuthQuestion,
 ): Promise<ForwardAuthOutcome> {
   const { original, headers, publicOrigin, trusted, ...visitor } = question;
-  const passenger = { ...visitor, method: original.method };
-  const judged = await judgePassenger(deps, { ...passenger, path: original.path });
-  if (judged.kind !== "judged") return { kind: judged.kind };
-  const { decision, judgement } = judged;
-  if (!judgement.allowed) return { kind: "refused", refusal: judgement };
   const named = readForwardedHost(headers, publicOrigin);
-  if (trusted && named === "unreadable") return { kind: "unreadable_path" };
+  if (trusted && named === "unreadable") return { kind: "unreadable", part: "host" };
   const askedHost = hostOf(publicOrigin);
   const namedHost = typeof named === "string" ? null : named.host;
+  const judged = await judgePassenger(deps, {
+    ...visitor,
+    method: original.method,
+    path: original.path,
+    query: original.uri.slice(original.path.length),
+    headers,
+    overridesForwarded: true,
+    // A client that invents one gains nothing: the path of a `Destination` is judged whatever its host is.
+    hosts: namedHost === null ? [askedHost] : [askedHost, namedHost],
+  });
+  if (judged.kind !== "judged") return judged;
+  const { decision, judgement, mayChange } = judged;
+  if (!judgement.allowed) return { kind: "refused", refusal: judgement };
   // The page of another site can't choose this header in the visitor's browser, so a proxy without the key is believed here.
   if (judgement.identity !== null && isForeignHandshake(headers, namedHost ?? askedHost))
     return { kind: "cross_origin" };
   // The visitor can, so an assertion names the host only by the word of a proxy with the key.
   const host = (trusted ? namedHost : null) ?? askedHost;
   const vouched = await vouchFor(deps, judgement.identity, publicOrigin, { ...decision, host }, visitor.now);
-  const passage = await distrustAfterChange(deps, passenger, judgement);
+  const passage = await distrustAfterChange(deps, visitor, mayChange, judgement);
   return { kind: "passed", passage, vouched };
 }
 

@@ -3,7 +3,7 @@ import type { AssertedIdentity } from "../core/assertion.ts";
 import { cookieName, withoutCookies } from "../core/cookie-header.ts";
 import { foldName } from "../core/folded-name.ts";
 import { carriesOwnToken } from "../core/own-token.ts";
-import { isClearedHeader } from "./cleared-headers.ts";
+import { isClearedHeader, isOverrideHeader } from "./cleared-headers.ts";
 import { withoutConnectionHeaders } from "./connection-headers.ts";
 
 /** Somebody, and the Worker's signature for it. */
@@ -22,17 +22,20 @@ export interface ForwardedFacts {
   /** The Worker's own cookies, which the origin never sees. */
   readonly ownCookies: readonly string[];
   readonly firstFactor: FirstFactorConfig;
+  /** `METHOD_OVERRIDE=pass`: the client may ask the origin for another method in a header. */
+  readonly overridesForwarded?: boolean;
 }
 
 /**
  * The headers for the origin: what the client sent, without anything that only the gate may say
- * (STANDARDS WB-05, INC-08), and then what the gate says.
+ * (WB-05, INC-08), and then what the gate says.
  */
 export function requestHeaders(received: Headers, facts: ForwardedFacts): Headers {
   const headers = siteHeaders(received);
   const isFirstFactorHeader = firstFactorHeaders(facts.firstFactor);
+  const isForwarded = facts.overridesForwarded === true ? isOverrideHeader : noHeader;
   for (const name of [...headers.keys()])
-    if (isClearedHeader(name) || isFirstFactorHeader(name)) headers.delete(name);
+    if ((isClearedHeader(name) && !isForwarded(name)) || isFirstFactorHeader(name)) headers.delete(name);
   replaceCookies(headers, facts.ownCookies);
   const [scheme = "", host = ""] = facts.publicOrigin.split("://");
   headers.set("X-Forwarded-Host", host);
@@ -46,7 +49,7 @@ export function requestHeaders(received: Headers, facts: ForwardedFacts): Header
   return headers;
 }
 
-const noHeader = () => false;
+const noHeader = (_: string) => false;
 
 /**
  * The headers of a first factor that the origin must not see. A proxy's user header is for the Worker. Of a token's header

@@ -1,4 +1,5 @@
-import { type Decision, judgePath } from "../core/policy.ts";
+import { judgeMeanings, type Meaning } from "../core/judge-path.ts";
+import type { Decision } from "../core/policy.ts";
 import { isReadBelow } from "../core/raw-path.ts";
 import { type Judgement, judgeAccess, type Passage } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
@@ -6,12 +7,10 @@ import { judgeExternalAccess } from "../domain/external-access.ts";
 import type { FirstFactorSource } from "../domain/first-factor-source.ts";
 import { distrustSession, type FullSession } from "../domain/sessions.ts";
 import type { ClientContext } from "../store/audit.ts";
+import { type AskedRequest, findMeanings, type UnreadablePart } from "./request-meanings.ts";
 
 /** Who wants to go where. */
-export interface Passenger {
-  readonly method: string;
-  /** As it came, without the query. */
-  readonly path: string;
+export interface Passenger extends AskedRequest {
   /** As its token says, and belonging to what the request shows of the source. */
   readonly session: FullSession | null;
   /** Null: passwords are the first factor. */
@@ -22,31 +21,47 @@ export interface Passenger {
   readonly now: Date;
 }
 
-export type PassengerJudgement =
-  /** What the path requires, and whether it is there. */
-  | { readonly kind: "judged"; readonly decision: Decision; readonly judgement: Judgement }
-  /** The path can't be judged, so the request is refused. */
-  | { readonly kind: "unreadable_path" }
+/** The visitor, without the request. */
+export type Visitor = Omit<Passenger, keyof AskedRequest>;
+
+/** A request that is refused whatever the visitor has shown. */
+export type Unjudged =
+  /** A part of the request can't be judged. */
+  | { readonly kind: "unreadable"; readonly part: UnreadablePart }
   /** The path belongs to Sallyport in some reading, so it is never the origin's (INC-34). */
   | { readonly kind: "own_path" };
 
-/** Judges a request to the origin by the policy. */
-export async function judgePassenger(
-  deps: Deps,
-  { method, path, ...passenger }: Passenger,
-): Promise<PassengerJudgement> {
+export interface Judged {
+  readonly kind: "judged";
+  /** What the request requires. */
+  readonly decision: Decision;
+  /** Whether the visitor has shown it. */
+  readonly judgement: Judgement;
+  /** The origin may change something when it serves the request. */
+  readonly mayChange: boolean;
+}
+
+/** Judges a request to the origin by the policy, in every way in which the origin may serve it (INC-31). */
+export async function judgePassenger(deps: Deps, passenger: Passenger): Promise<Judged | Unjudged> {
   const { policy, basePath } = deps.config;
-  const decision = judgePath(policy, method, path);
-  if (decision === null) return { kind: "unreadable_path" };
-  if (isReadBelow(basePath, path) !== false) return { kind: "own_path" };
+  const meanings = findMeanings(deps.config, passenger);
+  if (typeof meanings === "string") return { kind: "unreadable", part: meanings };
+  const { itself, others } = meanings;
+  const decision = judgeMeanings(policy, itself, others);
+  if (decision === null) return { kind: "unreadable", part: "path" };
+  if (isReadBelow(basePath, itself.path) !== false) return { kind: "own_path" };
   const { session, source, now } = passenger;
   const { requirement } = decision;
   const judgement =
     source === null
       ? await judgeAccess(deps, requirement, session, now)
       : await judgeExternalAccess(deps, { ...passenger, source, requirement });
-  return { kind: "judged", decision, judgement };
+  return { kind: "judged", decision, judgement, mayChange: [itself, ...others].some(isChange) };
 }
+
+/** What a POST may be beside a POST (`namedOnly`) changes no more than the POST. */
+const isChange = ({ method, namedOnly }: Meaning) =>
+  namedOnly !== true && !["GET", "HEAD", "OPTIONS"].includes(method);
 
 /**
  * A site with its own login may have signed somebody in or out by a form, under the same session cookie. So after
@@ -54,11 +69,11 @@ export async function judgePassenger(
  */
 export async function distrustAfterChange(
   deps: Deps,
-  { method, session, source }: Pick<Passenger, "method" | "session" | "source">,
+  { session, source }: Pick<Passenger, "session" | "source">,
+  mayChange: boolean,
   passage: Passage,
 ): Promise<Passage> {
   const current = passage.renewed?.session ?? session;
-  const safe = ["GET", "HEAD", "OPTIONS"].includes(method);
-  if (current === null || safe || source?.realm !== "origin") return passage;
+  if (current === null || !mayChange || source?.realm !== "origin") return passage;
   return { ...passage, renewed: await distrustSession(deps, current) };
 }

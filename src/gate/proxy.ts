@@ -7,12 +7,12 @@ import { isAccessBounded, isAccessStillGranted, type LastingAccess } from "../do
 import type { IssuedSession } from "../domain/sessions.ts";
 import { isForeignHandshake } from "./handshake.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
-import { distrustAfterChange, judgePassenger, type Passenger } from "./judge.ts";
+import { distrustAfterChange, judgePassenger, type Unjudged, type Visitor } from "./judge.ts";
 import { vouchFor } from "./vouch.ts";
 import { relay } from "./web-socket.ts";
 
 /** A request for the origin, and who sends it. */
-export interface GateRequest extends Omit<Passenger, "method" | "path"> {
+export interface GateRequest extends Visitor {
   readonly request: Request;
   /** The request's address, resolved. */
   readonly url: URL;
@@ -25,11 +25,8 @@ export type GateOutcome =
   /** The origin's answer, and a renewed token for the visitor if there is one. */
   | { readonly kind: "forwarded"; readonly response: Response; readonly renewed: IssuedSession | null }
   | { readonly kind: "refused"; readonly refusal: Refusal }
-  /** The path can't be judged, so it is not forwarded. */
-  | { readonly kind: "unreadable_path" }
-  /** The path is Sallyport's in some reading, so it is not forwarded (INC-34). */
-  | { readonly kind: "own_path" }
-  /** Another site opens a WebSocket with the visitor's session (STANDARDS WB-12). */
+  | Unjudged
+  /** Another site opens a WebSocket with the visitor's session (WB-12). */
   | { readonly kind: "cross_origin" }
   | { readonly kind: "origin_unavailable"; readonly error: unknown };
 
@@ -46,16 +43,24 @@ export async function passGate(
 ): Promise<GateOutcome> {
   const { request, url } = gateRequest;
   const path = rawPathOf(request.url);
-  const judged = await judgePassenger(deps, { ...gateRequest, method: request.method, path });
-  if (judged.kind !== "judged") return { kind: judged.kind };
-  const { decision, judgement } = judged;
+  const judged = await judgePassenger(deps, {
+    ...gateRequest,
+    method: request.method,
+    path,
+    query: url.search,
+    headers: request.headers,
+    overridesForwarded: deps.config.methodOverride === "pass",
+    hosts: [url.host],
+  });
+  if (judged.kind !== "judged") return judged;
+  const { decision, judgement, mayChange } = judged;
   if (!judgement.allowed) return { kind: "refused", refusal: judgement };
   if (judgement.identity !== null && isForeignHandshake(request.headers, url.host))
     return { kind: "cross_origin" };
   const { requirement } = decision;
   const target = (originUrl === "route" ? url.origin : originUrl) + url.pathname + url.search;
   const headers = await originHeaders(deps, gateRequest, judgement, { ...decision, host: url.host });
-  const { renewed } = await distrustAfterChange(deps, { ...gateRequest, method: request.method }, judgement);
+  const { renewed } = await distrustAfterChange(deps, gateRequest, mayChange, judgement);
   try {
     const response = await forward(target, request, headers, isPersonal(requirement, judgement));
     const access = { requirement, passage: judgement, source: gateRequest.source };
@@ -65,7 +70,7 @@ export async function passGate(
   }
 }
 
-/** Only what everybody may see, and nobody was named for, is left to caches (STANDARDS WB-14). */
+/** Only what everybody may see, and nobody was named for, is left to caches (WB-14). */
 const isPersonal = ({ level }: Requirement, { identity }: Passage) => level !== "none" || identity !== null;
 
 function forward(target: string, request: Request, headers: Headers, personal: boolean): Promise<Response> {
@@ -82,8 +87,10 @@ async function originHeaders(
 ): Promise<Headers> {
   const { request, client, publicOrigin, now } = gateRequest;
   const vouched = await vouchFor(deps, identity, publicOrigin, scope, now);
-  const { firstFactor } = deps.config;
-  return requestHeaders(request.headers, { ...gateRequest, vouched, address: client.address, firstFactor });
+  const { firstFactor, methodOverride } = deps.config;
+  const overridesForwarded = methodOverride === "pass";
+  const facts = { ...gateRequest, vouched, address: client.address, firstFactor, overridesForwarded };
+  return requestHeaders(request.headers, facts);
 }
 
 function withOwnHeaders(

@@ -1,5 +1,6 @@
-import type { Passenger } from "../gate/judge.ts";
+import type { Visitor } from "../gate/judge.ts";
 import { type GateOutcome, passGate } from "../gate/proxy.ts";
+import type { UnreadablePart } from "../gate/request-meanings.ts";
 import { describeError, log } from "../log.ts";
 import { type Caller, findVisitor } from "./caller.ts";
 import type { AppContext } from "./context.ts";
@@ -33,8 +34,8 @@ export async function answerAtGate(c: AppContext, originUrl: string | null): Pro
       return answerRefusal(c, outcome.refusal, wanted);
     case "cross_origin":
       return refuse(c, { ok: false, reason: "cross_origin" });
-    case "unreadable_path":
-      return refuse(c, unreadablePath);
+    case "unreadable":
+      return refuse(c, { ok: false, reason: "malformed_request", detail: unreadable[outcome.part] });
     case "own_path":
       return answerNothing(c);
     case "origin_unavailable":
@@ -46,14 +47,15 @@ export async function answerAtGate(c: AppContext, originUrl: string | null): Pro
   }
 }
 
-const unreadablePath = { ok: false, reason: "malformed_request", detail: "The path can't be read." } as const;
+const unreadable: Record<UnreadablePart, string> = {
+  path: "The path can't be read.",
+  host: "The host can't be read.",
+  destination: "The header Destination can't be read, or names another host.",
+  method_override: "The request names too many methods.",
+};
 
 /** What is known of the visitor of a request, or of a proxy's question. */
-export function passengerOf(
-  c: AppContext,
-  caller: Caller | null,
-  wanted: Wanted,
-): Omit<Passenger, "method" | "path"> {
+export function passengerOf(c: AppContext, caller: Caller | null, wanted: Wanted): Visitor {
   const source = c.get("source");
   return {
     session: caller?.session ?? null,

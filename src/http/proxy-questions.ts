@@ -67,7 +67,7 @@ async function judgeForProxy(
     trusted: c.get("trusted"),
   });
   switch (outcome.kind) {
-    case "unreadable_path":
+    case "unreadable":
       return refuse(c, { ok: false, reason: "unreadable_original" });
     case "own_path":
       return answerOwnPath();

@@ -1,5 +1,6 @@
 import type { Hono } from "hono";
 import type { Config } from "../config.ts";
+import { findPolicyWarnings } from "../core/policy-warnings.ts";
 import { log } from "../log.ts";
 import { type Bindings, getConfig, Misconfigured } from "../runtime.ts";
 import { createApp } from "./app.ts";
@@ -13,8 +14,7 @@ const apps = new WeakMap<Config, Hono<AppEnv>>();
 export async function serve(request: Request, env: Bindings, context: ExecutionContext): Promise<Response> {
   try {
     const config = getConfig(env);
-    const app = apps.get(config) ?? createApp(config);
-    apps.set(config, app);
+    const app = apps.get(config) ?? startApp(config);
     return await app.fetch(request, env, context);
   } catch (error) {
     if (!(error instanceof Misconfigured)) throw error;
@@ -23,6 +23,29 @@ export async function serve(request: Request, env: Bindings, context: ExecutionC
       log("error", "misconfigured", { request_id: requestId, variable: name, message });
     }
     return refuseAll(requestId);
+  }
+}
+
+/** Once in each isolate, with the first request. */
+function startApp(config: Config): Hono<AppEnv> {
+  warnOfPolicy(config);
+  const app = createApp(config);
+  apps.set(config, app);
+  return app;
+}
+
+/** A policy that is valid, and may let through more or less than its author meant (INC-31). */
+function warnOfPolicy({ policy, methodOverride }: Config): void {
+  const nameOf = (at: number) => `[${at}] ${policy[at]?.written.path}${policy[at]?.coversBelow ? "/*" : ""}`;
+  for (const warning of findPolicyWarnings(policy, methodOverride === "drop")) {
+    const request_id = crypto.randomUUID();
+    if (warning.kind === "last_rule_weaker") {
+      const rules = { last_rule: nameOf(warning.lastRule), stricter_rule: nameOf(warning.strictRule) };
+      log("warn", "policy.last_rule_weaker", { request_id, ...rules });
+    } else {
+      const { rule, method, counts } = warning;
+      log("warn", "policy.post_weaker", { request_id, rule: nameOf(rule), method, counts });
+    }
   }
 }
 

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { judgePath } from "../../src/core/judge-path.ts";
 import { findPathReadings } from "../../src/core/path-readings.ts";
-import { judgePath, type PolicyRule, parsePolicy } from "../../src/core/policy.ts";
-import { disguised, hostileText } from "../support/arbitrary-paths.ts";
-import { findServerThatOpens, servers } from "../support/servers.ts";
+import { type PolicyRule, parsePolicy } from "../../src/core/policy.ts";
+import { disguised, hostileText, varied } from "../support/arbitrary-paths.ts";
+import { findServerThatOpens, frameworks, servers } from "../support/servers.ts";
 import ambiguousPaths from "../vectors/ambiguous-paths.json";
 
 /** What the policy asks for, without the rule that says so. Null: the path does not parse. */
@@ -38,6 +39,81 @@ describe("whatever a path looks like", () => {
     );
     // Most are judged and not just refused, or this would say nothing.
     expect(judged).toBeGreaterThan(runs / 2);
+  });
+
+  it("INC-31 no variant of several layers takes it out of its rule", () => {
+    let judged = 0;
+    const runs = 4000;
+    fc.assert(
+      fc.property(varied("/admin/secret"), ({ text, layers }) => {
+        const requirement = requirementOf(rules, "GET", text);
+        if (requirement === null) return;
+        judged += 1;
+        expect([layers, text, requirement]).toEqual([layers, text, strict]);
+      }),
+      { numRuns: runs },
+    );
+    expect(judged).toBeGreaterThan(runs / 2);
+  });
+
+  it("INC-31 no text is judged more mildly than any of some frameworks would serve it", () => {
+    let reached = 0;
+    const exact = rulesOf(
+      { path: "/admin", require: "second_factor", max_age: 300 },
+      { path: "/admin/*", require: "second_factor", max_age: 300 },
+      { path: "/*", require: "none" },
+    );
+    const words = ["admin", "/admin", "/index.php/admin", ".json", "/index.php", ".php", "/", "::$DATA"];
+    fc.assert(
+      fc.property(hostileText(...words), (text) => {
+        const path = `/${text}`;
+        const where = findServerThatOpens(path, "/admin", frameworks);
+        if (where === null) return;
+        for (const policy of [rules, exact]) {
+          const requirement = requirementOf(policy, "GET", path);
+          if (requirement === null) return;
+          reached += 1;
+          expect([where, path, requirement]).toEqual([where, path, strict]);
+        }
+      }),
+      { numRuns: 6000 },
+    );
+    expect(reached).toBeGreaterThan(50);
+  });
+
+  it("INC-31 a variant never makes a requirement weaker than the path as it is written has it", () => {
+    const list = [
+      { path: "/public", require: "first_factor" },
+      { path: "/public/*", require: "none" },
+      { path: "/elsewhere/*", require: "first_factor" },
+      { path: "/", require: "none" },
+    ] as const;
+    const policy = rulesOf(...list);
+    const levels = ["none", "first_factor", "second_factor"];
+    /** The level of one reading, by nothing but a comparison of text. */
+    const levelOf = (reading: string) => {
+      const rule = list.find(({ path }) =>
+        path.endsWith("/*") ? `${reading}/`.startsWith(path.slice(0, -1)) : reading === path,
+      );
+      return levels.indexOf(rule?.require ?? "second_factor");
+    };
+    fc.assert(
+      fc.property(
+        fc.constantFrom("/public/x", "/public", "/elsewhere/y", "/").chain((path) => varied(path)),
+        ({ text }) => {
+          const readings = findPathReadings(text);
+          const judged = requirementOf(policy, "GET", text);
+          if (readings === null || judged === null) {
+            expect([readings, judged]).toEqual([null, null]);
+            return;
+          }
+          expect(levels.indexOf(judged.level)).toBeGreaterThanOrEqual(
+            Math.max(...[...readings].map(levelOf)),
+          );
+        },
+      ),
+      { numRuns: 3000 },
+    );
   });
 
   it("INC-05 no disguise brings it under a rule for another path", () => {

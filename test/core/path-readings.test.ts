@@ -48,6 +48,14 @@ describe("path readings", () => {
     ["/../../a", "/a"],
     ["/a/b/..", "/a/"],
     ["/a/.", "/a/"],
+    ["/x/\uFF0E\uFF0E/a", "/a"],
+    ["/x/%E2%80%A5/a", "/a"],
+    ["/x/..%EF%BC%8Fa", "/a"],
+    ["/x/..\u00A5a", "/a"],
+    ["/x/\uFF052e./a", "/a"],
+    ["/a%25u002fb", "/a/b"],
+    ["/a%25c0%25afb", "/a/b"],
+    ["/a%25e0%2580%25afb", "/a/b"],
   ])("INC-05 finds in %j the reading %j", (path, reading) => {
     expect(readingsOf(path)).toContain(reading);
   });
@@ -72,7 +80,12 @@ describe("path readings", () => {
     ["/a%25250a", "a line break, encoded three times"],
     ["/x%00/../a", "NUL in a segment that goes away"],
     ["/a\u0001", "a raw control character"],
-  ])("INC-01 refuses %j: %s", (path) => {
+    ["/\uFFFD", "a byte that was no UTF-8"],
+    ["/a\uFFFDb/c", "a byte that was no UTF-8, in a plain path"],
+    ["/%EF%BF%BD", "what a decoder writes for such a byte"],
+    ["/%25EF%25BF%25BD", "the same, encoded twice"],
+    ["/%E1dmin", "a byte of Latin-1"],
+  ])("INC-01 INC-36 refuses %j: %s", (path) => {
     expect(findPathReadings(path)).toBeNull();
   });
 

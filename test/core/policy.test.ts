@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { judgePath, type PolicyRule, parsePolicy, type Requirement } from "../../src/core/policy.ts";
+import { judgePath } from "../../src/core/judge-path.ts";
+import { type PolicyRule, parsePolicy, type Requirement } from "../../src/core/policy.ts";
 import ambiguousPaths from "../vectors/ambiguous-paths.json";
 
 /** What the policy asks for, without the rule that says so. Null: the path does not parse. */
@@ -70,6 +71,12 @@ describe("parsing", () => {
     "/100%",
     "/a\u0000b",
     "/a\tb",
+    "/a\uFF0Fb",
+    "/a\u2215b/*",
+    "/\u2025/a",
+    "/\u00A5100",
+    "/a\u00A0/*",
+    "/a\uFFFDb",
   ])("INC-05 refuses the path %j, which no request could meet in all its readings", (path) => {
     expect(parsePolicy(JSON.stringify([{ path, require: "none" }]))).toMatchObject({
       ok: false,
@@ -245,7 +252,24 @@ describe("ambiguous paths", () => {
     "/%2500",
     "*",
     "http://a/b",
-  ])("INC-01 refuses %j: it does not parse", (path) => {
+    // Published forms that are no UTF-8: Nimda's among them (CVE-2000-0884).
+    "/public/..%c0%afadmin",
+    "/public/..%c1%9cadmin",
+    "/public/..%c1%1cadmin",
+    "/public/..%c0%9vadmin",
+    "/public/..%c0%qfadmin",
+    "/public/%c0%ae%c0%ae/admin",
+    "/public/..%e0%80%afadmin",
+    "/public/..%f0%80%80%afadmin",
+    "/public/..%fc%80%80%80%80%afadmin",
+    "/public/%u002e%u002e/admin",
+    "/public/..%u2215admin",
+    "/%E1dmin",
+    "/%EF%BF%BDdmin",
+    "/\uFFFDdmin",
+    "/x%25EF%25BF%25BD",
+    "/x%25uFFFD",
+  ])("INC-01 INC-36 refuses %j: it does not parse", (path) => {
     expect(requirementOf(rules, "GET", path)).toBeNull();
   });
 });

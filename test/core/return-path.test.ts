@@ -25,6 +25,17 @@ describe("return path", () => {
     }
   });
 
+  it.each(["/%E1dmin", "/\uFFFDdmin", "/%EF%BF%BDdmin", "/a?b=\uFFFD", "/a#\uFFFD"])(
+    "INC-36 sends %j, which has bytes that are not UTF-8, to /",
+    (input) => {
+      expect(safeReturnPath(input)).toBe("/");
+    },
+  );
+
+  it("keeps escapes that are not UTF-8 in the query: they come back to the site as they were", () => {
+    expect(safeReturnPath("/search?q=%E1")).toBe("/search?q=%E1");
+  });
+
   it("INC-09 sends endless encoding to /", () => {
     expect(safeReturnPath(`/%${"25".repeat(900)}2fevil.example`)).toBe("/");
   });

@@ -4,25 +4,26 @@ import { caddyPatterns } from "../../scripts/examples/caddy.ts";
 import { haproxyPatterns } from "../../scripts/examples/haproxy.ts";
 import { knownHeaders } from "../../scripts/examples/known-headers.ts";
 import { separators } from "../../scripts/examples/name-patterns.ts";
+import { nginxClearedHeaders } from "../../scripts/examples/nginx.ts";
 import { ownTokenPattern } from "../../scripts/examples/own-token.ts";
 import { dotSegment, plainSegments } from "../../scripts/examples/raw-path.ts";
-import { traefikPattern } from "../../scripts/examples/traefik.ts";
+import { traefikOverridePattern, traefikPattern } from "../../scripts/examples/traefik.ts";
 import { drawApiKey } from "../../src/core/api-key.ts";
 import { foldName } from "../../src/core/folded-name.ts";
 import { signFullToken, signPendingToken } from "../../src/core/session-token.ts";
-import { clearedFamilies, isClearedHeader, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
+import { clearedFamilies, isClearedHeader, isOverrideHeader } from "../../src/gate/cleared-headers.ts";
 import { getConfig } from "../../src/runtime.ts";
 import { mintSession } from "../support/forward-auth.ts";
 import { environment } from "../support/worker.ts";
 
-const isCleared = (name: string) => isClearedHeader(name) || methodOverrideNames.includes(foldName(name));
+const isCleared = isClearedHeader;
 
 const randomKey = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))));
 
 /** As `request_header -pattern` compares. */
-function matchesCaddy(name: string): boolean {
+function matchesCaddy(name: string, patterns = caddyPatterns): boolean {
   const lower = name.toLowerCase();
-  return caddyPatterns.some((pattern) => {
+  return patterns.some((pattern) => {
     const [, head, text = "", tail] = /^(\*?)(.*?)(\*?)$/.exec(pattern.toLowerCase()) ?? [];
     if (head && tail) return lower.includes(text);
     return tail ? lower.startsWith(text) : lower === pattern.toLowerCase();
@@ -32,6 +33,9 @@ function matchesCaddy(name: string): boolean {
 const haproxy = haproxyPatterns.map((pattern) => new RegExp(pattern));
 const matchesHaproxy = (name: string) => haproxy.some((pattern) => pattern.test(name.toLowerCase()));
 const traefik = new RegExp(traefikPattern, "i");
+
+/** What an operator takes out of an example with `METHOD_OVERRIDE=pass`: docs/proxies/README.md. */
+const isKept = (line: string) => !/method[^a-z0-9]override|http[^a-z0-9]method/i.test(line);
 
 /** Names of the list, of its families, and of nothing, with any separators. */
 const anyName = fc
@@ -86,7 +90,7 @@ describe("the patterns of the proxies' examples", () => {
 
   it("INC-35 INC-26 Caddy clears all that the gate clears", () => {
     fc.assert(fc.property(anyName, (name) => !isCleared(name) || matchesCaddy(name)));
-    expect(ordinary.filter(matchesCaddy)).toEqual([]);
+    expect(ordinary.filter((name) => matchesCaddy(name))).toEqual([]);
   });
 
   it("INC-35 INC-26 Traefik clears what the gate clears, but for what it sets itself and names that no list has", () => {
@@ -99,6 +103,29 @@ describe("the patterns of the proxies' examples", () => {
         expect([name, traefik.test(name)]).toEqual([name, expected]);
       }),
     );
+  });
+
+  it("INC-31 pass method overrides, and nothing else, without the lines that the guide names", () => {
+    const [families = "", names = "", ...overrides] = haproxyPatterns;
+    expect(overrides).toHaveLength(1);
+    const keptByHaproxy = [families, names].map((pattern) => new RegExp(pattern));
+    expect(traefikPattern.endsWith(`|${traefikOverridePattern}`)).toBe(true);
+    const keptByTraefik = new RegExp(traefikPattern.slice(0, -traefikOverridePattern.length - 1), "i");
+    const keptByCaddy = caddyPatterns.filter(isKept);
+    fc.assert(
+      fc.property(anyName, (name) => {
+        const matches = keptByHaproxy.some((pattern) => pattern.test(name.toLowerCase()));
+        expect([name, matches]).toEqual([name, isCleared(name) && !isOverrideHeader(name)]);
+        expect(keptByTraefik.test(name)).toBe(traefik.test(name) && !isOverrideHeader(name));
+        if (isCleared(name)) expect(matchesCaddy(name, keptByCaddy)).toBe(!isOverrideHeader(name));
+      }),
+    );
+    const lines = nginxClearedHeaders().split("\n");
+    expect(lines.filter((line) => !isKept(line)).map((line) => line.split(/ +/)[1])).toEqual([
+      "X-HTTP-Method-Override",
+      "X-HTTP-Method",
+      "X-Method-Override",
+    ]);
   });
 
   it("INC-32 know each token of Sallyport's, and no other", async () => {

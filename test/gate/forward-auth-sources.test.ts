@@ -100,6 +100,18 @@ describe.each(endpoints)("%s in front of a site with its own login", (endpoint) 
     }
   });
 
+  it("INC-31 does so after a GET that names another method", async () => {
+    const { bindings, Cookie } = await inside();
+    const tokenAfter = async (uri: string) => {
+      const response = await ask(bindings, endpoint, { uri, headers: { Cookie } });
+      return [response.status, response.headers.getSetCookie().length];
+    };
+    expect(await tokenAfter("/inbox?_method=POST")).toEqual([200, 1]);
+    expect(await tokenAfter("/inbox?_method=GET")).toEqual([200, 0]);
+    const headers = { Cookie, "X-HTTP-Method-Override": "PUT" };
+    expect((await ask(bindings, endpoint, { headers })).headers.getSetCookie()).toHaveLength(1);
+  });
+
   it("opens a session for who needs no second factor, from a page load only", async () => {
     const bindings = environment({ ...variables, ENROLMENT: "optional" });
     const script = await ask(bindings, endpoint, { headers: { Cookie: "sid=s1" } });

@@ -78,7 +78,7 @@ export const assertionMutants: readonly Mutant[] = [
   {
     name: "unreadable-forwarded-host",
     file: "src/gate/forward-auth.ts",
-    find: 'if (trusted && named === "unreadable") return { kind: "unreadable_path" };',
+    find: 'if (trusted && named === "unreadable") return { kind: "unreadable", part: "host" };',
     replace: "",
     why: "a visitor who asks for a host that is none gets an assertion for another one (INC-28)",
     tests: ["test/gate/assertion-scope.test.ts"],

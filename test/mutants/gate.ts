@@ -4,23 +4,23 @@ import type { Mutant } from "./mutant.ts";
 export const gateMutants: readonly Mutant[] = [
   {
     name: "policy-read-once",
-    file: "src/core/policy.ts",
+    file: "src/core/judge-path.ts",
     find: "for (const reading of readings) {",
-    replace: "for (const reading of [rawPath]) {",
+    replace: "for (const reading of [meaning.path]) {",
     why: "a rule is dodged by writing the path differently (INC-05)",
     tests: ["test/core/policy.test.ts"],
   },
   {
     name: "policy-with-case",
-    file: "src/core/policy.ts",
-    find: "for (const rule of [exact, caseless])",
-    replace: "for (const rule of [exact])",
+    file: "src/core/judge-path.ts",
+    find: 'strictest = stricterInBoth(strictest, judgeReading(rules, asked, "folded", foldCase(reading)));',
+    replace: "",
     why: "a rule is dodged by upper case (INC-07)",
     tests: ["test/core/policy.test.ts"],
   },
   {
     name: "policy-open-by-default",
-    file: "src/core/policy.ts",
+    file: "src/core/judge-path.ts",
     find: 'requirement: { level: "second_factor", maxAgeSeconds: null },',
     replace: 'requirement: { level: "first_factor", maxAgeSeconds: null },',
     why: "what no rule names needs one factor only",
@@ -28,7 +28,7 @@ export const gateMutants: readonly Mutant[] = [
   },
   {
     name: "policy-mildest-wins",
-    file: "src/core/policy.ts",
+    file: "src/core/judge-path.ts",
     find: "if (distance !== 0) return distance > 0 ? right : left;",
     replace: "if (distance !== 0) return distance > 0 ? left : right;",
     why: "of two readings the milder one counts (INC-05)",
@@ -77,8 +77,8 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "header-strip-skipped",
     file: "src/gate/headers.ts",
-    find: "if (isClearedHeader(name) ||",
-    replace: "if (",
+    find: "(isClearedHeader(name) && !isForwarded(name)) || ",
+    replace: "",
     why: "identity headers of the client reach the origin (WB-05)",
     tests: ["test/gate/headers.test.ts"],
   },
@@ -101,7 +101,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "origin-not-asked-after-change",
     file: "src/gate/judge.ts",
-    find: 'if (current === null || safe || source?.realm !== "origin") return passage;',
+    find: 'if (current === null || !mayChange || source?.realm !== "origin") return passage;',
     replace: "return passage;",
     why: "who signs in as somebody else at the site keeps the first one's second factor",
     tests: ["test/gate/origin-sessions.test.ts", "test/gate/origin-binding.test.ts"],

@@ -6,9 +6,11 @@ import { gateMutants } from "./gate.ts";
 import { keyMutants } from "./keys.ts";
 import type { Mutant } from "./mutant.ts";
 import { proxyMutants } from "./proxies.ts";
+import { requestMeaningMutants } from "./request-meanings.ts";
 import { secondFactorMutants } from "./second-factor.ts";
 import { sessionMutants } from "./sessions.ts";
 import { siteRequestMutants } from "./site-requests.ts";
+import { subjectMutants } from "./subjects.ts";
 
 /** Every fault that `npm run mutants` makes. */
 export const mutants: readonly Mutant[] = [
@@ -18,8 +20,10 @@ export const mutants: readonly Mutant[] = [
   ...gateMutants,
   ...assertionMutants,
   ...siteRequestMutants,
+  ...requestMeaningMutants,
   ...proxyMutants,
   ...keyMutants,
   ...costMutants,
   ...adminMutants,
+  ...subjectMutants,
 ];

@@ -203,7 +203,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "own-path-forwarded",
     file: "src/gate/judge.ts",
-    find: 'if (isReadBelow(basePath, path) !== false) return { kind: "own_path" };',
+    find: 'if (isReadBelow(basePath, itself.path) !== false) return { kind: "own_path" };',
     replace: "",
     why: "a path that is Sallyport's in some reading reaches the site (INC-34)",
     tests: ["test/gate/base-path.test.ts", "test/gate/forward-auth-requests.test.ts"],

@@ -47,6 +47,28 @@ const pieces = [
   "%e2%81%84",
   "\u2044",
   "\uff0f",
+  "\uff3c",
+  "\u00a5",
+  "%c2%a5",
+  "\u2025",
+  "\uff0e\uff0e",
+  "%ef%bc%8e",
+  "%ef%bc%8f",
+  "\u00b7\u00b7",
+  "\uff05",
+  "\uff1b",
+  "\u00a0",
+  "%u002f",
+  "%25u002e",
+  "%25c0%25af",
+  "%e1",
+  "\ufffd",
+  ".json",
+  ".php",
+  "index.php",
+  "/index.php/",
+  "/index.html",
+  "::$DATA",
   "\u0131",
   "\t",
   "~",
@@ -92,6 +114,13 @@ function behindName(path: string, index: number, more: string): string {
   return at === undefined ? path : path.slice(0, at) + more + path.slice(at);
 }
 
+/** The same behind a name that is no escape, however often it was encoded. */
+function behindLongName(path: string, index: number, more: string): string {
+  const places = [...path.matchAll(/[A-Za-z]{4}(?=\/|$)/g)].map((match) => match.index + 4);
+  const at = places[index % Math.max(places.length, 1)];
+  return at === undefined ? path : path.slice(0, at) + more + path.slice(at);
+}
+
 /** Ways to write a path that some server takes for the same one. */
 const disguises: Readonly<Record<string, (path: string, index: number) => string>> = {
   "escape a character": (path, index) =>
@@ -120,17 +149,47 @@ const disguises: Readonly<Record<string, (path: string, index: number) => string
   "an escaped backslash": (path, index) => atSlash(path, index, "%5C"),
   "an escaped question mark": (path) => `${path}%3fx`,
   "a letter that looks like one": (path) => path.replace("i", "\u0131"),
-  "a wide letter": (path) => path.replace("a", "\uff41"),
+  "a wide letter": (path) => path.replace("admin", "\uff41dmin"),
+  "an accent": (path) => path.replace("admin", "\u0105dmin"),
+  "a wide slash": (path, index) => atSlash(path, index, "\uff0f"),
+  "a yen sign for a backslash": (path, index) => atSlash(path, index, "%c2%a5"),
+  "there and back in wide dots": (path, index) => atSlash(path, index, "/x/\uff0e\uff0e/"),
+  "there and back in one character": (path, index) => atSlash(path, index, "/x/%e2%80%a5/"),
+  "a wide dot behind a name": (path, index) => behindName(path, index, "\uff0e"),
+  "a wide semicolon": (path, index) => behindName(path, index, "\uff1bv"),
+};
+
+/** Ways to write a path that some framework serves as the same one, where the site is made with it. */
+const variants: typeof disguises = {
+  "a format": (path, index) => behindLongName(path, index, ".json"),
+  "a format of the last name": (path) => `${path}.xml`,
+  "a stream": (path, index) => behindLongName(path, index, "::$DATA"),
+  "a front controller": (path) => `/index.php${path}`,
+  "a front controller in a directory": (path) => `/public/app.php${path}`,
+  "an index file": (path) => `${path}/index.html`,
+  "a slash at the end": (path) => `${path}/`,
 };
 
 /** The path in a disguise of several layers, and which they are. */
-export const disguised = (path: string, mostLayers = 5): fc.Arbitrary<{ text: string; layers: string[] }> =>
+export const disguised = (path: string, mostLayers = 5): fc.Arbitrary<Disguised> =>
+  inLayers(disguises, path, mostLayers);
+
+/** The same, with variants that only some frameworks know among the layers. */
+export const varied = (path: string, mostLayers = 5): fc.Arbitrary<Disguised> =>
+  inLayers({ ...disguises, ...variants }, path, mostLayers);
+
+interface Disguised {
+  readonly text: string;
+  readonly layers: readonly (string | undefined)[];
+}
+
+const inLayers = (ways: typeof disguises, path: string, mostLayers: number): fc.Arbitrary<Disguised> =>
   fc
-    .array(fc.tuple(fc.constantFrom(...Object.keys(disguises)), fc.nat({ max: 60 })), {
+    .array(fc.tuple(fc.constantFrom(...Object.keys(ways)), fc.nat({ max: 60 })), {
       minLength: 1,
       maxLength: mostLayers,
     })
     .map((layers) => ({
-      text: layers.reduce((text, [name, index]) => disguises[name]?.(text, index) ?? text, path),
+      text: layers.reduce((text, [name, index]) => ways[name]?.(text, index) ?? text, path),
       layers: layers.map(([name]) => name),
     }));

@@ -30,6 +30,15 @@ const trimNames = (path: string) =>
     .split("/")
     .map((name) => (/^\.{1,2}$/.test(name) ? name : name.replace(/[. ]+$/, "")))
     .join("/");
+/** What the code pages of Windows make of wide and other marks: by `WideCharToMultiByte`, which fits as best it can. */
+const bestFit = (text: string) =>
+  text
+    .replace(/[\uFF01-\uFF5E]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0))
+    .replace(/[\u2044\u2215]/g, "/")
+    .replace(/[\u00A5\u20A9\u2216]/g, "\\")
+    .replace(/[\u2026\u00B7\u2022]/g, ".")
+    .replace(/[\u00A0\u2000-\u2006\u3000]/g, " ");
+const compatible = (text: string) => text.normalize("NFKC");
 const then =
   (...steps: ((path: string) => string | null)[]): Server =>
   (path) =>
@@ -63,12 +72,57 @@ export const servers: Readonly<Record<string, Server>> = {
   ),
   "a framework behind a proxy: resolve, decode, resolve, decode": then(resolve, decode, resolve, decode),
   "one that decodes three times": then(decode, decode, decode, mergeSlashes, resolve),
+  "one that normalises what it has decoded": then(decode, compatible, slashes, resolve),
+  "a program on Windows with file names in a code page": then(decode, bestFit, slashes, trimNames, resolve),
+  "one that decodes, fits, and decodes again": then(decode, bestFit, decode, slashes, resolve),
+  "one that decodes %u escapes where it decodes twice": then(
+    decode,
+    (path) =>
+      path.replace(/%u([0-9a-f]{4})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+    slashes,
+    resolve,
+  ),
+  "one that decodes UTF-8 of any length where it decodes twice": then(
+    decode,
+    (path) =>
+      path.replace(/%c([01])%([89ab][0-9a-f])/gi, (_, upper: string, lower: string) =>
+        String.fromCharCode(Number(upper) * 64 + (Number.parseInt(lower, 16) & 0x3f)),
+      ),
+    slashes,
+    resolve,
+  ),
   "one that parses what it has decoded": then(decode, (path) => path.split(/[?#]/, 1)[0] ?? "", resolve),
 };
 
+const lastName = /[^/]*$/;
+
+/**
+ * Frameworks that serve one page under several paths. Where the site is made with one of them, a rule for the page has to
+ * hold for all of those.
+ */
+export const frameworks: Readonly<Record<string, Server>> = {
+  "Rails: the format at the end": then(decode, resolve, (path) =>
+    path.replace(/\/$/, "").replace(/\.[^./]+$/, ""),
+  ),
+  "Express, not strict: a slash at the end": then(decode, (path) => path.replace(/(.)\/$/, "$1")),
+  "Symfony: a front controller": then(resolve, decode, (path) =>
+    path.replace(/^\/(?:index|app)\.php(?=\/)/, ""),
+  ),
+  "Laravel in a directory of the site": then(decode, resolve, (path) =>
+    path.replace(/^.*?\/index\.php(?=\/)/, "").replace(/(.)\/$/, "$1"),
+  ),
+  "Apache: an index file": then(mergeSlashes, resolve, decode, (path) =>
+    /^index\./.test(lastName.exec(path)?.[0] ?? "") ? path.replace(lastName, "") : path,
+  ),
+  "Apache with MultiViews": then(mergeSlashes, resolve, decode, (path) =>
+    path.replace(/\.(?:php|html)(?=\/|$)/, ""),
+  ),
+  "IIS before 7.5: streams of NTFS": then(decode, slashes, resolve, (path) => path.replace(/:[^/]*/g, "")),
+};
+
 /** Does any server take the path for one at or below `root`, in whatever case? Returns which. */
-export function findServerThatOpens(path: string, root: string): string | null {
-  const found = Object.entries(servers).find(([, server]) => {
+export function findServerThatOpens(path: string, root: string, among = servers): string | null {
+  const found = Object.entries(among).find(([, server]) => {
     const resource = server(path)?.normalize("NFKC").toUpperCase().toLowerCase();
     return resource === root || resource?.startsWith(`${root}/`);
   });

@@ -50,7 +50,7 @@ const exceptions = [
 
 /** What each part may take from outside. A part that is not here takes what it likes. */
 const mayDependOn: Partial<Record<Part, readonly RegExp[]>> = {
-  core: [/^@scure\/base$/, /^jose$/, /^zod\/mini$/, /^lean-qr$/, /^node:crypto$/],
+  core: [/^@scure\/base$/, /^jose$/, /^zod\/mini$/, /^qrcode-svg$/, /^node:crypto$/],
   config: [/^zod\/mini$/],
   store: [/^drizzle-orm($|\/)/, /^@scure\/base$/],
   domain: [/^@scure\/base$/],

@@ -1,4 +1,4 @@
-/** How long a pending session waits for its second factor (STANDARDS SE-02). */
+/** How long a pending session waits for its second factor (SE-02). */
 export const pendingTtlSeconds = 300;
 
 /** What a caller with the first factor alone may leave behind (INC-30). */

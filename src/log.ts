@@ -1,6 +1,6 @@
 import type { Log } from "./domain/deps.ts";
 
-/** Writes one JSON line, which the platform collects. JSON keeps a hostile name in its string (STANDARDS LG-04). */
+/** Writes one JSON line, which the platform collects. JSON keeps a hostile name in its string (LG-04). */
 export const log: Log = (level, event, fields) => {
   // biome-ignore lint/suspicious/noConsole: this is where log lines leave the Worker
   console[level](JSON.stringify({ time: new Date().toISOString(), level, event, ...fields }));

@@ -27,7 +27,7 @@ const callerProps = once(() =>
   }),
 );
 
-/** Why a call was refused, with the codes of the HTTP API (SPEC "JSON API"). */
+/** Why a call was refused, with the codes of the HTTP API (docs/contract.md#errors). */
 export type RpcCode =
   | "invalid_format"
   | "invalid_code"

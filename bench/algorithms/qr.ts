@@ -1,5 +1,5 @@
 import type { Load } from "../load/load.ts";
-import { showRatio, type Table, type Verdict } from "../report.ts";
+import { showRatio, type Table } from "../report.ts";
 import { interleave, latencyRatio, p50, spreadOf } from "../rounds.ts";
 import { batchSubject } from "./batches.ts";
 
@@ -16,12 +16,12 @@ export async function drawWithEach(origin: string): Promise<ReadonlyMap<string, 
   return drawn;
 }
 
-/** What QR codes cost: time, and bytes of SVG. */
+/** Compares the time and the SVG bytes of a QR code with those of each peer. There is no target (ADR 0026). */
 export async function measureQr(
   place: { load: Load; origin: string },
   drawn: ReadonlyMap<string, readonly string[]>,
   rounds: number,
-): Promise<{ table: Table; verdict: Verdict }> {
+): Promise<Table> {
   const measured = await interleave(
     libraries.map((name) => batchSubject(name, { ...place, path: `/qr/${name}`, times })),
     rounds,
@@ -34,32 +34,14 @@ export async function measureQr(
   const bytesRatios = (peer: typeof ours) =>
     ours.bytes.map((value, index) => value / (peer.bytes[index] ?? Number.NaN));
 
-  const smallest = peers.reduce((best, peer) => (peer.average < best.average ? peer : best));
-  const [time, bytes] = [latencyRatio(ours.time, smallest.time), bytesRatios(smallest)];
-  const largest = Math.max(...bytes);
   return {
-    table: {
-      heading: [
-        "QR code of a provisioning URI",
-        "milliseconds",
-        "our time / theirs",
-        "bytes",
-        "ours / theirs",
-      ],
-      rows: [ours, ...peers].map((library) => [
-        library.time.name,
-        p50(library.time).toFixed(2),
-        showRatio(latencyRatio(ours.time, library.time)),
-        Math.round(library.average).toString(),
-        showRatio(spreadOf(bytesRatios(library))),
-      ]),
-    },
-    verdict: {
-      target: "QR SVG no slower and no larger than the smallest peer's at equal error correction",
-      measured:
-        `${showRatio(time)} of the time of ${smallest.time.name}, ${showRatio(spreadOf(bytes))} of its bytes, ` +
-        `${largest.toFixed(2)} for the worst URI`,
-      met: time.median <= 1 && largest <= 1,
-    },
+    heading: ["QR code of a provisioning URI", "milliseconds", "our time / theirs", "bytes", "ours / theirs"],
+    rows: [ours, ...peers].map((library) => [
+      library.time.name,
+      p50(library.time).toFixed(2),
+      showRatio(latencyRatio(ours.time, library.time)),
+      Math.round(library.average).toString(),
+      showRatio(spreadOf(bytesRatios(library))),
+    ]),
   };
 }

@@ -15,8 +15,9 @@ const idForm = /^(?!\.{1,2}$)[\x21-\x7e]{1,128}$/;
 /**
  * Finds a user by name or id.
  *
- * @param by null: either. Should both be there, of two users, nobody is chosen
- * @throws AdminError when there is none, or more than one
+ * @param by null: either. Should both be there, of two users, none is chosen
+ * @throws AdminError when there is none, or more than one. In the realm of an external first factor names can differ in
+ *   spelling only: then the text has to be the exact name of one of them
  */
 export async function findUser(api: Api, text: string, by: UserNaming | null): Promise<User> {
   const [named, identified] = await Promise.all([
@@ -45,7 +46,16 @@ async function findByName(api: Api, username: string): Promise<User | null> {
   const answer = await unlessRefused("invalid_format", () =>
     api.call({ path: "/v1/users", query: { username } }),
   );
-  return answer === null ? null : (read(userPage, answer).users[0] ?? null);
+  if (answer === null) return null;
+  const { users } = read(userPage, answer);
+  const exact = users.find((user) => user.username === username);
+  if (exact === undefined && users.length > 1) {
+    throw usageError(
+      `There are several users of this name: ${users.map(describeUser).join(", ")}.`,
+      "Say the exact name, or the id.",
+    );
+  }
+  return exact ?? users[0] ?? null;
 }
 
 /** Null when the server refuses for this reason. */

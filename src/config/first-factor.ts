@@ -1,12 +1,22 @@
 import * as z from "zod/mini";
+import type { ExternalNames } from "../core/external-subject.ts";
 import { type Locator, parseLocator } from "../core/locator.ts";
 import { wrongType } from "../core/wrong-type.ts";
 
 /** What says who a visitor is, and what that source needs. */
-export type FirstFactorConfig = { readonly kind: "password" } | OriginConfig | JwtConfig | ProxyConfig;
+export type FirstFactorConfig = PasswordConfig | OriginConfig | JwtConfig | ProxyConfig;
+
+interface AnyConfig {
+  /** How the accounts of external sources are told apart. The API of their realms needs it with passwords, too. */
+  readonly names: ExternalNames;
+}
+
+interface PasswordConfig extends AnyConfig {
+  readonly kind: "password";
+}
 
 /** The site's own login. */
-export interface OriginConfig {
+export interface OriginConfig extends AnyConfig {
   readonly kind: "origin";
   /** A path at the origin, or an absolute URL. */
   readonly whoAmI: string;
@@ -18,14 +28,14 @@ export interface OriginConfig {
   readonly credentials: readonly { readonly kind: "header" | "query"; readonly name: string }[];
   /** The statuses that say that nobody is signed in. */
   readonly nobodyStatuses: readonly number[];
-  /** The names, folded, that the site has for nobody. */
+  /** The names that the site has for nobody, compared exactly: an account `Guest` is not the anonymous `guest`. */
   readonly nobodyNames: readonly string[];
   /** Where the site's login is, if nobody gets anything else than what the policy opens. Null: nobody passes. */
   readonly loginPath: string | null;
 }
 
 /** A JWT of an identity provider. */
-export interface JwtConfig {
+export interface JwtConfig extends AnyConfig {
   readonly kind: "jwt";
   readonly jwksUrl: string;
   readonly issuer: string;
@@ -34,10 +44,12 @@ export interface JwtConfig {
   readonly carrier: { readonly kind: "header" | "cookie"; readonly name: string };
   readonly userClaim: string;
   readonly emailClaim: string;
+  /** `always`: the provider gives no address that it has not verified, and need not say so in `email_verified`. */
+  readonly emailVerified: "claim" | "always";
 }
 
 /** The user header of a proxy that shows `PROXY_KEY`. */
-export interface ProxyConfig {
+export interface ProxyConfig extends AnyConfig {
   readonly kind: "proxy";
   readonly userHeader: string;
   readonly emailHeader: string;
@@ -90,10 +102,7 @@ const origin = () =>
       WHOAMI_USER: locator(),
       WHOAMI_EMAIL: z.optional(locator()),
       WHOAMI_NOBODY: list(z._default(anyText(), "401"), status()),
-      WHOAMI_ANONYMOUS: z.pipe(
-        z._default(anyText(), ""),
-        z.transform((names) => splitFilled(names.toLowerCase())),
-      ),
+      WHOAMI_ANONYMOUS: z.pipe(z._default(anyText(), ""), z.transform(splitFilled)),
       ORIGIN_CREDENTIALS: z.pipe(
         z.pipe(z._default(anyText(), ""), z.transform(splitFilled)),
         z.array(
@@ -109,7 +118,7 @@ const origin = () =>
       ),
     }),
     z.transform(
-      (env): OriginConfig => ({
+      (env): Omit<OriginConfig, "names"> => ({
         kind: "origin",
         whoAmI: env.WHOAMI_URL,
         user: env.WHOAMI_USER,
@@ -159,9 +168,10 @@ const jwt = () =>
       ),
       JWT_USER_CLAIM: z._default(filled(), "sub"),
       JWT_EMAIL_CLAIM: z._default(filled(), "email"),
+      JWT_EMAIL_VERIFIED: z._default(z.enum(["claim", "always"], 'must be "claim" or "always"'), "claim"),
     }),
     z.transform(
-      (env): JwtConfig => ({
+      (env): Omit<JwtConfig, "names"> => ({
         kind: "jwt",
         jwksUrl: env.JWT_JWKS_URL,
         issuer: env.JWT_ISSUER,
@@ -173,6 +183,7 @@ const jwt = () =>
         },
         userClaim: env.JWT_USER_CLAIM,
         emailClaim: env.JWT_EMAIL_CLAIM,
+        emailVerified: env.JWT_EMAIL_VERIFIED,
       }),
     ),
   );
@@ -186,7 +197,7 @@ const proxy = () =>
       PROXY_EMAIL_HEADER: z._default(headerName(), "Remote-Email"),
     }),
     z.transform(
-      (env): ProxyConfig => ({
+      (env): Omit<ProxyConfig, "names"> => ({
         kind: "proxy",
         userHeader: env.PROXY_USER_HEADER,
         emailHeader: env.PROXY_EMAIL_HEADER,
@@ -208,12 +219,15 @@ const kind = () =>
       z.enum(["password", "origin", "jwt", "proxy"], 'must be "password", "origin", "jwt" or "proxy"'),
       "password",
     ),
+    EXTERNAL_NAMES: z._default(z.enum(["exact", "canonical"], 'must be "exact" or "canonical"'), "exact"),
   });
 
 /** Parses the variables of the first factor: which it is, and those that it needs. The others' are not looked at. */
 export function parseFirstFactor(env: unknown): z.util.SafeParseResult<FirstFactorConfig> {
   const parsed = kind().safeParse(env);
-  return parsed.success
-    ? kinds[parsed.data.FIRST_FACTOR]().safeParse(env)
-    : (parsed as z.util.SafeParseError<never>);
+  if (!parsed.success) return parsed as z.util.SafeParseError<never>;
+  const { FIRST_FACTOR, EXTERNAL_NAMES: names } = parsed.data;
+  const source = kinds[FIRST_FACTOR]().safeParse(env);
+  if (!source.success) return source as z.util.SafeParseError<never>;
+  return { success: true, data: { ...source.data, names } };
 }

@@ -3,7 +3,7 @@ import type { Keyring } from "./keyring.ts";
 
 /**
  * Where a sealed value lives. It is authenticated with the value, so that a ciphertext moved to another
- * row, column or table does not open (STANDARDS CR-02).
+ * row, column or table does not open (CR-02).
  */
 export interface FieldPlace {
   readonly table: string;

@@ -35,6 +35,16 @@ export interface PendingSessionClaims {
   readonly challenge?: ChallengeClaims;
 }
 
+/**
+ * What the token of a pending session says that another request has opened: its id. Only the client that opened the session
+ * has its secret. A client with this token has shown the same first factor; it can type a code, but not end the session.
+ */
+export interface SharedPendingClaims {
+  readonly sessionId: string;
+  readonly username: string;
+  readonly expiresAt: Date;
+}
+
 /** What a hosted challenge is about: so its pages need no read. */
 export interface ChallengeClaims {
   readonly id: string;
@@ -98,6 +108,16 @@ export async function signPendingToken(
       ...(claims.challenge === undefined ? {} : { chl: claims.challenge }),
     }))
   );
+}
+
+/** Signs the token of a pending session that another request has opened: of the same type as the session's first token. */
+export async function signSharedPendingToken(
+  keyring: Keyring,
+  { sessionId, username, expiresAt }: SharedPendingClaims,
+  now: Date,
+): Promise<string> {
+  const payload = { id: sessionId, name: username };
+  return pendingPrefix + (await sign(keyring, pendingType, now, expiresAt, payload));
 }
 
 /**
@@ -165,19 +185,36 @@ const pendingPayload = once(() =>
   }),
 );
 
+const sharedPendingPayload = once(() => z.object({ ...tokenTimes(), id: z.string(), name: z.string() }));
+
 /** Reads a pending session's token. Null as in {@link parseFullToken}; a full token is never a pending one. */
+export async function parseAnyPendingToken(
+  keyring: Keyring,
+  token: string,
+  now: Date,
+): Promise<PendingSessionClaims | SharedPendingClaims | null> {
+  if (!token.startsWith(pendingPrefix)) return null;
+  const verified = await verify(keyring, pendingType, token.slice(pendingPrefix.length), now);
+  const shared = sharedPendingPayload().safeParse(verified);
+  if (shared.success) {
+    const { id, name, exp } = shared.data;
+    return { sessionId: id, username: name, expiresAt: fromSeconds(exp) };
+  }
+  const payload = pendingPayload().safeParse(verified);
+  if (!payload.success) return null;
+  const { sid, name, exp, chl } = payload.data;
+  const claims = { sessionSecret: sid, username: name, expiresAt: fromSeconds(exp) };
+  return chl === undefined ? claims : { ...claims, challenge: chl };
+}
+
+/** As {@link parseAnyPendingToken}, for the client that opened the session. Null also for a token of one that shares it. */
 export async function parsePendingToken(
   keyring: Keyring,
   token: string,
   now: Date,
 ): Promise<PendingSessionClaims | null> {
-  if (!token.startsWith(pendingPrefix)) return null;
-  const jwt = token.slice(pendingPrefix.length);
-  const payload = pendingPayload().safeParse(await verify(keyring, pendingType, jwt, now));
-  if (!payload.success) return null;
-  const { sid, name, exp, chl } = payload.data;
-  const claims = { sessionSecret: sid, username: name, expiresAt: fromSeconds(exp) };
-  return chl === undefined ? claims : { ...claims, challenge: chl };
+  const claims = await parseAnyPendingToken(keyring, token, now);
+  return claims !== null && "sessionSecret" in claims ? claims : null;
 }
 
 async function sign(keyring: Keyring, type: string, issuedAt: Date, expiresAt: Date, payload: JWTPayload) {

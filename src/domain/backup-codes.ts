@@ -29,7 +29,7 @@ export async function planNewBackupCodes(
   };
 }
 
-/** Makes ten new backup codes, to be shown once; all earlier ones are void at the same moment (STANDARDS BC-07). */
+/** Makes ten new backup codes, to be shown once; all earlier ones are void at the same moment (BC-07). */
 export async function regenerateBackupCodes(
   deps: Deps,
   request: BackupCodesRequest,

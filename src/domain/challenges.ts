@@ -138,7 +138,7 @@ export interface EnrolledByChallenge extends ChallengeToken {
 
 /**
  * Completes a challenge by setting the second factor up: its first code is what is shown. Every session of the account
- * ends (STANDARDS EN-10). The token is good for {@link goBack} alone: the session behind it is over.
+ * ends (EN-10). The token is good for {@link goBack} alone: the session behind it is over.
  */
 export async function enrolByChallenge(
   deps: Deps,

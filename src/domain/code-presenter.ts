@@ -4,7 +4,7 @@ import { findUser, findUserOnPrimary, type User } from "../store/users.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
 import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
-import { type FullSession, isAlive, livenessAt, type PendingSession } from "./sessions.ts";
+import { type FullSession, isAlive, isOfNamed, livenessAt, type PendingSession } from "./sessions.ts";
 
 /** An account as it was read, and the session that a code comes with, where it comes with one. */
 export interface AccountView {
@@ -50,7 +50,10 @@ export function bySession(
     // An accepted code may have put another session in the place of this one.
     viewAfter: ({ user, session: row }) => (user === null || row === null ? null : { user, session: row }),
     isOpen: (view) =>
-      view.session.kind === kind && view.session.challengeId === challengeId && isAlive(deps, view, now),
+      view.session.kind === kind &&
+      view.session.challengeId === challengeId &&
+      isAlive(deps, view, now) &&
+      isOfNamed(deps, view, session),
     over,
     // The second factor was switched off while a sign-in waited for it: begin again.
     notEnabled: session.kind === "pending" ? over : { ok: false, reason: "not_enabled" },

@@ -1,24 +1,38 @@
 import type { CodeInput } from "../core/code-input.ts";
-import type { ClientContext } from "../store/audit.ts";
+import { type ClientContext, drawEventId } from "../store/audit.ts";
+import type { Effect } from "../store/second-factor-effects.ts";
+import type { SessionView } from "../store/sessions.ts";
 import { amrWith } from "./amr.ts";
 import type { Evidence } from "./code-evaluation.ts";
 import { bySession } from "./code-presenter.ts";
 import type { Deps } from "./deps.ts";
+import { isAccountOf, isUnclaimed, storedName } from "./external-name.ts";
 import type { Failure } from "./failure.ts";
+import type { ExternalIdentity } from "./first-factor-source.ts";
 import { verifyCode } from "./second-factor.ts";
 import { drawSession, type IssuedSession, issueSession, type PendingSession } from "./sessions.ts";
 
 export interface SecondDoor {
   readonly session: PendingSession;
+  /** What the first factor's source says now of the account that the session's token names. Null: a password was shown. */
+  readonly identity: ExternalIdentity | null;
+  /**
+   * What the request shows of its first factor, which the full session is bound to. Null for a password. Not what opened
+   * the pending session: another request may have opened it, and a site may have changed its cookie since.
+   */
+  readonly binding: string | null;
   readonly code: CodeInput;
   readonly client: ClientContext;
   readonly now: Date;
 }
 
-/** Opens the second of the two doors: an accepted code turns the pending session into a full one. */
+/**
+ * Opens the second of the two doors: an accepted code turns the pending session into a full one. An account that no exact
+ * name has claimed is claimed by the same batch, for the subject that has just shown its second factor (INC-27).
+ */
 export async function completeSignIn(
   deps: Deps,
-  { session: pending, code, client, now }: SecondDoor,
+  { session: pending, identity, binding, code, client, now }: SecondDoor,
 ): Promise<{ ok: true; issued: IssuedSession; evidence: Evidence } | Failure> {
   const expiresAt = new Date(now.getTime() + deps.config.sessionMaxAgeSeconds * 1000);
   const accepted = await verifyCode(deps, {
@@ -27,12 +41,13 @@ export async function completeSignIn(
     against: "live",
     client,
     now,
-    plan: async ({ session }, evidence) => {
+    plan: async (view, evidence) => {
+      const { session } = view;
       const drawn = await drawSession(
         {
           kind: "full",
           userId: session.userId,
-          binding: session.binding,
+          binding,
           amr: amrWith(session.amr, evidence),
           firstFactorAt: session.firstFactorAt,
           secondFactorAt: now,
@@ -42,12 +57,34 @@ export async function completeSignIn(
         now,
       );
       return {
-        effects: [{ kind: "open_session", session: drawn.row, insteadOf: session.id }],
+        effects: [
+          { kind: "open_session", session: drawn.row, insteadOf: session.id },
+          ...claim(deps, view, identity, drawn.row.id),
+        ],
         outcome: drawn,
       };
     },
   });
   if (!accepted.ok) return accepted;
-  const issued = await issueSession(deps, { ...accepted.outcome, user: accepted.view.user }, now);
+  const { user } = accepted.view;
+  // Renamed, or claimed, by another request since it was read.
+  const isOther =
+    identity !== null && (isUnclaimed(deps, user) || !isAccountOf(deps, user, identity.username));
+  if (isOther) return { ok: false, reason: "pending_session_over" };
+  const username = identity?.username ?? user.username;
+  const issued = await issueSession(deps, { ...accepted.outcome, user, username }, now);
   return { ok: true, issued, evidence: accepted.evidence };
+}
+
+function claim(
+  deps: Deps,
+  { user }: SessionView,
+  identity: ExternalIdentity | null,
+  keep: string,
+): readonly Effect[] {
+  const { username, canonicalName } =
+    identity === null ? { ...user, canonicalName: null } : storedName(deps, identity.username);
+  if (identity === null || canonicalName === null || !isUnclaimed(deps, user)) return [];
+  const name = { realm: user.realm, username, canonicalName };
+  return [{ kind: "claim_name", name, email: identity.email, keep, eventId: drawEventId() }];
 }

@@ -6,7 +6,7 @@ import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
 import { checkPassword } from "./password-check.ts";
 import { verifyCode } from "./second-factor.ts";
-import { drawReplacement, type FullSession, type IssuedSession, issueSession } from "./sessions.ts";
+import { drawReplacement, type FullSession, type IssuedSession, issueSession, nameIn } from "./sessions.ts";
 
 export interface DisableRequest {
   readonly session: FullSession;
@@ -23,7 +23,7 @@ export interface DisableRequest {
 
 /**
  * Switches two-factor authentication off: both factors are shown again, the password first, so that who has
- * only a stolen session learns nothing about codes. Every other session ends (STANDARDS EN-02, EN-08, EN-10).
+ * only a stolen session learns nothing about codes. Every other session ends (EN-02, EN-08, EN-10).
  */
 export async function disableTotp(
   deps: Deps,
@@ -59,6 +59,9 @@ export async function disableTotp(
   const { outcome: drawn, view } = accepted;
   return {
     ok: true,
-    issued: drawn === null ? null : await issueSession(deps, { ...drawn, user: view.user }, now),
+    issued:
+      drawn === null
+        ? null
+        : await issueSession(deps, { ...drawn, user: view.user, username: nameIn(session, view.user) }, now),
   };
 }

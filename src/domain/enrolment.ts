@@ -16,10 +16,11 @@ import {
   type IssuedSession,
   issueSession,
   livenessAt,
+  nameIn,
 } from "./sessions.ts";
 import { setupCounter, setupQuota } from "./throttle.ts";
 
-/** How long a secret waits for its first code (STANDARDS EN-05). */
+/** How long a secret waits for its first code (EN-05). */
 export const enrolmentTtlSeconds = 600;
 
 /** How fresh the second factor must be to be replaced. */
@@ -43,7 +44,7 @@ export interface Enrolment extends NewSecret {
 /**
  * Begins to set up two-factor authentication. Nothing changes for the account until the new secret's first
  * code is confirmed; an earlier enrolment that was not confirmed is void. An account begins only so many of them
- * in a while (STANDARDS TH-07). One batch.
+ * in a while (TH-07). One batch.
  *
  * @param session that of a hosted challenge can set up a second factor, and never replace one
  */
@@ -121,7 +122,7 @@ export interface Enrolled {
 
 /**
  * Switches two-factor authentication on, or replaces its secret, with the first code of the pending secret.
- * That code is spent by it, and every other session of the account ends (STANDARDS OTP-12, EN-10).
+ * That code is spent by it, and every other session of the account ends (OTP-12, EN-10).
  */
 export async function confirmEnrolment(
   deps: Deps,
@@ -150,6 +151,8 @@ export async function confirmEnrolment(
   });
   if (!accepted.ok) return accepted;
   const { outcome: drawn, evidence, view } = accepted;
-  const issued = drawn === null ? null : await issueSession(deps, { ...drawn, user: view.user }, now);
+  const { user } = view;
+  const username = nameIn(session, user);
+  const issued = drawn === null ? null : await issueSession(deps, { ...drawn, user, username }, now);
   return { ok: true, backupCodes: evidence.newBackupCodes ?? [], issued };
 }

@@ -2,7 +2,7 @@ import { type Removed, type RemovedKind, removeExpired } from "../store/expiry.t
 import type { Deps } from "./deps.ts";
 import { blockSeconds } from "./throttle.ts";
 
-/** How long audit events are kept (STANDARDS LG-08). */
+/** How long audit events are kept (LG-08). */
 export const auditRetentionDays = 400;
 
 /** How long a backend can still ask what became of a hosted challenge that is over. */

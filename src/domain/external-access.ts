@@ -1,85 +1,103 @@
 import { bindTo } from "../core/binding.ts";
 import type { Requirement } from "../core/policy.ts";
-import { signPendingToken } from "../core/session-token.ts";
 import { drawApprovalPeriodId } from "../store/approvals.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
 import { meetExternalUser } from "../store/external-users.ts";
-import type { User } from "../store/users.ts";
+import { newUserRow, type User } from "../store/users.ts";
 import { isBelieved, type Judgement, judgeAccess, judgeLevel, nobody } from "./access.ts";
 import type { Deps } from "./deps.ts";
+import { isUnclaimed, storedName } from "./external-name.ts";
+import { type IssuedPendingSession, issuePendingSession, openingBounds } from "./first-factor-sessions.ts";
 import {
   AmbiguousCredentials,
   type ExternalIdentity,
   type FirstFactorSource,
   FirstFactorUnavailable,
 } from "./first-factor-source.ts";
+import { pendingTtlSeconds } from "./openings.ts";
 import {
   type DrawnSession,
   drawSession,
   type FullSession,
   type IssuedSession,
   issueSession,
+  type PendingSession,
 } from "./sessions.ts";
-import { pendingTtlSeconds } from "./sign-in.ts";
 
-/** Which sessions a meeting may open. A program that keeps no cookies would leave one behind at every request. */
-export type OpensSessions = "none" | "without_second_factor" | "any";
+/**
+ * Which sessions a meeting may open. `few_without_second_factor`: a request at the gate passes without one as well, so
+ * there is none beyond the bound. A program that keeps no cookies would leave one behind at every request.
+ */
+export type OpensSessions = "none" | "few_without_second_factor" | "any";
 
-/** Somebody whom the source has named, as the store knows him. */
+/** An account that the source has named, as the store knows it. */
 export interface Meeting {
   readonly user: User;
   /** Opened for an account without a second factor. */
   readonly issued: IssuedSession | null;
-  /** Opened for an account with one: it waits for the code. */
-  readonly pending: { readonly token: string; readonly expiresAt: Date } | null;
+  /** For an account with one: a pending session waits for the code. `held`: the one that the client has already. */
+  readonly pending: { readonly kind: "held" } | ({ readonly kind: "issued" } & IssuedPendingSession) | null;
 }
 
-/** Finds or creates the account of whom the source names, and opens a session for it if that is wanted. One batch. */
-export async function meet(
-  deps: Deps,
-  source: FirstFactorSource,
-  identity: ExternalIdentity,
-  opens: OpensSessions,
-  client: ClientContext,
-  now: Date,
-): Promise<Meeting> {
+/** Whom a source names, and what the request brings. */
+export interface Arriving {
+  readonly source: FirstFactorSource;
+  readonly identity: ExternalIdentity;
+  readonly opens: OpensSessions;
+  /** The pending session that the client has already: it is used again while it is usable. */
+  readonly held: PendingSession | null;
+  readonly client: ClientContext;
+  readonly now: Date;
+}
+
+/**
+ * Finds or creates the account of whom the source names, and opens a session for it if that is wanted, within the bounds
+ * of `domain/openings.ts`. One batch.
+ */
+export async function meet(deps: Deps, arriving: Arriving): Promise<Meeting> {
+  const { source, identity, opens, held, client, now } = arriving;
   const full = opens === "none" ? null : await draw(deps, source, "full", client, now);
   const pending = opens === "any" ? await draw(deps, source, "pending", client, now) : null;
   const id = crypto.randomUUID();
   const event = { at: now, client, realm: source.realm, detail: { method: source.realm } };
   const met = await meetExternalUser(deps.db, {
-    user: {
+    user: newUserRow({
       id,
       realm: source.realm,
-      ...identity,
+      ...storedName(deps, identity.username),
+      email: identity.email,
       passwordHash: null,
       approvalPeriodId: drawApprovalPeriodId(),
       createdAt: now,
-    },
+    }),
+    claimed: { ...event, id: drawEventId(), type: "user.updated", detail: { fields: "username" } },
     created: { ...event, id: drawEventId(), type: "user.created", userId: id },
-    opened: { ...event, id: drawEventId(), type: "first_factor.accepted" },
-    full: full?.row ?? null,
-    pending: pending?.row ?? null,
+    opened: () => ({ ...event, id: drawEventId(), type: "first_factor.accepted" }),
+    full: full === null ? null : { row: full.row, beyond: opens === "any" ? "opened" : "not_opened" },
+    pending: pending === null ? null : { row: pending.row, held: held?.id ?? null },
+    bounds: openingBounds(now),
     now,
   });
   if (met === null) throw new Error("An account that was just made is not there");
   const { user, session } = met;
-  const isOpen = (drawn: DrawnSession | null) => drawn !== null && session?.id === drawn.row.id;
+  const { username } = identity;
   const issued =
-    full !== null && session !== null && isOpen(full)
-      ? await issueSession(deps, { row: session, secret: full.secret, user }, now)
+    full !== null && session?.id === full.row.id
+      ? await issueSession(deps, { row: session, secret: full.secret, user, username }, now)
       : null;
-  return {
-    user,
-    issued,
-    pending: pending !== null && isOpen(pending) ? await tokenOf(deps, pending, user, now) : null,
-  };
+  if (pending === null || session?.kind !== "pending") return { user, issued, pending: null };
+  if (session.id === held?.id) return { user, issued, pending: { kind: "held" } };
+  // The subject, and not the account's name: an account that no exact name has claimed has another one.
+  const shown = await issuePendingSession(deps, { row: session, drawn: pending, username }, now);
+  return { user, issued, pending: { kind: "issued", ...shown } };
 }
 
-async function tokenOf(deps: Deps, { row, secret }: DrawnSession, { username }: User, now: Date) {
-  const claims = { sessionSecret: secret, username, expiresAt: row.expiresAt };
-  const token = await signPendingToken(deps.config.keyring, claims, now);
-  return { token, expiresAt: row.expiresAt };
+/** What the request shows of its first factor, for a session to be bound to. Null: passwords are the first factor. */
+export async function bindingNow(deps: Deps, source: FirstFactorSource | null): Promise<string | null> {
+  if (source === null) return null;
+  const evidence = await source.evidence();
+  if (evidence === null) throw new FirstFactorUnavailable("The source names somebody who shows nothing");
+  return bindTo(deps.config.keyring, evidence);
 }
 
 async function draw(
@@ -89,15 +107,14 @@ async function draw(
   client: ClientContext,
   now: Date,
 ): Promise<DrawnSession> {
-  const evidence = await source.evidence();
-  if (evidence === null) throw new FirstFactorUnavailable("The source names somebody who shows nothing");
   const ttlSeconds = kind === "full" ? deps.config.sessionMaxAgeSeconds : pendingTtlSeconds;
   return drawSession(
     {
       kind,
       // Known when the batch has found the account.
       userId: "",
-      binding: await bindTo(deps.config.keyring, evidence),
+      // A pending session is bound when its code comes, to what that request shows.
+      binding: kind === "full" ? await bindingNow(deps, source) : null,
       amr: [source.realm],
       firstFactorAt: now,
       secondFactorAt: null,
@@ -139,10 +156,18 @@ export async function judgeExternalAccess(deps: Deps, visit: ExternalVisit): Pro
     if (judgement.allowed || judgement.reason !== "not_signed_in") return judgement;
     // The session was ended, and the person is still signed in at the source: begin anew.
   }
-  const opens = visit.keepsCookies ? "without_second_factor" : "none";
-  const { user, issued } = await meet(deps, source, identity, opens, client, now);
+  const opens = visit.keepsCookies ? "few_without_second_factor" : "none";
+  const { user, issued } = await meet(deps, { source, identity, opens, held: null, client, now });
   if (user.disabledAt !== null) return { allowed: false, reason: "account_disabled" };
-  return judgeLevel(deps, requirement, issued?.session ?? asSession(user, source, now), issued, now);
+  // Whatever the rule requires: an assertion would have the same `sub` for every spelling.
+  if (isUnclaimed(deps, user)) return { allowed: false, reason: "second_factor_required" };
+  return judgeLevel(
+    deps,
+    requirement,
+    issued?.session ?? asSession(user, identity, source, now),
+    issued,
+    now,
+  );
 }
 
 /**
@@ -165,11 +190,11 @@ function asNobody(error: unknown): null {
 }
 
 /** What can be said of somebody who has no session: the first factor is there, and nothing else. */
-function asSession(user: User, source: FirstFactorSource, now: Date) {
+function asSession(user: User, { username, email }: ExternalIdentity, source: FirstFactorSource, now: Date) {
   return {
     userId: user.id,
-    username: user.username,
-    email: user.email,
+    username,
+    email,
     enrolled: user.totpEnabled,
     amr: [source.realm],
     firstFactorAt: now,

@@ -1,11 +1,12 @@
 import { type BindingEvidence, isBoundTo } from "../core/binding.ts";
 import type { Keyring } from "../core/keyring.ts";
+import type { ExternalRealm } from "./external-realm.ts";
 import type { FullSession } from "./sessions.ts";
 import { localRealm } from "./sign-in.ts";
 
-/** Somebody whom a source knows. */
+/** An account that a source has named. */
 export interface ExternalIdentity {
-  /** Canonical: `core/username.ts`. */
+  /** The subject, exactly as the source named it (INC-27); canonical with `EXTERNAL_NAMES=canonical`. */
   readonly username: string;
   readonly email: string | null;
 }
@@ -16,7 +17,7 @@ export interface ExternalIdentity {
  */
 export interface FirstFactorSource {
   /** The name space of its users. */
-  readonly realm: "origin" | "jwt" | "proxy";
+  readonly realm: ExternalRealm;
   /** Who is nobody there passes: the site has its login behind the gate. */
   readonly nobodyPasses: boolean;
   /** The request shows a credential that the source may not be asked about in the same way as it is used. */

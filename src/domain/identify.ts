@@ -1,16 +1,20 @@
 import { BoundedMap } from "../core/bounded-map.ts";
 import type { Keyring } from "../core/keyring.ts";
 import { oncePer } from "../core/once.ts";
-import { parseFullToken, parsePendingToken, sessionIdOf } from "../core/session-token.ts";
+import { parseAnyPendingToken, parseFullToken, sessionIdOf } from "../core/session-token.ts";
 import type { Deps } from "./deps.ts";
 import type { FullSession, PendingSession } from "./sessions.ts";
 
 /** Reads a pending session's token, without I/O. Null also for one that a hosted challenge has opened. */
 export async function identifyPending(deps: Deps, token: string, now: Date): Promise<PendingSession | null> {
-  const claims = await parsePendingToken(deps.config.keyring, token, now);
-  if (claims === null || claims.challenge !== undefined) return null;
-  const { sessionSecret, username, expiresAt } = claims;
-  return { kind: "pending", id: await sessionIdOf(sessionSecret), username, expiresAt };
+  const claims = await parseAnyPendingToken(deps.config.keyring, token, now);
+  if (claims === null) return null;
+  const { username, expiresAt } = claims;
+  if ("sessionId" in claims)
+    return { kind: "pending", id: claims.sessionId, username, expiresAt, shared: true };
+  if (claims.challenge !== undefined) return null;
+  const id = await sessionIdOf(claims.sessionSecret);
+  return { kind: "pending", id, username, expiresAt, shared: false };
 }
 
 /** So many sessions of one isolate are known at once: about two megabytes. */

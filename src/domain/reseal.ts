@@ -22,7 +22,7 @@ export interface Resealed {
 }
 
 /**
- * Seals with the current key what older keys have sealed (STANDARDS CR-04). With one key in `KEYRING` there is
+ * Seals with the current key what older keys have sealed (CR-04). With one key in `KEYRING` there is
  * nothing to do, and nothing is read. What the current key has sealed is not looked at, nor what names a key that is
  * not in `KEYRING`: nothing can be done about it, and it needs none of those that are there.
  */

@@ -34,7 +34,7 @@ export async function resealUserField(
 
 /**
  * Opens one column of one account. What does not open is refused, written down and logged: either a key that
- * is still needed was taken out of `KEYRING`, or somebody has written to the database (STANDARDS CR-02).
+ * is still needed was taken out of `KEYRING`, or somebody has written to the database (CR-02).
  */
 export async function openUserField(
   deps: Deps,

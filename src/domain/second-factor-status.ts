@@ -4,7 +4,7 @@ import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
 import { type CheckedSession, checkSession, type FullSession } from "./sessions.ts";
 
-/** What an account's owner may know about its second factor. Never a secret (STANDARDS EN-06). */
+/** What an account's owner may know about its second factor. Never a secret (EN-06). */
 export interface SecondFactorStatus {
   readonly ok: true;
   readonly enabled: boolean;

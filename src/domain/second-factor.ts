@@ -24,7 +24,7 @@ import type { CheckedPassword } from "./password-check.ts";
 import { lastEnd } from "./throttle.ts";
 
 /**
- * How many tries there are (SPEC "Second factor"). With three live codes in a million, the hundred failures in a row
+ * How many tries there are (docs/contract.md#second-factor). With three live codes in a million, the hundred failures in a row
  * that an account has give a guesser 0.03 %, however many sessions and networks he has. What a patient one gets whose
  * failures the owner's own sign-ins take back is in `docs/attack-simulation.md`.
  */
@@ -149,7 +149,7 @@ function findRefusal<View extends AccountView>(
   return exhausted ? { ok: false, reason: "too_many_attempts", retryAfterSeconds: 1, startOver: true } : null;
 }
 
-/** Has the account had so many failures that an administrator has to look at it (STANDARDS TH-01)? */
+/** Has the account had so many failures that an administrator has to look at it (TH-01)? */
 export const isExhausted = ({ secondFactorFailures }: Pick<User, "secondFactorFailures">): boolean =>
   secondFactorFailures >= budget.failuresUntilDisabled;
 

@@ -19,7 +19,10 @@ import {
 } from "../store/sessions.ts";
 import type { User } from "../store/users.ts";
 import type { Deps } from "./deps.ts";
+import { isAccountOf } from "./external-name.ts";
+import { isExternalRealm } from "./external-realm.ts";
 import type { Failure } from "./failure.ts";
+import { recentOpenings } from "./openings.ts";
 
 /** The first factor is done and the second is not. It opens nothing but the second-factor step. */
 export interface PendingSession {
@@ -27,6 +30,8 @@ export interface PendingSession {
   readonly id: string;
   readonly username: string;
   readonly expiresAt: Date;
+  /** Another client has opened it: this one may type a code, and not end it. */
+  readonly shared: boolean;
 }
 
 /** A session that its token vouches for. Whether it has been revoked since `checkedAt`, only the store knows. */
@@ -34,6 +39,23 @@ export interface FullSession extends FullSessionClaims {
   readonly kind: "full";
   readonly id: string;
 }
+
+/**
+ * Is this still the account of the subject that the session's token names (INC-27)? Accounts of external sources only: any
+ * other session, and that of a hosted challenge, follows the name of its account.
+ */
+export const isOfNamed = (
+  deps: Deps,
+  { session, user }: SessionView,
+  { username }: Pick<FullSession | PendingSession, "username">,
+): boolean =>
+  session.challengeId !== null || !isExternalRealm(user.realm) || isAccountOf(deps, user, username);
+
+/** Whom the next token of a session names. */
+export const nameIn = (
+  { binding, username }: Pick<FullSession, "binding" | "username">,
+  user: Pick<User, "username">,
+): string => (binding === null ? user.username : username);
 
 /** A session with the token to carry it. */
 export interface IssuedSession {
@@ -97,7 +119,7 @@ export async function drawSession(origin: SessionOrigin, now: Date): Promise<Dra
 
 /**
  * Draws the session that takes the place of another when the level changes: a new token, and the old one is dead
- * (STANDARDS SE-03, INC-10). It lives no longer than the old one would have.
+ * (SE-03, INC-10). It lives no longer than the old one would have.
  */
 export function drawReplacement(
   session: Session,
@@ -109,17 +131,26 @@ export function drawReplacement(
   return drawSession({ kind: "full", userId, binding, firstFactorAt, expiresAt, ...level, client }, now);
 }
 
-/** Signs the token of a session that the store has just been seen to hold. */
+/** A session that the store has just been seen to hold. */
+export interface SessionToIssue {
+  readonly row: Session;
+  readonly secret: string;
+  readonly user: User;
+  /** Whom the token names: the account's name, or the subject as its external source named it (INC-27). */
+  readonly username: string;
+}
+
+/** Signs the token of a session. */
 export async function issueSession(
   deps: Deps,
-  { row, secret, user }: { row: Session; secret: string; user: User },
+  { row, secret, user, username }: SessionToIssue,
   now: Date,
 ): Promise<IssuedSession> {
   const claims: FullSessionClaims = {
     sessionSecret: secret,
     userId: user.id,
     realm: user.realm,
-    username: user.username,
+    username,
     email: user.email,
     enrolled: user.totpEnabled,
     binding: row.binding,
@@ -145,13 +176,10 @@ export async function checkSession(
   now: Date,
 ): Promise<CheckedSession | null> {
   const view = await renewSession(deps.db, session.id, session.userId, livenessAt(deps, now));
-  if (view === null) return null;
-  const issued = await issueSession(
-    deps,
-    { row: view.session, secret: session.sessionSecret, user: view.user },
-    now,
-  );
-  return { ...issued, user: view.user };
+  if (view === null || !isOfNamed(deps, view, session)) return null;
+  const { session: row, user } = view;
+  const { sessionSecret: secret } = session;
+  return { ...(await issueSession(deps, { row, secret, user, username: nameIn(session, user) }, now)), user };
 }
 
 /** Is the session alive? It does not count as seen by this. One trip. */
@@ -175,24 +203,29 @@ export async function listSessions(
   return sessions === null ? { ok: false, reason: "session_over" } : { ok: true, sessions };
 }
 
-/** Signs out: ends this session, pending or full. Ending one that is over already is no failure. */
+/**
+ * Signs out: ends this session, pending or full. Ending one that is over already is no failure. A pending session that
+ * another client has opened goes on: else a client with a stolen first factor could end the owner's (INC-30).
+ */
 export async function logOut(
   deps: Deps,
   session: PendingSession | FullSession,
   client: ClientContext,
   now: Date,
 ): Promise<void> {
-  await endSession(deps.db, session.id, {
+  if (session.kind === "pending" && session.shared) return;
+  const event = {
     id: drawEventId(),
     at: now,
     type: "session.ended",
     client,
     userId: session.kind === "full" ? session.userId : null,
     sessionId: session.id,
-  });
+  } as const;
+  await endSession(deps.db, session.id, event, recentOpenings(now));
 }
 
-/** Ends one session of the caller's account. Another account's session is not found (STANDARDS WB-09). */
+/** Ends one session of the caller's account. Another account's session is not found (WB-09). */
 export async function revokeSession(
   deps: Deps,
   caller: FullSession,

@@ -1,6 +1,5 @@
 import { clientNetwork } from "../core/client-network.ts";
 import { hashPassword, needsRehash } from "../core/password.ts";
-import { signPendingToken } from "../core/session-token.ts";
 import { type AuditEvent, type AuditEventType, type ClientContext, drawEventId } from "../store/audit.ts";
 import {
   countSignInFailure,
@@ -11,6 +10,8 @@ import {
 import type { User } from "../store/users.ts";
 import type { Deps } from "./deps.ts";
 import { type Failure, tooManyAttempts } from "./failure.ts";
+import { type IssuedPendingSession, issuePendingSession, openingBounds } from "./first-factor-sessions.ts";
+import { pendingTtlSeconds } from "./openings.ts";
 import { type DrawnSession, drawSession, type IssuedSession, issueSession } from "./sessions.ts";
 import { isPasswordOf } from "./stored-password.ts";
 import {
@@ -23,9 +24,6 @@ import {
 
 /** The realm of password users. */
 export const localRealm = "local";
-
-/** How long a pending session waits for its second factor (STANDARDS SE-02). */
-export const pendingTtlSeconds = 300;
 
 export interface PasswordSignIn {
   /** Canonical: `core/username.ts`. */
@@ -42,8 +40,7 @@ export type SignedIn =
   | {
       readonly ok: true;
       readonly next: "second_factor";
-      readonly pendingToken: string;
-      readonly expiresAt: Date;
+      readonly pending: IssuedPendingSession;
     };
 
 /**
@@ -82,7 +79,7 @@ async function trySignIn(
   user: User | null,
 ): Promise<SignedIn | Failure | AccountChanged> {
   const { now } = request;
-  // The hash is computed whoever asks, so that the answer takes as long (STANDARDS TH-10).
+  // The hash is computed whoever asks, so that the answer takes as long (TH-10).
   const matches = await isPasswordOf(deps, request.password, user);
   const name = { realm: localRealm, username: request.username };
   if (!matches || user === null || user.disabledAt !== null) {
@@ -102,18 +99,20 @@ async function trySignIn(
       counters: counters.all,
       event: signInEvent("first_factor.accepted", request, user, drawn.row.id),
       session: drawn.row,
+      bounds: openingBounds(now),
       user,
       forgiven: counters.forgiven,
       newPasswordHash: await renewedHash(user, request.password),
     },
     now,
   );
-  if (!outcome.done) return refusal(deps, outcome, now) ?? accountChanged(outcome);
+  const { session } = outcome;
+  if (session === null) return refusal(deps, outcome, now) ?? accountChanged(outcome);
+  const { username } = user;
   if (!user.totpEnabled)
-    return { ok: true, next: "done", issued: await issueSession(deps, { ...drawn, user }, now) };
-  const claims = { sessionSecret: drawn.secret, username: user.username, expiresAt: drawn.row.expiresAt };
-  const pendingToken = await signPendingToken(deps.config.keyring, claims, now);
-  return { ok: true, next: "second_factor", pendingToken, expiresAt: claims.expiresAt };
+    return { ok: true, next: "done", issued: await issueSession(deps, { ...drawn, user, username }, now) };
+  const pending = await issuePendingSession(deps, { row: session, drawn, username }, now);
+  return { ok: true, next: "second_factor", pending };
 }
 
 /** A batch that did nothing while a counter blocks was one too many: right and wrong get the same answer. */

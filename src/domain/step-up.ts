@@ -7,7 +7,7 @@ import { bySession } from "./code-presenter.ts";
 import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
 import { verifyCode } from "./second-factor.ts";
-import { drawReplacement, type FullSession, type IssuedSession, issueSession } from "./sessions.ts";
+import { drawReplacement, type FullSession, type IssuedSession, issueSession, nameIn } from "./sessions.ts";
 
 export interface StepUp {
   readonly session: FullSession;
@@ -45,6 +45,8 @@ export async function stepUp(
     },
   });
   if (!accepted.ok) return accepted;
-  const issued = await issueSession(deps, { ...accepted.outcome, user: accepted.view.user }, now);
+  const { user } = accepted.view;
+  const username = nameIn(session, user);
+  const issued = await issueSession(deps, { ...accepted.outcome, user, username }, now);
   return { ok: true, issued, evidence: accepted.evidence };
 }

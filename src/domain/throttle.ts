@@ -11,7 +11,7 @@ export const blockSeconds = 15 * 60;
 /** What moves many accounts at once is counted by the hour. */
 const transferWindowSeconds = 3600;
 
-/** What counts in one window before it blocks (SPEC "Throttling the first factor"). */
+/** What counts in one window before it blocks (docs/contract.md#throttling-the-first-factor). */
 const limits = {
   /** Failures of one network at one account. */
   network_account: 10,

@@ -50,7 +50,7 @@ export type ForwardAuthOutcome =
   | { readonly kind: "refused"; readonly refusal: Refusal }
   /** Also of a question whose host is not readable. A path of Sallyport's must not be passed to the site (INC-34). */
   | Unjudged
-  /** Another site opens a WebSocket with the visitor's session (STANDARDS WB-12). */
+  /** Another site opens a WebSocket with the visitor's session (WB-12). */
   | { readonly kind: "cross_origin" };
 
 /** A proxy's question. */

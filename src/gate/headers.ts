@@ -28,7 +28,7 @@ export interface ForwardedFacts {
 
 /**
  * The headers for the origin: what the client sent, without anything that only the gate may say
- * (STANDARDS WB-05, INC-08), and then what the gate says.
+ * (WB-05, INC-08), and then what the gate says.
  */
 export function requestHeaders(received: Headers, facts: ForwardedFacts): Headers {
   const headers = siteHeaders(received);

@@ -26,7 +26,7 @@ export type GateOutcome =
   | { readonly kind: "forwarded"; readonly response: Response; readonly renewed: IssuedSession | null }
   | { readonly kind: "refused"; readonly refusal: Refusal }
   | Unjudged
-  /** Another site opens a WebSocket with the visitor's session (STANDARDS WB-12). */
+  /** Another site opens a WebSocket with the visitor's session (WB-12). */
   | { readonly kind: "cross_origin" }
   | { readonly kind: "origin_unavailable"; readonly error: unknown };
 
@@ -70,7 +70,7 @@ export async function passGate(
   }
 }
 
-/** Only what everybody may see, and nobody was named for, is left to caches (STANDARDS WB-14). */
+/** Only what everybody may see, and nobody was named for, is left to caches (WB-14). */
 const isPersonal = ({ level }: Requirement, { identity }: Passage) => level !== "none" || identity !== null;
 
 function forward(target: string, request: Request, headers: Headers, personal: boolean): Promise<Response> {

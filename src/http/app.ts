@@ -32,7 +32,7 @@ import { twoFactorPages } from "./pages/two-factor.tsx";
 import { answerAuthRequest, answerForwardAuth, proxiesOnly } from "./proxy-questions.ts";
 import { refuse, refuseError } from "./refusal.tsx";
 
-/** SPEC "JSON API". */
+/** The most bytes of a JSON body (docs/contract.md#json-api). */
 const longestBodyBytes = 16 * 1024;
 
 /** Where people look. Everything else under `BASE_PATH` is for programs, and answers in JSON whatever happens. */

@@ -76,7 +76,20 @@ function handBack(
   c.set("dressedBy", "origin");
   // Headers that are set before there is a response are lost when a handler returns one of its own.
   c.res = response;
-  if (renewed !== null && caller?.carrier !== "bearer" && response.webSocket === null)
+  if (renewed !== null && caller?.carrier !== "bearer" && response.webSocket === null) {
     setSessionCookie(c, renewed);
+    forbidSharedCaching(c);
+  }
   return c.res;
+}
+
+/**
+ * Makes the response private: a shared cache that stored it would hand one visitor's session cookie to another
+ * (INC-37). The origin's own `Cache-Control` stays, and the stricter directive wins (RFC 9111, section 4.2.1). Headers
+ * that some caches put above `Cache-Control` go (RFC 9213).
+ */
+function forbidSharedCaching(c: AppContext): void {
+  c.header("Cache-Control", "private", { append: true });
+  for (const name of ["CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Surrogate-Control"])
+    c.header(name, undefined);
 }

@@ -16,7 +16,7 @@ const names = {
 /** The names as they stand in a `Cookie` header: what an origin must neither see nor set. */
 export const cookieNames: readonly string[] = Object.values(names).map((name) => `__Host-${name}`);
 
-/** STANDARDS SE-05. Lax, because the first request that comes from another site's link must find its session. */
+/** SE-05. Lax, because the first request that comes from another site's link must find its session. */
 const flags = { prefix: "host", path: "/", secure: true, httpOnly: true, sameSite: "Lax" } as const;
 
 /** Hands over a full session; what was pending is over with it. */

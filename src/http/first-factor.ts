@@ -1,5 +1,6 @@
 import { meet } from "../domain/external-access.ts";
 import type { FullSession } from "../domain/sessions.ts";
+import { findPending } from "./caller.ts";
 import type { AppContext } from "./context.ts";
 import { setPendingCookie, setSessionCookie } from "./cookies.ts";
 import { Refused } from "./problem.ts";
@@ -12,17 +13,17 @@ export type Arrival =
   | { readonly kind: "pending" }
   | { readonly kind: "full"; readonly session: FullSession };
 
-/** Asks the first factor's source who is there, and opens the session that this calls for. */
+/** Asks the first factor's source who is there, and opens the session that this calls for, or uses the pending one that is open. */
 export async function arrive(c: AppContext): Promise<Arrival> {
   const { source, deps, client, now } = c.var;
   const identity = source === null ? null : await source.identify();
   if (source === null || identity === null) return { kind: "nobody" };
-  const { user, issued, pending } = await meet(deps, source, identity, "any", client, now);
+  const held = await findPending(c);
+  const arriving = { source, identity, opens: "any", held, client, now } as const;
+  const { user, issued, pending } = await meet(deps, arriving);
   if (user.disabledAt !== null) throw new Refused({ ok: false, reason: "account_disabled" });
-  if (pending !== null) {
-    setPendingCookie(c, pending.token, pending.expiresAt);
-    return { kind: "pending" };
-  }
+  if (pending?.kind === "issued") setPendingCookie(c, pending.token, pending.expiresAt);
+  if (pending !== null) return { kind: "pending" };
   if (issued === null) throw new Error("A session that was just opened is not there");
   setSessionCookie(c, issued);
   return { kind: "full", session: issued.session };

@@ -25,7 +25,7 @@ export type HttpFailure =
   | { readonly ok: false; readonly reason: "ambiguous_credentials" }
   /** The key's scopes do not cover this. */
   | { readonly ok: false; readonly reason: "scope_missing"; readonly scope: string }
-  /** Another realm than the key's (STANDARDS WB-09). */
+  /** Another realm than the key's (WB-09). */
   | { readonly ok: false; readonly reason: "no_such_realm" }
   | { readonly ok: false; readonly reason: "origin_unavailable" }
   /** A user is there, and is not the one that a line of an import describes. */
@@ -269,7 +269,7 @@ export function problemHeaders({ retryAfterSeconds, limit, allow }: Problem): Re
 
 /**
  * What is left is not said with a refused try. Of a password it would tell who else has been at this account from
- * here, and of a code whether it was right once (STANDARDS TH-10).
+ * here, and of a code whether it was right once (TH-10).
  */
 function limitOf(failure: AnyFailure): Limit | null {
   switch (failure.reason) {

@@ -78,7 +78,7 @@ function wayOn(c: AppContext, entry?: EntryRefusal) {
     : { href: entry.signIn, label: "Sign in and go back" };
 }
 
-/** Answers to whatever was thrown. Nothing of an error gets into a body (STANDARDS WB-11). */
+/** Answers to whatever was thrown. Nothing of an error gets into a body (WB-11). */
 export function refuseError(error: Error, c: AppContext): Response {
   if (error instanceof Refused) return refuse(c, error.failure);
   const failure = { ok: false, reason: reasonOf(error) } as const;

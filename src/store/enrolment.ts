@@ -39,7 +39,7 @@ export interface EnrolmentStart {
 
 /**
  * Puts a pending secret beside the live one, which stays as it is; an earlier pending one is void
- * (STANDARDS EN-04, EN-05). While the counter blocks nothing happens (STANDARDS TH-07). One batch.
+ * (EN-04, EN-05). While the counter blocks nothing happens (TH-07). One batch.
  */
 export async function startEnrolment(
   db: Database,

@@ -1,26 +1,37 @@
-import { and, eq, exists, inArray, isNull, sql } from "drizzle-orm";
+import { and, eq, exists, isNull, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { type AuditEvent, recordEventWhere } from "./audit.ts";
 import { insertWhere, previousChangedRow } from "./conditional.ts";
 import { type Database, reachStore } from "./database.ts";
-import { type SessionRow, sessions, type UserRow, users } from "./schema.ts";
+import { accountNamed, type Claim, claimStatements, type ExternalName } from "./external-names.ts";
+import {
+  type Opening,
+  type OpeningBounds,
+  openedOf,
+  openFirstFactorSession,
+  selectOpened,
+} from "./first-factor-sessions.ts";
+import { type SessionRow, type UserRow, users } from "./schema.ts";
 import type { Session } from "./sessions.ts";
-import type { NewUser } from "./users.ts";
 
-/** Somebody whom an external source knows, and a session of each kind, of which at most one will be opened. */
+/** An account that an external source has named, and a session of each kind, of which at most one will be opened. */
 export interface Meeting {
-  /** Created if the realm has nobody of that name. */
-  readonly user: NewUser;
+  /** Created if the realm has no account of that name. */
+  readonly user: UserRow;
   readonly created: AuditEvent;
+  /** The record of a claim at first sight. */
+  readonly claimed: Claim["event"];
   /** For an account without a second factor. Null: it is not to be opened. */
-  readonly full: Session | null;
+  readonly full: { readonly row: Session; readonly beyond: Opening["beyond"] } | null;
   /** For an account with one. Null: it is not to be opened. */
-  readonly pending: Session | null;
-  readonly opened: AuditEvent;
+  readonly pending: { readonly row: Session; readonly held: string | null } | null;
+  /** Draws the record of a session that is opened. */
+  readonly opened: () => AuditEvent;
+  readonly bounds: OpeningBounds;
   readonly now: Date;
 }
 
-/** The account, and the session that was opened for it. */
+/** The account, and its session. */
 export interface Met {
   readonly user: UserRow;
   /** Null: none was to be opened for such an account, or the account is disabled. */
@@ -29,53 +40,66 @@ export interface Met {
 
 /**
  * Finds or creates the account of an external identity, keeps its e-mail address as the source says it, and opens
- * the session that its second factor calls for. One batch: who meets the same person twice at once makes one account.
+ * the session that its second factor calls for. One batch: two requests of a new account at once make one account.
+ *
+ * An account without a second factor that no exact name has claimed is claimed at first sight: there is nothing to show.
  */
 export async function meetExternalUser(db: Database, meeting: Meeting): Promise<Met | null> {
   const { primary } = db;
   const { user, now } = meeting;
-  const account = and(eq(users.realm, user.realm), eq(users.username, user.username));
-  const drawn = [meeting.full, meeting.pending].filter((session) => session !== null);
-  const ids = drawn.map(({ id }) => id);
-  const anySession = inArray(sessions.id, ids.length === 0 ? [""] : ids);
-  const [, , , ...results] = (await reachStore(() =>
+  const account = accountNamed(primary, user);
+  const openings = openingsOf(primary, meeting);
+  const selects = openings.flatMap((opening) => [...selectOpened(primary, opening)]);
+  const results = (await reachStore(() =>
     primary.batch([
-      primary
-        .insert(users)
-        .values({ ...user, updatedAt: user.createdAt })
-        .onConflictDoNothing({ target: [users.realm, users.username] }),
+      insertWhere(primary, users, user, isNull(account)),
       recordEventWhere(primary, meeting.created, previousChangedRow),
+      ...claimAtFirstSight(primary, meeting),
       primary
         .update(users)
         .set({ email: user.email, updatedAt: now })
-        .where(and(account, sql`${users.email} IS NOT ${user.email}`)),
-      ...drawn.map((session) => openFor(primary, session, user)),
-      recordEventWhere(
-        primary,
-        meeting.opened,
-        exists(primary.select({ id: sessions.id }).from(sessions).where(anySession)),
-      ),
-      primary.select().from(users).where(account),
-      primary.select().from(sessions).where(anySession),
+        .where(and(eq(users.id, account), hasOwnName(user), sql`${users.email} IS NOT ${user.email}`)),
+      ...openings.flatMap((opening) => openFirstFactorSession(primary, opening)),
+      primary.select().from(users).where(eq(users.id, account)),
+      ...selects,
     ]),
   )) as unknown[][];
-  const [found] = results.at(-2) as UserRow[];
-  const [session] = results.at(-1) as SessionRow[];
-  return found === undefined ? null : { user: found, session: session ?? null };
+  // A batch answers in the order of its statements, and these are the last.
+  const [found] = results.at(-1 - selects.length) as UserRow[];
+  const opened = openedOf(results.slice(results.length - selects.length) as SessionRow[][]);
+  return found === undefined ? null : { user: found, session: opened };
 }
 
-/** Opens the session if the account is of the kind that it is for: a second factor on means pending. */
-function openFor(db: DrizzleD1Database, session: Session, user: NewUser) {
-  const fitting = db
-    .select({ id: users.id })
-    .from(users)
-    .where(
-      and(
-        eq(users.realm, user.realm),
-        eq(users.username, user.username),
-        isNull(users.disabledAt),
-        eq(users.totpEnabled, session.kind === "pending"),
-      ),
-    );
-  return insertWhere(db, sessions, { ...session, userId: sql`(${fitting})` }, exists(fitting));
+function claimAtFirstSight(db: DrizzleD1Database, { user, claimed, now }: Meeting) {
+  const { realm, username, canonicalName, email } = user;
+  if (canonicalName === null) return [];
+  const name = { realm, username, canonicalName };
+  return claimStatements(db, { name, email, keep: null, event: claimed, now }, eq(users.totpEnabled, false));
+}
+
+/** The condition "the account bears the exact name". What the source says of one spelling is not said of the others. */
+const hasOwnName = ({ canonicalName }: ExternalName) =>
+  canonicalName === null ? undefined : eq(users.canonicalName, canonicalName);
+
+/** The sessions, each for an account of the kind that it is for: a second factor on means pending. */
+function openingsOf(db: DrizzleD1Database, meeting: Meeting): Opening[] {
+  const { user, full, pending, bounds, now } = meeting;
+  const open = (session: Session, how: Pick<Opening, "beyond" | "held">): Opening => {
+    const fitting = db
+      .select({ id: users.id })
+      .from(users)
+      .where(
+        and(
+          eq(users.id, accountNamed(db, user)),
+          isNull(users.disabledAt),
+          eq(users.totpEnabled, session.kind === "pending"),
+        ),
+      );
+    const userId = sql`(${fitting})`;
+    return { session, userId, condition: exists(fitting), event: meeting.opened(), bounds, now, ...how };
+  };
+  return [
+    ...(full === null ? [] : [open(full.row, { beyond: full.beyond, held: null })]),
+    ...(pending === null ? [] : [open(pending.row, { beyond: "opened", held: pending.held })]),
+  ];
 }

@@ -10,9 +10,10 @@ import {
   sql,
 } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import type { SQLiteTable } from "drizzle-orm/sqlite-core";
+import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
 import { type AuditEvent, toEventRow } from "./audit.ts";
 import { type Database, reachStore } from "./database.ts";
+import { isInRealm } from "./external-names.ts";
 import { auditEvents, type UserRow, users } from "./schema.ts";
 
 /** A new account, and the record of where it comes from. */
@@ -23,6 +24,14 @@ export interface UserImport {
   readonly event: AuditEvent;
 }
 
+/** What accounts may have already. */
+export interface TakenNames {
+  readonly ids: readonly string[];
+  readonly usernames: readonly string[];
+  /** Of accounts with an exact name. */
+  readonly canonicalNames: readonly string[];
+}
+
 /**
  * Finds whoever has one of these ids, in whatever realm, or one of these names in the realm. As the primary holds
  * them, in one trip.
@@ -30,14 +39,18 @@ export interface UserImport {
 export function findTaken(
   { primary }: Database,
   realm: string,
-  { ids, usernames }: { readonly ids: readonly string[]; readonly usernames: readonly string[] },
+  { ids, usernames, canonicalNames }: TakenNames,
 ): Promise<UserRow[]> {
   const named = and(eq(users.realm, realm), isIn(users.username, usernames));
+  const claimed = primary
+    .select({ id: users.id })
+    .from(users)
+    .where(and(isInRealm(realm), isIn(users.canonicalName, canonicalNames)));
   return reachStore(() =>
     primary
       .select()
       .from(users)
-      .where(or(isIn(users.id, ids), named)),
+      .where(or(isIn(users.id, ids), named, inArray(users.id, claimed))),
   );
 }
 
@@ -119,5 +132,5 @@ function insertEachWhere<T extends SQLiteTable>(
     );
 }
 
-const isIn = (column: SQL | typeof users.id | typeof users.username, values: readonly string[]): SQL =>
+const isIn = (column: SQLiteColumn, values: readonly string[]): SQL =>
   sql`${column} IN (SELECT value FROM json_each(${JSON.stringify(values)}))`;

@@ -20,8 +20,13 @@ export const users = sqliteTable(
     id: text("id").primaryKey(),
     /** Name space: `local` for password users, one for each external source and API key. */
     realm: text("realm").notNull(),
-    /** Canonical: `core/username.ts`. */
+    /** Canonical (`core/username.ts`), or exactly as an external source names the account: then `canonicalName` is set. */
     username: text("username").notNull(),
+    /**
+     * The canonical form of an exact name. Null: `username` is canonical itself. In the realm of an external source such
+     * an account is older than exact names, or made through the API, and no exact name has claimed it yet (INC-27).
+     */
+    canonicalName: text("canonical_name"),
     email: text("email"),
     /** PHC string, scrypt. Null: this account has no password here. */
     passwordHash: text("password_hash"),
@@ -49,6 +54,7 @@ export const users = sqliteTable(
   },
   (table) => [
     uniqueIndex("users_realm_username").on(table.realm, table.username),
+    index("users_canonical_name").on(table.canonicalName).where(sql`canonical_name IS NOT NULL`),
     index("users_totp_pending_expires_at")
       .on(table.totpPendingExpiresAt)
       .where(sql`totp_pending_expires_at IS NOT NULL`),
@@ -176,6 +182,10 @@ export const sessions = sqliteTable(
   (table) => [
     // Sessions of an account, also from one network, in the order in which they were opened.
     index("sessions_user_id_network").on(table.userId, table.network),
+    // Sessions of an account that the first factor alone has opened: few, however many others the account has.
+    index("sessions_first_factor_alone")
+      .on(table.userId, table.kind)
+      .where(sql`second_factor_at IS NULL AND challenge_id IS NULL`),
     index("sessions_expires_at").on(table.expiresAt),
   ],
 );
@@ -192,7 +202,7 @@ export const throttles = sqliteTable(
   (table) => [index("throttles_window_ends_at").on(table.windowEndsAt)],
 );
 
-/** What happened to whom, when and from where. Never a code, secret, token or password (STANDARDS LG-03). */
+/** What happened to whom, when and from where. Never a code, secret, token or password (LG-03). */
 export const auditEvents = sqliteTable(
   "audit_events",
   {

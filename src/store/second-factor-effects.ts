@@ -3,7 +3,8 @@ import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { drawApprovalPeriodId } from "./approvals.ts";
 import { type AuditEvent, type AuditEventType, recordEventWhere } from "./audit.ts";
-import { insertWhere } from "./conditional.ts";
+import { every, insertWhere } from "./conditional.ts";
+import { type Claim, claimStatements } from "./external-names.ts";
 import { challenges, sessions, users } from "./schema.ts";
 import type { Session } from "./sessions.ts";
 
@@ -11,6 +12,8 @@ import type { Session } from "./sessions.ts";
 export type Effect =
   /** A new session in the place of the one that the code came with. */
   | { readonly kind: "open_session"; readonly session: Session; readonly insteadOf: string }
+  /** The account takes the exact name of the subject that has shown its second factor, if none has claimed it yet. */
+  | (Pick<Claim, "name" | "email" | "keep"> & { readonly kind: "claim_name"; readonly eventId: string })
   /** The session stays, and its second factor is as fresh as this attempt, or gone when `at` is null. */
   | {
       readonly kind: "set_second_factor";
@@ -60,6 +63,11 @@ function effectStatement(
         insertWhere(db, sessions, effect.session, accepted),
         db.delete(sessions).where(and(eq(sessions.id, effect.insteadOf), accepted)),
       ];
+    case "claim_name": {
+      const { eventId: id } = effect;
+      const updated = { ...event, id, type: "user.updated", detail: { fields: "username" } } as const;
+      return claimStatements(db, { ...effect, event: updated, now }, every(eq(users.id, userId), accepted));
+    }
     case "set_second_factor":
       return [
         db

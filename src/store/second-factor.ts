@@ -235,7 +235,7 @@ function keepAnswers(db: DrizzleD1Database, { userId, event, answers }: Attempt)
   ];
 }
 
-/** STANDARDS TH-01, TH-03: one counter an account, a cool-down after every few failures, each twice as long. */
+/** TH-01, TH-03: one counter an account, a cool-down after every few failures, each twice as long. */
 function countFailure(db: DrizzleD1Database, { userId, budget, now }: Attempt): BatchItem<"sqlite"> {
   const failures = sql`(${users.secondFactorFailures} + 1)`;
   const coolDowns = sql`(${failures} / ${budget.failuresPerCoolDown})`;
@@ -250,7 +250,7 @@ function countFailure(db: DrizzleD1Database, { userId, budget, now }: Attempt): 
     .where(and(eq(users.id, userId), previousChangedRow));
 }
 
-/** Only an accepted second factor takes the failures back (STANDARDS INC-13). */
+/** Only an accepted second factor takes the failures back (INC-13). */
 const noFailures = { secondFactorFailures: 0, secondFactorBlockedUntil: null };
 
 /** Changes one row if the code is still unspent, and none otherwise (RFC 6238 5.2). */

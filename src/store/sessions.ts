@@ -1,8 +1,10 @@
-import { and, desc, eq, exists, gt, isNull, ne, sql } from "drizzle-orm";
+import { and, desc, eq, exists, gt, isNotNull, isNull, ne, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { type AuditEvent, recordEventWhere } from "./audit.ts";
 import { previousChangedRow } from "./conditional.ts";
 import { type Database, reachStore } from "./database.ts";
+import { expireFirstFactorSession } from "./first-factor-sessions.ts";
+import type { RecentOpenings } from "./recent-openings.ts";
 import { type SessionRow, sessions, type UserRow, users } from "./schema.ts";
 
 export type Session = SessionRow;
@@ -154,13 +156,22 @@ function selectLiving(db: DrizzleD1Database, userId: string, { now, idleSince }:
   return db.select().from(sessions).where(living).orderBy(desc(sessions.lastSeenAt)).limit(listLimit);
 }
 
-/** Ends a session of either kind. Ending one that is gone changes nothing. */
-export async function endSession(db: Database, sessionId: string, event: AuditEvent): Promise<void> {
-  const { primary } = db;
+/**
+ * Ends a session of either kind. Ending one that is gone changes nothing. One that has shown the first factor only is
+ * marked as over, so that opening and ending sessions in turn is bounded like opening them (INC-30).
+ */
+export async function endSession(
+  { primary }: Database,
+  sessionId: string,
+  event: AuditEvent,
+  recent: RecentOpenings,
+): Promise<void> {
+  const isStrong = and(eq(sessions.id, sessionId), isNotNull(sessions.secondFactorAt));
   await reachStore(() =>
     primary.batch([
-      primary.delete(sessions).where(eq(sessions.id, sessionId)),
+      primary.delete(sessions).where(isStrong),
       recordEventWhere(primary, event, previousChangedRow),
+      ...expireFirstFactorSession(primary, sessionId, event, recent),
     ]),
   );
 }

@@ -1,9 +1,16 @@
 import { and, eq, exists, isNull, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import { type AuditEvent, eventIs, recordEventWhere } from "./audit.ts";
-import { every, insertWhere, previousChangedRow } from "./conditional.ts";
+import { every } from "./conditional.ts";
 import { type Database, reachStore } from "./database.ts";
-import { auditEvents, sessions, type UserRow, users } from "./schema.ts";
+import {
+  type Opening,
+  type OpeningBounds,
+  openedOf,
+  openFirstFactorSession,
+  selectOpened,
+} from "./first-factor-sessions.ts";
+import { auditEvents, type SessionRow, type UserRow, users } from "./schema.ts";
 import type { Session } from "./sessions.ts";
 import {
   blockedUntil,
@@ -58,7 +65,9 @@ export interface WrongPassword extends EvaluatedSignIn {
 
 /** A right password. */
 export interface RightPassword extends EvaluatedSignIn {
+  /** Pending for an account with a second factor, else full. */
   readonly session: Session;
+  readonly bounds: OpeningBounds;
   /** The account as it was read: what was concluded from it holds only while it is the same. */
   readonly user: UserRow;
   /** Forgotten, now that the password was right. */
@@ -76,12 +85,21 @@ export interface SignInOutcome {
   readonly user: UserRow | null;
 }
 
-/** Opens a session, if on the primary nothing blocks and the account is still as it was read. One batch. */
+/** What the batch of a right password did. */
+export interface OpenedSignIn extends SignInOutcome {
+  /** The session that was opened, or the pending one that this client shares. Null: not done. */
+  readonly session: SessionRow | null;
+}
+
+/**
+ * Opens a session within the bounds, if on the primary nothing blocks and the account is still as it was read.
+ * One batch.
+ */
 export async function openSignInSession(
   db: Database,
-  { name, session, user, counters, forgiven, newPasswordHash, event }: RightPassword,
+  { name, session, bounds, user, counters, forgiven, newPasswordHash, event }: RightPassword,
   now: Date,
-): Promise<SignInOutcome> {
+): Promise<OpenedSignIn> {
   const { primary } = db;
   const unchanged = primary
     .select({ id: users.id })
@@ -94,7 +112,17 @@ export async function openSignInSession(
         eq(users.totpEnabled, user.totpEnabled),
       ),
     );
-  const opened = eventIs(primary, event.id, event.type);
+  const condition = every(exists(unchanged), nothingBlocks(primary, counters, now));
+  const opening: Opening = {
+    session,
+    userId: user.id,
+    condition,
+    event,
+    beyond: "opened",
+    held: null,
+    bounds,
+    now,
+  };
   const rehash =
     newPasswordHash === null
       ? []
@@ -102,14 +130,19 @@ export async function openSignInSession(
           primary
             .update(users)
             .set({ passwordHash: newPasswordHash })
-            .where(and(eq(users.id, user.id), opened)),
+            .where(and(eq(users.id, user.id), condition)),
         ];
-  return runSignIn(db, { name, counters, event }, now, [
-    insertWhere(primary, sessions, session, every(exists(unchanged), nothingBlocks(primary, counters, now))),
-    recordEventWhere(primary, event, previousChangedRow),
-    forgetFailuresWhere(primary, forgiven.key, opened),
+  const selects = selectOpened(primary, opening);
+  const { results, ...outcome } = await runSignIn(db, { name, counters }, now, [
+    ...openFirstFactorSession(primary, opening),
+    forgetFailuresWhere(primary, forgiven.key, condition),
+    ...selects,
+    // Last, because the condition names the hash that it replaces.
     ...rehash,
   ]);
+  const end = results.length - rehash.length;
+  const opened = openedOf(results.slice(end - selects.length, end) as SessionRow[][]);
+  return { ...outcome, done: opened !== null, session: opened };
 }
 
 /**
@@ -131,28 +164,30 @@ export async function countSignInFailure(
     nothingBlocks(primary, counters, now),
   );
   const evaluated = eventIs(primary, event.id, event.type);
-  return runSignIn(db, { name, counters, event }, now, [
+  const { results, ...outcome } = await runSignIn(db, { name, counters }, now, [
     recordEventWhere(primary, event, compared),
     ...counters.map((counter) => countFailureWhere(primary, counter, now, evaluated)),
+    primary.select({ id: auditEvents.id }).from(auditEvents).where(eq(auditEvents.id, event.id)),
   ]);
+  return { ...outcome, done: results.at(-1)?.length === 1 };
 }
 
 const isNamed = ({ realm, username }: AccountName) =>
   and(eq(users.realm, realm), eq(users.username, username));
 
+/** Runs the statements in one batch, and reads how things stand after them. */
 async function runSignIn(
   { primary }: Database,
-  { name, counters, event }: EvaluatedSignIn,
+  { name, counters }: Pick<EvaluatedSignIn, "name" | "counters">,
   now: Date,
   statements: readonly [BatchItem<"sqlite">, ...BatchItem<"sqlite">[]],
-): Promise<SignInOutcome> {
+): Promise<Omit<SignInOutcome, "done"> & { readonly results: unknown[][] }> {
   const outcome = [
-    primary.select({ id: auditEvents.id }).from(auditEvents).where(eq(auditEvents.id, event.id)),
     listOverflows(primary, counters, now),
     primary.select().from(users).where(isNamed(name)),
   ] as const;
-  const results: unknown[] = await reachStore(() => primary.batch([...statements, ...outcome]));
-  // A batch answers in the order of its statements, and these three are always the last.
-  const [records, overflows, [user]] = results.slice(-outcome.length) as [unknown[], Overflow[], UserRow[]];
-  return { done: records.length === 1, overflows, user: user ?? null };
+  const results = (await reachStore(() => primary.batch([...statements, ...outcome]))) as unknown[][];
+  // A batch answers in the order of its statements, and these two are always the last.
+  const [overflows, [user]] = results.slice(-outcome.length) as [Overflow[], UserRow[]];
+  return { overflows, user: user ?? null, results: results.slice(0, -outcome.length) };
 }

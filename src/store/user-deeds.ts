@@ -47,11 +47,13 @@ export function insertUserOnce(
 }
 
 /** What of an account may be changed from outside. */
-export type UserChanges = Partial<Pick<UserRow, "username" | "email" | "passwordHash" | "disabledAt">>;
+export type UserChanges = Partial<
+  Pick<UserRow, "username" | "canonicalName" | "email" | "passwordHash" | "disabledAt">
+>;
 
 /**
  * Changes an account, unless another one of its realm has the name. A new password and disabling sign the account out
- * everywhere (STANDARDS SE-11), and disabling voids what it has approved (INC-37). One batch.
+ * everywhere (SE-11), and disabling voids what it has approved (INC-37). One batch.
  */
 export function updateUserOnce(
   db: Database,
@@ -125,7 +127,7 @@ const noSecondFactor = {
 const noFailures = { secondFactorFailures: 0, secondFactorBlockedUntil: null };
 
 /**
- * Takes the second factor away, voids what was approved with it, and signs the account out everywhere (STANDARDS EN-08,
+ * Takes the second factor away, voids what was approved with it, and signs the account out everywhere (EN-08,
  * EN-12, INC-37). `totp_last_step` stays.
  *
  * @param forgiving also takes back the failures, which disabled it
@@ -177,8 +179,8 @@ export function unlockUserOnce(
 export type EnrollingUser = UserRow & { readonly setupBlockedUntil: Date | null };
 
 /**
- * Puts a pending secret into an account that has no second factor (STANDARDS EN-04, EN-05). While the counter blocks
- * nothing happens (STANDARDS TH-07). One batch.
+ * Puts a pending secret into an account that has no second factor (EN-04, EN-05). While the counter blocks
+ * nothing happens (TH-07). One batch.
  */
 export function startEnrolmentOnce(
   db: Database,

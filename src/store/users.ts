@@ -1,6 +1,7 @@
 import { and, asc, eq, gt, inArray, type SQL } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { type Database, reachStore } from "./database.ts";
+import { hasCanonicalName } from "./external-names.ts";
 import { type UserRow, users } from "./schema.ts";
 
 export type User = UserRow;
@@ -25,34 +26,51 @@ async function readUser(db: DrizzleD1Database, realm: string, ids: readonly stri
   return user ?? null;
 }
 
-/** Lists the users of a realm by name, after `afterName`; of them the one of that name, if one is given. One trip. */
+/**
+ * Lists the users of a realm by name, after `afterName`; of them those whose names have a canonical form, if one is given.
+ * One trip.
+ */
 export function listUsers(
   { nearest }: Database,
   realm: string,
   { afterName, limit, username }: { afterName: string; limit: number; username: string | null },
 ): Promise<User[]> {
-  const named = username === null ? undefined : eq(users.username, username);
+  const chosen = username === null ? eq(users.realm, realm) : hasCanonicalName(nearest, realm, username);
   return reachStore(() =>
     nearest
       .select()
       .from(users)
-      .where(and(eq(users.realm, realm), gt(users.username, afterName), named))
+      .where(and(chosen, gt(users.username, afterName)))
       .orderBy(asc(users.username))
       .limit(limit),
   );
 }
 
-/** The condition "this row is the user of the realm that has one of these ids" (STANDARDS WB-09). */
+/** The condition "this row is the user of the realm that has one of these ids" (WB-09). */
 export const isUser = (realm: string, ids: readonly string[]): SQL | undefined =>
   and(eq(users.realm, realm), inArray(users.id, [...ids]));
 
-export interface NewUser {
-  readonly id: string;
-  readonly realm: string;
-  readonly username: string;
-  readonly email: string | null;
-  readonly passwordHash: string | null;
+/** What is known of an account when it is created. */
+export type NewUser = Pick<
+  UserRow,
+  "id" | "realm" | "username" | "canonicalName" | "email" | "passwordHash" | "createdAt"
+> & {
   /** From `store/approvals.ts`. */
   readonly approvalPeriodId: string;
-  readonly createdAt: Date;
-}
+};
+
+/** The row of a new account: without a second factor, and open. */
+export const newUserRow = (user: NewUser): UserRow => ({
+  ...user,
+  totpEnabled: false,
+  totpSecret: null,
+  totpSetupAt: null,
+  backupCodes: null,
+  totpLastStep: 0,
+  totpPendingSecret: null,
+  totpPendingExpiresAt: null,
+  secondFactorFailures: 0,
+  secondFactorBlockedUntil: null,
+  updatedAt: user.createdAt,
+  disabledAt: null,
+});

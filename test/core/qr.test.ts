@@ -27,10 +27,10 @@ describe("QR code", () => {
     expect(svg).not.toContain("style");
   });
 
-  it("URI-05 is the smallest symbol that has room: capitals and digits take less than a byte each", () => {
-    // 123 bytes, and version 7 (45 modules a side) has room for 122 of them at error correction M.
-    expect(uri).toHaveLength(123);
-    expect(renderQrSvg(uri)).toContain('viewBox="0 0 53 53"');
+  it("URI-05 is the smallest symbol that has room for the text and the three bytes that qrcode-svg keeps free", () => {
+    // ISO/IEC 18004, table 7: at error correction M, version 7 (45 modules a side) takes 122 bytes, and version 8 takes 152.
+    expect(renderQrSvg("a".repeat(119))).toContain('viewBox="0 0 53 53"');
+    expect(renderQrSvg("a".repeat(120))).toContain('viewBox="0 0 57 57"');
   });
 
   it("URI-05 has a quiet zone of four modules on every side", () => {

@@ -36,6 +36,7 @@ describe("user name", () => {
     ["\ud800", "half a surrogate pair"],
     ["\ue000", "a private character"],
     ["\u0378", "an unassigned character"],
+    ["m\ufffdller", "a byte that was not UTF-8 (INC-36)"],
   ])("LG-04 refuses %j: %s", (text) => {
     expect(canonicalUsername(text)).toBeNull();
   });

@@ -1,6 +1,6 @@
 /**
  * The files in `examples/`, run by Debian's nginx, Caddy and HAProxy, each in front of the demo origin and with the
- * Worker beside it (SPEC "Forward-auth"). Traefik is not in Debian: `support/traefik.ts` plays it.
+ * Worker beside it (docs/contract.md#forward-auth). Traefik is not in Debian: `support/traefik.ts` plays it.
  */
 import { after, before, describe } from "node:test";
 import { describeClearing } from "./proxies/clearing.ts";

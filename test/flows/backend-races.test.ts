@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(startClock);
 
-/** The local database is so near that requests hardly overlap on it; production's is not (DESIGN, "Tests"). */
+/** The local database is so near that requests hardly overlap on it; the production database is not. */
 const farAway = () => slowDown(env.DB, 20);
 const databases = [
   ["a database 20 ms away", farAway],

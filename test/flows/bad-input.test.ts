@@ -58,7 +58,7 @@ async function exchange(path: string, { method, headers, body }: Exchange = {}):
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-/** RFC 9457 as SPEC has it: nothing missing, nothing of the request in it, and the request's id in both places. */
+/** RFC 9457 as docs/contract.md#errors has it: nothing missing, nothing of the request in it, and the request's id in both places. */
 function expectProblem(what: string, answer: Answer, status: number, problemCode: string): void {
   expect([what, answer.status, answer.json?.code]).toEqual([what, status, problemCode]);
   expect(answer.headers.get("Content-Type")).toBe("application/problem+json; charset=utf-8");

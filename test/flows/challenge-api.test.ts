@@ -164,7 +164,7 @@ describe("POST /v1/challenges", () => {
     ["an action without an end", { action: "x".repeat(257) }],
     ["an action of long characters", { action: "漢".repeat(171) }],
     ["an empty nonce", { nonce: "" }],
-  ])("SPEC refuses %s with 422", async (_, fields) => {
+  ])("refuses %s with 422", async (_, fields) => {
     const shop = await createShop();
     await createBackendUser(shop);
     expect(await shop.post("/v1/challenges", wish("42", fields))).toMatchObject({

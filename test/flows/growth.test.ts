@@ -138,8 +138,8 @@ const steps: readonly Step[] = [
     200,
     [1, 0, 1, 4, 0],
   ],
-  ["sign-in, the password being hashed anew", (i) => i.login(), 200, [1, 1, 8, 15, 10]],
-  ["sign-in", (i) => i.login(), 200, [1, 1, 7, 13, 9]],
+  ["sign-in, the password being hashed anew", (i) => i.login(), 200, [1, 1, 11, 48, 11]],
+  ["sign-in", (i) => i.login(), 200, [1, 1, 10, 47, 10]],
   ["sign-in with a wrong password", (i) => i.login({ password: "wrong" }), 401, [1, 1, 8, 20, 14]],
   ["sign-in of nobody", (i) => i.login({ username: "nobody" }), 401, [1, 1, 8, 19, 13]],
   [
@@ -177,7 +177,7 @@ const steps: readonly Step[] = [
     200,
     [1, 1, 11, 14, 16],
   ],
-  ["sign-out", (i) => i.client.post("/logout", {}, i.asAda), 200, [0, 1, 2, 1, 6]],
+  ["sign-out", (i) => i.client.post("/logout", {}, i.asAda), 200, [0, 1, 4, 1, 6]],
   ["the hourly job with nothing to do", (i) => i.hourlyJob(), 200, [0, 1, 6, 19, 0]],
 ];
 

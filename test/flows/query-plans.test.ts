@@ -56,6 +56,12 @@ const meant: readonly Meant[] = [
     why: "The list of one's own sessions. It sorts those of one account, and an index by time would be written at every request.",
   },
   {
+    kind: "sort",
+    step: "USE TEMP B-TREE FOR ORDER BY",
+    sql: /^select .* from "users" where \(\("users"\."id" in \(select .* order by "users"\."username" asc limit \?$/,
+    why: "The users whose names have one canonical form. It sorts the spellings of one name.",
+  },
+  {
     kind: "open range",
     step: "SEARCH users USING INTEGER PRIMARY KEY (rowid>?)",
     sql: /^select .* from "users" where \(\+"users"\."realm" = \? and "users"\.rowid > \?\) order by "users"\.rowid asc limit \?$/,

@@ -83,7 +83,7 @@ describe("a good token", () => {
   it("names its person in the claims that are configured", async () => {
     const token = await idp.token({ preferred_username: "Ada.L", mail: "al@idp.test" });
     const overrides = { JWT_USER_CLAIM: "preferred_username", JWT_EMAIL_CLAIM: "mail" };
-    expect(await knownBy(token, overrides)).toBe("ada.l");
+    expect(await knownBy(token, overrides)).toBe("Ada.L");
     expect(site.lastPage.headers.get("Remote-Email")).toBe("al@idp.test");
     expect(await knownBy(token, { JWT_USER_CLAIM: "upn" })).toBe(refused);
   });

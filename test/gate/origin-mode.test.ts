@@ -71,11 +71,12 @@ describe("in front of a site with its own login", () => {
     expect(reached()).toBe(before);
   });
 
-  it("makes one account of a name in whatever spelling the site says it", async () => {
-    const secret = await Browser.signedIn("s1").enrol();
+  it("makes one account of all spellings of a name where the operator says so (EXTERNAL_NAMES=canonical)", async () => {
+    const variables = { EXTERNAL_NAMES: "canonical" };
+    const secret = await Browser.signedIn("s1", variables).enrol();
     for (const name of ["ADA", " ada ", "ＡＤＡ"]) {
       site.whoAmI = () => Response.json({ user: { name } });
-      const browser = Browser.signedIn("s2");
+      const browser = Browser.signedIn("s2", variables);
       expect(await browser.sentTo("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
       await browser.passSecondFactor(secret);
       await browser.load("/inbox");

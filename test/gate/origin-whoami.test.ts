@@ -172,7 +172,7 @@ describe("what a who-am-I may say", () => {
     const browser = Browser.signedIn("s1", overrides);
     await browser.enrol();
     await browser.load("/inbox");
-    expect(site.lastPage.headers.get("Remote-User")).toBe("ada");
+    expect(site.lastPage.headers.get("Remote-User")).toBe("Ada");
     expect(site.lastPage.headers.get("Remote-Email")).toBe("ada@mail.test");
     site.whoAmI = () => new Response("<p>");
     await Browser.signedIn("s1", overrides).load("/inbox");

@@ -31,6 +31,13 @@ function counted(overrides = {}) {
   return { bindings: gated([{ path: "/public", require: "none" }], { DB: db, ...overrides }), trips };
 }
 
+/** Headers that a cache obeys instead of `Cache-Control`. */
+const targetedForCaches = {
+  "CDN-Cache-Control": "max-age=600",
+  "Cloudflare-CDN-Cache-Control": "max-age=600",
+  "Surrogate-Control": "max-age=600",
+};
+
 describe("a session at the gate", () => {
   it("is believed without a trip to the store while it is fresh", async () => {
     const { bindings, trips } = counted();
@@ -114,6 +121,39 @@ describe("a session at the gate", () => {
       vi.mocked(fetch).mockRestore();
     }
   });
+
+  it.each([
+    [
+      "what the origin calls public",
+      { "Cache-Control": "public, max-age=600" },
+      "public, max-age=600, private",
+    ],
+    [
+      "what it calls public for shared caches alone",
+      { "Cache-Control": "s-maxage=600" },
+      "s-maxage=600, private",
+    ],
+    ["what only a date makes storable", { Expires: "Fri, 01 Jan 2100 00:00:00 GMT" }, "private"],
+    ["what a header for one kind of cache makes storable", targetedForCaches, "private"],
+  ])(
+    "INC-37 is renewed on a response that no shared cache may store: %s",
+    async (_what, headers, expected) => {
+      const { session } = await signedIn();
+      advance(60);
+      standOrigin(() => new Response("ok", { headers }));
+      const response = await visit(gated(), "/a", { session });
+      expect(cookieValue(response, sessionCookieName)).toEqual(expect.any(String));
+      expect(response.headers.get("Cache-Control")).toBe(expected);
+      for (const name of Object.keys(targetedForCaches)) expect(response.headers.has(name), name).toBe(false);
+
+      const unrenewed = await visit(gated(), "/a", {
+        session: cookieValue(response, sessionCookieName) ?? "",
+      });
+      expect(unrenewed.headers.getSetCookie()).toEqual([]);
+      for (const [name, value] of Object.entries(headers))
+        expect(unrenewed.headers.get(name), name).toBe(value);
+    },
+  );
 
   it("gets no cookie that it did not come with: a bearer token stays as it is", async () => {
     const { session } = await signedIn();

@@ -72,7 +72,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "pending-without-end",
-    file: "src/domain/sign-in.ts",
+    file: "src/domain/openings.ts",
     find: "export const pendingTtlSeconds = 300;",
     replace: "export const pendingTtlSeconds = 3000;",
     why: "a pending session lives for longer than ten minutes (SE-02)",
@@ -230,7 +230,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "isAmbiguous: !isReadAlike || !isSpelledRight || !hasOneValueEach,",
     replace: "isAmbiguous: false,",
     why: "the site's pages read another cookie than its who-am-I (INC-23)",
-    tests: ["test/gate/origin-model.property.test.ts", "test/gate/origin-attacks.test.ts"],
+    tests: ["test/gate/origin-model.property.test.ts", "test/gate/origin-binding.test.ts"],
   },
   {
     name: "any-known-credential-counts",

@@ -10,6 +10,7 @@ import { requestMeaningMutants } from "./request-meanings.ts";
 import { secondFactorMutants } from "./second-factor.ts";
 import { sessionMutants } from "./sessions.ts";
 import { siteRequestMutants } from "./site-requests.ts";
+import { subjectMutants } from "./subjects.ts";
 
 /** Every fault that `npm run mutants` makes. */
 export const mutants: readonly Mutant[] = [
@@ -24,4 +25,5 @@ export const mutants: readonly Mutant[] = [
   ...keyMutants,
   ...costMutants,
   ...adminMutants,
+  ...subjectMutants,
 ];

@@ -3,6 +3,14 @@ import type { Mutant } from "./mutant.ts";
 /** What of a request reaches the site, by which path, and for how long. */
 export const siteRequestMutants: readonly Mutant[] = [
   {
+    name: "renewed-cookie-cached",
+    file: "src/http/at-gate.ts",
+    find: "    forbidSharedCaching(c);\n",
+    replace: "",
+    why: "a shared cache hands one visitor's session cookie to another (INC-37)",
+    tests: ["test/gate/recheck.test.ts"],
+  },
+  {
     name: "own-token-forwarded",
     file: "src/gate/headers.ts",
     find: 'if (carriesOwnToken(headers.get("Authorization") ?? "")) headers.delete("Authorization");',

@@ -33,7 +33,7 @@ export async function explain(statements: readonly Statement[]): Promise<Plan[]>
 }
 
 /** What reads no table: one row of constants, a subquery of the statement itself, or a bound JSON array. */
-const scansNoTable = /^SCAN (CONSTANT ROW|\(subquery-\d+\)|blocked|\w+ VIRTUAL TABLE INDEX \d+:)$/;
+const scansNoTable = /^SCAN (CONSTANT ROW|\(subquery-\d+\)|blocked|oldest|\w+ VIRTUAL TABLE INDEX \d+:)$/;
 
 /** A search for given values, or a range among the rows that have one. */
 const searchesByValue = /^SEARCH .* USING (?!AUTOMATIC)[^()]* \([^()]*=\?[^()]*\)( LEFT-JOIN)?$/;

@@ -3,14 +3,18 @@ import { vi } from "vitest";
 import { createReadyAccount, fullToken } from "./accounts.ts";
 import { runScheduled } from "./all-flows.ts";
 import { createRealm, enrolBackendUser, repeatable } from "./backend.ts";
+import { askForSetup, receiptOn, shopUrls, step } from "./challenges.ts";
 import { stopClock } from "./clock.ts";
 import { cheapHash } from "./fault-world.ts";
 import { proxyKey } from "./forward-auth.ts";
 import { gated, pageLoad, standOrigin, visit } from "./gate.ts";
 import { randomKey } from "./keyring.ts";
+import { Browser } from "./origin-site.ts";
 import { query } from "./rows.ts";
+import { secretOn } from "./site.ts";
 import { deviceOf, home } from "./throttles.ts";
-import { type Account, Client, type EnrolledAccount } from "./worker.ts";
+import { makeUnclaimed } from "./unclaimed.ts";
+import { type Account, base, Client, code, type EnrolledAccount } from "./worker.ts";
 
 /** Goes the ways that people seldom go, and that neither `useAllFlows` nor `useAllServices` does. */
 export async function goRareWays(): Promise<void> {
@@ -20,6 +24,10 @@ export async function goRareWays(): Promise<void> {
   await haveOldPasswordHash(account);
   await holdSocket(await fullToken(account));
   await arriveFromProxy();
+  await arriveByCanonicalName();
+  await claimAccount();
+  await arriveWithPendingSession();
+  await comeBackForReceipt();
   await askDuringCoolDown();
   await resealUnconfirmed();
 }
@@ -77,6 +85,47 @@ async function arriveFromProxy(): Promise<void> {
   const headers = { ...pageLoad, "X-Sallyport-Proxy-Key": proxyKey, "Remote-User": "kim" };
   const { status } = await visit(gated([], variables), "/private", { headers });
   if (status !== 200) throw new Error(`Who comes by the proxy gets ${status}`);
+}
+
+/** The same where the operator says that spellings are not told apart. */
+async function arriveByCanonicalName(): Promise<void> {
+  const browser = new Browser({ FIRST_FACTOR: "proxy", PROXY_KEY: proxyKey, EXTERNAL_NAMES: "canonical" });
+  browser.added["X-Sallyport-Proxy-Key"] = proxyKey;
+  browser.added["Remote-User"] = "Oscar";
+  await browser.passSecondFactor(await browser.enrol());
+}
+
+/** An account that is older than exact names is claimed by a code. */
+async function claimAccount(): Promise<void> {
+  const browser = new Browser({ FIRST_FACTOR: "proxy", PROXY_KEY: proxyKey });
+  browser.added["X-Sallyport-Proxy-Key"] = proxyKey;
+  browser.added["Remote-User"] = "Peggy";
+  const secret = await browser.enrol();
+  await makeUnclaimed("Peggy");
+  browser.cookies.clear();
+  await browser.passSecondFactor(secret);
+}
+
+/** A page of the Worker, with the pending session that another page has opened. */
+async function arriveWithPendingSession(): Promise<void> {
+  await query("UPDATE users SET totp_enabled = 1 WHERE username = 'kim'");
+  const variables = { FIRST_FACTOR: "proxy", PROXY_KEY: proxyKey };
+  const headers = { ...pageLoad, "X-Sallyport-Proxy-Key": proxyKey, "Remote-User": "kim" };
+  const arrive = (Cookie: string) =>
+    visit(gated([], variables), `${base}/sign-in`, { headers: { ...headers, Cookie } });
+  const [cookie = ""] = (await arrive("")).headers.getSetCookie();
+  const again = (await arrive(cookie.split(";", 1)[0] ?? "")).headers.getSetCookie();
+  if (cookie === "" || again.length > 0) throw new Error("The pending session is not used again");
+  await query("UPDATE users SET totp_enabled = 0 WHERE username = 'kim'");
+}
+
+/** The page that shows the backup codes leads to the receipt. */
+async function comeBackForReceipt(): Promise<void> {
+  const shop = await createRealm("receipts", { return_urls: shopUrls });
+  const { challenge, browser } = await askForSetup(shop);
+  const secret = secretOn(await step(browser, "start"));
+  await step(browser, "confirm", { code: await code(secret) });
+  receiptOn(await browser.open(`${base}/challenge/done?challenge=${challenge.id}`));
 }
 
 /** Somebody else's call with the same Idempotency-Key may have been answered just before the cool-down. */

@@ -15,3 +15,10 @@ export function listRoutes(): Route[] {
     .filter(({ method }) => method !== "ALL")
     .map(({ method, path }) => ({ method, path: path.replace(/:\w+/g, "x") }));
 }
+
+/** The paths that are answered whatever the method is, from the same table, with `x` in the place of `*`: the gate among them. */
+export function listCatchAllPaths(): string[] {
+  const { routes } = createApp(getConfig(environment()));
+  const paths = routes.filter(({ method }) => method === "ALL").map(({ path }) => path.replace("*", "x"));
+  return [...new Set(paths)];
+}

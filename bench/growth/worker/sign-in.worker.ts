@@ -1,5 +1,7 @@
+import { openingBounds } from "../../../src/domain/first-factor-sessions.ts";
+import { pendingTtlSeconds } from "../../../src/domain/openings.ts";
 import { drawSession } from "../../../src/domain/sessions.ts";
-import { localRealm, pendingTtlSeconds } from "../../../src/domain/sign-in.ts";
+import { localRealm } from "../../../src/domain/sign-in.ts";
 import { firstFactorCounters } from "../../../src/domain/throttle.ts";
 import { type Bindings, createDeps, getConfig } from "../../../src/runtime.ts";
 import { drawEventId } from "../../../src/store/audit.ts";
@@ -48,6 +50,7 @@ export default {
           detail: { method: "password" },
         },
         session: drawn.row,
+        bounds: openingBounds(now),
         user,
         forgiven: counters.forgiven,
         newPasswordHash: null,

@@ -11,7 +11,7 @@ import type { Failure } from "../failure.ts";
 import { type BackendCall, forgetApiKey, type Scope } from "./caller.ts";
 import { eventOf } from "./subject.ts";
 
-/** One in use and its successor: that is what it takes to change a key without a gap (STANDARDS CR-09). */
+/** One in use and its successor: that is what it takes to change a key without a gap (CR-09). */
 const mostLiveKeys = 2;
 
 export interface NewApiKey {

@@ -19,7 +19,7 @@ import { settle, type UserResult } from "./users.ts";
 
 /**
  * Begins to set up the second factor of a user. Nothing changes until its first code is confirmed. A user who has one
- * shows a code of it, and keeps it until the new one is confirmed (STANDARDS EN-03, EN-04).
+ * shows a code of it, and keeps it until the new one is confirmed (EN-03, EN-04).
  *
  * @param code of the second factor in force; null where there is none
  */
@@ -99,7 +99,7 @@ async function replaceWithCode(
 /** What a backend gets when a user's second factor is on. */
 export type EnrolledFor = ProvenCode<null>;
 
-/** Switches the second factor on with the first code of the pending secret, which it spends (STANDARDS OTP-12). */
+/** Switches the second factor on with the first code of the pending secret, which it spends (OTP-12). */
 export async function confirmEnrolmentFor(
   deps: Deps,
   call: UserCall<EnrolledFor>,
@@ -148,7 +148,7 @@ export async function removeSecondFactorFor(
 /** Ten codes, to be shown once. */
 export type NewBackupCodes = ProvenCode<readonly string[]>;
 
-/** New backup codes for a user who shows a code; all earlier ones are void (STANDARDS BC-07). */
+/** New backup codes for a user who shows a code; all earlier ones are void (BC-07). */
 export async function regenerateBackupCodesFor(
   deps: Deps,
   call: UserCall<NewBackupCodes>,

@@ -93,7 +93,8 @@ async function describeForImport(deps: Deps, call: BackendCall, row: User) {
   const time = (date: Date | null) => date?.toISOString() ?? undefined;
   return {
     id: shownUserId(row.realm, row.id),
-    username: row.username,
+    username: row.canonicalName ?? row.username,
+    exact_name: row.canonicalName === null ? undefined : row.username,
     // Who comes from an external source gets his address from there again.
     email: row.email !== null && emailForm.test(row.email) ? row.email : undefined,
     secret: secret ?? undefined,

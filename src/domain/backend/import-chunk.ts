@@ -5,6 +5,7 @@ import { drawApprovalPeriodId } from "../../store/approvals.ts";
 import { findTaken, insertImports, type UserImport } from "../../store/import.ts";
 import type { User } from "../../store/users.ts";
 import type { Deps } from "../deps.ts";
+import { isExternalRealm } from "../external-realm.ts";
 import type { Failure } from "../failure.ts";
 import { sealUserField } from "../sealed-fields.ts";
 import { guardAccounts, isAdminUser } from "./admin-users.ts";
@@ -80,14 +81,20 @@ async function readTaken(deps: Deps, { realm }: BackendCall, users: readonly Imp
   const rows = await findTaken(deps.db, realm, {
     ids: users.flatMap(({ id }) => (id === undefined ? [] : possibleUserIds(realm, id))),
     usernames: users.map(({ username }) => username),
+    canonicalNames: isExternalRealm(realm) ? users.map(({ username }) => username) : [],
   });
   const own = rows.filter((row) => row.realm === realm);
   return {
     own: new Map(own.map((row) => [row.id, row])),
-    byName: new Map(own.map((row) => [row.username, row])),
+    byName: new Map([...own.map(byCanonicalName), ...own.map(byUsername)]),
     elsewhere: new Set(rows.filter((row) => row.realm !== realm).map(({ id }) => id)),
   };
 }
+
+const byUsername = (row: User) => [row.username, row] as const;
+
+/** Under this name a line finds the account that an exact spelling of it has claimed. */
+const byCanonicalName = (row: User) => [row.canonicalName ?? row.username, row] as const;
 
 /** Null: there is nobody of this id or name. */
 async function judge(
@@ -96,13 +103,21 @@ async function judge(
   user: ImportedUser,
   { own, byName }: Taken,
 ): Promise<ImportOutcome | null> {
-  const namesake = byName.get(user.username);
+  if (user.canonicalName !== null && !isExternalRealm(call.realm)) return noExactNames;
+  const found = byName.get(user.username);
+  const namesake = user.id !== undefined && found?.username !== user.username ? undefined : found;
   const ids = user.id === undefined ? [] : possibleUserIds(call.realm, user.id);
   const row =
     user.id === undefined ? namesake : ids.map((id) => own.get(id)).find((found) => found !== undefined);
   if (row !== undefined) return compareWithImport(deps, call, row, user);
   return namesake === undefined ? null : { ok: false, reason: "user_exists" };
 }
+
+const noExactNames: LineFailure = {
+  ok: false,
+  reason: "invalid_format",
+  detail: "exact_name: only accounts of an external first factor have one",
+};
 
 /** Those that have no id and no name in common with one before them. */
 function withoutNamesakes(realm: string, users: readonly ImportedUser[]): ImportedUser[] {
@@ -143,6 +158,7 @@ async function draw(
     id,
     realm,
     username: user.username,
+    canonicalName: user.canonicalName,
     email: user.email ?? null,
     passwordHash: passwordHash ?? null,
     totpEnabled: secret !== undefined,

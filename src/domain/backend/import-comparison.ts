@@ -37,9 +37,13 @@ export async function compareWithImport(
 const isSaid = <T extends string | Date>(said: T | undefined, stored: T | null): boolean =>
   said === undefined || said.valueOf() === stored?.valueOf();
 
+/** A line with a canonical name is also of the account that an exact spelling of it has claimed since. */
+const isSameName = (row: User, { username, canonicalName }: ImportedUser): boolean =>
+  row.username === username || (canonicalName === null && row.canonicalName === username);
+
 function isSameAccount(row: User, user: ImportedUser): boolean {
   return (
-    row.username === user.username &&
+    isSameName(row, user) &&
     isSaid(user.email, row.email) &&
     isSaid(user.createdAt, row.createdAt) &&
     isSaid(user.disabledAt, row.disabledAt) &&

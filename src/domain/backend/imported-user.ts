@@ -1,6 +1,7 @@
 import { hashBackupCode, parseStoredBackupCode, splitStoredBackupCode } from "../../core/backup-codes.ts";
 import { parseBase32Secret } from "../../core/base32-secret.ts";
 import { parseCodeInput } from "../../core/code-input.ts";
+import { canonicalSubject, readSubject } from "../../core/external-subject.ts";
 import { judgeImportedHash } from "../../core/imported-password.ts";
 import { parseKeyUri } from "../../core/otpauth.ts";
 import { timeStep } from "../../core/totp.ts";
@@ -12,6 +13,8 @@ export interface ImportLine {
   readonly id?: string | undefined;
   /** Canonical: `core/username.ts`. */
   readonly username?: string | undefined;
+  /** The name as an external source has it, for an account that has been claimed (`store/external-names.ts`). */
+  readonly exactName?: string | undefined;
   readonly email?: string | undefined;
   readonly otpauth?: string | undefined;
   readonly secret?: string | undefined;
@@ -27,8 +30,10 @@ export interface ImportLine {
 }
 
 /** An account that is to be there after an import. */
-export interface ImportedUser extends Omit<ImportLine, "otpauth" | "allowWeak"> {
+export interface ImportedUser extends Omit<ImportLine, "otpauth" | "allowWeak" | "exactName"> {
+  /** Canonical, or exact: then `canonicalName` is set. */
   readonly username: string;
+  readonly canonicalName: string | null;
   /** Canonical base32. */
   readonly secret: string | undefined;
   /** As they are stored. */
@@ -46,7 +51,7 @@ export type LineFailure =
 /** What is taken for an e-mail address: external sources have said what they like, and it is not judged here. */
 export const emailForm = /^\P{C}{1,320}$/u;
 
-/** STANDARDS OTP-05: below 128 bits the operator has to say that he knows. */
+/** OTP-05: below 128 bits the operator has to say that he knows. */
 export const fewestSecretBytes = 16;
 /** Below this, never. */
 const fewestWeakSecretBytes = 10;
@@ -60,11 +65,11 @@ export async function readImportedUser(
   line: ImportLine,
   now: Date,
 ): Promise<{ readonly ok: true; readonly user: ImportedUser } | LineFailure> {
-  const { otpauth, allowWeak, ...rest } = line;
+  const { otpauth, allowWeak, exactName, ...rest } = line;
   const uri = otpauth === undefined ? null : parseKeyUri(otpauth);
   if (uri?.ok === false) return { ...uri, detail: `otpauth: ${uri.detail}` };
-  const username = line.username ?? canonicalUsername(uri?.account || line.id || "");
-  if (username === null) return invalid("username: is missing");
+  const name = readName(line, uri?.account);
+  if (name.ok === false) return name;
   if (uri !== null && line.secret !== undefined) return invalid("secret: stands in otpauth, too");
   const secret = readSecret(uri?.secret ?? line.secret, allowWeak === true);
   if (secret?.ok === false) return secret;
@@ -76,7 +81,26 @@ export async function readImportedUser(
     return invalid("totp_last_step: lies in the future");
   const codes = await readBackupCodes(line.backupCodes);
   if (codes === null) return invalid("backup_codes: must be SHA-256 hashes or codes, each of them once");
-  return { ok: true, user: { ...rest, username, secret: secret?.canonical, backupCodes: codes } };
+  const { username, canonicalName } = name;
+  return {
+    ok: true,
+    user: { ...rest, username, canonicalName, secret: secret?.canonical, backupCodes: codes },
+  };
+}
+
+/** @param label the account in the key URI's label */
+function readName({ username, exactName, id }: ImportLine, label: string | undefined) {
+  if (exactName === undefined) {
+    const name = username ?? canonicalUsername(label || id || "");
+    return name === null
+      ? invalid("username: is missing")
+      : ({ ok: true, username: name, canonicalName: null } as const);
+  }
+  if (readSubject(exactName, "exact") === null) return invalid("exact_name: can be no name");
+  const canonicalName = canonicalSubject(exactName);
+  if (username !== undefined && username !== canonicalName)
+    return invalid("exact_name: is another name than username");
+  return { ok: true, username: exactName, canonicalName } as const;
 }
 
 function refuseHash(hash: string): LineFailure | null {

@@ -8,7 +8,7 @@ import { settle, type UserResult } from "./users.ts";
 
 /**
  * An administrator's answer to a lost phone and lost backup codes: the second factor is gone, with its failures, and
- * the account is signed out everywhere. No secret is shown or set (STANDARDS EN-12).
+ * the account is signed out everywhere. No secret is shown or set (EN-12).
  */
 export async function resetSecondFactor(
   deps: Deps,

@@ -12,7 +12,7 @@ export interface AdmittedTransfer {
 }
 
 /**
- * Counts a request to import or export against its caller's limit (INC-30, STANDARDS TH-07). A caller that is blocked
+ * Counts a request to import or export against its caller's limit (INC-30, TH-07). A caller that is blocked
  * costs one read of KV; any other one batch more.
  *
  * @throws StoreUnavailable

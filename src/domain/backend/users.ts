@@ -4,7 +4,7 @@ import { canonicalUsername } from "../../core/username.ts";
 import { drawApprovalPeriodId } from "../../store/approvals.ts";
 import type { Done } from "../../store/deed.ts";
 import { deleteUserOnce, insertUserOnce, type UserChanges, updateUserOnce } from "../../store/user-deeds.ts";
-import { listUsers as listStoredUsers, type User } from "../../store/users.ts";
+import { listUsers as listStoredUsers, newUserRow, type User } from "../../store/users.ts";
 import { countBackupCodes } from "../code-evaluation.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -78,21 +78,26 @@ async function changeUser(
   if (guarded !== null) return guarded;
   const weakness = await findWeakness(deps, { password }, name, address);
   if (weakness !== null) return weakness;
+  // What the API calls an account is its canonical name. One that bears an exact spelling of it keeps that.
+  const renamed = username !== undefined && username !== known.canonicalName;
   const changes: UserChanges = {
-    ...(username === undefined ? {} : { username }),
+    ...(renamed ? { username, canonicalName: null } : {}),
     ...(email === undefined ? {} : { email }),
     ...(password === undefined ? {} : { passwordHash: await hashPassword(password) }),
   };
   const user = { ...known, ...changes, updatedAt: call.now };
   return settle(
     await updateUserOnce(deps.db, placeOf(call), changes, {
-      event: eventOf(call, "user.updated", known.id, { fields: Object.keys(changes).join(",") }),
+      event: eventOf(call, "user.updated", known.id, { fields: fieldsOf(changes) }),
       answer: await call.keep({ ok: true, user, created: false }),
       now: call.now,
     }),
     "user_exists",
   );
 }
+
+/** What has been changed, as audit events name it. */
+const fieldsOf = ({ canonicalName: _, ...changes }: UserChanges): string => Object.keys(changes).join(",");
 
 /** Closes an account, or opens it again. That it was so already is no failure, and is written down like the rest. */
 export async function setUserDisabled(
@@ -151,7 +156,7 @@ export async function listUsers(
   return listStoredUsers(deps.db, realm, page);
 }
 
-/** Everything that a backend may know of a user in one look; never a secret (STANDARDS EN-06). */
+/** Everything that a backend may know of a user in one look; never a secret (EN-06). */
 export interface UserStatus {
   readonly ok: true;
   readonly user: User;
@@ -187,26 +192,17 @@ async function newUser(
   id: string | null,
   { username, email, password }: UserFields & { readonly username: string },
 ): Promise<User> {
-  return {
+  return newUserRow({
     id: id === null ? crypto.randomUUID() : storedUserId(realm, id),
     realm,
     username,
+    // In the realm of an external source, the account is for the first subject of that name (`store/external-names.ts`).
+    canonicalName: null,
     email: email ?? null,
     passwordHash: password === undefined ? null : await hashPassword(password),
-    totpEnabled: false,
-    totpSecret: null,
-    totpSetupAt: null,
-    backupCodes: null,
-    totpLastStep: 0,
-    totpPendingSecret: null,
-    totpPendingExpiresAt: null,
-    secondFactorFailures: 0,
-    secondFactorBlockedUntil: null,
     approvalPeriodId: drawApprovalPeriodId(),
     createdAt: now,
-    updatedAt: now,
-    disabledAt: null,
-  };
+  });
 }
 
 async function findWeakness(

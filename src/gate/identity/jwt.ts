@@ -2,8 +2,8 @@ import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } f
 import type { JwtConfig } from "../../config/first-factor.ts";
 import { findShownCookies } from "../../core/cookie-header.ts";
 import { readEmail } from "../../core/email.ts";
+import { readSubject } from "../../core/external-subject.ts";
 import type { ShownValues } from "../../core/shown-values.ts";
-import { canonicalUsername } from "../../core/username.ts";
 import {
   AmbiguousCredentials,
   type ExternalIdentity,
@@ -79,7 +79,7 @@ const findTokens = ({ carrier }: JwtConfig, headers: Headers): ShownValues =>
     ? findShownCookies(headers.get("Cookie") ?? "", [carrier.name])
     : findShownHeaders(headers, carrier.name);
 
-/** STANDARDS SE-15: only the configured algorithms, issuer and audience; keys of the configured place only. */
+/** SE-15: only the configured algorithms, issuer and audience; keys of the configured place only. */
 async function verify(config: JwtConfig, token: string, now: Date): Promise<ExternalIdentity | null> {
   if (token === "") return null;
   try {
@@ -110,7 +110,23 @@ function isRefusal(error: unknown): boolean {
 function toIdentity(config: JwtConfig, payload: JWTPayload, now: Date): ExternalIdentity | null {
   // jose looks at `iat` only with a maximum age. A token of the future is no token.
   if (payload.iat !== undefined && payload.iat * 1000 > now.getTime() + 60_000) return null;
+  if (config.userClaim === "email" && !isVerifiedEmail(config, payload)) return null;
   const user = payload[config.userClaim];
-  const username = typeof user === "string" ? canonicalUsername(user) : null;
-  return username === null ? null : { username, email: readEmail(payload[config.emailClaim]) };
+  const username = typeof user === "string" ? readSubject(user, config.names) : null;
+  return username === null ? null : { username, email: readEmailClaim(config, payload) };
 }
+
+/**
+ * May the `email` claim say which account this is? At many providers an account can have any address until that is
+ * verified, and so the address of another account (OpenID Connect Core 5.1, 5.7).
+ */
+const isVerifiedEmail = ({ emailVerified }: JwtConfig, payload: JWTPayload): boolean =>
+  payload.email_verified === true || (emailVerified === "always" && !isUnverified(payload));
+
+/** Anything but nothing, true and `"true"` (some providers write it so) means that the address is not verified. */
+const isUnverified = ({ email_verified: said }: JWTPayload): boolean =>
+  said !== undefined && said !== true && said !== "true";
+
+/** The address for `Remote-Email`: no `email` of which the token says that it is not verified. */
+const readEmailClaim = ({ emailClaim }: JwtConfig, payload: JWTPayload): string | null =>
+  emailClaim === "email" && isUnverified(payload) ? null : readEmail(payload[emailClaim]);

@@ -1,6 +1,6 @@
 import type { ProxyConfig } from "../../config/first-factor.ts";
 import { readEmail } from "../../core/email.ts";
-import { canonicalUsername } from "../../core/username.ts";
+import { readSubject } from "../../core/external-subject.ts";
 import type { ExternalIdentity, FirstFactorSource } from "../../domain/first-factor-source.ts";
 
 /**
@@ -22,8 +22,8 @@ export function proxySource(config: ProxyConfig, headers: Headers, trusted: bool
   };
 }
 
-function readIdentity({ userHeader, emailHeader }: ProxyConfig, headers: Headers): ExternalIdentity | null {
-  const user = headers.get(userHeader);
-  const username = user === null ? null : canonicalUsername(user);
-  return username === null ? null : { username, email: readEmail(headers.get(emailHeader)) };
+/** A header that can be no subject is no identity: bytes that are not UTF-8, such as a Latin-1 name, among others (INC-36). */
+function readIdentity(config: ProxyConfig, headers: Headers): ExternalIdentity | null {
+  const username = readSubject(headers.get(config.userHeader), config.names);
+  return username === null ? null : { username, email: readEmail(headers.get(config.emailHeader)) };
 }

@@ -1,7 +1,7 @@
 import type { OriginConfig } from "../../config/first-factor.ts";
 import { readEmail } from "../../core/email.ts";
+import { readSubject } from "../../core/external-subject.ts";
 import { type Locator, locate } from "../../core/locator.ts";
-import { canonicalUsername } from "../../core/username.ts";
 import { type ExternalIdentity, FirstFactorUnavailable } from "../../domain/first-factor-source.ts";
 import type { Question } from "./credentials.ts";
 
@@ -93,8 +93,9 @@ async function readJson(response: Response): Promise<unknown> {
   }
 }
 
+/** @throws TypeError when it is not UTF-8: two names would be read as one (INC-36) */
 async function readAtMost(response: Response, bytes: number): Promise<string> {
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
   let text = "";
   let total = 0;
   for await (const chunk of response.body ?? []) {
@@ -110,12 +111,16 @@ function readValue(locator: Locator | null, response: Response, document: unknow
   return locator.kind === "header" ? response.headers.get(locator.name) : locate(document, locator.tokens);
 }
 
-/** Nothing where a name should be means that nobody is signed in; what is no name means that the origin lies. */
-function toIdentity({ nobodyNames }: OriginConfig, user: unknown, email: unknown): ExternalIdentity | null {
+/**
+ * Nothing where a name should be, or one of the names for nobody, means that no account is signed in.
+ *
+ * @throws FirstFactorUnavailable when there is something else, and it can be no subject
+ */
+function toIdentity(config: OriginConfig, user: unknown, email: unknown): ExternalIdentity | null {
   if (user === undefined || user === null || user === "" || user === false) return null;
-  const text = typeof user === "number" ? String(user) : user;
-  const username = typeof text === "string" ? canonicalUsername(text) : null;
+  const exact = readSubject(user, "exact");
+  if (exact !== null && config.nobodyNames.includes(exact)) return null;
+  const username = readSubject(user, config.names);
   if (username === null) throw new FirstFactorUnavailable("The who-am-I of the origin names no user");
-  if (nobodyNames.includes(username)) return null;
   return { username, email: readEmail(email) };
 }

@@ -75,9 +75,9 @@ export const sessionOperations: readonly Operation[] = [
       const checked = await checkSession(c.var.deps, session, c.var.now);
       if (checked === null) return refuse(c, { ok: false, reason: "session_over" });
       if (carrier === "cookie") setSessionCookie(c, checked);
-      const { user, session: current } = checked;
+      const { session: current } = checked;
       const data = {
-        user: { id: user.id, username: user.username, email: user.email },
+        user: { id: current.userId, username: current.username, email: current.email },
         ...describeLevel(current),
         auth_time: authenticatedAt(current).toISOString(),
         expires_at: current.expiresAt.toISOString(),

@@ -1,7 +1,10 @@
 import * as z from "zod/mini";
 import { once } from "../../core/once.ts";
 import { completeSignIn } from "../../domain/complete-sign-in.ts";
-import { pendingTtlSeconds, signIn } from "../../domain/sign-in.ts";
+import { bindingNow } from "../../domain/external-access.ts";
+import { secondsUntil } from "../../domain/failure.ts";
+import { pendingTtlSeconds } from "../../domain/openings.ts";
+import { signIn } from "../../domain/sign-in.ts";
 import { findPending } from "../caller.ts";
 import { readDevices, setPendingCookie, setSignedIn } from "../cookies.ts";
 import { readJson } from "../json-body.ts";
@@ -64,11 +67,12 @@ export const signInOperations: readonly Operation[] = [
           typeof signedIn
         >);
       }
-      setPendingCookie(c, result.pendingToken, result.expiresAt);
+      const { token, expiresAt } = result.pending;
+      setPendingCookie(c, token, expiresAt);
       return c.json({
         status: "totp_required",
-        session_token: result.pendingToken,
-        expires_in: pendingTtlSeconds,
+        session_token: token,
+        expires_in: secondsUntil(expiresAt, now),
       } satisfies AnswerOf<typeof codeWanted>);
     },
   },
@@ -92,7 +96,10 @@ export const signInOperations: readonly Operation[] = [
       const session = await findPending(c, body.session_token);
       if (session === null) return refuse(c, { ok: false, reason: "pending_session_over" });
       const { deps, client, now } = c.var;
-      const result = await completeSignIn(deps, { session, code: body.code, client, now });
+      const { identity } = session;
+      const binding = await bindingNow(deps, c.var.source);
+      const door = { session, identity, binding, code: body.code, client, now };
+      const result = await completeSignIn(deps, door);
       if (!result.ok) return refuse(c, result);
       await setSignedIn(c, result.issued);
       return c.json({

@@ -14,7 +14,7 @@ const contentSecurityPolicy = [
 ].join("; ");
 
 /**
- * Headers of everything that the Worker answers by itself (STANDARDS WB-03). A list, and not a library's middleware: that
+ * Headers of everything that the Worker answers by itself (WB-03). A list, and not a library's middleware: that
  * puts it together anew for each answer, and the gate's answers come with every request of a site.
  */
 export const securityHeaders: readonly (readonly [name: string, value: string])[] = [
@@ -35,7 +35,7 @@ export const emptyAnswer = (): Response => new Response(null, dressed);
 
 /**
  * Puts the Worker's own headers on what the Worker answers by itself, and leaves an origin's answer alone.
- * Nothing of the Worker's is kept by a cache, unless its route says otherwise (STANDARDS SE-13).
+ * Nothing of the Worker's is kept by a cache, unless its route says otherwise (SE-13).
  */
 export const ownHeaders = createMiddleware<AppEnv>(async (c, next) => {
   await next();

@@ -5,7 +5,7 @@ import { readChallengeCookie, readPendingCookie, readSessionCookie } from "../co
 import { refuse } from "../refusal.tsx";
 
 /**
- * Refuses state-changing requests that another site may have caused (STANDARDS WB-01). hono's own middleware
+ * Refuses state-changing requests that another site may have caused (WB-01). hono's own middleware
  * leaves JSON to the browser's preflight; here every unsafe method has to show where it comes from: a browser
  * says it in `Sec-Fetch-Site` or `Origin`. Who says neither is no browser, and may go on without a cookie.
  */

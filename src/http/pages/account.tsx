@@ -102,6 +102,8 @@ type Answer = Response | Promise<Response>;
 async function withSession(c: AppContext, answer: (session: FullSession) => Answer): Promise<Response> {
   const caller = await findCaller(c);
   if (caller !== null) return answer(caller.session);
+  // A form was on a page, and the page has given its browser a session. A client that keeps none changes nothing (INC-30).
+  if (c.req.method !== "GET" && c.var.source !== null) return c.redirect(here(c), 303);
   const arrival = await arrive(c);
   if (arrival.kind === "full") return answer(arrival.session);
   return arrival.kind === "pending" ? c.redirect(pageUrl(c, "/second-factor", here(c)), 303) : toSignIn(c);
@@ -132,7 +134,7 @@ async function showAccount(c: AppContext, session: FullSession, state: AccountSt
       {...chrome(c)}
       {...rest}
       error={failure === undefined ? undefined : errorText(failure)}
-      user={status.checked.user}
+      user={status.checked.session}
       enabled={status.enabled}
       setupAt={status.setupAt}
       backupCodesRemaining={status.backupCodesRemaining}

@@ -71,7 +71,7 @@ export const signInPages = new Hono<AppEnv>()
     const result = await signIn(deps, { username, password, devices, client, now });
     if (!result.ok) return signInAgain(c, result, form.rd, form.username);
     if (result.next === "second_factor") {
-      setPendingCookie(c, result.pendingToken, result.expiresAt);
+      setPendingCookie(c, result.pending.token, result.pending.expiresAt);
       return c.redirect(pageUrl(c, "/second-factor", form.rd), 303);
     }
     await setSignedIn(c, result.issued);

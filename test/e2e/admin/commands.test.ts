@@ -141,6 +141,28 @@ describe("users", () => {
     assert.equal((await admin("users", "show", "..")).code, 1);
   });
 
+  it("are found by their exact name where an external first factor tells spellings apart", async () => {
+    const lines = ["Victim", "VICTIM"].map((exact_name, index) =>
+      JSON.stringify({ id: `v${index}`, exact_name }),
+    );
+    const headers = {
+      Authorization: `Bearer ${worker.adminKey}`,
+      "Content-Type": "application/x-ndjson",
+      "Content-Length": String(lines.join("\n").length),
+    };
+    const url = `${worker.baseUrl}/api/auth/v1/import?realm=origin`;
+    const imported = await fetch(url, { method: "POST", headers, body: lines.join("\n") });
+    assert.equal(imported.status, 200);
+    const realm = ["--realm", "origin"];
+    assert.equal((await result("users", "show", "VICTIM", ...realm)).id, "v1");
+    assert.equal((await result("users", "show", "Victim", ...realm)).id, "v0");
+    const unclear = await admin("users", "show", "victim", ...realm);
+    assert.equal(unclear.code, 2);
+    assert.match(unclear.stderr, /There are several users of this name: VICTIM \(id v1.*Victim \(id v0/);
+    await shown("users", "delete", "v1", ...realm, "--yes");
+    assert.equal((await result("users", "show", "victim", ...realm)).id, "v0");
+  });
+
   it("are listed in pages, and as many as are wanted", async () => {
     const realm = ["--realm", "pages"];
     const names = ["a", "b", "c", "d", "e"];

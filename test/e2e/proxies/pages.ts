@@ -196,6 +196,8 @@ export function describePages(name: ProxyName, getWorker: () => Worker): void {
     const answer = await visitor.ask("/headers", { headers: pageLoad });
     const [renewed = ""] = answer.headers["set-cookie"] ?? [];
     assert.match(renewed, /^__Host-sallyport=[^;]+;(?=.* Secure)(?=.* HttpOnly)(?=.* SameSite=Lax)/);
+    // A shared cache in front of the proxy must not store it (INC-37).
+    if (proxy.marksRenewalsPrivate) assert.match([answer.headers["cache-control"]].join(), /\bprivate\b/);
     if (!proxy.hidesCookies) return;
     assert.deepEqual(valuesSeen(JSON.parse(answer.body), isNamed("cookie")), ["theme=dark"]);
   });

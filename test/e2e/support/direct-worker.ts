@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { type Bundle, bundleWorker } from "../../../scripts/bundle.ts";
+import { projectRoot } from "../../../scripts/start/wrangler.ts";
 
 export type DirectWorker = {
   readonly port: number;
@@ -20,12 +21,14 @@ export const drawKeyring = () => `k1:${randomBytes(32).toString("base64")}`;
 
 /**
  * Starts Sallyport in workerd with a socket of its own. wrangler's development server stands in front of the Worker and
- * resolves paths before it passes them on; here the Worker gets the bytes that a client sends. The stores are empty, and
- * have no tables.
+ * resolves paths before it passes them on; here the Worker gets the bytes that a client sends. The stores are empty.
+ *
+ * @param options `tables`: the database has its tables
  */
 export async function startDirectWorker(
   bundle: Bundle,
   bindings: Record<string, string>,
+  { tables = false }: { tables?: boolean } = {},
 ): Promise<DirectWorker> {
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -50,6 +53,17 @@ export async function startDirectWorker(
     }),
   );
   await miniflare.ready;
+  if (tables) await migrate(miniflare);
   const { port } = await miniflare.unsafeGetDirectURL("sallyport");
   return { port: Number(port), stop: () => miniflare.dispose() };
+}
+
+async function migrate(miniflare: Miniflare): Promise<void> {
+  const database = await miniflare.getD1Database("DB", "sallyport");
+  const folder = join(projectRoot, "migrations");
+  const files = readdirSync(folder).filter((name) => name.endsWith(".sql"));
+  for (const name of files.toSorted()) {
+    const statements = readFileSync(join(folder, name), "utf8").split("--> statement-breakpoint");
+    for (const statement of statements) await database.prepare(statement).run();
+  }
 }

@@ -28,6 +28,8 @@ export type RunningProxy = {
   readonly seenByWorker: string;
   /** The site gets no cookie of Sallyport's. */
   readonly hidesCookies: boolean;
+  /** A response that hands over a renewed session cookie says `Cache-Control: private`. */
+  readonly marksRenewalsPrivate: boolean;
   /** Cleared families are cleared whole; nginx and, in part, Traefik know their headers by name. */
   readonly clearsFamilies: boolean;
   /** A client can name headers in `Connection` that the site then does not get, its own name among them. */
@@ -64,6 +66,7 @@ export async function startProxy(name: ProxyName, surroundings: Surroundings): P
       port,
       seenByWorker,
       hidesCookies: true,
+      marksRenewalsPrivate: true,
       clearsFamilies: name !== "nginx",
       heedsConnection: false,
       stop,

@@ -48,6 +48,7 @@ export async function playTraefik({ workerPort, sitePort, proxyKey }: Surroundin
     port,
     seenByWorker,
     hidesCookies: false,
+    marksRenewalsPrivate: false,
     clearsFamilies: false,
     heedsConnection: true,
     stop,

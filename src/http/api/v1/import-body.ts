@@ -28,6 +28,7 @@ export const importLine = once(() =>
   z.strictObject({
     id: may(userId()),
     username: may(username()),
+    exact_name: may(text(1024)),
     email: may(
       z
         .string("must be a string")
@@ -135,6 +136,7 @@ const malformed = (detail: string) => ({ ok: false, reason: "malformed_request",
 const toImportLine = (line: z.output<ReturnType<typeof importLine>>) => ({
   id: line.id,
   username: line.username,
+  exactName: line.exact_name,
   email: line.email,
   otpauth: line.otpauth,
   secret: line.secret,

@@ -1,0 +1,1 @@
+CREATE INDEX `sessions_first_factor_alone` ON `sessions` (`user_id`,`kind`) WHERE second_factor_at IS NULL AND challenge_id IS NULL;

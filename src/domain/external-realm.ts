@@ -1,0 +1,7 @@
+/** The name spaces of external sources' accounts. */
+export const externalRealms = ["origin", "jwt", "proxy"] as const;
+
+export type ExternalRealm = (typeof externalRealms)[number];
+
+export const isExternalRealm = (realm: string): realm is ExternalRealm =>
+  externalRealms.some((external) => external === realm);

@@ -1,0 +1,125 @@
+import { type FirstFactorName, jwtHeader, standProvider } from "./first-factors.ts";
+import { endpoints, proxyKey } from "./forward-auth.ts";
+import type { IdentityProvider } from "./identity-provider.ts";
+import { Browser, openSite, originVariables, type Site } from "./origin-site.ts";
+import { base, code, type Overrides } from "./worker.ts";
+
+export type ExternalFactor = Exclude<FirstFactorName, "password">;
+export const externalFactors = ["origin", "jwt", "proxy"] as const satisfies readonly ExternalFactor[];
+
+/** Where a request meets Sallyport: at the gate, or at one of the endpoints for proxies. */
+export const doors = ["gate", ...endpoints] as const;
+export type Door = (typeof doors)[number];
+
+/** What the origin gets to know about a request that has passed. */
+export interface Passed {
+  readonly user: string | null;
+  readonly email: string | null;
+  /** The claims of the assertion. */
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+/** A site in front of which a first factor names whatever account a test wants. */
+export class NamedSite {
+  readonly site: Site;
+  readonly #idp: IdentityProvider;
+  readonly #factor: ExternalFactor;
+  readonly #door: Door;
+  readonly #variables: Overrides;
+
+  private constructor(
+    site: Site,
+    idp: IdentityProvider,
+    factor: ExternalFactor,
+    door: Door,
+    variables: Overrides,
+  ) {
+    this.site = site;
+    this.#idp = idp;
+    this.#factor = factor;
+    this.#door = door;
+    this.#variables = variables;
+  }
+
+  /** Empty stores, a stopped clock, and the site. `closeSite` ends it. */
+  static async open(
+    factor: ExternalFactor,
+    door: Door = "gate",
+    variables: Overrides = {},
+  ): Promise<NamedSite> {
+    const site = await openSite();
+    return new NamedSite(site, await standProvider(site), factor, door, variables);
+  }
+
+  /** A browser whose first factor names this account. Every one has a session of its own at the source. */
+  async visitor(name: unknown, overrides: Overrides = {}): Promise<Browser> {
+    const browser = new Browser({
+      ...originVariables,
+      ...(this.#door === "gate" ? {} : { ORIGIN_URL: "", WHOAMI_URL: "http://origin.test/me" }),
+      ...(this.#factor === "jwt" ? this.#idp.variables : { FIRST_FACTOR: this.#factor }),
+      PROXY_KEY: proxyKey,
+      ...this.#variables,
+      ...overrides,
+    });
+    browser.added["X-Sallyport-Proxy-Key"] = proxyKey;
+    await this.name(browser, name);
+    return browser;
+  }
+
+  /** Makes the first factor of this browser name another account, in a new session at the source. */
+  async name(browser: Browser, name: unknown): Promise<void> {
+    if (this.#factor === "jwt") browser.added[jwtHeader] = await this.#idp.token({ sub: name as string });
+    if (this.#factor === "proxy") browser.added["Remote-User"] = String(name);
+    if (this.#factor !== "origin") return;
+    const sid = crypto.randomUUID();
+    this.site.sessions.set(sid, name as string);
+    browser.cookies.set("sid", sid);
+  }
+
+  /** Asks for a page of the site. */
+  request(browser: Browser, path = "/inbox"): Promise<Response> {
+    if (this.#door === "gate") return browser.load(path);
+    return browser.load(base + this.#door, { "X-Forwarded-Method": "GET", "X-Forwarded-Uri": path });
+  }
+
+  /** Asks for a page of the site. Null: the request does not pass. */
+  async passes(browser: Browser, path = "/inbox"): Promise<Passed | null> {
+    const reached = this.site.pages.length;
+    const response = await this.request(browser, path);
+    if (this.#door === "gate") {
+      if (this.site.pages.length === reached) return null;
+      return readPassed(this.site.lastPage.headers);
+    }
+    return response.status === 200 ? readPassed(response.headers) : null;
+  }
+
+  /** The account that the origin is told of. Null: the request does not pass, or as nobody's. */
+  async userAt(browser: Browser, path = "/inbox"): Promise<string | null> {
+    return (await this.passes(browser, path))?.user ?? null;
+  }
+
+  /** Where a page load that may not pass is sent, without its query. */
+  async sentTo(browser: Browser, path = "/inbox"): Promise<string | null> {
+    return (
+      (await this.request(browser, path)).headers.get("Location")?.replace(/\?.*$/, "").replace(base, "") ??
+      null
+    );
+  }
+}
+
+function readPassed(headers: Headers): Passed {
+  const assertion = headers.get("X-Sallyport-Assertion") ?? "";
+  const payload = assertion.split(".")[1] ?? "";
+  const bytes = Uint8Array.from(atob(payload.replaceAll("-", "+").replaceAll("_", "/")), (c) =>
+    c.charCodeAt(0),
+  );
+  const claims = assertion === "" ? {} : JSON.parse(new TextDecoder().decode(bytes));
+  return { user: headers.get("Remote-User") || null, email: headers.get("Remote-Email") || null, claims };
+}
+
+/** Types a code at the page for it. Returns whether it was accepted. */
+export async function typeCode(browser: Browser, secret: string, steps = 0): Promise<boolean> {
+  const fields = { code: await code(secret, steps), rd: "/inside" };
+  const response = await browser.post("/api/auth/second-factor", fields);
+  return response.headers.get("Location") === "/inside";
+}

@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { jwtHeader, standProvider } from "../support/first-factors.ts";
 import { proxyKey } from "../support/forward-auth.ts";
 import type { Rule } from "../support/gate.ts";
-import { drawKey, IdentityProvider } from "../support/identity-provider.ts";
 import { closeSite, openSite, originVariables, type Site } from "../support/origin-site.ts";
 import { everywhere, openDoors, statusesAt, type Visited } from "../support/three-doors.ts";
 import { Client, createAccount, type Overrides } from "../support/worker.ts";
@@ -33,12 +33,8 @@ const firstFactors: Readonly<Record<string, () => Promise<Visitor>>> = {
     headers: { Cookie: "sid=s1" },
   }),
   jwt: async () => {
-    const provider = new IdentityProvider(await drawKey("k1"));
-    vi.mocked(fetch).mockImplementation(provider.beside(site));
-    return {
-      variables: provider.variables,
-      headers: { "Cf-Access-Jwt-Assertion": await provider.token() },
-    };
+    const provider = await standProvider(site);
+    return { variables: provider.variables, headers: { [jwtHeader]: await provider.token() } };
   },
   proxy: async () => ({
     variables: { FIRST_FACTOR: "proxy" },

@@ -13,6 +13,8 @@ export interface Visit {
   /** The Worker's own cookies, which no source sees. */
   readonly ownCookies: readonly string[];
   readonly url: URL;
+  /** The path of the address that was asked for, as the client sent it. */
+  readonly path: string;
   /** The query string of the address that was asked for, without the `?`: where a proxy asks, not that of `url`. */
   readonly query: string;
   readonly publicOrigin: string;
@@ -31,12 +33,12 @@ export function createSource(config: Config, visit: Visit): FirstFactorSource | 
       return null;
     case "origin": {
       const base = originUrl === null || originUrl === "route" ? url.origin : originUrl;
-      const { query, publicOrigin, address } = visit;
+      const { path, query, publicOrigin, address } = visit;
       // Only what reaches the site can be a credential there.
       const sent = siteHeaders(headers);
       const cookies = withoutCookies(sent.get("Cookie") ?? "", ownCookies);
       const whoAmI = { url: new URL(firstFactor.whoAmI, base).href, publicOrigin, address };
-      return originSource(firstFactor, { headers: sent, cookies, query }, whoAmI);
+      return originSource(firstFactor, { headers: sent, cookies, path, query }, whoAmI);
     }
     case "jwt":
       return jwtSource(firstFactor, headers, now);

@@ -49,16 +49,16 @@ export function accountNamed(db: DrizzleD1Database, { realm, username, canonical
   }
   // One query, because D1 takes 100 parameters for a statement, and a statement names the account several times.
   const rank = sql`(${users.disabledAt} IS NULL) * 2 + (NOT ${users.totpEnabled})`;
-  const found = db
+  const oldest = db
     .select({
       id: users.id,
       first: sql`min((${rank}) * ${sql.raw(String(1e15))} + ${users.createdAt})`.as("first"),
     })
     .from(users)
     .where(hasCanonicalName(db, realm, username))
-    .as("found");
+    .as("oldest");
   // The row of the minimum, or NULL (https://www.sqlite.org/lang_select.html, "bare columns").
-  return sql`(${db.select({ id: found.id }).from(found)})`;
+  return sql`(${db.select({ id: oldest.id }).from(oldest)})`;
 }
 
 /** A subject takes the account that bears its canonical name. */

@@ -103,9 +103,8 @@ export const subjectMutants: readonly Mutant[] = [
     name: "any-of-several-accounts",
     file: "src/store/external-names.ts",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a line of the source
-    find: "coalesce(${closed}, ${enrolled}, ${any})",
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a line of the source
-    replace: "coalesce(${any}, ${closed}, ${enrolled})",
+    find: "(${users.disabledAt} IS NULL) * 2 + (NOT ${users.totpEnabled})",
+    replace: "0",
     why: "an account without a second factor stands for one with it once spellings are not told apart (INC-27)",
     tests: [canonical],
     titled: "of several accounts",

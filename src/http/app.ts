@@ -89,7 +89,7 @@ const sourceOf: CreateSource = (c, now, trusted) => {
   const uri = asksForOther ? readOriginalRequest(headers)?.uri : undefined;
   const query = uri === undefined ? url.search.slice(1) : uri.split("?").slice(1).join("?");
   const visit = { headers, ownCookies: cookieNames, publicOrigin, address, url, query };
-  return createSource(config, { ...visit, trusted, now });
+  return createSource(config, { ...visit, isProxyQuestion: asksForOther, trusted, now });
 };
 
 const shortBody = bodyLimit({

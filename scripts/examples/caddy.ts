@@ -1,7 +1,7 @@
+import { ownTokenPattern } from "../../src/core/own-token.ts";
 import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
 import { generatedNote } from "./generated-block.ts";
 import { partsOf, separators } from "./name-patterns.ts";
-import { ownTokenPattern } from "./own-token.ts";
 import { dotSegment, plainSegments } from "./raw-path.ts";
 
 /** Words that no header but a cleared one has in its name. */

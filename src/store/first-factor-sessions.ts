@@ -54,7 +54,7 @@ const mostRemoved = 100;
 export function openFirstFactorSession(
   db: DrizzleD1Database,
   opening: Opening,
-): [BatchItem<"sqlite">, BatchItem<"sqlite">, BatchItem<"sqlite">] {
+): [BatchItem<"sqlite">, ...BatchItem<"sqlite">[]] {
   const { session, userId, condition, event, beyond, held, bounds } = opening;
   const [usable, elsewhere] = [selectUsable(db, opening), selectUsableElsewhere(db, opening)];
   const isFreeToOpen = session.kind === "pending" ? every(notExists(usable), notExists(elsewhere)) : sql`1`;
@@ -72,8 +72,38 @@ export function openFirstFactorSession(
       { userId: idOf(userId) },
     ),
     removeSurplus(db, opening),
+    ...(session.kind === "pending" ? [markShared(db, opening)] : []),
   ];
 }
+
+/**
+ * Marks the pending session that this opening gives to a further client. From then on no client can end it
+ * ({@link expireFirstFactorSession}): the client that opened it may have stolen the first factor, and the owner may be the
+ * one that shares it (INC-30). It is the session that {@link selectOpened} finds first.
+ */
+function markShared(db: DrizzleD1Database, opening: Opening): BatchItem<"sqlite"> {
+  const { session, held, now } = opening;
+  const [usable, elsewhere] = [
+    selectUsable(db, opening).as("usable"),
+    selectUsableElsewhere(db, opening).as("elsewhere"),
+  ];
+  const given = sql`coalesce((${db.select({ id: usable.id }).from(usable)}), (${db.select({ id: elsewhere.id }).from(elsewhere)}))`;
+  const opened = db.select({ id: sessions.id }).from(sessions).where(eq(sessions.id, session.id));
+  return db
+    .update(sessions)
+    .set({ lastSeenAt: sql`max(${sql.param(now, sessions.lastSeenAt)}, ${sessions.createdAt} + 1)` })
+    .where(
+      and(
+        eq(sessions.id, given),
+        isUnshared,
+        notExists(opened),
+        held === null ? undefined : notExists(selectHeld(db, opening, held)),
+      ),
+    );
+}
+
+/** Holds for a pending session that one client alone has: the moment of its opening is the last that it was given away. */
+const isUnshared = eq(sessions.lastSeenAt, sessions.createdAt);
 
 /**
  * Removes the oldest rows of the account beyond `mostKept`: full sessions, or pending ones that are over. The rows that
@@ -112,7 +142,10 @@ export function selectOpened(db: DrizzleD1Database, opening: Opening) {
 /** The rows of {@link selectOpened}, in their order. */
 export const openedOf = (results: readonly SessionRow[][]): SessionRow | null => results.flat().at(0) ?? null;
 
-/** Marks a session as over that has shown the first factor only. Its row still counts as one that was opened. */
+/**
+ * Marks a session as over that has shown the first factor only. Its row still counts as one that was opened. A pending one
+ * that several clients share goes on.
+ */
 export function expireFirstFactorSession(
   db: DrizzleD1Database,
   sessionId: string,
@@ -127,7 +160,7 @@ export function expireFirstFactorSession(
     db
       .update(sessions)
       .set({ expiresAt: event.at })
-      .where(and(isMeant, gt(sessions.expiresAt, event.at))),
+      .where(and(isMeant, gt(sessions.expiresAt, event.at), or(eq(sessions.kind, "full"), isUnshared))),
     recordEventWhere(db, event, every(previousChangedRow, isWithinBounds(db, opener, recent, lte))),
   ];
 }

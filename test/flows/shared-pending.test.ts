@@ -113,6 +113,52 @@ describe.each(external)("with %s as the first factor", (name) => {
     expect(await listSessionRows("full")).toEqual(full);
   });
 
+  it("INC-30 a thief that opened the session which the owner shares can't end it, however often it tries", async () => {
+    const { owner, secret } = await enrolled(name);
+    const thieves: Browser[] = [];
+    const openOne = async () => {
+      const thief = clientLike(owner);
+      await thief.load(secondFactor);
+      thieves.push(thief);
+    };
+    for (let i = 0; i < openings.mostOfNetwork; i++) await openOne();
+    for (let round = 0; round < 3; round++) {
+      const at = clientLike(owner);
+      await at.load(secondFactor);
+      for (const thief of thieves.splice(0)) await thief.post("/api/auth/sign-out", {});
+      await openOne();
+      expect(await typeCode(at, await code(secret))).toBe("/inside");
+      advance(30);
+    }
+    const events = await listEvents();
+    expect(events.filter(({ type }) => type === "second_factor.rejected")).toEqual([]);
+  });
+
+  it("INC-30 nor one that opened it in another network", async () => {
+    const { owner, secret } = await enrolled(name);
+    const thieves = networks(openings.mostOfAccount).map((network) => clientLike(owner, network));
+    for (const thief of thieves) await thief.load(secondFactor);
+    await owner.load(secondFactor);
+    for (const thief of thieves) await thief.post("/api/auth/sign-out", {});
+    expect(await typeCode(owner, await code(secret))).toBe("/inside");
+  });
+
+  it("INC-30 signing out ends a pending session that one client alone has, and of a shared one clears the cookie only", async () => {
+    const { owner, secret } = await enrolled(name);
+    const clients = Array.from({ length: openings.mostOfNetwork }, () => clientLike(owner));
+    // Each comes twice, and uses its own again.
+    for (const client of [...clients, ...clients]) await client.load(secondFactor);
+    await owner.load(secondFactor);
+    for (const client of clients) {
+      await client.post("/api/auth/sign-out", {});
+      expect(client.cookies.has(pendingCookie)).toBe(false);
+    }
+    const living = (await listSessionRows()).filter(({ expires_at }) => Number(expires_at) > Date.now());
+    expect(living).toHaveLength(1);
+    expect(await listEvents("session.ended")).toHaveLength(openings.mostOfNetwork - 1);
+    expect(await typeCode(owner, await code(secret))).toBe("/inside");
+  });
+
   it("INC-30 wrong codes in a shared session end it for nobody longer than the account's cool-down", async () => {
     const { owner, secret } = await enrolled(name);
     await flood(owner, openings.mostOfNetwork);
@@ -317,6 +363,17 @@ describe("a password as the first factor", () => {
     expect((await new Client().post("/logout", {}, { token: shared })).status).toBe(200);
     expect((await verify(own.at(-1) ?? "", await code(account.secret))).status).toBe(200);
     expect((await verify(shared, await code(account.secret))).json.code).toBe("session_expired");
+  });
+
+  it("INC-30 the client that opened a session which is shared does not end it, either", async () => {
+    const account = await createReadyAccount("ada");
+    const own: string[] = [];
+    for (let i = 0; i < openings.mostOfNetwork; i++) own.push(await pendingToken(account));
+    const shared = await pendingToken(account);
+    for (const token of own)
+      expect((await new Client().post("/logout", {}, { token })).json.status).toBe("success");
+    expect((await verify(own[0] ?? "", await code(account.secret))).json.code).toBe("session_expired");
+    expect((await verify(shared, await code(account.secret))).status).toBe(200);
   });
 
   it("TH-04 sharing gives no attempts beyond the session's", async () => {

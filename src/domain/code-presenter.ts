@@ -1,3 +1,4 @@
+import { isRowOpenToHolder } from "../store/pending-sessions.ts";
 import type { Claimant, Decision } from "../store/second-factor.ts";
 import { findSession, findSessionOnPrimary, type Session, type SessionView } from "../store/sessions.ts";
 import { findUser, findUserOnPrimary, type User } from "../store/users.ts";
@@ -40,11 +41,12 @@ export function bySession(
   known?: SessionView,
 ): Presenter<SessionView> {
   const { id } = session;
+  const claimant = claimantOf(deps, session, now);
   const kind = session.kind === "full" ? "full" : "pending";
   const challengeId = session.kind === "challenge" ? session.challenge.id : null;
   const over: Failure = { ok: false, reason: overReasons[session.kind] };
   return {
-    claimant: kind === "full" ? { kind, id, liveness: livenessAt(deps, now) } : { kind, id, challengeId },
+    claimant,
     find: async () => known ?? findSession(deps.db, id),
     findOnPrimary: () => findSessionOnPrimary(deps.db, id),
     // An accepted code may have put another session in the place of this one.
@@ -53,11 +55,28 @@ export function bySession(
       view.session.kind === kind &&
       view.session.challengeId === challengeId &&
       isAlive(deps, view, now) &&
+      (session.kind !== "pending" || isRowOpenToHolder(view.session, session)) &&
       isOfNamed(deps, view, session),
     over,
     // The second factor was switched off while a sign-in waited for it: begin again.
     notEnabled: session.kind === "pending" ? over : { ok: false, reason: "not_enabled" },
   };
+}
+
+function claimantOf(
+  deps: Deps,
+  session: PendingSession | ChallengeSession | FullSession,
+  now: Date,
+): Claimant {
+  const { id } = session;
+  switch (session.kind) {
+    case "full":
+      return { kind: "full", id, liveness: livenessAt(deps, now) };
+    case "challenge":
+      return { kind: "challenge", id, challengeId: session.challenge.id };
+    case "pending":
+      return { kind: "pending", id, shared: session.shared };
+  }
 }
 
 const overReasons = {

@@ -3,6 +3,7 @@ import type { Requirement } from "../core/policy.ts";
 import { drawApprovalPeriodId } from "../store/approvals.ts";
 import { type ClientContext, drawEventId } from "../store/audit.ts";
 import { meetExternalUser } from "../store/external-users.ts";
+import { isRowOpenToHolder } from "../store/pending-sessions.ts";
 import { newUserRow, type User } from "../store/users.ts";
 import { isBelieved, type Judgement, judgeAccess, judgeLevel, nobody } from "./access.ts";
 import type { Deps } from "./deps.ts";
@@ -74,7 +75,7 @@ export async function meet(deps: Deps, arriving: Arriving): Promise<Meeting> {
     created: { ...event, id: drawEventId(), type: "user.created", userId: id },
     opened: () => ({ ...event, id: drawEventId(), type: "first_factor.accepted" }),
     full: full === null ? null : { row: full.row, beyond: opens === "any" ? "opened" : "not_opened" },
-    pending: pending === null ? null : { row: pending.row, held: held?.id ?? null },
+    pending: pending === null ? null : { row: pending.row, held },
     bounds: openingBounds(now),
     now,
   });
@@ -86,7 +87,9 @@ export async function meet(deps: Deps, arriving: Arriving): Promise<Meeting> {
       ? await issueSession(deps, { row: session, secret: full.secret, user, username }, now)
       : null;
   if (pending === null || session?.kind !== "pending") return { user, issued, pending: null };
-  if (session.id === held?.id) return { user, issued, pending: { kind: "held" } };
+  // One that is closed to the client that opened it is given to that client like to any other.
+  if (session.id === held?.id && isRowOpenToHolder(session, held))
+    return { user, issued, pending: { kind: "held" } };
   // The subject, and not the account's name: an account that no exact name has claimed has another one.
   const shown = await issuePendingSession(deps, { row: session, drawn: pending, username }, now);
   return { user, issued, pending: { kind: "issued", ...shown } };

@@ -10,10 +10,11 @@ export async function identifyPending(deps: Deps, token: string, now: Date): Pro
   const claims = await parseAnyPendingToken(deps.config.keyring, token, now);
   if (claims === null) return null;
   const { username, expiresAt } = claims;
-  if ("sessionId" in claims) return { kind: "pending", id: claims.sessionId, username, expiresAt };
+  if ("sessionId" in claims)
+    return { kind: "pending", id: claims.sessionId, username, expiresAt, shared: true };
   if (claims.challenge !== undefined) return null;
   const id = await sessionIdOf(claims.sessionSecret);
-  return { kind: "pending", id, username, expiresAt };
+  return { kind: "pending", id, username, expiresAt, shared: false };
 }
 
 /** So many sessions of one isolate are known at once: about two megabytes. */

@@ -30,6 +30,8 @@ export interface PendingSession {
   readonly id: string;
   readonly username: string;
   readonly expiresAt: Date;
+  /** Another client has opened it: this one may type a code, and not end it. */
+  readonly shared: boolean;
 }
 
 /** A session that its token vouches for. Whether it has been revoked since `checkedAt`, only the store knows. */
@@ -202,8 +204,9 @@ export async function listSessions(
 }
 
 /**
- * Signs out: ends this session, pending or full. Ending one that is over already is no failure. A pending session that
- * several clients share goes on: else a client with a stolen first factor could end it for the owner (INC-30).
+ * Signs out: ends this session, pending or full. Ending one that is over already is no failure. A pending session is over
+ * for the client that opened it, and goes on for those that share it: else a client with a stolen first factor could end
+ * the owner's (INC-30).
  */
 export async function logOut(
   deps: Deps,
@@ -211,6 +214,7 @@ export async function logOut(
   client: ClientContext,
   now: Date,
 ): Promise<void> {
+  if (session.kind === "pending" && session.shared) return;
   const event = {
     id: drawEventId(),
     at: now,
@@ -219,7 +223,7 @@ export async function logOut(
     userId: session.kind === "full" ? session.userId : null,
     sessionId: session.id,
   } as const;
-  await endSession(deps.db, session.id, event, recentOpenings(now));
+  await endSession(deps.db, session, event, recentOpenings(now));
 }
 
 /** Ends one session of the caller's account. Another account's session is not found (WB-09). */

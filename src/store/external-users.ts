@@ -11,6 +11,7 @@ import {
   openFirstFactorSession,
   selectOpened,
 } from "./first-factor-sessions.ts";
+import type { PendingHolder } from "./pending-sessions.ts";
 import { type SessionRow, type UserRow, users } from "./schema.ts";
 import type { Session } from "./sessions.ts";
 
@@ -24,7 +25,7 @@ export interface Meeting {
   /** For an account without a second factor. Null: it is not to be opened. */
   readonly full: { readonly row: Session; readonly beyond: Opening["beyond"] } | null;
   /** For an account with one. Null: it is not to be opened. */
-  readonly pending: { readonly row: Session; readonly held: string | null } | null;
+  readonly pending: { readonly row: Session; readonly held: PendingHolder | null } | null;
   /** Draws the record of a session that is opened. */
   readonly opened: () => AuditEvent;
   readonly bounds: OpeningBounds;

@@ -3,6 +3,7 @@ import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { type AuditEvent, recordEventWhere } from "./audit.ts";
 import { every, insertWhere, previousChangedRow } from "./conditional.ts";
+import { closedToOpener, isOpenToHolder, type PendingHolder } from "./pending-sessions.ts";
 import {
   hasOpenedMost,
   isOfAccount,
@@ -35,7 +36,7 @@ export interface Opening {
   /** What happens beyond the bounds: nothing, or it is opened without an event. A pending one is used again first. */
   readonly beyond: "not_opened" | "opened";
   /** A pending session that the client has already. */
-  readonly held: string | null;
+  readonly held: PendingHolder | null;
   readonly bounds: OpeningBounds;
   readonly now: Date;
 }
@@ -54,7 +55,7 @@ const mostRemoved = 100;
 export function openFirstFactorSession(
   db: DrizzleD1Database,
   opening: Opening,
-): [BatchItem<"sqlite">, ...BatchItem<"sqlite">[]] {
+): [BatchItem<"sqlite">, BatchItem<"sqlite">, BatchItem<"sqlite">] {
   const { session, userId, condition, event, beyond, held, bounds } = opening;
   const [usable, elsewhere] = [selectUsable(db, opening), selectUsableElsewhere(db, opening)];
   const isFreeToOpen = session.kind === "pending" ? every(notExists(usable), notExists(elsewhere)) : sql`1`;
@@ -72,38 +73,8 @@ export function openFirstFactorSession(
       { userId: idOf(userId) },
     ),
     removeSurplus(db, opening),
-    ...(session.kind === "pending" ? [markShared(db, opening)] : []),
   ];
 }
-
-/**
- * Marks the pending session that this opening gives to a further client. From then on no client can end it
- * ({@link expireFirstFactorSession}): the client that opened it may have stolen the first factor, and the owner may be the
- * one that shares it (INC-30). It is the session that {@link selectOpened} finds first.
- */
-function markShared(db: DrizzleD1Database, opening: Opening): BatchItem<"sqlite"> {
-  const { session, held, now } = opening;
-  const [usable, elsewhere] = [
-    selectUsable(db, opening).as("usable"),
-    selectUsableElsewhere(db, opening).as("elsewhere"),
-  ];
-  const given = sql`coalesce((${db.select({ id: usable.id }).from(usable)}), (${db.select({ id: elsewhere.id }).from(elsewhere)}))`;
-  const opened = db.select({ id: sessions.id }).from(sessions).where(eq(sessions.id, session.id));
-  return db
-    .update(sessions)
-    .set({ lastSeenAt: sql`max(${sql.param(now, sessions.lastSeenAt)}, ${sessions.createdAt} + 1)` })
-    .where(
-      and(
-        eq(sessions.id, given),
-        isUnshared,
-        notExists(opened),
-        held === null ? undefined : notExists(selectHeld(db, opening, held)),
-      ),
-    );
-}
-
-/** Holds for a pending session that one client alone has: the moment of its opening is the last that it was given away. */
-const isUnshared = eq(sessions.lastSeenAt, sessions.createdAt);
 
 /**
  * Removes the oldest rows of the account beyond `mostKept`: full sessions, or pending ones that are over. The rows that
@@ -144,23 +115,29 @@ export const openedOf = (results: readonly SessionRow[][]): SessionRow | null =>
 
 /**
  * Marks a session as over that has shown the first factor only. Its row still counts as one that was opened. A pending one
- * that several clients share goes on.
+ * is over for the client that opened it: other clients may share it.
  */
 export function expireFirstFactorSession(
   db: DrizzleD1Database,
-  sessionId: string,
+  { id: sessionId, kind }: Pick<Session, "id" | "kind">,
   event: AuditEvent,
   recent: RecentOpenings,
 ): BatchItem<"sqlite">[] {
-  const isMeant = and(eq(sessions.id, sessionId), isNull(sessions.secondFactorAt));
+  const isMeant = and(
+    eq(sessions.id, sessionId),
+    eq(sessions.kind, kind),
+    isNull(sessions.secondFactorAt),
+    gt(sessions.expiresAt, event.at),
+    kind === "pending" ? isOpenToHolder({ shared: false }) : undefined,
+  );
   const own = (column: typeof sessions.userId | typeof sessions.network | typeof sessions.kind) =>
     sql`(${db.select({ value: column }).from(sessions).where(eq(sessions.id, sessionId))})`;
   const opener = { userId: own(sessions.userId), kind: own(sessions.kind), network: own(sessions.network) };
   return [
     db
       .update(sessions)
-      .set({ expiresAt: event.at })
-      .where(and(isMeant, gt(sessions.expiresAt, event.at), or(eq(sessions.kind, "full"), isUnshared))),
+      .set(kind === "pending" ? closedToOpener(event.at) : { expiresAt: event.at })
+      .where(isMeant),
     recordEventWhere(db, event, every(previousChangedRow, isWithinBounds(db, opener, recent, lte))),
   ];
 }
@@ -207,13 +184,14 @@ const selectUsableElsewhere = (db: DrizzleD1Database, opening: Opening) => {
 };
 
 /** The client's own may have been opened in another network. */
-const selectHeld = (db: DrizzleD1Database, opening: Opening, held: string) =>
+const selectHeld = (db: DrizzleD1Database, opening: Opening, held: PendingHolder) =>
   db
     .select()
     .from(sessions)
     .where(
       and(
-        eq(sessions.id, held),
+        eq(sessions.id, held.id),
+        isOpenToHolder(held),
         eq(sessions.userId, idOf(opening.userId)),
         eq(sessions.kind, "pending"),
         isNull(sessions.challengeId),

@@ -6,6 +6,7 @@ import { type AuditEvent, eventIs, recordEventWhere, wasRecorded } from "./audit
 import { every, previousChangedRow } from "./conditional.ts";
 import { type Database, reachStore } from "./database.ts";
 import { isAnswered, isUnanswered, type KeptAnswer, keepAnswerWhere } from "./idempotency.ts";
+import { isOpenToHolder } from "./pending-sessions.ts";
 import { auditEvents, type SealedColumn, type SessionRow, sessions, type UserRow, users } from "./schema.ts";
 import { type Effect, effectStatements } from "./second-factor-effects.ts";
 import { fullSessionIsAlive, type Liveness } from "./sessions.ts";
@@ -47,8 +48,9 @@ export type Verdict =
 /** What a code comes with: a session of the account, or the word of a backend that speaks for its realm. */
 export type Claimant =
   | { readonly kind: "full"; readonly id: string; readonly liveness: Liveness }
-  /** `challengeId`: of the hosted challenge that opened the session. Null: a sign-in did. */
-  | { readonly kind: "pending"; readonly id: string; readonly challengeId: string | null }
+  | { readonly kind: "pending"; readonly id: string; readonly shared: boolean }
+  /** A pending session that a hosted challenge has opened. */
+  | { readonly kind: "challenge"; readonly id: string; readonly challengeId: string }
   | { readonly kind: "backend" };
 
 /** One attempt at a second factor, evaluated and not yet decided. */
@@ -172,7 +174,9 @@ function claimAttempt(db: DrizzleD1Database, attempt: Attempt): BatchItem<"sqlit
       and(
         eq(sessions.id, claimant.id),
         eq(sessions.kind, "pending"),
-        sql`${sessions.challengeId} IS ${claimant.challengeId}`,
+        claimant.kind === "challenge"
+          ? eq(sessions.challengeId, claimant.challengeId)
+          : and(isNull(sessions.challengeId), isOpenToHolder(claimant)),
         lt(sessions.attempts, budget.attemptsPerPendingSession),
         gt(sessions.expiresAt, now),
         account,

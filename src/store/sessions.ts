@@ -162,16 +162,16 @@ function selectLiving(db: DrizzleD1Database, userId: string, { now, idleSince }:
  */
 export async function endSession(
   { primary }: Database,
-  sessionId: string,
+  session: Pick<Session, "id" | "kind">,
   event: AuditEvent,
   recent: RecentOpenings,
 ): Promise<void> {
-  const isStrong = and(eq(sessions.id, sessionId), isNotNull(sessions.secondFactorAt));
+  const isStrong = and(eq(sessions.id, session.id), isNotNull(sessions.secondFactorAt));
   await reachStore(() =>
     primary.batch([
       primary.delete(sessions).where(isStrong),
       recordEventWhere(primary, event, previousChangedRow),
-      ...expireFirstFactorSession(primary, sessionId, event, recent),
+      ...expireFirstFactorSession(primary, session, event, recent),
     ]),
   );
 }

@@ -2,7 +2,7 @@ import { foldCase } from "./best-fit.ts";
 import { BoundedMap } from "./bounded-map.ts";
 import { oncePer } from "./once.ts";
 import { findPathReadings } from "./path-readings.ts";
-import { findVariants } from "./path-variants.ts";
+import { findPagesOfData, findVariants } from "./path-variants.ts";
 import { type Decision, levels, type PolicyRule, type Requirement } from "./policy.ts";
 
 /** One way in which an origin may serve a request. */
@@ -133,6 +133,11 @@ function judgeReading(
   }
   // The author of a rule for exactly this path has decided about it.
   if (direct !== null && !direct.coversBelow) return { own, requirement };
+  for (const page of findPagesOfData(text))
+    requirement = stricter(
+      requirement,
+      requirementOf(findRule(rules, meaning.method, spelling, page), meaning),
+    );
   for (const variant of findVariants(rules, spelling, text, direct)) {
     const rule = findRule(rules, meaning.method, spelling, variant);
     if (rule !== null && !matchesPath(rule, spelling, text))

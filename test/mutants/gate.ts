@@ -3,6 +3,14 @@ import type { Mutant } from "./mutant.ts";
 /** What stands between a visitor and the site. */
 export const gateMutants: readonly Mutant[] = [
   {
+    name: "page-data-as-an-asset",
+    file: "src/core/judge-path.ts",
+    find: "for (const page of findPagesOfData(text))",
+    replace: "for (const page of [] as readonly string[])",
+    why: "an open rule for a framework's assets opens the data of every page (INC-31)",
+    tests: ["test/core/path-variants.test.ts"],
+  },
+  {
     name: "policy-read-once",
     file: "src/core/judge-path.ts",
     find: "for (const reading of readings) {",

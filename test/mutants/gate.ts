@@ -79,8 +79,8 @@ export const gateMutants: readonly Mutant[] = [
     file: "src/core/folded-name.ts",
     find: 'name.toLowerCase().replace(/[^a-z0-9]/g, "_");',
     replace: 'name.toLowerCase().replace(/[-_.]/g, "_");',
-    why: "Remote~User reaches an origin that reads it as Remote-User (INC-08, INC-26)",
-    tests: ["test/gate/headers.test.ts"],
+    why: "Remote~User passes a proxy to a site that reads it as Remote-User (INC-08, INC-26)",
+    tests: ["test/gate/misspelled-headers.test.ts"],
   },
   {
     name: "header-strip-skipped",

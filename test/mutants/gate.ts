@@ -85,10 +85,26 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "header-strip-skipped",
     file: "src/gate/headers.ts",
-    find: "(isClearedHeader(name) && !isForwarded(name)) || ",
-    replace: "",
+    find: "isClearedHeader(name) && !isForwarded(name);",
+    replace: "false;",
     why: "identity headers of the client reach the origin (WB-05)",
     tests: ["test/gate/headers.test.ts"],
+  },
+  {
+    name: "odd-names-forwarded",
+    file: "src/gate/headers.ts",
+    find: "|| !(isPlainName(name) || isConfigured(name)))",
+    replace: ")",
+    why: "the origin reads Content_Length or X.Api~Key as another header (INC-26, INC-35)",
+    tests: ["test/gate/headers.test.ts"],
+  },
+  {
+    name: "configured-name-dropped",
+    file: "src/gate/headers.ts",
+    find: "|| !(isPlainName(name) || isConfigured(name)))",
+    replace: "|| !isPlainName(name))",
+    why: "a credential under the operator's own name does not reach the site",
+    tests: ["test/gate/origin-credentials.test.ts"],
   },
   {
     name: "own-cookies-forwarded",

@@ -1,8 +1,8 @@
+import { ownTokenPattern } from "../../src/core/own-token.ts";
 import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
 import { generatedNote } from "./generated-block.ts";
 import { plainName, separators } from "./name-patterns.ts";
 import { oddOwnCookie } from "./own-cookies.ts";
-import { ownTokenPattern } from "./own-token.ts";
 import { dotSegment, plainSegments } from "./raw-path.ts";
 
 /** Caddy removes a header by its whole name, its beginning (`x*`), its end, or a part of it (`*x*`), in any case. */

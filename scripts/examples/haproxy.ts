@@ -1,6 +1,6 @@
+import { ownTokenPattern } from "../../src/core/own-token.ts";
 import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
 import { familyPattern, oddCharacter, wholePattern } from "./name-patterns.ts";
-import { ownTokenPattern } from "./own-token.ts";
 import { dotSegment, plainSegments } from "./raw-path.ts";
 
 /**

@@ -1,8 +1,8 @@
+import { ownTokenPattern } from "../../src/core/own-token.ts";
 import { isPlainName } from "../../src/gate/cleared-headers.ts";
 import { generatedNote } from "./generated-block.ts";
 import { knownHeaders } from "./known-headers.ts";
 import { oddOwnCookie, ownCookieNames } from "./own-cookies.ts";
-import { ownTokenPattern } from "./own-token.ts";
 import { dotSegment, plainSegments } from "./raw-path.ts";
 
 /** The headers that `sallyport-site.conf` and the site's own location set themselves. */

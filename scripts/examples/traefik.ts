@@ -1,7 +1,7 @@
+import { ownTokenPattern } from "../../src/core/own-token.ts";
 import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
 import { knownHeaders } from "./known-headers.ts";
 import { familyPattern, oddCharacter, plainName, wholePattern } from "./name-patterns.ts";
-import { ownTokenPattern } from "./own-token.ts";
 
 /** The family of which Traefik itself sets some headers. */
 const ownFamily = "x_forwarded";

@@ -1,4 +1,4 @@
-import { foldName, foldParameterName } from "./folded-name.ts";
+import { decodeAscii, foldName, foldParameterName } from "./folded-name.ts";
 import { type ShownValue, type ShownValues, summarizeShown } from "./shown-values.ts";
 
 interface Piece extends ShownValue {
@@ -7,8 +7,9 @@ interface Piece extends ShownValue {
 }
 
 /**
- * Finds every cookie that some server may read under one of these names (INC-08, INC-26). A request is ambiguous when the
- * servers that split at commas (RFC 2109) or heed quoted strings find others than the servers that do not.
+ * Finds every cookie that some server may read under one of these names (INC-08, INC-26). A request is ambiguous when a
+ * server may read such a name anywhere but at the beginning of a piece between two semicolons: servers also split at
+ * commas (RFC 2109) and at blanks (`http.cookies` of Python), heed quoted strings, decode, and trim different characters.
  *
  * @param header the `Cookie` header; the runtime joins several lines with a comma
  * @param names the names as the site writes them
@@ -23,12 +24,49 @@ export function findShownCookies(header: string, names: readonly string[]): Show
       .filter(isWanted)
       .map(({ at }) => at)
       .join();
-  const pieces = splitAt(header, /;/g);
-  const otherReadings = [splitAt(header, /[;,]/g), splitOutsideQuotes(header)];
-  const isReadAlike = otherReadings.every((reading) => placesOf(reading) === placesOf(pieces));
+  const pieces = splitAtSemicolons(header);
+  // What is left of a cookie in the right spelling is its value, and it must not name another cookie.
+  const others = pieces.map(({ text, name, value }) => (names.includes(name) ? `x=${value}` : text));
+  const isReadAlike =
+    placesOf(splitOutsideQuotes(header)) === placesOf(pieces) &&
+    !hasUnclearBlanks(header) &&
+    !namesCookie(others.join(";"), names);
   const values = pieces.filter(isWanted).map(({ name, value }) => ({ name, value }));
   return summarizeShown(values, names, isReadAlike);
 }
+
+/** Characters that are part of a longer name, or of a value, for every known server. `+` is a blank for PHP. */
+const joining = "\\w!#$%&*.^|~`()<>@:/?{}\\-";
+
+/** Escapes of characters beyond ASCII: what a server makes of them is not known. */
+const foreignEscape = /%[89a-f][0-9a-f]/gi;
+
+/**
+ * True when text of a `Cookie` header has one of these names, in any spelling and decoded or not, and an equals sign
+ * behind it. Any character that does not continue a name may end the cookie before it.
+ */
+function namesCookie(text: string, names: readonly string[]): boolean {
+  const spellings = names.map((name) => foldName(name).replaceAll("_", "[^a-z0-9;,=]")).join("|");
+  const pattern = new RegExp(
+    `(?:^|[^${joining}=])=*(?:${spellings})[^${joining}=;,[\\]]*(?:\\[[^;,=]*)?=`,
+    "i",
+  );
+  const decoded = text.includes("%") ? decodeAscii(text).replace(foreignEscape, "\uFFFD") : text;
+  return [text, decoded, decoded.replace(/["']/g, "")].some((reading) => pattern.test(reading));
+}
+
+/** What some language trims, or splits at, beside the space and the tab. U+0085 is among the control characters. */
+const controls = String.raw`\0-\x08\n-\x1f\x7f-\x9f`;
+const foreignBlanks = String.raw`\xa0\u1680\u180e\u2000-\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff`;
+const unclearBlanks = new RegExp(
+  `[${controls}]|[${foreignBlanks}][ \\t]*(?:[;,=]|$)|(?:^|[;,])[ \\t]*[${foreignBlanks}]`,
+);
+
+/**
+ * True when a `Cookie` header has a control character, or a blank that is not ASCII beside a separator. No browser sends
+ * them for a cookie that a site has set, and languages do not agree on which of them to trim.
+ */
+const hasUnclearBlanks = (header: string): boolean => unclearBlanks.test(header);
 
 /**
  * The header without the cookies of these names, in any spelling and behind a comma, too. Every other byte stays as it came.
@@ -45,8 +83,30 @@ export function withoutCookies(header: string, names: readonly string[]): string
     if (kept.length > 0) kept.push(parts[index - 1] ?? "");
     kept.push(piece);
   }
-  const text = kept.join("").trim();
+  // Other blanks may be part of a name for some servers.
+  const text = kept.join("").replace(/^ +| +$/g, "");
   return text === "" ? null : text;
+}
+
+/** Names of the Worker's own cookies, and of those that a proxy may take for one, without quotes and blanks. */
+const likeOwn = /[^a-z0-9]{2}host[^a-z0-9]sallyport/i;
+
+/** What the Worker writes into its cookies: the output of `encodeURIComponent`. */
+const ownValue = /^[\w.!~*'()%-]*$/;
+
+/**
+ * True when a `Cookie` header has a cookie of the Worker's own in another form than the Worker writes it. Such a header
+ * must be refused, not taken apart: the site may get from a proxy what {@link withoutCookies} removes (INC-23).
+ *
+ * @param names the names of the Worker's own cookies
+ */
+export function hasOddOwnCookie(header: string, names: readonly string[]): boolean {
+  const isAsWritten = (piece: string) => {
+    const { name, value } = toPiece(piece, 0, piece.length);
+    return names.includes(name) && ownValue.test(value) && piece.includes("=");
+  };
+  const others = header.split(/[;,]/).filter((piece) => !isAsWritten(piece));
+  return likeOwn.test(decodeAscii(others.join(";")).replace(/["'\s]/g, ""));
 }
 
 /**
@@ -56,15 +116,13 @@ export function withoutCookies(header: string, names: readonly string[]): string
 export const cookieName = (piece: string): string =>
   (piece.replace(/^\s*=/, "").split(/[=;]/, 1)[0] ?? "").trim();
 
-function splitAt(header: string, separator: RegExp): Piece[] {
-  const pieces: Piece[] = [];
-  let from = 0;
-  for (const { index } of header.matchAll(separator)) {
-    pieces.push(toPiece(header, from, index));
-    from = index + 1;
-  }
-  pieces.push(toPiece(header, from, header.length));
-  return pieces;
+function splitAtSemicolons(header: string): (Piece & { readonly text: string })[] {
+  let at = 0;
+  return header.split(";").map((text) => {
+    const piece = { text, ...toPiece(header, at, at + text.length) };
+    at += text.length + 1;
+    return piece;
+  });
 }
 
 /** As servers split that take `name="a; b"` for one cookie (RFC 2109 4.1). */

@@ -6,11 +6,11 @@ import { knownHeaders } from "../../scripts/examples/known-headers.ts";
 import { separators } from "../../scripts/examples/name-patterns.ts";
 import { nginxClearedHeaders } from "../../scripts/examples/nginx.ts";
 import { oddOwnCookie, ownCookieNames } from "../../scripts/examples/own-cookies.ts";
-import { ownTokenPattern } from "../../scripts/examples/own-token.ts";
 import { dotSegment, plainSegments } from "../../scripts/examples/raw-path.ts";
 import { traefikOverridePattern, traefikPattern } from "../../scripts/examples/traefik.ts";
 import { drawApiKey } from "../../src/core/api-key.ts";
 import { foldName } from "../../src/core/folded-name.ts";
+import { ownTokenPattern } from "../../src/core/own-token.ts";
 import { signFullToken, signPendingToken } from "../../src/core/session-token.ts";
 import {
   clearedFamilies,

@@ -28,7 +28,8 @@ const reading: fc.Arbitrary<Reading> = fc.record({
   stopsAtInvalid: fc.boolean(),
   foldsNames: fc.boolean(),
   takes: fc.constantFrom("first", "last"),
-  splitsAtCommas: fc.boolean(),
+  separator: fc.constantFrom("semicolons", "commas", "blanks"),
+  stripsNames: fc.boolean(),
 });
 
 /** Which account a credential is of; `none`: the site does not know it. */
@@ -37,11 +38,14 @@ const owner = fc.constantFrom("victim", "mallory", "none");
 const credentialFor = (who: string, form: (typeof forms)[number]) =>
   who === "none" ? "garbage" : credentialOf(who as "victim", form);
 
+/** A text that has the type of a session's token when it is parsed, and that no proxy's pattern finds. */
+const escapedType = `${btoa('{"typ":"sallyport\\u002dsession+jwt"}').replaceAll("=", "")}.e30.x`;
+
 const cookie = fc
   .tuple(
-    fc.constantFrom(...cookieNames, "SID", "sid ", "%73id", "s_id", "other"),
+    fc.constantFrom(...cookieNames, "SID", "sid ", "%73id", "sid\u0085", "s_id", "other"),
     owner,
-    fc.constantFrom("", "a=1, "),
+    fc.constantFrom("", "", "a=1, ", "a=1 ", "a=1\t", "\u0085", "\u001c", "__Host-sallyport=1 "),
   )
   .map(([name, who, before]) => `${before}${name}=${credentialFor(who, "cookie")}`);
 const parameter = fc
@@ -55,7 +59,9 @@ const header = fc
 const untidy: fc.Arbitrary<SentCredentials> = fc.record({
   cookies: fc.array(cookie, { maxLength: 3 }),
   authorization: fc.option(
-    owner.map((who) => `Bearer ${credentialFor(who, "token")}`),
+    fc
+      .tuple(owner, fc.constantFrom("", "", ` ${escapedType}`, `, ${escapedType}`, " pending_x"))
+      .map(([who, more]) => `Bearer ${credentialFor(who, "token")}${more}`),
     { freq: 2 },
   ),
   headers: fc.array(header, { maxLength: 1 }),
@@ -227,7 +233,8 @@ const plain: Reading = {
   stopsAtInvalid: false,
   foldsNames: false,
   takes: "first",
-  splitsAtCommas: false,
+  separator: "semicolons",
+  stripsNames: false,
 };
 
 /** Puts a site into the place of everything that the Worker could fetch. */

@@ -2,6 +2,7 @@ import type { Mutant } from "./mutant.ts";
 
 const throttle = "test/flows/first-factor-throttle.test.ts";
 const races = "test/flows/races.test.ts";
+const disguises = "test/gate/origin-disguises.test.ts";
 const replica = "test/flows/replica.test.ts";
 
 /** Passwords, their counters, and first factors that are somebody else's. */
@@ -271,5 +272,98 @@ export const firstFactorMutants: readonly Mutant[] = [
     replace: "return shown;",
     why: "credentials that differ in bytes that are not UTF-8 have the same binding (INC-36)",
     tests: ["test/gate/origin-binding.test.ts", "test/gate/origin-credentials.test.ts"],
+  },
+  {
+    name: "session-in-the-path",
+    file: "src/gate/identity/origin.ts",
+    find: "shown.isAmbiguous || showsPathSession(config, visit.path, cookies)",
+    replace: "shown.isAmbiguous",
+    why: "GET /inbox;jsessionid=… passes as anonymous, and the page is that of the session (INC-24)",
+    tests: ["test/gate/path-session.test.ts"],
+  },
+  {
+    name: "session-in-the-path-of-a-question",
+    file: "src/http/app.ts",
+    find: "const path = original?.path ?? rawPathOf(c.req.url);",
+    replace: "const path = rawPathOf(c.req.url);",
+    why: "a proxy asks about a path with a session in it, and the path of the question is looked at (INC-24)",
+    tests: ["test/gate/path-session.test.ts"],
+  },
+  {
+    name: "session-in-the-path-as-written",
+    file: "src/gate/identity/path-session.ts",
+    find: "for (const reading of readings) {",
+    replace: "for (const reading of [path]) {",
+    why: "%3bjsessionid=… is a parameter for a server that decodes first (INC-24)",
+    tests: ["test/gate/path-session.test.ts"],
+  },
+  {
+    name: "cookie-names-in-the-path",
+    file: "src/gate/identity/path-session.ts",
+    find: "[servletParameter, ...config.cookies, ...credentials]",
+    replace: "[servletParameter]",
+    why: "a container that names its session otherwise reads it in the path (INC-24)",
+    tests: ["test/gate/path-session.test.ts"],
+  },
+  {
+    name: "any-session-in-the-path-beside-a-cookie",
+    file: "src/gate/identity/path-session.ts",
+    find: " && shown === value",
+    replace: "",
+    why: "the who-am-I is asked about the cookie, and the site reads another session in the path (INC-24)",
+    tests: ["test/gate/path-session.test.ts"],
+  },
+  {
+    name: "session-of-asp-net-in-the-path",
+    file: "src/gate/identity/path-session.ts",
+    find: 'if (reading.split("/").some((segment) => aspNetSegment.test(segment))) return true;',
+    replace: "",
+    why: "GET /(S(…))/inbox passes as anonymous, and the page is that of the session (INC-24)",
+    tests: ["test/gate/path-session.test.ts"],
+  },
+  {
+    name: "cookies-in-other-places-unseen",
+    file: "src/core/cookie-header.ts",
+    find: '!namesCookie(others.join(";"), names);',
+    replace: "true;",
+    why: "a site that ends cookies at blanks reads another session than the one that the request is bound to (INC-23)",
+    tests: [disguises, "test/gate/origin-model.property.test.ts"],
+    titled: "some server reads",
+  },
+  {
+    name: "unclear-blanks-believed",
+    file: "src/core/cookie-header.ts",
+    find: "!hasUnclearBlanks(header) &&",
+    replace: "",
+    why: "the site trims a control character that the Worker takes for a part of a cookie (INC-23)",
+    tests: [disguises],
+    titled: "some server reads",
+  },
+  {
+    name: "odd-own-cookie-hidden",
+    file: "src/gate/identity/source.ts",
+    find: "hasOddOwnCookie(cookieHeader, ownCookies) ||",
+    replace: "",
+    why: "a proxy hands the site a cookie that the Worker took for its own and did not ask about (INC-23)",
+    tests: [disguises],
+    titled: "another form",
+  },
+  {
+    name: "token-beside-own-token-hidden",
+    file: "src/gate/identity/source.ts",
+    find: "carriesMoreThanOwnToken(authorization) ||",
+    replace: "",
+    why: "the site reads a token beside one of the Worker's own, and the who-am-I was not asked about it (INC-23)",
+    tests: [disguises],
+    titled: "beside anything else",
+  },
+  {
+    name: "undecodable-cookie-of-a-proxy-believed",
+    file: "src/gate/identity/source.ts",
+    find: "(isProxyQuestion && isUndecodable(cookieHeader)),",
+    replace: "false,",
+    why: "the who-am-I is asked about other bytes than the site gets from the proxy (INC-36)",
+    tests: [disguises],
+    titled: "INC-36",
   },
 ];

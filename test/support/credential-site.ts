@@ -13,8 +13,10 @@ export interface Reading {
   readonly foldsNames: boolean;
   /** Of several cookies, headers or parameters of one name this one counts. */
   readonly takes: "first" | "last";
-  /** Cookies are also separated by commas. */
-  readonly splitsAtCommas: boolean;
+  /** What separates cookies beside semicolons: commas (RFC 2109), or blanks, as for `http.cookies` of Python. */
+  readonly separator: "semicolons" | "commas" | "blanks";
+  /** Names lose the characters that `str.strip` of Python removes. */
+  readonly stripsNames: boolean;
 }
 
 /** What a client sends of the site's credentials. */
@@ -71,17 +73,21 @@ export class CredentialSite {
   }
 }
 
+const separators = { semicolons: /; */, commas: /[;,] */, blanks: /[;\s]+/ };
+// biome-ignore lint/suspicious/noControlCharactersInRegex: Python takes these four for blanks
+const pythonBlanks = /^[\s\x1c-\x1f\x85]+|[\s\x1c-\x1f\x85]+$/g;
+
 function readPlace(reading: Reading, place: Place, headers: Headers, query: string): string | null {
   switch (place) {
     case "cookie": {
-      const separator = reading.splitsAtCommas ? /[;,] */ : /; */;
-      const pieces = (headers.get("Cookie") ?? "").split(separator);
+      const pieces = (headers.get("Cookie") ?? "").split(separators[reading.separator]);
       return cookieNames.map((name) => pick(reading, name, pieces)).find((value) => value !== null) ?? null;
     }
     case "authorization": {
       const lines = (headers.get("Authorization") ?? "").split(/, */).filter((line) => line !== "");
       const line = reading.takes === "first" ? lines[0] : lines.at(-1);
-      return line?.replace(/^Bearer /, "") ?? null;
+      // As `split(" ")[1]` reads it, whatever follows.
+      return line?.split(/ +/)[1] ?? null;
     }
     case "header": {
       const lines = [...headers].flatMap(([key, value]) =>
@@ -96,7 +102,8 @@ function readPlace(reading: Reading, place: Place, headers: Headers, query: stri
 
 function pick(reading: Reading, name: string, pieces: readonly string[]): string | null {
   const values = pieces.flatMap((piece) => {
-    const [key = "", ...rest] = piece.split("=");
+    const [sent = "", ...rest] = piece.split("=");
+    const key = reading.stripsNames ? sent.replace(pythonBlanks, "") : sent;
     const isNamed = reading.foldsNames ? foldName(key) === foldName(name) : key === name;
     return isNamed ? [rest.join("=")] : [];
   });

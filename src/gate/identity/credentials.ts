@@ -12,6 +12,8 @@ export interface VisitCredentials {
   readonly cookies: string | null;
   /** The query string of the address that was asked for, without the `?`, as it was sent. */
   readonly query: string;
+  /** The site may get credentials that are not in `headers` and `cookies`, so no question can be asked about them. */
+  readonly isUnclear: boolean;
 }
 
 /** What one question to the who-am-I carries: one credential, as the client sent it. */
@@ -54,7 +56,7 @@ export function readCredentials(config: OriginConfig, visit: VisitCredentials): 
     evidence: credentials.flatMap(({ kind, shown }) =>
       shown.values.map(({ name, value }) => [kind, name, value] as const),
     ),
-    isAmbiguous: credentials.some(({ shown }) => shown.isAmbiguous),
+    isAmbiguous: visit.isUnclear || credentials.some(({ shown }) => shown.isAmbiguous),
     isRepeated: credentials.some(({ shown }) => shown.isRepeated),
     showsOtherCredential: credentials.some(({ kind }) => kind === "header" || kind === "query"),
   };

@@ -43,7 +43,7 @@ describe("the configuration", () => {
       adminUsers: new Set(),
       basePath: "/api/auth",
       originUrl: null,
-      firstFactor: { kind: "password" },
+      firstFactor: { kind: "password", names: "exact" },
       proxyKey: null,
       publicUrl: null,
       issuer: "Sallyport",

@@ -2,7 +2,7 @@ import { foldCase } from "./best-fit.ts";
 import { BoundedMap } from "./bounded-map.ts";
 import { oncePer } from "./once.ts";
 import { findPathReadings } from "./path-readings.ts";
-import { findVariants } from "./path-variants.ts";
+import { findPagesOfData, findVariants } from "./path-variants.ts";
 import { type Decision, levels, type PolicyRule, type Requirement } from "./policy.ts";
 
 /** One way in which an origin may serve a request. */
@@ -12,8 +12,11 @@ export interface Meaning {
   readonly path: string;
   /** Count only rules that name the method: whether the origin serves the request so is not known. */
   readonly namedOnly?: true;
-  /** The method acts on everything below the path, so the rules for that count too. */
-  readonly withBelow?: true;
+  /**
+   * The method acts on everything below the path. `ruled`: the rules for paths below count, too. `all`: beside them the rule
+   * for those paths below that no rule names.
+   */
+  readonly withBelow?: "ruled" | "all";
 }
 
 const noMatch: Decision = {
@@ -74,7 +77,7 @@ const remembered = oncePer((_: readonly PolicyRule[]) => new BoundedMap<string, 
 /** The same request gets the same verdict each time, so it is remembered. What does not parse is not. */
 function judgeMeaning(rules: readonly PolicyRule[], meaning: Meaning): Verdict | null {
   if (meaning.path.length > longestRemembered) return judgeAnew(rules, meaning);
-  const { method, path, namedOnly = false, withBelow = false } = meaning;
+  const { method, path, namedOnly = false, withBelow = "" } = meaning;
   const verdicts = remembered(rules);
   const key = `${namedOnly} ${withBelow} ${method} ${path}`;
   const known = verdicts.get(key);
@@ -126,19 +129,40 @@ function judgeReading(
   const direct = findRule(rules, meaning.method, spelling, text);
   const own = direct?.decision ?? noMatch;
   let requirement = requirementOf(direct, meaning);
-  if (meaning.withBelow) {
-    for (const rule of rules)
-      if (allowsMethod(rule, meaning.method) && isStrictlyBelow(rule[spelling].path, text))
-        requirement = stricter(requirement, requirementOf(rule, meaning));
+  requirement = stricter(requirement, requirementBelow(rules, meaning, spelling, text));
+  if (direct !== null && !direct.coversBelow) {
+    // The author of a rule for exactly this path has decided about the path, and by naming the method about what is below.
+    if (meaning.withBelow !== "all" || direct.methods?.has(meaning.method)) return { own, requirement };
+    const below = rules.find((rule) => rule.coversBelow && matches(rule, meaning.method, spelling, text));
+    return { own, requirement: stricter(requirement, requirementOf(below ?? null, meaning)) };
   }
-  // The author of a rule for exactly this path has decided about it.
-  if (direct !== null && !direct.coversBelow) return { own, requirement };
+  for (const page of findPagesOfData(text))
+    requirement = stricter(
+      requirement,
+      requirementOf(findRule(rules, meaning.method, spelling, page), meaning),
+    );
   for (const variant of findVariants(rules, spelling, text, direct)) {
     const rule = findRule(rules, meaning.method, spelling, variant);
     if (rule !== null && !matchesPath(rule, spelling, text))
       requirement = stricter(requirement, requirementOf(rule, meaning));
+    requirement = stricter(requirement, requirementBelow(rules, meaning, spelling, variant));
   }
   return { own, requirement };
+}
+
+/** What rules for paths below this one ask for, where the method acts on them. */
+function requirementBelow(
+  rules: readonly PolicyRule[],
+  meaning: Meaning,
+  spelling: Spelling,
+  top: string,
+): Requirement {
+  let requirement = nothing;
+  if (meaning.withBelow === undefined) return requirement;
+  for (const rule of rules)
+    if (allowsMethod(rule, meaning.method) && isStrictlyBelow(rule[spelling].path, top))
+      requirement = stricter(requirement, requirementOf(rule, meaning));
+  return requirement;
 }
 
 function requirementOf(rule: PolicyRule | null, { method, namedOnly }: Meaning): Requirement {
@@ -147,7 +171,10 @@ function requirementOf(rule: PolicyRule | null, { method, namedOnly }: Meaning):
 }
 
 const findRule = (rules: readonly PolicyRule[], method: string, spelling: Spelling, path: string) =>
-  rules.find((rule) => allowsMethod(rule, method) && matchesPath(rule, spelling, path)) ?? null;
+  rules.find((rule) => matches(rule, method, spelling, path)) ?? null;
+
+const matches = (rule: PolicyRule, method: string, spelling: Spelling, path: string) =>
+  allowsMethod(rule, method) && matchesPath(rule, spelling, path);
 
 const allowsMethod = ({ methods }: PolicyRule, method: string) =>
   methods === null || methods.has(method) || (method === "HEAD" && methods.has("GET"));

@@ -88,3 +88,22 @@ function findPathsBehindPrograms(path: string): readonly string[] {
   }
   return [...new Set(found)];
 }
+
+/** The data of a page, as frameworks serve it under an address of its own: Next.js, Gatsby; SvelteKit, Nuxt. */
+const dataForms: readonly RegExp[] = [
+  /^(?<mount>.*?)\/_next\/data\/[^/]+(?<page>\/.+)\.json$/i,
+  /^(?<mount>.*?)\/page-data(?<page>\/.+)\/page-data\.json$/i,
+  /^(?<mount>)(?<page>\/.+)\/(?:__data\.json|_payload\.js(?:on)?)$/i,
+];
+
+/**
+ * The pages that the path has the data of (INC-31). They are judged as the page is, by the default too: a policy that opens
+ * the assets below `/_next/*` does not mean the data of pages there.
+ */
+export function findPagesOfData(path: string): readonly string[] {
+  if (!path.includes(".js")) return [];
+  return dataForms.flatMap((form) => {
+    const found = form.exec(path)?.groups;
+    return found === undefined ? [] : [`${found.mount}${found.page}`];
+  });
+}

@@ -15,6 +15,15 @@ export function rawPathOf(url: string): string {
   return end === -1 ? url.slice(from) : url.slice(from, from + end);
 }
 
+const plainOrigin = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
+
+/**
+ * True for a scheme, a host and a port, and nothing that ends the host for one parser and not for another. The runtime puts
+ * `Host` into the address of a request as it came: with `Host: site\admin?` the path would begin inside of the host, and
+ * the path that is forwarded would not be the one that was judged (INC-34).
+ */
+export const isPlainOrigin = (text: string): boolean => plainOrigin.test(text);
+
 /** A segment is never empty, and never a dot segment, escaped or not. Its characters are those of RFC 3986 3.3. */
 const normalForm = /^(?:\/(?!(?:\.|%2[Ee]){1,2}(?:\/|$))(?:[\w.~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)+\/?$/;
 

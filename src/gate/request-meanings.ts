@@ -3,11 +3,12 @@ import { decodeAscii } from "../core/folded-name.ts";
 import type { Meaning } from "../core/judge-path.ts";
 import { namedMethods, type PolicyRule } from "../core/policy.ts";
 import { findParameterValues } from "../core/query-string.ts";
+import { actsBelow } from "./acts-below.ts";
 import { isOverrideHeader } from "./cleared-headers.ts";
 
 /** What a request says that can make an origin serve it in another way than its first line does. */
 export interface AskedRequest {
-  /** Upper case. */
+  /** As it came. */
   readonly method: string;
   /** As it came, without the query. */
   readonly path: string;
@@ -21,7 +22,7 @@ export interface AskedRequest {
 }
 
 /** What of a request can't be judged. */
-export type UnreadablePart = "path" | "host" | "destination" | "method_override";
+export type UnreadablePart = "method" | "path" | "host" | "destination" | "method_override";
 
 /** The ways in which an origin may serve a request. */
 export interface Meanings {
@@ -29,6 +30,14 @@ export interface Meanings {
   readonly itself: Meaning;
   readonly others: readonly Meaning[];
 }
+
+/**
+ * True for a method that a policy can be applied to, and that may reach an origin (INC-31). A method is compared exactly (RFC 9110 9.1),
+ * and servers do not agree about `get`: some serve it as `GET`. `TRACE` and `TRACK` send the headers of the request back to the
+ * client, the assertion among them. `CONNECT` opens a tunnel.
+ */
+export const isServedMethod = (method: string): boolean =>
+  /^[!#$%&'*+.^_`|~0-9A-Z-]+$/.test(method) && !["TRACE", "TRACK", "CONNECT"].includes(method);
 
 /** More methods than this in one request are no mistake. */
 const mostOverrides = 8;
@@ -42,23 +51,28 @@ const overrideParameter = "_method";
  * - under each method that an override header or a `_method` in the query names;
  * - a POST under each method that a rule names, because a `_method` may be in its body, which is not read here;
  * - at its `Destination` too (RFC 4918 10.3).
+ *
+ * A method that acts on a collection's members counts with everything below the path: {@link actsBelow}.
  */
 export function findMeanings(
   { policy, methodOverride }: Pick<Config, "policy" | "methodOverride">,
   request: AskedRequest,
 ): Meanings | UnreadablePart {
   const { method, path, headers } = request;
+  if (!isServedMethod(method)) return "method";
   const overrides = findOverrides(request, methodOverride);
   if (overrides.length > mostOverrides) return "method_override";
-  const [itself, ...others] = meaningsAt(path, method, alsoAtSource);
-  for (const served of overrides) others.push(...meaningsAt(path, served, alsoAtSource));
-  if (method === "POST") others.push(...meaningsOfPost(policy, methodOverride, path));
+  const [itself, ...others] = meaningsAt(path, method, headers, alsoAtSource);
+  for (const served of overrides) others.push(...meaningsAt(path, served, headers, alsoAtSource));
+  if (method === "POST") others.push(...meaningsOfPost(policy, methodOverride, request));
   const destination = headers.get("Destination");
   if (destination === null) return { itself, others };
   const target = readDestination(destination, request.hosts);
   if (target === null) return "destination";
   const sameThere = [itself, ...others].map((meaning): Meaning => ({ ...meaning, path: target }));
-  const written = [method, ...overrides].flatMap((served) => meaningsAt(target, served, alsoAtDestination));
+  const written = [method, ...overrides].flatMap((served) =>
+    meaningsAt(target, served, headers, alsoAtDestination),
+  );
   return { itself, others: [...others, ...sameThere, ...written] };
 }
 
@@ -101,11 +115,15 @@ const alsoAtDestination: Readonly<Record<string, readonly string[]>> = {
   MOVE: ["PUT", "DELETE"],
 };
 
-function meaningsAt(path: string, method: string, also: typeof alsoAtSource): [Meaning, ...Meaning[]] {
-  const others = also[method];
-  if (others === undefined) return [{ method, path }];
-  const named = others.map((other): Meaning => ({ method: other, path, namedOnly: true, withBelow: true }));
-  return [{ method, path, withBelow: true }, ...named];
+function meaningsAt(
+  path: string,
+  method: string,
+  headers: Headers,
+  also: typeof alsoAtSource,
+): [Meaning, ...Meaning[]] {
+  const others = also[method] ?? none;
+  const named = others.map((other): Meaning => ({ method: other, path, namedOnly: true, withBelow: "all" }));
+  return [actsBelow(method, headers) ? { method, path, withBelow: "all" } : { method, path }, ...named];
 }
 
 /** What frameworks make of a POST by themselves: Rails, Laravel, Symfony, Spring. */
@@ -118,15 +136,15 @@ const methodsOfForms = ["PUT", "PATCH", "DELETE"];
 function meaningsOfPost(
   policy: readonly PolicyRule[],
   mode: Config["methodOverride"],
-  path: string,
+  { path, headers }: Pick<AskedRequest, "path" | "headers">,
 ): readonly Meaning[] {
   if (mode === "never") return [];
+  // "ruled": a rule for exactly the path of a login form still opens the form.
+  const inBody = (method: string): Meaning =>
+    actsBelow(method, headers) ? { method, path, withBelow: "ruled" } : { method, path };
   const known = mode === "pass" ? methodsOfForms : none;
   const named = namedMethods(policy).filter((method) => method !== "POST" && !known.includes(method));
-  return [
-    ...known.map((method): Meaning => ({ method, path })),
-    ...named.map((method): Meaning => ({ method, path, namedOnly: true })),
-  ];
+  return [...known.map(inBody), ...named.map((method): Meaning => ({ ...inBody(method), namedOnly: true }))];
 }
 
 /**

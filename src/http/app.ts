@@ -86,9 +86,10 @@ const sourceOf: CreateSource = (c, now, trusted) => {
   const { address } = client;
   const { headers } = c.req.raw;
   const asksForOther = forwardAuthPaths.some((path) => c.req.path === config.basePath + path);
-  const uri = asksForOther ? readOriginalRequest(headers)?.uri : undefined;
-  const query = uri === undefined ? url.search.slice(1) : uri.split("?").slice(1).join("?");
-  const visit = { headers, ownCookies: cookieNames, publicOrigin, address, url, query };
+  const original = asksForOther ? readOriginalRequest(headers) : null;
+  const path = original?.path ?? rawPathOf(c.req.url);
+  const query = original === null ? url.search.slice(1) : original.uri.slice(original.path.length + 1);
+  const visit = { headers, ownCookies: cookieNames, publicOrigin, address, url, path, query };
   return createSource(config, { ...visit, isProxyQuestion: asksForOther, trusted, now });
 };
 

@@ -1,4 +1,5 @@
 import type * as z from "zod/mini";
+import { readFormText } from "./body-text.ts";
 import type { AppContext } from "./context.ts";
 import { parseFields } from "./json-body.ts";
 import { Refused } from "./problem.ts";
@@ -11,7 +12,7 @@ export async function readForm<T extends z.ZodMiniType>(c: AppContext, schema: T
     const expected = "application/x-www-form-urlencoded";
     throw new Refused({ ok: false, reason: "unsupported_media_type", expected });
   }
-  const fields = [...new URLSearchParams(await c.req.text())];
+  const fields = [...new URLSearchParams(await readFormText(c))];
   if (new Set(fields.map(([name]) => name)).size < fields.length) {
     throw new Refused({ ok: false, reason: "malformed_request", detail: "A field is there twice." });
   }

@@ -1,15 +1,16 @@
 import type * as z from "zod/mini";
+import { readBodyText } from "./body-text.ts";
 import type { AppContext } from "./context.ts";
 import { Refused } from "./problem.ts";
 
 /**
  * Reads a JSON body and parses it. No body at all counts as `{}`, so calls that need nothing take nothing.
  *
- * @throws Refused 415 for another content type; 400 for what is not JSON, not an object, has a name twice or an
+ * @throws Refused 415 for another content type; 400 for what is not UTF-8, not JSON, not an object, has a name twice or an
  *   unknown one; 422 for a field that is missing or has the wrong form. A value is never repeated in the answer.
  */
 export async function readJson<T extends z.ZodMiniType>(c: AppContext, schema: T): Promise<z.output<T>> {
-  return parseJson(c, await c.req.text(), schema);
+  return parseJson(c, await readBodyText(c), schema);
 }
 
 /** Parses the text of a JSON body. Throws as {@link readJson}. */
@@ -37,7 +38,7 @@ function isJsonType(contentType: string | undefined): boolean {
 /**
  * Parses the text of a JSON object.
  *
- * @throws Refused 400 for what is not JSON, not an object, or has a name twice
+ * @throws Refused 400 for what is not UTF-8, not JSON, not an object, or has a name twice
  */
 export function parseObject(text: string): object {
   let value: unknown;

@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNotNull, isNull, min, ne, notExists, or, type SQL, sql } from "drizzle-orm";
+import { and, eq, inArray, isNotNull, isNull, ne, notExists, or, type SQL, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { alias } from "drizzle-orm/sqlite-core";
@@ -47,21 +47,18 @@ export function accountNamed(db: DrizzleD1Database, { realm, username, canonical
     const own = and(eq(users.realm, realm), eq(users.username, username), isNotNull(users.canonicalName));
     return sql`coalesce((${ids().where(own)}), (${ids().where(isUnclaimed(realm, canonicalName))}))`;
   }
+  // One query, because D1 takes 100 parameters for a statement, and a statement names the account several times.
+  const rank = sql`(${users.disabledAt} IS NULL) * 2 + (NOT ${users.totpEnabled})`;
+  const oldest = db
+    .select({
+      id: users.id,
+      first: sql`min((${rank}) * ${sql.raw(String(1e15))} + ${users.createdAt})`.as("first"),
+    })
+    .from(users)
+    .where(hasCanonicalName(db, realm, username))
+    .as("oldest");
   // The row of the minimum, or NULL (https://www.sqlite.org/lang_select.html, "bare columns").
-  const oldest = (condition?: SQL) => {
-    const found = db
-      .select({ id: users.id, at: min(users.createdAt).as("at") })
-      .from(users)
-      .where(and(hasCanonicalName(db, realm, username), condition))
-      .as("oldest");
-    return sql`(${db.select({ id: found.id }).from(found)})`;
-  };
-  const [closed, enrolled, any] = [
-    oldest(isNotNull(users.disabledAt)),
-    oldest(eq(users.totpEnabled, true)),
-    oldest(),
-  ];
-  return sql`coalesce(${closed}, ${enrolled}, ${any})`;
+  return sql`(${db.select({ id: oldest.id }).from(oldest)})`;
 }
 
 /** A subject takes the account that bears its canonical name. */

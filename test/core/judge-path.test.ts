@@ -50,7 +50,7 @@ describe("a request that can be served in several ways", () => {
   });
 
   it("INC-31 by a method that takes all below along, needs what is required there", () => {
-    const whole = (path: string): Meaning => ({ method: "COPY", path, withBelow: true });
+    const whole = (path: string): Meaning => ({ method: "COPY", path, withBelow: "all" });
     expect(levelOf(whole("/posts"))).toBe("first_factor");
     expect(levelOf(whole("/"))).toBe("first_factor");
     expect(levelOf(whole("/POSTS/"))).toBe("first_factor");
@@ -94,7 +94,7 @@ describe("a verdict that is remembered", () => {
       expect(levelOf({ method: "GET", path: "/posts/7" })).toBe("none");
       expect(levelOf({ method: "DELETE", path: "/posts/7" })).toBe("second_factor");
       expect(levelOf({ method: "GET", path: "/posts" })).toBe("none");
-      expect(levelOf({ method: "GET", path: "/posts", withBelow: true })).toBe("first_factor");
+      expect(levelOf({ method: "GET", path: "/posts", withBelow: "all" })).toBe("first_factor");
       expect(levelOf({ method: "PUT", path: "/posts/drafts/7", namedOnly: true })).toBe("none");
       expect(levelOf({ method: "PUT", path: "/posts/drafts/7" })).toBe("first_factor");
       expect(judgePath(other, "GET", "/posts/7")?.requirement.level).toBe("first_factor");

@@ -14,6 +14,22 @@ const levelOf = (rules: readonly PolicyRule[], path: string, method = "GET") =>
 
 const everythingElseOpen = { path: "/*", require: "none" };
 
+describe("the data of a page, where assets are open", () => {
+  const assets = rulesOf({ path: "/_next/*", require: "none" }, { path: "/page-data/*", require: "none" });
+
+  it.each(["/_next/data/b4Ld/admin.json", "/page-data/admin/page-data.json"])(
+    "INC-31 %j needs what the page needs, which no rule names",
+    (path) => expect(levelOf(assets, path)).toBe("second_factor"),
+  );
+
+  it.each([
+    "/_next/static/chunks/main.js",
+    "/_next/data/b4Ld",
+    "/page-data/app-data.json",
+    "/page-data/sq/d/1.json",
+  ])("%j needs what the assets need", (path) => expect(levelOf(assets, path)).toBe("none"));
+});
+
 describe("variants of a path that has a rule", () => {
   const below = rulesOf({ path: "/admin/*", require: "second_factor" }, everythingElseOpen);
   const exact = rulesOf({ path: "/settings", require: "second_factor" }, everythingElseOpen);
@@ -40,6 +56,10 @@ describe("variants of a path that has a rule", () => {
     "/index.php/settings/",
     "/settings%2f",
     "/settings%20/",
+    "/_next/data/b4Ld/settings.json",
+    "/page-data/settings/page-data.json",
+    "/settings/__data.json",
+    "/settings/_payload.json",
   ])("INC-31 %j needs what /settings needs", (path) => {
     expect(levelOf(exact, path)).toBe("second_factor");
   });

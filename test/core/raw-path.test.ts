@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isBelow, isNormalPath, isReadBelow, rawPathOf } from "../../src/core/raw-path.ts";
+import { isBelow, isNormalPath, isPlainOrigin, isReadBelow, rawPathOf } from "../../src/core/raw-path.ts";
 
 describe("the path of an address", () => {
   it.each([
@@ -17,6 +17,34 @@ describe("the path of an address", () => {
     ["http://a.test", ""],
   ])("INC-34 in %j is %j, as it came", (url, path) => {
     expect(rawPathOf(url)).toBe(path);
+  });
+});
+
+describe("the origin of an address", () => {
+  it.each([
+    "http://a.test",
+    "https://A_b.test:8787",
+    "http://127.0.0.1:80",
+    "http://[::1]",
+    "http://[2001:db8::1]:443",
+  ])("INC-34 is plain in %j", (text) => expect(isPlainOrigin(text)).toBe(true));
+
+  it.each([
+    "http://a\\admin",
+    "http://a\\admin?",
+    "http://a?",
+    "http://a#",
+    "http://u@a",
+    "http://u:p@a",
+    "http://a:80:80",
+    "http://a%2fadmin",
+    "http://a,b",
+    "http://a b",
+    "http://",
+    "foo://a",
+    "http:a",
+  ])("INC-34 is not plain in %j, where the host may end early", (text) => {
+    expect(isPlainOrigin(text)).toBe(false);
   });
 });
 

@@ -110,6 +110,42 @@ const oddTargets: readonly string[] = names.flatMap((name) => [
 const question = ["X-Forwarded-Method: GET", "X-Forwarded-Uri: /feed/x"];
 
 describe("the raw path of a request", () => {
+  it("INC-34 begins behind a plain host, which a request cannot end early", async () => {
+    const ask = (target: string, host: string) =>
+      sendRaw(gate.port, `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    for (const host of ["site.example", "SITE.example:8080", "a_b.example", "127.0.0.1", "[::1]:80"]) {
+      const { status, text } = await ask("/public/x", host);
+      assert.deepEqual([status, isFromSite(text)], [200, true], host);
+    }
+    const oddHosts = [
+      "s\\admin",
+      "s\\admin?",
+      "s?",
+      "s#",
+      "s/admin?",
+      "s/admin#",
+      "u@s",
+      "u:p@s",
+      "s:80:80",
+      "s%2fadmin",
+      "s,t",
+    ];
+    const oddRequests = [
+      ...oddHosts.map((host) => ["/public/x", host] as const),
+      ...["http://e?/public/x", "http://e#/public/x", "http://e\\admin/public/x"].map(
+        (target) => [target, "s"] as const,
+      ),
+    ];
+    for (const [target, host] of oddRequests) {
+      const { status, text } = await ask(target, host);
+      assert.deepEqual(
+        [status >= 400 && status < 500, isFromSite(text)],
+        [true, false],
+        `${target} at ${host}`,
+      );
+    }
+  });
+
   it("INC-34 opens a route of Sallyport's as it is, and no other path does", async () => {
     for (const name of names) {
       const { status } = await sendRaw(asked.port, request("GET", `${base}/${name}`, [cookie, ...question]));

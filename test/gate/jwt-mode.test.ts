@@ -153,6 +153,7 @@ describe("where the token is", () => {
       ["header:Authorization", "Authorization", `Bearer ${token}`],
       ["header:authorization", "Authorization", `bearer  ${token}`],
       ["header:X-Token", "X-TOKEN", token],
+      ["header:X_Id.Token", "X_Id.Token", token],
     ] as const) {
       const response = await visit({ JWT_SOURCE }, { [name]: value });
       expect([JWT_SOURCE, response.headers.get("Location")]).toEqual([JWT_SOURCE, setUp]);

@@ -3,6 +3,14 @@ import type { Mutant } from "./mutant.ts";
 /** What stands between a visitor and the site. */
 export const gateMutants: readonly Mutant[] = [
   {
+    name: "page-data-as-an-asset",
+    file: "src/core/judge-path.ts",
+    find: "for (const page of findPagesOfData(text))",
+    replace: "for (const page of [] as readonly string[])",
+    why: "an open rule for a framework's assets opens the data of every page (INC-31)",
+    tests: ["test/core/path-variants.test.ts"],
+  },
+  {
     name: "policy-read-once",
     file: "src/core/judge-path.ts",
     find: "for (const reading of readings) {",
@@ -77,10 +85,26 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "header-strip-skipped",
     file: "src/gate/headers.ts",
-    find: "(isClearedHeader(name) && !isForwarded(name)) || ",
-    replace: "",
+    find: "isClearedHeader(name) && !isForwarded(name);",
+    replace: "false;",
     why: "identity headers of the client reach the origin (WB-05)",
     tests: ["test/gate/headers.test.ts"],
+  },
+  {
+    name: "odd-names-forwarded",
+    file: "src/gate/headers.ts",
+    find: "|| !(isPlainName(name) || isConfigured(name)))",
+    replace: ")",
+    why: "the origin reads Content_Length or X.Api~Key as another header (INC-26, INC-35)",
+    tests: ["test/gate/headers.test.ts"],
+  },
+  {
+    name: "configured-name-dropped",
+    file: "src/gate/headers.ts",
+    find: "|| !(isPlainName(name) || isConfigured(name)))",
+    replace: "|| !isPlainName(name))",
+    why: "a credential under the operator's own name does not reach the site",
+    tests: ["test/gate/origin-credentials.test.ts"],
   },
   {
     name: "own-cookies-forwarded",

@@ -3,6 +3,14 @@ import type { Mutant } from "./mutant.ts";
 /** What of a request reaches the site, by which path, and for how long. */
 export const siteRequestMutants: readonly Mutant[] = [
   {
+    name: "host-that-ends-early",
+    file: "src/core/raw-path.ts",
+    find: "=> plainOrigin.test(text);",
+    replace: '=> text !== "";',
+    why: "the path that is judged is not the one that is forwarded (INC-34)",
+    tests: ["test/core/raw-path.test.ts"],
+  },
+  {
     name: "renewed-cookie-cached",
     file: "src/http/at-gate.ts",
     find: "    forbidSharedCaching(c);\n",

@@ -5,6 +5,7 @@ const unclaimed = "test/gate/unclaimed-accounts.test.ts";
 const canonical = "test/gate/canonical-names.test.ts";
 const unusable = "test/gate/unusable-names.test.ts";
 const email = "test/gate/jwt-email.test.ts";
+const body = "test/http/body-text.test.ts";
 const api = "test/flows/external-users.test.ts";
 
 /** Which account of an external source a name means. */
@@ -103,9 +104,8 @@ export const subjectMutants: readonly Mutant[] = [
     name: "any-of-several-accounts",
     file: "src/store/external-names.ts",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a line of the source
-    find: "coalesce(${closed}, ${enrolled}, ${any})",
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a line of the source
-    replace: "coalesce(${any}, ${closed}, ${enrolled})",
+    find: "(${users.disabledAt} IS NULL) * 2 + (NOT ${users.totpEnabled})",
+    replace: "0",
     why: "an account without a second factor stands for one with it once spellings are not told apart (INC-27)",
     tests: [canonical],
     titled: "of several accounts",
@@ -145,6 +145,24 @@ export const subjectMutants: readonly Mutant[] = [
     why: "a who-am-I that is not UTF-8 is read as something else than what it says (INC-36)",
     tests: [unusable],
     titled: "INC-36 is not believed",
+  },
+  {
+    name: "undecodable-body-believed",
+    file: "src/http/body-text.ts",
+    find: "{ fatal: true, ignoreBOM: false }",
+    replace: "{ fatal: false, ignoreBOM: false }",
+    why: "two user ids or passwords in Latin-1 are one (INC-36)",
+    tests: [body],
+    titled: "are no password whose",
+  },
+  {
+    name: "undecodable-form-believed",
+    file: "src/http/body-text.ts",
+    find: "if (isUndecodableEncoded(text)) throw notUtf8();",
+    replace: "",
+    why: "the escapes of a form make two passwords one (INC-36)",
+    tests: [body],
+    titled: "in the escapes",
   },
   {
     name: "unverified-email-is-a-name",

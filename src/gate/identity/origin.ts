@@ -6,17 +6,24 @@ import {
   FirstFactorUnavailable,
 } from "../../domain/first-factor-source.ts";
 import { readCredentials, type VisitCredentials } from "./credentials.ts";
+import { showsPathSession } from "./path-session.ts";
 import { askWhoAmI, type WhoAmI } from "./who-am-i.ts";
 
+/** What a request to a site with its own login shows. */
+export interface OriginVisit extends VisitCredentials {
+  /** The path that was asked for, as the client sent it, without the query. */
+  readonly path: string;
+}
+
 /** The site's own login: the Worker asks the site which account each credential of the request belongs to. */
-export function originSource(
-  config: OriginConfig,
-  visit: VisitCredentials,
-  whoAmI: WhoAmI,
-): FirstFactorSource {
+export function originSource(config: OriginConfig, visit: OriginVisit, whoAmI: WhoAmI): FirstFactorSource {
   const { questions, unnamedCookies, evidence, ...shown } = readCredentials(config, visit);
+  const cookies = evidence.flatMap(([kind, name = "", value = ""]) =>
+    kind === "cookies" ? [[name, value] as const] : [],
+  );
+  const isAmbiguous = shown.isAmbiguous || showsPathSession(config, visit.path, cookies);
   const identify = async () => {
-    if (shown.isAmbiguous) throw new AmbiguousCredentials("A credential can be read in more than one way");
+    if (isAmbiguous) throw new AmbiguousCredentials("A credential can be read in more than one way");
     const asked = unnamedCookies === null ? questions : [...questions, unnamedCookies];
     const identities = await Promise.all(asked.map((question) => askWhoAmI(config, whoAmI, question)));
     if (identities.slice(questions.length).some((identity) => identity !== null))
@@ -34,7 +41,7 @@ export function originSource(
     showsOtherCredential: shown.showsOtherCredential,
     mustBeAsked: shown.isRepeated,
     loginPath: config.loginPath,
-    evidence: async () => (shown.isAmbiguous || evidence.length === 0 ? null : evidence),
+    evidence: async () => (isAmbiguous || evidence.length === 0 ? null : evidence),
     identify: () => {
       identified ??= identify();
       return identified;

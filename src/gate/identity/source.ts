@@ -16,6 +16,8 @@ export interface Visit {
   /** The Worker's own cookies, which no source sees. */
   readonly ownCookies: readonly string[];
   readonly url: URL;
+  /** The path of the address that was asked for, as the client sent it. */
+  readonly path: string;
   /** The query string of the address that was asked for, without the `?`: where a proxy asks, not that of `url`. */
   readonly query: string;
   /** A proxy asks: the site gets the bytes of the visitor's request, which the Worker may not be able to repeat. */
@@ -36,9 +38,9 @@ export function createSource(config: Config, visit: Visit): FirstFactorSource | 
       return null;
     case "origin": {
       const base = originUrl === null || originUrl === "route" ? url.origin : originUrl;
-      const { publicOrigin, address } = visit;
+      const { path, publicOrigin, address } = visit;
       const whoAmI = { url: new URL(firstFactor.whoAmI, base).href, publicOrigin, address };
-      return originSource(firstFactor, readSiteCredentials(visit), whoAmI);
+      return originSource(firstFactor, { ...readSiteCredentials(visit), path }, whoAmI);
     }
     case "jwt":
       return jwtSource(firstFactor, headers, now);

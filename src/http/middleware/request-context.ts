@@ -2,7 +2,7 @@ import { createMiddleware } from "hono/factory";
 import type { Config } from "../../config.ts";
 import { BoundedMap } from "../../core/bounded-map.ts";
 import { equalInConstantTime } from "../../core/constant-time.ts";
-import { rawPathOf } from "../../core/raw-path.ts";
+import { isPlainOrigin, rawPathOf } from "../../core/raw-path.ts";
 import type { FirstFactorSource } from "../../domain/first-factor-source.ts";
 import { createDeps } from "../../runtime.ts";
 import type { AppContext, AppEnv } from "../context.ts";
@@ -72,14 +72,18 @@ const badHost = "The Host header names no host.";
 /** A Worker has few hosts, and every request names one. */
 const origins = new BoundedMap<string, string>(100);
 
-/** The scheme, host and port of an address, as the URL standard writes them. */
+/**
+ * The scheme, host and port of an address, as the URL standard writes them.
+ *
+ * @throws Refused with 400 when the host is not plain
+ */
 function originOf(url: string): string {
   const end = url.indexOf("/", url.indexOf("//") + 2);
   // The runtime writes the target of `OPTIONS *` behind the host (RFC 9110 9.3.7).
   const given = end === -1 ? url.replace(/\*$/, "") : url.slice(0, end);
   const known = origins.get(given);
   if (known !== undefined) return known;
-  const origin = URL.parse(given)?.origin;
+  const origin = isPlainOrigin(given) ? URL.parse(given)?.origin : undefined;
   if (origin === undefined) throw new Refused({ ok: false, reason: "malformed_request", detail: badHost });
   origins.set(given, origin);
   return origin;

@@ -3,6 +3,7 @@ import type * as z from "zod/mini";
 import { once } from "../../../core/once.ts";
 import type { Scope, UserCall } from "../../../domain/backend/caller.ts";
 import type { Failure } from "../../../domain/failure.ts";
+import { readBodyText } from "../../body-text.ts";
 import type { AppContext } from "../../context.ts";
 import { parseFields, parseJson } from "../../json-body.ts";
 import type { AnyFailure } from "../../problem.ts";
@@ -111,7 +112,7 @@ export const backendOperation =
       ],
       failures: spec.failures ?? [],
       handle: async (c) => {
-        const text = method === "get" ? "" : await c.req.text();
+        const text = method === "get" ? "" : await readBodyText(c);
         const request = await readBackendRequest(c, scope, { body: text, repeatable });
         const { realm: _realm, ...rest } = c.req.query();
         const query = parseFields(querySchema(), rest);

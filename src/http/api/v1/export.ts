@@ -4,6 +4,7 @@ import { parseRecipient } from "../../../core/recipient.ts";
 import { exportUsers } from "../../../domain/backend/export.ts";
 import { admitTransfer } from "../../../domain/backend/transfer-limit.ts";
 import { describeError, log } from "../../../log.ts";
+import { readBodyText } from "../../body-text.ts";
 import type { AppContext } from "../../context.ts";
 import { parseFields, parseJson } from "../../json-body.ts";
 import { Refused } from "../../problem.ts";
@@ -86,7 +87,7 @@ export const exportOperation: Operation = {
 };
 
 async function answerExport(c: AppContext): Promise<Response> {
-  const text = await c.req.text();
+  const text = await readBodyText(c);
   const request = await readBackendRequest(c, "admin", { body: text, repeatable: false });
   const { realm: _realm, ...rest } = c.req.query();
   parseFields(z.strictObject({}), rest);

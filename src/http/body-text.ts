@@ -1,0 +1,33 @@
+import { isUndecodableEncoded } from "../core/undecodable.ts";
+import type { AppContext } from "./context.ts";
+import { Refused } from "./problem.ts";
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+
+/**
+ * Reads the text of a body. `Request.text()` reads each byte that is not UTF-8 as the same character, so that two names or
+ * two passwords would be one (INC-36).
+ *
+ * @throws Refused 400 for a body that is not UTF-8
+ */
+export async function readBodyText(c: AppContext): Promise<string> {
+  const bytes = await c.req.arrayBuffer();
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw notUtf8();
+  }
+}
+
+/**
+ * Reads the text of a form's body, which is percent-encoded.
+ *
+ * @throws Refused as {@link readBodyText}, also for escapes that are not UTF-8
+ */
+export async function readFormText(c: AppContext): Promise<string> {
+  const text = await readBodyText(c);
+  if (isUndecodableEncoded(text)) throw notUtf8();
+  return text;
+}
+
+const notUtf8 = () => new Refused({ ok: false, reason: "malformed_request", detail: "This is not UTF-8." });

@@ -18,6 +18,8 @@ const listeningWithinMilliseconds = 90_000;
 /** What answers, but not with 200, has most likely found its configuration wrong: waiting longer won't mend it. */
 const readyAfterFirstAnswerMilliseconds = 10_000;
 const slowAfterMilliseconds = 15_000;
+/** Log lines of the Worker about `POLICY` (docs/configuration.md, "Warnings"). */
+const policyWarnings = /"event":"policy\./;
 
 let children: Children | undefined;
 let ending = false;
@@ -87,7 +89,8 @@ async function start(): Promise<void> {
     "Ctrl-C ends it.",
     "",
   );
-  worker.followOutput();
+  // The Worker logs them with its first request, which is the one above that waited for it.
+  worker.followOutput(policyWarnings);
 }
 
 async function applyMigrations(children: Children, { stateDir }: Settings): Promise<void> {

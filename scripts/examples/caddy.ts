@@ -1,36 +1,21 @@
 import { ownTokenPattern } from "../../src/core/own-token.ts";
 import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
 import { generatedNote } from "./generated-block.ts";
-import { partsOf, separators } from "./name-patterns.ts";
+import { plainName, separators } from "./name-patterns.ts";
+import { oddOwnCookie } from "./own-cookies.ts";
 import { dotSegment, plainSegments } from "./raw-path.ts";
 
-/** Words that no header but a cleared one has in its name. */
-const telling = ["sallyport", "forwarded", "authentik"];
-
-/**
- * Caddy removes a header by its whole name, its beginning (`X*`), its end, or a part of it (`*x*`), in any case. So every
- * separator needs a line of its own, and of a long name the last two parts count.
- */
-function patternsFor(folded: string, isFamily: boolean): readonly string[] {
-  const parts = partsOf(folded);
-  const word = parts.find((part) => telling.includes(part));
-  if (word !== undefined) return [`*${word}*`];
-  const rest = isFamily ? "*" : "";
-  const [first = "", second] = parts.slice(-2);
-  if (second === undefined) return [first + rest];
-  const joined = separators.map((separator) => first + separator + second);
-  return parts.length === 2 ? joined.map((name) => name + rest) : joined.map((part) => `*${part}*`);
-}
+/** Caddy removes a header by its whole name, its beginning (`x*`), its end, or a part of it (`*x*`), in any case. */
+const oddNames = separators.filter((separator) => separator !== "-").map((separator) => `*${separator}*`);
 
 /** Characters that end a word of a Caddyfile, or begin a comment or a quoted text. */
 const quoted = (pattern: string) => (/["`#]/.test(pattern) ? `"${pattern}"` : pattern);
 
 /** What Caddy removes: names, or parts of names with `*`. */
 export const caddyPatterns: readonly string[] = [
-  ...new Set([
-    ...clearedFamilies.flatMap((family) => patternsFor(family, true)),
-    ...[...clearedNames, ...methodOverrideNames].flatMap((name) => patternsFor(name, false)),
-  ]),
+  ...oddNames,
+  ...clearedFamilies.map(plainName).flatMap((name) => [name, `${name}-*`]),
+  ...[...clearedNames, ...methodOverrideNames].map(plainName),
 ];
 
 const removals = caddyPatterns.map((pattern) => `\trequest_header ${quoted(`-${pattern}`)}`).join("\n");
@@ -44,7 +29,8 @@ const variableFor = (name: string) => `sallyport_${name.toLowerCase().replaceAll
 export const caddySnippets = (): string => `# ${generatedNote}
 # Imported by Caddyfile.
 
-# Headers that no client may send to the site, in any spelling. Four are kept: Caddy replaces the \`X-Forwarded-\` ones, or adds to
+# Headers that no client may send to the site. The lines with a part of a name remove every name with another character than letters,
+# digits and \`-\`, because many servers read such a character as \`_\`. Four headers are kept: Caddy replaces the \`X-Forwarded-\` ones, or adds to
 # those of a balancer that \`trusted_proxies\` names; with FIRST_FACTOR=jwt the Worker verifies the token.
 (sallyport_cleared) {
 ${keptHeaders.map((name) => `\tvars ${variableFor(name)} {header.${name}}`).join("\n")}
@@ -58,7 +44,7 @@ ${keptHeaders.map((name) => `\trequest_header ${name} {vars.${variableFor(name)}
 		request_header -Cf-Access-Jwt-Assertion
 		request_header Cookie \`(?i)^(?:${ownCookie}(?:[;,] *|$))+|[;,]${ownCookie}\` "$1"
 		# Browsers write Sallyport's cookies only as above. Remove every header with another spelling of them.
-		@sallyport_odd_cookie header_regexp Cookie \`(?i)host(?:[^a-z0-9]|%[0-9a-f]{2})sallyport\`
+		@sallyport_odd_cookie header_regexp Cookie \`(?i)${oddOwnCookie}\`
 		request_header @sallyport_odd_cookie -Cookie
 		@sallyport_own_token header_regexp Authorization \`${ownTokenPattern}\`
 		request_header @sallyport_own_token -Authorization

@@ -1,6 +1,6 @@
 import { ownTokenPattern } from "../../src/core/own-token.ts";
 import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
-import { familyPattern, wholePattern } from "./name-patterns.ts";
+import { familyPattern, oddCharacter, wholePattern } from "./name-patterns.ts";
 import { dotSegment, plainSegments } from "./raw-path.ts";
 
 /**
@@ -8,6 +8,7 @@ import { dotSegment, plainSegments } from "./raw-path.ts";
  * because an operator takes it out with `METHOD_OVERRIDE=pass` (INC-31).
  */
 export const haproxyPatterns: readonly string[] = [
+  oddCharacter,
   familyPattern(clearedFamilies),
   wholePattern(clearedNames),
   wholePattern(methodOverrideNames),

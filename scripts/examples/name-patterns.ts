@@ -1,17 +1,18 @@
 /** The characters of a header's name that are neither letters nor digits (RFC 9110 5.6.2). */
 export const separators = [..."!#$%&'*+-.^_`|~"];
 
-/** The parts of a folded name: `x_user` is `x` and `user`. */
-export const partsOf = (folded: string): readonly string[] => folded.split("_");
+/** A folded name as proxies and browsers spell it: `x-user` for `x_user`. */
+export const plainName = (folded: string): string => folded.replaceAll("_", "-");
 
-export const anySeparator = "[^a-z0-9]";
+/**
+ * A pattern for every name with another character than letters, digits and `-`, in lower case. Servers fold such names, so each can be
+ * read as a header that is cleared. The other patterns are for the names that are left.
+ */
+export const oddCharacter = "[^a-z0-9-]";
 
-/** A pattern for a folded name in every spelling, for names in lower case. */
-export const spellingsOf = (folded: string): string => partsOf(folded).join(anySeparator);
-
-/** A pattern for all names of these families. */
+/** A pattern for all names of these families, in lower case. */
 export const familyPattern = (families: readonly string[]): string =>
-  `^(${families.map(spellingsOf).join("|")})(${anySeparator}|$)`;
+  `^(${families.map(plainName).join("|")})(-|$)`;
 
-/** A pattern for exactly these names. */
-export const wholePattern = (names: readonly string[]): string => `^(${names.map(spellingsOf).join("|")})$`;
+/** A pattern for exactly these names, in lower case. */
+export const wholePattern = (names: readonly string[]): string => `^(${names.map(plainName).join("|")})$`;

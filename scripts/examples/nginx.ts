@@ -1,7 +1,8 @@
 import { ownTokenPattern } from "../../src/core/own-token.ts";
+import { isPlainName } from "../../src/gate/cleared-headers.ts";
 import { generatedNote } from "./generated-block.ts";
 import { knownHeaders } from "./known-headers.ts";
-import { ownCookieNames } from "./own-cookies.ts";
+import { oddOwnCookie, ownCookieNames } from "./own-cookies.ts";
 import { dotSegment, plainSegments } from "./raw-path.ts";
 
 /** The headers that `sallyport-site.conf` and the site's own location set themselves. */
@@ -14,9 +15,9 @@ const setElsewhere = [
   "X-Forwarded-Proto",
 ];
 
-/** `sallyport-cleared.conf`. */
+/** `sallyport-cleared.conf`. nginx drops names with other characters by itself, and cannot clear them. */
 export function nginxClearedHeaders(): string {
-  const names = knownHeaders.filter((name) => !setElsewhere.includes(name));
+  const names = knownHeaders.filter((name) => isPlainName(name) && !setElsewhere.includes(name));
   const width = Math.max(...names.map((name) => name.length));
   const lines = names.map((name) => `proxy_set_header ${name.padEnd(width)} "";`);
   return `# ${generatedNote}
@@ -57,7 +58,7 @@ ${rounds.join("\n")}
 # nginx cannot split such a header.
 map $${last} $sallyport_site_cookies {
     default $${last};
-    "~*host(?:[^a-z0-9]|%[0-9a-f]{2})sallyport" "";
+    "~*${oddOwnCookie}" "";
 }
 
 # The site does not get Sallyport's tokens either.

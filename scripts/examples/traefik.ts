@@ -1,29 +1,19 @@
 import { ownTokenPattern } from "../../src/core/own-token.ts";
 import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
 import { knownHeaders } from "./known-headers.ts";
-import { anySeparator, familyPattern, partsOf, wholePattern } from "./name-patterns.ts";
+import { familyPattern, oddCharacter, plainName, wholePattern } from "./name-patterns.ts";
 
 /** The family of which Traefik itself sets some headers. */
 const ownFamily = "x_forwarded";
 const ownHeaders = ["For", "Host", "Port", "Proto", "Server"];
 
-/** Every separator but the one that Traefik writes. */
-const otherSeparator = "[^a-z0-9-]";
-
-/** The headers that Traefik does not set, and the spellings that it does not use. */
+/** The headers of the family that Traefik does not set. */
 function forwardedPattern(): string {
-  const [first = "", second = ""] = partsOf(ownFamily);
   const others = knownHeaders
     .filter((name) => name.startsWith("X-Forwarded-"))
     .map((name) => name.slice("X-Forwarded-".length))
     .filter((name) => !ownHeaders.includes(name));
-  return [
-    `^${first}${otherSeparator}${second}(${anySeparator}|$)`,
-    `^${first}-${second}${otherSeparator}`,
-    `^${first}-${second}-.*${otherSeparator}`,
-    `^${first}-${second}-(${others.join("|").toLowerCase()})$`,
-    `^${first}-${second}$`,
-  ].join("|");
+  return `^${plainName(ownFamily)}(-(${others.join("|").toLowerCase()}))?$`;
 }
 
 const foreignFamilies = clearedFamilies.filter((family) => family !== ownFamily);
@@ -33,6 +23,7 @@ export const traefikOverridePattern = wholePattern(methodOverrideNames);
 
 /** A pattern for the names that Traefik removes, in any case. */
 export const traefikPattern = [
+  oddCharacter,
   familyPattern(foreignFamilies),
   wholePattern(clearedNames),
   forwardedPattern(),

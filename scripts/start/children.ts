@@ -7,11 +7,24 @@ import { endGroups, signalGroup } from "./process-group.ts";
 export type Child = {
   /** Resolves with words for how it ended: "exit code 1", "SIGKILL". */
   ended: Promise<string>;
-  /** Shows what it writes from now on; what it wrote while it started is dropped. */
-  followOutput: () => void;
+  /** Shows what it writes from now on. Of what it wrote while it started, only the lines that match `kept` are shown. */
+  followOutput: (kept?: RegExp) => void;
   /** Shows all that it has written, and what follows. */
   replayOutput: () => void;
 };
+
+/** What a child wrote while its output was held back. */
+type HeldChunk = { to: NodeJS.WriteStream; chunk: Buffer };
+
+/** The lines of each stream that match. A line may be in several chunks. */
+function findLines(held: readonly HeldChunk[], wanted: RegExp): string[] {
+  return [process.stdout, process.stderr].flatMap((stream) =>
+    Buffer.concat(held.filter(({ to }) => to === stream).map(({ chunk }) => chunk))
+      .toString("utf8")
+      .split("\n")
+      .filter((line) => wanted.test(line)),
+  );
+}
 
 /**
  * The processes of one `npm start`. Each leads a process group, because wrangler has children of its own (workerd,
@@ -49,7 +62,7 @@ export class Children {
     });
     const ended = Promise.race([this.#follow(child), gaveUp]);
 
-    let held: Array<() => void> = [];
+    const held: HeldChunk[] = [];
     let shown = false;
     for (const [from, to] of [
       [child.stdout, process.stdout],
@@ -58,18 +71,20 @@ export class Children {
       from.on("data", (chunk: Buffer) => {
         if (givingUpWords !== undefined && chunk.includes(givingUpWords)) giveUp(givingUpWords);
         if (shown) to.write(chunk);
-        else held.push(() => to.write(chunk));
+        else held.push({ to, chunk });
       });
     }
     return {
       ended,
-      followOutput: () => {
+      followOutput: (kept) => {
         shown = true;
-        held = [];
+        const written = held.splice(0);
+        if (kept !== undefined)
+          for (const line of findLines(written, kept)) process.stdout.write(`${line}\n`);
       },
       replayOutput: () => {
         shown = true;
-        for (const write of held.splice(0)) write();
+        for (const { to, chunk } of held.splice(0)) to.write(chunk);
       },
     };
   }

@@ -43,12 +43,13 @@ const foreignEscape = /%[89a-f][0-9a-f]/gi;
 
 /**
  * True when text of a `Cookie` header has one of these names, in any spelling and decoded or not, and an equals sign
- * behind it. Any character that does not continue a name may end the cookie before it.
+ * behind it. Any character that does not continue a name may end the cookie before it. An index is searched for a bounded
+ * number of characters, so that the search takes linear time.
  */
 function namesCookie(text: string, names: readonly string[]): boolean {
   const spellings = names.map((name) => foldName(name).replaceAll("_", "[^a-z0-9;,=]")).join("|");
   const pattern = new RegExp(
-    `(?:^|[^${joining}=])=*(?:${spellings})[^${joining}=;,[\\]]*(?:\\[[^;,=]*)?=`,
+    `(?:^|[^${joining}=])=*(?:${spellings})[^${joining}=;,[\\]]*(?:\\[[^;,=]{0,64})?=`,
     "i",
   );
   const decoded = text.includes("%") ? decodeAscii(text).replace(foreignEscape, "\uFFFD") : text;

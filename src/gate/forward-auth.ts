@@ -4,6 +4,7 @@ import type { Deps } from "../domain/deps.ts";
 import { isForeignHandshake } from "./handshake.ts";
 import type { Vouched } from "./headers.ts";
 import { distrustAfterChange, judgePassenger, type Unjudged, type Visitor } from "./judge.ts";
+import { isServedMethod } from "./request-meanings.ts";
 import { vouchFor } from "./vouch.ts";
 
 /** The request that a proxy asks about. */
@@ -27,7 +28,7 @@ export function readOriginalRequest(headers: Headers): OriginalRequest | null {
   const original = readPair(headers, "X-Original-Method", "X-Original-URL");
   if (!agree(forwarded.method, original.method) || !agree(forwarded.uri, original.uri)) return null;
   const { method, uri } = forwarded.uri === null ? original : forwarded;
-  if (method === null || uri === null || !isToken(method)) return null;
+  if (method === null || uri === null || !isServedMethod(method)) return null;
   // A proxy hands bytes that are not UTF-8 on as they came (INC-36).
   if (isUndecodable(uri)) return null;
   // No request has a blank in its address. A header that is there twice has one, behind its comma.
@@ -36,12 +37,10 @@ export function readOriginalRequest(headers: Headers): OriginalRequest | null {
 
 /** An empty header is none: some proxies can't take a client's header away otherwise. */
 function readPair(headers: Headers, methodName: string, uriName: string) {
-  const method = headers.get(methodName) ?? "";
+  const method = headers.get(methodName) || null;
   const uri = headers.get(uriName)?.replace(/^https?:\/\/[^/?#\\]+(?=\/)/i, "");
-  return { method: (isToken(method) ? method.toUpperCase() : method) || null, uri: uri || null };
+  return { method, uri: uri || null };
 }
-
-const isToken = (text: string) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text);
 
 const agree = (a: string | null, b: string | null) => a === null || b === null || a === b;
 

@@ -3,7 +3,7 @@ import type { AssertedIdentity } from "../core/assertion.ts";
 import { cookieName, withoutCookies } from "../core/cookie-header.ts";
 import { foldName } from "../core/folded-name.ts";
 import { carriesOwnToken } from "../core/own-token.ts";
-import { isClearedHeader, isOverrideHeader } from "./cleared-headers.ts";
+import { isClearedHeader, isOverrideHeader, isPlainName } from "./cleared-headers.ts";
 import { withoutConnectionHeaders } from "./connection-headers.ts";
 
 /** Somebody, and the Worker's signature for it. */
@@ -34,8 +34,12 @@ export function requestHeaders(received: Headers, facts: ForwardedFacts): Header
   const headers = siteHeaders(received);
   const isFirstFactorHeader = firstFactorHeaders(facts.firstFactor);
   const isForwarded = facts.overridesForwarded === true ? isOverrideHeader : noHeader;
-  for (const name of [...headers.keys()])
-    if ((isClearedHeader(name) && !isForwarded(name)) || isFirstFactorHeader(name)) headers.delete(name);
+  const isConfigured = configuredHeaders(facts.firstFactor);
+  for (const name of [...headers.keys()]) {
+    const isCleared = isClearedHeader(name) && !isForwarded(name);
+    if (isCleared || isFirstFactorHeader(name) || !(isPlainName(name) || isConfigured(name)))
+      headers.delete(name);
+  }
   replaceCookies(headers, facts.ownCookies);
   const [scheme = "", host = ""] = facts.publicOrigin.split("://");
   headers.set("X-Forwarded-Host", host);
@@ -56,20 +60,21 @@ const noHeader = (_: string) => false;
  * only the spelling that the Worker has read may pass: the origin may read another one (INC-26).
  */
 function firstFactorHeaders(config: FirstFactorConfig): (name: string) => boolean {
-  switch (config.kind) {
-    case "password":
-      return noHeader;
-    case "proxy": {
-      const folded = [config.userHeader, config.emailHeader].map(foldName);
-      return (name) => folded.includes(foldName(name));
-    }
-    case "jwt":
-      return config.carrier.kind === "header" ? otherSpellings([config.carrier.name]) : noHeader;
-    case "origin":
-      return otherSpellings(
-        config.credentials.filter(({ kind }) => kind === "header").map(({ name }) => name),
-      );
-  }
+  if (config.kind !== "proxy") return otherSpellings(credentialHeaders(config));
+  const folded = [config.userHeader, config.emailHeader].map(foldName);
+  return (name) => folded.includes(foldName(name));
+}
+
+/** The headers that carry the site's credentials. The operator may have named one with any character. */
+function credentialHeaders(config: FirstFactorConfig): readonly string[] {
+  if (config.kind === "jwt") return config.carrier.kind === "header" ? [config.carrier.name] : [];
+  if (config.kind !== "origin") return [];
+  return config.credentials.filter(({ kind }) => kind === "header").map(({ name }) => name);
+}
+
+function configuredHeaders(config: FirstFactorConfig): (name: string) => boolean {
+  const exact = credentialHeaders(config).map((name) => name.toLowerCase());
+  return exact.length === 0 ? noHeader : (name) => exact.includes(name.toLowerCase());
 }
 
 function otherSpellings(names: readonly string[]): (name: string) => boolean {

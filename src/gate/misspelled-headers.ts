@@ -1,4 +1,5 @@
-import { isClearedHeader } from "./cleared-headers.ts";
+import { foldName } from "../core/folded-name.ts";
+import { isClearedHeader, isPlainName } from "./cleared-headers.ts";
 
 /**
  * Finds a header in a proxy's question that servers may read as a cleared one, and that is spelled with another separator
@@ -6,14 +7,18 @@ import { isClearedHeader } from "./cleared-headers.ts";
  *
  * A proxy sends the site the headers that it sends with its question. Some proxies can remove a header only by its exact
  * name, and their lists can't name every spelling. Proxies themselves write their headers with `-`, so every other
- * spelling is the client's. The function does not look at names with `-` alone: a proxy may have set them itself, and two
+ * spelling is the client's. Headers that cannot be read as a cleared one are left to the proxy: Traefik asks before it removes
+ * them. The function does not look at names with `-` alone: a proxy may have set them itself, and two
  * such names are never one variable (RFC 3875 4.1.18).
  *
  * @returns its name in lower case, or null
  */
 export function findMisspelledHeader(headers: Headers): string | null {
-  for (const name of headers.keys()) if (!isPlain(name) && isClearedHeader(name)) return name;
+  for (const name of headers.keys()) if (!isPlainName(name) && isRefused(name)) return name;
   return null;
 }
 
-const isPlain = (name: string) => /^[a-z0-9-]+$/i.test(name);
+const isRefused = (name: string) => isClearedHeader(name) || framingNames.includes(foldName(name));
+
+/** A server that reads these in another spelling ends the body elsewhere, and takes its rest for the next request. */
+const framingNames: readonly string[] = ["content_length", "transfer_encoding"];

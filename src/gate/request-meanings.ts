@@ -8,7 +8,7 @@ import { isOverrideHeader } from "./cleared-headers.ts";
 
 /** What a request says that can make an origin serve it in another way than its first line does. */
 export interface AskedRequest {
-  /** Upper case. */
+  /** As it came. */
   readonly method: string;
   /** As it came, without the query. */
   readonly path: string;
@@ -22,7 +22,7 @@ export interface AskedRequest {
 }
 
 /** What of a request can't be judged. */
-export type UnreadablePart = "path" | "host" | "destination" | "method_override";
+export type UnreadablePart = "method" | "path" | "host" | "destination" | "method_override";
 
 /** The ways in which an origin may serve a request. */
 export interface Meanings {
@@ -30,6 +30,14 @@ export interface Meanings {
   readonly itself: Meaning;
   readonly others: readonly Meaning[];
 }
+
+/**
+ * True for a method that a policy can be applied to, and that may reach an origin (INC-31). A method is compared exactly (RFC 9110 9.1),
+ * and servers do not agree about `get`: some serve it as `GET`. `TRACE` and `TRACK` send the headers of the request back to the
+ * client, the assertion among them. `CONNECT` opens a tunnel.
+ */
+export const isServedMethod = (method: string): boolean =>
+  /^[!#$%&'*+.^_`|~0-9A-Z-]+$/.test(method) && !["TRACE", "TRACK", "CONNECT"].includes(method);
 
 /** More methods than this in one request are no mistake. */
 const mostOverrides = 8;
@@ -51,6 +59,7 @@ export function findMeanings(
   request: AskedRequest,
 ): Meanings | UnreadablePart {
   const { method, path, headers } = request;
+  if (!isServedMethod(method)) return "method";
   const overrides = findOverrides(request, methodOverride);
   if (overrides.length > mostOverrides) return "method_override";
   const [itself, ...others] = meaningsAt(path, method, headers, alsoAtSource);

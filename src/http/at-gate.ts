@@ -48,6 +48,7 @@ export async function answerAtGate(c: AppContext, originUrl: string | null): Pro
 }
 
 const unreadable: Record<UnreadablePart, string> = {
+  method: "The site does not take this method.",
   path: "The path can't be read.",
   host: "The host can't be read.",
   destination: "The header Destination can't be read, or names another host.",

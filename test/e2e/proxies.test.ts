@@ -4,6 +4,7 @@
  */
 import { after, before, describe } from "node:test";
 import { describeClearing } from "./proxies/clearing.ts";
+import { describeMovedPaths } from "./proxies/moved-paths.ts";
 import { describePages, freshSeconds } from "./proxies/pages.ts";
 import { describeRawPaths } from "./proxies/raw-paths.ts";
 import { describeStreams } from "./proxies/streams.ts";
@@ -38,6 +39,12 @@ async function startInFrontOfCgi(name: ProxyName, options: { permissive?: boolea
   return { front, worker };
 }
 
+async function startInFrontOf(name: ProxyName, sitePort: number, options: { permissive?: boolean } = {}) {
+  const { port: workerPort, proxyKey } = worker;
+  const front = await startProxy(name, { workerPort, sitePort, proxyKey, ...options });
+  return { ...front, passesOddNames: options.permissive === true };
+}
+
 for (const name of proxyNames) {
   describe(`${name} with its files from examples/`, () => {
     describePages(name, () => worker);
@@ -45,10 +52,14 @@ for (const name of proxyNames) {
     describeTrouble(name, () => worker);
     describe("in front of a CGI site", () => describeClearing(() => startInFrontOfCgi(name)));
     describe("in front of a site that accepts upgrades", () => describeUpgrades(name, () => worker));
+    describe("in front of a site that can serve another path", () =>
+      describeMovedPaths(({ port }) => startInFrontOf(name, port)));
     describe("and paths that servers read differently", () => describeRawPaths(name));
   });
 }
 
 describe("nginx that takes every name of a header, for another server on the same socket", () => {
   describeClearing(() => startInFrontOfCgi("nginx", { permissive: true }));
+  describe("in front of a site that can serve another path", () =>
+    describeMovedPaths(({ port }) => startInFrontOf("nginx", port, { permissive: true })));
 });

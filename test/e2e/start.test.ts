@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { parseEnv } from "node:util";
+import { parseEnv, promisify } from "node:util";
 import { runAdmin } from "./support/admin.ts";
 import {
   isListening,
@@ -16,7 +17,18 @@ import {
 import { createStateDir, type Sallyport, StartRun, startSallyport } from "./support/sallyport.ts";
 
 const devVars = fileURLToPath(new URL("../../.dev.vars", import.meta.url));
+const run = promisify(execFile);
 const watchdogWithinMilliseconds = 10_000;
+
+/** A program that runs a child of `npm start`, which writes `lines`, and follows the output of the child afterwards. */
+const followingProgram = (lines: readonly string[]) => `
+  import { Children } from ${JSON.stringify(new URL("../../scripts/start/children.ts", import.meta.url).href)};
+  const children = new Children();
+  const child = children.start(["-e", ${JSON.stringify(lines.map((line) => `console.warn(${JSON.stringify(line)})`).join(";"))}], {});
+  await child.ended;
+  child.followOutput(/"event":"policy\\./);
+  await children.end();
+`;
 
 describe("npm start", () => {
   const stateDir = createStateDir();
@@ -36,6 +48,13 @@ describe("npm start", () => {
       assert.deepEqual(await Promise.all(copies.map((copy) => copy.stop("SIGINT"))), [0, 0]);
     }
     for (const copy of copies) await assertNothingLeft(copy, processes);
+  });
+
+  it("INC-31 shows the warnings about POLICY, which the Worker logs while it starts, and no other line of that time", async () => {
+    const warning = '{"level":"warn","event":"policy.last_rule_weaker"}';
+    const program = followingProgram(["Ready on a port", warning, '{"event":"request.refused"}']);
+    const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program]);
+    assert.equal(stdout, `${warning}\n`);
   });
 
   it("keeps its secrets in .dev.vars, which only the owner can read", () => {

@@ -110,6 +110,38 @@ describe("the holder of ADMIN_KEY", () => {
     expect(await enterAs("carol")).toEqual({ status: 200, user: "carol" });
   });
 
+  it.each(["origin", "jwt", "proxy"] as const)(
+    "INC-29 can reset an account of the realm %s: then its first factor alone leads to a new set-up",
+    async (realm) => {
+      const idp = new IdentityProvider(await drawKey("k1"));
+      const site = new Site();
+      site.sessions.set("S", "carol");
+      vi.spyOn(globalThis, "fetch").mockImplementation(idp.beside(site));
+      const token = await idp.token({ sub: "carol" });
+      const withFirstFactor = () => {
+        const more = realm === "jwt" ? idp.variables : { FIRST_FACTOR: realm, PROXY_KEY: proxyKey };
+        const browser = SiteBrowser.signedIn("S", more);
+        if (realm === "jwt") browser.added["Cf-Access-Jwt-Assertion"] = token;
+        if (realm === "proxy")
+          Object.assign(browser.added, { "X-Sallyport-Proxy-Key": proxyKey, "Remote-User": "carol" });
+        return browser;
+      };
+      await withFirstFactor().enrol();
+      expect(await withFirstFactor().sentTo("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+      const [carol] = await query<{ id: string }>("SELECT id FROM users WHERE username = 'carol'");
+      const path = `${userPath(carol?.id ?? "")}/reset?realm=${realm}`;
+      const reset = await holder(env.ADMIN_KEY).post(path);
+      expect(reset.status).toBe(200);
+      expect(await withFirstFactor().sentTo("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
+    },
+  );
+
+  it("INC-29 protects no account when ADMIN_USERS is empty", async () => {
+    const root = await createReadyAccount("root");
+    const thief = new Backend("local", env.ADMIN_KEY, new Client(environment({ ADMIN_USERS: "" })));
+    expect((await thief.post(`${userPath(root.id)}/reset`)).status).toBe(200);
+  });
+
   it("INC-29 can't take over an account that is in ADMIN_USERS", async () => {
     const root = await createReadyAccount("root");
     const thief = holder(env.ADMIN_KEY);

@@ -34,11 +34,10 @@ describe("the request that a proxy asks about", () => {
       "an address in X-Forwarded-Uri",
       { "X-Forwarded-Method": "GET", "X-Forwarded-Uri": "http://a/inbox?x=1" },
     ],
-    ["a method in lower case", { "X-Original-Method": "get", "X-Original-URL": "/inbox?x=1" }],
     [
       "both pairs, which agree",
       {
-        "X-Forwarded-Method": "get",
+        "X-Forwarded-Method": "GET",
         "X-Forwarded-Uri": "/inbox?x=1",
         "X-Original-Method": "GET",
         "X-Original-URL": "https://site.example/inbox?x=1",
@@ -101,6 +100,15 @@ describe("the request that a proxy asks about", () => {
     ["a tab", { "X-Forwarded-Method": "GET", "X-Forwarded-Uri": "/public\t/admin" }],
     ["two methods", { "X-Forwarded-Method": "GET, POST", "X-Forwarded-Uri": "/x" }],
     ["a method with a blank", { "X-Forwarded-Method": "GET /x", "X-Forwarded-Uri": "/x" }],
+    ["INC-31 a method in lower case", { "X-Forwarded-Method": "get", "X-Forwarded-Uri": "/x" }],
+    ["INC-31 a method in mixed case", { "X-Original-Method": "GeT", "X-Original-URL": "/x" }],
+    [
+      "INC-31 two methods in different case",
+      { "X-Forwarded-Method": "GET", "X-Forwarded-Uri": "/x", "X-Original-Method": "get" },
+    ],
+    ["INC-31 a request that comes back", { "X-Forwarded-Method": "TRACE", "X-Forwarded-Uri": "/x" }],
+    ["INC-31 the same in Microsoft's spelling", { "X-Forwarded-Method": "TRACK", "X-Forwarded-Uri": "/x" }],
+    ["INC-31 a tunnel", { "X-Forwarded-Method": "CONNECT", "X-Forwarded-Uri": "/x" }],
     ["a method that is none", { "X-Forwarded-Method": "G(T)", "X-Forwarded-Uri": "/x" }],
     [
       "a method that only looks like one in upper case",

@@ -139,6 +139,48 @@ describe("identity headers of the client", () => {
     });
   });
 
+  it.each([
+    "SCRIPT_NAME",
+    "Script-Name",
+    "X-Script-Name",
+    "PATH_INFO",
+    "Path-Info",
+    "X-Sendfile-Type",
+    "X-Accel-Mapping",
+    "X-Matched-Path",
+    "X-Invoke-Path",
+    "x-middleware-subrequest",
+    "X-Envoy-Original-Path",
+    "X-Ingress-Path",
+    "X-Traversal-Path",
+    "WL-Proxy-Client-Cert",
+    "WL-Path-Prepend",
+    "$WSRU",
+    "X_Request_Id",
+    "Content_Length",
+    "Transfer_Encoding",
+    "X.Api~Key",
+    "a!b",
+  ])("INC-35 INC-26 %s does not reach the origin", async (name) => {
+    const origin = standOrigin();
+    for (const METHOD_OVERRIDE of ["drop", "pass", "never"]) {
+      const bindings = gated([{ path: "/*", require: "none" }], { METHOD_OVERRIDE });
+      const headers = { [name]: forged, "X-Request-Id": "7" };
+      await visit(bindings, "/a", { headers });
+      await visit(bindings, "/a", { headers, session: await mintToken() });
+    }
+    expect(origin.requests.flatMap(forgeriesIn)).toEqual([]);
+    expect(origin.requests.map(({ headers }) => headers.get("X-Request-Id"))).toEqual(Array(6).fill("7"));
+  });
+
+  it("INC-31 a method override reaches the origin in no spelling that a server folds", async () => {
+    const origin = standOrigin();
+    const bindings = gated([{ path: "/*", require: "none" }], { METHOD_OVERRIDE: "pass" });
+    await visit(bindings, "/a", { headers: { "X-HTTP-Method": "GET", X_HTTP_Method_Override: "GET" } });
+    const names = [...origin.only().headers.keys()];
+    expect(names.filter((name) => name.includes("method"))).toEqual(["x-http-method"]);
+  });
+
   it("keeps headers that only look like them", async () => {
     const origin = standOrigin();
     const headers = { "X-Remotes": "a", Remoteness: "b", "X-Forwardedness": "c", "X-Sallyports": "d" };

@@ -153,6 +153,7 @@ describe("where the token is", () => {
       ["header:Authorization", "Authorization", `Bearer ${token}`],
       ["header:authorization", "Authorization", `bearer  ${token}`],
       ["header:X-Token", "X-TOKEN", token],
+      ["header:X_Id.Token", "X_Id.Token", token],
     ] as const) {
       const response = await visit({ JWT_SOURCE }, { [name]: value });
       expect([JWT_SOURCE, response.headers.get("Location")]).toEqual([JWT_SOURCE, setUp]);
@@ -193,6 +194,9 @@ describe("where the token is", () => {
       ["cookie:jwt_token", { Cookie: `jwt_token=${ada}; JWT_Token=${grace}` }],
       ["cookie:jwt_token", { Cookie: `jwt_token=${ada}; jwt.token=forged` }],
       ["cookie:jwt_token", { Cookie: `jwt_token=${ada}; %6awt_token=${grace}` }],
+      ["cookie:jwt_token", { Cookie: `jwt_token=${ada}; a=b jwt_token=${grace}` }],
+      ["cookie:jwt_token", { Cookie: `jwt_token=${ada}; \u0085jwt_token=forged` }],
+      ["cookie:jwt_token", { Cookie: `__Host-sallyport=1 jwt_token=forged; jwt_token=${ada}` }],
       ["header:X-Id-Token", { "X-Id-Token": ada, X_Id_Token: "forged" }],
       ["header:X-Id-Token", { "X-Id-Token": ada, "X~Id~Token": ada }],
       ["header:X-Id-Token", { X_Id_Token: ada }],

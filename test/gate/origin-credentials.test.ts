@@ -118,6 +118,14 @@ describe("credentials of the site beside its cookie", () => {
     expect(seen).toEqual([["x-api-key", "a"]]);
   });
 
+  it("INC-26 reach the origin under the name of the configuration, whatever characters it has", async () => {
+    const POLICY = JSON.stringify([{ path: "/public/*", require: "none" }]);
+    const browser = new Browser({ ORIGIN_CREDENTIALS: "header:X_Api.Key", POLICY });
+    await browser.script("/public/x", { headers: { "X_Api.Key": "a", "X-Api-Key": "b", X_Api_Key: "c" } });
+    const seen = [...site.lastPage.headers].filter(([name]) => /api/.test(name));
+    expect(seen).toEqual([["x_api.key", "a"]]);
+  });
+
   it("leave a session alone that has the same ones, or none", async () => {
     const { bindings, costOf } = countCosts(site);
     const browser = await inside(bindings);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { findMeanings, isServedMethod } from "../../src/gate/request-meanings.ts";
 import { type FakeOrigin, gated, type Rule, standOrigin, visit } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { everywhere, openDoors, statusesAt } from "../support/three-doors.ts";
@@ -32,6 +33,42 @@ const spelledOverrides = [
   "X-Method-Override",
   "X|Method|Override",
 ];
+
+describe("the method of a request", () => {
+  const open: readonly Rule[] = [{ path: "/*", require: "none" }];
+
+  it.each(["GET", "QUERY", "PROPFIND", "M-SEARCH", "VERSION-CONTROL", "GE_T"])(
+    "INC-31 %s is compared as it is",
+    (method) => expect(isServedMethod(method)).toBe(true),
+  );
+
+  it.each(["get", "Get", "gEt", "propfind", "M-search", "", "G(T", "TRACE", "TRACK", "CONNECT", "trace"])(
+    "INC-31 %j is refused by the gate and both endpoints",
+    async (method) => {
+      expect(isServedMethod(method)).toBe(false);
+      const asked = {
+        method,
+        path: "/a",
+        query: "",
+        headers: new Headers(),
+        overridesForwarded: false,
+        hosts: [],
+      };
+      expect(findMeanings({ policy: [], methodOverride: "drop" }, asked)).toBe("method");
+      const [, ...endpoints] = openDoors(open);
+      const refused = { "/auth-request": 403, "/forward-auth": 403 };
+      expect(await statusesAt(endpoints, "/a", { method })).toEqual(refused);
+    },
+  );
+
+  it("INC-31 TRACE does not reach the origin, with or without a rule for all methods", async () => {
+    for (const METHOD_OVERRIDE of ["drop", "pass", "never"]) {
+      const response = await visit(gated(open, { METHOD_OVERRIDE }), "/a", { method: "TRACE" });
+      expect(response.status).toBe(400);
+    }
+    expect(origin.requests).toEqual([]);
+  });
+});
 
 describe("a header that overrides the method", () => {
   it.each(spelledOverrides)("INC-31 %s does not reach the origin", async (name) => {

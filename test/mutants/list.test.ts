@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { mutants } from "./list.ts";
 
 const sources = import.meta.glob<string>(
-  ["../../src/**/*.{ts,tsx}", "../../scripts/examples/*.ts", "../../examples/nginx/*.conf"],
+  ["../../src/**/*.{ts,tsx}", "../../scripts/examples/*.ts", "../../examples/{nginx,haproxy}/*.{conf,cfg}"],
   { query: "?raw", import: "default", eager: true },
 );
 const testFiles = Object.keys(import.meta.glob("../**/*.test.{ts,tsx}")).map((path) =>

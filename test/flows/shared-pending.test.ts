@@ -169,7 +169,7 @@ describe.each(external)("with %s as the first factor", (name) => {
     await owner.post("/api/auth/sign-out", {});
     // The cookie comes back, as from a page that was open in another window.
     owner.cookies.set(pendingCookie, token);
-    await owner.load(secondFactor);
+    await owner.load("/api/auth/sign-in");
     expect(owner.cookies.get(pendingCookie)).not.toBe(token);
     expect(await listSessionRows()).toHaveLength(openings.mostOfNetwork);
     expect(await typeCode(owner, await code(secret))).toBe("/inside");

@@ -215,8 +215,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "ended-session-not-counted",
     file: "src/store/sessions.ts",
-    find: "const isStrong = and(eq(sessions.id, sessionId), isNotNull(sessions.secondFactorAt));",
-    replace: "const isStrong = eq(sessions.id, sessionId);",
+    find: "const isStrong = and(eq(sessions.id, session.id), isNotNull(sessions.secondFactorAt));",
+    replace: "const isStrong = eq(sessions.id, session.id);",
     why: "signing out makes room for one more session and event, without end (INC-30)",
     tests: [shared],
     titled: "in turn",
@@ -224,8 +224,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "own-pending-session-not-used",
     file: "src/domain/external-access.ts",
-    find: "held: held?.id ?? null }",
-    replace: "held: null }",
+    find: "{ row: pending.row, held }",
+    replace: "{ row: pending.row, held: null }",
     why: "a browser gets another pending session on the next page (INC-30)",
     tests: [shared],
     titled: "uses it on every page",

@@ -6,7 +6,15 @@ import type { Keyring } from "./keyring.ts";
 const randomCharacters = 11;
 const markCharacters = 5;
 const idForm = `[a-z2-7]{${randomCharacters + markCharacters}}`;
-const keyForm = new RegExp(`^sp_(${idForm})_[A-Za-z0-9_-]{43}$`);
+const secretForm = "[A-Za-z0-9_-]{43}";
+const keyForm = new RegExp(`^sp_(${idForm})_${secretForm}$`);
+
+/** A pattern for what stands before the secret of every API key. */
+export const apiKeyStart = `sp_${idForm}_`;
+
+/** A pattern for a whole API key. */
+export const apiKeyPattern = apiKeyStart + secretForm;
+
 const secretBytes = 32;
 
 /** A new API key. The whole of it is for its holder only; the store keeps its hash. */

@@ -1,4 +1,5 @@
 import { base64urlnopad } from "@scure/base";
+import { apiKeyPattern, apiKeyStart } from "./api-key.ts";
 import { pendingPrefix, sessionTokenTypes } from "./session-token.ts";
 
 /**
@@ -10,7 +11,7 @@ import { pendingPrefix, sessionTokenTypes } from "./session-token.ts";
  * three forms: it depends on the place of the text in its group of three bytes.
  */
 export const ownTokenPattern = [
-  `(^|[^A-Za-z0-9_.~+/-])(${pendingPrefix}|sp_[a-z2-7]{16}_)`,
+  `(^|[^A-Za-z0-9_.~+/-])(${pendingPrefix}|${apiKeyStart})`,
   ...sessionTokenTypes.flatMap((type) => [0, 1, 2].map((place) => encodedAt(type, place))),
 ].join("|");
 
@@ -18,7 +19,7 @@ const anywhere = new RegExp(ownTokenPattern);
 
 /** A scheme or none, and a text that has the form of a session's token or of an API key. */
 const alone = new RegExp(
-  String.raw`^(?:[!#$%&'*+.^_|~\w-]+ +)?(?:(?:${pendingPrefix})?[\w-]+\.[\w-]+\.[\w-]+|sp_[a-z2-7]{16}_[\w-]{43})$`,
+  String.raw`^(?:[!#$%&'*+.^_|~\w-]+ +)?(?:(?:${pendingPrefix})?[\w-]+\.[\w-]+\.[\w-]+|${apiKeyPattern})$`,
 );
 
 /**

@@ -38,8 +38,9 @@ export const siteRequestMutants: readonly Mutant[] = [
     name: "own-pending-token-unknown",
     file: "src/core/own-token.ts",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a part of the source
-    find: "(${pendingPrefix}|sp_",
-    replace: "(sp_",
+    find: "(${pendingPrefix}|${apiKeyStart})`",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a part of the source
+    replace: "(${apiKeyStart})`",
     why: "the origin gets a token that is one code away from a session (INC-32)",
     tests: ["test/gate/origin-disguises.test.ts"],
     titled: "beside anything else",
@@ -47,8 +48,10 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "own-api-key-unknown",
     file: "src/core/own-token.ts",
-    find: "|sp_[a-z2-7]{16}_)`",
-    replace: ")`",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a part of the source
+    find: "(${pendingPrefix}|${apiKeyStart})`",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a part of the source
+    replace: "(${pendingPrefix})`",
     why: "the origin gets a backend's API key (INC-32)",
     tests: ["test/core/own-token.test.ts"],
   },

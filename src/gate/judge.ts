@@ -1,6 +1,7 @@
 import { judgeMeanings, type Meaning } from "../core/judge-path.ts";
 import type { Decision } from "../core/policy.ts";
 import { isReadBelow } from "../core/raw-path.ts";
+import { isSafeMethod } from "../core/safe-method.ts";
 import { type Judgement, judgeAccess, type Passage } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import { judgeExternalAccess } from "../domain/external-access.ts";
@@ -60,8 +61,7 @@ export async function judgePassenger(deps: Deps, passenger: Passenger): Promise<
 }
 
 /** What a POST may be beside a POST (`namedOnly`) changes no more than the POST. */
-const isChange = ({ method, namedOnly }: Meaning) =>
-  namedOnly !== true && !["GET", "HEAD", "OPTIONS"].includes(method);
+const isChange = ({ method, namedOnly }: Meaning) => namedOnly !== true && !isSafeMethod(method);
 
 /**
  * A site with its own login may have signed somebody in or out by a form, under the same session cookie. So after

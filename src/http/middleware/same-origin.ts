@@ -1,4 +1,5 @@
 import { createMiddleware } from "hono/factory";
+import { isSafeMethod } from "../../core/safe-method.ts";
 import { readBearerToken } from "../caller.ts";
 import type { AppContext, AppEnv } from "../context.ts";
 import { readChallengeCookie, readPendingCookie, readSessionCookie } from "../cookies.ts";
@@ -10,7 +11,7 @@ import { refuse } from "../refusal.tsx";
  * says it in `Sec-Fetch-Site` or `Origin`. Who says neither is no browser, and may go on without a cookie.
  */
 export const sameOrigin = createMiddleware<AppEnv>(async (c, next) => {
-  const safe = ["GET", "HEAD", "OPTIONS"].includes(c.req.method);
+  const safe = isSafeMethod(c.req.method);
   if (safe || isOwn(c)) return next();
   return refuse(c, { ok: false, reason: "cross_origin" });
 });

@@ -1,4 +1,5 @@
 import { decodeAscii, foldName, foldParameterName } from "./folded-name.ts";
+import { oncePer } from "./once.ts";
 import { type ShownValue, type ShownValues, summarizeShown } from "./shown-values.ts";
 
 interface Piece extends ShownValue {
@@ -47,14 +48,16 @@ const foreignEscape = /%[89a-f][0-9a-f]/gi;
  * number of characters, so that the search takes linear time.
  */
 function namesCookie(text: string, names: readonly string[]): boolean {
-  const spellings = names.map((name) => foldName(name).replaceAll("_", "[^a-z0-9;,=]")).join("|");
-  const pattern = new RegExp(
-    `(?:^|[^${joining}=])=*(?:${spellings})[^${joining}=;,[\\]]*(?:\\[[^;,=]{0,64})?=`,
-    "i",
-  );
+  const pattern = patternFor(names);
   const decoded = text.includes("%") ? decodeAscii(text).replace(foreignEscape, "\uFFFD") : text;
   return [text, decoded, decoded.replace(/["']/g, "")].some((reading) => pattern.test(reading));
 }
+
+/** The names stand in the configuration, and every request of a site is searched for them. */
+const patternFor = oncePer((names: readonly string[]) => {
+  const spellings = names.map((name) => foldName(name).replaceAll("_", "[^a-z0-9;,=]")).join("|");
+  return new RegExp(`(?:^|[^${joining}=])=*(?:${spellings})[^${joining}=;,[\\]]*(?:\\[[^;,=]{0,64})?=`, "i");
+});
 
 /** What some language trims, or splits at, beside the space and the tab. U+0085 is among the control characters. */
 const controls = String.raw`\0-\x08\n-\x1f\x7f-\x9f`;

@@ -6,21 +6,17 @@ import { amrWith } from "./amr.ts";
 import type { Evidence } from "./code-evaluation.ts";
 import { bySession } from "./code-presenter.ts";
 import type { Deps } from "./deps.ts";
+import { bindingNow } from "./external-access.ts";
 import { isAccountOf, isUnclaimed, storedName } from "./external-name.ts";
 import type { Failure } from "./failure.ts";
-import type { ExternalIdentity } from "./first-factor-source.ts";
+import type { ExternalIdentity, FirstFactorSource } from "./first-factor-source.ts";
 import { verifyCode } from "./second-factor.ts";
 import { drawSession, type IssuedSession, issueSession, type PendingSession } from "./sessions.ts";
 
 export interface SecondDoor {
   readonly session: PendingSession;
-  /** What the first factor's source says now of the account that the session's token names. Null: a password was shown. */
-  readonly identity: ExternalIdentity | null;
-  /**
-   * What the request shows of its first factor, which the full session is bound to. Null for a password. Not what opened
-   * the pending session: another request may have opened it, and a site may have changed its cookie since.
-   */
-  readonly binding: string | null;
+  /** Of the first factor, for the request with the code; it names the account of the session. Null: a password was shown. */
+  readonly source: FirstFactorSource | null;
   readonly code: CodeInput;
   readonly client: ClientContext;
   readonly now: Date;
@@ -32,8 +28,11 @@ export interface SecondDoor {
  */
 export async function completeSignIn(
   deps: Deps,
-  { session: pending, identity, binding, code, client, now }: SecondDoor,
+  { session: pending, source, code, client, now }: SecondDoor,
 ): Promise<{ ok: true; issued: IssuedSession; evidence: Evidence } | Failure> {
+  const identity = (await source?.identify()) ?? null;
+  // Not what opened the pending session: another request may have, and a site may have changed its cookie since.
+  const binding = await bindingNow(deps, source);
   const expiresAt = new Date(now.getTime() + deps.config.sessionMaxAgeSeconds * 1000);
   const accepted = await verifyCode(deps, {
     presenter: bySession(deps, pending, now),
@@ -82,9 +81,9 @@ function claim(
   identity: ExternalIdentity | null,
   keep: string,
 ): readonly Effect[] {
-  const { username, canonicalName } =
-    identity === null ? { ...user, canonicalName: null } : storedName(deps, identity.username);
-  if (identity === null || canonicalName === null || !isUnclaimed(deps, user)) return [];
+  if (identity === null || !isUnclaimed(deps, user)) return [];
+  const { username, canonicalName } = storedName(deps, identity.username);
+  if (canonicalName === null) return [];
   const name = { realm: user.realm, username, canonicalName };
   return [{ kind: "claim_name", name, email: identity.email, keep, eventId: drawEventId() }];
 }

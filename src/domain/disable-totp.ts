@@ -6,7 +6,7 @@ import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
 import { checkPassword } from "./password-check.ts";
 import { verifyCode } from "./second-factor.ts";
-import { drawReplacement, type FullSession, type IssuedSession, issueSession, nameIn } from "./sessions.ts";
+import { drawReplacement, type FullSession, type IssuedSession, issueNextToken } from "./sessions.ts";
 
 export interface DisableRequest {
   readonly session: FullSession;
@@ -59,9 +59,6 @@ export async function disableTotp(
   const { outcome: drawn, view } = accepted;
   return {
     ok: true,
-    issued:
-      drawn === null
-        ? null
-        : await issueSession(deps, { ...drawn, user: view.user, username: nameIn(session, view.user) }, now),
+    issued: drawn === null ? null : await issueNextToken(deps, session, { ...drawn, user: view.user }, now),
   };
 }

@@ -14,9 +14,8 @@ import {
   drawReplacement,
   type FullSession,
   type IssuedSession,
-  issueSession,
+  issueNextToken,
   livenessAt,
-  nameIn,
 } from "./sessions.ts";
 import { setupCounter, setupQuota } from "./throttle.ts";
 
@@ -151,8 +150,7 @@ export async function confirmEnrolment(
   });
   if (!accepted.ok) return accepted;
   const { outcome: drawn, evidence, view } = accepted;
-  const { user } = view;
-  const username = nameIn(session, user);
-  const issued = drawn === null ? null : await issueSession(deps, { ...drawn, user, username }, now);
+  const issued =
+    drawn === null ? null : await issueNextToken(deps, session, { ...drawn, user: view.user }, now);
   return { ok: true, backupCodes: evidence.newBackupCodes ?? [], issued };
 }

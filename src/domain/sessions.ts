@@ -52,7 +52,7 @@ export const isOfNamed = (
   session.challengeId !== null || !isExternalRealm(user.realm) || isAccountOf(deps, user, username);
 
 /** Whom the next token of a session names. */
-export const nameIn = (
+const nameIn = (
   { binding, username }: Pick<FullSession, "binding" | "username">,
   user: Pick<User, "username">,
 ): string => (binding === null ? user.username : username);
@@ -164,6 +164,14 @@ export async function issueSession(
   return { token, session: { ...claims, kind: "full", id: row.id } };
 }
 
+/** Signs the next token of a session, or that of the session which takes its place: {@link issueSession}. */
+export const issueNextToken = (
+  deps: Deps,
+  session: FullSession,
+  next: Omit<SessionToIssue, "username">,
+  now: Date,
+): Promise<IssuedSession> => issueSession(deps, { ...next, username: nameIn(session, next.user) }, now);
+
 /** A session that the store has just confirmed, with its account and a renewed token. */
 export interface CheckedSession extends IssuedSession {
   readonly user: User;
@@ -178,8 +186,10 @@ export async function checkSession(
   const view = await renewSession(deps.db, session.id, session.userId, livenessAt(deps, now));
   if (view === null || !isOfNamed(deps, view, session)) return null;
   const { session: row, user } = view;
-  const { sessionSecret: secret } = session;
-  return { ...(await issueSession(deps, { row, secret, user, username: nameIn(session, user) }, now)), user };
+  return {
+    ...(await issueNextToken(deps, session, { row, secret: session.sessionSecret, user }, now)),
+    user,
+  };
 }
 
 /** Is the session alive? It does not count as seen by this. One trip. */

@@ -7,7 +7,7 @@ import { bySession } from "./code-presenter.ts";
 import type { Deps } from "./deps.ts";
 import type { Failure } from "./failure.ts";
 import { verifyCode } from "./second-factor.ts";
-import { drawReplacement, type FullSession, type IssuedSession, issueSession, nameIn } from "./sessions.ts";
+import { drawReplacement, type FullSession, type IssuedSession, issueNextToken } from "./sessions.ts";
 
 export interface StepUp {
   readonly session: FullSession;
@@ -45,8 +45,7 @@ export async function stepUp(
     },
   });
   if (!accepted.ok) return accepted;
-  const { user } = accepted.view;
-  const username = nameIn(session, user);
-  const issued = await issueSession(deps, { ...accepted.outcome, user, username }, now);
+  const { outcome: drawn, view } = accepted;
+  const issued = await issueNextToken(deps, session, { ...drawn, user: view.user }, now);
   return { ok: true, issued, evidence: accepted.evidence };
 }

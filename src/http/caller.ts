@@ -1,5 +1,5 @@
 import { type ChallengeSession, identifyChallenge } from "../domain/challenge-session.ts";
-import { belongsTo, type ExternalIdentity } from "../domain/first-factor-source.ts";
+import { belongsTo } from "../domain/first-factor-source.ts";
 import { identifyFull, identifyPending } from "../domain/identify.ts";
 import type { FullSession, PendingSession } from "../domain/sessions.ts";
 import type { AppContext } from "./context.ts";
@@ -67,18 +67,11 @@ export async function getCaller(c: AppContext): Promise<Caller> {
   return caller;
 }
 
-/** A pending session whose visitor is still there. */
-export interface FoundPending extends PendingSession {
-  /** What the first factor's source says now. Null: passwords are the first factor. */
-  readonly identity: ExternalIdentity | null;
-}
-
 /** Finds the pending session of this token, or of the cookie, if who it waits for is still there. */
-export async function findPending(c: AppContext, token?: string): Promise<FoundPending | null> {
+export async function findPending(c: AppContext, token?: string): Promise<PendingSession | null> {
   const carried = token ?? readPendingCookie(c);
   const pending = carried === undefined ? null : await identifyPending(c.var.deps, carried, c.var.now);
-  if (pending === null || !(await isThere(c, pending.username))) return null;
-  return { ...pending, identity: (await c.var.source?.identify()) ?? null };
+  return pending !== null && (await isThere(c, pending.username)) ? pending : null;
 }
 
 /**

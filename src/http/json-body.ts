@@ -38,7 +38,7 @@ function isJsonType(contentType: string | undefined): boolean {
 /**
  * Parses the text of a JSON object.
  *
- * @throws Refused 400 for what is not UTF-8, not JSON, not an object, or has a name twice
+ * @throws Refused 400 for what is not JSON, not an object, or has a name twice
  */
 export function parseObject(text: string): object {
   let value: unknown;

@@ -1,7 +1,6 @@
 import * as z from "zod/mini";
 import { once } from "../../core/once.ts";
 import { completeSignIn } from "../../domain/complete-sign-in.ts";
-import { bindingNow } from "../../domain/external-access.ts";
 import { secondsUntil } from "../../domain/failure.ts";
 import { pendingTtlSeconds } from "../../domain/openings.ts";
 import { signIn } from "../../domain/sign-in.ts";
@@ -95,11 +94,8 @@ export const signInOperations: readonly Operation[] = [
       const body = await readJson(c, verifyBody());
       const session = await findPending(c, body.session_token);
       if (session === null) return refuse(c, { ok: false, reason: "pending_session_over" });
-      const { deps, client, now } = c.var;
-      const { identity } = session;
-      const binding = await bindingNow(deps, c.var.source);
-      const door = { session, identity, binding, code: body.code, client, now };
-      const result = await completeSignIn(deps, door);
+      const { deps, source, client, now } = c.var;
+      const result = await completeSignIn(deps, { session, source, code: body.code, client, now });
       if (!result.ok) return refuse(c, result);
       await setSignedIn(c, result.issued);
       return c.json({

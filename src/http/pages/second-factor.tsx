@@ -3,7 +3,6 @@ import * as z from "zod/mini";
 import { parseCodeInput } from "../../core/code-input.ts";
 import { once } from "../../core/once.ts";
 import { completeSignIn } from "../../domain/complete-sign-in.ts";
-import { bindingNow } from "../../domain/external-access.ts";
 import type { Failure } from "../../domain/failure.ts";
 import { stepUp } from "../../domain/step-up.ts";
 import { findCaller, findPending } from "../caller.ts";
@@ -63,17 +62,10 @@ export const secondFactorPages = new Hono<AppEnv>()
       const detail = "Type the six digits that your app shows, or a backup code such as 7K3F-9QWX.";
       return showAgain(c, step.mode, { ok: false, reason: "invalid_format", detail }, form.rd);
     }
-    const { deps, client, now } = c.var;
+    const { deps, source, client, now } = c.var;
     const result =
       step.mode === "sign_in"
-        ? await completeSignIn(deps, {
-            session: step.session,
-            identity: step.identity,
-            binding: await bindingNow(deps, c.var.source),
-            code,
-            client,
-            now,
-          })
+        ? await completeSignIn(deps, { session: step.session, source, code, client, now })
         : await stepUp(deps, { session: step.session, code, client, now });
     if (!result.ok) return showAgain(c, step.mode, result, form.rd, code.kind === "backup_code");
     if (step.mode === "sign_in") await setSignedIn(c, result.issued);
@@ -84,7 +76,7 @@ export const secondFactorPages = new Hono<AppEnv>()
 /** A sign-in that waits for its code comes first: it is what the visitor has just begun. */
 async function findStep(c: AppContext) {
   const pending = await findPending(c);
-  if (pending !== null) return { mode: "sign_in", session: pending, identity: pending.identity } as const;
+  if (pending !== null) return { mode: "sign_in", session: pending } as const;
   const caller = await findCaller(c);
   return caller === null ? null : ({ mode: "step_up", session: caller.session } as const);
 }

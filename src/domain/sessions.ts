@@ -250,6 +250,7 @@ export async function revokeSession(
     targetId,
     livenessAt(deps, now),
     { id: drawEventId(), at: now, type: "session.ended", client, userId: caller.userId, sessionId: targetId },
+    recentOpenings(now),
   );
   if (ended === null) return { ok: false, reason: "session_over" };
   return ended === 0 ? { ok: false, reason: "no_such_session" } : { ok: true };
@@ -274,6 +275,7 @@ export async function revokeOtherSessions(
       userId: caller.userId,
       sessionId: caller.id,
     },
+    recentOpenings(now),
   );
   return ended === null ? { ok: false, reason: "session_over" } : { ok: true, ended };
 }

@@ -1,10 +1,10 @@
-import { and, desc, eq, exists, gt, isNotNull, isNull, ne, sql } from "drizzle-orm";
+import { and, desc, eq, exists, gt, isNotNull, isNull, lte, ne, or, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { type AuditEvent, recordEventWhere } from "./audit.ts";
-import { previousChangedRow } from "./conditional.ts";
+import { every, previousChangedRow } from "./conditional.ts";
 import { type Database, reachStore } from "./database.ts";
 import { expireFirstFactorSession } from "./first-factor-sessions.ts";
-import type { RecentOpenings } from "./recent-openings.ts";
+import { isWithinBounds, type RecentOpenings } from "./recent-openings.ts";
 import { type SessionRow, sessions, type UserRow, users } from "./schema.ts";
 
 export type Session = SessionRow;
@@ -176,44 +176,67 @@ export async function endSession(
   );
 }
 
+/** The session that ends others of its account. */
+interface EndingCaller {
+  readonly sessionId: string;
+  readonly userId: string;
+}
+
 /**
  * Ends another session of the same account, if the caller's own is alive.
  *
  * @returns how many were ended, or null when the caller's own is dead
  */
-export async function endOwnSession(
+export const endOwnSession = (
   db: Database,
-  caller: { sessionId: string; userId: string },
+  caller: EndingCaller,
   targetId: string,
   liveness: Liveness,
   event: AuditEvent,
-): Promise<number | null> {
-  const { primary } = db;
-  const own = and(eq(sessions.id, targetId), eq(sessions.userId, caller.userId));
-  const [touched, ended] = await reachStore(() =>
-    primary.batch([
-      touchSession(primary, caller.sessionId, liveness),
-      primary.delete(sessions).where(and(own, previousChangedRow)).returning({ id: sessions.id }),
-      recordEventWhere(primary, event, previousChangedRow),
-    ]),
-  );
-  return touched.length === 0 ? null : ended.length;
-}
+  recent: RecentOpenings,
+): Promise<number | null> => endOfAccount(db, caller, eq(sessions.id, targetId), liveness, event, recent);
 
 /** Ends every other session of the account, pending ones too. Returns as {@link endOwnSession}. */
-export async function endOtherSessions(
+export const endOtherSessions = (
   db: Database,
-  caller: { sessionId: string; userId: string },
+  caller: EndingCaller,
   liveness: Liveness,
   event: AuditEvent,
+  recent: RecentOpenings,
+): Promise<number | null> =>
+  endOfAccount(db, caller, ne(sessions.id, caller.sessionId), liveness, event, recent);
+
+/**
+ * Marks sessions of the caller's account as over, with one event. The rows stay until the cron job removes expired ones:
+ * they count as openings, and a caller with the first factor alone can't open and end sessions in turn without a bound.
+ * For such a caller, the event is written only within the same bounds (INC-30).
+ */
+async function endOfAccount(
+  { primary }: Database,
+  caller: EndingCaller,
+  which: SQL,
+  liveness: Liveness,
+  event: AuditEvent,
+  recent: RecentOpenings,
 ): Promise<number | null> {
-  const { primary } = db;
-  const others = and(eq(sessions.userId, caller.userId), ne(sessions.id, caller.sessionId));
+  const living = and(which, eq(sessions.userId, caller.userId), gt(sessions.expiresAt, liveness.now));
+  const isCaller = eq(sessions.id, caller.sessionId);
+  const strong = primary
+    .select({ id: sessions.id })
+    .from(sessions)
+    .where(and(isCaller, isNotNull(sessions.secondFactorAt)));
+  const network = sql`(${primary.select({ network: sessions.network }).from(sessions).where(isCaller)})`;
+  const opener = { userId: sql`${caller.userId}`, kind: sql`'full'`, network };
+  const mayRecord = sql`${or(exists(strong), isWithinBounds(primary, opener, recent, lte))}`;
   const [touched, ended] = await reachStore(() =>
     primary.batch([
       touchSession(primary, caller.sessionId, liveness),
-      primary.delete(sessions).where(and(others, previousChangedRow)).returning({ id: sessions.id }),
-      recordEventWhere(primary, event, sql`changes() > 0`),
+      primary
+        .update(sessions)
+        .set({ expiresAt: liveness.now })
+        .where(and(living, previousChangedRow))
+        .returning({ id: sessions.id }),
+      recordEventWhere(primary, event, every(sql`changes() > 0`, mayRecord)),
     ]),
   );
   return touched.length === 0 ? null : ended.length;

@@ -31,6 +31,8 @@ describe("the pages", () => {
         const stops = ["Code", "Continue", "Use a backup code", "Cancel and sign in as somebody else"];
         assert.deepEqual(await tabStops(visitor), stops);
         await visitor.go(() => visitor.page.reload());
+        // Chromium gives the focus to an autofocus field after the load event, in its next frame.
+        await visitor.page.locator(":focus").waitFor();
         await keyboard.press("Tab");
         await keyboard.press("Tab");
         await keyboard.press("Enter");

@@ -18,6 +18,7 @@ afterEach(closeSite);
 
 const pendingCookie = "__Host-sallyport-pending";
 const secondFactor = "/api/auth/second-factor";
+const accountPage = "/api/auth/account";
 const home = "198.51.100.7";
 const elsewhere = "203.0.113.9";
 const external = firstFactors.filter((name) => name !== "password");
@@ -305,6 +306,27 @@ describe.each(external)("with %s as the first factor", (name) => {
     expect((await listSessionRows()).length).toBeLessThanOrEqual(openings.mostKept + 1);
     expect(await listEvents("first_factor.accepted")).toHaveLength(openings.mostOfNetwork);
     expect(await listEvents("session.ended")).toHaveLength(openings.mostOfNetwork);
+  });
+
+  it("INC-30 opening full sessions and ending them, one or all others, leaves as few rows and events", async () => {
+    const owner = clientLike(await showFirstFactor(name, site, { ENROLMENT: "optional" }));
+    await owner.load(accountPage);
+    const [own] = await listSessionRows("full");
+    for (let i = 0; i < 40; i++) {
+      await clientLike(owner).load(accountPage);
+      const other = (await listSessionRows("full")).find(
+        ({ id, expires_at }) => id !== own?.id && expires_at > Date.now(),
+      );
+      await owner.post("/api/auth/account/sessions/end", { id: String(other?.id) });
+      await clientLike(owner).load(accountPage);
+      await owner.post("/api/auth/account/sessions/end-others", {});
+    }
+    expect((await listSessionRows()).length).toBeLessThanOrEqual(openings.mostKept + 1);
+    expect(await listEvents("first_factor.accepted")).toHaveLength(openings.mostOfNetwork);
+    for (const type of ["session.ended", "session.others_ended"]) {
+      expect((await listEvents(type)).length).toBeGreaterThan(0);
+      expect((await listEvents(type)).length).toBeLessThanOrEqual(openings.mostOfNetwork);
+    }
   });
 
   it.each(["required", "optional"])(

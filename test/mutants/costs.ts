@@ -258,6 +258,15 @@ export const costMutants: readonly Mutant[] = [
     titled: "with a pending session",
   },
   {
+    name: "ended-sessions-not-counted",
+    file: "src/store/sessions.ts",
+    find: "recordEventWhere(primary, event, every(sql`changes() > 0`, mayRecord)),",
+    replace: "recordEventWhere(primary, event, sql`changes() > 0`),",
+    why: "a client with the first factor alone opens and ends full sessions in turn, with an event each time (INC-30)",
+    tests: [shared],
+    titled: "opening full sessions and ending them",
+  },
+  {
     name: "visitor-seen-at-the-gate",
     file: "src/store/external-users.ts",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a piece of a line of the source

@@ -84,8 +84,8 @@ export const sessionMutants: readonly Mutant[] = [
   {
     name: "foreign-session-ended",
     file: "src/store/sessions.ts",
-    find: "const own = and(eq(sessions.id, targetId), eq(sessions.userId, caller.userId));",
-    replace: "const own = eq(sessions.id, targetId);",
+    find: "and(which, eq(sessions.userId, caller.userId), gt(sessions.expiresAt, liveness.now));",
+    replace: "and(which, gt(sessions.expiresAt, liveness.now));",
     why: "anybody ends anybody's session (WB-09)",
     tests: [sessions],
     titled: "WB-09",

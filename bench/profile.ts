@@ -3,7 +3,7 @@
  * request. Sampling slows things down, and waiting is idleness here, so only the proportions mean something.
  */
 import { randomBytes } from "node:crypto";
-import { createKeyring, parseKeyring } from "../src/core/keyring.ts";
+import { createKeyring, parseKeyring } from "../src/core/crypto/keyring.ts";
 import { codeOf, createAccounts } from "./fixtures/accounts.ts";
 import { applyMigrations } from "./fixtures/migrations.ts";
 import { mintFullToken, openPending } from "./fixtures/sessions.ts";

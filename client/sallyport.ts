@@ -1,7 +1,7 @@
 import type { Hono } from "hono";
 import { type ClientRequestOptions, hc } from "hono/client";
 import type { ClientErrorStatusCode, ServerErrorStatusCode } from "hono/utils/http-status";
-import type { backendOperations } from "../src/http/api/v1/operations.ts";
+import type { backendOperations } from "../src/http/api/service/service-operations.ts";
 
 /** How a call is refused (RFC 9457). Go by `code`; `detail` is for people. */
 export interface Problem {

@@ -1,4 +1,4 @@
-// Writes src/core/common-passwords.ts from the list in @zxcvbn-ts/language-common, which is ordered by how often a password
+// Writes src/core/crypto/common-passwords.ts from the list in @zxcvbn-ts/language-common, which is ordered by how often a password
 // was seen in leaks. Run it after an update of that package: `npx node scripts/common-passwords.ts`.
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ const hashBits = 27;
 const riceBits = 15;
 
 const packageFolder = new URL("../node_modules/@zxcvbn-ts/language-common/", import.meta.url);
-const outputFile = new URL("../src/core/common-passwords.ts", import.meta.url);
+const outputFile = new URL("../src/core/crypto/common-passwords.ts", import.meta.url);
 
 const passwords = selectPasswords(
   parseList(readFileSync(new URL("src/passwords.json", packageFolder), "utf8")),

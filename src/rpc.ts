@@ -1,22 +1,22 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import * as z from "zod/mini";
-import { parseCodeInput } from "./core/code-input.ts";
-import { once } from "./core/once.ts";
-import { renderQrSvg, svgDataUri } from "./core/qr.ts";
-import { realmForm, shownUserId, userIdForm } from "./core/user-id.ts";
-import { canonicalUsername } from "./core/username.ts";
-import { authenticatedAt, isBelieved } from "./domain/access.ts";
-import type { UserCall } from "./domain/backend/caller.ts";
-import { beginEnrolmentFor, confirmEnrolmentFor } from "./domain/backend/enrolment.ts";
-import { getUserStatus, putUser } from "./domain/backend/users.ts";
-import { verifyForBackend } from "./domain/backend/verify.ts";
+import { once } from "./core/lib/lazy.ts";
+import { renderQrSvg, svgDataUri } from "./core/lib/qr.ts";
+import { parseCodeInput } from "./core/parsing/code-input.ts";
+import { realmForm, shownUserId, userIdForm } from "./core/parsing/user-id.ts";
+import { canonicalUsername } from "./core/parsing/username.ts";
+import { authenticatedAt, isBelieved } from "./domain/access/access.ts";
 import type { Deps } from "./domain/deps.ts";
 import type { Failure } from "./domain/failure.ts";
-import { identifyFull } from "./domain/identify.ts";
-import { checkSession, type FullSession } from "./domain/sessions.ts";
+import type { UserCall } from "./domain/service-api/service-caller.ts";
+import { beginEnrolmentFor, confirmEnrolmentFor } from "./domain/service-api/service-enrolment.ts";
+import { getUserStatus, putUser } from "./domain/service-api/users.ts";
+import { verifyForBackend } from "./domain/service-api/verify.ts";
+import { identifyFull } from "./domain/sessions/identify.ts";
+import { checkSession, type FullSession } from "./domain/sessions/sessions.ts";
 import { describeError, log } from "./log.ts";
 import { type Bindings, createDeps, getConfig, Misconfigured } from "./runtime.ts";
-import { StoreUnavailable } from "./store/database.ts";
+import { StoreUnavailable } from "./store/platform/database.ts";
 
 /** Who calls: the `props` of the caller's service binding. Its code can't change them. */
 const callerProps = once(() =>
@@ -299,7 +299,7 @@ export function refuse(failure: Failure): RpcRefusal {
     : { ok: false, code };
 }
 
-/** As soon as anywhere else (`http/problem.ts`). */
+/** As soon as anywhere else (`http/problem/problem.ts`). */
 const outageRetrySeconds = 5;
 
 function failClosed(error: unknown, requestId: string): RpcRefusal {

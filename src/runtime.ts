@@ -1,11 +1,11 @@
-import { type Config, type ConfigProblem, parseConfig } from "./config.ts";
+import { type Config, type ConfigProblem, parseConfig } from "./config/config.ts";
 import type { Deps } from "./domain/deps.ts";
 import { describeError, log } from "./log.ts";
-import { createBlocks } from "./store/blocks.ts";
-import { openDatabase } from "./store/database.ts";
-import { answerWithin } from "./store/time-limit.ts";
+import { openDatabase } from "./store/platform/database.ts";
+import { answerWithin } from "./store/platform/time-limit.ts";
+import { createBlocks } from "./store/sessions/throttle-blocks.ts";
 
-/** The bindings of `wrangler.toml`. Variables and secrets are strings beside them, which `config.ts` parses. */
+/** The bindings of `wrangler.toml`. Variables and secrets are strings beside them, which `config/config.ts` parses. */
 export interface Bindings {
   readonly DB: D1Database;
   readonly BLOCKS: KVNamespace;

@@ -1,5 +1,5 @@
-import { removeWhatHasExpired } from "./domain/expiry.ts";
-import { resealWithCurrentKey } from "./domain/reseal.ts";
+import { removeWhatHasExpired } from "./domain/maintenance/expiry.ts";
+import { resealWithCurrentKey } from "./domain/maintenance/reseal.ts";
 import { type Bindings, createDeps, type EventContext, getConfig } from "./runtime.ts";
 
 /** The hourly job. A failure is thrown, so that the platform counts the run as failed. */

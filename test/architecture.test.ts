@@ -44,8 +44,8 @@ const mayImport: Record<Part, readonly Part[]> = {
 /** Sideways, by argument: the route table mounts the gate, and these two files make responses of what the gate decides. */
 const exceptions = [
   ["http/app.ts", "gate"],
-  ["http/at-gate.ts", "gate"],
-  ["http/proxy-questions.ts", "gate"],
+  ["http/gate.ts", "gate"],
+  ["http/forward-auth-routes.ts", "gate"],
 ];
 
 /** What each part may take from outside. A part that is not here takes what it likes. */
@@ -143,8 +143,10 @@ const shapelessNames = /^(utils?|helpers?|misc|services?|managers?|common|shared
 /** Names that say nothing, and barrels. */
 function judgeFile(path: string, text: string): string[] {
   const segments = path.replace(/\.tsx?$/, "").split("/");
+  // `service` is the folder of the service API in `store` and `http/api`.
+  const isServiceApi = (name: string, index: number) => name === "service" && index < segments.length - 1;
   const faults = segments
-    .filter((name) => shapelessNames.test(name))
+    .filter((name, index) => shapelessNames.test(name) && !isServiceApi(name, index))
     .map((name) => `src/${path}: what is a ${name}?`);
   if (segments.at(-1) === "index" && path !== "index.ts") faults.push(`src/${path} is a barrel`);
   // The platform looks for entrypoints among the exports of the Worker's face.
@@ -201,30 +203,35 @@ describe("the source", () => {
   it("has no file whose name says nothing, and no barrel", () => {
     expect(faultsIn(judgeFile)).toEqual([]);
   });
+
+  it("has no two files of the same name", () => {
+    const names = [...files.keys()].map((path) => path.replace(/^.*\//, "").replace(/\.tsx?$/, ""));
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+  });
 });
 
 describe("the judge", () => {
   it.each([
-    ["core/totp.ts", 'import { z } from "../config.ts";'],
-    ["core/totp.ts", 'import type { User } from "../store/users.ts";'],
-    ["core/totp.ts", 'import { env } from "cloudflare:workers";'],
-    ["core/totp.ts", 'import { Hono } from "hono";'],
-    ["core/totp.ts", 'import x from "left-pad";'],
-    ["core/policy.ts", 'import * as z from "zod";'],
-    ["config.ts", 'import type { Deps } from "./domain/deps.ts";'],
-    ["config.ts", 'import * as z from "zod/v4";'],
-    ["store/users.ts", 'import { signIn } from "../domain/sign-in.ts";'],
-    ["store/users.ts", 'import { Hono } from "hono/tiny";'],
-    ["domain/sign-in.ts", 'import { refuse } from "../http/refusal.tsx";'],
-    ["domain/sign-in.ts", 'import { log } from "../log.ts";'],
-    ["domain/sign-in.ts", 'import type { Bindings } from "../runtime.ts";'],
-    ["domain/sign-in.ts", 'import { eq } from "drizzle-orm";'],
-    ["domain/sign-in.ts", 'export { eq } from "drizzle-orm";'],
-    ["domain/sign-in.ts", 'const x = await import("../gate/proxy.ts");'],
-    ["gate/proxy.ts", 'import { refuse } from "../http/refusal.tsx";'],
-    ["gate/proxy.ts", 'import {\n  log,\n} from "../log.ts";'],
-    ["gate/proxy.ts", 'import { eq } from "drizzle-orm";'],
-    ["http/entry.ts", 'import { passGate } from "../gate/proxy.ts";'],
+    ["core/crypto/totp.ts", 'import { z } from "../../config.ts";'],
+    ["core/crypto/totp.ts", 'import type { User } from "../../store/users/user-rows.ts";'],
+    ["core/crypto/totp.ts", 'import { env } from "cloudflare:workers";'],
+    ["core/crypto/totp.ts", 'import { Hono } from "hono";'],
+    ["core/crypto/totp.ts", 'import x from "left-pad";'],
+    ["core/policy/policy.ts", 'import * as z from "zod";'],
+    ["config/config.ts", 'import type { Deps } from "../domain/deps.ts";'],
+    ["config/config.ts", 'import * as z from "zod/v4";'],
+    ["store/users/user-rows.ts", 'import { signIn } from "../../domain/sign-in/password-sign-in.ts";'],
+    ["store/users/user-rows.ts", 'import { Hono } from "hono/tiny";'],
+    ["domain/sign-in/password-sign-in.ts", 'import { refuse } from "../../http/problem/refusal.tsx";'],
+    ["domain/sign-in/password-sign-in.ts", 'import { log } from "../../log.ts";'],
+    ["domain/sign-in/password-sign-in.ts", 'import type { Bindings } from "../../runtime.ts";'],
+    ["domain/sign-in/password-sign-in.ts", 'import { eq } from "drizzle-orm";'],
+    ["domain/sign-in/password-sign-in.ts", 'export { eq } from "drizzle-orm";'],
+    ["domain/sign-in/password-sign-in.ts", 'const x = await import("../../gate/forward-request.ts");'],
+    ["gate/forward-request.ts", 'import { refuse } from "../http/problem/refusal.tsx";'],
+    ["gate/forward-request.ts", 'import {\n  log,\n} from "../log.ts";'],
+    ["gate/forward-request.ts", 'import { eq } from "drizzle-orm";'],
+    ["http/sign-in-redirect.ts", 'import { passGate } from "../gate/forward-request.ts";'],
     ["http/app.ts", 'import { Api } from "../rpc.ts";'],
     ["http/api/users.ts", 'import "../../scheduled.ts";'],
     ["http/api/users.ts", 'import * as z from "zod";'],
@@ -232,7 +239,7 @@ describe("the judge", () => {
     ["http/api/users.ts", 'import { drizzle } from "drizzle-orm/d1";'],
     ["rpc.ts", 'import { serve } from "./http/serve.ts";'],
     ["scheduled.ts", 'import { passGate } from "./gate/proxy.ts";'],
-    ["index.ts", 'import { users } from "./store/schema.ts";'],
+    ["index.ts", 'import { users } from "./store/platform/schema.ts";'],
     ["http/serve.ts", 'import worker from "../index.ts";'],
     ["http/serve.ts", 'import { host } from "../../test/support/worker.ts";'],
   ])("refuses in %s: %s", (path, text) => {
@@ -240,12 +247,12 @@ describe("the judge", () => {
   });
 
   it.each([
-    ["http/app.ts", 'import { passGate } from "../gate/proxy.ts";'],
-    ["domain/sign-in.ts", 'import type { Config } from "../config.ts";'],
-    ["domain/sign-in.ts", '// import { x } from "../http/app.ts";'],
-    ["domain/sign-in.ts", '/* like\n * import { x } from "hono";\n */'],
+    ["http/app.ts", 'import { passGate } from "../gate/forward-request.ts";'],
+    ["domain/sign-in/password-sign-in.ts", 'import type { Config } from "../../config.ts";'],
+    ["domain/sign-in/password-sign-in.ts", '// import { x } from "../../http/app.ts";'],
+    ["domain/sign-in/password-sign-in.ts", '/* like\n * import { x } from "hono";\n */'],
     ["rpc.ts", 'import { WorkerEntrypoint } from "cloudflare:workers";'],
-    ["core/policy.ts", 'import * as z from "zod/mini";'],
+    ["core/policy/policy.ts", 'import * as z from "zod/mini";'],
     ["http/api/users.ts", 'import * as z from "zod/mini";'],
   ])("allows in %s: %s", (path, text) => {
     expect(judgeImports(path, text)).toEqual([]);

@@ -2,9 +2,9 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { env } from "cloudflare:workers";
 import { createLocalJWKSet, jwtVerify } from "jose";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { timeStep } from "../src/core/totp.ts";
+import { timeStep } from "../src/core/crypto/totp.ts";
 import type { Failure } from "../src/domain/failure.ts";
-import { describeFailure } from "../src/http/problem.ts";
+import { describeFailure } from "../src/http/problem/problem.ts";
 import { SecondFactor } from "../src/rpc.ts";
 import { countTrips, failAlways, slowDown } from "./support/d1.ts";
 import { collectLogLines } from "./support/log-lines.ts";

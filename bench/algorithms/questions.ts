@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { base32nopad } from "@scure/base";
-import { buildKeyUri } from "../../src/core/key-uri.ts";
+import { buildKeyUri } from "../../src/core/parsing/key-uri.ts";
 
 /** The second at which everybody is asked, so that a code is right for as long as the benchmark runs. */
 export const askedAtSeconds = 1_800_000_014;

@@ -36,7 +36,7 @@ async function hmac(): Promise<void> {
   await crypto.subtle.sign(algorithm, imported, counter);
 }
 
-/** With the parameters of `src/core/password.ts`. */
+/** With the parameters of `src/core/crypto/password-hash.ts`. */
 const hash = () =>
   new Promise<void>((resolve, reject) => {
     const options = { N: 16_384, r: 8, p: 5, maxmem: 64 * 1024 * 1024 };

@@ -1,4 +1,4 @@
-import type { Keyring } from "../../src/core/keyring.ts";
+import type { Keyring } from "../../src/core/crypto/keyring.ts";
 import { type BenchAccount, drawAccount } from "../fixtures/accounts.ts";
 import { drawFull, drawPending } from "../fixtures/sessions.ts";
 import { addSessions, fillDatabase, shuffled } from "./fill.ts";

@@ -1,7 +1,13 @@
 import { DatabaseSync } from "node:sqlite";
 import { getTableName, type InferSelectModel } from "drizzle-orm";
 import type { SQLiteTable } from "drizzle-orm/sqlite-core";
-import { auditEvents, type SessionRow, sessions, type UserRow, users } from "../../src/store/schema.ts";
+import {
+  auditEvents,
+  type SessionRow,
+  sessions,
+  type UserRow,
+  users,
+} from "../../src/store/platform/schema.ts";
 import { cellsOf, columnNames } from "../fixtures/rows.ts";
 import { randomEvent, randomSession, randomUser, type Samples } from "./random-rows.ts";
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createKeyring, type Keyring, parseKeyring } from "../../src/core/keyring.ts";
+import { createKeyring, type Keyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
 import { type Load, startLoad } from "../load/load.ts";
 import type { Section } from "../report.ts";
 import { interleave, type Subject } from "../rounds.ts";

@@ -1,5 +1,5 @@
 import { randomFillSync } from "node:crypto";
-import type { AuditEventRow, SessionRow, UserRow } from "../../src/store/schema.ts";
+import type { AuditEventRow, SessionRow, UserRow } from "../../src/store/platform/schema.ts";
 
 /** A row whose length and whose randomness other rows are given: it was made as the Worker makes its own. */
 export interface Samples {

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { getMigrations } from "better-auth/db/migration";
-import { computeHotp, decodeTotpSecret, timeStep } from "../../src/core/totp.ts";
+import { computeHotp, decodeTotpSecret, timeStep } from "../../src/core/crypto/totp.ts";
 import type { PreparedRequest } from "../load/exchange.ts";
 import { type BenchWorker, bundleBenchWorker, type RunningWorkers } from "../workers.ts";
 import { createPeerAuth, type PeerVariables } from "./better-auth-options.ts";

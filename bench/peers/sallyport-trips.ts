@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Bundle } from "../../scripts/bundle.ts";
-import { createKeyring, parseKeyring } from "../../src/core/keyring.ts";
+import { createKeyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
 import { type BenchAccount, codeOf, createAccounts } from "../fixtures/accounts.ts";
 import { applyMigrations } from "../fixtures/migrations.ts";
 import type { PreparedRequest } from "../load/exchange.ts";

@@ -1,4 +1,4 @@
-import { auditRetentionDays } from "../../src/domain/expiry.ts";
+import { auditRetentionDays } from "../../src/domain/maintenance/expiry.ts";
 
 /** How people use what Sallyport protects. Assumptions: put your own in their place. */
 export interface Habits {
@@ -48,7 +48,7 @@ export interface Settings {
   readonly recheckSeconds: number;
   /** `SESSION_MAX_AGE`: nobody signs out, so every session stays this long, and until the hour's job. */
   readonly sessionSeconds: number;
-  /** How long events are kept: in Sallyport no variable, but `src/domain/expiry.ts`. */
+  /** How long events are kept: in Sallyport no variable, but `src/domain/maintenance/expiry.ts`. */
   readonly auditRetentionDays: number;
   /** May reads be served by replicas? */
   readonly replicas: boolean;
@@ -85,5 +85,5 @@ export const prices = {
   kvReadsPerMillion: { price: 0.5, included: 10 },
 } as const;
 
-/** CPU of a password's hash (`src/core/password.ts`), and of everything else in a request, about. */
+/** CPU of a password's hash (`src/core/crypto/password-hash.ts`), and of everything else in a request, about. */
 export const cpuMilliseconds = { password: 150, other: 5 } as const;

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createKeyring, type Keyring, parseKeyring } from "../../src/core/keyring.ts";
+import { createKeyring, type Keyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
 import { applyMigrations } from "../fixtures/migrations.ts";
 import { bundleSallyport, startWorkers } from "../workers.ts";
 import type { Metered } from "./worker/meter.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Bundle } from "../../scripts/bundle.ts";
-import { createKeyring, parseKeyring } from "../../src/core/keyring.ts";
+import { createKeyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
 import { applyMigrations } from "../fixtures/migrations.ts";
 import { startLoad } from "../load/load.ts";
 import { bundleBenchWorker, startWorkers } from "../workers.ts";

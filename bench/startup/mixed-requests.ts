@@ -1,5 +1,5 @@
-import type { Keyring } from "../../src/core/keyring.ts";
-import { totpPeriodSeconds } from "../../src/core/totp.ts";
+import type { Keyring } from "../../src/core/crypto/keyring.ts";
+import { totpPeriodSeconds } from "../../src/core/crypto/totp.ts";
 import { type BenchAccount, codeOf, createAccounts, unspendSteps } from "../fixtures/accounts.ts";
 import { openFull, openPending } from "../fixtures/sessions.ts";
 import type { PreparedRequest } from "../load/exchange.ts";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createKeyring, type Keyring, parseKeyring } from "../../src/core/keyring.ts";
+import { createKeyring, type Keyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
 import { type BenchAccount, createAccounts } from "../fixtures/accounts.ts";
 import { applyMigrations } from "../fixtures/migrations.ts";
 import { type Load, startLoad } from "../load/load.ts";

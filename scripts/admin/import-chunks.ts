@@ -1,4 +1,4 @@
-import { splitLines } from "../../src/core/lines.ts";
+import { splitLines } from "../../src/core/parsing/lines.ts";
 import { usageError } from "./failure.ts";
 
 /** As long as the service API takes a line. */

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey } from "node:crypto";
 import { decodeProtectedHeader, importJWK, type JWK } from "jose";
-import { splitLines } from "../../src/core/lines.ts";
+import { splitLines } from "../../src/core/parsing/lines.ts";
 import { AdminError, exitCodes, usageError } from "./failure.ts";
 import { readText } from "./files.ts";
 import { ExportBroken, openExport } from "./open-export.ts";

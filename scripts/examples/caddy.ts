@@ -1,4 +1,4 @@
-import { ownTokenPattern } from "../../src/core/own-token.ts";
+import { ownTokenPattern } from "../../src/core/tokens/own-token.ts";
 import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
 import { generatedNote } from "./generated-block.ts";
 import { plainName, separators } from "./name-patterns.ts";

@@ -1,4 +1,4 @@
-import { ownTokenPattern } from "../../src/core/own-token.ts";
+import { ownTokenPattern } from "../../src/core/tokens/own-token.ts";
 import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
 import { familyPattern, oddCharacter, wholePattern } from "./name-patterns.ts";
 import { dotSegment, plainSegments } from "./raw-path.ts";

@@ -1,4 +1,4 @@
-import { ownTokenPattern } from "../../src/core/own-token.ts";
+import { ownTokenPattern } from "../../src/core/tokens/own-token.ts";
 import { isPlainName } from "../../src/gate/cleared-headers.ts";
 import { generatedNote } from "./generated-block.ts";
 import { knownHeaders } from "./known-headers.ts";

@@ -1,6 +1,6 @@
-import type { Config } from "../config.ts";
-import type { Blocks } from "../store/blocks.ts";
-import type { Database } from "../store/database.ts";
+import type { Config } from "../config/config.ts";
+import type { Database } from "../store/platform/database.ts";
+import type { Blocks } from "../store/sessions/throttle-blocks.ts";
 
 /** What every use case works with. The clock is not among it: time is an argument. */
 export interface Deps {

@@ -1,8 +1,8 @@
-import { foldName } from "../core/folded-name.ts";
+import { foldName } from "../core/parsing/folded-name.ts";
 
 /**
  * The headers that no client may send to the origin, because the origin may believe them. This is the one list: the gate
- * uses it, and `npm run examples` writes it into the proxy configurations (INC-35). Names are folded: `core/folded-name.ts`.
+ * uses it, and `npm run examples` writes it into the proxy configurations (INC-35). Names are folded: `core/parsing/folded-name.ts`.
  */
 
 /** A family is the name itself, and every name that goes on with another part: `remote`, `remote_user`. */

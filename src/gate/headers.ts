@@ -1,8 +1,8 @@
-import type { FirstFactorConfig } from "../config/first-factor.ts";
-import type { AssertedIdentity } from "../core/assertion.ts";
-import { cookieName, withoutCookies } from "../core/cookie-header.ts";
-import { foldName } from "../core/folded-name.ts";
-import { carriesOwnToken } from "../core/own-token.ts";
+import type { FirstFactorConfig } from "../config/first-factor-config.ts";
+import { cookieName, withoutCookies } from "../core/parsing/cookie-header.ts";
+import { foldName } from "../core/parsing/folded-name.ts";
+import type { AssertedIdentity } from "../core/tokens/assertion.ts";
+import { carriesOwnToken } from "../core/tokens/own-token.ts";
 import { isClearedHeader, isOverrideHeader, isPlainName } from "./cleared-headers.ts";
 import { withoutConnectionHeaders } from "./connection-headers.ts";
 

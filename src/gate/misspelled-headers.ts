@@ -1,4 +1,4 @@
-import { foldName } from "../core/folded-name.ts";
+import { foldName } from "../core/parsing/folded-name.ts";
 import { isClearedHeader, isPlainName } from "./cleared-headers.ts";
 
 /**

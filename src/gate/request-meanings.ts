@@ -1,8 +1,8 @@
-import type { Config } from "../config.ts";
-import { decodeAscii } from "../core/folded-name.ts";
-import type { Meaning } from "../core/judge-path.ts";
-import { namedMethods, type PolicyRule } from "../core/policy.ts";
-import { findParameterValues } from "../core/query-string.ts";
+import type { Config } from "../config/config.ts";
+import { decodeAscii } from "../core/parsing/folded-name.ts";
+import { findParameterValues } from "../core/parsing/query-string.ts";
+import type { Meaning } from "../core/policy/judge-path.ts";
+import { namedMethods, type PolicyRule } from "../core/policy/policy.ts";
 import { actsBelow } from "./acts-below.ts";
 import { isOverrideHeader } from "./cleared-headers.ts";
 

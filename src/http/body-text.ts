@@ -1,6 +1,6 @@
-import { isUndecodableEncoded } from "../core/undecodable.ts";
+import { isUndecodableEncoded } from "../core/parsing/undecodable.ts";
 import type { AppContext } from "./context.ts";
-import { Refused } from "./problem.ts";
+import { Refused } from "./problem/problem.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 

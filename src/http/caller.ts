@@ -1,10 +1,10 @@
-import { type ChallengeSession, identifyChallenge } from "../domain/challenge-session.ts";
-import { belongsTo } from "../domain/first-factor-source.ts";
-import { identifyFull, identifyPending } from "../domain/identify.ts";
-import type { FullSession, PendingSession } from "../domain/sessions.ts";
+import { type ChallengeSession, identifyChallenge } from "../domain/second-factor/challenge-session.ts";
+import { identifyFull, identifyPending } from "../domain/sessions/identify.ts";
+import type { FullSession, PendingSession } from "../domain/sessions/sessions.ts";
+import { belongsTo } from "../domain/sign-in/first-factor-source.ts";
 import type { AppContext } from "./context.ts";
 import { readChallengeCookie, readPendingCookie, readSessionCookie } from "./cookies.ts";
-import { Refused } from "./problem.ts";
+import { Refused } from "./problem/problem.ts";
 
 /** Who calls, as its token says. */
 export interface Caller {

@@ -1,9 +1,9 @@
 import type { Context } from "hono";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import type { Deps } from "../domain/deps.ts";
-import type { FirstFactorSource } from "../domain/first-factor-source.ts";
+import type { FirstFactorSource } from "../domain/sign-in/first-factor-source.ts";
 import type { Bindings } from "../runtime.ts";
-import type { ClientContext } from "../store/audit.ts";
+import type { ClientContext } from "../store/service/audit.ts";
 
 /** What every handler finds in its context. */
 export interface AppEnv {

@@ -1,7 +1,7 @@
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
-import { addDevice, deviceTtlSeconds } from "../core/known-devices.ts";
-import type { ChallengeToken } from "../domain/challenges.ts";
-import type { IssuedSession } from "../domain/sessions.ts";
+import { addDevice, deviceTtlSeconds } from "../core/tokens/known-devices.ts";
+import type { ChallengeToken } from "../domain/second-factor/challenges.ts";
+import type { IssuedSession } from "../domain/sessions/sessions.ts";
 import type { AppContext } from "./context.ts";
 
 /** The cookies of the Worker. The prefix makes browsers refuse them from anybody but this host over TLS. */
@@ -56,7 +56,7 @@ export async function setSignedIn(c: AppContext, issued: IssuedSession): Promise
   setCookie(c, names.device, devices, { ...flags, maxAge: deviceTtlSeconds });
 }
 
-/** What this browser brings of earlier sign-ins, for `core/known-devices.ts`: anything, or "". */
+/** What this browser brings of earlier sign-ins, for `core/tokens/known-devices.ts`: anything, or "". */
 export function readDevices(c: AppContext): string {
   return getCookie(c, names.device, "host") ?? "";
 }

@@ -1,6 +1,6 @@
 import type { Limit } from "../domain/failure.ts";
-import { budget } from "../domain/second-factor.ts";
-import { firstFactorQuota, setupQuota, transferQuota } from "../domain/throttle.ts";
+import { budget } from "../domain/second-factor/verify-code.ts";
+import { firstFactorQuota, setupQuota, transferQuota } from "../domain/sign-in/throttle.ts";
 
 /** What is left of a limit. */
 export interface Remainder {

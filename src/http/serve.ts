@@ -1,12 +1,12 @@
 import type { Hono } from "hono";
-import type { Config } from "../config.ts";
-import { findPolicyWarnings } from "../core/policy-warnings.ts";
+import type { Config } from "../config/config.ts";
+import { findPolicyWarnings } from "../core/policy/policy-warnings.ts";
 import { log } from "../log.ts";
 import { type Bindings, getConfig, Misconfigured } from "../runtime.ts";
 import { createApp } from "./app.ts";
 import type { AppEnv } from "./context.ts";
 import { securityHeaders } from "./middleware/own-headers.ts";
-import { problemDocument, problemType } from "./problem.ts";
+import { problemDocument, problemType } from "./problem/problem.ts";
 
 const apps = new WeakMap<Config, Hono<AppEnv>>();
 

@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Bundle } from "../../scripts/bundle.ts";
-import { createKeyring, parseKeyring } from "../../src/core/keyring.ts";
-import { drawSessionSecret, signFullToken } from "../../src/core/session-token.ts";
+import { createKeyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
+import { drawSessionSecret, signFullToken } from "../../src/core/tokens/session-token.ts";
 import { type CgiSite, startCgiSite } from "./support/cgi-site.ts";
 import {
   bundleSallyport,

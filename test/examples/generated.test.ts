@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { knownHeaders } from "../../scripts/examples/known-headers.ts";
 import { ownCookieNames } from "../../scripts/examples/own-cookies.ts";
 import { examples } from "../../scripts/examples/render.ts";
-import { foldName } from "../../src/core/folded-name.ts";
+import { foldName } from "../../src/core/parsing/folded-name.ts";
 import {
   clearedFamilies,
   clearedNames,

@@ -8,10 +8,10 @@ import { nginxClearedHeaders } from "../../scripts/examples/nginx.ts";
 import { oddOwnCookie, ownCookieNames } from "../../scripts/examples/own-cookies.ts";
 import { dotSegment, plainSegments } from "../../scripts/examples/raw-path.ts";
 import { traefikOverridePattern, traefikPattern } from "../../scripts/examples/traefik.ts";
-import { drawApiKey } from "../../src/core/api-key.ts";
-import { foldName } from "../../src/core/folded-name.ts";
-import { ownTokenPattern } from "../../src/core/own-token.ts";
-import { signFullToken, signPendingToken } from "../../src/core/session-token.ts";
+import { foldName } from "../../src/core/parsing/folded-name.ts";
+import { drawApiKey } from "../../src/core/tokens/api-key.ts";
+import { ownTokenPattern } from "../../src/core/tokens/own-token.ts";
+import { signFullToken, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import {
   clearedFamilies,
   isClearedHeader,

@@ -1,7 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { backendOperations } from "../../src/http/api/v1/operations.ts";
+import { backendOperations } from "../../src/http/api/service/service-operations.ts";
 import { SecondFactor } from "../../src/rpc.ts";
 import { type Backend, createKey, operator, repeatable, userPath } from "../support/backend.ts";
 import { shopUrls, wish } from "../support/challenges.ts";

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { sha256 } from "../../src/core/digest.ts";
-import { backendOperations } from "../../src/http/api/v1/operations.ts";
+import { sha256 } from "../../src/core/crypto/digest.ts";
+import { backendOperations } from "../../src/http/api/service/service-operations.ts";
 import {
   Backend,
   createBackendUser,

@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { sha256 } from "../../src/core/digest.ts";
-import { type Scope, scopes } from "../../src/domain/backend/caller.ts";
-import { backendOperations } from "../../src/http/api/v1/operations.ts";
+import { sha256 } from "../../src/core/crypto/digest.ts";
+import { type Scope, scopes } from "../../src/domain/service-api/service-caller.ts";
+import { backendOperations } from "../../src/http/api/service/service-operations.ts";
 import { visible } from "../support/accounts.ts";
 import { Backend, createKey, createRealm, operator } from "../support/backend.ts";
 import { advance, startClock, stopClock } from "../support/clock.ts";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { backendOperations } from "../../src/http/api/v1/operations.ts";
+import { backendOperations } from "../../src/http/api/service/service-operations.ts";
 import { visible } from "../support/accounts.ts";
 import {
   type Backend,

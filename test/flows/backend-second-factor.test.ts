@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from "jose";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { receiptType } from "../../src/core/receipt.ts";
-import { decodeTotpSecret } from "../../src/core/totp.ts";
+import { decodeTotpSecret } from "../../src/core/crypto/totp.ts";
+import { receiptType } from "../../src/core/tokens/receipt.ts";
 import {
   type Backend,
   createBackendUser,

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { encodeCursor } from "../../src/core/cursor.ts";
-import { backendOperations } from "../../src/http/api/v1/operations.ts";
+import { encodeCursor } from "../../src/core/tokens/cursor.ts";
+import { backendOperations } from "../../src/http/api/service/service-operations.ts";
 import {
   type Backend,
   createBackendUser,

@@ -3,7 +3,7 @@ import {
   type PendingSessionClaims,
   parsePendingToken,
   signPendingToken,
-} from "../../src/core/session-token.ts";
+} from "../../src/core/tokens/session-token.ts";
 import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
 import { type Backend, createKey, createRealm, operator } from "../support/backend.ts";
 import { Browser } from "../support/browser.ts";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { parsePendingToken, signPendingToken } from "../../src/core/session-token.ts";
+import { parsePendingToken, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import { type Backend, createRealm, enrol } from "../support/backend.ts";
 import { Browser } from "../support/browser.ts";
 import {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { drawSessionSecret, signFullToken, signPendingToken } from "../../src/core/session-token.ts";
-import { openings } from "../../src/domain/openings.ts";
+import { drawSessionSecret, signFullToken, signPendingToken } from "../../src/core/tokens/session-token.ts";
+import { openings } from "../../src/domain/sign-in/openings.ts";
 import { api } from "../../src/http/app.ts";
 import { createReadyAccount } from "../support/accounts.ts";
 import { createRealm } from "../support/backend.ts";

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { sealUserField } from "../../src/domain/sealed-fields.ts";
+import { sealUserField } from "../../src/domain/second-factor/sealed-fields.ts";
 import { runScheduled } from "../support/all-flows.ts";
 import { startClock, stopClock } from "../support/clock.ts";
 import { workersKeyring } from "../support/gate.ts";

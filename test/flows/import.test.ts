@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { hashBackupCode } from "../../src/core/backup-codes.ts";
-import { hashPassword } from "../../src/core/password.ts";
-import { timeStep } from "../../src/core/totp.ts";
+import { hashBackupCode } from "../../src/core/crypto/backup-code-hashes.ts";
+import { hashPassword } from "../../src/core/crypto/password-hash.ts";
+import { timeStep } from "../../src/core/crypto/totp.ts";
 import { visible } from "../support/accounts.ts";
 import { createRealm, operator } from "../support/backend.ts";
 import { startClock, stopClock } from "../support/clock.ts";

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { deviceTtlSeconds, findDevice } from "../../src/core/known-devices.ts";
+import { deviceTtlSeconds, findDevice } from "../../src/core/tokens/known-devices.ts";
 import { createReadyAccount, fullToken, visible } from "../support/accounts.ts";
 import { Browser } from "../support/browser.ts";
 import { advance, startClock, stopClock } from "../support/clock.ts";

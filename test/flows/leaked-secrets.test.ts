@@ -1,9 +1,9 @@
 import { env } from "cloudflare:workers";
 import { createLocalJWKSet, jwtVerify, SignJWT } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { openField } from "../../src/core/envelope.ts";
-import { scopes } from "../../src/domain/backend/caller.ts";
-import { backendOperations } from "../../src/http/api/v1/operations.ts";
+import { openField } from "../../src/core/crypto/envelope.ts";
+import { scopes } from "../../src/domain/service-api/service-caller.ts";
+import { backendOperations } from "../../src/http/api/service/service-operations.ts";
 import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
 import { Backend, createKey, operator, userPath } from "../support/backend.ts";
 import { createChallenge, sentTo, shopUrls, step } from "../support/challenges.ts";

@@ -310,7 +310,7 @@ describe("a TOTP code that has been accepted", () => {
 
   /** Replacing the secret makes the test forget it, so it is opened as the Worker does. */
   async function liveSecret(account: EnrolledAccount, envelope: string | null): Promise<EnrolledAccount> {
-    const { openField } = await import("../../src/core/envelope.ts");
+    const { openField } = await import("../../src/core/crypto/envelope.ts");
     const { getConfig } = await import("../../src/runtime.ts");
     const { keyring } = getConfig(new Client().bindings);
     const place = { table: "users", column: "totp_secret", rowId: account.id };

@@ -8,7 +8,7 @@ import {
   SignJWT,
 } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { drawSessionSecret } from "../../src/core/session-token.ts";
+import { drawSessionSecret } from "../../src/core/tokens/session-token.ts";
 import { createReadyAccount, fullToken, signInWith, verify } from "../support/accounts.ts";
 import { advance, startClock, stopClock } from "../support/clock.ts";
 import {

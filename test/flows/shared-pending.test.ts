@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openings } from "../../src/domain/openings.ts";
+import { openings } from "../../src/domain/sign-in/openings.ts";
 import { createReadyAccount, verify } from "../support/accounts.ts";
 import { advance } from "../support/clock.ts";
 import { type FirstFactorName, firstFactors, showFirstFactor } from "../support/first-factors.ts";

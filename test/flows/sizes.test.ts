@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { addDevice } from "../../src/core/known-devices.ts";
-import { drawSessionSecret, signPendingToken } from "../../src/core/session-token.ts";
+import { addDevice } from "../../src/core/tokens/known-devices.ts";
+import { drawSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import { Browser } from "../support/browser.ts";
 import { startClock, stopClock } from "../support/clock.ts";
 import { buildTown, codeNow, type Town } from "../support/fault-world.ts";

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Transfer, transferCounter, transferQuota } from "../../src/domain/throttle.ts";
+import { type Transfer, transferCounter, transferQuota } from "../../src/domain/sign-in/throttle.ts";
 import { getConfig } from "../../src/runtime.ts";
 import { type Backend, createKey, createRealm, operator } from "../support/backend.ts";
 import { advance, startClock, stopClock } from "../support/clock.ts";

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { sha256 } from "../../src/core/digest.ts";
+import { sha256 } from "../../src/core/crypto/digest.ts";
 import { createReadyAccount, fullToken } from "../support/accounts.ts";
 import {
   type Backend,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { drawSessionSecret, signPendingToken } from "../../src/core/session-token.ts";
+import { drawSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import {
   gated,
   mintToken,

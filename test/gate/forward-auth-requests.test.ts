@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { readOriginalRequest } from "../../src/gate/forward-auth.ts";
+import { readOriginalRequest } from "../../src/gate/authorize-proxied.ts";
 import { asked, askWith, endpoints, mintSession, page, type Rule } from "../support/forward-auth.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { send } from "../support/worker.ts";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { drawSessionSecret, signPendingToken } from "../../src/core/session-token.ts";
+import { drawSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import { firstFactors, showFirstFactor } from "../support/first-factors.ts";
 import { mintToken, workersKeyring } from "../support/gate.ts";
 import { closeSite, openSite, type Site } from "../support/origin-site.ts";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openings } from "../../src/domain/openings.ts";
+import { openings } from "../../src/domain/sign-in/openings.ts";
 import { advance } from "../support/clock.ts";
 import { doors, externalFactors, NamedSite, typeCode } from "../support/named-site.ts";
 import { type Browser, closeSite, countCosts, nothing } from "../support/origin-site.ts";

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { sentAs } from "../../src/http/api/sent-as.ts";
 import { api } from "../../src/http/app.ts";
-import { createSchemaWriter } from "../../src/http/openapi/schemas.ts";
 import type { JsonSchema } from "../../src/http/openapi/shapes.ts";
+import { createSchemaWriter } from "../../src/http/openapi/shared-schemas.ts";
 
 // docs/decisions/0010: what the document says of a schema is what zod itself would say, in less space.
 

@@ -6,7 +6,7 @@ const adminUsers = ["test/flows/admin-users.test.ts"] as const;
 export const adminMutants: readonly Mutant[] = [
   {
     name: "export-without-its-key",
-    file: "src/domain/backend/export.ts",
+    file: "src/domain/service-api/export.ts",
     find: "if (refused !== null) return refused;",
     replace: "",
     why: "ADMIN_KEY alone takes every live secret out (INC-29)",
@@ -15,7 +15,7 @@ export const adminMutants: readonly Mutant[] = [
   },
   {
     name: "wrong-export-key-is-right",
-    file: "src/domain/backend/export-key.ts",
+    file: "src/domain/service-api/export-key.ts",
     find: '? "right" : "wrong"',
     replace: '? "right" : "right"',
     why: "anything in the header counts as EXPORT_KEY (INC-29)",
@@ -24,7 +24,7 @@ export const adminMutants: readonly Mutant[] = [
   },
   {
     name: "no-export-key-needed-where-none-is-set",
-    file: "src/domain/backend/export-key.ts",
+    file: "src/domain/service-api/export-key.ts",
     find: 'if (exportKey === null) return "not_set";',
     replace: 'if (exportKey === null) return "right";',
     why: "a deployment without EXPORT_KEY exports for ADMIN_KEY alone (INC-29)",
@@ -33,7 +33,7 @@ export const adminMutants: readonly Mutant[] = [
   },
   {
     name: "export-key-use-not-recorded",
-    file: "src/domain/backend/export-key.ts",
+    file: "src/domain/service-api/export-key.ts",
     find: "await insertEvent(deps.db, eventOf(call, type, userId, detail));",
     replace: "",
     why: "a use of EXPORT_KEY leaves no event (INC-29)",
@@ -42,15 +42,15 @@ export const adminMutants: readonly Mutant[] = [
   },
   {
     name: "export-key-may-be-the-admin-key",
-    file: "src/config.ts",
+    file: "src/config/config.ts",
     find: "env.EXPORT_KEY !== env.ADMIN_KEY && env.EXPORT_KEY !== env.PROXY_KEY",
     replace: "env.EXPORT_KEY !== env.PROXY_KEY",
     why: "the holder of ADMIN_KEY has the second secret as well (INC-29)",
-    tests: ["test/config.test.ts"],
+    tests: ["test/config/config.test.ts"],
   },
   {
     name: "admin-users-not-guarded",
-    file: "src/domain/backend/admin-users.ts",
+    file: "src/domain/service-api/admin-users.ts",
     find: "if (account === undefined) return null;",
     replace: "return null;",
     why: "ADMIN_KEY alone takes the accounts of ADMIN_USERS over (INC-29)",
@@ -59,7 +59,7 @@ export const adminMutants: readonly Mutant[] = [
   },
   {
     name: "admin-users-guarded-in-local-only",
-    file: "src/domain/backend/admin-users.ts",
+    file: "src/domain/service-api/admin-users.ts",
     find: '[localRealm, "origin", "jwt", "proxy"]',
     replace: "[localRealm]",
     why: "behind the site's own login ADMIN_USERS protects nothing (INC-29)",
@@ -68,7 +68,7 @@ export const adminMutants: readonly Mutant[] = [
   },
   {
     name: "admin-users-by-exact-spelling",
-    file: "src/domain/backend/admin-users.ts",
+    file: "src/domain/service-api/admin-users.ts",
     find: "adminUsers.has(canonicalUsername(username) ?? username)",
     replace: "adminUsers.has(username)",
     why: "an external account that the source spells with a capital is not protected (INC-29, INC-07)",
@@ -77,7 +77,7 @@ export const adminMutants: readonly Mutant[] = [
   },
   {
     name: "admin-name-given-to-another",
-    file: "src/domain/backend/users.ts",
+    file: "src/domain/service-api/users.ts",
     find: '"user.updated", known, { id: known.id, username: name });',
     replace: '"user.updated", known);',
     why: "an account of the attacker takes a name of ADMIN_USERS (INC-29)",
@@ -86,7 +86,7 @@ export const adminMutants: readonly Mutant[] = [
   },
   {
     name: "imports-over-admin-users",
-    file: "src/domain/backend/import-chunk.ts",
+    file: "src/domain/service-api/import-chunk.ts",
     find: "if (!isAdminUser(deps.config, call.realm, username)) continue;",
     replace: "continue;",
     why: "an import makes an account of ADMIN_USERS with the attacker's authenticator (INC-29)",
@@ -95,7 +95,7 @@ export const adminMutants: readonly Mutant[] = [
   },
   {
     name: "answer-shown-without-the-export-key",
-    file: "src/http/api/v1/backend-call.ts",
+    file: "src/http/api/service/service-call.ts",
     find: '...(exportKey === "right" ? ["export_key"] : []),',
     replace: "",
     why: "the first answer to a call with EXPORT_KEY, a secret in it, is given to a retry without (INC-29)",
@@ -113,7 +113,7 @@ export const adminMutants: readonly Mutant[] = [
   },
   {
     name: "transfers-not-limited",
-    file: "src/domain/backend/transfer-limit.ts",
+    file: "src/domain/service-api/transfer-limit.ts",
     find: "if (!counted) return tooManyAttempts(blockedUntil, now, transfer);",
     replace: "",
     why: "one key imports and exports without an end (INC-30)",
@@ -121,7 +121,7 @@ export const adminMutants: readonly Mutant[] = [
   },
   {
     name: "transfers-counted-for-all-callers-together",
-    file: "src/domain/throttle.ts",
+    file: "src/domain/sign-in/throttle.ts",
     find: "counter(keyring, transfer, [actor], transferWindowSeconds)",
     replace: "counter(keyring, transfer, [], transferWindowSeconds)",
     why: "one key uses up what all others may move (INC-30)",
@@ -129,7 +129,7 @@ export const adminMutants: readonly Mutant[] = [
   },
   {
     name: "transfer-block-not-in-kv",
-    file: "src/domain/backend/transfer-limit.ts",
+    file: "src/domain/service-api/transfer-limit.ts",
     find: "if (standing !== null && standing > now) return tooManyAttempts(standing, now, transfer);",
     replace: "",
     why: "a blocked caller costs a batch in D1 for each request (INC-30)",

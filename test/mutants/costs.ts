@@ -8,7 +8,7 @@ const voided = "test/flows/voided-approvals.test.ts";
 export const costMutants: readonly Mutant[] = [
   {
     name: "challenge-mark-unchecked",
-    file: "src/domain/challenges.ts",
+    file: "src/domain/second-factor/challenges.ts",
     find: "if (!(await isChallengeSecret(deps.config.keyring, secret))) return noChallenge;",
     replace: "",
     why: "each invented address of a challenge costs a batch on the primary (INC-30)",
@@ -17,7 +17,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "invented-api-key-asks-primary",
-    file: "src/domain/backend/caller.ts",
+    file: "src/domain/service-api/service-caller.ts",
     find: 'return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", asked) : null;',
     replace: 'return readCall(deps.db, "primary", asked);',
     why: "each invented API key costs a trip to the primary (INC-30)",
@@ -26,7 +26,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "receipt-after-revocation",
-    file: "src/store/challenges.ts",
+    file: "src/store/second-factor/challenge-rows.ts",
     find: "apiKeyStands(primary, challenges.apiKeyId),",
     replace: "",
     why: "a backend whose key was revoked gets a new receipt of what it asked for (INC-37)",
@@ -35,7 +35,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "receipt-after-reset",
-    file: "src/store/challenges.ts",
+    file: "src/store/second-factor/challenge-rows.ts",
     find: "          isOfThisPeriod,\n          accountCanApprove",
     replace: "          accountCanApprove",
     why: "the browser of a thief gets a new receipt after the administrator has taken the second factor away (INC-37)",
@@ -44,7 +44,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "reset-voids-nothing",
-    file: "src/store/user-deeds.ts",
+    file: "src/store/service/user-writes.ts",
     find: "          approvalPeriodId: drawApprovalPeriodId(),\n",
     replace: "",
     why: "a reset leaves what was approved before it in force (INC-37)",
@@ -53,7 +53,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "closing-voids-nothing",
-    file: "src/store/user-deeds.ts",
+    file: "src/store/service/user-writes.ts",
     find: "isDisabled ? { approvalPeriodId: drawApprovalPeriodId() } : {};",
     replace: "{};",
     why: "what was approved before an account was closed is in force when it is opened again (INC-37)",
@@ -62,7 +62,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "void-answer-given-again",
-    file: "src/domain/kept-answer.ts",
+    file: "src/domain/service-api/stored-response.ts",
     find: 'if (!row.stands) return { kind: "void" };',
     replace: "",
     why: "a retry with the same Idempotency-Key gets a receipt after a reset (INC-37)",
@@ -71,7 +71,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "copy-believed-about-a-reset",
-    file: "src/domain/kept-answer.ts",
+    file: "src/domain/service-api/stored-response.ts",
     find: "known?.approvalPeriodId === null",
     replace: "known !== undefined && known !== null",
     why: "a copy that has not heard of a reset gives a receipt again (INC-37)",
@@ -80,7 +80,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "revoked-key-keeps-its-browsers",
-    file: "src/store/api-keys.ts",
+    file: "src/store/service/api-key-rows.ts",
     find: "return [on.delete(sessions).where(and(ofItsChallenges, happened))];",
     replace: "return ofItsChallenges && happened ? [] : [];",
     why: "a challenge that was open when its key was revoked is completed, with a receipt (INC-37)",
@@ -89,7 +89,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "challenge-of-a-revoked-key-opens",
-    file: "src/store/challenges.ts",
+    file: "src/store/second-factor/challenge-rows.ts",
     find: "            apiKeyStands(on, challenges.apiKeyId),\n",
     replace: "",
     why: "an address that a revoked key has made still opens (INC-37)",
@@ -98,15 +98,15 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "answer-of-its-own-in-return-address",
-    file: "src/core/return-address.ts",
+    file: "src/core/parsing/return-address.ts",
     find: "return answerNames.some((answerName) => readings.includes(answerName));",
     replace: "return answerNames.some((answerName) => name === answerName);",
     why: "receipt[]= and other spellings of a receipt go back to the backend with the browser (INC-37)",
-    tests: ["test/core/return-address.test.ts"],
+    tests: ["test/core/parsing/return-address.test.ts"],
   },
   {
     name: "pending-session-not-used-again",
-    file: "src/store/first-factor-sessions.ts",
+    file: "src/store/sessions/first-factor-session-rows.ts",
     find: 'session.kind === "pending" ? every(notExists(usable), notExists(elsewhere)) : sql`1`',
     replace: "sql`1`",
     why: "a client with a site's cookie makes a pending session with each request (INC-30)",
@@ -115,7 +115,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "openings-not-counted",
-    file: "src/store/first-factor-sessions.ts",
+    file: "src/store/sessions/first-factor-session-rows.ts",
     find: "or(isWithinBounds(db, openerOf(opening), bounds, lt),",
     replace: "or(sql`1`,",
     why: "no number of sessions is too many (INC-30)",
@@ -124,7 +124,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "openings-not-counted-over-networks",
-    file: "src/store/recent-openings.ts",
+    file: "src/store/sessions/recent-openings.ts",
     find: "compare(count(), recent.mostOfAccount)",
     replace: "sql`1`",
     why: "a client with many networks makes pending sessions without end (INC-30)",
@@ -133,7 +133,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "opens-beyond-bound-of-account",
-    file: "src/store/first-factor-sessions.ts",
+    file: "src/store/sessions/first-factor-session-rows.ts",
     find: "every(notExists(usable), notExists(elsewhere))",
     replace: "every(notExists(usable))",
     why: "each further network gets a pending session of its own (INC-30)",
@@ -142,7 +142,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "shares-with-other-networks-at-once",
-    file: "src/store/first-factor-sessions.ts",
+    file: "src/store/sessions/first-factor-session-rows.ts",
     find: "hasOpenedMost(db, opener, opening.bounds),",
     replace: "sql`1`,",
     why: "a client in any network shares the owner's pending session and uses up its attempts (INC-30)",
@@ -151,7 +151,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "event-with-each-opening",
-    file: "src/store/first-factor-sessions.ts",
+    file: "src/store/sessions/first-factor-session-rows.ts",
     find: "every(previousChangedRow, isWithinBounds(db, openerOf(opening), bounds, lte)),",
     replace: "previousChangedRow,",
     why: "who opens and ends sessions in turn fills the audit log (INC-30)",
@@ -160,7 +160,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "old-full-sessions-stay",
-    file: "src/store/first-factor-sessions.ts",
+    file: "src/store/sessions/first-factor-session-rows.ts",
     find: "db.delete(sessions).where(inArray(sessions.id, surplus));",
     replace: "db.delete(sessions).where(and(inArray(sessions.id, surplus), sql`0`));",
     why: "an account without a second factor gets a session with each visit to its page, and keeps them all (INC-30)",
@@ -169,7 +169,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "shared-session-ended",
-    file: "src/domain/sessions.ts",
+    file: "src/domain/sessions/sessions.ts",
     find: 'if (session.kind === "pending" && session.shared) return;',
     replace: "",
     why: "a client with a stolen first factor ends the owner's pending session, again and again (INC-30)",
@@ -178,7 +178,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "opener-ends-shared-session",
-    file: "src/store/first-factor-sessions.ts",
+    file: "src/store/sessions/first-factor-session-rows.ts",
     find: '.set(kind === "pending" ? closedToOpener(event.at) : { expiresAt: event.at })',
     replace: ".set({ expiresAt: event.at })",
     why: "a thief signs out of the session that it opened, and that the owner shares (INC-30)",
@@ -187,7 +187,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "signed-out-opener-shown-the-page",
-    file: "src/domain/external-access.ts",
+    file: "src/domain/sign-in/external-sign-in.ts",
     find: "session.id === held?.id && isRowOpenToHolder(session, held)",
     replace: "session.id === held?.id",
     why: "a client that has signed out is shown a page that takes none of its codes (INC-30)",
@@ -196,7 +196,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "signed-out-pending-token-accepted",
-    file: "src/store/pending-sessions.ts",
+    file: "src/store/sessions/pending-sessions.ts",
     find: "shared || row.lastSeenAt.getTime() === row.createdAt.getTime();",
     replace: "shared || row.createdAt.getTime() > 0;",
     why: "a copy that has heard of a sign-out is not believed (SE-01): the token costs a code each time",
@@ -205,7 +205,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "signed-out-pending-token-claims",
-    file: "src/store/pending-sessions.ts",
+    file: "src/store/sessions/pending-sessions.ts",
     find: "shared ? undefined : eq(sessions.lastSeenAt, sessions.createdAt);",
     replace: "shared ? undefined : eq(sessions.createdAt, sessions.createdAt);",
     why: "a pending token that was signed out opens the account, where a copy has not heard of the sign-out (SE-01)",
@@ -214,7 +214,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "ended-session-not-counted",
-    file: "src/store/sessions.ts",
+    file: "src/store/sessions/session-rows.ts",
     find: "const isStrong = and(eq(sessions.id, session.id), isNotNull(sessions.secondFactorAt));",
     replace: "const isStrong = eq(sessions.id, session.id);",
     why: "signing out makes room for one more session and event, without end (INC-30)",
@@ -223,7 +223,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "own-pending-session-not-used",
-    file: "src/domain/external-access.ts",
+    file: "src/domain/sign-in/external-sign-in.ts",
     find: "{ row: pending.row, held }",
     replace: "{ row: pending.row, held: null }",
     why: "a browser gets another pending session on the next page (INC-30)",
@@ -232,7 +232,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "session-with-each-page-at-the-gate",
-    file: "src/domain/external-access.ts",
+    file: "src/domain/sign-in/external-sign-in.ts",
     find: 'beyond: opens === "any" ? "opened" : "not_opened"',
     replace: 'beyond: "opened"',
     why: "a program without cookies leaves a session with each page of the site (INC-30)",
@@ -241,7 +241,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "form-without-session",
-    file: "src/http/pages/account.tsx",
+    file: "src/http/pages/account/account-page.tsx",
     find: 'if (c.req.method !== "GET" && c.var.source !== null) return c.redirect(here(c), 303);',
     replace: "",
     why: "a client without a session ends all others of the account, with an event each time (INC-30)",
@@ -250,7 +250,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "sign-out-of-nothing-recorded",
-    file: "src/store/first-factor-sessions.ts",
+    file: "src/store/sessions/first-factor-session-rows.ts",
     find: "recordEventWhere(db, event, every(previousChangedRow, isWithinBounds(db, opener, recent, lte))),",
     replace: "recordEventWhere(db, event, isWithinBounds(db, opener, recent, lte)),",
     why: "each sign-out with a pending token that is over writes an event: the walk over every route has to notice (INC-30)",
@@ -259,7 +259,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "ended-sessions-not-counted",
-    file: "src/store/sessions.ts",
+    file: "src/store/sessions/session-rows.ts",
     find: "recordEventWhere(primary, event, every(sql`changes() > 0`, mayRecord)),",
     replace: "recordEventWhere(primary, event, sql`changes() > 0`),",
     why: "a client with the first factor alone opens and ends full sessions in turn, with an event each time (INC-30)",
@@ -268,7 +268,7 @@ export const costMutants: readonly Mutant[] = [
   },
   {
     name: "visitor-seen-at-the-gate",
-    file: "src/store/external-users.ts",
+    file: "src/store/users/external-users.ts",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a piece of a line of the source
     find: "sql`${users.email} IS NOT ${user.email}`",
     replace: "sql`1`",

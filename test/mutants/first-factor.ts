@@ -9,7 +9,7 @@ const replica = "test/flows/replica.test.ts";
 export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "disabled-account-not-checked",
-    file: "src/domain/sign-in.ts",
+    file: "src/domain/sign-in/password-sign-in.ts",
     find: "if (!matches || user === null || user.disabledAt !== null) {",
     replace: "if (!matches || user === null) {",
     why: "a try at a closed account is neither counted nor written down (LG-01)",
@@ -18,7 +18,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "closed-account-signs-in",
-    file: "src/store/sign-in.ts",
+    file: "src/store/sessions/sign-in-batch.ts",
     find: "        isNull(users.disabledAt),",
     replace: "",
     why: "an account that was closed a moment ago opens a session (SE-11)",
@@ -27,7 +27,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "hash-of-the-copy-believed",
-    file: "src/store/sign-in.ts",
+    file: "src/store/sessions/sign-in-batch.ts",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a line of the source
     find: "sql`${users.passwordHash} IS ${user.passwordHash}`,",
     replace: "",
@@ -37,7 +37,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "enrolled-account-of-the-copy-believed",
-    file: "src/store/sign-in.ts",
+    file: "src/store/sessions/sign-in-batch.ts",
     find: "eq(users.totpEnabled, user.totpEnabled),",
     replace: "",
     why: "a full session is opened for an account whose second factor has just been switched on (EN-14)",
@@ -46,7 +46,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "block-asked-of-the-copy-only",
-    file: "src/store/sign-in.ts",
+    file: "src/store/sessions/sign-in-batch.ts",
     find: "every(exists(unchanged), nothingBlocks(primary, counters, now))",
     replace: "exists(unchanged)",
     why: "a right password among forty at once is seen although ten were wrong (TH-04)",
@@ -55,7 +55,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "no-hash-for-unknown-names",
-    file: "src/domain/sign-in.ts",
+    file: "src/domain/sign-in/password-sign-in.ts",
     find: "const matches = await isPasswordOf(deps, request.password, user);",
     replace: "const matches = user !== null && (await isPasswordOf(deps, request.password, user));",
     why: "the time of the answer tells who has an account (TH-10)",
@@ -64,7 +64,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "second-factor-skipped",
-    file: "src/domain/sign-in.ts",
+    file: "src/domain/sign-in/password-sign-in.ts",
     find: 'kind: user.totpEnabled ? "pending" : "full",',
     replace: 'kind: "full",',
     why: "what waits for a code is stored as a full session",
@@ -73,7 +73,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "pending-without-end",
-    file: "src/domain/openings.ts",
+    file: "src/domain/sign-in/openings.ts",
     find: "export const pendingTtlSeconds = 300;",
     replace: "export const pendingTtlSeconds = 3000;",
     why: "a pending session lives for longer than ten minutes (SE-02)",
@@ -82,7 +82,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "eleven-passwords",
-    file: "src/domain/throttle.ts",
+    file: "src/domain/sign-in/throttle.ts",
     find: "network_account: 10,",
     replace: "network_account: 11,",
     why: "one network has one guess more at an account than promised",
@@ -91,7 +91,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "counter-limit-off-by-one",
-    file: "src/store/throttles.ts",
+    file: "src/store/sessions/throttles.ts",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a line of the source
     find: "${failures} >= ${counter.limit} THEN",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a line of the source
@@ -102,7 +102,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "block-that-never-begins",
-    file: "src/store/throttles.ts",
+    file: "src/store/sessions/throttles.ts",
     find: "    gt(throttles.blockedUntil, now),",
     replace: "    gt(throttles.blockedUntil, new Date(8.64e15)),",
     why: "D1 counts and nobody is blocked by it",
@@ -111,59 +111,59 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "network-of-half-an-address",
-    file: "src/core/client-network.ts",
+    file: "src/core/parsing/client-network.ts",
     find: "const prefix = groups.slice(0, 4).map(",
     replace: "const prefix = groups.slice(0, 5).map(",
     why: "who has a /64 has 65,536 networks (INC-14)",
-    tests: ["test/core/client-network.test.ts"],
+    tests: ["test/core/parsing/client-network.test.ts"],
   },
   {
     name: "password-always-right",
-    file: "src/core/password.ts",
+    file: "src/core/crypto/password-hash.ts",
     find: 'return { kind: crypto.subtle.timingSafeEqual(derived, stored.hash) ? "match" : "no_match" };',
     replace: 'return { kind: derived.length > 0 ? "match" : "no_match" };',
     why: "a comparison whose result is not used",
-    tests: ["test/core/password.test.ts"],
+    tests: ["test/core/crypto/password-hash.test.ts"],
   },
   {
     name: "stored-scrypt-unbounded",
-    file: "src/core/password.ts",
+    file: "src/core/crypto/password-hash.ts",
     find: 'if (verdict.kind !== "usable") throw',
     replace: 'if (verdict.kind === "too_costly") throw',
     why: "an old row with r=524288 makes each sign-in take 1.5 s and 128 MiB (INC-30)",
-    tests: ["test/core/password.test.ts", "test/core/scrypt-parameters.test.ts"],
+    tests: ["test/core/crypto/password-hash.test.ts", "test/core/crypto/scrypt-parameters.test.ts"],
   },
   {
     name: "imported-scrypt-unbounded",
-    file: "src/core/imported-password.ts",
+    file: "src/core/crypto/imported-password.ts",
     find: "if (unsupported !== null) return unsupported;",
     replace: "",
     why: "a hash that no scrypt makes is taken in without a word (INC-30)",
-    tests: ["test/core/imported-password.test.ts"],
+    tests: ["test/core/crypto/imported-password.test.ts"],
   },
   {
     name: "scrypt-n-of-any-size",
-    file: "src/core/scrypt-parameters.ts",
+    file: "src/core/crypto/scrypt-parameters.ts",
     find: "if (logN >= 16 * r)",
     replace: "if (logN > 16 * r)",
     why: "N = 2^(16·r) passes, and scrypt throws at each sign-in of that account (RFC 7914 2)",
-    tests: ["test/core/scrypt-parameters.test.ts"],
+    tests: ["test/core/crypto/scrypt-parameters.test.ts"],
   },
   {
     name: "scrypt-memory-unbounded",
-    file: "src/core/scrypt-parameters.ts",
+    file: "src/core/crypto/scrypt-parameters.ts",
     find: "if (128 * N * r > mostMemoryBytes)",
     replace: "if (N > 2 ** 24)",
     why: "one sign-in takes all the memory of its isolate (INC-30)",
-    tests: ["test/core/scrypt-parameters.test.ts"],
+    tests: ["test/core/crypto/scrypt-parameters.test.ts"],
   },
   {
     name: "seven-characters",
-    file: "src/core/password.ts",
+    file: "src/core/crypto/password-hash.ts",
     find: "const fewestCharacters = 8;",
     replace: "const fewestCharacters = 7;",
     why: "passwords are shorter than the standard allows (CR-07)",
-    tests: ["test/core/password.test.ts"],
+    tests: ["test/core/crypto/password-hash.test.ts"],
   },
   {
     name: "proxy-key-not-compared",
@@ -184,7 +184,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "user-header-of-anybody",
-    file: "src/gate/identity/proxy.ts",
+    file: "src/gate/identity/proxy-header.ts",
     find: "const identity = trusted ? readIdentity(config, headers) : null;",
     replace: "const identity = readIdentity(config, headers);",
     why: "whoever names himself is believed",
@@ -227,7 +227,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "ambiguous-credentials-believed",
-    file: "src/core/shown-values.ts",
+    file: "src/core/parsing/shown-values.ts",
     find: "isAmbiguous: !isReadAlike || !isSpelledRight || !hasOneValueEach,",
     replace: "isAmbiguous: false,",
     why: "the site's pages read another cookie than its who-am-I (INC-23)",
@@ -251,7 +251,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "repeated-credential-believed",
-    file: "src/domain/external-access.ts",
+    file: "src/domain/sign-in/external-sign-in.ts",
     find: "!source.mustBeAsked && ",
     replace: "",
     why: "a request that repeats a credential passes without a question (INC-23)",
@@ -323,7 +323,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "cookies-in-other-places-unseen",
-    file: "src/core/cookie-header.ts",
+    file: "src/core/parsing/cookie-header.ts",
     find: '!namesCookie(others.join(";"), names);',
     replace: "true;",
     why: "a site that ends cookies at blanks reads another session than the one that the request is bound to (INC-23)",
@@ -332,7 +332,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "unclear-blanks-believed",
-    file: "src/core/cookie-header.ts",
+    file: "src/core/parsing/cookie-header.ts",
     find: "!hasUnclearBlanks(header) &&",
     replace: "",
     why: "the site trims a control character that the Worker takes for a part of a cookie (INC-23)",

@@ -116,7 +116,7 @@ export const proxyMutants: readonly Mutant[] = [
   },
   {
     name: "examples-know-tokens-at-one-place",
-    file: "src/core/own-token.ts",
+    file: "src/core/tokens/own-token.ts",
     find: "[0, 1, 2].map(",
     replace: "[0].map(",
     why: "whether the site gets a session's token depends on the length of the key's id (INC-32)",

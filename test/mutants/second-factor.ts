@@ -5,8 +5,8 @@ const oneTime = "test/flows/one-time.test.ts";
 const races = "test/flows/races.test.ts";
 const replica = "test/flows/replica.test.ts";
 const sessions = "test/flows/sessions.test.ts";
-const store = "src/store/second-factor.ts";
-const effects = "src/store/second-factor-effects.ts";
+const store = "src/store/second-factor/code-attempt.ts";
+const effects = "src/store/second-factor/code-effects.ts";
 
 /** Codes, their budget and their one use. */
 export const secondFactorMutants: readonly Mutant[] = [
@@ -169,7 +169,7 @@ export const secondFactorMutants: readonly Mutant[] = [
   },
   {
     name: "six-attempts",
-    file: "src/domain/second-factor.ts",
+    file: "src/domain/second-factor/verify-code.ts",
     find: "attemptsPerPendingSession: 5,",
     replace: "attemptsPerPendingSession: 6,",
     why: "the budget of a pending session is not the promised one",
@@ -178,7 +178,7 @@ export const secondFactorMutants: readonly Mutant[] = [
   },
   {
     name: "a-thousand-failures",
-    file: "src/domain/second-factor.ts",
+    file: "src/domain/second-factor/verify-code.ts",
     find: "failuresUntilDisabled: 100,",
     replace: "failuresUntilDisabled: 1000,",
     why: "whoever has the password guesses a code with 0.3 %, not 0.03 % (TH-01)",
@@ -187,31 +187,31 @@ export const secondFactorMutants: readonly Mutant[] = [
   },
   {
     name: "wider-window",
-    file: "src/core/totp.ts",
+    file: "src/core/crypto/totp.ts",
     find: "export const totpDriftSteps = 1;",
     replace: "export const totpDriftSteps = 2;",
     why: "five codes are live at a time (OTP-08)",
-    tests: ["test/core/totp.test.ts"],
+    tests: ["test/core/crypto/totp.test.ts"],
   },
   {
     name: "constant-comparison-of-codes",
-    file: "src/core/totp.ts",
+    file: "src/core/crypto/totp.ts",
     find: "if (equalInConstantTime(candidate, given)) match = step;",
     replace: "match = step;",
     why: "every six digits are right",
-    tests: ["test/core/totp.test.ts"],
+    tests: ["test/core/crypto/totp.test.ts"],
   },
   {
     name: "smallest-step-of-equal-codes",
-    file: "src/core/totp.ts",
+    file: "src/core/crypto/totp.ts",
     find: "if (equalInConstantTime(candidate, given)) match = step;",
     replace: "if (equalInConstantTime(candidate, given)) match ??= step;",
     why: "a code that two steps share is accepted twice (OTP-10)",
-    tests: ["test/core/totp.test.ts"],
+    tests: ["test/core/crypto/totp.test.ts"],
   },
   {
     name: "spent-backup-code-unmarked",
-    file: "src/core/backup-codes.ts",
+    file: "src/core/crypto/backup-code-hashes.ts",
     find: "return hashes.with(index, spentMark + hash);",
     replace: "return [...hashes];",
     why: "a backup code works for ever (BC-01)",
@@ -220,23 +220,23 @@ export const secondFactorMutants: readonly Mutant[] = [
   },
   {
     name: "spent-backup-code-taken-for-wrong",
-    file: "src/core/backup-codes.ts",
+    file: "src/core/crypto/backup-code-hashes.ts",
     find: 'const state = isSpent(entry) ? "spent" : "unspent";',
     replace: 'const state = "unspent" as string;',
     why: "the owner's own code counts against the account (INC-21)",
-    tests: ["test/core/backup-codes.test.ts"],
+    tests: ["test/core/crypto/backup-code-hashes.test.ts"],
   },
   {
     name: "digits-of-any-script",
-    file: "src/core/code-input.ts",
+    file: "src/core/parsing/code-input.ts",
     find: "if (/^[0-9]{6}$/.test(code))",
     replace: "if (/^\\p{Nd}{6}$/u.test(code))",
     why: "what is no code costs an attempt (OTP-15)",
-    tests: ["test/core/code-input.test.ts"],
+    tests: ["test/core/parsing/code-input.test.ts"],
   },
   {
     name: "enrolment-without-end",
-    file: "src/domain/enrolment.ts",
+    file: "src/domain/second-factor/enrolment.ts",
     find: "export const enrolmentTtlSeconds = 600;",
     replace: "export const enrolmentTtlSeconds = 86_400;",
     why: "a secret that somebody saw waits for its code all day (EN-05)",
@@ -245,7 +245,7 @@ export const secondFactorMutants: readonly Mutant[] = [
   },
   {
     name: "replacement-without-second-factor",
-    file: "src/store/enrolment.ts",
+    file: "src/store/second-factor/pending-enrolments.ts",
     find: "            mayEnrol,\n",
     replace: "",
     why: "a session that has shown the password alone replaces the second factor (EN-02, EN-03)",
@@ -254,7 +254,7 @@ export const secondFactorMutants: readonly Mutant[] = [
   },
   {
     name: "enrolment-secret-unchecked",
-    file: "src/domain/code-evaluation.ts",
+    file: "src/domain/second-factor/code-evaluation.ts",
     find: "if (expectedSecret !== null && expectedSecret !== secret.text)",
     replace: "if (false)",
     why: "an enrolment is confirmed that is not the one that the caller means",

@@ -2,13 +2,13 @@ import type { Mutant } from "./mutant.ts";
 
 const sessions = "test/flows/sessions.test.ts";
 const badInput = "test/flows/bad-input.test.ts";
-const token = "test/core/session-token.test.ts";
+const token = "test/core/tokens/session-token.test.ts";
 
 /** Tokens, cookies, and what a request may do with them. */
 export const sessionMutants: readonly Mutant[] = [
   {
     name: "token-type-unchecked",
-    file: "src/core/session-token.ts",
+    file: "src/core/tokens/session-token.ts",
     find: "      typ: type,\n",
     replace: "",
     why: "a token of one kind passes for another (SE-01)",
@@ -16,7 +16,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "token-audience-unchecked",
-    file: "src/core/session-token.ts",
+    file: "src/core/tokens/session-token.ts",
     find: "      audience,\n",
     replace: "",
     why: "a token for something else under the same key is a session (SE-15)",
@@ -24,7 +24,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "token-algorithms-unchecked",
-    file: "src/core/session-token.ts",
+    file: "src/core/tokens/session-token.ts",
     find: "      algorithms: [algorithm],\n",
     replace: "",
     why: "only the type of the key keeps the token's header from choosing the algorithm, and the refusal is a 500 (SE-15)",
@@ -32,7 +32,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "token-expiry-not-required",
-    file: "src/core/session-token.ts",
+    file: "src/core/tokens/session-token.ts",
     find: "const tokenTimes = () => ({ iat: z.number(), exp: z.number() });",
     replace: "const tokenTimes = () => ({ iat: z.number(), exp: z.optional(z.number()) });",
     why: "a session token without an expiry never ends (SE-15)",
@@ -40,7 +40,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "token-of-any-spelling",
-    file: "src/core/session-token.ts",
+    file: "src/core/tokens/session-token.ts",
     find: "if (!isCanonicalJws(token)) return null;",
     replace: "",
     why: "a token has several spellings (SE-15)",
@@ -48,7 +48,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "token-clock-of-its-own",
-    file: "src/core/session-token.ts",
+    file: "src/core/tokens/session-token.ts",
     find: "      currentDate: now,\n",
     replace: "",
     why: "a token is judged by another time than everything else",
@@ -56,7 +56,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "idle-session-lives",
-    file: "src/store/sessions.ts",
+    file: "src/store/sessions/session-rows.ts",
     find: "    gt(sessions.lastSeenAt, idleSince),\n    exists",
     replace: "    exists",
     why: "a session that nobody uses goes on (SE-07)",
@@ -65,7 +65,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "expired-session-lives-in-the-store",
-    file: "src/store/sessions.ts",
+    file: "src/store/sessions/session-rows.ts",
     find: "    gt(sessions.expiresAt, now),\n    gt(sessions.lastSeenAt, idleSince),\n    exists",
     replace: "    gt(sessions.lastSeenAt, idleSince),\n    exists",
     why: "only the token knows when a session ends (SE-07)",
@@ -74,7 +74,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "session-of-disabled-account-lives",
-    file: "src/store/sessions.ts",
+    file: "src/store/sessions/session-rows.ts",
     find: "    gt(sessions.lastSeenAt, idleSince),\n    exists(openAccount(db)),\n",
     replace: "    gt(sessions.lastSeenAt, idleSince),\n",
     why: "closing an account does not end its sessions (SE-11)",
@@ -83,7 +83,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "foreign-session-ended",
-    file: "src/store/sessions.ts",
+    file: "src/store/sessions/session-rows.ts",
     find: "and(which, eq(sessions.userId, caller.userId), gt(sessions.expiresAt, liveness.now));",
     replace: "and(which, gt(sessions.expiresAt, liveness.now));",
     why: "anybody ends anybody's session (WB-09)",
@@ -92,7 +92,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "recheck-of-zero-believes",
-    file: "src/domain/access.ts",
+    file: "src/domain/access/access.ts",
     find: "return now.getTime() < session.checkedAt.getTime()",
     replace: "return now.getTime() <= session.checkedAt.getTime()",
     why: "with SESSION_RECHECK=0 a token is believed within its millisecond",
@@ -101,23 +101,23 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "realm-unchecked",
-    file: "src/domain/first-factor-source.ts",
+    file: "src/domain/sign-in/first-factor-source.ts",
     find: "if (session.realm !== source.realm || session.binding === null) return false;",
     replace: "if (session.binding === null) return false;",
     why: "a session of one source passes under another",
-    tests: ["test/domain/first-factor-source.test.ts"],
+    tests: ["test/domain/sign-in/first-factor-source.test.ts"],
   },
   {
     name: "local-realm-unchecked",
-    file: "src/domain/first-factor-source.ts",
+    file: "src/domain/sign-in/first-factor-source.ts",
     find: "if (source === null) return session.realm === localRealm;",
     replace: "if (source === null) return true;",
     why: "a session of an external source is a password user's",
-    tests: ["test/domain/first-factor-source.test.ts"],
+    tests: ["test/domain/sign-in/first-factor-source.test.ts"],
   },
   {
     name: "binding-not-compared",
-    file: "src/core/binding.ts",
+    file: "src/core/tokens/session-binding.ts",
     find: "return expected !== null && equalInConstantTime(expected, binding);",
     replace: "return expected !== null;",
     why: "the full session of one visitor passes with the origin session of another",
@@ -133,11 +133,11 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "remembered-for-ever",
-    file: "src/domain/identify.ts",
+    file: "src/domain/sessions/identify.ts",
     find: "if (seen !== undefined) return seen.expiresAt > now ? seen : null;",
     replace: "if (seen !== undefined) return seen;",
     why: "a token that an isolate remembers outlives its end",
-    tests: ["test/domain/identify.test.ts"],
+    tests: ["test/domain/sessions/identify.test.ts"],
   },
   {
     name: "cookie-readable-by-scripts",
@@ -177,7 +177,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "admin-key-not-compared",
-    file: "src/domain/backend/caller.ts",
+    file: "src/domain/service-api/service-caller.ts",
     find: "if (await equalInConstantTime(token, deps.config.adminKey)) {",
     replace: "if (token !== deps.config.adminKey || token !== '') {",
     why: "any bearer token makes accounts",
@@ -186,7 +186,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "replay-told-apart",
-    file: "src/http/problem.ts",
+    file: "src/http/problem/problem.ts",
     find: "  replayed_code: wrongCode,",
     replace: '  replayed_code: [401, "replayed_code", "Spent code", "This code was used before."],',
     why: "who has watched a code learns that it was right (OTP-17)",
@@ -204,7 +204,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "address-in-the-log",
-    file: "src/http/refusal.tsx",
+    file: "src/http/problem/refusal.tsx",
     find: "    method: c.req.method,\n",
     replace: "    method: c.req.method,\n    address: c.req.url,\n",
     why: "what stands in a query gets into the log (LG-03)",
@@ -213,7 +213,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "event-without-request",
-    file: "src/store/audit.ts",
+    file: "src/store/service/audit.ts",
     find: "requestId: event.client.requestId,",
     replace: "requestId: null,",
     why: "nobody can tell which request an event was (LG-02)",
@@ -222,10 +222,10 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "events-for-ever",
-    file: "src/domain/expiry.ts",
+    file: "src/domain/maintenance/expiry.ts",
     find: "export const auditRetentionDays = 400;",
     replace: "export const auditRetentionDays = 4000;",
     why: "personal data is kept for longer than was said (LG-08)",
-    tests: ["test/store/expiry.test.ts"],
+    tests: ["test/store/platform/expired-rows.test.ts"],
   },
 ];

@@ -4,15 +4,15 @@ import type { Mutant } from "./mutant.ts";
 export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "host-that-ends-early",
-    file: "src/core/raw-path.ts",
+    file: "src/core/parsing/raw-path.ts",
     find: "=> plainOrigin.test(text);",
     replace: '=> text !== "";',
     why: "the path that is judged is not the one that is forwarded (INC-34)",
-    tests: ["test/core/raw-path.test.ts"],
+    tests: ["test/core/parsing/raw-path.test.ts"],
   },
   {
     name: "renewed-cookie-cached",
-    file: "src/http/at-gate.ts",
+    file: "src/http/gate.ts",
     find: "    forbidSharedCaching(c);\n",
     replace: "",
     why: "a shared cache hands one visitor's session cookie to another (INC-37)",
@@ -36,7 +36,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "own-pending-token-unknown",
-    file: "src/core/own-token.ts",
+    file: "src/core/tokens/own-token.ts",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a part of the source
     find: "(${pendingPrefix}|${apiKeyStart})`",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a part of the source
@@ -47,21 +47,21 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "own-api-key-unknown",
-    file: "src/core/own-token.ts",
+    file: "src/core/tokens/own-token.ts",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a part of the source
     find: "(${pendingPrefix}|${apiKeyStart})`",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a part of the source
     replace: "(${pendingPrefix})`",
     why: "the origin gets a backend's API key (INC-32)",
-    tests: ["test/core/own-token.test.ts"],
+    tests: ["test/core/tokens/own-token.test.ts"],
   },
   {
     name: "own-session-token-unknown",
-    file: "src/core/own-token.ts",
+    file: "src/core/tokens/own-token.ts",
     find: "sessionTokenTypes.flatMap(",
     replace: "sessionTokenTypes.slice(2).flatMap(",
     why: "the origin gets a session's token (INC-32)",
-    tests: ["test/core/own-token.test.ts"],
+    tests: ["test/core/tokens/own-token.test.ts"],
   },
   {
     name: "any-upgrade-passes",
@@ -97,7 +97,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "foreign-socket",
-    file: "src/gate/proxy.ts",
+    file: "src/gate/forward-request.ts",
     find: "if (judgement.identity !== null && isForeignHandshake(request.headers, url.host))",
     replace: "if (request === null)",
     why: "another site opens a WebSocket as the visitor (WB-12)",
@@ -105,7 +105,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "foreign-socket-through-a-proxy",
-    file: "src/gate/forward-auth.ts",
+    file: "src/gate/authorize-proxied.ts",
     find: "if (judgement.identity !== null && isForeignHandshake(headers, namedHost ?? askedHost))",
     replace: "if (headers === null)",
     why: "another site opens a WebSocket as the visitor, through a proxy (WB-12, INC-32)",
@@ -129,7 +129,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "socket-watched-with-a-session-only",
-    file: "src/domain/lasting-access.ts",
+    file: "src/domain/access/lasting-access.ts",
     find: 'passage.identity !== null || (source !== null && requirement.level !== "none");',
     replace: "passage.sessionId !== null;",
     why: "a WebSocket that a token alone has opened outlives the account (INC-32)",
@@ -138,7 +138,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "socket-of-an-open-path-unwatched",
-    file: "src/domain/lasting-access.ts",
+    file: "src/domain/access/lasting-access.ts",
     find: "passage.identity !== null || ",
     replace: "",
     why: "a WebSocket that the site serves for an account outlives its session, where the path is open (INC-32)",
@@ -147,7 +147,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "anonymous-socket-unwatched",
-    file: "src/domain/lasting-access.ts",
+    file: "src/domain/access/lasting-access.ts",
     find: ' || (source !== null && requirement.level !== "none");',
     replace: ";",
     why: "who signs in at the site after opening a WebSocket goes on in it without the second factor (INC-32)",
@@ -156,7 +156,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "socket-source-not-asked",
-    file: "src/domain/lasting-access.ts",
+    file: "src/domain/access/lasting-access.ts",
     find: "if (source !== null && named?.username !== identity?.username) return false;",
     replace: "",
     why: "a WebSocket goes on for an account that has signed out at the site (SE-06)",
@@ -164,7 +164,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "socket-session-not-asked",
-    file: "src/domain/lasting-access.ts",
+    file: "src/domain/access/lasting-access.ts",
     find: "if (sessionId !== null) return isSessionAlive(deps, sessionId, now);",
     replace: "if (sessionId !== null) return true;",
     why: "a WebSocket goes on after its session has been ended (INC-32, SE-06)",
@@ -172,7 +172,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "socket-of-a-closed-account",
-    file: "src/domain/lasting-access.ts",
+    file: "src/domain/access/lasting-access.ts",
     find: "if (user === null || user.disabledAt !== null) return false;",
     replace: "if (user === null) return false;",
     why: "a WebSocket without a session goes on after its account was closed (INC-32)",
@@ -181,7 +181,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "socket-level-not-judged",
-    file: "src/domain/lasting-access.ts",
+    file: "src/domain/access/lasting-access.ts",
     find: "return judgeLevel(deps, requirement, level, null, now).allowed;",
     replace: "return true;",
     why: "a WebSocket goes on without the second factor that the account has set up since (INC-32)",
@@ -215,7 +215,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "own-path-forwarded",
-    file: "src/gate/judge.ts",
+    file: "src/gate/authorize.ts",
     find: 'if (isReadBelow(basePath, itself.path) !== false) return { kind: "own_path" };',
     replace: "",
     why: "a path that is Sallyport's in some reading reaches the site (INC-34)",
@@ -223,23 +223,23 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "own-path-read-once",
-    file: "src/core/raw-path.ts",
+    file: "src/core/parsing/raw-path.ts",
     find: "for (const reading of readings)",
     replace: "for (const reading of [rawPath])",
     why: "a path that is Sallyport's in the origin's reading reaches the site (INC-34)",
-    tests: ["test/core/raw-path.test.ts"],
+    tests: ["test/core/parsing/raw-path.test.ts"],
   },
   {
     name: "own-path-with-case",
-    file: "src/core/raw-path.ts",
+    file: "src/core/parsing/raw-path.ts",
     find: "if (isBelow(base, foldCase(reading))) return true;",
     replace: "if (isBelow(basePath, reading)) return true;",
     why: "a path in upper case reaches the site (INC-34, INC-07)",
-    tests: ["test/core/raw-path.test.ts"],
+    tests: ["test/core/parsing/raw-path.test.ts"],
   },
   {
     name: "gate-judges-resolved-path",
-    file: "src/gate/proxy.ts",
+    file: "src/gate/forward-request.ts",
     find: "const path = rawPathOf(request.url);",
     replace: "const path = url.pathname;",
     why: "a path below the prefix, as some server reads the raw one, reaches the site (INC-34)",

@@ -12,16 +12,16 @@ const api = "test/flows/external-users.test.ts";
 export const subjectMutants: readonly Mutant[] = [
   {
     name: "external-names-folded",
-    file: "src/core/external-subject.ts",
+    file: "src/core/parsing/external-subject.ts",
     find: 'if (names === "canonical") return canonicalUsername(text);',
     replace: "return canonicalUsername(text);",
     why: "two accounts of the source whose names differ in case are one here (INC-27)",
-    tests: ["test/core/external-subject.test.ts", exact],
+    tests: ["test/core/parsing/external-subject.test.ts", exact],
     titled: "INC-27 stays as it is|are two accounts",
   },
   {
     name: "claim-without-proof",
-    file: "src/store/external-users.ts",
+    file: "src/store/users/external-users.ts",
     find: "eq(users.totpEnabled, false));",
     replace: "sql`1`);",
     why: "the first spelling that comes takes an enrolled account, and the owner's name has no second factor (INC-27)",
@@ -30,7 +30,7 @@ export const subjectMutants: readonly Mutant[] = [
   },
   {
     name: "claim-of-a-closed-account",
-    file: "src/store/external-names.ts",
+    file: "src/store/users/external-names.ts",
     find: "isNull(users.disabledAt),",
     replace: "",
     why: "a closed account is claimed by one spelling and is open to the others (INC-27)",
@@ -39,7 +39,7 @@ export const subjectMutants: readonly Mutant[] = [
   },
   {
     name: "unclaimed-account-passes-with-one-factor",
-    file: "src/domain/external-access.ts",
+    file: "src/domain/sign-in/external-sign-in.ts",
     find: 'if (isUnclaimed(deps, user)) return { allowed: false, reason: "second_factor_required" };',
     replace: "",
     why: "an assertion for one spelling has the account id of the other (INC-27)",
@@ -48,7 +48,7 @@ export const subjectMutants: readonly Mutant[] = [
   },
   {
     name: "code-that-claims-nothing",
-    file: "src/domain/complete-sign-in.ts",
+    file: "src/domain/sign-in/complete-sign-in.ts",
     find: "...claim(deps, view, identity, drawn.row.id),",
     replace: "",
     why: "an account stays unclaimed although its second factor was shown",
@@ -57,7 +57,7 @@ export const subjectMutants: readonly Mutant[] = [
   },
   {
     name: "email-of-another-spelling",
-    file: "src/store/external-users.ts",
+    file: "src/store/users/external-users.ts",
     find: "canonicalName === null ? undefined : eq(users.canonicalName, canonicalName);",
     replace: "undefined;",
     why: "the owner's session gets the address of an account whose name differs in spelling",
@@ -66,7 +66,7 @@ export const subjectMutants: readonly Mutant[] = [
   },
   {
     name: "session-of-a-renamed-account",
-    file: "src/domain/sessions.ts",
+    file: "src/domain/sessions/sessions.ts",
     find: "!isExternalRealm(user.realm) || isAccountOf(deps, user, username);",
     replace: "user !== null || isAccountOf(deps, user, username);",
     why: "a session goes on at an account that is another subject's by now (INC-27)",
@@ -75,7 +75,7 @@ export const subjectMutants: readonly Mutant[] = [
   },
   {
     name: "challenge-follows-the-name",
-    file: "src/domain/sessions.ts",
+    file: "src/domain/sessions/sessions.ts",
     find: "session.challengeId !== null || ",
     replace: "",
     why: "a hosted challenge ends because its account has a name that its token does not have in full (INC-27)",
@@ -84,7 +84,7 @@ export const subjectMutants: readonly Mutant[] = [
   },
   {
     name: "pending-token-names-the-account",
-    file: "src/domain/external-access.ts",
+    file: "src/domain/sign-in/external-sign-in.ts",
     find: "  const { username } = identity;\n  const issued",
     replace: "  const { username } = user;\n  const issued",
     why: "a subject whose spelling is not canonical can't claim the account that is its own (INC-27)",
@@ -93,7 +93,7 @@ export const subjectMutants: readonly Mutant[] = [
   },
   {
     name: "token-names-the-account",
-    file: "src/domain/sessions.ts",
+    file: "src/domain/sessions/sessions.ts",
     find: "): string => (binding === null ? user.username : username);",
     replace: "): string => (binding === null ? username : user.username);",
     why: "a renewed token names another spelling than the source, and the next request asks for a code again",
@@ -102,7 +102,7 @@ export const subjectMutants: readonly Mutant[] = [
   },
   {
     name: "any-of-several-accounts",
-    file: "src/store/external-names.ts",
+    file: "src/store/users/external-names.ts",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a line of the source
     find: "(${users.disabledAt} IS NULL) * 2 + (NOT ${users.totpEnabled})",
     replace: "0",
@@ -121,20 +121,20 @@ export const subjectMutants: readonly Mutant[] = [
   },
   {
     name: "rounded-number-is-a-name",
-    file: "src/core/external-subject.ts",
+    file: "src/core/parsing/external-subject.ts",
     find: "Number.isSafeInteger(value)",
     replace: "Number.isFinite(value)",
     why: "two accounts whose numbers JSON.parse rounds to one are one here (INC-27)",
-    tests: ["test/core/external-subject.test.ts", unusable],
+    tests: ["test/core/parsing/external-subject.test.ts", unusable],
     titled: "INC-27",
   },
   {
     name: "undecodable-name-believed",
-    file: "src/core/username.ts",
+    file: "src/core/parsing/username.ts",
     find: "forbidden.test(text) || isUndecodable(text);",
     replace: "forbidden.test(text);",
     why: "two names in Latin-1 are one account (INC-36)",
-    tests: [unusable, "test/core/external-subject.test.ts"],
+    tests: [unusable, "test/core/parsing/external-subject.test.ts"],
     titled: "INC-36",
   },
   {

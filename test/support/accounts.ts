@@ -1,4 +1,4 @@
-import { setupCounter } from "../../src/domain/throttle.ts";
+import { setupCounter } from "../../src/domain/sign-in/throttle.ts";
 import { getConfig } from "../../src/runtime.ts";
 import { advance } from "./clock.ts";
 import { query } from "./rows.ts";

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
-import { scopes } from "../../src/domain/backend/caller.ts";
+import { scopes } from "../../src/domain/service-api/service-caller.ts";
 import type { DocumentedOperation } from "../../src/http/openapi/shapes.ts";
 import { fullToken } from "./accounts.ts";
 import type { NamedValues } from "./arbitrary-json.ts";

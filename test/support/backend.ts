@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
-import { timeStep } from "../../src/core/totp.ts";
-import { scopes as everyScope, type Scope } from "../../src/domain/backend/caller.ts";
+import { timeStep } from "../../src/core/crypto/totp.ts";
+import { scopes as everyScope, type Scope } from "../../src/domain/service-api/service-caller.ts";
 import { type Answer, type CallOptions, Client, codeOfStep, type Overrides } from "./worker.ts";
 
 export type Options = Omit<CallOptions, "method" | "body" | "token">;

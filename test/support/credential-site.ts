@@ -1,4 +1,4 @@
-import { foldName } from "../../src/core/folded-name.ts";
+import { foldName } from "../../src/core/parsing/folded-name.ts";
 
 /** A credential that the site takes, and where. */
 export type Place = "cookie" | "authorization" | "header" | "query";

@@ -1,4 +1,8 @@
-import { drawSessionSecret, type FullSessionClaims, signFullToken } from "../../src/core/session-token.ts";
+import {
+  drawSessionSecret,
+  type FullSessionClaims,
+  signFullToken,
+} from "../../src/core/tokens/session-token.ts";
 import { type Bindings, getConfig } from "../../src/runtime.ts";
 import { base, environment, host, type Overrides, send } from "./worker.ts";
 

@@ -1,7 +1,11 @@
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
-import { createKeyring, type Keyring, parseKeyring } from "../../src/core/keyring.ts";
-import { drawSessionSecret, type FullSessionClaims, signFullToken } from "../../src/core/session-token.ts";
+import { createKeyring, type Keyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
+import {
+  drawSessionSecret,
+  type FullSessionClaims,
+  signFullToken,
+} from "../../src/core/tokens/session-token.ts";
 import type { Bindings } from "../../src/runtime.ts";
 import { environment, host, type Overrides, send } from "./worker.ts";
 

@@ -1,4 +1,4 @@
-import { createKeyring, type Keyring, parseKeyring } from "../../src/core/keyring.ts";
+import { createKeyring, type Keyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
 
 /** A keyring of these keys, the current one first. Random bytes unless base64 is given. */
 export function keyringOf(...keys: string[]): Keyring {

@@ -1,5 +1,5 @@
 import { base32nopad, base64, base64nopad, base64url, base64urlnopad, hex } from "@scure/base";
-import { hashBackupCode } from "../../src/core/backup-codes.ts";
+import { hashBackupCode } from "../../src/core/crypto/backup-code-hashes.ts";
 
 /** What something is that nobody may find where it does not belong. */
 export type Kind =

@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { drawSessionSecret, sessionIdOf, signPendingToken } from "../../src/core/session-token.ts";
+import { drawSessionSecret, sessionIdOf, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import { getConfig } from "../../src/runtime.ts";
 import { query } from "./rows.ts";
 import { type Account, environment, pendingToken } from "./worker.ts";

@@ -6,7 +6,7 @@ const verbs = ["select", "selectDistinct", "insert", "update", "delete", "run"] 
 const builders = [BaseSQLiteDatabase.prototype, SQLiteInsertBuilder.prototype];
 
 /** The source of every file that may hold SQL, by its name. */
-const sources: Readonly<Record<string, string>> = import.meta.glob("../../src/store/*.ts", {
+const sources: Readonly<Record<string, string>> = import.meta.glob("../../src/store/**/*.ts", {
   query: "?raw",
   import: "default",
   eager: true,
@@ -47,7 +47,7 @@ export function watchPlaces(): PlaceWatch {
 /** The file and the position of whoever called the builder: the third line of a stack. */
 function callerIn(stack = ""): string {
   const frame = stack.split("\n")[2] ?? "";
-  return /\/src\/store\/([\w-]+\.ts:\d+:\d+)/.exec(frame)?.[1] ?? "elsewhere";
+  return /\/src\/store\/(?:[\w-]+\/)*([\w-]+\.ts:\d+:\d+)/.exec(frame)?.[1] ?? "elsewhere";
 }
 
 function compareWithSource(places: ReadonlySet<string>): ReturnType<PlaceWatch["count"]> {

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
-import { countUnspent, parseBackupCodeHashes } from "../../src/core/backup-codes.ts";
-import { openField } from "../../src/core/envelope.ts";
-import type { Keyring } from "../../src/core/keyring.ts";
+import { countUnspent, parseBackupCodeHashes } from "../../src/core/crypto/backup-code-hashes.ts";
+import { openField } from "../../src/core/crypto/envelope.ts";
+import type { Keyring } from "../../src/core/crypto/keyring.ts";
 import { workersKeyring } from "./gate.ts";
 import { dumpDatabase, dumpKv, type EventRecord } from "./rows.ts";
 

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { expect, vi } from "vitest";
-import type { Keyring } from "../../src/core/keyring.ts";
-import { StoreUnavailable } from "../../src/store/database.ts";
+import type { Keyring } from "../../src/core/crypto/keyring.ts";
+import { StoreUnavailable } from "../../src/store/platform/database.ts";
 import { freezeNearestCopy } from "./d1.ts";
 import { describePlan, FaultyStores, listPlans, type Plan } from "./faults.ts";
 import { type FakeOrigin, standOrigin, workersKeyring } from "./gate.ts";

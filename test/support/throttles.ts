@@ -1,6 +1,6 @@
-import { clientNetwork } from "../../src/core/client-network.ts";
-import { addDevice } from "../../src/core/known-devices.ts";
-import { firstFactorCounters } from "../../src/domain/throttle.ts";
+import { clientNetwork } from "../../src/core/parsing/client-network.ts";
+import { addDevice } from "../../src/core/tokens/known-devices.ts";
+import { firstFactorCounters } from "../../src/domain/sign-in/throttle.ts";
 import { getConfig } from "../../src/runtime.ts";
 import { query, type ThrottleRecord } from "./rows.ts";
 import { environment } from "./worker.ts";

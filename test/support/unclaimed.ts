@@ -1,4 +1,4 @@
-import { canonicalUsername } from "../../src/core/username.ts";
+import { canonicalUsername } from "../../src/core/parsing/username.ts";
 import { query } from "./rows.ts";
 
 /** Makes an account of an external source what it would be if it were older than exact names: a row without one. */

@@ -1,6 +1,6 @@
 import { applyD1Migrations, createExecutionContext, reset, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { computeHotp, decodeTotpSecret, timeStep } from "../../src/core/totp.ts";
+import { computeHotp, decodeTotpSecret, timeStep } from "../../src/core/crypto/totp.ts";
 import worker from "../../src/index.ts";
 import type { Bindings } from "../../src/runtime.ts";
 import { expectDocumented } from "./documented-calls.ts";

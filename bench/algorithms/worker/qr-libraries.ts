@@ -1,6 +1,6 @@
 import qrcode from "qrcode";
 import * as uqr from "uqr";
-import { renderQrSvg } from "../../../src/core/qr.ts";
+import { renderQrSvg } from "../../../src/core/lib/qr.ts";
 
 /** Draws a text as an SVG document: error correction M, a quiet zone of four modules. */
 type QrLibrary = (text: string) => string | Promise<string>;

@@ -2,7 +2,7 @@ import { decodeBase32IgnorePadding } from "@oslojs/encoding";
 import * as oslo from "@oslojs/otp";
 import * as otpauth from "otpauth";
 import * as otplib from "otplib";
-import { computeHotp, decodeTotpSecret, findMatchingStep, timeStep } from "../../../src/core/totp.ts";
+import { computeHotp, decodeTotpSecret, findMatchingStep, timeStep } from "../../../src/core/crypto/totp.ts";
 
 /** A secret as base32, which is how it is kept, or its bytes. */
 export type Secret = string | Uint8Array<ArrayBuffer>;

@@ -1,11 +1,11 @@
-import { openingBounds } from "../../../src/domain/first-factor-sessions.ts";
-import { pendingTtlSeconds } from "../../../src/domain/openings.ts";
-import { drawSession } from "../../../src/domain/sessions.ts";
-import { localRealm } from "../../../src/domain/sign-in.ts";
-import { firstFactorCounters } from "../../../src/domain/throttle.ts";
+import { drawSession } from "../../../src/domain/sessions/sessions.ts";
+import { openingBounds } from "../../../src/domain/sign-in/first-factor-sessions.ts";
+import { pendingTtlSeconds } from "../../../src/domain/sign-in/openings.ts";
+import { localRealm } from "../../../src/domain/sign-in/password-sign-in.ts";
+import { firstFactorCounters } from "../../../src/domain/sign-in/throttle.ts";
 import { type Bindings, createDeps, getConfig } from "../../../src/runtime.ts";
-import { drawEventId } from "../../../src/store/audit.ts";
-import { findAccountForSignIn, openSignInSession } from "../../../src/store/sign-in.ts";
+import { drawEventId } from "../../../src/store/service/audit.ts";
+import { findAccountForSignIn, openSignInSession } from "../../../src/store/sessions/sign-in-batch.ts";
 
 /**
  * Sign-in with the right password, without the password: its read and its batch as Sallyport has them, and no scrypt, which

@@ -32,7 +32,7 @@ const toResult = ({ names, rows }: Rows) => ({
 });
 
 /**
- * A bucket as a D1 binding: as much of it as `src/store/database.ts` calls. A stub belongs to the request that asks for
+ * A bucket as a D1 binding: as much of it as `src/store/platform/database.ts` calls. A stub belongs to the request that asks for
  * it, so each session gets its own.
  */
 export const asD1 = (openBucket: () => DurableObjectStub<Bucket>) => ({

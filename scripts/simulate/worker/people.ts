@@ -1,10 +1,10 @@
 import { env } from "cloudflare:workers";
 import { base32nopad, base64urlnopad } from "@scure/base";
 import { vi } from "vitest";
-import { drawSessionSecret, sessionIdOf, signPendingToken } from "../../../src/core/session-token.ts";
-import { drawBackupCodes } from "../../../src/domain/code-evaluation.ts";
+import { drawSessionSecret, sessionIdOf, signPendingToken } from "../../../src/core/tokens/session-token.ts";
 import type { Deps } from "../../../src/domain/deps.ts";
-import { sealUserField } from "../../../src/domain/sealed-fields.ts";
+import { drawBackupCodes } from "../../../src/domain/second-factor/code-evaluation.ts";
+import { sealUserField } from "../../../src/domain/second-factor/sealed-fields.ts";
 import { cheapHash } from "../../../test/support/fault-world.ts";
 import { workersKeyring } from "../../../test/support/gate.ts";
 import { query } from "../../../test/support/rows.ts";

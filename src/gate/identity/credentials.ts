@@ -1,9 +1,9 @@
-import type { OriginConfig } from "../../config/first-factor.ts";
-import { findShownCookies } from "../../core/cookie-header.ts";
-import { foldName } from "../../core/folded-name.ts";
-import { findShownParameters } from "../../core/query-string.ts";
-import { type ShownValue, type ShownValues, summarizeShown } from "../../core/shown-values.ts";
-import { isUndecodable, isUndecodableEncoded } from "../../core/undecodable.ts";
+import type { OriginConfig } from "../../config/first-factor-config.ts";
+import { findShownCookies } from "../../core/parsing/cookie-header.ts";
+import { foldName } from "../../core/parsing/folded-name.ts";
+import { findShownParameters } from "../../core/parsing/query-string.ts";
+import { type ShownValue, type ShownValues, summarizeShown } from "../../core/parsing/shown-values.ts";
+import { isUndecodable, isUndecodableEncoded } from "../../core/parsing/undecodable.ts";
 
 /** Everything of a request that can carry a session of the site. */
 export interface VisitCredentials {

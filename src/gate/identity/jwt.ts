@@ -1,15 +1,15 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from "jose";
-import type { JwtConfig } from "../../config/first-factor.ts";
-import { findShownCookies } from "../../core/cookie-header.ts";
-import { readEmail } from "../../core/email.ts";
-import { readSubject } from "../../core/external-subject.ts";
-import type { ShownValues } from "../../core/shown-values.ts";
+import type { JwtConfig } from "../../config/first-factor-config.ts";
+import { findShownCookies } from "../../core/parsing/cookie-header.ts";
+import { readEmail } from "../../core/parsing/email.ts";
+import { readSubject } from "../../core/parsing/external-subject.ts";
+import type { ShownValues } from "../../core/parsing/shown-values.ts";
 import {
   AmbiguousCredentials,
   type ExternalIdentity,
   type FirstFactorSource,
   FirstFactorUnavailable,
-} from "../../domain/first-factor-source.ts";
+} from "../../domain/sign-in/first-factor-source.ts";
 import { findShownHeaders } from "./credentials.ts";
 
 /** Keys are kept this long, asked for again at an unknown key id, and never more often than every half minute. */

@@ -1,10 +1,10 @@
-import type { OriginConfig } from "../../config/first-factor.ts";
+import type { OriginConfig } from "../../config/first-factor-config.ts";
 import {
   AmbiguousCredentials,
   type ExternalIdentity,
   type FirstFactorSource,
   FirstFactorUnavailable,
-} from "../../domain/first-factor-source.ts";
+} from "../../domain/sign-in/first-factor-source.ts";
 import { readCredentials, type VisitCredentials } from "./credentials.ts";
 import { showsPathSession } from "./path-session.ts";
 import { askWhoAmI, type WhoAmI } from "./who-am-i.ts";

@@ -1,6 +1,6 @@
-import type { OriginConfig } from "../../config/first-factor.ts";
-import { foldName, foldParameterName } from "../../core/folded-name.ts";
-import { findPathReadings } from "../../core/path-readings.ts";
+import type { OriginConfig } from "../../config/first-factor-config.ts";
+import { foldName, foldParameterName } from "../../core/parsing/folded-name.ts";
+import { findPathReadings } from "../../core/policy/path-readings.ts";
 
 /** Jakarta Servlet 6.0, 7.1.3. The containers that are told another name use that of their cookie. */
 const servletParameter = "jsessionid";

@@ -1,13 +1,13 @@
-import type { Config } from "../../config.ts";
-import { hasOddOwnCookie, withoutCookies } from "../../core/cookie-header.ts";
-import { carriesMoreThanOwnToken } from "../../core/own-token.ts";
-import { isUndecodable } from "../../core/undecodable.ts";
-import type { FirstFactorSource } from "../../domain/first-factor-source.ts";
+import type { Config } from "../../config/config.ts";
+import { hasOddOwnCookie, withoutCookies } from "../../core/parsing/cookie-header.ts";
+import { isUndecodable } from "../../core/parsing/undecodable.ts";
+import { carriesMoreThanOwnToken } from "../../core/tokens/own-token.ts";
+import type { FirstFactorSource } from "../../domain/sign-in/first-factor-source.ts";
 import { siteHeaders } from "../headers.ts";
 import type { VisitCredentials } from "./credentials.ts";
 import { jwtSource } from "./jwt.ts";
 import { originSource } from "./origin.ts";
-import { proxySource } from "./proxy.ts";
+import { proxySource } from "./proxy-header.ts";
 
 /** What a request brings along for its first factor. */
 export interface Visit {

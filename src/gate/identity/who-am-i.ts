@@ -1,8 +1,8 @@
-import type { OriginConfig } from "../../config/first-factor.ts";
-import { readEmail } from "../../core/email.ts";
-import { readSubject } from "../../core/external-subject.ts";
-import { type Locator, locate } from "../../core/locator.ts";
-import { type ExternalIdentity, FirstFactorUnavailable } from "../../domain/first-factor-source.ts";
+import type { OriginConfig } from "../../config/first-factor-config.ts";
+import { readEmail } from "../../core/parsing/email.ts";
+import { readSubject } from "../../core/parsing/external-subject.ts";
+import { type Locator, locate } from "../../core/parsing/value-path.ts";
+import { type ExternalIdentity, FirstFactorUnavailable } from "../../domain/sign-in/first-factor-source.ts";
 import type { Question } from "./credentials.ts";
 
 /** An origin that takes longer is down for its visitors, too. */

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
-import { parseCodeInput } from "../../core/code-input.ts";
-import { once } from "../../core/once.ts";
-import { canonicalUsername } from "../../core/username.ts";
+import { once } from "../../core/lib/lazy.ts";
+import { parseCodeInput } from "../../core/parsing/code-input.ts";
+import { canonicalUsername } from "../../core/parsing/username.ts";
 import { sentAs } from "./sent-as.ts";
 
 /** A user name in any spelling; comes out canonical. */

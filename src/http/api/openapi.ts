@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import type { Config } from "../../config.ts";
+import type { Config } from "../../config/config.ts";
 import { describeApi } from "../openapi/document.ts";
 import type { ApiDocument } from "../openapi/shapes.ts";
 import type { Operation } from "./operation.ts";

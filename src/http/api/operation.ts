@@ -1,8 +1,8 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type * as z from "zod/mini";
-import type { Scope } from "../../domain/backend/caller.ts";
+import type { Scope } from "../../domain/service-api/service-caller.ts";
 import type { AppContext } from "../context.ts";
-import type { AnyFailure } from "../problem.ts";
+import type { AnyFailure } from "../problem/problem.ts";
 
 export type Method = "get" | "post" | "put" | "delete";
 

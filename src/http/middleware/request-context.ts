@@ -1,12 +1,12 @@
 import { createMiddleware } from "hono/factory";
-import type { Config } from "../../config.ts";
-import { BoundedMap } from "../../core/bounded-map.ts";
-import { equalInConstantTime } from "../../core/constant-time.ts";
-import { isPlainOrigin, rawPathOf } from "../../core/raw-path.ts";
-import type { FirstFactorSource } from "../../domain/first-factor-source.ts";
+import type { Config } from "../../config/config.ts";
+import { equalInConstantTime } from "../../core/crypto/constant-time.ts";
+import { BoundedMap } from "../../core/lib/bounded-map.ts";
+import { isPlainOrigin, rawPathOf } from "../../core/parsing/raw-path.ts";
+import type { FirstFactorSource } from "../../domain/sign-in/first-factor-source.ts";
 import { createDeps } from "../../runtime.ts";
 import type { AppContext, AppEnv } from "../context.ts";
-import { Refused } from "../problem.ts";
+import { Refused } from "../problem/problem.ts";
 
 /** What a user agent may take up in the store. */
 const longestUserAgent = 256;

@@ -1,9 +1,9 @@
 import { createMiddleware } from "hono/factory";
-import { isSafeMethod } from "../../core/safe-method.ts";
+import { isSafeMethod } from "../../core/policy/safe-method.ts";
 import { readBearerToken } from "../caller.ts";
 import type { AppContext, AppEnv } from "../context.ts";
 import { readChallengeCookie, readPendingCookie, readSessionCookie } from "../cookies.ts";
-import { refuse } from "../refusal.tsx";
+import { refuse } from "../problem/refusal.tsx";
 
 /**
  * Refuses state-changing requests that another site may have caused (WB-01). hono's own middleware

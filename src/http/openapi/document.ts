@@ -1,10 +1,9 @@
-import { realmForm } from "../../core/user-id.ts";
+import { realmForm } from "../../core/parsing/user-id.ts";
 import type { Operation } from "../api/operation.ts";
-import { userId } from "../api/v1/schemas.ts";
+import { userId } from "../api/service/service-schemas.ts";
 import { cookieNames } from "../cookies.ts";
-import { problemCodes } from "../problem.ts";
-import { describeAnswers, isScope, sharedHeaders } from "./answers.ts";
-import { createSchemaWriter, type SchemaWriter } from "./schemas.ts";
+import { problemCodes } from "../problem/problem.ts";
+import { describeAnswers, isScope, sharedHeaders } from "./responses.ts";
 import type {
   Answer,
   ApiDocument,
@@ -14,6 +13,7 @@ import type {
   Reference,
   RequestBody,
 } from "./shapes.ts";
+import { createSchemaWriter, type SchemaWriter } from "./shared-schemas.ts";
 
 /** In the order in which people look for them. */
 const tags: Readonly<Record<string, string>> = {

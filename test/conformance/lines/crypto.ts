@@ -25,20 +25,20 @@ export const cryptoLines: readonly Line[] = [
   {
     id: "CR-03",
     requirement: "No initialisation vector is used twice under a key",
-    heldBy: "test/core/envelope.test.ts, test/flows/at-rest.test.ts: CR-03",
+    heldBy: "test/core/crypto/envelope.test.ts, test/flows/at-rest.test.ts: CR-03",
     because: inside,
   },
   {
     id: "CR-04",
     requirement:
       "Keys can be rotated; old keys still open what they sealed, and a job seals it with the new key",
-    heldBy: "test/flows/at-rest.test.ts, test/domain/reseal.test.ts: CR-04",
+    heldBy: "test/flows/at-rest.test.ts, test/domain/maintenance/reseal.test.ts: CR-04",
     because: inside,
   },
   {
     id: "CR-05",
     requirement: "The runtime's cryptography passes the published vectors",
-    heldBy: "test/core/wycheproof.test.ts, test/core/wycheproof-jws.test.ts (docs/vectors.md)",
+    heldBy: "test/core/crypto/wycheproof.test.ts, test/core/tokens/wycheproof-jws.test.ts (docs/vectors.md)",
     because: "vectors are for functions, not for a deployment",
   },
   {

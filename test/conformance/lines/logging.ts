@@ -117,7 +117,7 @@ export const loggingLines: readonly Line[] = [
   {
     id: "LG-08",
     requirement: "Expired rows are removed, and records after a documented time",
-    heldBy: "test/store/expiry.test.ts: LG-08",
+    heldBy: "test/store/platform/expired-rows.test.ts: LG-08",
     because: "the platform starts the hourly job, and HTTP cannot",
   },
 ];

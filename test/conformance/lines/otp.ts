@@ -8,7 +8,7 @@ export const otpLines: readonly Line[] = [
   {
     id: "OTP-01",
     requirement: "TOTP with SHA-1 computes the values of RFC 6238 appendix B",
-    heldBy: "test/core/totp.test.ts: RFC 6238 appendix B",
+    heldBy: "test/core/crypto/totp.test.ts: RFC 6238 appendix B",
     because: vectors,
   },
   {
@@ -31,7 +31,7 @@ export const otpLines: readonly Line[] = [
   {
     id: "OTP-04",
     requirement: "Time steps can be greater than 32 bits",
-    heldBy: "test/core/totp.test.ts: RFC 6238 appendix B",
+    heldBy: "test/core/crypto/totp.test.ts: RFC 6238 appendix B",
     because: vectors,
   },
   {
@@ -205,7 +205,7 @@ export const otpLines: readonly Line[] = [
   {
     id: "OTP-16",
     requirement: "A comparison takes the same time wherever the difference is",
-    heldBy: "test/core/totp.test.ts: constant-time",
+    heldBy: "test/core/crypto/totp.test.ts: constant-time",
     because:
       "nanoseconds cannot be measured over a network; the code always compares all steps with timingSafeEqual",
   },

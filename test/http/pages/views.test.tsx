@@ -1,19 +1,19 @@
 import type { HtmlEscapedString } from "hono/utils/html";
 import { describe, expect, it } from "vitest";
-import { AccountPage } from "../../../src/http/pages/views/account.tsx";
-import { BackupCodesPage } from "../../../src/http/pages/views/backup-codes.tsx";
-import { renderDocument } from "../../../src/http/pages/views/layout.tsx";
-import { MessagePage } from "../../../src/http/pages/views/message.tsx";
-import { SecondFactorPage } from "../../../src/http/pages/views/second-factor.tsx";
-import { SignInPage } from "../../../src/http/pages/views/sign-in.tsx";
-import { SignedOutPage, SignOutPage } from "../../../src/http/pages/views/sign-out.tsx";
-import { durationText } from "../../../src/http/pages/views/time.tsx";
+import { AccountPage } from "../../../src/http/pages/account/account-view.tsx";
+import { BackupCodesPage } from "../../../src/http/pages/account/backup-codes-view.tsx";
 import {
   SetupConfirmPage,
   SetupScanPage,
   SetupStartPage,
-} from "../../../src/http/pages/views/two-factor-setup.tsx";
-import { describeUserAgent } from "../../../src/http/pages/views/user-agent.ts";
+} from "../../../src/http/pages/account/two-factor-setup-view.tsx";
+import { describeUserAgent } from "../../../src/http/pages/account/user-agent.ts";
+import { renderDocument } from "../../../src/http/pages/layout/layout.tsx";
+import { MessagePage } from "../../../src/http/pages/layout/message.tsx";
+import { durationText } from "../../../src/http/pages/layout/time.tsx";
+import { SecondFactorPage } from "../../../src/http/pages/sign-in/second-factor-view.tsx";
+import { SignInPage } from "../../../src/http/pages/sign-in/sign-in-view.tsx";
+import { SignedOutPage, SignOutPage } from "../../../src/http/pages/sign-in/sign-out-view.tsx";
 
 /** Breaks out of text, and of an attribute in either kind of quotes. */
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror=alert(2)> ' &amp;`;

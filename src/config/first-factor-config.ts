@@ -1,0 +1,233 @@
+import * as z from "zod/mini";
+import type { ExternalNames } from "../core/parsing/external-subject.ts";
+import { type Locator, parseLocator } from "../core/parsing/value-path.ts";
+import { wrongType } from "../core/parsing/zod-type-error.ts";
+
+/** What says who a visitor is, and what that source needs. */
+export type FirstFactorConfig = PasswordConfig | OriginConfig | JwtConfig | ProxyConfig;
+
+interface AnyConfig {
+  /** How the accounts of external sources are told apart. The API of their realms needs it with passwords, too. */
+  readonly names: ExternalNames;
+}
+
+interface PasswordConfig extends AnyConfig {
+  readonly kind: "password";
+}
+
+/** The site's own login. */
+export interface OriginConfig extends AnyConfig {
+  readonly kind: "origin";
+  /** A path at the origin, or an absolute URL. */
+  readonly whoAmI: string;
+  readonly user: Locator;
+  readonly email: Locator | null;
+  /** The cookies that carry the site's session. */
+  readonly cookies: readonly string[];
+  /** What else may carry a session or a token: headers and parameters of the address. */
+  readonly credentials: readonly { readonly kind: "header" | "query"; readonly name: string }[];
+  /** The statuses that say that nobody is signed in. */
+  readonly nobodyStatuses: readonly number[];
+  /** The names that the site has for nobody, compared exactly: an account `Guest` is not the anonymous `guest`. */
+  readonly nobodyNames: readonly string[];
+  /** Where the site's login is, if nobody gets anything else than what the policy opens. Null: nobody passes. */
+  readonly loginPath: string | null;
+}
+
+/** A JWT of an identity provider. */
+export interface JwtConfig extends AnyConfig {
+  readonly kind: "jwt";
+  readonly jwksUrl: string;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly algorithms: readonly string[];
+  readonly carrier: { readonly kind: "header" | "cookie"; readonly name: string };
+  readonly userClaim: string;
+  readonly emailClaim: string;
+  /** `always`: the provider gives no address that it has not verified, and need not say so in `email_verified`. */
+  readonly emailVerified: "claim" | "always";
+}
+
+/** The user header of a proxy that shows `PROXY_KEY`. */
+export interface ProxyConfig extends AnyConfig {
+  readonly kind: "proxy";
+  readonly userHeader: string;
+  readonly emailHeader: string;
+}
+
+const httpUrl = () => z.url({ protocol: /^https?$/, error: "must be an http(s) URL" });
+
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
+const anyText = () => z.string(wrongType("string"));
+const headerName = () => anyText().check(z.regex(token, "must be the name of a header"));
+const filled = () => anyText().check(z.minLength(1, "must not be empty"));
+
+const locator = () =>
+  z.pipe(
+    z.string("must be set: json:/pointer or header:Name"),
+    z.transform((text, context) => {
+      const parsed = parseLocator(text);
+      if (parsed !== null) return parsed;
+      const message = "must be json:/pointer (RFC 6901) or header:Name";
+      context.issues.push({ code: "custom", message, input: text });
+      return z.NEVER;
+    }),
+  );
+
+const split = (text: string) => text.split(",").map((part) => part.trim());
+const splitFilled = (text: string) => split(text).filter((part) => part !== "");
+
+/** A text that is a list with commas, each part of which is an `element`. */
+const list = <T extends z.core.$ZodType<unknown, string>>(source: z.core.$ZodType<string>, element: T) =>
+  z.pipe(z.pipe(source, z.transform(split)), z.array(element));
+
+const status = () =>
+  z.pipe(
+    anyText().check(z.regex(/^[34]\d\d$/, "must be statuses from 300 to 499, with commas")),
+    z.transform(Number),
+  );
+
+const origin = () =>
+  z.pipe(
+    z.object({
+      FIRST_FACTOR: z.literal("origin"),
+      WHOAMI_URL: z
+        .string("must be set: a path at the origin, or an URL")
+        .check(
+          z.refine(
+            (url) => /^\/(?![/\\])/.test(url) || httpUrl().safeParse(url).success,
+            "must be a path or an http(s) URL",
+          ),
+        ),
+      WHOAMI_USER: locator(),
+      WHOAMI_EMAIL: z.optional(locator()),
+      WHOAMI_NOBODY: list(z._default(anyText(), "401"), status()),
+      WHOAMI_ANONYMOUS: z.pipe(z._default(anyText(), ""), z.transform(splitFilled)),
+      ORIGIN_CREDENTIALS: z.pipe(
+        z.pipe(z._default(anyText(), ""), z.transform(splitFilled)),
+        z.array(
+          anyText().check(
+            z.regex(/^(header|query):[\w.~-]{1,64}$/, "must be header:Name or query:name, with commas"),
+          ),
+        ),
+      ),
+      ORIGIN_LOGIN: z.optional(anyText().check(z.regex(/^\/(?![/\\])/, "must be a path at the origin"))),
+      ORIGIN_COOKIES: list(
+        z.string("must be set: the names of the cookies that carry the site's session"),
+        anyText().check(z.regex(token, "must be names of cookies, with commas")),
+      ),
+    }),
+    z.transform(
+      (env): Omit<OriginConfig, "names"> => ({
+        kind: "origin",
+        whoAmI: env.WHOAMI_URL,
+        user: env.WHOAMI_USER,
+        email: env.WHOAMI_EMAIL ?? null,
+        cookies: env.ORIGIN_COOKIES,
+        credentials: env.ORIGIN_CREDENTIALS.map((text) => {
+          const [kind = "", name = ""] = text.split(":");
+          return { kind: kind === "header" ? "header" : "query", name };
+        }),
+        nobodyStatuses: env.WHOAMI_NOBODY,
+        nobodyNames: env.WHOAMI_ANONYMOUS,
+        loginPath: env.ORIGIN_LOGIN ?? null,
+      }),
+    ),
+  );
+
+/** Asymmetric ones only: a key that everybody may fetch must not be one to sign with (RFC 8725 2.1, 3.1). */
+const algorithms = [
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+] as const;
+
+const jwt = () =>
+  z.pipe(
+    z.object({
+      FIRST_FACTOR: z.literal("jwt"),
+      JWT_JWKS_URL: httpUrl(),
+      JWT_ISSUER: z.string("must be set").check(z.minLength(1, "must not be empty")),
+      JWT_AUDIENCE: z.string("must be set").check(z.minLength(1, "must not be empty")),
+      JWT_ALGORITHMS: list(
+        z._default(anyText(), "RS256"),
+        z.enum(algorithms, `must be some of ${algorithms.join(", ")}`),
+      ),
+      JWT_SOURCE: z._default(
+        anyText().check(
+          z.regex(/^(header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/, "must be header:Name or cookie:name"),
+        ),
+        "header:Cf-Access-Jwt-Assertion",
+      ),
+      JWT_USER_CLAIM: z._default(filled(), "sub"),
+      JWT_EMAIL_CLAIM: z._default(filled(), "email"),
+      JWT_EMAIL_VERIFIED: z._default(z.enum(["claim", "always"], 'must be "claim" or "always"'), "claim"),
+    }),
+    z.transform(
+      (env): Omit<JwtConfig, "names"> => ({
+        kind: "jwt",
+        jwksUrl: env.JWT_JWKS_URL,
+        issuer: env.JWT_ISSUER,
+        audience: env.JWT_AUDIENCE,
+        algorithms: env.JWT_ALGORITHMS,
+        carrier: {
+          kind: env.JWT_SOURCE.startsWith("header:") ? "header" : "cookie",
+          name: env.JWT_SOURCE.slice("header:".length),
+        },
+        userClaim: env.JWT_USER_CLAIM,
+        emailClaim: env.JWT_EMAIL_CLAIM,
+        emailVerified: env.JWT_EMAIL_VERIFIED,
+      }),
+    ),
+  );
+
+const proxy = () =>
+  z.pipe(
+    z.object({
+      FIRST_FACTOR: z.literal("proxy"),
+      PROXY_KEY: z.string("must be set, or the proxy's word can't be believed"),
+      PROXY_USER_HEADER: z._default(headerName(), "Remote-User"),
+      PROXY_EMAIL_HEADER: z._default(headerName(), "Remote-Email"),
+    }),
+    z.transform(
+      (env): Omit<ProxyConfig, "names"> => ({
+        kind: "proxy",
+        userHeader: env.PROXY_USER_HEADER,
+        emailHeader: env.PROXY_EMAIL_HEADER,
+      }),
+    ),
+  );
+
+const password = () =>
+  z.pipe(
+    z.object({ FIRST_FACTOR: z.optional(z.literal("password")) }),
+    z.transform(() => ({ kind: "password" }) as const),
+  );
+
+const kinds = { password, origin, jwt, proxy };
+
+const kind = () =>
+  z.object({
+    FIRST_FACTOR: z._default(
+      z.enum(["password", "origin", "jwt", "proxy"], 'must be "password", "origin", "jwt" or "proxy"'),
+      "password",
+    ),
+    EXTERNAL_NAMES: z._default(z.enum(["exact", "canonical"], 'must be "exact" or "canonical"'), "exact"),
+  });
+
+/** Parses the variables of the first factor: which it is, and those that it needs. The others' are not looked at. */
+export function parseFirstFactor(env: unknown): z.util.SafeParseResult<FirstFactorConfig> {
+  const parsed = kind().safeParse(env);
+  if (!parsed.success) return parsed as z.util.SafeParseError<never>;
+  const { FIRST_FACTOR, EXTERNAL_NAMES: names } = parsed.data;
+  const source = kinds[FIRST_FACTOR]().safeParse(env);
+  if (!source.success) return source as z.util.SafeParseError<never>;
+  return { success: true, data: { ...source.data, names } };
+}

@@ -1,0 +1,193 @@
+import { base64 } from "@scure/base";
+import { oncePer } from "../lib/lazy.ts";
+
+/** What a key is derived for. One purpose, one key: a token key never opens a field, and the reverse. */
+type KeyPurpose =
+  | "field-encryption"
+  | "session-token"
+  | "binding"
+  | "assertion"
+  | "throttle"
+  | "known-device"
+  | "issued-mark";
+
+/**
+ * The keys that an operator has put into `KEYRING`, and what is derived from them.
+ * The first one is current; the older ones still open what they sealed.
+ */
+export interface Keyring {
+  readonly currentKid: string;
+  /** Every key id, the current one first. */
+  readonly kids: readonly string[];
+  /** AES-256-GCM key for fields at rest. Null when `kid` is not in the keyring. */
+  encryptionKey(kid: string): Promise<CryptoKey> | null;
+  /** HMAC-SHA-256 key for session tokens. Null when `kid` is not in the keyring. */
+  sessionTokenKey(kid: string): Promise<CryptoKey> | null;
+  /** HMAC-SHA-256 key that ties sessions to a first factor. Null when `kid` is not in the keyring. */
+  bindingKey(kid: string): Promise<CryptoKey> | null;
+  /** HMAC-SHA-256 key that names throttle counters, from the current key. */
+  throttleKey(): Promise<CryptoKey>;
+  /** HMAC-SHA-256 key that vouches for devices that signed in before. Null when `kid` is not in the keyring. */
+  deviceKey(kid: string): Promise<CryptoKey> | null;
+  /** HMAC-SHA-256 key that marks what Sallyport issues (`core/tokens/issued-mark.ts`). Null when `kid` is not in the keyring. */
+  issuedMarkKey(kid: string): Promise<CryptoKey> | null;
+  /** Ed25519 pair for assertions. Null when `kid` is not in the keyring. */
+  assertionKeys(kid: string): Promise<AssertionKeys> | null;
+}
+
+export interface AssertionKeys {
+  readonly privateKey: CryptoKey;
+  /** Public key as in RFC 8037: the `x` of an OKP JWK. */
+  readonly publicX: string;
+}
+
+export interface KeyringEntry {
+  readonly kid: string;
+  /** 32 bytes. */
+  readonly bytes: KeyBytes;
+}
+
+type KeyBytes = Uint8Array<ArrayBuffer>;
+
+const keyBytes = 32;
+
+/**
+ * Reads `kid:base64(32 bytes)[,older…]`.
+ *
+ * @returns the entries in order, or what is wrong with the text (never the text itself: it is a secret)
+ */
+export function parseKeyring(
+  text: string,
+): { ok: true; entries: readonly [KeyringEntry, ...KeyringEntry[]] } | { ok: false; message: string } {
+  const entries: KeyringEntry[] = [];
+  for (const [index, part] of text.split(",").entries()) {
+    const entry = parseEntry(part.trim());
+    if (typeof entry === "string") return { ok: false, message: `key ${index + 1}: ${entry}` };
+    if (entries.some((earlier) => earlier.kid === entry.kid)) {
+      return { ok: false, message: `key ${index + 1}: the id "${entry.kid}" is there twice` };
+    }
+    entries.push(entry);
+  }
+  const [first, ...older] = entries;
+  if (first === undefined) return { ok: false, message: "it is empty" };
+  return { ok: true, entries: [first, ...older] };
+}
+
+function parseEntry(part: string): KeyringEntry | string {
+  const match = /^([A-Za-z0-9_-]{1,32}):(.+)$/.exec(part);
+  if (match?.[1] === undefined || match[2] === undefined)
+    return "it must be written as id:base64 of 32 bytes";
+  const bytes = decodeBase64(match[2]);
+  if (bytes === null) return "what follows the colon is not base64";
+  if (bytes.length !== keyBytes) return `it has ${bytes.length} bytes, and ${keyBytes} are needed`;
+  if (looksLikePlaceholder(bytes)) return "it looks like a placeholder, not like random bytes";
+  return { kid: match[1], bytes };
+}
+
+function decodeBase64(text: string): KeyBytes | null {
+  try {
+    return new Uint8Array(base64.decode(text));
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Random bytes are none of these except with a chance below 2^-40: readable text, few distinct values,
+ * a constant distance from each byte to the next.
+ */
+function looksLikePlaceholder(bytes: Uint8Array): boolean {
+  const printable = bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
+  const fewValues = new Set(bytes).size < keyBytes / 2;
+  const distances = new Set(Array.from(bytes.subarray(1), (byte, i) => (byte - (bytes[i] ?? 0)) & 0xff));
+  return printable || fewValues || distances.size === 1;
+}
+
+/** Makes a keyring; each key is derived when it is first asked for, and once. */
+export function createKeyring(entries: readonly [KeyringEntry, ...KeyringEntry[]]): Keyring {
+  const byKid = new Map(entries.map((entry) => [entry.kid, entry.bytes]));
+  const current = entries[0];
+  const encryption = oncePer((bytes: KeyBytes) => deriveKey(bytes, "field-encryption", aes256Gcm));
+  const sessionToken = oncePer((bytes: KeyBytes) => deriveKey(bytes, "session-token", hmacSha256));
+  const binding = oncePer((bytes: KeyBytes) => deriveKey(bytes, "binding", hmacSha256));
+  const throttle = oncePer((bytes: KeyBytes) => deriveKey(bytes, "throttle", hmacSha256));
+  const device = oncePer((bytes: KeyBytes) => deriveKey(bytes, "known-device", hmacSha256));
+  const issuedMark = oncePer((bytes: KeyBytes) => deriveKey(bytes, "issued-mark", hmacSha256));
+  const assertion = oncePer(deriveAssertionKeys);
+
+  const find = <T>(derive: (bytes: KeyBytes) => T, kid: string): T | null => {
+    const bytes = byKid.get(kid);
+    return bytes === undefined ? null : derive(bytes);
+  };
+  return {
+    currentKid: current.kid,
+    kids: entries.map((entry) => entry.kid),
+    encryptionKey: (kid) => find(encryption, kid),
+    sessionTokenKey: (kid) => find(sessionToken, kid),
+    bindingKey: (kid) => find(binding, kid),
+    throttleKey: () => throttle(current.bytes),
+    deviceKey: (kid) => find(device, kid),
+    issuedMarkKey: (kid) => find(issuedMark, kid),
+    assertionKeys: (kid) => find(assertion, kid),
+  };
+}
+
+const aes256Gcm = { name: "AES-GCM", length: 256 };
+const hmacSha256 = { name: "HMAC", hash: "SHA-256", length: 256 };
+
+/** HKDF-SHA-256 (RFC 5869) without salt: the input is uniformly random already (RFC 5869 3.1). */
+async function deriveKey(
+  bytes: KeyBytes,
+  purpose: KeyPurpose,
+  algorithm: { name: string; hash?: string; length: number },
+): Promise<CryptoKey> {
+  const usages: KeyUsage[] = algorithm.name === "HMAC" ? ["sign", "verify"] : ["encrypt", "decrypt"];
+  return crypto.subtle.deriveKey(hkdf(purpose), await importHkdf(bytes), algorithm, false, usages);
+}
+
+type KeyUsage = "sign" | "verify" | "encrypt" | "decrypt";
+
+const importHkdf = (bytes: KeyBytes) =>
+  crypto.subtle.importKey("raw", bytes, "HKDF", false, ["deriveKey", "deriveBits"]);
+
+const hkdf = (purpose: KeyPurpose) => ({
+  name: "HKDF",
+  hash: "SHA-256",
+  salt: new Uint8Array(),
+  info: new TextEncoder().encode(`sallyport/v1/${purpose}`),
+});
+
+/** The DER that stands before a 32-byte Ed25519 seed in PKCS #8 (RFC 8410 7). */
+const pkcs8Prefix = Uint8Array.of(
+  0x30,
+  0x2e,
+  0x02,
+  0x01,
+  0x00,
+  0x30,
+  0x05,
+  0x06,
+  0x03,
+  0x2b,
+  0x65,
+  0x70,
+  0x04,
+  0x22,
+  0x04,
+  0x20,
+);
+
+async function deriveAssertionKeys(bytes: KeyBytes): Promise<AssertionKeys> {
+  const seed = new Uint8Array(
+    await crypto.subtle.deriveBits(hkdf("assertion"), await importHkdf(bytes), keyBytes * 8),
+  );
+  const pkcs8 = new Uint8Array([...pkcs8Prefix, ...seed]);
+  // WebCrypto gives the public half of a private key only by exporting it. What is kept can't be exported.
+  const exportable = await crypto.subtle.importKey("pkcs8", pkcs8, "Ed25519", true, ["sign"]);
+  const jwk = (await crypto.subtle.exportKey("jwk", exportable)) as { x?: string };
+  if (jwk.x === undefined) throw new Error("The runtime exported an Ed25519 key without its public half");
+  return {
+    privateKey: await crypto.subtle.importKey("pkcs8", pkcs8, "Ed25519", false, ["sign"]),
+    publicX: jwk.x,
+  };
+}

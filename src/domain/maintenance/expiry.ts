@@ -1,0 +1,41 @@
+import { type Removed, type RemovedKind, removeExpired } from "../../store/platform/expired-rows.ts";
+import type { Deps } from "../deps.ts";
+import { blockSeconds } from "../sign-in/throttle.ts";
+
+/** How long audit events are kept (LG-08). */
+export const auditRetentionDays = 400;
+
+/** How long a backend can still ask what became of a hosted challenge that is over. */
+export const challengeRetentionHours = 24;
+
+/** A run ends after this many chunks; what is left is for the next hour's. */
+const mostChunks = 100;
+
+/**
+ * Removes what is over: sessions, counters, unconfirmed enrolments, audit events, hosted challenges, and answers that
+ * were kept for a retry. When the run ends before all of it is gone, a line of the log says so.
+ */
+export async function removeWhatHasExpired(deps: Deps, now: Date): Promise<Removed> {
+  const throttlesSince = new Date(now.getTime() - blockSeconds * 1000);
+  const hoursAgo = (hours: number) => new Date(now.getTime() - hours * 3600 * 1000);
+  const auditSince = hoursAgo(auditRetentionDays * 24);
+  const challengesSince = hoursAgo(challengeRetentionHours);
+  const total = {
+    sessions: 0,
+    throttles: 0,
+    enrolments: 0,
+    auditEvents: 0,
+    challenges: 0,
+    idempotencyKeys: 0,
+  };
+  const expiry = { now, throttlesSince, auditSince, challengesSince };
+  for (let chunk = 0; chunk < mostChunks; chunk++) {
+    const { removed, more } = await removeExpired(deps.db, expiry);
+    for (const kind of Object.keys(total) as RemovedKind[]) total[kind] += removed[kind];
+    if (more.length === 0) return total;
+    // A kind that is here hour after hour comes faster than it goes.
+    if (chunk === mostChunks - 1)
+      deps.log("warn", "expiry.behind", Object.fromEntries(more.map((kind) => [kind, total[kind]])));
+  }
+  return total;
+}

@@ -1,0 +1,44 @@
+import type { CodeInput } from "../../core/parsing/code-input.ts";
+import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import type { Deps } from "../deps.ts";
+import type { Failure } from "../failure.ts";
+import type { FullSession } from "../sessions/sessions.ts";
+import { drawBackupCodes } from "./code-evaluation.ts";
+import { type AccountView, bySession } from "./code-subject.ts";
+import { type Plan, verifyCode } from "./verify-code.ts";
+
+export interface BackupCodesRequest {
+  readonly session: FullSession;
+  readonly code: CodeInput;
+  readonly client: ClientContext;
+  readonly now: Date;
+}
+
+/** What an accepted code brings about where new backup codes are asked for, by whoever asks. */
+export async function planNewBackupCodes(
+  deps: Deps,
+  { user }: AccountView,
+): Promise<Plan<readonly string[]>> {
+  const { codes, envelope } = await drawBackupCodes(deps, user.id);
+  return {
+    effects: [
+      { kind: "replace_backup_codes", envelope },
+      { kind: "record", eventId: drawEventId(), type: "backup_codes.regenerated" },
+    ],
+    outcome: codes,
+  };
+}
+
+/** Makes ten new backup codes, to be shown once; all earlier ones are void at the same moment (BC-07). */
+export async function regenerateBackupCodes(
+  deps: Deps,
+  request: BackupCodesRequest,
+): Promise<{ ok: true; backupCodes: readonly string[] } | Failure> {
+  const accepted = await verifyCode(deps, {
+    ...request,
+    presenter: bySession(deps, request.session, request.now),
+    against: "live",
+    plan: (view) => planNewBackupCodes(deps, view),
+  });
+  return accepted.ok ? { ok: true, backupCodes: accepted.outcome } : accepted;
+}

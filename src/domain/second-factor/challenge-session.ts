@@ -1,0 +1,29 @@
+import {
+  type ChallengeClaims,
+  type PendingSessionClaims,
+  parsePendingToken,
+  sessionIdOf,
+} from "../../core/tokens/session-token.ts";
+import type { Deps } from "../deps.ts";
+
+/**
+ * The session that a hosted challenge opens in a browser: a code completes the challenge with it. It never becomes a
+ * full one, so it is not a `PendingSession`.
+ */
+export interface ChallengeSession extends PendingSessionClaims {
+  readonly kind: "challenge";
+  readonly id: string;
+  readonly challenge: ChallengeClaims;
+}
+
+/** Reads the token of a hosted challenge's session, without I/O. Null also for that of a sign-in. */
+export async function identifyChallenge(
+  deps: Deps,
+  token: string,
+  now: Date,
+): Promise<ChallengeSession | null> {
+  const claims = await parsePendingToken(deps.config.keyring, token, now);
+  if (claims?.challenge === undefined) return null;
+  const { challenge, sessionSecret } = claims;
+  return { ...claims, challenge, kind: "challenge", id: await sessionIdOf(sessionSecret) };
+}

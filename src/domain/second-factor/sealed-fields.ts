@@ -1,0 +1,65 @@
+import { type FieldPlace, type OpenedField, openField, sealField } from "../../core/crypto/envelope.ts";
+import type { Keyring } from "../../core/crypto/keyring.ts";
+import { type SealedColumn, sealedColumnName } from "../../store/platform/schema.ts";
+import { type ClientContext, drawEventId, insertEvent } from "../../store/service/audit.ts";
+import type { Deps } from "../deps.ts";
+import type { Failure } from "../failure.ts";
+
+/** One sealed column of one account. */
+export interface UserField {
+  readonly userId: string;
+  readonly column: SealedColumn;
+}
+
+const placeOf = ({ userId, column }: UserField): FieldPlace => ({
+  table: "users",
+  column: sealedColumnName(column),
+  rowId: userId,
+});
+
+/** Seals a text for one column of one account. */
+export function sealUserField(keyring: Keyring, field: UserField, text: string): Promise<string> {
+  return sealField(keyring, placeOf(field), text);
+}
+
+/** Seals with the current key what an older one has sealed. Null: it does not open. */
+export async function resealUserField(
+  keyring: Keyring,
+  field: UserField,
+  envelope: string,
+): Promise<string | null> {
+  const opened = await openField(keyring, placeOf(field), envelope);
+  return opened.ok ? sealUserField(keyring, field, opened.text) : null;
+}
+
+/**
+ * Opens one column of one account. What does not open is refused, written down and logged: either a key that
+ * is still needed was taken out of `KEYRING`, or somebody has written to the database (CR-02).
+ */
+export async function openUserField(
+  deps: Deps,
+  field: UserField,
+  envelope: string,
+  client: ClientContext,
+  now: Date,
+): Promise<{ ok: true; text: string } | Failure> {
+  const opened = await openField(deps.config.keyring, placeOf(field), envelope);
+  if (opened.ok) return opened;
+  reportUnreadable(deps, field, opened, client, now);
+  return { ok: false, reason: "field_unreadable" };
+}
+
+function reportUnreadable(
+  deps: Deps,
+  { userId, column }: UserField,
+  opened: Extract<OpenedField, { ok: false }>,
+  client: ClientContext,
+  now: Date,
+): void {
+  const why = opened.reason === "unknown_key" ? `key "${opened.kid}" is not in KEYRING` : "not authentic";
+  const detail = { column: sealedColumnName(column), why };
+  deps.log("error", "integrity.failed", { user_id: userId, ...detail, request_id: client.requestId });
+  deps.defer(
+    insertEvent(deps.db, { id: drawEventId(), at: now, type: "integrity.failed", client, userId, detail }),
+  );
+}

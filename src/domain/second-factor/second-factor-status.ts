@@ -1,0 +1,36 @@
+import type { ClientContext } from "../../store/service/audit.ts";
+import type { Deps } from "../deps.ts";
+import type { Failure } from "../failure.ts";
+import { type CheckedSession, checkSession, type FullSession } from "../sessions/sessions.ts";
+import { countBackupCodes } from "./code-evaluation.ts";
+
+/** What an account's owner may know about its second factor. Never a secret (EN-06). */
+export interface SecondFactorStatus {
+  readonly ok: true;
+  readonly enabled: boolean;
+  readonly setupAt: Date | null;
+  readonly backupCodesRemaining: number;
+  /** The caller's session, confirmed and renewed. */
+  readonly checked: CheckedSession;
+}
+
+/** Tells whether two-factor authentication is on, since when, and how many backup codes are left. One trip. */
+export async function getSecondFactorStatus(
+  deps: Deps,
+  session: FullSession,
+  client: ClientContext,
+  now: Date,
+): Promise<SecondFactorStatus | Failure> {
+  const checked = await checkSession(deps, session, now);
+  if (checked === null) return { ok: false, reason: "session_over" };
+  const { user } = checked;
+  const counted = await countBackupCodes(deps, { user, client, now });
+  if (!counted.ok) return counted;
+  return {
+    ok: true,
+    enabled: user.totpEnabled,
+    setupAt: user.totpSetupAt,
+    backupCodesRemaining: counted.remaining,
+    checked,
+  };
+}

@@ -1,0 +1,25 @@
+import { possibleUserIds } from "../../core/parsing/user-id.ts";
+import { listEvents as listStoredEvents, type StoredEvent } from "../../store/service/event-pages.ts";
+import type { Deps } from "../deps.ts";
+import type { BackendCall } from "./service-caller.ts";
+
+export interface EventPage {
+  /** As the backend names the user. Null: everybody's. */
+  readonly userId: string | null;
+  readonly type: string | null;
+  readonly newestFirst: boolean;
+  readonly after: number | null;
+  readonly limit: number;
+}
+
+/** One page of what has happened in a realm. What happened to a user who is gone is listed, too. */
+export const listEvents = (
+  deps: Deps,
+  { realm }: BackendCall,
+  { userId, ...page }: EventPage,
+): Promise<readonly StoredEvent[]> =>
+  listStoredEvents(deps.db, {
+    realm,
+    userIds: userId === null ? null : possibleUserIds(realm, userId),
+    ...page,
+  });

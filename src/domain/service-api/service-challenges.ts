@@ -1,0 +1,107 @@
+import { sha256 } from "../../core/crypto/digest.ts";
+import { findReturnAddress } from "../../core/parsing/return-address.ts";
+import { drawChallengeSecret } from "../../core/tokens/challenge-secret.ts";
+import {
+  type Challenge,
+  findChallenge,
+  insertChallenge,
+  type NewChallenge,
+} from "../../store/second-factor/challenge-rows.ts";
+import type { Deps } from "../deps.ts";
+import type { Failure } from "../failure.ts";
+import { guardSubject } from "./admin-users.ts";
+import type { BackendCall } from "./service-caller.ts";
+import { eventOf, placeOf } from "./subject.ts";
+
+/** How long a challenge waits: by then the address is opened, and the code is in. */
+export const challengeTtlSeconds = 600;
+
+/** What a person is to be asked, in the words of the backend. */
+export interface ChallengeWish {
+  /** As the backend names the user. */
+  readonly userId: string;
+  /** Where the browser is to come back to. */
+  readonly returnTo: string;
+  /** Where the caller's key may send browsers. */
+  readonly returnUrls: readonly string[];
+  readonly keyId: string | null;
+  readonly action: string | null;
+  readonly nonce: string | null;
+  /** Where the Worker answers. */
+  readonly issuer: string;
+}
+
+export type CreatedChallenge = {
+  readonly ok: true;
+  readonly id: string;
+  /** The one-time address: of the secret in it, the store has the hash. */
+  readonly url: string;
+  readonly expiresAt: Date;
+};
+
+/** Makes a challenge, whose address a browser is to be sent to. One batch. */
+export async function createChallenge(
+  deps: Deps,
+  call: BackendCall<CreatedChallenge>,
+  wish: ChallengeWish,
+): Promise<CreatedChallenge | Failure> {
+  const { realm, now } = call;
+  const { action, nonce, userId, keyId, issuer } = wish;
+  const returnAddress = findReturnAddress(wish.returnTo, wish.returnUrls);
+  if (!returnAddress.ok) return { ok: false, reason: returnAddressFailures[returnAddress.reason] };
+  // Its page leads a user who has no second factor through the set-up.
+  const guarded = await guardSubject(deps, { ...call, userId }, "challenge.created");
+  if (guarded !== null) return guarded;
+  const secret = await drawChallengeSecret(deps.config.keyring);
+  const challenge: NewChallenge = {
+    id: crypto.randomUUID(),
+    realm,
+    userIds: placeOf({ realm, userId }).ids,
+    apiKeyId: keyId,
+    secretHash: await sha256(secret),
+    action,
+    nonce,
+    returnTo: returnAddress.address,
+    createdAt: now,
+    expiresAt: new Date(now.getTime() + challengeTtlSeconds * 1000),
+    openedAt: null,
+    completedAt: null,
+    amr: null,
+  };
+  const { id, expiresAt } = challenge;
+  const created: CreatedChallenge = { ok: true, id, url: `${issuer}/challenge/${secret}`, expiresAt };
+  const detail = { challenge: id, ...(action === null ? {} : { action }) };
+  const event = eventOf(call, "challenge.created", null, detail);
+  const done = await insertChallenge(deps.db, challenge, event, await call.keep(created));
+  if (done.happened) return created;
+  if (done.answeredBefore) return { ok: false, reason: "answered_before" };
+  return { ok: false, reason: done.rows.length === 0 ? "no_such_user" : "account_disabled" };
+}
+
+const returnAddressFailures = {
+  not_listed: "return_address_refused",
+  looks_answered: "return_address_answered",
+} as const;
+
+export interface ChallengeStatus {
+  readonly ok: true;
+  readonly challenge: Challenge;
+  readonly status: "pending" | "opened" | "completed" | "expired";
+}
+
+/** Tells what has become of a challenge of the caller's realm. One read. */
+export async function getChallenge(
+  deps: Deps,
+  { realm, now }: BackendCall,
+  id: string,
+): Promise<ChallengeStatus | Failure> {
+  const challenge = await findChallenge(deps.db, realm, id);
+  if (challenge === null) return { ok: false, reason: "no_such_challenge" };
+  return { ok: true, challenge, status: statusOf(challenge, now) };
+}
+
+function statusOf({ completedAt, openedAt, expiresAt }: Challenge, now: Date): ChallengeStatus["status"] {
+  if (completedAt !== null) return "completed";
+  if (expiresAt <= now) return "expired";
+  return openedAt === null ? "pending" : "opened";
+}

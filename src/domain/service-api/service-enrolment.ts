@@ -1,0 +1,168 @@
+import { generateTotpSecret } from "../../core/crypto/totp.ts";
+import type { CodeInput } from "../../core/parsing/code-input.ts";
+import { buildKeyUri } from "../../core/parsing/key-uri.ts";
+import { drawEventId } from "../../store/service/audit.ts";
+import { removeSecondFactorOnce, startEnrolmentOnce } from "../../store/service/user-writes.ts";
+import type { User } from "../../store/users/user-rows.ts";
+import type { Deps } from "../deps.ts";
+import { type Failure, tooManyAttempts } from "../failure.ts";
+import { planNewBackupCodes } from "../second-factor/backup-codes.ts";
+import { byBackend } from "../second-factor/code-subject.ts";
+import { enrolmentTtlSeconds, type NewSecret } from "../second-factor/enrolment.ts";
+import { sealUserField } from "../second-factor/sealed-fields.ts";
+import { type ProvenCode, verifyCode } from "../second-factor/verify-code.ts";
+import { setupCounter } from "../sign-in/throttle.ts";
+import { guardAccounts, guardSubject } from "./admin-users.ts";
+import type { UserCall } from "./service-caller.ts";
+import { eventOf, findSubject, placeOf } from "./subject.ts";
+import { settle, type UserResult } from "./users.ts";
+
+/**
+ * Begins to set up the second factor of a user. Nothing changes until its first code is confirmed. A user who has one
+ * shows a code of it, and keeps it until the new one is confirmed (EN-03, EN-04).
+ *
+ * @param code of the second factor in force; null where there is none
+ */
+export async function beginEnrolmentFor(
+  deps: Deps,
+  call: UserCall<NewSecret>,
+  code: CodeInput | null,
+): Promise<NewSecret | Failure> {
+  const user = await findSubject(deps, call);
+  if (user === null) return { ok: false, reason: "no_such_user" };
+  const guarded = await guardAccounts(deps, call, "totp.setup_started", user);
+  if (guarded !== null) return guarded;
+  const { enrolment, pending } = await drawEnrolment(deps, call, user);
+  if (code !== null) return replaceWithCode(deps, call, code, enrolment, pending);
+  const counter = await setupCounter(deps.config.keyring, user.id);
+  const done = await startEnrolmentOnce(
+    deps.db,
+    placeOf(call),
+    { ...pending, counter },
+    {
+      event: eventOf(call, "totp.setup_started", user.id),
+      answer: await call.keep(enrolment),
+      now: call.now,
+    },
+  );
+  if (done.happened) return enrolment;
+  const [row] = done.rows;
+  if (done.answeredBefore) return { ok: false, reason: "answered_before" };
+  if (row === undefined) return { ok: false, reason: "no_such_user" };
+  if (row.setupBlockedUntil !== null && row.setupBlockedUntil > call.now)
+    return tooManyAttempts(row.setupBlockedUntil, call.now, "setup");
+  return { ok: false, reason: row.disabledAt === null ? "already_enabled" : "account_disabled" };
+}
+
+interface PendingSecret {
+  readonly secretEnvelope: string;
+  readonly expiresAt: Date;
+}
+
+async function drawEnrolment({ config }: Deps, { now }: UserCall<NewSecret>, user: User) {
+  const secret = generateTotpSecret();
+  const field = { userId: user.id, column: "totpPendingSecret" } as const;
+  const pending: PendingSecret = {
+    secretEnvelope: await sealUserField(config.keyring, field, secret),
+    expiresAt: new Date(now.getTime() + enrolmentTtlSeconds * 1000),
+  };
+  const keyUri = buildKeyUri({ issuer: config.issuer, account: user.username, secret });
+  const enrolment: NewSecret = { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds };
+  return { enrolment, pending };
+}
+
+async function replaceWithCode(
+  deps: Deps,
+  call: UserCall<NewSecret>,
+  code: CodeInput,
+  enrolment: NewSecret,
+  pending: PendingSecret,
+): Promise<NewSecret | Failure> {
+  const accepted = await verifyCode(deps, {
+    presenter: byBackend(deps, { ...placeOf(call), known: call.known }),
+    code,
+    against: "live",
+    client: call.client,
+    now: call.now,
+    keep: (result) => call.keep(result.ok ? enrolment : result),
+    plan: async () => ({
+      effects: [
+        { kind: "start_enrolment", ...pending },
+        { kind: "record", eventId: drawEventId(), type: "totp.setup_started" },
+      ],
+      outcome: null,
+    }),
+  });
+  return accepted.ok ? enrolment : accepted;
+}
+
+/** What a backend gets when a user's second factor is on. */
+export type EnrolledFor = ProvenCode<null>;
+
+/** Switches the second factor on with the first code of the pending secret, which it spends (OTP-12). */
+export async function confirmEnrolmentFor(
+  deps: Deps,
+  call: UserCall<EnrolledFor>,
+  code: CodeInput,
+): Promise<EnrolledFor | Failure> {
+  const guarded = await guardSubject(deps, call, "totp.enabled");
+  if (guarded !== null) return guarded;
+  return verifyCode(deps, {
+    presenter: byBackend(deps, { ...placeOf(call), known: call.known }),
+    code,
+    against: { enrolmentOf: null },
+    client: call.client,
+    now: call.now,
+    keep: call.keep,
+    plan: async () => ({
+      effects: [
+        { kind: "end_other_sessions", keep: null },
+        { kind: "record", eventId: drawEventId(), type: "totp.enabled" },
+      ],
+      outcome: null,
+    }),
+  });
+}
+
+/**
+ * Takes the second factor away, because the backend has made sure of the user by other means. The failures that
+ * disabled one stay: only a reset or an unlock takes them back.
+ */
+export async function removeSecondFactorFor(
+  deps: Deps,
+  call: UserCall<UserResult>,
+): Promise<UserResult | Failure> {
+  const user = await findSubject(deps, call);
+  if (user === null) return { ok: false, reason: "no_such_user" };
+  const guarded = await guardAccounts(deps, call, "totp.disabled", user);
+  if (guarded !== null) return guarded;
+  const done = await removeSecondFactorOnce(deps.db, placeOf(call), false, {
+    event: eventOf(call, "totp.disabled", user.id),
+    answer: null,
+    now: call.now,
+  });
+  const settled = settle(done, "no_such_user");
+  return !settled.ok && done.rows.length > 0 ? { ok: false, reason: "not_enabled" } : settled;
+}
+
+/** Ten codes, to be shown once. */
+export type NewBackupCodes = ProvenCode<readonly string[]>;
+
+/** New backup codes for a user who shows a code; all earlier ones are void (BC-07). */
+export async function regenerateBackupCodesFor(
+  deps: Deps,
+  call: UserCall<NewBackupCodes>,
+  code: CodeInput,
+): Promise<NewBackupCodes | Failure> {
+  const guarded = await guardSubject(deps, call, "backup_codes.regenerated");
+  if (guarded !== null) return guarded;
+  return verifyCode(deps, {
+    presenter: byBackend(deps, { ...placeOf(call), known: call.known }),
+    code,
+    against: "live",
+    client: call.client,
+    now: call.now,
+    keep: call.keep,
+    plan: (view) => planNewBackupCodes(deps, view),
+  });
+}

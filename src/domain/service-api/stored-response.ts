@@ -1,0 +1,78 @@
+import { openField, sealField } from "../../core/crypto/envelope.ts";
+import type { IdempotencyKeyRow } from "../../store/platform/schema.ts";
+import { type AnswerPlace, findAnswer, type KeptAnswer } from "../../store/service/idempotency.ts";
+import type { Deps } from "../deps.ts";
+import { budget } from "../second-factor/verify-code.ts";
+
+/** How long a retry of a call gets the first answer. */
+const keptSeconds = 24 * 3600;
+
+/** Makes what is kept for a retry if a call comes to `result`. Null: the caller has not asked for that. */
+export type KeepAnswer<Result> = (result: Result) => Promise<KeptAnswer | null>;
+
+/** A call that may be sent twice (draft-ietf-httpapi-idempotency-key-header). */
+export interface RepeatableCall extends AnswerPlace {
+  readonly requestHash: string;
+  /** The key that asks. Null: `ADMIN_KEY`. */
+  readonly apiKeyId: string | null;
+  /** The user that the call is about, as the store knows it. None: it is about no user. */
+  readonly userIds: readonly string[];
+}
+
+const fieldOf = ({ realm, keyHash }: AnswerPlace) => ({
+  table: "idempotency_keys",
+  column: "answer",
+  rowId: `${realm}:${keyHash}`,
+});
+
+/** Seals an answer to be kept: it may hold a secret that is shown once. */
+export async function keepAnswer(
+  { config: { keyring } }: Deps,
+  call: RepeatableCall,
+  answer: string,
+  now: Date,
+): Promise<KeptAnswer> {
+  const envelope = await sealField(keyring, fieldOf(call), answer);
+  const { realm, keyHash, requestHash, apiKeyId } = call;
+  return {
+    realm,
+    keyHash,
+    requestHash,
+    apiKeyId,
+    envelope,
+    now,
+    expiresAt: new Date(now.getTime() + keptSeconds * 1000),
+  };
+}
+
+/** What is known of a call's first answer. */
+export type FirstAnswer =
+  | { readonly kind: "none" }
+  | { readonly kind: "answered"; readonly answer: string }
+  /** The key belongs to another call, or its answer does not open any more. */
+  | { readonly kind: "conflict" }
+  /** It tells of an approval that was voided since (INC-37). */
+  | { readonly kind: "void" };
+
+/**
+ * Looks up the first answer to a call. One trip, unless the row has been read: then none, but for an answer that tells of
+ * an accepted code. The primary is asked about that, because a copy may not have heard of a reset yet.
+ */
+export async function findFirstAnswer(
+  deps: Deps,
+  call: RepeatableCall,
+  now: Date,
+  known?: IdempotencyKeyRow | null,
+): Promise<FirstAnswer> {
+  if (known && known.requestHash !== call.requestHash) return { kind: "conflict" };
+  const { failuresUntilDisabled } = budget;
+  const row =
+    known?.approvalPeriodId === null
+      ? { ...known, stands: true }
+      : await findAnswer(deps.db, call, { ...call, failuresUntilDisabled }, now);
+  if (row === null) return { kind: "none" };
+  if (row.requestHash !== call.requestHash) return { kind: "conflict" };
+  if (!row.stands) return { kind: "void" };
+  const opened = await openField(deps.config.keyring, fieldOf(call), row.answer);
+  return opened.ok ? { kind: "answered", answer: opened.text } : { kind: "conflict" };
+}

@@ -1,0 +1,57 @@
+import type { CodeInput } from "../../core/parsing/code-input.ts";
+import { signReceipt } from "../../core/tokens/receipt.ts";
+import type { Deps } from "../deps.ts";
+import type { Failure } from "../failure.ts";
+import { amrWith } from "../second-factor/amr.ts";
+import type { Evidence } from "../second-factor/code-evaluation.ts";
+import { byBackend } from "../second-factor/code-subject.ts";
+import { type ProvenCode, verifyCode } from "../second-factor/verify-code.ts";
+import { guardSubject } from "./admin-users.ts";
+import type { UserCall } from "./service-caller.ts";
+import { placeOf } from "./subject.ts";
+
+/** What a code is to approve, in the words of the backend that asks for it. */
+export interface Approval {
+  readonly code: CodeInput;
+  readonly action: string | null;
+  readonly nonce: string | null;
+  /** Where the Worker answers: who relies on the receipt finds its keys there. */
+  readonly issuer: string;
+}
+
+/** A code that was accepted, and the proof of it for others. */
+export type Verified = ProvenCode<{ readonly receipt: string }>;
+
+/**
+ * Checks a code for a backend: one budget, one rule of one-time use and one record with every other path. One read,
+ * or none if the user has just been read, and one batch.
+ */
+export async function verifyForBackend(
+  deps: Deps,
+  call: UserCall<Verified>,
+  { code, action, nonce, issuer }: Approval,
+): Promise<Verified | Failure> {
+  const { realm, userId, client, now, known } = call;
+  // A code is spent, and a wrong one counts against the account. ADMIN_KEY does not reach a binding.
+  const guarded =
+    call.exportKey === "binding" ? null : await guardSubject(deps, call, "second_factor.accepted");
+  if (guarded !== null) return guarded;
+  return verifyCode(deps, {
+    presenter: byBackend(deps, { ...placeOf(call), known }),
+    code,
+    against: "live",
+    client,
+    now,
+    keep: call.keep,
+    plan: async (_view, evidence) => ({
+      effects: [],
+      outcome: { receipt: await receiptFor(evidence) },
+    }),
+  });
+
+  function receiptFor(evidence: Evidence) {
+    const id = crypto.randomUUID();
+    const amr = amrWith([], evidence);
+    return signReceipt(deps.config.keyring, { id, issuer, realm, userId, action, nonce, amr, now });
+  }
+}

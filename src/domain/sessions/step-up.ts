@@ -1,0 +1,51 @@
+import type { CodeInput } from "../../core/parsing/code-input.ts";
+import type { Effect } from "../../store/second-factor/code-effects.ts";
+import type { ClientContext } from "../../store/service/audit.ts";
+import type { Deps } from "../deps.ts";
+import type { Failure } from "../failure.ts";
+import { amrWith } from "../second-factor/amr.ts";
+import type { Evidence } from "../second-factor/code-evaluation.ts";
+import { bySession } from "../second-factor/code-subject.ts";
+import { verifyCode } from "../second-factor/verify-code.ts";
+import { drawReplacement, type FullSession, type IssuedSession, issueNextToken } from "./sessions.ts";
+
+export interface StepUp {
+  readonly session: FullSession;
+  readonly code: CodeInput;
+  readonly client: ClientContext;
+  readonly now: Date;
+}
+
+/**
+ * Makes the second factor of a full session fresh. A session that had none is raised by it, and so replaced;
+ * one that had an older one stays the same session. Either way there is a new token to use.
+ */
+export async function stepUp(
+  deps: Deps,
+  { session, code, client, now }: StepUp,
+): Promise<{ ok: true; issued: IssuedSession; evidence: Evidence } | Failure> {
+  const accepted = await verifyCode(deps, {
+    presenter: bySession(deps, session, now),
+    code,
+    against: "live",
+    client,
+    now,
+    plan: async (view, evidence) => {
+      const level = { amr: amrWith(view.session.amr, evidence), secondFactorAt: now };
+      if (view.session.secondFactorAt === null) {
+        const drawn = await drawReplacement(view.session, level, client, now);
+        return {
+          effects: [{ kind: "open_session", session: drawn.row, insteadOf: session.id }],
+          outcome: drawn,
+        };
+      }
+      const effect: Effect = { kind: "set_second_factor", sessionId: session.id, amr: level.amr, at: now };
+      const row = { ...view.session, ...level };
+      return { effects: [effect], outcome: { row, secret: session.sessionSecret } };
+    },
+  });
+  if (!accepted.ok) return accepted;
+  const { outcome: drawn, view } = accepted;
+  const issued = await issueNextToken(deps, session, { ...drawn, user: view.user }, now);
+  return { ok: true, issued, evidence: accepted.evidence };
+}

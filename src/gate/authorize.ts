@@ -1,0 +1,79 @@
+import { isReadBelow } from "../core/parsing/raw-path.ts";
+import { judgeMeanings, type Meaning } from "../core/policy/judge-path.ts";
+import type { Decision } from "../core/policy/policy.ts";
+import { isSafeMethod } from "../core/policy/safe-method.ts";
+import { type Judgement, judgeAccess, type Passage } from "../domain/access/access.ts";
+import type { Deps } from "../domain/deps.ts";
+import { distrustSession, type FullSession } from "../domain/sessions/sessions.ts";
+import { judgeExternalAccess } from "../domain/sign-in/external-sign-in.ts";
+import type { FirstFactorSource } from "../domain/sign-in/first-factor-source.ts";
+import type { ClientContext } from "../store/service/audit.ts";
+import { type AskedRequest, findMeanings, type UnreadablePart } from "./request-meanings.ts";
+
+/** Who wants to go where. */
+export interface Passenger extends AskedRequest {
+  /** As its token says, and belonging to what the request shows of the source. */
+  readonly session: FullSession | null;
+  /** Null: passwords are the first factor. */
+  readonly source: FirstFactorSource | null;
+  /** A browser that will keep a cookie. */
+  readonly keepsCookies: boolean;
+  readonly client: ClientContext;
+  readonly now: Date;
+}
+
+/** The visitor, without the request. */
+export type Visitor = Omit<Passenger, keyof AskedRequest>;
+
+/** A request that is refused whatever the visitor has shown. */
+export type Unjudged =
+  /** A part of the request can't be judged. */
+  | { readonly kind: "unreadable"; readonly part: UnreadablePart }
+  /** The path belongs to Sallyport in some reading, so it is never the origin's (INC-34). */
+  | { readonly kind: "own_path" };
+
+export interface Judged {
+  readonly kind: "judged";
+  /** What the request requires. */
+  readonly decision: Decision;
+  /** Whether the visitor has shown it. */
+  readonly judgement: Judgement;
+  /** The origin may change something when it serves the request. */
+  readonly mayChange: boolean;
+}
+
+/** Judges a request to the origin by the policy, in every way in which the origin may serve it (INC-31). */
+export async function judgePassenger(deps: Deps, passenger: Passenger): Promise<Judged | Unjudged> {
+  const { policy, basePath } = deps.config;
+  const meanings = findMeanings(deps.config, passenger);
+  if (typeof meanings === "string") return { kind: "unreadable", part: meanings };
+  const { itself, others } = meanings;
+  const decision = judgeMeanings(policy, itself, others);
+  if (decision === null) return { kind: "unreadable", part: "path" };
+  if (isReadBelow(basePath, itself.path) !== false) return { kind: "own_path" };
+  const { session, source, now } = passenger;
+  const { requirement } = decision;
+  const judgement =
+    source === null
+      ? await judgeAccess(deps, requirement, session, now)
+      : await judgeExternalAccess(deps, { ...passenger, source, requirement });
+  return { kind: "judged", decision, judgement, mayChange: [itself, ...others].some(isChange) };
+}
+
+/** What a POST may be beside a POST (`namedOnly`) changes no more than the POST. */
+const isChange = ({ method, namedOnly }: Meaning) => namedOnly !== true && !isSafeMethod(method);
+
+/**
+ * A site with its own login may have signed somebody in or out by a form, under the same session cookie. So after
+ * every request that can change something, the next one asks again.
+ */
+export async function distrustAfterChange(
+  deps: Deps,
+  { session, source }: Pick<Passenger, "session" | "source">,
+  mayChange: boolean,
+  passage: Passage,
+): Promise<Passage> {
+  const current = passage.renewed?.session ?? session;
+  if (current === null || !mayChange || source?.realm !== "origin") return passage;
+  return { ...passage, renewed: await distrustSession(deps, current) };
+}

@@ -1,0 +1,125 @@
+import * as z from "zod/mini";
+import { shownUserId } from "../../../core/parsing/user-id.ts";
+import {
+  type ChallengeStatus,
+  type CreatedChallenge,
+  createChallenge,
+  getChallenge,
+} from "../../../domain/service-api/service-challenges.ts";
+import { word } from "./second-factor-operations.ts";
+import { backendOperation } from "./service-operation.ts";
+import { time, timeOf, userId } from "./service-schemas.ts";
+
+const tag = "Hosted challenge";
+
+/** All of it goes into a cookie, and browsers take 4096 bytes. */
+const fits = (mostBytes: number) =>
+  z.refine<string>(
+    (text) => new TextEncoder().encode(JSON.stringify(text)).length <= mostBytes + 2,
+    "is too long",
+  );
+const shortWord = () => z.optional(word().check(fits(512)));
+const returnTo = () => z.string("must be a string").check(z.maxLength(1024, "is too long"), fits(1024));
+
+const challenge = () =>
+  z.object({
+    id: z.string(),
+    user: z.string(),
+    status: z.enum(["pending", "opened", "completed", "expired"]),
+    action: z.nullable(z.string()),
+    nonce: z.nullable(z.string()),
+    return_to: z.string(),
+    created_at: time(),
+    expires_at: time(),
+    opened_at: z.nullable(time()),
+    completed_at: z.nullable(time()),
+    amr: z.nullable(z.array(z.string())),
+  });
+
+const wish = { user: "42", return_to: "https://shop.example/confirmed", action: "transfer", nonce: "n-81" };
+const id = "6f1b9c1e-3f0a-4a39-9d0b-1d2f7c0f7a11";
+const expiresAt = "2026-11-22T09:40:00.000Z";
+
+export const challengeOperations = [
+  backendOperation<CreatedChallenge>()({
+    id: "createChallenge",
+    method: "post",
+    path: "/v1/challenges",
+    tag,
+    summary: "Have a person show a second factor in the browser",
+    description:
+      "Redirect the browser to url: it opens once, within ten minutes. The browser comes back to return_to with challenge and receipt in the query. A user who has no second factor is led through the set-up. Only the return_urls of the key are allowed, and ADMIN_KEY has none.",
+    scope: "verify",
+    body: () =>
+      z.strictObject({
+        user: userId(),
+        return_to: returnTo(),
+        action: shortWord(),
+        nonce: shortWord(),
+      }),
+    bodyExample: wish,
+    data: () => z.object({ id: z.string(), url: z.string(), expires_at: time() }),
+    example: {
+      id,
+      url: "https://login.shop.example/api/auth/challenge/Yk0w…",
+      expires_at: expiresAt,
+    },
+    status: 201,
+    failures: [
+      "export_key_required",
+      "no_such_user",
+      "account_disabled",
+      "return_address_refused",
+      "return_address_answered",
+    ],
+    act: (c, call, { body, issuer, returnUrls, keyId }) =>
+      createChallenge(c.var.deps, call, {
+        userId: body.user,
+        returnTo: body.return_to,
+        returnUrls,
+        keyId,
+        action: body.action ?? null,
+        nonce: body.nonce ?? null,
+        issuer,
+      }),
+    present: (created) => ({
+      id: created.id,
+      url: created.url,
+      expires_at: created.expiresAt.toISOString(),
+    }),
+  }),
+  backendOperation<ChallengeStatus>()({
+    id: "getChallenge",
+    method: "get",
+    path: "/v1/challenges/:challenge",
+    tag,
+    summary: "Get what has become of a challenge, until a day after its end",
+    scope: "verify",
+    data: challenge,
+    example: {
+      ...wish,
+      id,
+      status: "completed",
+      created_at: "2026-11-22T09:30:00.000Z",
+      expires_at: expiresAt,
+      opened_at: "2026-11-22T09:30:01.000Z",
+      completed_at: "2026-11-22T09:30:12.000Z",
+      amr: ["otp"],
+    },
+    failures: ["no_such_challenge"],
+    act: (c, call, { param }) => getChallenge(c.var.deps, call, param("challenge")),
+    present: ({ challenge: row, status }, realm) => ({
+      id: row.id,
+      user: shownUserId(realm, row.userId),
+      status,
+      action: row.action,
+      nonce: row.nonce,
+      return_to: row.returnTo,
+      created_at: row.createdAt.toISOString(),
+      expires_at: row.expiresAt.toISOString(),
+      opened_at: timeOf(row.openedAt),
+      completed_at: timeOf(row.completedAt),
+      amr: row.amr,
+    }),
+  }),
+] as const;

@@ -1,0 +1,184 @@
+import * as z from "zod/mini";
+import { renderQrSvg, svgDataUri } from "../../../core/lib/qr.ts";
+import type { NewSecret } from "../../../domain/second-factor/enrolment.ts";
+import { resetSecondFactor, unlockSecondFactor } from "../../../domain/service-api/reset.ts";
+import {
+  beginEnrolmentFor,
+  confirmEnrolmentFor,
+  type EnrolledFor,
+  type NewBackupCodes,
+  regenerateBackupCodesFor,
+  removeSecondFactorFor,
+} from "../../../domain/service-api/service-enrolment.ts";
+import type { UserResult } from "../../../domain/service-api/users.ts";
+import { type Verified, verifyForBackend } from "../../../domain/service-api/verify.ts";
+import type { AnyFailure } from "../../problem/problem.ts";
+import { code, totpCode } from "../fields.ts";
+import { backendOperation } from "./service-operation.ts";
+import { describeUser, exampleUser, user } from "./service-schemas.ts";
+
+const tag = "Second factor";
+const exampleCodes = ["7K3F-9QWX", "0ABC-D123"];
+const backupCodes = () => z.object({ backup_codes: z.array(z.string()) });
+const present = ({ user: row }: UserResult) => describeUser(row);
+
+/** Whatever a code can meet. */
+const codeFailures: readonly AnyFailure["reason"][] = [
+  "no_such_user",
+  "account_disabled",
+  "wrong_code",
+  "too_many_attempts",
+  "second_factor_disabled",
+  "not_enabled",
+];
+
+/** A word of the backend's own, as it stands in a receipt. */
+export const word = () =>
+  z
+    .string("must be a string")
+    .check(z.regex(/^[^\p{C}]{1,256}$/u, "must have 1 to 256 characters, none of them a control character"));
+
+const address = () => z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address");
+
+export const secondFactorOperations = [
+  backendOperation<Verified>()({
+    id: "verifyCode",
+    method: "post",
+    path: "/v1/users/:id/verify",
+    tag,
+    summary: "Check a code of an authenticator app, or a backup code",
+    description:
+      "Each code is accepted once, on every path. The receipt is a JWT (EdDSA) that anybody can check with the keys at /.well-known/jwks.json.",
+    scope: "verify",
+    body: () =>
+      z.strictObject({
+        code: code(),
+        action: z.optional(word()),
+        nonce: z.optional(word()),
+        ip: z.optional(address()),
+      }),
+    bodyExample: { code: "123456", action: "transfer", nonce: "n-81", ip: "198.51.100.7" },
+    data: () =>
+      z.object({
+        method: z.enum(["totp", "backup_code"]),
+        backup_codes_remaining: z.int(),
+        receipt: z.string(),
+      }),
+    example: { method: "totp", backup_codes_remaining: 10, receipt: "eyJhbGciOiJFZERTQSJ9.e30.c2ln" },
+    failures: ["export_key_required", ...codeFailures],
+    act: (c, call, { body, issuer }) => {
+      const { action, nonce, ip } = body;
+      const client = { ...call.client, address: ip ?? call.client.address };
+      const approval = { code: body.code, action: action ?? null, nonce: nonce ?? null, issuer };
+      return verifyForBackend(c.var.deps, { ...call, client }, approval);
+    },
+    present: ({ evidence, outcome }) => ({
+      method: evidence.method,
+      backup_codes_remaining: evidence.backupCodesRemaining,
+      receipt: outcome.receipt,
+    }),
+  }),
+  backendOperation<NewSecret>()({
+    id: "startTotp",
+    method: "post",
+    path: "/v1/users/:id/totp",
+    tag,
+    summary: "Begin to set up two-factor authentication",
+    description:
+      "Nothing changes until the first code is confirmed. Who has a second factor sends a code of it, and keeps it until then.",
+    scope: "users:write",
+    body: () => z.strictObject({ code: z.optional(code()) }),
+    data: () =>
+      z.object({
+        secret: z.string(),
+        provisioning_uri: z.string(),
+        qr_code: z.string(),
+        expires_in: z.int(),
+      }),
+    example: {
+      secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+      provisioning_uri: "otpauth://totp/Shop:ada?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Shop",
+      qr_code: "data:image/svg+xml;base64,PHN2Zy8+",
+      expires_in: 600,
+    },
+    failures: ["export_key_required", ...codeFailures, "already_enabled"],
+    act: (c, call, { body }) => beginEnrolmentFor(c.var.deps, call, body.code ?? null),
+    present: ({ secret, keyUri, expiresInSeconds }) => ({
+      secret,
+      provisioning_uri: keyUri,
+      qr_code: svgDataUri(renderQrSvg(keyUri)),
+      expires_in: expiresInSeconds,
+    }),
+  }),
+  backendOperation<EnrolledFor>()({
+    id: "confirmTotp",
+    method: "post",
+    path: "/v1/users/:id/totp/confirm",
+    tag,
+    summary: "Switch two-factor authentication on with the first code",
+    scope: "users:write",
+    body: () => z.strictObject({ code: totpCode() }),
+    bodyExample: { code: "123456" },
+    data: backupCodes,
+    example: { backup_codes: exampleCodes },
+    failures: ["export_key_required", ...codeFailures, "enrolment_expired", "already_enabled"],
+    act: (c, call, { body }) => confirmEnrolmentFor(c.var.deps, call, body.code),
+    present: ({ evidence }) => ({ backup_codes: [...(evidence.newBackupCodes ?? [])] }),
+  }),
+  backendOperation<UserResult>()({
+    id: "removeTotp",
+    method: "delete",
+    path: "/v1/users/:id/totp",
+    tag,
+    summary: "Switch two-factor authentication off",
+    description:
+      "No code is asked for: make sure of the user first, for example with a verify. Failures that disabled the second factor stay.",
+    scope: "users:write",
+    data: user,
+    example: { ...exampleUser, totp_enabled: false, totp_setup_at: null },
+    failures: ["export_key_required", "no_such_user", "not_enabled"],
+    act: (c, call) => removeSecondFactorFor(c.var.deps, call),
+    present,
+  }),
+  backendOperation<NewBackupCodes>()({
+    id: "regenerateBackupCodes",
+    method: "post",
+    path: "/v1/users/:id/backup-codes",
+    tag,
+    summary: "Make ten new backup codes; all earlier ones are void",
+    scope: "users:write",
+    body: () => z.strictObject({ code: code() }),
+    bodyExample: { code: "123456" },
+    data: backupCodes,
+    example: { backup_codes: exampleCodes },
+    failures: ["export_key_required", ...codeFailures],
+    act: (c, call, { body }) => regenerateBackupCodesFor(c.var.deps, call, body.code),
+    present: ({ outcome }) => ({ backup_codes: [...outcome] }),
+  }),
+  backendOperation<UserResult>()({
+    id: "resetUser",
+    method: "post",
+    path: "/v1/users/:id/reset",
+    tag,
+    summary: "Take the second factor and its failures away, for who has lost phone and backup codes",
+    scope: "admin",
+    data: user,
+    example: { ...exampleUser, totp_enabled: false, totp_setup_at: null },
+    failures: ["export_key_required", "no_such_user"],
+    act: (c, call) => resetSecondFactor(c.var.deps, call),
+    present,
+  }),
+  backendOperation<UserResult>()({
+    id: "unlockUser",
+    method: "post",
+    path: "/v1/users/:id/unlock",
+    tag,
+    summary: "Take back the failures of a second factor that is blocked or disabled",
+    scope: "admin",
+    data: user,
+    example: exampleUser,
+    failures: ["export_key_required", "no_such_user"],
+    act: (c, call) => unlockSecondFactor(c.var.deps, call),
+    present,
+  }),
+] as const;

@@ -1,0 +1,153 @@
+import * as z from "zod/mini";
+import { once } from "../../../core/lib/lazy.ts";
+import { shownUserId, userIdForm } from "../../../core/parsing/user-id.ts";
+import { encodeCursor, parseCursor } from "../../../core/tokens/cursor.ts";
+import type { UserStatus } from "../../../domain/service-api/users.ts";
+import type { User } from "../../../store/users/user-rows.ts";
+import { sentAs } from "../sent-as.ts";
+import { exportKeyHeader } from "./service-call.ts";
+
+/** For the document: the header of calls that can need `EXPORT_KEY`. */
+export const exportKeyParameter: Readonly<Record<string, string>> = {
+  [exportKeyHeader]: "EXPORT_KEY: needed to export, and to change an account of ADMIN_USERS",
+};
+
+/** For the document: what an answer to an import or export says of its limit. */
+export const transferHeaders: Readonly<Record<string, string>> = {
+  RateLimit: "How many more of these calls there may be, and for how long",
+  "RateLimit-Policy": "How many of these calls there may be",
+};
+
+/** RFC 3339, UTC. */
+export const time = () => z.iso.datetime();
+
+export const timeOf = (date: Date | null): string | null => date?.toISOString() ?? null;
+
+/** As the backend names a user. */
+export const userId = once(() =>
+  z.string("must be a string").check(z.regex(userIdForm, "must have 1 to 128 visible ASCII characters")),
+);
+
+const longestPage = 200;
+
+/** How many entries a page of a list has. */
+export const limit = once(() =>
+  z
+    ._default(
+      z.pipe(
+        z.string().check(z.regex(/^[1-9][0-9]{0,2}$/, `must be a number from 1 to ${longestPage}`)),
+        z.pipe(
+          z.transform(Number),
+          z.number().check(z.maximum(longestPage, `must be at most ${longestPage}`)),
+        ),
+      ),
+      50,
+    )
+    .register(sentAs, {
+      type: "integer",
+      minimum: 1,
+      maximum: longestPage,
+      default: 50,
+      description: "Entries of a page",
+    }),
+);
+
+/** Where a list of this kind goes on, at a position of this form. */
+export const cursor = (kind: string, form = /^/) =>
+  z.optional(
+    z.pipe(
+      z.string().check(z.maxLength(2048)),
+      z.transform((text, context) => {
+        const position = parseCursor(kind, text);
+        if (position !== null && form.test(position)) return position;
+        context.issues.push({ code: "custom", message: "is not one that this list has given", input: text });
+        return z.NEVER;
+      }),
+    ),
+  );
+
+/** The cursor behind a page, if there may be more. */
+export const nextCursor = <T>(
+  kind: string,
+  entries: readonly T[],
+  asked: number,
+  position: (last: T) => string | number,
+): string | null => {
+  const last = entries.at(-1);
+  return last === undefined || entries.length < asked ? null : encodeCursor(kind, String(position(last)));
+};
+
+const userShape = () => ({
+  id: z.string(),
+  realm: z.string(),
+  username: z.string(),
+  email: z.nullable(z.string()),
+  totp_enabled: z.boolean(),
+  totp_setup_at: z.nullable(time()),
+  created_at: time(),
+  updated_at: time(),
+  disabled_at: z.nullable(time()),
+});
+
+/** An account, without anything that is secret. */
+export const user = once(() => z.object(userShape()).register(z.globalRegistry, { id: "User" }));
+
+/** An account and how things stand with it. */
+export const userStatus = once(() =>
+  z
+    .object({
+      ...userShape(),
+      backup_codes_remaining: z.int(),
+      blocked_until: z.nullable(time()),
+      second_factor_disabled: z.boolean(),
+      enrolment_expires_at: z.nullable(time()),
+      password: z.enum(["none", "set", "reset_required"]),
+    })
+    .register(z.globalRegistry, { id: "UserStatus" }),
+);
+
+export function describeUser(row: User): z.input<ReturnType<typeof user>> {
+  return {
+    id: shownUserId(row.realm, row.id),
+    realm: row.realm,
+    username: row.username,
+    email: row.email,
+    totp_enabled: row.totpEnabled,
+    totp_setup_at: timeOf(row.totpSetupAt),
+    created_at: row.createdAt.toISOString(),
+    updated_at: row.updatedAt.toISOString(),
+    disabled_at: timeOf(row.disabledAt),
+  };
+}
+
+export function describeStatus(status: UserStatus): z.input<ReturnType<typeof userStatus>> {
+  return {
+    ...describeUser(status.user),
+    backup_codes_remaining: status.backupCodesRemaining,
+    blocked_until: timeOf(status.blockedUntil),
+    second_factor_disabled: status.secondFactorDisabled,
+    enrolment_expires_at: timeOf(status.user.totpPendingExpiresAt),
+    password: status.password,
+  };
+}
+
+export const exampleUser = {
+  id: "42",
+  realm: "shop",
+  username: "ada",
+  email: "ada@example.com",
+  totp_enabled: true,
+  totp_setup_at: "2026-11-22T09:30:00.000Z",
+  created_at: "2026-11-20T12:00:00.000Z",
+  updated_at: "2026-11-22T09:30:00.000Z",
+  disabled_at: null,
+} as const;
+
+export const exampleStatus = {
+  ...exampleUser,
+  backup_codes_remaining: 9,
+  blocked_until: null,
+  second_factor_disabled: false,
+  enrolment_expires_at: null,
+  password: "none",
+} as const;

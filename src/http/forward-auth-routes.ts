@@ -1,0 +1,100 @@
+import { createMiddleware } from "hono/factory";
+import type { Refusal } from "../domain/access/access.ts";
+import { judgeForwardAuth, readOriginalRequest } from "../gate/authorize-proxied.ts";
+import type { Vouched } from "../gate/headers.ts";
+import { findMisspelledHeader } from "../gate/misspelled-headers.ts";
+import { findVisitor } from "./caller.ts";
+import type { AppContext, AppEnv } from "./context.ts";
+import { setSessionCookie } from "./cookies.ts";
+import { answerNothing, passengerOf } from "./gate.ts";
+import { emptyAnswer } from "./middleware/own-headers.ts";
+import { refuse, refuseError } from "./problem/refusal.tsx";
+import { acceptsHtml, answerRefusal, helpfulPage, type Wanted } from "./sign-in-redirect.ts";
+
+/**
+ * Behind the gate, the questions of proxies are for proxies that show `PROXY_KEY`. A visitor could ask about any path, and
+ * would be given an assertion for it (INC-28).
+ */
+export const proxiesOnly = createMiddleware<AppEnv>(async (c, next) =>
+  c.get("trusted") ? next() : answerNothing(c),
+);
+
+/** `/forward-auth` for Caddy and Traefik, which hand a refusal on to the visitor as it is. */
+export function answerForwardAuth(c: AppContext): Promise<Response> {
+  return judgeForProxy(
+    c,
+    (refusal, wanted) => answerRefusal(c, refusal, wanted),
+    () => answerNothing(c),
+  );
+}
+
+/** `/auth-request` for nginx and HAProxy, which know 200, 401 and 403 only, and make their redirect themselves. */
+export async function answerAuthRequest(c: AppContext): Promise<Response> {
+  try {
+    return await judgeForProxy(
+      c,
+      (refusal, wanted) => {
+        if (refusal.reason === "account_disabled")
+          return refuse(c, { ok: false, reason: "account_disabled" });
+        c.header("Location", helpfulPage(c, refusal, wanted.uri));
+        return c.body(null, 401);
+      },
+      () => refuse(c, { ok: false, reason: "unreadable_original" }),
+    );
+  } catch (error) {
+    const refused = refuseError(error as Error, c);
+    return new Response(refused.body, { status: 403, headers: refused.headers });
+  }
+}
+
+async function judgeForProxy(
+  c: AppContext,
+  answer: (refusal: Refusal, wanted: Wanted) => Response,
+  answerOwnPath: () => Response,
+): Promise<Response> {
+  const original = readOriginalRequest(c.req.raw.headers);
+  if (original === null) return refuse(c, { ok: false, reason: "unreadable_original" });
+  const misspelled = findMisspelledHeader(c.req.raw.headers);
+  if (misspelled !== null) return refuse(c, { ok: false, reason: "misspelled_header", name: misspelled });
+  if (acceptsHtml(c)) c.set("face", "page");
+  const caller = await findVisitor(c);
+  const passenger = passengerOf(c, caller, original);
+  const outcome = await judgeForwardAuth(c.get("deps"), {
+    ...passenger,
+    original,
+    headers: c.req.raw.headers,
+    publicOrigin: c.get("publicOrigin"),
+    trusted: c.get("trusted"),
+  });
+  switch (outcome.kind) {
+    case "unreadable":
+      return refuse(c, { ok: false, reason: "unreadable_original" });
+    case "own_path":
+      return answerOwnPath();
+    case "cross_origin":
+      return refuse(c, { ok: false, reason: "cross_origin" });
+    case "refused":
+      return answer(outcome.refusal, original);
+    case "passed":
+      c.set("dressedBy", "door");
+      c.res = answerPassed(outcome.vouched);
+      if (outcome.passage.renewed !== null && caller?.carrier !== "bearer")
+        setSessionCookie(c, outcome.passage.renewed);
+      return c.res;
+  }
+}
+
+/** Answers to proxies, as long as what they say may be said again: the runtime copies headers faster than it takes them from here. */
+const answers = new WeakMap<Vouched, Response>();
+
+/** Always all headers: a proxy that copies one which is not there may leave the client's own in its place. */
+function answerPassed(vouched: Vouched | null): Response {
+  const said = vouched === null ? undefined : answers.get(vouched);
+  if (said !== undefined) return new Response(null, said);
+  const answer = emptyAnswer();
+  answer.headers.set("Remote-User", vouched?.identity.username ?? "");
+  answer.headers.set("Remote-Email", vouched?.identity.email ?? "");
+  answer.headers.set("X-Sallyport-Assertion", vouched?.assertion ?? "");
+  if (vouched !== null) answers.set(vouched, new Response(null, answer));
+  return answer;
+}

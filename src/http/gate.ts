@@ -1,0 +1,96 @@
+import type { Visitor } from "../gate/authorize.ts";
+import { type GateOutcome, passGate } from "../gate/forward-request.ts";
+import type { UnreadablePart } from "../gate/request-meanings.ts";
+import { describeError, log } from "../log.ts";
+import { type Caller, findVisitor } from "./caller.ts";
+import type { AppContext } from "./context.ts";
+import { cookieNames, setSessionCookie } from "./cookies.ts";
+import { refuse } from "./problem/refusal.tsx";
+import { acceptsHtml, answerRefusal, isPageLoad, type Wanted, wantedOf } from "./sign-in-redirect.ts";
+
+/** Refuses a request for what is not there: a 404, as a page for a browser. */
+export function answerNothing(c: AppContext): Response {
+  if (acceptsHtml(c)) c.set("face", "page");
+  return refuse(c, { ok: false, reason: "no_such_page" });
+}
+
+/** Answers a request that is for the site: from the site if it may pass. */
+export async function answerAtGate(c: AppContext, originUrl: string | null): Promise<Response> {
+  if (acceptsHtml(c)) c.set("face", "page");
+  if (originUrl === null) return refuse(c, { ok: false, reason: "no_such_page" });
+  const wanted = wantedOf(c);
+  const caller = await findVisitor(c);
+  const outcome = await passGate(c.get("deps"), originUrl, {
+    ...passengerOf(c, caller, wanted),
+    request: c.req.raw,
+    url: c.get("url")(),
+    ownCookies: cookieNames,
+    publicOrigin: c.get("publicOrigin"),
+  });
+  switch (outcome.kind) {
+    case "forwarded":
+      return handBack(c, outcome, caller);
+    case "refused":
+      return answerRefusal(c, outcome.refusal, wanted);
+    case "cross_origin":
+      return refuse(c, { ok: false, reason: "cross_origin" });
+    case "unreadable":
+      return refuse(c, { ok: false, reason: "malformed_request", detail: unreadable[outcome.part] });
+    case "own_path":
+      return answerNothing(c);
+    case "origin_unavailable":
+      log("error", "origin.unavailable", {
+        request_id: c.var.client.requestId,
+        ...describeError(outcome.error),
+      });
+      return refuse(c, { ok: false, reason: "origin_unavailable" });
+  }
+}
+
+const unreadable: Record<UnreadablePart, string> = {
+  method: "The site does not take this method.",
+  path: "The path can't be read.",
+  host: "The host can't be read.",
+  destination: "The header Destination can't be read, or names another host.",
+  method_override: "The request names too many methods.",
+};
+
+/** What is known of the visitor of a request, or of a proxy's question. */
+export function passengerOf(c: AppContext, caller: Caller | null, wanted: Wanted): Visitor {
+  const source = c.get("source");
+  return {
+    session: caller?.session ?? null,
+    source,
+    // Whether a visit may open a session is asked only where a first factor comes with it.
+    keepsCookies: source !== null && isPageLoad(c, wanted),
+    client: c.get("client"),
+    now: c.get("now"),
+  };
+}
+
+/** The origin's answer as it is, but for a renewed session in its cookie. */
+function handBack(
+  c: AppContext,
+  { response, renewed }: Extract<GateOutcome, { kind: "forwarded" }>,
+  caller: Caller | null,
+): Response {
+  c.set("dressedBy", "origin");
+  // Headers that are set before there is a response are lost when a handler returns one of its own.
+  c.res = response;
+  if (renewed !== null && caller?.carrier !== "bearer" && response.webSocket === null) {
+    setSessionCookie(c, renewed);
+    forbidSharedCaching(c);
+  }
+  return c.res;
+}
+
+/**
+ * Makes the response private: a shared cache that stored it would hand one visitor's session cookie to another
+ * (INC-37). The origin's own `Cache-Control` stays, and the stricter directive wins (RFC 9111, section 4.2.1). Headers
+ * that some caches put above `Cache-Control` go (RFC 9213).
+ */
+function forbidSharedCaching(c: AppContext): void {
+  c.header("Cache-Control", "private", { append: true });
+  for (const name of ["CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Surrogate-Control"])
+    c.header(name, undefined);
+}

@@ -1,0 +1,169 @@
+import { Hono } from "hono";
+import * as z from "zod/mini";
+import { once } from "../../../core/lib/lazy.ts";
+import { parseCodeInput } from "../../../core/parsing/code-input.ts";
+import type { Failure } from "../../../domain/failure.ts";
+import { regenerateBackupCodes } from "../../../domain/second-factor/backup-codes.ts";
+import { disableTotp } from "../../../domain/second-factor/disable-totp.ts";
+import { getSecondFactorStatus } from "../../../domain/second-factor/second-factor-status.ts";
+import {
+  type FullSession,
+  listSessions,
+  revokeOtherSessions,
+  revokeSession,
+} from "../../../domain/sessions/sessions.ts";
+import { findCaller } from "../../caller.ts";
+import type { AppContext, AppEnv } from "../../context.ts";
+import { clearCookies, readDevices, setSessionCookie } from "../../cookies.ts";
+import { arrive } from "../../external-first-factor.ts";
+import { readForm } from "../../form-body.ts";
+import { type AnyFailure, describeFailure } from "../../problem/problem.ts";
+import { refuse } from "../../problem/refusal.tsx";
+import { pageUrl } from "../../sign-in-redirect.ts";
+import { chrome, explain, showFailure, showPage, siteHref, textField } from "../layout/page.ts";
+import { AccountPage, type AccountPageProps } from "./account-view.tsx";
+import { BackupCodesPage } from "./backup-codes-view.tsx";
+
+const codeForm = once(() => z.strictObject({ code: textField(1024) }));
+const disableForm = once(() =>
+  z.strictObject({ code: textField(1024), password: z.optional(textField(4096)) }),
+);
+const endForm = once(() => z.strictObject({ id: textField(128) }));
+
+/** What has just been done, by a word in the address that stands for a fixed sentence. */
+const notices: ReadonlyMap<string, string> = new Map([
+  ["two-factor-off", "Two-factor authentication is off."],
+  ["session-ended", "The session has been ended."],
+  ["others-ended", "All other sessions have been ended."],
+]);
+
+/** `/account`: what a person can see and change about the own account. */
+export const accountPages = new Hono<AppEnv>()
+  .get("/account", (c) => {
+    const notice = notices.get(c.req.query("done") ?? "");
+    return withSession(c, (session) => showAccount(c, session, notice === undefined ? {} : { notice }));
+  })
+  .post("/account/backup-codes", (c) =>
+    withSession(c, async (session) => {
+      const form = await readForm(c, codeForm());
+      const code = parseCodeInput(form.code);
+      if (code === null) return showAccount(c, session, { failure: noCode, errorIn: "backup-codes" });
+      const { deps, client, now } = c.var;
+      const made = await regenerateBackupCodes(deps, { session, code, client, now });
+      if (!made.ok) return showAccount(c, session, { failure: made, errorIn: "backup-codes" });
+      const page = (
+        <BackupCodesPage
+          {...chrome(c)}
+          codes={[...made.backupCodes]}
+          reason="regenerated"
+          continueHref={pageUrl(c, "/account")}
+          continueLabel="I have saved them: to my account"
+        />
+      );
+      return showPage(c, page);
+    }),
+  )
+  .post("/account/two-factor/disable", (c) =>
+    withSession(c, async (session) => {
+      const form = await readForm(c, disableForm());
+      const code = parseCodeInput(form.code);
+      if (code === null) return showAccount(c, session, { failure: noCode, errorIn: "disable" });
+      const { deps, client, now } = c.var;
+      const password = form.password ?? null;
+      const devices = readDevices(c);
+      const request = { session, code, password, canTakeNewToken: true, devices, client, now };
+      const disabled = await disableTotp(deps, request);
+      if (!disabled.ok) return showAccount(c, session, { failure: disabled, errorIn: "disable" });
+      if (disabled.issued !== null) setSessionCookie(c, disabled.issued);
+      return c.redirect(`${pageUrl(c, "/account")}?done=two-factor-off`, 303);
+    }),
+  )
+  .post("/account/sessions/end", (c) =>
+    withSession(c, async (session) => {
+      const { id } = await readForm(c, endForm());
+      const ended = await revokeSession(c.var.deps, session, id, c.var.client, c.var.now);
+      // Ended a moment ago, or by itself: that is what was wanted.
+      if (!ended.ok && ended.reason !== "no_such_session") return showAccount(c, session, { failure: ended });
+      return c.redirect(`${pageUrl(c, "/account")}?done=session-ended`, 303);
+    }),
+  )
+  .post("/account/sessions/end-others", (c) =>
+    withSession(c, async (session) => {
+      await readForm(c, z.strictObject({}));
+      const ended = await revokeOtherSessions(c.var.deps, session, c.var.client, c.var.now);
+      if (!ended.ok) return showAccount(c, session, { failure: ended });
+      return c.redirect(`${pageUrl(c, "/account")}?done=others-ended`, 303);
+    }),
+  );
+
+const noCode: AnyFailure = {
+  ok: false,
+  reason: "invalid_format",
+  detail: "Type the six digits that your app shows, or a backup code.",
+};
+
+type Answer = Response | Promise<Response>;
+
+async function withSession(c: AppContext, answer: (session: FullSession) => Answer): Promise<Response> {
+  const caller = await findCaller(c);
+  if (caller !== null) return answer(caller.session);
+  // A form was on a page, and the page has given its browser a session. A client that keeps none changes nothing (INC-30).
+  if (c.req.method !== "GET" && c.var.source !== null) return c.redirect(here(c), 303);
+  const arrival = await arrive(c);
+  if (arrival.kind === "full") return answer(arrival.session);
+  return arrival.kind === "pending" ? c.redirect(pageUrl(c, "/second-factor", here(c)), 303) : toSignIn(c);
+}
+
+function toSignIn(c: AppContext): Response {
+  clearCookies(c);
+  return c.redirect(pageUrl(c, "/sign-in", here(c)), 303);
+}
+
+const here = (c: AppContext) => pageUrl(c, "/account");
+
+interface AccountState {
+  readonly notice?: string;
+  readonly failure?: AnyFailure;
+  readonly errorIn?: NonNullable<AccountPageProps["errorIn"]>;
+}
+
+async function showAccount(c: AppContext, session: FullSession, state: AccountState): Promise<Response> {
+  const { deps, client, now } = c.var;
+  const status = await getSecondFactorStatus(deps, session, client, now);
+  const listed = status.ok ? await listSessions(deps, session, now) : status;
+  if (!status.ok || !listed.ok) return refuseAccount(c, status.ok ? listed : status);
+  setSessionCookie(c, status.checked);
+  const { failure, ...rest } = state;
+  const page = (
+    <AccountPage
+      {...chrome(c)}
+      {...rest}
+      error={failure === undefined ? undefined : errorText(failure)}
+      user={status.checked.session}
+      enabled={status.enabled}
+      setupAt={status.setupAt}
+      backupCodesRemaining={status.backupCodesRemaining}
+      sessions={listed.sessions.map((row) => ({
+        ...row,
+        current: row.id === session.id,
+        aal: row.secondFactorAt === null ? 1 : 2,
+      }))}
+      hasPassword={status.checked.user.passwordHash !== null}
+      siteHref={siteHref(c)}
+    />
+  );
+  return failure === undefined ? showPage(c, page) : showFailure(c, failure, page);
+}
+
+function refuseAccount(c: AppContext, failure: Failure | { ok: true }): Response {
+  if (failure.ok) throw new Error("There is nothing to refuse");
+  return failure.reason === "session_over" ? toSignIn(c) : refuse(c, failure);
+}
+
+function errorText(failure: AnyFailure): string {
+  if (failure.reason === "wrong_credentials") return "The password is wrong.";
+  const why = explain(failure);
+  return "error" in why
+    ? why.error
+    : `${describeFailure(failure).title}. Try again in ${why.retryAfterSeconds} seconds.`;
+}

@@ -1,0 +1,103 @@
+import { CodeField, PasswordField } from "../layout/form-fields.tsx";
+import { Notice } from "../layout/layout.tsx";
+import { Section } from "../layout/section.tsx";
+
+export interface SecondFactorState {
+  base: string;
+  backupCodesRemaining: number;
+  hasPassword: boolean;
+  error?: string | undefined;
+  errorIn?: "backup-codes" | "disable" | undefined;
+}
+
+const FEW = 3;
+
+/** How many backup codes are left, and ten new ones. Posts `code` to `/account/backup-codes`. */
+export function BackupCodesSection({ base, backupCodesRemaining, error, errorIn }: SecondFactorState) {
+  const failed = error !== undefined && errorIn === "backup-codes";
+  return (
+    <Section id="backup-codes" title="Backup codes">
+      <Remaining count={backupCodesRemaining} />
+      <form class="stack" method="post" action={`${base}/account/backup-codes`}>
+        {failed ? <FormError text={error} /> : null}
+        <CodeField
+          id="backup-codes-code"
+          label="Code from your authenticator app"
+          hint="Ten new codes take the place of all old ones."
+          accepts="any"
+          describedBy={failed ? "account-error" : undefined}
+          invalid={failed}
+          autofocus={failed}
+        />
+        <button class="button button-quiet" type="submit">
+          Make ten new codes
+        </button>
+      </form>
+    </Section>
+  );
+}
+
+/** In one of the two forms, never in both. */
+function FormError({ text }: { text: string }) {
+  return (
+    <Notice kind="error" id="account-error">
+      <p>{text}</p>
+    </Notice>
+  );
+}
+
+function Remaining({ count }: { count: number }) {
+  if (count === 0) {
+    return (
+      <div class="notice notice-error">
+        <p>
+          <strong>You have no backup codes left.</strong> If you lose your authenticator app now, you are
+          locked out. Make new ones.
+        </p>
+      </div>
+    );
+  }
+  if (count <= FEW) {
+    return (
+      <Notice kind="warning">
+        <p>
+          <strong>{`Only ${count} backup ${count === 1 ? "code" : "codes"} left.`}</strong> Make new ones
+          before they run out.
+        </p>
+      </Notice>
+    );
+  }
+  return <p>{`You have ${count} unused backup codes, for when your app is out of reach.`}</p>;
+}
+
+/** Switching two-factor authentication off. Posts `code` and perhaps `password` to `/account/two-factor/disable`. */
+export function DisableSection({ base, hasPassword, error, errorIn }: SecondFactorState) {
+  const failed = error !== undefined && errorIn === "disable";
+  const field = { describedBy: failed ? "account-error" : undefined, invalid: failed };
+  return (
+    <details class="disable" open={failed}>
+      <summary>Switch two-factor authentication off</summary>
+      <p>
+        From then on your {hasPassword ? "password" : "first factor"} alone opens the door. Your backup codes
+        and your other sessions end with it.
+      </p>
+      <form class="stack" method="post" action={`${base}/account/two-factor/disable`}>
+        {failed ? <FormError text={error} /> : null}
+        <CodeField
+          id="disable-code"
+          label="Code from your authenticator app"
+          hint="Or a backup code."
+          accepts="any"
+          autofocus={failed}
+          {...field}
+        />
+        {hasPassword ? (
+          <PasswordField id="disable-password" label="Password" autocomplete="current-password" {...field} />
+        ) : null}
+        <button class="button button-danger" type="submit">
+          Switch off
+        </button>
+      </form>
+    </details>
+  );
+}

@@ -1,0 +1,81 @@
+import { Section } from "../layout/section.tsx";
+import { Time } from "../layout/time.tsx";
+import { describeUserAgent } from "./user-agent.ts";
+
+export interface SessionView {
+  id: string;
+  /** The one that looks at this page. */
+  current: boolean;
+  createdAt: Date;
+  lastSeenAt: Date;
+  expiresAt: Date;
+  userAgent: string | null;
+  clientAddress: string | null;
+  /** How many factors it was opened with. */
+  aal: 1 | 2;
+}
+
+interface SessionsSectionProps {
+  base: string;
+  sessions: SessionView[];
+}
+
+/** Where this account is signed in. Posts `id` to `/account/sessions/end`, or nothing to `…/end-others`. */
+export function SessionsSection({ base, sessions }: SessionsSectionProps) {
+  const others = sessions.some((session) => !session.current);
+  return (
+    <Section id="sessions" title="Sessions">
+      <p>Where you are signed in. End what you don’t recognise.</p>
+      <ul class="sessions">
+        {sessions.map((session) => (
+          <Session base={base} session={session} />
+        ))}
+      </ul>
+      {others ? (
+        <form method="post" action={`${base}/account/sessions/end-others`}>
+          <button class="button button-quiet" type="submit">
+            End all other sessions
+          </button>
+        </form>
+      ) : null}
+    </Section>
+  );
+}
+
+function Session({ base, session }: { base: string; session: SessionView }) {
+  const device = describeUserAgent(session.userAgent);
+  const factors = session.aal === 2 ? "Two factors" : "First factor only";
+  return (
+    <li>
+      <div>
+        <p class="session-device">
+          <strong>{device}</strong>{" "}
+          {session.current ? <span class="badge badge-good">This session</span> : null}
+        </p>
+        <p class="hint">
+          {factors} · from {session.clientAddress ?? "an unknown address"}
+        </p>
+        <p class="hint">
+          Signed in <Time at={session.createdAt} />
+        </p>
+        <p class="hint">
+          Last seen <Time at={session.lastSeenAt} />
+        </p>
+        <p class="hint">
+          Ends by <Time at={session.expiresAt} />
+        </p>
+      </div>
+      {session.current ? null : (
+        <form method="post" action={`${base}/account/sessions/end`}>
+          <input type="hidden" name="id" value={session.id} />
+          <button class="button button-quiet button-small" type="submit">
+            End session{" "}
+            <span class="visually-hidden">
+              of {device}, signed in <Time at={session.createdAt} />
+            </span>
+          </button>
+        </form>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,56 @@
+import { Layout, Notice, type PageProps } from "../layout/layout.tsx";
+
+interface BackupCodesPageProps extends PageProps {
+  codes: string[];
+  continueHref: string;
+  continueLabel: string;
+  /** `enabled`: the wizard's last page. `regenerated`: from the account page. */
+  reason: "enabled" | "regenerated";
+}
+
+/** Ten backup codes, this one time. Copy, download and print need the script; the codes are text without it. */
+export function BackupCodesPage(props: BackupCodesPageProps) {
+  const { base, issuer, codes, continueHref, continueLabel, reason } = props;
+  const title = "Save your backup codes";
+  return (
+    <Layout base={base} issuer={issuer} title={title}>
+      {reason === "enabled" ? <p class="step">Step 3 of 3</p> : null}
+      <h1>{title}</h1>
+      <Notice kind="success">
+        <p>
+          {reason === "enabled"
+            ? "Two-factor authentication is on."
+            : "Here are your new backup codes. The old ones no longer work."}
+        </p>
+      </Notice>
+      <p class="lead">
+        When your app is out of reach, one of these takes the place of its code. Each works once. Keep them
+        where you keep your passwords: they are shown only now.
+      </p>
+      <ol class="codes" data-codes={issuer}>
+        {codes.map((code) => (
+          <li>
+            <code>{code}</code>
+          </li>
+        ))}
+      </ol>
+      <div data-js hidden>
+        <div class="code-tools">
+          <button class="button button-quiet" type="button" data-copy={codes.join("\n")}>
+            Copy
+          </button>
+          <button class="button button-quiet" type="button" data-download>
+            Download
+          </button>
+          <button class="button button-quiet" type="button" data-print>
+            Print
+          </button>
+        </div>
+        <p class="hint" role="status" data-copy-status />
+      </div>
+      <a class="button" href={continueHref}>
+        {continueLabel}
+      </a>
+    </Layout>
+  );
+}

@@ -1,0 +1,61 @@
+import type { ApiDocument, DocumentedOperation } from "../../openapi/shapes.ts";
+import { Layout, type PageProps } from "../layout/layout.tsx";
+import { Section } from "../layout/section.tsx";
+import { Call } from "./docs-call.tsx";
+import { Fields } from "./docs-fields.tsx";
+
+interface DocsPageProps extends PageProps {
+  document: ApiDocument;
+  /** Scheme and host of the examples. */
+  origin: string;
+}
+
+/** Where a heading of this name is on the page. */
+const idOf = (name: string) => name.toLowerCase().replaceAll(" ", "-");
+
+/** The API for people: what the OpenAPI document says, in the same order. */
+export function DocsPage({ base, issuer, document, origin }: DocsPageProps) {
+  const { info, tags, paths, components } = document;
+  const calls = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
+  const isOf = (tag: string) => (call: { operation: DocumentedOperation }) =>
+    call.operation.tags.includes(tag);
+  return (
+    <Layout base={base} issuer={issuer} title="API" wide>
+      <h1>API</h1>
+      <p class="lead">
+        Everything is under <code>{origin + base}</code>. Programs read{" "}
+        <a href={`${base}/openapi.json`}>openapi.json</a>.
+      </p>
+      {info.description.split("\n\n").map((paragraph) => (
+        <p>{paragraph}</p>
+      ))}
+      <nav aria-label="Parts">
+        <ul class="parts">
+          {[...tags.map(({ name }) => name), "Objects"].map((name) => (
+            <li>
+              <a href={`#${idOf(name)}-heading`}>{name}</a>
+            </li>
+          ))}
+        </ul>
+      </nav>
+      {tags.map(({ name, description }) => (
+        <Section id={idOf(name)} title={name}>
+          <p>{description}</p>
+          {calls.filter(isOf(name)).map((call) => (
+            <Call {...call} components={components} address={origin + base} />
+          ))}
+        </Section>
+      ))}
+      <Section id="objects" title="Objects">
+        {Object.entries(components.schemas).map(([name, schema]) => (
+          <div class="stack" id={name}>
+            <h3>{name}</h3>
+            <Fields schema={schema} />
+          </div>
+        ))}
+      </Section>
+    </Layout>
+  );
+}

@@ -1,0 +1,236 @@
+import { type SQL, sql } from "drizzle-orm";
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+
+/** A point in time: milliseconds since the epoch in SQLite, a `Date` in TypeScript. */
+const datetime = (name: string) => integer(name, { mode: "timestamp_ms" });
+
+/**
+ * How an envelope begins, up to the dot behind its key id (`core/crypto/envelope.ts`). SQLite takes an index on an expression
+ * only for a query that has the same one.
+ *
+ * @param column its name in the database
+ */
+export const envelopeStart = (column: string): SQL =>
+  sql.raw(`substr(${column}, 1, 3 + instr(substr(${column}, 4), '.'))`);
+
+/** Accounts with their second factor. One row a person and realm. */
+export const users = sqliteTable(
+  "users",
+  {
+    id: text("id").primaryKey(),
+    /** Name space: `local` for password users, one for each external source and API key. */
+    realm: text("realm").notNull(),
+    /** Canonical (`core/parsing/username.ts`), or exactly as an external source names the account: then `canonicalName` is set. */
+    username: text("username").notNull(),
+    /**
+     * The canonical form of an exact name. Null: `username` is canonical itself. In the realm of an external source such
+     * an account is older than exact names, or made through the API, and no exact name has claimed it yet (INC-27).
+     */
+    canonicalName: text("canonical_name"),
+    email: text("email"),
+    /** PHC string, scrypt. Null: this account has no password here. */
+    passwordHash: text("password_hash"),
+    totpEnabled: integer("totp_enabled", { mode: "boolean" }).notNull().default(false),
+    /** Envelope (`core/crypto/envelope.ts`) of the base32 secret. */
+    totpSecret: text("totp_secret"),
+    totpSetupAt: datetime("totp_setup_at"),
+    /** Envelope of a JSON array of SHA-256 hashes (`core/crypto/backup-code-hashes.ts`). */
+    backupCodes: text("backup_codes"),
+    /** Last accepted time step. Never goes back, not even when the secret is replaced. */
+    totpLastStep: integer("totp_last_step").notNull().default(0),
+    totpPendingSecret: text("totp_pending_secret"),
+    totpPendingExpiresAt: datetime("totp_pending_expires_at"),
+    /** Consecutive failures over all sessions, networks and paths. */
+    secondFactorFailures: integer("second_factor_failures").notNull().default(0),
+    secondFactorBlockedUntil: datetime("second_factor_blocked_until"),
+    /**
+     * Random, and another one after each reset or disabling: what was approved under another id is void
+     * (`store/second-factor/approvals.ts`). Null: the row is older than this column.
+     */
+    approvalPeriodId: text("approval_period_id"),
+    createdAt: datetime("created_at").notNull(),
+    updatedAt: datetime("updated_at").notNull(),
+    disabledAt: datetime("disabled_at"),
+  },
+  (table) => [
+    uniqueIndex("users_realm_username").on(table.realm, table.username),
+    index("users_canonical_name").on(table.canonicalName).where(sql`canonical_name IS NOT NULL`),
+    index("users_totp_pending_expires_at")
+      .on(table.totpPendingExpiresAt)
+      .where(sql`totp_pending_expires_at IS NOT NULL`),
+    // What an older key has sealed, for the hourly job: the names end like this for each of `sealedColumns`.
+    index("users_totp_secret_sealed_with")
+      .on(envelopeStart("totp_secret"))
+      .where(sql`totp_secret IS NOT NULL`),
+    index("users_totp_pending_secret_sealed_with")
+      .on(envelopeStart("totp_pending_secret"))
+      .where(sql`totp_pending_secret IS NOT NULL`),
+    index("users_backup_codes_sealed_with")
+      .on(envelopeStart("backup_codes"))
+      .where(sql`backup_codes IS NOT NULL`),
+  ],
+);
+
+/** The columns of `users` that hold envelopes. */
+export const sealedColumns = ["totpSecret", "totpPendingSecret", "backupCodes"] as const;
+
+export type SealedColumn = (typeof sealedColumns)[number];
+
+/** A sealed column's name in the database: an envelope is bound to it, so it may never change. */
+export const sealedColumnName = (column: SealedColumn): string => users[column].name;
+
+/** What may call `/v1`. The key itself is known to its holder only. */
+export const apiKeys = sqliteTable(
+  "api_keys",
+  {
+    id: text("id").primaryKey(),
+    realm: text("realm").notNull(),
+    name: text("name").notNull(),
+    scopes: text("scopes", { mode: "json" }).$type<string[]>().notNull(),
+    /** SHA-256 of the whole key, which has 256 random bits. */
+    keyHash: text("key_hash").notNull(),
+    /** Where a hosted challenge may send a browser: origins, or addresses that a return address begins with. */
+    returnUrls: text("return_urls", { mode: "json" }).$type<string[]>().notNull(),
+    createdAt: datetime("created_at").notNull(),
+    expiresAt: datetime("expires_at"),
+    /** Written at most once a minute and isolate. */
+    lastUsedAt: datetime("last_used_at"),
+    revokedAt: datetime("revoked_at"),
+  },
+  (table) => [index("api_keys_realm_id").on(table.realm, table.id)],
+);
+
+/** First answers to calls with an `Idempotency-Key`, for a day. */
+export const idempotencyKeys = sqliteTable(
+  "idempotency_keys",
+  {
+    realm: text("realm").notNull(),
+    /** SHA-256 of the key that the caller sent. */
+    keyHash: text("key_hash").notNull(),
+    /** SHA-256 of method, path and body, and of what the caller may do. */
+    requestHash: text("request_hash").notNull(),
+    /** The key that asked. Null: `ADMIN_KEY`, or the row is older than this column. */
+    apiKeyId: text("api_key_id"),
+    /** Of the account, where the answer tells of a code that was accepted. Null: it tells of none. */
+    approvalPeriodId: text("approval_period_id"),
+    /** Envelope of the answer: it may hold a secret that is shown once. */
+    answer: text("answer").notNull(),
+    expiresAt: datetime("expires_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.realm, table.keyHash] }),
+    index("idempotency_keys_expires_at").on(table.expiresAt),
+  ],
+);
+
+/** A backend's wish that a person shows a second factor in a browser. */
+export const challenges = sqliteTable(
+  "challenges",
+  {
+    id: text("id").primaryKey(),
+    realm: text("realm").notNull(),
+    userId: text("user_id").notNull(),
+    apiKeyId: text("api_key_id"),
+    /** Of the account, when the challenge was made. */
+    approvalPeriodId: text("approval_period_id"),
+    /** SHA-256 of the secret in the one-time address. */
+    secretHash: text("secret_hash").notNull(),
+    action: text("action"),
+    nonce: text("nonce"),
+    returnTo: text("return_to").notNull(),
+    createdAt: datetime("created_at").notNull(),
+    expiresAt: datetime("expires_at").notNull(),
+    /** When the address was opened: it opens once. */
+    openedAt: datetime("opened_at"),
+    completedAt: datetime("completed_at"),
+    /** How it was completed (RFC 8176 style), a JSON array. */
+    amr: text("amr", { mode: "json" }).$type<string[]>(),
+  },
+  (table) => [
+    uniqueIndex("challenges_secret_hash").on(table.secretHash),
+    index("challenges_expires_at").on(table.expiresAt),
+    index("challenges_user_id").on(table.userId),
+    index("challenges_api_key_id").on(table.apiKeyId),
+  ],
+);
+
+/** Pending and full sessions. The id is the SHA-256 of the secret that the token carries. */
+export const sessions = sqliteTable(
+  "sessions",
+  {
+    id: text("id").primaryKey(),
+    kind: text("kind", { enum: ["pending", "full"] }).notNull(),
+    userId: text("user_id").notNull(),
+    /** Codes tried in this pending session. */
+    attempts: integer("attempts").notNull().default(0),
+    /** What shows the first factor, where that is not a password (`core/tokens/session-binding.ts`). */
+    binding: text("binding"),
+    /** A pending session that a hosted challenge has opened: it never becomes a full one. */
+    challengeId: text("challenge_id"),
+    /** How the person authenticated (RFC 8176 style), a JSON array. */
+    amr: text("amr", { mode: "json" }).$type<string[]>().notNull(),
+    firstFactorAt: datetime("first_factor_at").notNull(),
+    secondFactorAt: datetime("second_factor_at"),
+    createdAt: datetime("created_at").notNull(),
+    lastSeenAt: datetime("last_seen_at").notNull(),
+    expiresAt: datetime("expires_at").notNull(),
+    clientAddress: text("client_address"),
+    /** Of the client that opened it (`core/parsing/client-network.ts`). Null: the row is older than this column. */
+    network: text("network"),
+    userAgent: text("user_agent"),
+  },
+  (table) => [
+    // Sessions of an account, also from one network, in the order in which they were opened.
+    index("sessions_user_id_network").on(table.userId, table.network),
+    // Sessions of an account that the first factor alone has opened: few, however many others the account has.
+    index("sessions_first_factor_alone")
+      .on(table.userId, table.kind)
+      .where(sql`second_factor_at IS NULL AND challenge_id IS NULL`),
+    index("sessions_expires_at").on(table.expiresAt),
+  ],
+);
+
+/** First-factor failures, and enrolments begun, by keyed hash of whose they are (`domain/sign-in/throttle.ts`). */
+export const throttles = sqliteTable(
+  "throttles",
+  {
+    key: text("key").primaryKey(),
+    failures: integer("failures").notNull(),
+    windowEndsAt: datetime("window_ends_at").notNull(),
+    blockedUntil: datetime("blocked_until"),
+  },
+  (table) => [index("throttles_window_ends_at").on(table.windowEndsAt)],
+);
+
+/** What happened to whom, when and from where. Never a code, secret, token or password (LG-03). */
+export const auditEvents = sqliteTable(
+  "audit_events",
+  {
+    id: text("id").primaryKey(),
+    at: datetime("at").notNull(),
+    type: text("type").notNull(),
+    realm: text("realm"),
+    userId: text("user_id"),
+    sessionId: text("session_id"),
+    clientAddress: text("client_address"),
+    userAgent: text("user_agent"),
+    requestId: text("request_id"),
+    /** Who did it in the place of the account's owner: `admin`, `api_key:<id>`, `rpc:<name>`. */
+    actor: text("actor"),
+    detail: text("detail", { mode: "json" }).$type<Record<string, string | number | boolean>>(),
+  },
+  (table) => [
+    index("audit_events_at").on(table.at),
+    // Listed in the order in which they were written, which is that of SQLite's row ids.
+    index("audit_events_user_id").on(table.userId),
+    index("audit_events_realm").on(table.realm),
+  ],
+);
+
+export type UserRow = typeof users.$inferSelect;
+export type SessionRow = typeof sessions.$inferSelect;
+export type ThrottleRow = typeof throttles.$inferSelect;
+export type AuditEventRow = typeof auditEvents.$inferSelect;
+export type ApiKeyRow = typeof apiKeys.$inferSelect;
+export type IdempotencyKeyRow = typeof idempotencyKeys.$inferSelect;
+export type ChallengeRow = typeof challenges.$inferSelect;

@@ -1,0 +1,81 @@
+import { and, eq, gt, or } from "drizzle-orm";
+import { previousChangedRow } from "../platform/conditional-insert.ts";
+import { type Database, reachStore } from "../platform/database.ts";
+import { type SessionRow, sessions, type UserRow, users } from "../platform/schema.ts";
+import { type AuditEvent, recordEventWhere } from "../service/audit.ts";
+import { type Liveness, touchChallengeSession, touchSession } from "../sessions/session-rows.ts";
+import {
+  type Counter,
+  type CounterState,
+  countFailureWhere,
+  nothingBlocks,
+  selectCounter,
+} from "../sessions/throttles.ts";
+
+/** An enrolment to begin: a new secret that waits for its first code. */
+export interface PendingEnrolment {
+  readonly userId: string;
+  readonly sessionId: string;
+  /** Of the hosted challenge that the session belongs to. Null: it is a full one. */
+  readonly challengeId: string | null;
+  readonly liveness: Liveness;
+  readonly secretEnvelope: string;
+  readonly expiresAt: Date;
+  /** An account that has a second factor may replace it only from a session that showed it after this. */
+  readonly secondFactorSince: Date;
+  /** Counts the enrolments that the account begins. */
+  readonly counter: Counter;
+}
+
+/** What happened, and how things stand on the primary. */
+export interface EnrolmentStart {
+  readonly started: boolean;
+  /** Null when the session is dead. */
+  readonly session: SessionRow | null;
+  readonly user: UserRow | null;
+  /** Null when the account has begun no enrolment of late. */
+  readonly counted: CounterState | null;
+}
+
+/**
+ * Puts a pending secret beside the live one, which stays as it is; an earlier pending one is void
+ * (EN-04, EN-05). While the counter blocks nothing happens (TH-07). One batch.
+ */
+export async function startEnrolment(
+  db: Database,
+  enrolment: PendingEnrolment,
+  event: AuditEvent,
+): Promise<EnrolmentStart> {
+  const { primary } = db;
+  const { sessionId, challengeId, counter, liveness } = enrolment;
+  const freshSession = primary
+    .select({ userId: sessions.userId })
+    .from(sessions)
+    .where(and(eq(sessions.id, sessionId), gt(sessions.secondFactorAt, enrolment.secondFactorSince)));
+  const mayEnrol = or(eq(users.totpEnabled, false), eq(users.id, freshSession));
+  const [[session], started, , , [user], [counted]] = await reachStore(() =>
+    primary.batch([
+      challengeId === null
+        ? touchSession(primary, sessionId, liveness)
+        : touchChallengeSession(primary, sessionId, challengeId, liveness.now),
+      primary
+        .update(users)
+        .set({ totpPendingSecret: enrolment.secretEnvelope, totpPendingExpiresAt: enrolment.expiresAt })
+        .where(
+          and(
+            eq(users.id, enrolment.userId),
+            previousChangedRow,
+            mayEnrol,
+            nothingBlocks(primary, [counter], liveness.now),
+          ),
+        )
+        .returning({ id: users.id }),
+      recordEventWhere(primary, event, previousChangedRow),
+      countFailureWhere(primary, counter, liveness.now, previousChangedRow),
+      primary.select().from(users).where(eq(users.id, enrolment.userId)),
+      selectCounter(primary, counter),
+    ]),
+  );
+  const isStarted = started.length === 1;
+  return { started: isStarted, session: session ?? null, user: user ?? null, counted: counted ?? null };
+}

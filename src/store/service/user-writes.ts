@@ -1,0 +1,250 @@
+import { and, eq, exists, getTableColumns, inArray, isNull, ne, not, or, type SQL, sql } from "drizzle-orm";
+import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { alias } from "drizzle-orm/sqlite-core";
+import { every, insertWhere } from "../platform/conditional-insert.ts";
+import type { Database } from "../platform/database.ts";
+import { challenges, sessions, throttles, type UserRow, users } from "../platform/schema.ts";
+import { drawApprovalPeriodId } from "../second-factor/approvals.ts";
+import { type Counter, countFailureWhere, nothingBlocks } from "../sessions/throttles.ts";
+import { isUser } from "../users/user-rows.ts";
+import type { AuditEvent } from "./audit.ts";
+import type { KeptAnswer } from "./idempotency.ts";
+import { type Done, doOnce } from "./idempotent-write.ts";
+
+/** What every deed for an account has. */
+export interface UserDeed {
+  readonly event: AuditEvent;
+  readonly answer: KeptAnswer | null;
+  readonly now: Date;
+}
+
+/** The user of a realm: at most one row has one of the ids. */
+export interface UserPlace {
+  readonly realm: string;
+  readonly ids: readonly string[];
+}
+
+/** Creates the account, unless one of the ids or the name is taken in its realm. One batch. */
+export function insertUserOnce(
+  db: Database,
+  { realm, ids }: UserPlace,
+  row: UserRow,
+  { event, answer }: UserDeed,
+): Promise<Done<UserRow>> {
+  const taken = (on: DrizzleD1Database) =>
+    exists(
+      on
+        .select({ id: users.id })
+        .from(users)
+        .where(or(isUser(realm, ids), and(eq(users.realm, realm), eq(users.username, row.username)))),
+    );
+  return doOnce(db, {
+    first: (on, unanswered) => insertWhere(on, users, row, every(not(taken(on)), unanswered)),
+    event,
+    answer,
+    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+  });
+}
+
+/** What of an account may be changed from outside. */
+export type UserChanges = Partial<
+  Pick<UserRow, "username" | "canonicalName" | "email" | "passwordHash" | "disabledAt">
+>;
+
+/**
+ * Changes an account, unless another one of its realm has the name. A new password and disabling sign the account out
+ * everywhere (SE-11), and disabling voids what it has approved (INC-37). One batch.
+ */
+export function updateUserOnce(
+  db: Database,
+  { realm, ids }: UserPlace,
+  changes: UserChanges,
+  { event, answer, now }: UserDeed,
+): Promise<Done<UserRow>> {
+  const { username, passwordHash, disabledAt } = changes;
+  const others = alias(users, "others");
+  const namesake = (on: DrizzleD1Database, name: string) =>
+    on
+      .select({ id: others.id })
+      .from(others)
+      .where(and(eq(others.realm, realm), eq(others.username, name), ne(others.id, users.id)));
+  const isDisabled = disabledAt !== undefined && disabledAt !== null;
+  const endsSessions = passwordHash !== undefined || isDisabled;
+  const voidsApprovals = isDisabled ? { approvalPeriodId: drawApprovalPeriodId() } : {};
+  return doOnce(db, {
+    first: (on, unanswered) =>
+      on
+        .update(users)
+        .set({ ...changes, ...voidsApprovals, updatedAt: now })
+        .where(
+          and(
+            isUser(realm, ids),
+            username === undefined ? undefined : not(exists(namesake(on, username))),
+            unanswered,
+          ),
+        ),
+    event,
+    effects: (on, happened) => (endsSessions ? [endSessions(on, realm, ids, happened)] : []),
+    answer,
+    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+  });
+}
+
+/** Deletes an account with its sessions and challenges. Its events stay. One batch. */
+export function deleteUserOnce(
+  db: Database,
+  { realm, ids }: UserPlace,
+  { event }: UserDeed,
+): Promise<Done<UserRow>> {
+  // Sessions have no realm: their accounts have to be there to be told from another realm's.
+  const own = (on: DrizzleD1Database) => accountIds(on, realm, ids);
+  return doOnce(db, {
+    first: (on) =>
+      on
+        .update(users)
+        .set({ disabledAt: sql`coalesce(${users.disabledAt}, ${event.at.getTime()})` })
+        .where(isUser(realm, ids)),
+    event,
+    effects: (on, happened) => [
+      endSessions(on, realm, ids, happened),
+      on.delete(challenges).where(and(inArray(challenges.userId, own(on)), happened)),
+      on.delete(users).where(and(isUser(realm, ids), happened)),
+    ],
+    answer: null,
+    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+  });
+}
+
+const noSecondFactor = {
+  totpEnabled: false,
+  totpSecret: null,
+  totpSetupAt: null,
+  backupCodes: null,
+  totpPendingSecret: null,
+  totpPendingExpiresAt: null,
+};
+
+const noFailures = { secondFactorFailures: 0, secondFactorBlockedUntil: null };
+
+/**
+ * Takes the second factor away, voids what was approved with it, and signs the account out everywhere (EN-08,
+ * EN-12, INC-37). `totp_last_step` stays.
+ *
+ * @param forgiving also takes back the failures, which disabled it
+ */
+export function removeSecondFactorOnce(
+  db: Database,
+  { realm, ids }: UserPlace,
+  forgiving: boolean,
+  { event, answer, now }: UserDeed,
+): Promise<Done<UserRow>> {
+  const hasOne = forgiving ? undefined : eq(users.totpEnabled, true);
+  return doOnce(db, {
+    first: (on, unanswered) =>
+      on
+        .update(users)
+        .set({
+          ...noSecondFactor,
+          ...(forgiving ? noFailures : {}),
+          approvalPeriodId: drawApprovalPeriodId(),
+          updatedAt: now,
+        })
+        .where(and(isUser(realm, ids), hasOne, unanswered)),
+    event,
+    effects: (on, happened) => [endSessions(on, realm, ids, happened)],
+    answer,
+    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+  });
+}
+
+/** Takes the failures back, so that the second factor that is there works again. One batch. */
+export function unlockUserOnce(
+  db: Database,
+  { realm, ids }: UserPlace,
+  { event, answer, now }: UserDeed,
+): Promise<Done<UserRow>> {
+  return doOnce(db, {
+    first: (on, unanswered) =>
+      on
+        .update(users)
+        .set({ ...noFailures, updatedAt: now })
+        .where(and(isUser(realm, ids), unanswered)),
+    event,
+    answer,
+    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+  });
+}
+
+/** The account, and until when it may begin no more set-ups. */
+export type EnrollingUser = UserRow & { readonly setupBlockedUntil: Date | null };
+
+/**
+ * Puts a pending secret into an account that has no second factor (EN-04, EN-05). While the counter blocks
+ * nothing happens (TH-07). One batch.
+ */
+export function startEnrolmentOnce(
+  db: Database,
+  { realm, ids }: UserPlace,
+  pending: { readonly secretEnvelope: string; readonly expiresAt: Date; readonly counter: Counter },
+  { event, answer, now }: UserDeed,
+): Promise<Done<EnrollingUser>> {
+  const { counter, secretEnvelope, expiresAt } = pending;
+  return doOnce(db, {
+    first: (on, unanswered) =>
+      on
+        .update(users)
+        .set({ totpPendingSecret: secretEnvelope, totpPendingExpiresAt: expiresAt })
+        .where(
+          and(
+            isUser(realm, ids),
+            eq(users.totpEnabled, false),
+            isNull(users.disabledAt),
+            nothingBlocks(on, [counter], now),
+            unanswered,
+          ),
+        ),
+    event,
+    effects: (on, happened) => [countFailureWhere(on, counter, now, happened)],
+    answer,
+    outcome: (on) => {
+      const blocked = on
+        .select({ until: throttles.blockedUntil })
+        .from(throttles)
+        .where(eq(throttles.key, counter.key));
+      const setupBlockedUntil = sql`(${blocked})`.mapWith(throttles.blockedUntil).as("setup_blocked_until");
+      return on
+        .select({ ...getTableColumns(users), setupBlockedUntil })
+        .from(users)
+        .where(isUser(realm, ids));
+    },
+  });
+}
+
+const accountIds = (db: DrizzleD1Database, realm: string, ids: readonly string[]) =>
+  db.select({ id: users.id }).from(users).where(isUser(realm, ids));
+
+const endSessions = (db: DrizzleD1Database, realm: string, ids: readonly string[], happened: SQL) =>
+  db.delete(sessions).where(and(inArray(sessions.userId, accountIds(db, realm, ids)), happened));
+
+/** Ends one session of an account of the realm, or all of them. One batch. */
+export function endSessionsOnce(
+  db: Database,
+  { realm, ids }: UserPlace,
+  sessionId: string | null,
+  { event }: UserDeed,
+): Promise<Done<{ id: string }>> {
+  return doOnce(db, {
+    first: (on) =>
+      on
+        .delete(sessions)
+        .where(
+          and(
+            inArray(sessions.userId, accountIds(on, realm, ids)),
+            sessionId === null ? undefined : eq(sessions.id, sessionId),
+          ),
+        ),
+    event,
+    answer: null,
+    outcome: (on) => on.select({ id: users.id }).from(users).where(isUser(realm, ids)),
+  });
+}

@@ -1,0 +1,193 @@
+import { and, eq, exists, isNull, sql } from "drizzle-orm";
+import type { BatchItem } from "drizzle-orm/batch";
+import { every } from "../platform/conditional-insert.ts";
+import { type Database, reachStore } from "../platform/database.ts";
+import { auditEvents, type SessionRow, type UserRow, users } from "../platform/schema.ts";
+import { type AuditEvent, eventIs, recordEventWhere } from "../service/audit.ts";
+import {
+  type Opening,
+  type OpeningBounds,
+  openedOf,
+  openFirstFactorSession,
+  selectOpened,
+} from "./first-factor-session-rows.ts";
+import type { Session } from "./session-rows.ts";
+import {
+  blockedUntil,
+  type Counter,
+  countFailureWhere,
+  forgetFailuresWhere,
+  listOverflows,
+  nothingBlocks,
+  type Overflow,
+} from "./throttles.ts";
+
+/** What is known about a name before its password is looked at. */
+export interface SignInView {
+  readonly user: UserRow | null;
+  /** When the last of the counters lets go. Null: none blocks. */
+  readonly blockedUntil: Date | null;
+}
+
+/** Reads account and counters in one query, of one shape whether or not the account exists. */
+export async function findAccountForSignIn(
+  db: Database,
+  name: AccountName,
+  counters: readonly Counter[],
+  now: Date,
+): Promise<SignInView> {
+  const { nearest } = db;
+  const blocked = blockedUntil(nearest, counters, now).as("blocked");
+  const [row] = await reachStore(() =>
+    nearest.select({ blockedUntil: blocked.until, user: users }).from(blocked).leftJoin(users, isNamed(name)),
+  );
+  return { user: row?.user ?? null, blockedUntil: row?.blockedUntil ?? null };
+}
+
+/** The name that somebody signs in with. */
+export interface AccountName {
+  readonly realm: string;
+  readonly username: string;
+}
+
+/** A sign-in whose password has been looked at. */
+interface EvaluatedSignIn {
+  readonly name: AccountName;
+  readonly counters: readonly Counter[];
+  readonly event: AuditEvent;
+}
+
+/** A wrong password, or no account to compare it with. */
+export interface WrongPassword extends EvaluatedSignIn {
+  /** What it was compared with, as it was read: it is wrong only while that is the same. */
+  readonly comparedWith: Pick<UserRow, "passwordHash" | "disabledAt"> | null;
+}
+
+/** A right password. */
+export interface RightPassword extends EvaluatedSignIn {
+  /** Pending for an account with a second factor, else full. */
+  readonly session: Session;
+  readonly bounds: OpeningBounds;
+  /** The account as it was read: what was concluded from it holds only while it is the same. */
+  readonly user: UserRow;
+  /** Forgotten, now that the password was right. */
+  readonly forgiven: Counter;
+  /** A hash with today's parameters, when the stored one has others. */
+  readonly newPasswordHash: string | null;
+}
+
+/** What a sign-in's batch did, and how things stand on the primary after it. */
+export interface SignInOutcome {
+  /** For a right password: the session is open. For a wrong one: the failure is counted. */
+  readonly done: boolean;
+  /** The counters that block now. */
+  readonly overflows: readonly Overflow[];
+  readonly user: UserRow | null;
+}
+
+/** What the batch of a right password did. */
+export interface OpenedSignIn extends SignInOutcome {
+  /** The session that was opened, or the pending one that this client shares. Null: not done. */
+  readonly session: SessionRow | null;
+}
+
+/**
+ * Opens a session within the bounds, if on the primary nothing blocks and the account is still as it was read.
+ * One batch.
+ */
+export async function openSignInSession(
+  db: Database,
+  { name, session, bounds, user, counters, forgiven, newPasswordHash, event }: RightPassword,
+  now: Date,
+): Promise<OpenedSignIn> {
+  const { primary } = db;
+  const unchanged = primary
+    .select({ id: users.id })
+    .from(users)
+    .where(
+      and(
+        eq(users.id, user.id),
+        isNull(users.disabledAt),
+        sql`${users.passwordHash} IS ${user.passwordHash}`,
+        eq(users.totpEnabled, user.totpEnabled),
+      ),
+    );
+  const condition = every(exists(unchanged), nothingBlocks(primary, counters, now));
+  const opening: Opening = {
+    session,
+    userId: user.id,
+    condition,
+    event,
+    beyond: "opened",
+    held: null,
+    bounds,
+    now,
+  };
+  const rehash =
+    newPasswordHash === null
+      ? []
+      : [
+          primary
+            .update(users)
+            .set({ passwordHash: newPasswordHash })
+            .where(and(eq(users.id, user.id), condition)),
+        ];
+  const selects = selectOpened(primary, opening);
+  const { results, ...outcome } = await runSignIn(db, { name, counters }, now, [
+    ...openFirstFactorSession(primary, opening),
+    forgetFailuresWhere(primary, forgiven.key, condition),
+    ...selects,
+    // Last, because the condition names the hash that it replaces.
+    ...rehash,
+  ]);
+  const end = results.length - rehash.length;
+  const opened = openedOf(results.slice(end - selects.length, end) as SessionRow[][]);
+  return { ...outcome, done: opened !== null, session: opened };
+}
+
+/**
+ * Counts a wrong password on every counter, if it was compared with what the primary holds, and unless one of the
+ * counters blocks already: then nothing was evaluated. The statements are the same whether or not there is such an
+ * account. One batch.
+ */
+export async function countSignInFailure(
+  db: Database,
+  { name, counters, event, comparedWith }: WrongPassword,
+  now: Date,
+): Promise<SignInOutcome> {
+  const { primary } = db;
+  const stored = (column: "passwordHash" | "disabledAt") =>
+    sql`(${primary.select({ value: users[column] }).from(users).where(isNamed(name))})`;
+  const compared = every(
+    sql`${stored("passwordHash")} IS ${comparedWith?.passwordHash ?? null}`,
+    sql`${stored("disabledAt")} IS ${comparedWith?.disabledAt?.getTime() ?? null}`,
+    nothingBlocks(primary, counters, now),
+  );
+  const evaluated = eventIs(primary, event.id, event.type);
+  const { results, ...outcome } = await runSignIn(db, { name, counters }, now, [
+    recordEventWhere(primary, event, compared),
+    ...counters.map((counter) => countFailureWhere(primary, counter, now, evaluated)),
+    primary.select({ id: auditEvents.id }).from(auditEvents).where(eq(auditEvents.id, event.id)),
+  ]);
+  return { ...outcome, done: results.at(-1)?.length === 1 };
+}
+
+const isNamed = ({ realm, username }: AccountName) =>
+  and(eq(users.realm, realm), eq(users.username, username));
+
+/** Runs the statements in one batch, and reads how things stand after them. */
+async function runSignIn(
+  { primary }: Database,
+  { name, counters }: Pick<EvaluatedSignIn, "name" | "counters">,
+  now: Date,
+  statements: readonly [BatchItem<"sqlite">, ...BatchItem<"sqlite">[]],
+): Promise<Omit<SignInOutcome, "done"> & { readonly results: unknown[][] }> {
+  const outcome = [
+    listOverflows(primary, counters, now),
+    primary.select().from(users).where(isNamed(name)),
+  ] as const;
+  const results = (await reachStore(() => primary.batch([...statements, ...outcome]))) as unknown[][];
+  // A batch answers in the order of its statements, and these two are always the last.
+  const [overflows, [user]] = results.slice(-outcome.length) as [Overflow[], UserRow[]];
+  return { overflows, user: user ?? null, results: results.slice(0, -outcome.length) };
+}

@@ -1,0 +1,136 @@
+import {
+  and,
+  eq,
+  getTableColumns,
+  type InferSelectModel,
+  inArray,
+  not,
+  or,
+  type SQL,
+  sql,
+} from "drizzle-orm";
+import type { DrizzleD1Database } from "drizzle-orm/d1";
+import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
+import { type Database, reachStore } from "../platform/database.ts";
+import { auditEvents, type UserRow, users } from "../platform/schema.ts";
+import { type AuditEvent, toEventRow } from "../service/audit.ts";
+import { isInRealm } from "./external-names.ts";
+
+/** A new account, and the record of where it comes from. */
+export interface UserImport {
+  readonly row: UserRow;
+  /** The other id that means the same user in its realm (`core/parsing/user-id.ts`); its own where there is none. */
+  readonly alias: string;
+  readonly event: AuditEvent;
+}
+
+/** What accounts may have already. */
+export interface TakenNames {
+  readonly ids: readonly string[];
+  readonly usernames: readonly string[];
+  /** Of accounts with an exact name. */
+  readonly canonicalNames: readonly string[];
+}
+
+/**
+ * Finds whoever has one of these ids, in whatever realm, or one of these names in the realm. As the primary holds
+ * them, in one trip.
+ */
+export function findTaken(
+  { primary }: Database,
+  realm: string,
+  { ids, usernames, canonicalNames }: TakenNames,
+): Promise<UserRow[]> {
+  const named = and(eq(users.realm, realm), isIn(users.username, usernames));
+  const claimed = primary
+    .select({ id: users.id })
+    .from(users)
+    .where(and(isInRealm(realm), isIn(users.canonicalName, canonicalNames)));
+  return reachStore(() =>
+    primary
+      .select()
+      .from(users)
+      .where(or(isIn(users.id, ids), named, inArray(users.id, claimed))),
+  );
+}
+
+/**
+ * Creates those of the accounts whose ids and names are free, each with its event. One batch. No two of them may have
+ * an id or a name in common.
+ *
+ * @returns the ids of those that were created
+ */
+export async function insertImports(
+  { primary }: Database,
+  realm: string,
+  imports: readonly UserImport[],
+): Promise<ReadonlySet<string>> {
+  const keyed = imports.map(({ row, alias, event }) => ({
+    row,
+    event: toEventRow(event),
+    keys: { id: row.id, alias, name: row.username, event: event.id },
+  }));
+  const events = keyed.map(({ event, keys }) => ({ row: event, keys }));
+  const isFree = (key: Key) =>
+    not(
+      sql`EXISTS ${primary
+        .select({ id: users.id })
+        .from(users)
+        .where(
+          or(
+            eq(users.id, key("id")),
+            and(eq(users.realm, realm), or(eq(users.id, key("alias")), eq(users.username, key("name")))),
+          ),
+        )}`,
+    );
+  // What is written first tells who is new; the account follows its event, in the same transaction.
+  const isNew = (key: Key) =>
+    inArray(
+      key("event"),
+      primary
+        .select({ id: auditEvents.id })
+        .from(auditEvents)
+        .where(eq(auditEvents.id, key("event"))),
+    );
+  const [created] = await reachStore(() =>
+    primary.batch([
+      insertEachWhere(primary, auditEvents, events, isFree).returning({ userId: auditEvents.userId }),
+      insertEachWhere(primary, users, keyed, isNew),
+    ]),
+  );
+  return new Set(created.flatMap(({ userId }) => userId ?? []));
+}
+
+/** A text of the entry that is being inserted. */
+type Key = (name: string) => SQL<string>;
+
+/**
+ * Inserts each of the rows for which `condition` holds. All of them are one bound parameter, of which D1 allows a
+ * hundred in a statement: a JSON array that SQLite takes apart.
+ */
+function insertEachWhere<T extends SQLiteTable>(
+  db: DrizzleD1Database,
+  table: T,
+  entries: readonly { readonly row: InferSelectModel<T>; readonly keys: Readonly<Record<string, string>> }[],
+  condition: (key: Key) => SQL,
+) {
+  const columns = Object.entries(getTableColumns(table));
+  const json = entries.map(({ row, keys }) => {
+    const values: Record<string, unknown> = row;
+    const cells = columns.map(([name, column]) => {
+      const value = values[name];
+      return value === null || value === undefined ? null : column.mapToDriverValue(value);
+    });
+    return { cells, keys };
+  });
+  const cells = columns.map((_, index) => sql`json_extract(entry.value, ${sql.raw(`'$.cells[${index}]'`)})`);
+  const key: Key = (name) => sql`json_extract(entry.value, ${sql.raw(`'$.keys.${name}'`)})`;
+  return db
+    .insert(table)
+    .select(
+      sql`SELECT ${sql.join(cells, sql`, `)} FROM json_each(${JSON.stringify(json)}) AS entry WHERE ${condition(key)}`,
+    );
+}
+
+const isIn = (column: SQLiteColumn, values: readonly string[]): SQL =>
+  sql`${column} IN (SELECT value FROM json_each(${JSON.stringify(values)}))`;

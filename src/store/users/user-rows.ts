@@ -1,0 +1,76 @@
+import { and, asc, eq, gt, inArray, type SQL } from "drizzle-orm";
+import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { type Database, reachStore } from "../platform/database.ts";
+import { type UserRow, users } from "../platform/schema.ts";
+import { hasCanonicalName } from "./external-names.ts";
+
+export type User = UserRow;
+
+/**
+ * Finds the user of a realm that has one of these ids, on the nearest copy and then, because a copy may not have
+ * heard of it yet, on the primary.
+ */
+export async function findUser(db: Database, realm: string, ids: readonly string[]): Promise<User | null> {
+  return (await readUser(db.nearest, realm, ids)) ?? (await readUser(db.primary, realm, ids));
+}
+
+/** Finds the user of a realm that has one of these ids, as the primary holds it. */
+export const findUserOnPrimary = (
+  db: Database,
+  realm: string,
+  ids: readonly string[],
+): Promise<User | null> => readUser(db.primary, realm, ids);
+
+async function readUser(db: DrizzleD1Database, realm: string, ids: readonly string[]): Promise<User | null> {
+  const [user] = await reachStore(() => db.select().from(users).where(isUser(realm, ids)).limit(1));
+  return user ?? null;
+}
+
+/**
+ * Lists the users of a realm by name, after `afterName`; of them those whose names have a canonical form, if one is given.
+ * One trip.
+ */
+export function listUsers(
+  { nearest }: Database,
+  realm: string,
+  { afterName, limit, username }: { afterName: string; limit: number; username: string | null },
+): Promise<User[]> {
+  const chosen = username === null ? eq(users.realm, realm) : hasCanonicalName(nearest, realm, username);
+  return reachStore(() =>
+    nearest
+      .select()
+      .from(users)
+      .where(and(chosen, gt(users.username, afterName)))
+      .orderBy(asc(users.username))
+      .limit(limit),
+  );
+}
+
+/** The condition "this row is the user of the realm that has one of these ids" (WB-09). */
+export const isUser = (realm: string, ids: readonly string[]): SQL | undefined =>
+  and(eq(users.realm, realm), inArray(users.id, [...ids]));
+
+/** What is known of an account when it is created. */
+export type NewUser = Pick<
+  UserRow,
+  "id" | "realm" | "username" | "canonicalName" | "email" | "passwordHash" | "createdAt"
+> & {
+  /** From `store/second-factor/approvals.ts`. */
+  readonly approvalPeriodId: string;
+};
+
+/** The row of a new account: without a second factor, and open. */
+export const newUserRow = (user: NewUser): UserRow => ({
+  ...user,
+  totpEnabled: false,
+  totpSecret: null,
+  totpSetupAt: null,
+  backupCodes: null,
+  totpLastStep: 0,
+  totpPendingSecret: null,
+  totpPendingExpiresAt: null,
+  secondFactorFailures: 0,
+  secondFactorBlockedUntil: null,
+  updatedAt: user.createdAt,
+  disabledAt: null,
+});

@@ -1,0 +1,85 @@
+import { decodeJwt } from "jose";
+import { describe, expect, it } from "vitest";
+import type { Config } from "../../src/config/config.ts";
+import type { AssertedIdentity, AssertedScope } from "../../src/core/tokens/assertion.ts";
+import type { Deps } from "../../src/domain/deps.ts";
+import { vouchFor } from "../../src/gate/sign-assertion.ts";
+import { keyringOf } from "../support/keyring.ts";
+
+const config = { keyring: keyringOf("k1"), basePath: "/api/auth", originUrl: "route" } as Config;
+const deps = { config } as Deps;
+const site = "https://site.example";
+const now = new Date("2026-11-22T12:00:00Z");
+const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
+
+const ada = (): AssertedIdentity => ({
+  userId: "u-1",
+  username: "ada",
+  email: null,
+  acr: "second_factor",
+  amr: ["pwd", "otp"],
+  authenticatedAt: now,
+});
+
+const scope: AssertedScope = { host: "site.example", pathPrefix: "/", methods: null };
+
+const vouch = (identity: AssertedIdentity, at: Date, origin = site, judged = scope) =>
+  vouchFor(deps, identity, origin, judged, at);
+
+describe("what the gate vouches for", () => {
+  it("is signed once for ten seconds, so that most of its minute is always left", async () => {
+    const identity = ada();
+    const first = await vouch(identity, now);
+    expect(await vouch(identity, later(9.999))).toBe(first);
+    const second = await vouch(identity, later(10));
+    expect(second).not.toBe(first);
+    const { iat = 0, exp = 0 } = decodeJwt(second?.assertion ?? "");
+    expect([iat, exp]).toEqual([now.getTime() / 1000 + 10, now.getTime() / 1000 + 70]);
+  });
+
+  it("is signed anew for another host: issuer and audience are its own", async () => {
+    const identity = ada();
+    for (const origin of [site, "https://other.example", site]) {
+      const vouched = await vouch(identity, now, origin);
+      expect(decodeJwt(vouched?.assertion ?? "")).toMatchObject({ aud: origin, iss: `${origin}/api/auth` });
+    }
+  });
+
+  it.each<[string, Partial<AssertedScope>, object]>([
+    ["host", { host: "other.example" }, { host: "other.example" }],
+    ["rule", { pathPrefix: "/feed$" }, { path: "/feed$" }],
+    ["method", { methods: ["GET"] }, { methods: ["GET"] }],
+  ])("INC-28 is signed anew for another %s, and kept for each", async (_what, change, claims) => {
+    const identity = ada();
+    const judged = { ...scope, ...change };
+    const [first, other] = [await vouch(identity, now), await vouch(identity, now, site, judged)];
+    expect(decodeJwt(other?.assertion ?? "")).toMatchObject(claims);
+    expect(await vouch(identity, later(9))).toBe(first);
+    expect(await vouch(identity, later(9), site, { ...judged })).toBe(other);
+  });
+
+  it("INC-28 is kept for no more than twenty scopes of a session", async () => {
+    const identity = ada();
+    const first = await vouch(identity, now);
+    for (let i = 0; i < 19; i++) await vouch(identity, now, site, { ...scope, host: `h${i}.example` });
+    expect(await vouch(identity, now)).toBe(first);
+    await vouch(identity, now, site, { ...scope, host: "h19.example" });
+    expect(await vouch(identity, now)).not.toBe(first);
+  });
+
+  it("is never another one's, though he looks the same", async () => {
+    const [one, other] = [ada(), { ...ada(), userId: "u-2" }];
+    await vouch(one, now);
+    expect(decodeJwt((await vouch(other, now))?.assertion ?? "").sub).toBe("u-2");
+  });
+
+  it("is signed anew when the clock has gone back", async () => {
+    const identity = ada();
+    await vouch(identity, later(30));
+    expect(decodeJwt((await vouch(identity, now))?.assertion ?? "").iat).toBe(now.getTime() / 1000);
+  });
+
+  it("is nothing for nobody", async () => {
+    expect(await vouchFor(deps, null, site, scope, now)).toBeNull();
+  });
+});

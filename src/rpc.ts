@@ -5,7 +5,7 @@ import { renderQrSvg, svgDataUri } from "./core/lib/qr.ts";
 import { parseCodeInput } from "./core/parsing/code-input.ts";
 import { realmForm, shownUserId, userIdForm } from "./core/parsing/user-id.ts";
 import { canonicalUsername } from "./core/parsing/username.ts";
-import { authenticatedAt, isBelieved } from "./domain/access/access.ts";
+import { authenticatedAt, isTokenFresh } from "./domain/access/access.ts";
 import type { Deps } from "./domain/deps.ts";
 import type { Failure } from "./domain/failure.ts";
 import type { UserCall } from "./domain/service-api/service-caller.ts";
@@ -213,7 +213,7 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
     return this.#answer("session", question, async ({ deps, realm, now }, { token }) => {
       const session = await identifyFull(deps, token, now);
       if (session === null || session.realm !== realm) return sessionOver;
-      if (isBelieved(deps, session, now)) return describeSession(session, null);
+      if (isTokenFresh(deps, session, now)) return describeSession(session, null);
       const checked = await checkSession(deps, session, now);
       if (checked === null) return sessionOver;
       return describeSession(checked.session, checked.token);

@@ -2,7 +2,7 @@ import { type Config, type ConfigProblem, parseConfig } from "./config/config.ts
 import type { Deps } from "./domain/deps.ts";
 import { describeError, log } from "./log.ts";
 import { openDatabase } from "./store/platform/database.ts";
-import { answerWithin } from "./store/platform/time-limit.ts";
+import { withTimeLimit } from "./store/platform/time-limit.ts";
 import { createBlocks } from "./store/sessions/throttle-blocks.ts";
 
 /** The bindings of `wrangler.toml`. Variables and secrets are strings beside them, which `config/config.ts` parses. */
@@ -58,7 +58,7 @@ export function createDeps(config: Config, env: Bindings, context: EventContext,
     admit:
       limiter === undefined
         ? null
-        : async (key) => (await answerWithin(longestAdmissionSeconds, () => limiter.limit({ key }))).success,
+        : async (key) => (await withTimeLimit(longestAdmissionSeconds, () => limiter.limit({ key }))).success,
     defer: (work) => context.waitUntil(report(work, eventId)),
     log: (level, event, fields) => log(level, event, { request_id: eventId, ...fields }),
   };

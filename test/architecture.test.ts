@@ -231,14 +231,14 @@ describe("the judge", () => {
     ["gate/forward-request.ts", 'import { refuse } from "../http/problem/refusal.tsx";'],
     ["gate/forward-request.ts", 'import {\n  log,\n} from "../log.ts";'],
     ["gate/forward-request.ts", 'import { eq } from "drizzle-orm";'],
-    ["http/sign-in-redirect.ts", 'import { passGate } from "../gate/forward-request.ts";'],
+    ["http/sign-in-redirect.ts", 'import { forwardIfAuthorized } from "../gate/forward-request.ts";'],
     ["http/app.ts", 'import { Api } from "../rpc.ts";'],
     ["http/api/users.ts", 'import "../../scheduled.ts";'],
     ["http/api/users.ts", 'import * as z from "zod";'],
     ["http/form-body.ts", 'import type { z } from "zod";'],
     ["http/api/users.ts", 'import { drizzle } from "drizzle-orm/d1";'],
     ["rpc.ts", 'import { serve } from "./http/serve.ts";'],
-    ["scheduled.ts", 'import { passGate } from "./gate/proxy.ts";'],
+    ["scheduled.ts", 'import { forwardIfAuthorized } from "./gate/proxy.ts";'],
     ["index.ts", 'import { users } from "./store/platform/schema.ts";'],
     ["http/serve.ts", 'import worker from "../index.ts";'],
     ["http/serve.ts", 'import { host } from "../../test/support/worker.ts";'],
@@ -247,7 +247,7 @@ describe("the judge", () => {
   });
 
   it.each([
-    ["http/app.ts", 'import { passGate } from "../gate/forward-request.ts";'],
+    ["http/app.ts", 'import { forwardIfAuthorized } from "../gate/forward-request.ts";'],
     ["domain/sign-in/password-sign-in.ts", 'import type { Config } from "../../config.ts";'],
     ["domain/sign-in/password-sign-in.ts", '// import { x } from "../../http/app.ts";'],
     ["domain/sign-in/password-sign-in.ts", '/* like\n * import { x } from "hono";\n */'],

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import type { ExternalNames } from "../core/parsing/external-subject.ts";
-import { type Locator, parseLocator } from "../core/parsing/value-path.ts";
-import { wrongType } from "../core/parsing/zod-type-error.ts";
+import { parseValuePath, type ValuePath } from "../core/parsing/value-path.ts";
+import { zodTypeError } from "../core/parsing/zod-type-error.ts";
 
 /** What says who a visitor is, and what that source needs. */
 export type FirstFactorConfig = PasswordConfig | OriginConfig | JwtConfig | ProxyConfig;
@@ -20,8 +20,8 @@ export interface OriginConfig extends AnyConfig {
   readonly kind: "origin";
   /** A path at the origin, or an absolute URL. */
   readonly whoAmI: string;
-  readonly user: Locator;
-  readonly email: Locator | null;
+  readonly user: ValuePath;
+  readonly email: ValuePath | null;
   /** The cookies that carry the site's session. */
   readonly cookies: readonly string[];
   /** What else may carry a session or a token: headers and parameters of the address. */
@@ -58,7 +58,7 @@ export interface ProxyConfig extends AnyConfig {
 const httpUrl = () => z.url({ protocol: /^https?$/, error: "must be an http(s) URL" });
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
-const anyText = () => z.string(wrongType("string"));
+const anyText = () => z.string(zodTypeError("string"));
 const headerName = () => anyText().check(z.regex(token, "must be the name of a header"));
 const filled = () => anyText().check(z.minLength(1, "must not be empty"));
 
@@ -66,7 +66,7 @@ const locator = () =>
   z.pipe(
     z.string("must be set: json:/pointer or header:Name"),
     z.transform((text, context) => {
-      const parsed = parseLocator(text);
+      const parsed = parseValuePath(text);
       if (parsed !== null) return parsed;
       const message = "must be json:/pointer (RFC 6901) or header:Name";
       context.issues.push({ code: "custom", message, input: text });

@@ -1,11 +1,11 @@
 import { isUndecodable } from "../core/parsing/undecodable.ts";
-import type { Passage, Refusal } from "../domain/access/access.ts";
+import type { AccessDenied, AccessGranted } from "../domain/access/access.ts";
 import type { Deps } from "../domain/deps.ts";
-import { distrustAfterChange, judgePassenger, type Unjudged, type Visitor } from "./authorize.ts";
+import { authorizeRequest, expireTokenAfterChange, type Unjudged, type Visitor } from "./authorize.ts";
 import { isForeignHandshake } from "./handshake.ts";
-import type { Vouched } from "./headers.ts";
+import type { SignedIdentity } from "./headers.ts";
 import { isServedMethod } from "./request-meanings.ts";
-import { vouchFor } from "./sign-assertion.ts";
+import { signIdentityAssertion } from "./sign-assertion.ts";
 
 /** The request that a proxy asks about. */
 export interface OriginalRequest {
@@ -44,16 +44,16 @@ function readPair(headers: Headers, methodName: string, uriName: string) {
 
 const agree = (a: string | null, b: string | null) => a === null || b === null || a === b;
 
-export type ForwardAuthOutcome =
-  | { readonly kind: "passed"; readonly passage: Passage; readonly vouched: Vouched | null }
-  | { readonly kind: "refused"; readonly refusal: Refusal }
+export type ForwardAuthResult =
+  | { readonly kind: "passed"; readonly passage: AccessGranted; readonly vouched: SignedIdentity | null }
+  | { readonly kind: "refused"; readonly refusal: AccessDenied }
   /** Also of a question whose host is not readable. A path of Sallyport's must not be passed to the site (INC-34). */
   | Unjudged
   /** Another site opens a WebSocket with the visitor's session (WB-12). */
   | { readonly kind: "cross_origin" };
 
 /** A proxy's question. */
-export interface ForwardAuthQuestion extends Visitor {
+export interface ForwardAuthInput extends Visitor {
   readonly original: OriginalRequest;
   /** Of the question, as the proxy sends it. */
   readonly headers: Headers;
@@ -67,16 +67,16 @@ export interface ForwardAuthQuestion extends Visitor {
  * Judges the request that a proxy asks about, as the gate would. The question has the headers of the visitor's request, as
  * far as the proxy sends them. Whether the site gets a method override among them is not known, so it counts (INC-31).
  */
-export async function judgeForwardAuth(
+export async function authorizeForwardAuth(
   deps: Deps,
-  question: ForwardAuthQuestion,
-): Promise<ForwardAuthOutcome> {
+  question: ForwardAuthInput,
+): Promise<ForwardAuthResult> {
   const { original, headers, publicOrigin, trusted, ...visitor } = question;
   const named = readForwardedHost(headers, publicOrigin);
   if (trusted && named === "unreadable") return { kind: "unreadable", part: "host" };
   const askedHost = hostOf(publicOrigin);
   const namedHost = typeof named === "string" ? null : named.host;
-  const judged = await judgePassenger(deps, {
+  const judged = await authorizeRequest(deps, {
     ...visitor,
     method: original.method,
     path: original.path,
@@ -94,8 +94,14 @@ export async function judgeForwardAuth(
     return { kind: "cross_origin" };
   // The visitor can, so an assertion names the host only by the word of a proxy with the key.
   const host = (trusted ? namedHost : null) ?? askedHost;
-  const vouched = await vouchFor(deps, judgement.identity, publicOrigin, { ...decision, host }, visitor.now);
-  const passage = await distrustAfterChange(deps, visitor, mayChange, judgement);
+  const vouched = await signIdentityAssertion(
+    deps,
+    judgement.identity,
+    publicOrigin,
+    { ...decision, host },
+    visitor.now,
+  );
+  const passage = await expireTokenAfterChange(deps, visitor, mayChange, judgement);
   return { kind: "passed", passage, vouched };
 }
 

@@ -2,16 +2,16 @@ import { isReadBelow } from "../core/parsing/raw-path.ts";
 import { judgeMeanings, type Meaning } from "../core/policy/judge-path.ts";
 import type { Decision } from "../core/policy/policy.ts";
 import { isSafeMethod } from "../core/policy/safe-method.ts";
-import { type Judgement, judgeAccess, type Passage } from "../domain/access/access.ts";
+import { type AccessGranted, type AccessResult, authorizeSession } from "../domain/access/access.ts";
 import type { Deps } from "../domain/deps.ts";
-import { distrustSession, type FullSession } from "../domain/sessions/sessions.ts";
-import { judgeExternalAccess } from "../domain/sign-in/external-sign-in.ts";
+import { type FullSession, issueTokenToRecheck } from "../domain/sessions/sessions.ts";
+import { provisionAndAuthorize } from "../domain/sign-in/external-sign-in.ts";
 import type { FirstFactorSource } from "../domain/sign-in/first-factor-source.ts";
 import type { ClientContext } from "../store/service/audit.ts";
 import { type AskedRequest, findMeanings, type UnreadablePart } from "./request-meanings.ts";
 
 /** Who wants to go where. */
-export interface Passenger extends AskedRequest {
+export interface AccessRequest extends AskedRequest {
   /** As its token says, and belonging to what the request shows of the source. */
   readonly session: FullSession | null;
   /** Null: passwords are the first factor. */
@@ -23,7 +23,7 @@ export interface Passenger extends AskedRequest {
 }
 
 /** The visitor, without the request. */
-export type Visitor = Omit<Passenger, keyof AskedRequest>;
+export type Visitor = Omit<AccessRequest, keyof AskedRequest>;
 
 /** A request that is refused whatever the visitor has shown. */
 export type Unjudged =
@@ -37,13 +37,13 @@ export interface Judged {
   /** What the request requires. */
   readonly decision: Decision;
   /** Whether the visitor has shown it. */
-  readonly judgement: Judgement;
+  readonly judgement: AccessResult;
   /** The origin may change something when it serves the request. */
   readonly mayChange: boolean;
 }
 
 /** Judges a request to the origin by the policy, in every way in which the origin may serve it (INC-31). */
-export async function judgePassenger(deps: Deps, passenger: Passenger): Promise<Judged | Unjudged> {
+export async function authorizeRequest(deps: Deps, passenger: AccessRequest): Promise<Judged | Unjudged> {
   const { policy, basePath } = deps.config;
   const meanings = findMeanings(deps.config, passenger);
   if (typeof meanings === "string") return { kind: "unreadable", part: meanings };
@@ -55,8 +55,8 @@ export async function judgePassenger(deps: Deps, passenger: Passenger): Promise<
   const { requirement } = decision;
   const judgement =
     source === null
-      ? await judgeAccess(deps, requirement, session, now)
-      : await judgeExternalAccess(deps, { ...passenger, source, requirement });
+      ? await authorizeSession(deps, requirement, session, now)
+      : await provisionAndAuthorize(deps, { ...passenger, source, requirement });
   return { kind: "judged", decision, judgement, mayChange: [itself, ...others].some(isChange) };
 }
 
@@ -67,13 +67,13 @@ const isChange = ({ method, namedOnly }: Meaning) => namedOnly !== true && !isSa
  * A site with its own login may have signed somebody in or out by a form, under the same session cookie. So after
  * every request that can change something, the next one asks again.
  */
-export async function distrustAfterChange(
+export async function expireTokenAfterChange(
   deps: Deps,
-  { session, source }: Pick<Passenger, "session" | "source">,
+  { session, source }: Pick<AccessRequest, "session" | "source">,
   mayChange: boolean,
-  passage: Passage,
-): Promise<Passage> {
+  passage: AccessGranted,
+): Promise<AccessGranted> {
   const current = passage.renewed?.session ?? session;
   if (current === null || !mayChange || source?.realm !== "origin") return passage;
-  return { ...passage, renewed: await distrustSession(deps, current) };
+  return { ...passage, renewed: await issueTokenToRecheck(deps, current) };
 }

@@ -1,7 +1,7 @@
 import { rawPathOf } from "../core/parsing/raw-path.ts";
 import type { Requirement } from "../core/policy/policy.ts";
 import type { AssertedScope } from "../core/tokens/assertion.ts";
-import type { Passage, Refusal } from "../domain/access/access.ts";
+import type { AccessDenied, AccessGranted } from "../domain/access/access.ts";
 import {
   isAccessBounded,
   isAccessStillGranted,
@@ -9,14 +9,14 @@ import {
 } from "../domain/access/lasting-access.ts";
 import type { Deps } from "../domain/deps.ts";
 import type { IssuedSession } from "../domain/sessions/sessions.ts";
-import { distrustAfterChange, judgePassenger, type Unjudged, type Visitor } from "./authorize.ts";
+import { authorizeRequest, expireTokenAfterChange, type Unjudged, type Visitor } from "./authorize.ts";
 import { isForeignHandshake } from "./handshake.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
-import { vouchFor } from "./sign-assertion.ts";
+import { signIdentityAssertion } from "./sign-assertion.ts";
 import { relay } from "./web-socket.ts";
 
 /** A request for the origin, and who sends it. */
-export interface GateRequest extends Visitor {
+export interface GateInput extends Visitor {
   readonly request: Request;
   /** The request's address, resolved. */
   readonly url: URL;
@@ -25,10 +25,10 @@ export interface GateRequest extends Visitor {
   readonly publicOrigin: string;
 }
 
-export type GateOutcome =
+export type GateResult =
   /** The origin's answer, and a renewed token for the visitor if there is one. */
   | { readonly kind: "forwarded"; readonly response: Response; readonly renewed: IssuedSession | null }
-  | { readonly kind: "refused"; readonly refusal: Refusal }
+  | { readonly kind: "refused"; readonly refusal: AccessDenied }
   | Unjudged
   /** Another site opens a WebSocket with the visitor's session (WB-12). */
   | { readonly kind: "cross_origin" }
@@ -40,14 +40,14 @@ export type GateOutcome =
  *
  * @param originUrl scheme, host and port; `route`: the address that was asked for, behind the Worker's route
  */
-export async function passGate(
+export async function forwardIfAuthorized(
   deps: Deps,
   originUrl: string,
-  gateRequest: GateRequest,
-): Promise<GateOutcome> {
+  gateRequest: GateInput,
+): Promise<GateResult> {
   const { request, url } = gateRequest;
   const path = rawPathOf(request.url);
-  const judged = await judgePassenger(deps, {
+  const judged = await authorizeRequest(deps, {
     ...gateRequest,
     method: request.method,
     path,
@@ -64,7 +64,7 @@ export async function passGate(
   const { requirement } = decision;
   const target = (originUrl === "route" ? url.origin : originUrl) + url.pathname + url.search;
   const headers = await originHeaders(deps, gateRequest, judgement, { ...decision, host: url.host });
-  const { renewed } = await distrustAfterChange(deps, gateRequest, mayChange, judgement);
+  const { renewed } = await expireTokenAfterChange(deps, gateRequest, mayChange, judgement);
   try {
     const response = await forward(target, request, headers, isPersonal(requirement, judgement));
     const access = { requirement, passage: judgement, source: gateRequest.source };
@@ -75,7 +75,8 @@ export async function passGate(
 }
 
 /** Only what everybody may see, and nobody was named for, is left to caches (WB-14). */
-const isPersonal = ({ level }: Requirement, { identity }: Passage) => level !== "none" || identity !== null;
+const isPersonal = ({ level }: Requirement, { identity }: AccessGranted) =>
+  level !== "none" || identity !== null;
 
 function forward(target: string, request: Request, headers: Headers, personal: boolean): Promise<Response> {
   const { method, body, signal } = request;
@@ -85,12 +86,12 @@ function forward(target: string, request: Request, headers: Headers, personal: b
 
 async function originHeaders(
   deps: Deps,
-  gateRequest: GateRequest,
-  { identity }: Passage,
+  gateRequest: GateInput,
+  { identity }: AccessGranted,
   scope: AssertedScope,
 ): Promise<Headers> {
   const { request, client, publicOrigin, now } = gateRequest;
-  const vouched = await vouchFor(deps, identity, publicOrigin, scope, now);
+  const vouched = await signIdentityAssertion(deps, identity, publicOrigin, scope, now);
   const { firstFactor, methodOverride } = deps.config;
   const overridesForwarded = methodOverride === "pass";
   const facts = { ...gateRequest, vouched, address: client.address, firstFactor, overridesForwarded };
@@ -100,7 +101,7 @@ async function originHeaders(
 function withOwnHeaders(
   deps: Deps,
   response: Response,
-  { ownCookies }: GateRequest,
+  { ownCookies }: GateInput,
   access: LastingAccess,
 ): Response {
   const { status, statusText, webSocket } = response;

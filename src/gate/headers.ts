@@ -7,7 +7,7 @@ import { isClearedHeader, isOverrideHeader, isPlainName } from "./cleared-header
 import { withoutConnectionHeaders } from "./connection-headers.ts";
 
 /** Somebody, and the Worker's signature for it. */
-export interface Vouched {
+export interface SignedIdentity {
   readonly identity: AssertedIdentity;
   readonly assertion: string;
 }
@@ -15,7 +15,7 @@ export interface Vouched {
 /** What the origin is told about a request that passed. */
 export interface ForwardedFacts {
   /** Null: nobody had to be signed in, and nobody is. */
-  readonly vouched: Vouched | null;
+  readonly vouched: SignedIdentity | null;
   readonly address: string | null;
   /** The scheme and host that the visitor sees. */
   readonly publicOrigin: string;

@@ -1,8 +1,8 @@
 import { BoundedMap } from "../core/lib/bounded-map.ts";
-import { oncePer } from "../core/lib/lazy.ts";
+import { lazyPer } from "../core/lib/lazy.ts";
 import { type AssertedIdentity, type AssertedScope, signAssertion } from "../core/tokens/assertion.ts";
 import type { Deps } from "../domain/deps.ts";
-import type { Vouched } from "./headers.ts";
+import type { SignedIdentity } from "./headers.ts";
 
 /** A page and what it loads come with the same signature: most of its minute is left then. */
 const reusedForSeconds = 10;
@@ -14,9 +14,9 @@ const mostPerSession = 20;
  * The signatures of the last seconds, for as long as the session is remembered that named the visitor. An identity has one
  * level: a session that changes its level becomes another one (SE-03).
  */
-const signedFor = oncePer(
+const signedFor = lazyPer(
   (_: AssertedIdentity) =>
-    new BoundedMap<string, { readonly at: Date; readonly vouched: Vouched }>(mostPerSession),
+    new BoundedMap<string, { readonly at: Date; readonly vouched: SignedIdentity }>(mostPerSession),
 );
 
 /**
@@ -26,13 +26,13 @@ const signedFor = oncePer(
  * @param publicOrigin the scheme and host under which the Worker was asked: the issuer is the Worker's base there
  * @param scope what the request was judged for
  */
-export async function vouchFor(
+export async function signIdentityAssertion(
   { config }: Deps,
   identity: AssertedIdentity | null,
   publicOrigin: string,
   scope: AssertedScope,
   now: Date,
-): Promise<Vouched | null> {
+): Promise<SignedIdentity | null> {
   if (identity === null) return null;
   const { keyring, basePath, originUrl } = config;
   const audience = originUrl === null || originUrl === "route" ? publicOrigin : originUrl;

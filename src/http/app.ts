@@ -17,8 +17,8 @@ import { signInOperations } from "./api/visitor/sign-in-routes.ts";
 import { deploymentOperations } from "./api/visitor/visitor-operations.ts";
 import type { AppEnv } from "./context.ts";
 import { cookieNames } from "./cookies.ts";
-import { answerAuthRequest, answerForwardAuth, proxiesOnly } from "./forward-auth-routes.ts";
-import { answerAtGate, answerNothing } from "./gate.ts";
+import { proxiesOnly, respondToAuthRequest, respondToForwardAuth } from "./forward-auth-routes.ts";
+import { respondAtGate, respondNotFound } from "./gate.ts";
 import { ownHeaders } from "./middleware/own-headers.ts";
 import { type CreateSource, requestContext } from "./middleware/request-context.ts";
 import { sameOrigin } from "./middleware/same-origin.ts";
@@ -62,7 +62,7 @@ export function createApp(config: Config): Hono<AppEnv> {
   }
   app.all(config.basePath, (c) => c.redirect(pageUrl(c, "/account"), 303));
   app.route(config.basePath, ownRoutes());
-  app.all("*", (c) => answerAtGate(c, config.originUrl));
+  app.all("*", (c) => respondAtGate(c, config.originUrl));
   return app;
 }
 
@@ -119,11 +119,11 @@ function ownRoutes(): Hono<AppEnv> {
   for (const pages of [assets, signInPages, secondFactorPages, twoFactorPages, challengePages, accountPages])
     own.route("/", pages);
   own.route("/", docsPages(api.documentFor));
-  own.all("*", answerNothing);
+  own.all("*", respondNotFound);
   return own;
 }
 
-const doors = forwardAuthOperations(answerForwardAuth, answerAuthRequest);
+const doors = forwardAuthOperations(respondToForwardAuth, respondToAuthRequest);
 
 /** Every call of the API. What is not here is a page, an asset, or the site's. */
 export const api = documentApi([

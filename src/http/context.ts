@@ -24,8 +24,8 @@ export interface AppEnv {
     source: FirstFactorSource | null;
     /** What a refusal looks like: problem JSON for programs, a page for people. */
     face: "api" | "page";
-    /** Whose headers the answer has already: it is the origin's, or made by {@link emptyAnswer}. */
-    dressedBy?: "origin" | "door";
+    /** Whose headers the answer has already: it is the origin's, or made by {@link emptyResponse}. */
+    headersSetBy?: "origin" | "door";
   };
 }
 

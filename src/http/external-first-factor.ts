@@ -6,7 +6,7 @@ import { setPendingCookie, setSessionCookie } from "./cookies.ts";
 import { Refused } from "./problem/problem.ts";
 
 /** How far somebody has come who has no session here yet. */
-export type Arrival =
+export type ExternalSignInResult =
   /** Nobody is signed in at the first factor's source, or passwords are the first factor. */
   | { readonly kind: "nobody" }
   /** A pending session is open, and waits for the code. */
@@ -14,7 +14,7 @@ export type Arrival =
   | { readonly kind: "full"; readonly session: FullSession };
 
 /** Asks the first factor's source who is there, and opens the session that this calls for, or uses the pending one that is open. */
-export async function arrive(c: AppContext): Promise<Arrival> {
+export async function signInExternally(c: AppContext): Promise<ExternalSignInResult> {
   const { source, deps, client, now } = c.var;
   const identity = source === null ? null : await source.identify();
   if (source === null || identity === null) return { kind: "nobody" };

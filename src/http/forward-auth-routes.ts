@@ -1,35 +1,35 @@
 import { createMiddleware } from "hono/factory";
-import type { Refusal } from "../domain/access/access.ts";
-import { judgeForwardAuth, readOriginalRequest } from "../gate/authorize-proxied.ts";
-import type { Vouched } from "../gate/headers.ts";
+import type { AccessDenied } from "../domain/access/access.ts";
+import { authorizeForwardAuth, readOriginalRequest } from "../gate/authorize-proxied.ts";
+import type { SignedIdentity } from "../gate/headers.ts";
 import { findMisspelledHeader } from "../gate/misspelled-headers.ts";
 import { findVisitor } from "./caller.ts";
 import type { AppContext, AppEnv } from "./context.ts";
 import { setSessionCookie } from "./cookies.ts";
-import { answerNothing, passengerOf } from "./gate.ts";
-import { emptyAnswer } from "./middleware/own-headers.ts";
+import { accessRequestOf, respondNotFound } from "./gate.ts";
+import { emptyResponse } from "./middleware/own-headers.ts";
 import { refuse, refuseError } from "./problem/refusal.tsx";
-import { acceptsHtml, answerRefusal, helpfulPage, type Wanted } from "./sign-in-redirect.ts";
+import { acceptsHtml, helpfulPage, redirectOrUnauthorized, type Wanted } from "./sign-in-redirect.ts";
 
 /**
  * Behind the gate, the questions of proxies are for proxies that show `PROXY_KEY`. A visitor could ask about any path, and
  * would be given an assertion for it (INC-28).
  */
 export const proxiesOnly = createMiddleware<AppEnv>(async (c, next) =>
-  c.get("trusted") ? next() : answerNothing(c),
+  c.get("trusted") ? next() : respondNotFound(c),
 );
 
 /** `/forward-auth` for Caddy and Traefik, which hand a refusal on to the visitor as it is. */
-export function answerForwardAuth(c: AppContext): Promise<Response> {
+export function respondToForwardAuth(c: AppContext): Promise<Response> {
   return judgeForProxy(
     c,
-    (refusal, wanted) => answerRefusal(c, refusal, wanted),
-    () => answerNothing(c),
+    (refusal, wanted) => redirectOrUnauthorized(c, refusal, wanted),
+    () => respondNotFound(c),
   );
 }
 
 /** `/auth-request` for nginx and HAProxy, which know 200, 401 and 403 only, and make their redirect themselves. */
-export async function answerAuthRequest(c: AppContext): Promise<Response> {
+export async function respondToAuthRequest(c: AppContext): Promise<Response> {
   try {
     return await judgeForProxy(
       c,
@@ -49,8 +49,8 @@ export async function answerAuthRequest(c: AppContext): Promise<Response> {
 
 async function judgeForProxy(
   c: AppContext,
-  answer: (refusal: Refusal, wanted: Wanted) => Response,
-  answerOwnPath: () => Response,
+  answer: (refusal: AccessDenied, wanted: Wanted) => Response,
+  respondOwnPath: () => Response,
 ): Promise<Response> {
   const original = readOriginalRequest(c.req.raw.headers);
   if (original === null) return refuse(c, { ok: false, reason: "unreadable_original" });
@@ -58,8 +58,8 @@ async function judgeForProxy(
   if (misspelled !== null) return refuse(c, { ok: false, reason: "misspelled_header", name: misspelled });
   if (acceptsHtml(c)) c.set("face", "page");
   const caller = await findVisitor(c);
-  const passenger = passengerOf(c, caller, original);
-  const outcome = await judgeForwardAuth(c.get("deps"), {
+  const passenger = accessRequestOf(c, caller, original);
+  const outcome = await authorizeForwardAuth(c.get("deps"), {
     ...passenger,
     original,
     headers: c.req.raw.headers,
@@ -70,14 +70,14 @@ async function judgeForProxy(
     case "unreadable":
       return refuse(c, { ok: false, reason: "unreadable_original" });
     case "own_path":
-      return answerOwnPath();
+      return respondOwnPath();
     case "cross_origin":
       return refuse(c, { ok: false, reason: "cross_origin" });
     case "refused":
       return answer(outcome.refusal, original);
     case "passed":
-      c.set("dressedBy", "door");
-      c.res = answerPassed(outcome.vouched);
+      c.set("headersSetBy", "door");
+      c.res = respondPassed(outcome.vouched);
       if (outcome.passage.renewed !== null && caller?.carrier !== "bearer")
         setSessionCookie(c, outcome.passage.renewed);
       return c.res;
@@ -85,13 +85,13 @@ async function judgeForProxy(
 }
 
 /** Answers to proxies, as long as what they say may be said again: the runtime copies headers faster than it takes them from here. */
-const answers = new WeakMap<Vouched, Response>();
+const answers = new WeakMap<SignedIdentity, Response>();
 
 /** Always all headers: a proxy that copies one which is not there may leave the client's own in its place. */
-function answerPassed(vouched: Vouched | null): Response {
+function respondPassed(vouched: SignedIdentity | null): Response {
   const said = vouched === null ? undefined : answers.get(vouched);
   if (said !== undefined) return new Response(null, said);
-  const answer = emptyAnswer();
+  const answer = emptyResponse();
   answer.headers.set("Remote-User", vouched?.identity.username ?? "");
   answer.headers.set("Remote-Email", vouched?.identity.email ?? "");
   answer.headers.set("X-Sallyport-Assertion", vouched?.assertion ?? "");

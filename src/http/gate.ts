@@ -1,27 +1,33 @@
 import type { Visitor } from "../gate/authorize.ts";
-import { type GateOutcome, passGate } from "../gate/forward-request.ts";
+import { forwardIfAuthorized, type GateResult } from "../gate/forward-request.ts";
 import type { UnreadablePart } from "../gate/request-meanings.ts";
 import { describeError, log } from "../log.ts";
 import { type Caller, findVisitor } from "./caller.ts";
 import type { AppContext } from "./context.ts";
 import { cookieNames, setSessionCookie } from "./cookies.ts";
 import { refuse } from "./problem/refusal.tsx";
-import { acceptsHtml, answerRefusal, isPageLoad, type Wanted, wantedOf } from "./sign-in-redirect.ts";
+import {
+  acceptsHtml,
+  isPageLoad,
+  redirectOrUnauthorized,
+  type Wanted,
+  wantedOf,
+} from "./sign-in-redirect.ts";
 
 /** Refuses a request for what is not there: a 404, as a page for a browser. */
-export function answerNothing(c: AppContext): Response {
+export function respondNotFound(c: AppContext): Response {
   if (acceptsHtml(c)) c.set("face", "page");
   return refuse(c, { ok: false, reason: "no_such_page" });
 }
 
 /** Answers a request that is for the site: from the site if it may pass. */
-export async function answerAtGate(c: AppContext, originUrl: string | null): Promise<Response> {
+export async function respondAtGate(c: AppContext, originUrl: string | null): Promise<Response> {
   if (acceptsHtml(c)) c.set("face", "page");
   if (originUrl === null) return refuse(c, { ok: false, reason: "no_such_page" });
   const wanted = wantedOf(c);
   const caller = await findVisitor(c);
-  const outcome = await passGate(c.get("deps"), originUrl, {
-    ...passengerOf(c, caller, wanted),
+  const outcome = await forwardIfAuthorized(c.get("deps"), originUrl, {
+    ...accessRequestOf(c, caller, wanted),
     request: c.req.raw,
     url: c.get("url")(),
     ownCookies: cookieNames,
@@ -31,13 +37,13 @@ export async function answerAtGate(c: AppContext, originUrl: string | null): Pro
     case "forwarded":
       return handBack(c, outcome, caller);
     case "refused":
-      return answerRefusal(c, outcome.refusal, wanted);
+      return redirectOrUnauthorized(c, outcome.refusal, wanted);
     case "cross_origin":
       return refuse(c, { ok: false, reason: "cross_origin" });
     case "unreadable":
       return refuse(c, { ok: false, reason: "malformed_request", detail: unreadable[outcome.part] });
     case "own_path":
-      return answerNothing(c);
+      return respondNotFound(c);
     case "origin_unavailable":
       log("error", "origin.unavailable", {
         request_id: c.var.client.requestId,
@@ -56,7 +62,7 @@ const unreadable: Record<UnreadablePart, string> = {
 };
 
 /** What is known of the visitor of a request, or of a proxy's question. */
-export function passengerOf(c: AppContext, caller: Caller | null, wanted: Wanted): Visitor {
+export function accessRequestOf(c: AppContext, caller: Caller | null, wanted: Wanted): Visitor {
   const source = c.get("source");
   return {
     session: caller?.session ?? null,
@@ -71,10 +77,10 @@ export function passengerOf(c: AppContext, caller: Caller | null, wanted: Wanted
 /** The origin's answer as it is, but for a renewed session in its cookie. */
 function handBack(
   c: AppContext,
-  { response, renewed }: Extract<GateOutcome, { kind: "forwarded" }>,
+  { response, renewed }: Extract<GateResult, { kind: "forwarded" }>,
   caller: Caller | null,
 ): Response {
-  c.set("dressedBy", "origin");
+  c.set("headersSetBy", "origin");
   // Headers that are set before there is a response are lost when a handler returns one of its own.
   c.res = response;
   if (renewed !== null && caller?.carrier !== "bearer" && response.webSocket === null) {

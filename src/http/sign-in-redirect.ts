@@ -1,4 +1,4 @@
-import type { Refusal } from "../domain/access/access.ts";
+import type { AccessDenied } from "../domain/access/access.ts";
 import type { AppContext } from "./context.ts";
 import type { AnyFailure } from "./problem/problem.ts";
 import { refuse } from "./problem/refusal.tsx";
@@ -20,7 +20,7 @@ export function wantedOf(c: AppContext): Wanted {
  * Answers somebody who may not pass yet. A page load is sent to the page that helps; anything else gets a 401 that
  * names this page, and so does a form, because a redirect would lose what was in it.
  */
-export function answerRefusal(c: AppContext, refusal: Refusal, wanted: Wanted): Response {
+export function redirectOrUnauthorized(c: AppContext, refusal: AccessDenied, wanted: Wanted): Response {
   if (refusal.reason === "account_disabled") return refuse(c, { ok: false, reason: "account_disabled" });
   if (isPageLoad(c, wanted)) return c.redirect(helpfulPage(c, refusal, wanted.uri), 303);
   // Whoever has sent a form comes back to the page with the form in it.
@@ -50,7 +50,7 @@ function refererPath(c: AppContext): string {
     : "/";
 }
 
-type HelpedRefusal = Exclude<Refusal, { reason: "account_disabled" }>;
+type HelpedRefusal = Exclude<AccessDenied, { reason: "account_disabled" }>;
 
 /** The address of the page that helps after this refusal. */
 export function helpfulPage(c: AppContext, refusal: HelpedRefusal, returnPath: string): string {

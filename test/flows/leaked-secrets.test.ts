@@ -67,11 +67,14 @@ async function enterAs(username: string): Promise<{ status: number; user: string
   advance(30);
   const pending = (await client.login(account)).json.session_token;
   const done = await verify(pending, await code(secret), {}, client);
-  return passGate(done.json.session_token);
+  return forwardIfAuthorized(done.json.session_token);
 }
 
 /** Asks the gate for a page with the token of a session: the status, and the user that the origin is told. */
-async function passGate(session: string, overrides = {}): Promise<{ status: number; user: string | null }> {
+async function forwardIfAuthorized(
+  session: string,
+  overrides = {},
+): Promise<{ status: number; user: string | null }> {
   const origin = standOrigin();
   const { status } = await visit(gated([], { ...variables, ...overrides }), "/private", { session });
   return { status, user: origin.requests[0]?.headers.get("Remote-User") ?? null };
@@ -152,7 +155,7 @@ describe("the holder of ADMIN_KEY", () => {
       expect(isRefused(await key.delete(userPath(root.id)))).toEqual(needsExportKey);
     }
     expect((await enterAs("root")).status).toBe(401);
-    expect(await passGate(await fullToken(root))).toEqual({ status: 200, user: "root" });
+    expect(await forwardIfAuthorized(await fullToken(root))).toEqual({ status: 200, user: "root" });
   });
 
   it("INC-29 can't export: not to a key of their own, in no realm, and with no API key that they make", async () => {
@@ -414,12 +417,12 @@ describe("the holder of KEYRING", () => {
   const asRoot = { userId: "any", username: "root", realm: "local" } as const;
 
   it("can make a session that the gate believes without asking the store", async () => {
-    expect(await passGate(await mintToken(asRoot))).toEqual({ status: 200, user: "root" });
+    expect(await forwardIfAuthorized(await mintToken(asRoot))).toEqual({ status: 200, user: "root" });
   });
 
   it("can't with SESSION_RECHECK = 0, nor under BASE_PATH, where the store is asked", async () => {
     const token = await mintToken(asRoot);
-    expect((await passGate(token, { SESSION_RECHECK: "0" })).status).toBe(401);
+    expect((await forwardIfAuthorized(token, { SESSION_RECHECK: "0" })).status).toBe(401);
     for (const path of ["/session", "/totp", "/sessions"])
       expect([path, (await new Client(bindings()).call(path, { token })).status]).toEqual([path, 401]);
   });

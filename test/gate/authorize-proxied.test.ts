@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { createLocalJWKSet, jwtVerify } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { FullSessionClaims } from "../../src/core/tokens/session-token.ts";
+import type { SessionClaims } from "../../src/core/tokens/session-token.ts";
 import { advance, startClock, stopClock } from "../support/clock.ts";
 import { countTrips, failAlways } from "../support/d1.ts";
 import {
@@ -42,7 +42,7 @@ const firstFactorOnly = { enrolled: false, amr: ["pwd"], secondFactorAt: null };
 const notEnrolled = () => mintSession(firstFactorOnly);
 
 /** Who is refused, by the claims of his session, and for what; and which page helps. */
-const refusals: [string, (() => Partial<FullSessionClaims>) | null, string, string][] = [
+const refusals: [string, (() => Partial<SessionClaims>) | null, string, string][] = [
   ["nobody", null, "/inbox?x=1&y=2", "/api/auth/sign-in?rd=%2Finbox%3Fx%3D1%26y%3D2"],
   ["nobody at the root", null, "/", "/api/auth/sign-in"],
   [
@@ -65,7 +65,7 @@ const refusals: [string, (() => Partial<FullSessionClaims>) | null, string, stri
   ],
 ];
 
-const sessionOf = async (claims: (() => Partial<FullSessionClaims>) | null) =>
+const sessionOf = async (claims: (() => Partial<SessionClaims>) | null) =>
   claims === null ? {} : { session: await mintSession(claims()) };
 
 describe("/auth-request, for nginx and HAProxy", () => {

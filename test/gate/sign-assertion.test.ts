@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import type { AssertedIdentity, AssertedScope } from "../../src/core/tokens/assertion.ts";
 import type { Deps } from "../../src/domain/deps.ts";
-import { vouchFor } from "../../src/gate/sign-assertion.ts";
+import { signIdentityAssertion } from "../../src/gate/sign-assertion.ts";
 import { keyringOf } from "../support/keyring.ts";
 
 const config = { keyring: keyringOf("k1"), basePath: "/api/auth", originUrl: "route" } as Config;
@@ -24,7 +24,7 @@ const ada = (): AssertedIdentity => ({
 const scope: AssertedScope = { host: "site.example", pathPrefix: "/", methods: null };
 
 const vouch = (identity: AssertedIdentity, at: Date, origin = site, judged = scope) =>
-  vouchFor(deps, identity, origin, judged, at);
+  signIdentityAssertion(deps, identity, origin, judged, at);
 
 describe("what the gate vouches for", () => {
   it("is signed once for ten seconds, so that most of its minute is always left", async () => {
@@ -80,6 +80,6 @@ describe("what the gate vouches for", () => {
   });
 
   it("is nothing for nobody", async () => {
-    expect(await vouchFor(deps, null, site, scope, now)).toBeNull();
+    expect(await signIdentityAssertion(deps, null, site, scope, now)).toBeNull();
   });
 });

@@ -96,8 +96,8 @@ export const assertionMutants: readonly Mutant[] = [
   {
     name: "questions-without-the-key",
     file: "src/http/forward-auth-routes.ts",
-    find: 'c.get("trusted") ? next() : answerNothing(c),',
-    replace: 'c.get("config").proxyKey !== null ? next() : answerNothing(c),',
+    find: 'c.get("trusted") ? next() : respondNotFound(c),',
+    replace: 'c.get("config").proxyKey !== null ? next() : respondNotFound(c),',
     why: "where PROXY_KEY is set, a visitor need not show it (INC-28)",
     tests: ["test/gate/assertion-scope.test.ts"],
     titled: "calls an endpoint behind the gate",

@@ -182,7 +182,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-level-not-judged",
     file: "src/domain/access/lasting-access.ts",
-    find: "return judgeLevel(deps, requirement, level, null, now).allowed;",
+    find: "return authorizeLevel(deps, requirement, level, null, now).allowed;",
     replace: "return true;",
     why: "a WebSocket goes on without the second factor that the account has set up since (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],

@@ -1,8 +1,4 @@
-import {
-  drawSessionSecret,
-  type FullSessionClaims,
-  signFullToken,
-} from "../../src/core/tokens/session-token.ts";
+import { drawSessionSecret, type SessionClaims, signFullToken } from "../../src/core/tokens/session-token.ts";
 import { type Bindings, getConfig } from "../../src/runtime.ts";
 import { base, environment, host, type Overrides, send } from "./worker.ts";
 
@@ -54,7 +50,7 @@ export const page = { Accept: "text/html", "Sec-Fetch-Mode": "navigate" };
  * The token of a session that has shown both factors just now, or of another one. No store knows it: while it is
  * fresh, none is asked.
  */
-export function mintSession(claims: Partial<FullSessionClaims> = {}): Promise<string> {
+export function mintSession(claims: Partial<SessionClaims> = {}): Promise<string> {
   const now = new Date();
   const { keyring } = getConfig(environment());
   return signFullToken(keyring, {

@@ -1,11 +1,7 @@
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
 import { createKeyring, type Keyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
-import {
-  drawSessionSecret,
-  type FullSessionClaims,
-  signFullToken,
-} from "../../src/core/tokens/session-token.ts";
+import { drawSessionSecret, type SessionClaims, signFullToken } from "../../src/core/tokens/session-token.ts";
 import type { Bindings } from "../../src/runtime.ts";
 import { environment, host, type Overrides, send } from "./worker.ts";
 
@@ -100,7 +96,7 @@ export function workersKeyring(text = env.KEYRING): Keyring {
  * The token of a session that has shown both factors just now, or of another one. No store knows it: while it
  * is fresh, none is asked.
  */
-export function mintToken(claims: Partial<FullSessionClaims> = {}, keyring = workersKeyring()) {
+export function mintToken(claims: Partial<SessionClaims> = {}, keyring = workersKeyring()) {
   const now = new Date();
   return signFullToken(keyring, {
     sessionSecret: drawSessionSecret(),

@@ -111,10 +111,10 @@ async function arriveWithPendingSession(): Promise<void> {
   await query("UPDATE users SET totp_enabled = 1 WHERE username = 'kim'");
   const variables = { FIRST_FACTOR: "proxy", PROXY_KEY: proxyKey };
   const headers = { ...pageLoad, "X-Sallyport-Proxy-Key": proxyKey, "Remote-User": "kim" };
-  const arrive = (Cookie: string) =>
+  const signInExternally = (Cookie: string) =>
     visit(gated([], variables), `${base}/sign-in`, { headers: { ...headers, Cookie } });
-  const [cookie = ""] = (await arrive("")).headers.getSetCookie();
-  const again = (await arrive(cookie.split(";", 1)[0] ?? "")).headers.getSetCookie();
+  const [cookie = ""] = (await signInExternally("")).headers.getSetCookie();
+  const again = (await signInExternally(cookie.split(";", 1)[0] ?? "")).headers.getSetCookie();
   if (cookie === "" || again.length > 0) throw new Error("The pending session is not used again");
   await query("UPDATE users SET totp_enabled = 0 WHERE username = 'kim'");
 }

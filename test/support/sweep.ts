@@ -17,7 +17,7 @@ export interface World {
 }
 
 /** How a flow says that it can't go on: see `expectRefusal`. */
-export type Refusal = "problem" | "page" | "403" | "as nobody" | "thrown";
+export type AccessDenied = "problem" | "page" | "403" | "as nobody" | "thrown";
 
 /** One thing that somebody does with the Worker, in one request. */
 export interface Flow<W extends World> {
@@ -30,7 +30,7 @@ export interface Flow<W extends World> {
   readonly send: (client: Client, world: W) => Promise<Answer>;
   /** The answer when nothing goes wrong. */
   readonly status: number;
-  readonly refusal: Refusal;
+  readonly refusal: AccessDenied;
   /**
    * How it goes on when everything has happened and the answer was lost. Without it, the same request does: it gets
    * the answer that it would have had.
@@ -199,7 +199,7 @@ async function expectStillIn({ json }: Answer): Promise<void> {
 }
 
 /** Nobody is let in, and who asks is told when to ask again. */
-function expectRefusal(refusal: Refusal, { answer, origin, logged }: Run): void {
+function expectRefusal(refusal: AccessDenied, { answer, origin, logged }: Run): void {
   if (refusal === "as nobody") {
     expect(answer.status).toBe(200);
     expect(origin.only().headers.get("Remote-User")).toBeNull();

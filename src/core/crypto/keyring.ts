@@ -1,5 +1,5 @@
 import { base64 } from "@scure/base";
-import { oncePer } from "../lib/lazy.ts";
+import { lazyPer } from "../lib/lazy.ts";
 
 /** What a key is derived for. One purpose, one key: a token key never opens a field, and the reverse. */
 type KeyPurpose =
@@ -107,13 +107,13 @@ function looksLikePlaceholder(bytes: Uint8Array): boolean {
 export function createKeyring(entries: readonly [KeyringEntry, ...KeyringEntry[]]): Keyring {
   const byKid = new Map(entries.map((entry) => [entry.kid, entry.bytes]));
   const current = entries[0];
-  const encryption = oncePer((bytes: KeyBytes) => deriveKey(bytes, "field-encryption", aes256Gcm));
-  const sessionToken = oncePer((bytes: KeyBytes) => deriveKey(bytes, "session-token", hmacSha256));
-  const binding = oncePer((bytes: KeyBytes) => deriveKey(bytes, "binding", hmacSha256));
-  const throttle = oncePer((bytes: KeyBytes) => deriveKey(bytes, "throttle", hmacSha256));
-  const device = oncePer((bytes: KeyBytes) => deriveKey(bytes, "known-device", hmacSha256));
-  const issuedMark = oncePer((bytes: KeyBytes) => deriveKey(bytes, "issued-mark", hmacSha256));
-  const assertion = oncePer(deriveAssertionKeys);
+  const encryption = lazyPer((bytes: KeyBytes) => deriveKey(bytes, "field-encryption", aes256Gcm));
+  const sessionToken = lazyPer((bytes: KeyBytes) => deriveKey(bytes, "session-token", hmacSha256));
+  const binding = lazyPer((bytes: KeyBytes) => deriveKey(bytes, "binding", hmacSha256));
+  const throttle = lazyPer((bytes: KeyBytes) => deriveKey(bytes, "throttle", hmacSha256));
+  const device = lazyPer((bytes: KeyBytes) => deriveKey(bytes, "known-device", hmacSha256));
+  const issuedMark = lazyPer((bytes: KeyBytes) => deriveKey(bytes, "issued-mark", hmacSha256));
+  const assertion = lazyPer(deriveAssertionKeys);
 
   const find = <T>(derive: (bytes: KeyBytes) => T, kid: string): T | null => {
     const bytes = byKid.get(kid);

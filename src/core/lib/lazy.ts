@@ -11,7 +11,7 @@ export function once<T>(make: () => T): () => T {
 }
 
 /** The same for each key: what is made for it is kept as long as the key is. */
-export function oncePer<Key extends object, T>(make: (key: Key) => T): (key: Key) => T {
+export function lazyPer<Key extends object, T>(make: (key: Key) => T): (key: Key) => T {
   const made = new WeakMap<Key, { readonly value: T }>();
   return (key) => {
     const known = made.get(key);

@@ -1,6 +1,6 @@
-import { oncePer } from "../lib/lazy.ts";
+import { lazyPer } from "../lib/lazy.ts";
 import { decodeAscii, foldName, foldParameterName } from "./folded-name.ts";
-import { type ShownValue, type ShownValues, summarizeShown } from "./shown-values.ts";
+import { type ShownValue, type ShownValues, summarizeShownValues } from "./shown-values.ts";
 
 interface Piece extends ShownValue {
   /** Where the piece begins in the header. */
@@ -15,7 +15,7 @@ interface Piece extends ShownValue {
  * @param header the `Cookie` header; the runtime joins several lines with a comma
  * @param names the names as the site writes them
  */
-export function findShownCookies(header: string, names: readonly string[]): ShownValues {
+export function readNamedCookies(header: string, names: readonly string[]): ShownValues {
   const wanted = new Set(names.map(foldName));
   // A cookie without a name is sent as `=value` or as the bare value, which may look like a name and a value.
   const isWanted = ({ name }: Piece) =>
@@ -33,7 +33,7 @@ export function findShownCookies(header: string, names: readonly string[]): Show
     !hasUnclearBlanks(header) &&
     !namesCookie(others.join(";"), names);
   const values = pieces.filter(isWanted).map(({ name, value }) => ({ name, value }));
-  return summarizeShown(values, names, isReadAlike);
+  return summarizeShownValues(values, names, isReadAlike);
 }
 
 /** Characters that are part of a longer name, or of a value, for every known server. `+` is a blank for PHP. */
@@ -54,7 +54,7 @@ function namesCookie(text: string, names: readonly string[]): boolean {
 }
 
 /** The names stand in the configuration, and every request of a site is searched for them. */
-const patternFor = oncePer((names: readonly string[]) => {
+const patternFor = lazyPer((names: readonly string[]) => {
   const spellings = names.map((name) => foldName(name).replaceAll("_", "[^a-z0-9;,=]")).join("|");
   return new RegExp(`(?:^|[^${joining}=])=*(?:${spellings})[^${joining}=;,[\\]]*(?:\\[[^;,=]{0,64})?=`, "i");
 });

@@ -1,5 +1,5 @@
 import { decodeAsciiOnce, foldName, foldParameterName } from "./folded-name.ts";
-import { type ShownValue, type ShownValues, summarizeShown } from "./shown-values.ts";
+import { type ShownValue, type ShownValues, summarizeShownValues } from "./shown-values.ts";
 
 /**
  * Finds every parameter of a query string that some server may read under one of these names (INC-08, INC-26). A query is
@@ -8,13 +8,13 @@ import { type ShownValue, type ShownValues, summarizeShown } from "./shown-value
  * @param query without the `?`, as it was sent
  * @param names the names as the site writes them
  */
-export function findShownParameters(query: string, names: readonly string[]): ShownValues {
+export function readNamedParameters(query: string, names: readonly string[]): ShownValues {
   const { values, atSemicolons } = findPairs(query, names);
-  return summarizeShown(values, names, atSemicolons.length === values.length);
+  return summarizeShownValues(values, names, atSemicolons.length === values.length);
 }
 
 /**
- * Finds every value that some server may read for a parameter, by the rules of {@link findShownParameters}.
+ * Finds every value that some server may read for a parameter, by the rules of {@link readNamedParameters}.
  *
  * @param query without the `?`, as it was sent
  * @returns values as they were sent, or decoded once; some may be there twice

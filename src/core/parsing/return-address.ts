@@ -5,7 +5,7 @@ import { foldName, foldParameterName } from "./folded-name.ts";
 const answerNames = ["challenge", "receipt"] as const;
 
 /** What is put into the query of a return address. */
-export type ReturnAnswer = Partial<Record<(typeof answerNames)[number], string>>;
+export type ReturnParameters = Partial<Record<(typeof answerNames)[number], string>>;
 
 /** What became of an address that a backend wants a browser to come back to. */
 export type ReturnAddressResult =
@@ -85,7 +85,7 @@ function decodeOnce(text: string): string {
 }
 
 /** The return address with an answer at the end of its query; everything else in it stays as it is. */
-export function withAnswer(returnAddress: string, answer: ReturnAnswer): string {
+export function withReturnParameters(returnAddress: string, answer: ReturnParameters): string {
   const url = new URL(returnAddress);
   const query = new URLSearchParams(answer);
   url.search = url.search === "" ? String(query) : `${url.search}&${query}`;

@@ -24,7 +24,7 @@ export interface ShownValues {
  * @param names the names as the site writes them
  * @param isReadAlike every known way to split the request finds the same values
  */
-export function summarizeShown(
+export function summarizeShownValues(
   values: readonly ShownValue[],
   names: readonly string[],
   isReadAlike: boolean,

@@ -1,11 +1,11 @@
 /** Where in an answer a value stands. */
-export type Locator =
+export type ValuePath =
   /** The reference tokens of a JSON pointer (RFC 6901), in order. */
   | { readonly kind: "json"; readonly tokens: readonly string[] }
   | { readonly kind: "header"; readonly name: string };
 
 /** Reads `json:/data/user/name` or `header:X-Username`. Null: it is neither. */
-export function parseLocator(text: string): Locator | null {
+export function parseValuePath(text: string): ValuePath | null {
   const header = /^header:([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64})$/.exec(text)?.[1];
   if (header !== undefined) return { kind: "header", name: header };
   const pointer = /^json:((?:\/(?:[^~/]|~[01])*)+)$/.exec(text)?.[1];

@@ -2,7 +2,7 @@
  * The message of a schema for a value of another type than `expected`: it names both types, and never the value.
  * zod/mini has no messages of its own.
  */
-export function wrongType(expected: string): {
+export function zodTypeError(expected: string): {
   readonly error: (issue: { readonly input?: unknown }) => string;
 } {
   return { error: ({ input }) => `Invalid input: expected ${expected}, received ${typeOf(input)}` };

@@ -1,5 +1,5 @@
 import { BoundedMap } from "../lib/bounded-map.ts";
-import { oncePer } from "../lib/lazy.ts";
+import { lazyPer } from "../lib/lazy.ts";
 import { foldCase } from "./best-fit.ts";
 import { findPathReadings } from "./path-readings.ts";
 import { findPagesOfData, findVariants } from "./path-variants.ts";
@@ -72,7 +72,7 @@ const mostRemembered = 1000;
 /** Longer paths are rare, and would take the room of many. */
 const longestRemembered = 256;
 
-const remembered = oncePer((_: readonly PolicyRule[]) => new BoundedMap<string, Verdict>(mostRemembered));
+const remembered = lazyPer((_: readonly PolicyRule[]) => new BoundedMap<string, Verdict>(mostRemembered));
 
 /** The same request gets the same verdict each time, so it is remembered. What does not parse is not. */
 function judgeMeaning(rules: readonly PolicyRule[], meaning: Meaning): Verdict | null {

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
-import { oncePer } from "../lib/lazy.ts";
-import { wrongType } from "../parsing/zod-type-error.ts";
+import { lazyPer } from "../lib/lazy.ts";
+import { zodTypeError } from "../parsing/zod-type-error.ts";
 import { foldCase } from "./best-fit.ts";
 import { findPathReadings } from "./path-readings.ts";
 import { stemOf } from "./path-variants.ts";
@@ -45,7 +45,7 @@ export type PolicyRule = {
 /** From the weakest to the strictest. */
 export const levels = ["none", "first_factor", "second_factor"] as const;
 
-const anyText = () => z.string(wrongType("string"));
+const anyText = () => z.string(zodTypeError("string"));
 
 const pathSchema = () =>
   anyText().check(
@@ -68,7 +68,7 @@ const ruleSchema = () =>
         path: pathSchema(),
         methods: z.optional(
           z
-            .array(methodSchema(), wrongType("array"))
+            .array(methodSchema(), zodTypeError("array"))
             .check(z.minLength(1, "must name at least one method, or be left out")),
         ),
         require: z.enum(levels, `must be one of ${levels.join(", ")}`),
@@ -78,7 +78,7 @@ const ruleSchema = () =>
       },
       {
         error: (issue) =>
-          issue.code === "unrecognized_keys" ? describeKeys(issue.keys) : wrongType("object").error(issue),
+          issue.code === "unrecognized_keys" ? describeKeys(issue.keys) : zodTypeError("object").error(issue),
       },
     )
     .check(
@@ -114,7 +114,7 @@ export function parsePolicy(
 }
 
 /** Every method that some rule names, in upper case. */
-export const namedMethods = oncePer((rules: readonly PolicyRule[]): readonly string[] => [
+export const namedMethods = lazyPer((rules: readonly PolicyRule[]): readonly string[] => [
   ...new Set(rules.flatMap(({ methods }) => [...(methods ?? [])])),
 ]);
 

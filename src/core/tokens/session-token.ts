@@ -6,7 +6,7 @@ import type { Keyring } from "../crypto/keyring.ts";
 import { once } from "../lib/lazy.ts";
 
 /** What a full session's token says. It was true at `checkedAt`. */
-export interface FullSessionClaims {
+export interface SessionClaims {
   /** Random, 256 bits. The session's id in the store is its hash, so a copy of the store opens nothing. */
   readonly sessionSecret: string;
   readonly userId: string;
@@ -79,7 +79,7 @@ export async function sessionIdOf(sessionSecret: string): Promise<string> {
 }
 
 /** Signs the token of a full session (RFC 7519, HMAC-SHA-256 under the current key). */
-export async function signFullToken(keyring: Keyring, claims: FullSessionClaims): Promise<string> {
+export async function signFullToken(keyring: Keyring, claims: SessionClaims): Promise<string> {
   return sign(keyring, fullType, claims.checkedAt, claims.expiresAt, {
     sid: claims.sessionSecret,
     sub: claims.userId,
@@ -147,7 +147,7 @@ export async function parseFullToken(
   keyring: Keyring,
   token: string,
   now: Date,
-): Promise<FullSessionClaims | null> {
+): Promise<SessionClaims | null> {
   const payload = fullPayload().safeParse(await verify(keyring, fullType, token, now));
   if (!payload.success) return null;
   const { data } = payload;

@@ -5,7 +5,7 @@ import type { Deps } from "../deps.ts";
 import { checkSession, type FullSession, type IssuedSession } from "../sessions/sessions.ts";
 
 /** Who passes, and on which grounds. */
-export interface Passage {
+export interface AccessGranted {
   readonly allowed: true;
   /** Null: the policy asks for nobody, and nobody is signed in. */
   readonly identity: AssertedIdentity | null;
@@ -16,7 +16,7 @@ export interface Passage {
 }
 
 /** Why somebody does not pass (yet), and so which page helps. */
-export type Refusal =
+export type AccessDenied =
   | { readonly allowed: false; readonly reason: "not_signed_in" }
   /** The account has no second factor, and needs one. */
   | { readonly allowed: false; readonly reason: "enrolment_required" }
@@ -29,29 +29,29 @@ export type Refusal =
   /** The first factor is older than the rule allows, and there is no second one that could stand in. */
   | { readonly allowed: false; readonly reason: "sign_in_again"; readonly maxAgeSeconds: number };
 
-export type Judgement = Passage | Refusal;
+export type AccessResult = AccessGranted | AccessDenied;
 
 /** Passes as nobody: there is no identity to vouch for. */
-export const nobody: Passage = { allowed: true, identity: null, renewed: null, sessionId: null };
+export const nobody: AccessGranted = { allowed: true, identity: null, renewed: null, sessionId: null };
 
 /**
  * Judges a request by what its path requires and who its session says is there. No I/O while the session's
  * token is fresh; else one trip to the primary. Where the policy asks for somebody, a store that does not answer
  * is thrown on and nobody passes; where it asks for nobody, the visitor passes as nobody.
  */
-export async function judgeAccess(
+export async function authorizeSession(
   deps: Deps,
   requirement: Requirement,
   session: FullSession | null,
   now: Date,
-): Promise<Judgement> {
+): Promise<AccessResult> {
   if (requirement.level === "none") {
     const current = await currentSession(deps, session, now).catch(asNobody);
     return current === null ? nobody : pass(current.session, current.renewed);
   }
   const current = await currentSession(deps, session, now);
   if (current === null) return { allowed: false, reason: "not_signed_in" };
-  return judgeLevel(deps, requirement, current.session, current.renewed, now);
+  return authorizeLevel(deps, requirement, current.session, current.renewed, now);
 }
 
 function asNobody(error: unknown): null {
@@ -60,13 +60,13 @@ function asNobody(error: unknown): null {
 }
 
 /** Is the session's token young enough to be believed without asking the store? */
-export function isBelieved(deps: Deps, session: FullSession, now: Date): boolean {
+export function isTokenFresh(deps: Deps, session: FullSession, now: Date): boolean {
   return now.getTime() < session.checkedAt.getTime() + deps.config.sessionRecheckSeconds * 1000;
 }
 
 async function currentSession(deps: Deps, session: FullSession | null, now: Date) {
   if (session === null) return null;
-  if (isBelieved(deps, session, now)) return { session, renewed: null };
+  if (isTokenFresh(deps, session, now)) return { session, renewed: null };
   const checked = await checkSession(deps, session, now);
   return checked === null ? null : { session: checked.session, renewed: checked };
 }
@@ -81,13 +81,13 @@ export type Level = Pick<
 };
 
 /** Judges what was shown by what is required. */
-export function judgeLevel(
+export function authorizeLevel(
   deps: Deps,
   requirement: Requirement,
   level: Level,
   renewed: IssuedSession | null,
   now: Date,
-): Judgement {
+): AccessResult {
   if (requirement.level === "none") return pass(level, renewed);
   if (requirement.level === "second_factor" && level.secondFactorAt === null) {
     if (level.enrolled) return { allowed: false, reason: "second_factor_required" };
@@ -111,7 +111,7 @@ const ageSeconds = (level: Level, now: Date) => (now.getTime() - authenticatedAt
 /** One object for one session, so that what is signed for it can be remembered with it. */
 const identities = new WeakMap<Level, AssertedIdentity>();
 
-function pass(level: Level, renewed: IssuedSession | null): Passage {
+function pass(level: Level, renewed: IssuedSession | null): AccessGranted {
   const identity = identities.get(level) ?? identityOf(level);
   return { allowed: true, identity, renewed, sessionId: level.id ?? null };
 }

@@ -3,13 +3,13 @@ import { findUserOnPrimary } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { isSessionAlive } from "../sessions/sessions.ts";
 import type { FirstFactorSource } from "../sign-in/first-factor-source.ts";
-import { judgeLevel, type Passage } from "./access.ts";
+import { type AccessGranted, authorizeLevel } from "./access.ts";
 
 /** What a request that passed has opened for longer than itself: a WebSocket. */
 export interface LastingAccess {
   /** What the path required when it was opened. */
   readonly requirement: Requirement;
-  readonly passage: Pick<Passage, "identity" | "sessionId">;
+  readonly passage: Pick<AccessGranted, "identity" | "sessionId">;
   /** Null: passwords are the first factor. */
   readonly source: FirstFactorSource | null;
 }
@@ -46,5 +46,5 @@ export async function isAccessStillGranted(
   const user = await findUserOnPrimary(deps.db, source.realm, [identity.userId]);
   if (user === null || user.disabledAt !== null) return false;
   const level = { ...identity, enrolled: user.totpEnabled, firstFactorAt: now, secondFactorAt: null };
-  return judgeLevel(deps, requirement, level, null, now).allowed;
+  return authorizeLevel(deps, requirement, level, null, now).allowed;
 }

@@ -4,7 +4,7 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import type { FullSession } from "../sessions/sessions.ts";
 import { drawBackupCodes } from "./code-evaluation.ts";
-import { type AccountView, bySession } from "./code-subject.ts";
+import { type AccountView, codeSubjectOfSession } from "./code-subject.ts";
 import { type Plan, verifyCode } from "./verify-code.ts";
 
 export interface BackupCodesRequest {
@@ -36,7 +36,7 @@ export async function regenerateBackupCodes(
 ): Promise<{ ok: true; backupCodes: readonly string[] } | Failure> {
   const accepted = await verifyCode(deps, {
     ...request,
-    presenter: bySession(deps, request.session, request.now),
+    codeSubject: codeSubjectOfSession(deps, request.session, request.now),
     against: "live",
     plan: (view) => planNewBackupCodes(deps, view),
   });

@@ -1,6 +1,6 @@
 import { sha256 } from "../../core/crypto/digest.ts";
 import type { CodeInput } from "../../core/parsing/code-input.ts";
-import { withAnswer } from "../../core/parsing/return-address.ts";
+import { withReturnParameters } from "../../core/parsing/return-address.ts";
 import { shownUserId } from "../../core/parsing/user-id.ts";
 import { isChallengeSecret } from "../../core/tokens/challenge-secret.ts";
 import { signReceipt } from "../../core/tokens/receipt.ts";
@@ -18,7 +18,7 @@ import { drawSession } from "../sessions/sessions.ts";
 import { amrWith } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
 import type { Evidence } from "./code-evaluation.ts";
-import { bySession } from "./code-subject.ts";
+import { codeSubjectOfSession } from "./code-subject.ts";
 import { budget, verifyCode } from "./verify-code.ts";
 
 /** How long somebody may take to save the backup codes, before going back to the backend. */
@@ -114,7 +114,7 @@ export async function completeChallenge(
   issuer: string,
 ): Promise<Return | Failure> {
   const accepted = await verifyCode(deps, {
-    presenter: bySession(deps, session, now),
+    codeSubject: codeSubjectOfSession(deps, session, now),
     code,
     against: "live",
     client,
@@ -138,14 +138,14 @@ export interface EnrolledByChallenge extends ChallengeToken {
 
 /**
  * Completes a challenge by setting the second factor up: its first code is what is shown. Every session of the account
- * ends (EN-10). The token is good for {@link goBack} alone: the session behind it is over.
+ * ends (EN-10). The token is good for {@link buildReturnUrl} alone: the session behind it is over.
  */
 export async function enrolByChallenge(
   deps: Deps,
   { session, code, client, now }: ChallengeCode,
 ): Promise<EnrolledByChallenge | Failure> {
   const accepted = await verifyCode(deps, {
-    presenter: bySession(deps, session, now),
+    codeSubject: codeSubjectOfSession(deps, session, now),
     code,
     against: { enrolmentOf: null },
     client,
@@ -175,7 +175,7 @@ function completion({ id, challenge }: ChallengeSession, evidence: Evidence): Ef
  * Sends a browser back whose challenge is done, with a receipt that says when that was. A receipt of an approval that was
  * voided since is not given again (INC-37). One read.
  */
-export async function goBack(
+export async function buildReturnUrl(
   deps: Deps,
   { challenge: { realm, id } }: ChallengeSession,
   issuer: string,
@@ -203,5 +203,5 @@ async function addressWithReceipt(
   const { id, realm, action, nonce, amr, issuer, now, returnTo } = approved;
   const userId = shownUserId(realm, approved.userId);
   const facts = { id, issuer, realm, userId, action, nonce, amr, now, authenticatedAt };
-  return withAnswer(returnTo, { challenge: id, receipt: await signReceipt(config.keyring, facts) });
+  return withReturnParameters(returnTo, { challenge: id, receipt: await signReceipt(config.keyring, facts) });
 }

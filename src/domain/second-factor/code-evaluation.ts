@@ -17,7 +17,7 @@ import type { Failure } from "../failure.ts";
 import { openUserField, sealUserField } from "./sealed-fields.ts";
 
 /** What comparing a code with an account, as it was read, came to. Nothing is decided yet. */
-export interface Evaluation {
+export interface CodeComparison {
   readonly ok: true;
   readonly comparedWith: ComparedWith;
   readonly result: "wrong" | "spent" | RightCode;
@@ -38,7 +38,7 @@ export interface Evidence {
 }
 
 /** A code, and who it is compared for. */
-export interface CodeQuestion {
+export interface CodeComparisonInput {
   readonly user: User;
   readonly code: CodeInput;
   readonly client: ClientContext;
@@ -46,7 +46,10 @@ export interface CodeQuestion {
 }
 
 /** Compares a code with the second factor that is in force. */
-export async function evaluateLive(deps: Deps, question: CodeQuestion): Promise<Evaluation | Failure> {
+export async function evaluateLive(
+  deps: Deps,
+  question: CodeComparisonInput,
+): Promise<CodeComparison | Failure> {
   const { totpEnabled, totpSecret, backupCodes } = question.user;
   if (!totpEnabled || totpSecret === null || backupCodes === null)
     return { ok: false, reason: "not_enabled" };
@@ -57,9 +60,9 @@ export async function evaluateLive(deps: Deps, question: CodeQuestion): Promise<
 
 async function evaluateTotp(
   deps: Deps,
-  { user, code, client, now }: CodeQuestion,
+  { user, code, client, now }: CodeComparisonInput,
   live: { totpSecret: string; backupCodes: string },
-): Promise<Evaluation | Failure> {
+): Promise<CodeComparison | Failure> {
   const secret = await openUserField(
     deps,
     { userId: user.id, column: "totpSecret" },
@@ -83,9 +86,9 @@ async function evaluateTotp(
 
 async function evaluateBackupCode(
   deps: Deps,
-  { user, code, client, now }: CodeQuestion,
+  { user, code, client, now }: CodeComparisonInput,
   envelope: string,
-): Promise<Evaluation | Failure> {
+): Promise<CodeComparison | Failure> {
   const opened = await openHashes(deps, { user, client, now }, envelope);
   if (!opened.ok) return opened;
   const comparedWith = { column: "backupCodes", envelope } as const;
@@ -115,9 +118,9 @@ async function evaluateBackupCode(
  */
 export async function evaluateEnrolment(
   deps: Deps,
-  question: CodeQuestion,
+  question: CodeComparisonInput,
   expectedSecret: string | null,
-): Promise<Evaluation | Failure> {
+): Promise<CodeComparison | Failure> {
   const { user, code, client, now } = question;
   const envelope = user.totpPendingSecret;
   if (envelope === null)
@@ -171,7 +174,7 @@ export async function drawBackupCodes(
 /** Counts the backup codes that are left. */
 export async function countBackupCodes(
   deps: Deps,
-  question: Omit<CodeQuestion, "code">,
+  question: Omit<CodeComparisonInput, "code">,
 ): Promise<{ ok: true; remaining: number } | Failure> {
   if (question.user.backupCodes === null) return { ok: true, remaining: 0 };
   const opened = await openHashes(deps, question, question.user.backupCodes);
@@ -180,7 +183,7 @@ export async function countBackupCodes(
 
 async function openHashes(
   deps: Deps,
-  { user, client, now }: Omit<CodeQuestion, "code">,
+  { user, client, now }: Omit<CodeComparisonInput, "code">,
   envelope: string,
 ): Promise<{ ok: true; hashes: string[] } | Failure> {
   const opened = await openUserField(deps, { userId: user.id, column: "backupCodes" }, envelope, client, now);

@@ -25,7 +25,7 @@ export interface AccountView {
 }
 
 /** Who brings a code: a session of the account, or a backend that speaks for the users of a realm. */
-export interface Presenter<View extends AccountView> {
+export interface CodeSubject<View extends AccountView> {
   readonly claimant: Claimant;
   /** Reads the account; a copy that is behind may answer. */
   find(): Promise<View | null>;
@@ -45,12 +45,12 @@ export interface Presenter<View extends AccountView> {
  *
  * @param known the session and its account, if they have just been read
  */
-export function bySession(
+export function codeSubjectOfSession(
   deps: Deps,
   session: PendingSession | ChallengeSession | FullSession,
   now: Date,
   known?: SessionView,
-): Presenter<SessionView> {
+): CodeSubject<SessionView> {
   const { id } = session;
   const claimant = claimantOf(deps, session, now);
   const kind = session.kind === "full" ? "full" : "pending";
@@ -105,7 +105,10 @@ export interface BackendSubject {
 }
 
 /** A code that a backend brings for a user of its realm. */
-export function byBackend(deps: Deps, { realm, ids, known }: BackendSubject): Presenter<AccountView> {
+export function codeSubjectOfBackend(
+  deps: Deps,
+  { realm, ids, known }: BackendSubject,
+): CodeSubject<AccountView> {
   const view = (user: User | null) => (user === null ? null : { user, session: null });
   return {
     claimant: { kind: "backend" },

@@ -10,7 +10,7 @@ import {
 } from "../sessions/sessions.ts";
 import { checkPassword } from "../sign-in/password-check.ts";
 import { amrWithoutSecondFactor } from "./amr.ts";
-import { bySession } from "./code-subject.ts";
+import { codeSubjectOfSession } from "./code-subject.ts";
 import { verifyCode } from "./verify-code.ts";
 
 export interface DisableRequest {
@@ -38,7 +38,7 @@ export async function disableTotp(
   const password = await checkPassword(deps, request);
   if (!password.ok) return password;
   const accepted = await verifyCode(deps, {
-    presenter: bySession(deps, session, now, password.view),
+    codeSubject: codeSubjectOfSession(deps, session, now, password.view),
     code,
     against: "live",
     password,

@@ -15,7 +15,7 @@ import {
 import { setupCounter, setupQuota } from "../sign-in/throttle.ts";
 import { amrWith } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
-import { bySession } from "./code-subject.ts";
+import { codeSubjectOfSession } from "./code-subject.ts";
 import { sealUserField } from "./sealed-fields.ts";
 import { verifyCode } from "./verify-code.ts";
 
@@ -99,7 +99,7 @@ function findBlock({ counted }: EnrolmentStart, now: Date): Date | null {
   return until !== null && until > now ? until : null;
 }
 
-export interface EnrolmentConfirmation {
+export interface ConfirmEnrolmentInput {
   readonly session: FullSession;
   readonly code: CodeInput;
   /** The secret that the caller believes to confirm, if it says so. */
@@ -125,10 +125,10 @@ export interface Enrolled {
  */
 export async function confirmEnrolment(
   deps: Deps,
-  { session, code, secret, canTakeNewToken, client, now }: EnrolmentConfirmation,
+  { session, code, secret, canTakeNewToken, client, now }: ConfirmEnrolmentInput,
 ): Promise<Enrolled | Failure> {
   const accepted = await verifyCode(deps, {
-    presenter: bySession(deps, session, now),
+    codeSubject: codeSubjectOfSession(deps, session, now),
     code,
     against: { enrolmentOf: secret },
     client,

@@ -1,7 +1,7 @@
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import {
   type Attempt,
-  type AttemptAnswers,
+  type AttemptResponses,
   type Budget,
   decideAttempt,
   type Verdict,
@@ -11,17 +11,17 @@ import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
-import type { KeepAnswer } from "../service-api/stored-response.ts";
+import type { StoreResponse } from "../service-api/stored-response.ts";
 import type { CheckedPassword } from "../sign-in/password-check.ts";
 import { lastEnd } from "../sign-in/throttle.ts";
 import {
-  type Evaluation,
+  type CodeComparison,
   type Evidence,
   evaluateEnrolment,
   evaluateLive,
   type RightCode,
 } from "./code-evaluation.ts";
-import type { AccountView, Presenter } from "./code-subject.ts";
+import type { AccountView, CodeSubject } from "./code-subject.ts";
 
 /**
  * How many tries there are (docs/contract.md#second-factor). With three live codes in a million, the hundred failures in a row
@@ -37,8 +37,8 @@ export const budget: Budget = {
 };
 
 /** A code, who sends it, and what is to happen when it is accepted. */
-export interface CodeRequest<Outcome, View extends AccountView> {
-  readonly presenter: Presenter<View>;
+export interface VerifyCodeInput<Outcome, View extends AccountView> {
+  readonly codeSubject: CodeSubject<View>;
   readonly code: CodeInput;
   /** The second factor in force, or the secret that is being set up: which the caller may name, to be sure. */
   readonly against: "live" | { readonly enrolmentOf: string | null };
@@ -49,13 +49,13 @@ export interface CodeRequest<Outcome, View extends AccountView> {
   /** When a password came with the code and was right. */
   readonly password?: CheckedPassword;
   /** Makes the answer that a retry of the same call will get. */
-  readonly keep?: KeepAnswer<ProvenCode<Outcome> | Failure>;
+  readonly keep?: StoreResponse<VerifiedCode<Outcome> | Failure>;
 }
 
-type Question<View extends AccountView> = Omit<CodeRequest<unknown, View>, "keep">;
+type Question<View extends AccountView> = Omit<VerifyCodeInput<unknown, View>, "keep">;
 
 /** A code that was right, and what its acceptance brings about. */
-export interface ProvenCode<Outcome> {
+export interface VerifiedCode<Outcome> {
   readonly ok: true;
   readonly evidence: Evidence;
   readonly outcome: Outcome;
@@ -67,7 +67,7 @@ export interface Plan<Outcome> {
 }
 
 /** A code that was accepted. */
-export interface AcceptedCode<Outcome, View extends AccountView> extends ProvenCode<Outcome> {
+export interface VerifyCodeResult<Outcome, View extends AccountView> extends VerifiedCode<Outcome> {
   /** As the primary holds it now. */
   readonly view: View;
 }
@@ -88,20 +88,20 @@ const mostRounds = 12;
  */
 export async function verifyCode<Outcome, View extends AccountView>(
   deps: Deps,
-  request: CodeRequest<Outcome, View>,
-): Promise<AcceptedCode<Outcome, View> | Failure> {
-  const { presenter } = request;
-  let view = await presenter.find();
+  request: VerifyCodeInput<Outcome, View>,
+): Promise<VerifyCodeResult<Outcome, View> | Failure> {
+  const { codeSubject } = request;
+  let view = await codeSubject.find();
   let mayBeBehind = true;
   for (let round = 0; round < mostRounds; round++) {
     const refusal = findRefusal(request, view);
-    if (view === null || refusal !== null) return refusal ?? presenter.over;
+    if (view === null || refusal !== null) return refusal ?? codeSubject.over;
     const evaluation = await evaluate(deps, request, view);
     if (!evaluation.ok) {
       if (!mayBeBehind || evaluation.reason === "field_unreadable") return evaluation;
       // There is no code to compare with. The copy that was read may not have heard of it yet; the primary has.
       mayBeBehind = false;
-      view = await presenter.findOnPrimary();
+      view = await codeSubject.findOnPrimary();
       continue;
     }
     const planned = await plan(request, view, evaluation);
@@ -109,23 +109,23 @@ export async function verifyCode<Outcome, View extends AccountView>(
     const { user } = decision;
     if (decision.accepted && planned !== null && user !== null) {
       const { evidence, outcome } = planned;
-      return { ok: true, evidence, outcome, view: presenter.viewAfter(decision) ?? { ...view, user } };
+      return { ok: true, evidence, outcome, view: codeSubject.viewAfter(decision) ?? { ...view, user } };
     }
     if (decision.claimed)
       return { ok: false, reason: evaluation.result === "wrong" ? "wrong_code" : "replayed_code" };
-    if (decision.answeredBefore) return { ok: false, reason: "answered_before" };
+    if (decision.respondedBefore) return { ok: false, reason: "answered_before" };
     const until = lastEnd(decision.overflows);
     if (until !== null) return tooManyAttempts(until, request.now, "first_factor");
     if (passwordWasChanged(request, user)) return { ok: false, reason: "wrong_credentials" };
     mayBeBehind = false;
-    view = presenter.viewAfter(decision);
+    view = codeSubject.viewAfter(decision);
   }
   return { ok: false, reason: "too_many_attempts", retryAfterSeconds: 1 };
 }
 
 /** The password that came with the code was right for an account that has another one by now. */
 function passwordWasChanged(
-  { password }: Pick<CodeRequest<unknown, AccountView>, "password">,
+  { password }: Pick<VerifyCodeInput<unknown, AccountView>, "password">,
   user: User | null,
 ) {
   return password !== undefined && user?.passwordHash !== password.view.user.passwordHash;
@@ -133,13 +133,13 @@ function passwordWasChanged(
 
 /** A refusal that needs no evaluation, and so tells right from wrong to nobody. */
 function findRefusal<View extends AccountView>(
-  { presenter, now }: Question<View>,
+  { codeSubject, now }: Question<View>,
   view: View | null,
 ): Failure | null {
-  if (view === null || !presenter.isOpen(view)) return presenter.over;
+  if (view === null || !codeSubject.isOpen(view)) return codeSubject.over;
   const { user } = view;
   if (user.disabledAt !== null) return { ok: false, reason: "account_disabled" };
-  if (isExhausted(user)) return { ok: false, reason: "second_factor_disabled" };
+  if (isSecondFactorDisabled(user)) return { ok: false, reason: "second_factor_disabled" };
   if (user.secondFactorBlockedUntil !== null && user.secondFactorBlockedUntil > now) {
     return tooManyAttempts(user.secondFactorBlockedUntil, now);
   }
@@ -150,39 +150,40 @@ function findRefusal<View extends AccountView>(
 }
 
 /** Has the account had so many failures that an administrator has to look at it (TH-01)? */
-export const isExhausted = ({ secondFactorFailures }: Pick<User, "secondFactorFailures">): boolean =>
-  secondFactorFailures >= budget.failuresUntilDisabled;
+export const isSecondFactorDisabled = ({
+  secondFactorFailures,
+}: Pick<User, "secondFactorFailures">): boolean => secondFactorFailures >= budget.failuresUntilDisabled;
 
 async function evaluate<View extends AccountView>(
   deps: Deps,
   request: Question<View>,
   { user }: View,
-): Promise<Evaluation | Failure> {
+): Promise<CodeComparison | Failure> {
   const { code, client, now, against } = request;
   const question = { user, code, client, now };
   if (against !== "live") return evaluateEnrolment(deps, question, against.enrolmentOf);
   const evaluation = await evaluateLive(deps, question);
   const moot = !evaluation.ok && evaluation.reason === "not_enabled";
-  return moot ? request.presenter.notEnabled : evaluation;
+  return moot ? request.codeSubject.notEnabled : evaluation;
 }
 
 /** What follows from the evaluation, if the code was right; else null. */
 async function plan<Outcome, View extends AccountView>(
-  request: CodeRequest<Outcome, View>,
+  request: VerifyCodeInput<Outcome, View>,
   view: View,
-  { result }: Evaluation,
+  { result }: CodeComparison,
 ): Promise<(Plan<Outcome> & RightCode) | null> {
   if (result === "wrong" || result === "spent") return null;
   return { ...result, ...(await request.plan(view, result.evidence)) };
 }
 
 async function toAttempt<Outcome, View extends AccountView>(
-  request: CodeRequest<Outcome, View>,
+  request: VerifyCodeInput<Outcome, View>,
   { user, session }: View,
-  { comparedWith, result }: Evaluation,
+  { comparedWith, result }: CodeComparison,
   planned: (Plan<Outcome> & RightCode) | null,
 ): Promise<Attempt> {
-  const { presenter, client, now, password } = request;
+  const { codeSubject, client, now, password } = request;
   const verdict: Verdict =
     planned === null
       ? { kind: result === "wrong" ? "wrong" : "spent" }
@@ -190,7 +191,7 @@ async function toAttempt<Outcome, View extends AccountView>(
   const method = comparedWith.column === "backupCodes" ? "backup_code" : "totp";
   return {
     userId: user.id,
-    claimant: presenter.claimant,
+    claimant: codeSubject.claimant,
     comparedWith,
     verdict,
     budget,
@@ -211,10 +212,10 @@ async function toAttempt<Outcome, View extends AccountView>(
 }
 
 async function answersFor<Outcome, View extends AccountView>(
-  { keep }: CodeRequest<Outcome, View>,
+  { keep }: VerifyCodeInput<Outcome, View>,
   planned: (Plan<Outcome> & RightCode) | null,
   reason: "wrong_code" | "replayed_code",
-): Promise<AttemptAnswers | null> {
+): Promise<AttemptResponses | null> {
   const refused = (await keep?.({ ok: false, reason })) ?? null;
   if (keep === undefined || refused === null) return null;
   const accepted =

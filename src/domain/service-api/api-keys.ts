@@ -14,7 +14,7 @@ import { eventOf } from "./subject.ts";
 /** One in use and its successor: that is what it takes to change a key without a gap (CR-09). */
 const mostLiveKeys = 2;
 
-export interface NewApiKey {
+export interface ApiKeyInput {
   readonly name: string;
   readonly scopes: readonly Scope[];
   readonly returnUrls: readonly string[];
@@ -32,7 +32,7 @@ export type CreatedApiKey = {
 export async function createApiKey(
   deps: Deps,
   call: BackendCall<CreatedApiKey>,
-  { name, scopes, returnUrls, expiresAt }: NewApiKey,
+  { name, scopes, returnUrls, expiresAt }: ApiKeyInput,
 ): Promise<CreatedApiKey | Failure> {
   const { id, key } = await drawApiKey(deps.config.keyring);
   const apiKey: ApiKey = {
@@ -51,7 +51,7 @@ export async function createApiKey(
   const event = eventOf(call, "api_key.created", null, { api_key: id, name, scopes: scopes.join(" ") });
   const done = await insertApiKey(deps.db, apiKey, mostLiveKeys, event, await call.keep(created));
   if (done.happened) return created;
-  return { ok: false, reason: done.answeredBefore ? "answered_before" : "too_many_api_keys" };
+  return { ok: false, reason: done.respondedBefore ? "answered_before" : "too_many_api_keys" };
 }
 
 /** One page of the realm's keys, the ended ones too. */

@@ -8,7 +8,7 @@ import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import type { ExportKeyState } from "./export-key.ts";
-import type { KeepAnswer } from "./stored-response.ts";
+import type { StoreResponse } from "./stored-response.ts";
 
 /** What an API key may do. */
 export const scopes = ["users:read", "users:write", "verify", "admin"] as const;
@@ -34,7 +34,7 @@ export interface BackendCall<Result = never> {
   readonly now: Date;
   /** What the call shows of `EXPORT_KEY`: `domain/service-api/export-key.ts` says when it is needed. */
   readonly exportKey: ExportKeyState;
-  readonly keep: KeepAnswer<Result | Failure>;
+  readonly keep: StoreResponse<Result | Failure>;
 }
 
 /** A call about one user of the realm. */

@@ -3,9 +3,9 @@ import { findReturnAddress } from "../../core/parsing/return-address.ts";
 import { drawChallengeSecret } from "../../core/tokens/challenge-secret.ts";
 import {
   type Challenge,
+  type ChallengeInput,
   findChallenge,
   insertChallenge,
-  type NewChallenge,
 } from "../../store/second-factor/challenge-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -17,7 +17,7 @@ import { eventOf, placeOf } from "./subject.ts";
 export const challengeTtlSeconds = 600;
 
 /** What a person is to be asked, in the words of the backend. */
-export interface ChallengeWish {
+export interface CreateChallengeInput {
   /** As the backend names the user. */
   readonly userId: string;
   /** Where the browser is to come back to. */
@@ -43,7 +43,7 @@ export type CreatedChallenge = {
 export async function createChallenge(
   deps: Deps,
   call: BackendCall<CreatedChallenge>,
-  wish: ChallengeWish,
+  wish: CreateChallengeInput,
 ): Promise<CreatedChallenge | Failure> {
   const { realm, now } = call;
   const { action, nonce, userId, keyId, issuer } = wish;
@@ -53,7 +53,7 @@ export async function createChallenge(
   const guarded = await guardSubject(deps, { ...call, userId }, "challenge.created");
   if (guarded !== null) return guarded;
   const secret = await drawChallengeSecret(deps.config.keyring);
-  const challenge: NewChallenge = {
+  const challenge: ChallengeInput = {
     id: crypto.randomUUID(),
     realm,
     userIds: placeOf({ realm, userId }).ids,
@@ -74,7 +74,7 @@ export async function createChallenge(
   const event = eventOf(call, "challenge.created", null, detail);
   const done = await insertChallenge(deps.db, challenge, event, await call.keep(created));
   if (done.happened) return created;
-  if (done.answeredBefore) return { ok: false, reason: "answered_before" };
+  if (done.respondedBefore) return { ok: false, reason: "answered_before" };
   return { ok: false, reason: done.rows.length === 0 ? "no_such_user" : "account_disabled" };
 }
 

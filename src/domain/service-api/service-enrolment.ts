@@ -7,10 +7,10 @@ import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
 import { planNewBackupCodes } from "../second-factor/backup-codes.ts";
-import { byBackend } from "../second-factor/code-subject.ts";
+import { codeSubjectOfBackend } from "../second-factor/code-subject.ts";
 import { enrolmentTtlSeconds, type NewSecret } from "../second-factor/enrolment.ts";
 import { sealUserField } from "../second-factor/sealed-fields.ts";
-import { type ProvenCode, verifyCode } from "../second-factor/verify-code.ts";
+import { type VerifiedCode, verifyCode } from "../second-factor/verify-code.ts";
 import { setupCounter } from "../sign-in/throttle.ts";
 import { guardAccounts, guardSubject } from "./admin-users.ts";
 import type { UserCall } from "./service-caller.ts";
@@ -47,7 +47,7 @@ export async function beginEnrolmentFor(
   );
   if (done.happened) return enrolment;
   const [row] = done.rows;
-  if (done.answeredBefore) return { ok: false, reason: "answered_before" };
+  if (done.respondedBefore) return { ok: false, reason: "answered_before" };
   if (row === undefined) return { ok: false, reason: "no_such_user" };
   if (row.setupBlockedUntil !== null && row.setupBlockedUntil > call.now)
     return tooManyAttempts(row.setupBlockedUntil, call.now, "setup");
@@ -79,7 +79,7 @@ async function replaceWithCode(
   pending: PendingSecret,
 ): Promise<NewSecret | Failure> {
   const accepted = await verifyCode(deps, {
-    presenter: byBackend(deps, { ...placeOf(call), known: call.known }),
+    codeSubject: codeSubjectOfBackend(deps, { ...placeOf(call), known: call.known }),
     code,
     against: "live",
     client: call.client,
@@ -97,7 +97,7 @@ async function replaceWithCode(
 }
 
 /** What a backend gets when a user's second factor is on. */
-export type EnrolledFor = ProvenCode<null>;
+export type EnrolledFor = VerifiedCode<null>;
 
 /** Switches the second factor on with the first code of the pending secret, which it spends (OTP-12). */
 export async function confirmEnrolmentFor(
@@ -108,7 +108,7 @@ export async function confirmEnrolmentFor(
   const guarded = await guardSubject(deps, call, "totp.enabled");
   if (guarded !== null) return guarded;
   return verifyCode(deps, {
-    presenter: byBackend(deps, { ...placeOf(call), known: call.known }),
+    codeSubject: codeSubjectOfBackend(deps, { ...placeOf(call), known: call.known }),
     code,
     against: { enrolmentOf: null },
     client: call.client,
@@ -146,7 +146,7 @@ export async function removeSecondFactorFor(
 }
 
 /** Ten codes, to be shown once. */
-export type NewBackupCodes = ProvenCode<readonly string[]>;
+export type NewBackupCodes = VerifiedCode<readonly string[]>;
 
 /** New backup codes for a user who shows a code; all earlier ones are void (BC-07). */
 export async function regenerateBackupCodesFor(
@@ -157,7 +157,7 @@ export async function regenerateBackupCodesFor(
   const guarded = await guardSubject(deps, call, "backup_codes.regenerated");
   if (guarded !== null) return guarded;
   return verifyCode(deps, {
-    presenter: byBackend(deps, { ...placeOf(call), known: call.known }),
+    codeSubject: codeSubjectOfBackend(deps, { ...placeOf(call), known: call.known }),
     code,
     against: "live",
     client: call.client,

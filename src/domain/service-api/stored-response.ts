@@ -1,6 +1,10 @@
 import { openField, sealField } from "../../core/crypto/envelope.ts";
 import type { IdempotencyKeyRow } from "../../store/platform/schema.ts";
-import { type AnswerPlace, findAnswer, type KeptAnswer } from "../../store/service/idempotency.ts";
+import {
+  findStoredResponse,
+  type IdempotencyPlace,
+  type StoredResponse,
+} from "../../store/service/idempotency.ts";
 import type { Deps } from "../deps.ts";
 import { budget } from "../second-factor/verify-code.ts";
 
@@ -8,10 +12,10 @@ import { budget } from "../second-factor/verify-code.ts";
 const keptSeconds = 24 * 3600;
 
 /** Makes what is kept for a retry if a call comes to `result`. Null: the caller has not asked for that. */
-export type KeepAnswer<Result> = (result: Result) => Promise<KeptAnswer | null>;
+export type StoreResponse<Result> = (result: Result) => Promise<StoredResponse | null>;
 
 /** A call that may be sent twice (draft-ietf-httpapi-idempotency-key-header). */
-export interface RepeatableCall extends AnswerPlace {
+export interface RepeatableCall extends IdempotencyPlace {
   readonly requestHash: string;
   /** The key that asks. Null: `ADMIN_KEY`. */
   readonly apiKeyId: string | null;
@@ -19,19 +23,19 @@ export interface RepeatableCall extends AnswerPlace {
   readonly userIds: readonly string[];
 }
 
-const fieldOf = ({ realm, keyHash }: AnswerPlace) => ({
+const fieldOf = ({ realm, keyHash }: IdempotencyPlace) => ({
   table: "idempotency_keys",
   column: "answer",
   rowId: `${realm}:${keyHash}`,
 });
 
 /** Seals an answer to be kept: it may hold a secret that is shown once. */
-export async function keepAnswer(
+export async function storeResponse(
   { config: { keyring } }: Deps,
   call: RepeatableCall,
   answer: string,
   now: Date,
-): Promise<KeptAnswer> {
+): Promise<StoredResponse> {
   const envelope = await sealField(keyring, fieldOf(call), answer);
   const { realm, keyHash, requestHash, apiKeyId } = call;
   return {
@@ -46,7 +50,7 @@ export async function keepAnswer(
 }
 
 /** What is known of a call's first answer. */
-export type FirstAnswer =
+export type FirstResponse =
   | { readonly kind: "none" }
   | { readonly kind: "answered"; readonly answer: string }
   /** The key belongs to another call, or its answer does not open any more. */
@@ -58,18 +62,18 @@ export type FirstAnswer =
  * Looks up the first answer to a call. One trip, unless the row has been read: then none, but for an answer that tells of
  * an accepted code. The primary is asked about that, because a copy may not have heard of a reset yet.
  */
-export async function findFirstAnswer(
+export async function findFirstResponse(
   deps: Deps,
   call: RepeatableCall,
   now: Date,
   known?: IdempotencyKeyRow | null,
-): Promise<FirstAnswer> {
+): Promise<FirstResponse> {
   if (known && known.requestHash !== call.requestHash) return { kind: "conflict" };
   const { failuresUntilDisabled } = budget;
   const row =
     known?.approvalPeriodId === null
       ? { ...known, stands: true }
-      : await findAnswer(deps.db, call, { ...call, failuresUntilDisabled }, now);
+      : await findStoredResponse(deps.db, call, { ...call, failuresUntilDisabled }, now);
   if (row === null) return { kind: "none" };
   if (row.requestHash !== call.requestHash) return { kind: "conflict" };
   if (!row.stands) return { kind: "void" };

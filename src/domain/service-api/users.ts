@@ -13,7 +13,7 @@ import { listUsers as listStoredUsers, newUserRow, type User } from "../../store
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { countBackupCodes } from "../second-factor/code-evaluation.ts";
-import { isExhausted } from "../second-factor/verify-code.ts";
+import { isSecondFactorDisabled } from "../second-factor/verify-code.ts";
 import { guardAccounts } from "./admin-users.ts";
 import type { BackendCall, UserCall } from "./service-caller.ts";
 import { eventOf, findSubject, placeOf } from "./subject.ts";
@@ -51,7 +51,7 @@ export async function createUser(
     now: call.now,
   });
   if (done.happened) return { ok: true, user: row, created: true };
-  return { ok: false, reason: done.answeredBefore ? "answered_before" : "user_exists" };
+  return { ok: false, reason: done.respondedBefore ? "answered_before" : "user_exists" };
 }
 
 /** Creates the user of this id, or changes what is said of it. */
@@ -148,7 +148,7 @@ export async function deleteUser(deps: Deps, call: UserCall): Promise<{ ok: true
 export function settle(done: Done<User>, otherwise: "no_such_user" | "user_exists"): UserResult | Failure {
   const [user] = done.rows;
   if (done.happened && user !== undefined) return { ok: true, user, created: false };
-  if (done.answeredBefore) return { ok: false, reason: "answered_before" };
+  if (done.respondedBefore) return { ok: false, reason: "answered_before" };
   return { ok: false, reason: user === undefined ? "no_such_user" : otherwise };
 }
 
@@ -187,7 +187,7 @@ export async function getUserStatus(deps: Deps, call: UserCall): Promise<UserSta
     user,
     backupCodesRemaining: counted.remaining,
     blockedUntil: until !== null && until > now ? until : null,
-    secondFactorDisabled: isExhausted(user),
+    secondFactorDisabled: isSecondFactorDisabled(user),
     password: passwordHash === null ? "none" : isVerifiable(passwordHash) ? "set" : "reset_required",
   };
 }

@@ -4,8 +4,8 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { amrWith } from "../second-factor/amr.ts";
 import type { Evidence } from "../second-factor/code-evaluation.ts";
-import { byBackend } from "../second-factor/code-subject.ts";
-import { type ProvenCode, verifyCode } from "../second-factor/verify-code.ts";
+import { codeSubjectOfBackend } from "../second-factor/code-subject.ts";
+import { type VerifiedCode, verifyCode } from "../second-factor/verify-code.ts";
 import { guardSubject } from "./admin-users.ts";
 import type { UserCall } from "./service-caller.ts";
 import { placeOf } from "./subject.ts";
@@ -20,7 +20,7 @@ export interface Approval {
 }
 
 /** A code that was accepted, and the proof of it for others. */
-export type Verified = ProvenCode<{ readonly receipt: string }>;
+export type Verified = VerifiedCode<{ readonly receipt: string }>;
 
 /**
  * Checks a code for a backend: one budget, one rule of one-time use and one record with every other path. One read,
@@ -37,7 +37,7 @@ export async function verifyForBackend(
     call.exportKey === "binding" ? null : await guardSubject(deps, call, "second_factor.accepted");
   if (guarded !== null) return guarded;
   return verifyCode(deps, {
-    presenter: byBackend(deps, { ...placeOf(call), known }),
+    codeSubject: codeSubjectOfBackend(deps, { ...placeOf(call), known }),
     code,
     against: "live",
     client,

@@ -1,6 +1,6 @@
 import type { Keyring } from "../../core/crypto/keyring.ts";
 import { BoundedMap } from "../../core/lib/bounded-map.ts";
-import { oncePer } from "../../core/lib/lazy.ts";
+import { lazyPer } from "../../core/lib/lazy.ts";
 import { parseAnyPendingToken, parseFullToken, sessionIdOf } from "../../core/tokens/session-token.ts";
 import type { Deps } from "../deps.ts";
 import type { FullSession, PendingSession } from "./sessions.ts";
@@ -24,7 +24,7 @@ const mostIdentified = 1000;
  * What tokens have been found to say. A token's meaning never changes under the same keys, so only its end is left to
  * be asked about when it comes again; how fresh it is, whoever believes it asks.
  */
-const identifiedUnder = oncePer((_: Keyring) => new BoundedMap<string, FullSession>(mostIdentified));
+const identifiedUnder = lazyPer((_: Keyring) => new BoundedMap<string, FullSession>(mostIdentified));
 
 /** Reads a full session's token, without I/O. The same token gives the same object as long as it is remembered. */
 export async function identifyFull(deps: Deps, token: string, now: Date): Promise<FullSession | null> {

@@ -1,15 +1,15 @@
 import { clientNetwork } from "../../core/parsing/client-network.ts";
 import {
   drawSessionSecret,
-  type FullSessionClaims,
+  type SessionClaims,
   sessionIdOf,
   signFullToken,
 } from "../../core/tokens/session-token.ts";
 import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
 import {
   endOtherSessions,
-  endOwnSession,
   endSession,
+  endSessionOfUser,
   hasLivingSession,
   type Liveness,
   listSessions as listStoredSessions,
@@ -35,7 +35,7 @@ export interface PendingSession {
 }
 
 /** A session that its token vouches for. Whether it has been revoked since `checkedAt`, only the store knows. */
-export interface FullSession extends FullSessionClaims {
+export interface FullSession extends SessionClaims {
   readonly kind: "full";
   readonly id: string;
 }
@@ -146,7 +146,7 @@ export async function issueSession(
   { row, secret, user, username }: SessionToIssue,
   now: Date,
 ): Promise<IssuedSession> {
-  const claims: FullSessionClaims = {
+  const claims: SessionClaims = {
     sessionSecret: secret,
     userId: user.id,
     realm: user.realm,
@@ -198,7 +198,7 @@ export async function isSessionAlive(deps: Deps, sessionId: string, now: Date): 
 }
 
 /** The same session with a token that nobody believes without asking. */
-export async function distrustSession(deps: Deps, session: FullSession): Promise<IssuedSession> {
+export async function issueTokenToRecheck(deps: Deps, session: FullSession): Promise<IssuedSession> {
   const distrusted = { ...session, checkedAt: new Date(0) };
   return { token: await signFullToken(deps.config.keyring, distrusted), session: distrusted };
 }
@@ -244,7 +244,7 @@ export async function revokeSession(
   client: ClientContext,
   now: Date,
 ): Promise<{ ok: true } | Failure> {
-  const ended = await endOwnSession(
+  const ended = await endSessionOfUser(
     deps.db,
     { sessionId: caller.id, userId: caller.userId },
     targetId,

@@ -5,7 +5,7 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { amrWith } from "../second-factor/amr.ts";
 import type { Evidence } from "../second-factor/code-evaluation.ts";
-import { bySession } from "../second-factor/code-subject.ts";
+import { codeSubjectOfSession } from "../second-factor/code-subject.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
 import { drawReplacement, type FullSession, type IssuedSession, issueNextToken } from "./sessions.ts";
 
@@ -25,7 +25,7 @@ export async function stepUp(
   { session, code, client, now }: StepUp,
 ): Promise<{ ok: true; issued: IssuedSession; evidence: Evidence } | Failure> {
   const accepted = await verifyCode(deps, {
-    presenter: bySession(deps, session, now),
+    codeSubject: codeSubjectOfSession(deps, session, now),
     code,
     against: "live",
     client,

@@ -6,14 +6,14 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { amrWith } from "../second-factor/amr.ts";
 import type { Evidence } from "../second-factor/code-evaluation.ts";
-import { bySession } from "../second-factor/code-subject.ts";
+import { codeSubjectOfSession } from "../second-factor/code-subject.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
 import { drawSession, type IssuedSession, issueSession, type PendingSession } from "../sessions/sessions.ts";
 import { isAccountOf, isUnclaimed, storedName } from "./external-name.ts";
 import { bindingNow } from "./external-sign-in.ts";
 import type { ExternalIdentity, FirstFactorSource } from "./first-factor-source.ts";
 
-export interface SecondDoor {
+export interface SecondFactorInput {
   readonly session: PendingSession;
   /** Of the first factor, for the request with the code; it names the account of the session. Null: a password was shown. */
   readonly source: FirstFactorSource | null;
@@ -28,14 +28,14 @@ export interface SecondDoor {
  */
 export async function completeSignIn(
   deps: Deps,
-  { session: pending, source, code, client, now }: SecondDoor,
+  { session: pending, source, code, client, now }: SecondFactorInput,
 ): Promise<{ ok: true; issued: IssuedSession; evidence: Evidence } | Failure> {
   const identity = (await source?.identify()) ?? null;
   // Not what opened the pending session: another request may have, and a site may have changed its cookie since.
   const binding = await bindingNow(deps, source);
   const expiresAt = new Date(now.getTime() + deps.config.sessionMaxAgeSeconds * 1000);
   const accepted = await verifyCode(deps, {
-    presenter: bySession(deps, pending, now),
+    codeSubject: codeSubjectOfSession(deps, pending, now),
     code,
     against: "live",
     client,

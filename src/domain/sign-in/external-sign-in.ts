@@ -3,9 +3,15 @@ import { bindTo } from "../../core/tokens/session-binding.ts";
 import { drawApprovalPeriodId } from "../../store/second-factor/approvals.ts";
 import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
 import { isRowOpenToHolder } from "../../store/sessions/pending-sessions.ts";
-import { meetExternalUser } from "../../store/users/external-users.ts";
+import { upsertExternalUser } from "../../store/users/external-users.ts";
 import { newUserRow, type User } from "../../store/users/user-rows.ts";
-import { isBelieved, type Judgement, judgeAccess, judgeLevel, nobody } from "../access/access.ts";
+import {
+  type AccessResult,
+  authorizeLevel,
+  authorizeSession,
+  isTokenFresh,
+  nobody,
+} from "../access/access.ts";
 import type { Deps } from "../deps.ts";
 import {
   type DrawnSession,
@@ -61,7 +67,7 @@ export async function meet(deps: Deps, arriving: Arriving): Promise<Meeting> {
   const pending = opens === "any" ? await draw(deps, source, "pending", client, now) : null;
   const id = crypto.randomUUID();
   const event = { at: now, client, realm: source.realm, detail: { method: source.realm } };
-  const met = await meetExternalUser(deps.db, {
+  const met = await upsertExternalUser(deps.db, {
     user: newUserRow({
       id,
       realm: source.realm,
@@ -144,10 +150,10 @@ export interface ExternalVisit {
  * Judges a request whose first factor is somebody else's. While the session is fresh and what it is bound to is
  * unchanged, nobody is asked. Else the source is asked once, and the store once.
  */
-export async function judgeExternalAccess(deps: Deps, visit: ExternalVisit): Promise<Judgement> {
+export async function provisionAndAuthorize(deps: Deps, visit: ExternalVisit): Promise<AccessResult> {
   const { requirement, session, source, client, now } = visit;
-  if (session !== null && !source.mustBeAsked && isBelieved(deps, session, now))
-    return judgeAccess(deps, requirement, session, now);
+  if (session !== null && !source.mustBeAsked && isTokenFresh(deps, session, now))
+    return authorizeSession(deps, requirement, session, now);
   if (requirement.level === "none") return judgeOpenAccess(deps, visit);
   const identity = await source.identify();
   if (identity === null) {
@@ -155,7 +161,7 @@ export async function judgeExternalAccess(deps: Deps, visit: ExternalVisit): Pro
     return passes ? nobody : { allowed: false, reason: "not_signed_in" };
   }
   if (session !== null && session.username === identity.username) {
-    const judgement = await judgeAccess(deps, requirement, session, now);
+    const judgement = await authorizeSession(deps, requirement, session, now);
     if (judgement.allowed || judgement.reason !== "not_signed_in") return judgement;
     // The session was ended, and the person is still signed in at the source: begin anew.
   }
@@ -164,7 +170,7 @@ export async function judgeExternalAccess(deps: Deps, visit: ExternalVisit): Pro
   if (user.disabledAt !== null) return { allowed: false, reason: "account_disabled" };
   // Whatever the rule requires: an assertion would have the same `sub` for every spelling.
   if (isUnclaimed(deps, user)) return { allowed: false, reason: "second_factor_required" };
-  return judgeLevel(
+  return authorizeLevel(
     deps,
     requirement,
     issued?.session ?? asSession(user, identity, source, now),
@@ -180,10 +186,10 @@ export async function judgeExternalAccess(deps: Deps, visit: ExternalVisit): Pro
 async function judgeOpenAccess(
   deps: Deps,
   { requirement, session, source, now }: ExternalVisit,
-): Promise<Judgement> {
+): Promise<AccessResult> {
   const identity = session === null ? null : await source.identify().catch(asNobody);
   return session !== null && session.username === identity?.username
-    ? judgeAccess(deps, requirement, session, now)
+    ? authorizeSession(deps, requirement, session, now)
     : nobody;
 }
 

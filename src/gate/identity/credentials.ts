@@ -1,8 +1,8 @@
 import type { OriginConfig } from "../../config/first-factor-config.ts";
-import { findShownCookies } from "../../core/parsing/cookie-header.ts";
+import { readNamedCookies } from "../../core/parsing/cookie-header.ts";
 import { foldName } from "../../core/parsing/folded-name.ts";
-import { findShownParameters } from "../../core/parsing/query-string.ts";
-import { type ShownValue, type ShownValues, summarizeShown } from "../../core/parsing/shown-values.ts";
+import { readNamedParameters } from "../../core/parsing/query-string.ts";
+import { type ShownValue, type ShownValues, summarizeShownValues } from "../../core/parsing/shown-values.ts";
 import { isUndecodable, isUndecodableEncoded } from "../../core/parsing/undecodable.ts";
 
 /** Everything of a request that can carry a session of the site. */
@@ -66,14 +66,14 @@ const cookieQuestion = (cookies: string): Question => ({ headers: [["Cookie", co
 
 function readCookies({ cookies: names }: OriginConfig, visit: VisitCredentials): Credential {
   const header = visit.cookies ?? "";
-  const shown = refuseUndecodable(findShownCookies(header, names), isUndecodable);
+  const shown = refuseUndecodable(readNamedCookies(header, names), isUndecodable);
   return { kind: "cookies", shown, question: cookieQuestion(header) };
 }
 
 function readAuthorization({ headers }: VisitCredentials): Credential {
   const value = headers.get("Authorization") ?? "";
   const values = value === "" ? [] : [{ name: "Authorization", value }];
-  const shown = summarizeShown(values, ["Authorization"], !isSeveralAuthorizations(value));
+  const shown = summarizeShownValues(values, ["Authorization"], !isSeveralAuthorizations(value));
   return {
     kind: "authorization",
     shown: refuseUndecodable(shown, isUndecodable),
@@ -103,7 +103,7 @@ function readHeader(name: string, { headers }: VisitCredentials): Credential {
 }
 
 function readParameter(name: string, { query }: VisitCredentials): Credential {
-  const shown = findShownParameters(query, [name]);
+  const shown = readNamedParameters(query, [name]);
   const asked = shown.values.map(({ name: key, value }) => `${key}=${value}`).join("&");
   return {
     kind: "query",
@@ -118,7 +118,7 @@ export function findShownHeaders(headers: Headers, name: string): ShownValues {
   const values = [...headers]
     .filter(([key, value]) => foldName(key) === wanted && value !== "")
     .map(([key, value]): ShownValue => ({ name: key, value }));
-  return summarizeShown(values, [name.toLowerCase()], !values.some(({ value }) => value.includes(",")));
+  return summarizeShownValues(values, [name.toLowerCase()], !values.some(({ value }) => value.includes(",")));
 }
 
 /** Values that differ in bytes that are not UTF-8 look the same here (INC-36). */

@@ -1,6 +1,6 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from "jose";
 import type { JwtConfig } from "../../config/first-factor-config.ts";
-import { findShownCookies } from "../../core/parsing/cookie-header.ts";
+import { readNamedCookies } from "../../core/parsing/cookie-header.ts";
 import { readEmail } from "../../core/parsing/email.ts";
 import { readSubject } from "../../core/parsing/external-subject.ts";
 import type { ShownValues } from "../../core/parsing/shown-values.ts";
@@ -76,7 +76,7 @@ export function jwtSource(config: JwtConfig, headers: Headers, now: Date): First
 
 const findTokens = ({ carrier }: JwtConfig, headers: Headers): ShownValues =>
   carrier.kind === "cookie"
-    ? findShownCookies(headers.get("Cookie") ?? "", [carrier.name])
+    ? readNamedCookies(headers.get("Cookie") ?? "", [carrier.name])
     : findShownHeaders(headers, carrier.name);
 
 /** SE-15: only the configured algorithms, issuer and audience; keys of the configured place only. */

@@ -1,7 +1,7 @@
 import type { OriginConfig } from "../../config/first-factor-config.ts";
 import { readEmail } from "../../core/parsing/email.ts";
 import { readSubject } from "../../core/parsing/external-subject.ts";
-import { type Locator, locate } from "../../core/parsing/value-path.ts";
+import { locate, type ValuePath } from "../../core/parsing/value-path.ts";
 import { type ExternalIdentity, FirstFactorUnavailable } from "../../domain/sign-in/first-factor-source.ts";
 import type { Question } from "./credentials.ts";
 
@@ -106,7 +106,7 @@ async function readAtMost(response: Response, bytes: number): Promise<string> {
   return text + decoder.decode();
 }
 
-function readValue(locator: Locator | null, response: Response, document: unknown): unknown {
+function readValue(locator: ValuePath | null, response: Response, document: unknown): unknown {
   if (locator === null) return null;
   return locator.kind === "header" ? response.headers.get(locator.name) : locate(document, locator.tokens);
 }

@@ -31,7 +31,7 @@ export const securityHeaders: readonly (readonly [name: string, value: string])[
 const dressed = new Response(null, { headers: [...securityHeaders, ["Cache-Control", "no-store"]] });
 
 /** An answer without a body that has its own headers already: the runtime copies all of them for the price of one. */
-export const emptyAnswer = (): Response => new Response(null, dressed);
+export const emptyResponse = (): Response => new Response(null, dressed);
 
 /**
  * Puts the Worker's own headers on what the Worker answers by itself, and leaves an origin's answer alone.
@@ -39,11 +39,11 @@ export const emptyAnswer = (): Response => new Response(null, dressed);
  */
 export const ownHeaders = createMiddleware<AppEnv>(async (c, next) => {
   await next();
-  const dressedBy = c.get("dressedBy");
-  if (dressedBy === "origin") return;
+  const headersSetBy = c.get("headersSetBy");
+  if (headersSetBy === "origin") return;
   const { headers } = c.res;
   headers.set("X-Request-Id", c.get("client").requestId);
-  if (dressedBy === "door") return;
+  if (headersSetBy === "door") return;
   for (const [name, value] of securityHeaders) headers.set(name, value);
   if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
 });

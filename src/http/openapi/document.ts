@@ -3,7 +3,7 @@ import type { Operation } from "../api/operation.ts";
 import { userId } from "../api/service/service-schemas.ts";
 import { cookieNames } from "../cookies.ts";
 import { problemCodes } from "../problem/problem.ts";
-import { describeAnswers, isScope, sharedHeaders } from "./responses.ts";
+import { describeResponses, isScope, sharedHeaders } from "./responses.ts";
 import type {
   Answer,
   ApiDocument,
@@ -134,7 +134,7 @@ function describeOperation(
     security: securityOf(operation),
     parameters: parametersOf(operation, writer),
     ...(body === undefined ? {} : { requestBody: describeBody(operation, writer.write(body())) }),
-    responses: describeAnswers(operation, writer, shared),
+    responses: describeResponses(operation, writer, shared),
   };
 }
 

@@ -29,7 +29,7 @@ const headerRefs = (names: readonly (keyof typeof sharedHeaders)[]): Record<stri
 export const isScope = (access: Access): boolean => (scopes as readonly string[]).includes(access);
 
 /** Every answer that a call can get. Refusals that are alike are told once, in `shared`. */
-export function describeAnswers(
+export function describeResponses(
   operation: Operation,
   writer: SchemaWriter,
   shared: Record<string, Answer>,
@@ -91,18 +91,18 @@ function groupByStatus(operation: Operation): Map<number, Reason[]> {
 /** What a call itself names, and what any call of its kind can meet. */
 function reasonsOf({ access, method, body, query, repeatable, failures }: Operation): Reason[] {
   const writes = method !== "get";
-  const byBackend = isScope(access);
-  const bySession = access === "session" || access === "pending_session";
+  const codeSubjectOfBackend = isScope(access);
+  const codeSubjectOfSession = access === "session" || access === "pending_session";
   return [
-    ...(byBackend ? (["invalid_api_key", "scope_missing", "no_such_realm"] as const) : []),
+    ...(codeSubjectOfBackend ? (["invalid_api_key", "scope_missing", "no_such_realm"] as const) : []),
     ...(access === "session" ? (["unauthenticated"] as const) : []),
     ...(writes ? (["cross_origin", "body_too_large", "unsupported_media_type"] as const) : []),
-    ...(writes || byBackend ? (["malformed_request"] as const) : []),
+    ...(writes || codeSubjectOfBackend ? (["malformed_request"] as const) : []),
     ...(body || query || repeatable ? (["invalid_format"] as const) : []),
     ...(repeatable ? (["idempotency_conflict"] as const) : []),
     ...failures,
-    ...(bySession ? (["first_factor_unavailable", "ambiguous_credentials"] as const) : []),
-    ...(writes || byBackend || bySession ? (["store_unavailable"] as const) : []),
+    ...(codeSubjectOfSession ? (["first_factor_unavailable", "ambiguous_credentials"] as const) : []),
+    ...(writes || codeSubjectOfBackend || codeSubjectOfSession ? (["store_unavailable"] as const) : []),
   ];
 }
 

@@ -15,7 +15,7 @@ import {
 } from "./problem.ts";
 
 /** What an entry says of a refusal beside its failure. */
-export interface EntryRefusal {
+export interface EntryDenied {
   /** Instead of the failure's own: the gate has a contract of its own. */
   readonly status: Problem["status"];
   /** The page that helps. */
@@ -25,7 +25,7 @@ export interface EntryRefusal {
 }
 
 /** Answers with a failure: problem JSON (RFC 9457) to programs, a page to people. */
-export function refuse(c: AppContext, failure: AnyFailure, entry?: EntryRefusal): Response {
+export function refuse(c: AppContext, failure: AnyFailure, entry?: EntryDenied): Response {
   const described = describeFailure(failure);
   const problem = entry === undefined ? described : { ...described, status: entry.status };
   const headers = new Headers(problemHeaders(problem));
@@ -43,7 +43,7 @@ export function logRefusal(c: AppContext, status: number, { reason }: AnyFailure
   });
 }
 
-function asDocument(c: AppContext, problem: Problem, headers: Headers, entry?: EntryRefusal): Response {
+function asDocument(c: AppContext, problem: Problem, headers: Headers, entry?: EntryDenied): Response {
   headers.set("Content-Type", problemType);
   const members = entry === undefined ? problem.members : { ...problem.members, sign_in: entry.signIn };
   const document = problemDocument({ ...problem, members }, c.var.client.requestId);
@@ -53,7 +53,7 @@ function asDocument(c: AppContext, problem: Problem, headers: Headers, entry?: E
 const lostForm =
   "What you sent was not passed on, because your session had ended. Go on to sign in, come back, and send it again.";
 
-function asPage(c: AppContext, problem: Problem, headers: Headers, entry?: EntryRefusal): Response {
+function asPage(c: AppContext, problem: Problem, headers: Headers, entry?: EntryDenied): Response {
   const lost = entry?.formLost === true;
   const page = (
     <MessagePage
@@ -72,7 +72,7 @@ function asPage(c: AppContext, problem: Problem, headers: Headers, entry?: Entry
 }
 
 /** A page is never the end of the way. */
-function wayOn(c: AppContext, entry?: EntryRefusal) {
+function wayOn(c: AppContext, entry?: EntryDenied) {
   return entry === undefined
     ? { href: `${c.var.config.basePath}/account`, label: "Go to your account" }
     : { href: entry.signIn, label: "Sign in and go back" };

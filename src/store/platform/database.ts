@@ -1,5 +1,5 @@
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
-import { answerWithin } from "./time-limit.ts";
+import { withTimeLimit } from "./time-limit.ts";
 
 /**
  * A trip takes tens of milliseconds, and a second or two when D1 repeats a read or has a queue. Who has waited this
@@ -47,7 +47,7 @@ function openSession(d1: D1Database, constraint: D1SessionConstraint): DrizzleD1
  */
 export async function reachStore<T>(trip: () => Promise<T>): Promise<T> {
   try {
-    return await answerWithin(longestTripSeconds, trip);
+    return await withTimeLimit(longestTripSeconds, trip);
   } catch (cause) {
     throw new StoreUnavailable("D1 did not answer", { cause });
   }

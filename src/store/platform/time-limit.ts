@@ -4,7 +4,7 @@
  *
  * @throws Error when the time is over; else whatever `ask` throws
  */
-export async function answerWithin<T>(seconds: number, ask: () => Promise<T>): Promise<T> {
+export async function withTimeLimit<T>(seconds: number, ask: () => Promise<T>): Promise<T> {
   const { promise: silence, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`No answer within ${seconds} s`)), seconds * 1000);
   try {

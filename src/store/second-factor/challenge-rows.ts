@@ -4,8 +4,8 @@ import { every, insertWhere } from "../platform/conditional-insert.ts";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type ChallengeRow, challenges, sessions, type UserRow, users } from "../platform/schema.ts";
 import type { AuditEvent } from "../service/audit.ts";
-import type { KeptAnswer } from "../service/idempotency.ts";
-import { type Done, doOnce } from "../service/idempotent-write.ts";
+import type { StoredResponse } from "../service/idempotency.ts";
+import { type Done, writeOnce } from "../service/idempotent-write.ts";
 import type { Session } from "../sessions/session-rows.ts";
 import { isUser } from "../users/user-rows.ts";
 import { accountCanApprove, apiKeyStands, approvalPeriod } from "./approvals.ts";
@@ -13,7 +13,7 @@ import { accountCanApprove, apiKeyStands, approvalPeriod } from "./approvals.ts"
 export type Challenge = ChallengeRow;
 
 /** A challenge for a user of its realm, who has one of these ids in the store. */
-export interface NewChallenge extends Omit<Challenge, "userId" | "approvalPeriodId"> {
+export interface ChallengeInput extends Omit<Challenge, "userId" | "approvalPeriodId"> {
   readonly userIds: readonly string[];
 }
 
@@ -24,14 +24,14 @@ export interface NewChallenge extends Omit<Challenge, "userId" | "approvalPeriod
  */
 export function insertChallenge(
   db: Database,
-  { userIds, ...challenge }: NewChallenge,
+  { userIds, ...challenge }: ChallengeInput,
   event: AuditEvent,
-  answer: KeptAnswer | null,
+  answer: StoredResponse | null,
 ): Promise<Done<UserRow>> {
   const { realm } = challenge;
   const isOpenAccount = and(isUser(realm, userIds), isNull(users.disabledAt));
   const openAccount = (on: DrizzleD1Database) => on.select({ id: users.id }).from(users).where(isOpenAccount);
-  return doOnce(db, {
+  return writeOnce(db, {
     first: (on, unanswered) => {
       const userId = sql`(${openAccount(on)})`;
       const period = on.select({ period: approvalPeriod }).from(users).where(isOpenAccount);
@@ -78,7 +78,7 @@ export async function openChallenge(
     challengeId: meant(challenges.id),
     expiresAt: meant(challenges.expiresAt),
   };
-  const done: Done<ChallengeView> = await doOnce(db, {
+  const done: Done<ChallengeView> = await writeOnce(db, {
     first: (on) =>
       on
         .update(challenges)

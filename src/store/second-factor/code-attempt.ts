@@ -12,7 +12,12 @@ import {
   users,
 } from "../platform/schema.ts";
 import { type AuditEvent, eventIs, recordEventWhere, wasRecorded } from "../service/audit.ts";
-import { isAnswered, isUnanswered, type KeptAnswer, keepAnswerWhere } from "../service/idempotency.ts";
+import {
+  hasNoStoredResponse,
+  hasStoredResponse,
+  type StoredResponse,
+  storeResponseWhere,
+} from "../service/idempotency.ts";
 import { isOpenToHolder } from "../sessions/pending-sessions.ts";
 import { fullSessionIsAlive, type Liveness } from "../sessions/session-rows.ts";
 import { type Counter, listOverflows, nothingBlocks, type Overflow } from "../sessions/throttles.ts";
@@ -75,14 +80,14 @@ export interface Attempt {
   /** The record of the attempt. Its type follows from the verdict; its id is what the effects ask for. */
   readonly event: Omit<AuditEvent, "type">;
   /** For a retry of the same call. Null: none is kept. */
-  readonly answers: AttemptAnswers | null;
+  readonly answers: AttemptResponses | null;
 }
 
 /** What is kept for a retry, whichever way the attempt is decided. */
-export interface AttemptAnswers {
+export interface AttemptResponses {
   /** Null: the code is known to be wrong or spent. */
-  readonly accepted: KeptAnswer | null;
-  readonly refused: KeptAnswer;
+  readonly accepted: StoredResponse | null;
+  readonly refused: StoredResponse;
 }
 
 /** What the batch did, and how things stand on the primary after it. */
@@ -92,7 +97,7 @@ export interface Decision {
   /** The code was right, unspent until now, and every effect has happened. */
   readonly accepted: boolean;
   /** Nothing was claimed, because the same call was answered before. */
-  readonly answeredBefore: boolean;
+  readonly respondedBefore: boolean;
   readonly user: UserRow | null;
   /** Null also where the code came without one. */
   readonly session: SessionRow | null;
@@ -117,7 +122,9 @@ export async function decideAttempt(db: Database, attempt: Attempt): Promise<Dec
       .where(eq(sessions.id, claimant.kind === "backend" ? "" : claimant.id)),
     primary.select({ type: auditEvents.type }).from(auditEvents).where(eq(auditEvents.id, event.id)),
     primary
-      .select({ answered: sql<number>`${isAnswered(primary, answers?.refused ?? null)}`.as("answered") })
+      .select({
+        answered: sql<number>`${hasStoredResponse(primary, answers?.refused ?? null)}`.as("answered"),
+      })
       .from(sql`(SELECT 1)`),
     ...(attempt.counters.length === 0 ? [] : [listOverflows(primary, attempt.counters, attempt.now)]),
   ];
@@ -141,7 +148,7 @@ export async function decideAttempt(db: Database, attempt: Attempt): Promise<Dec
   return {
     claimed,
     accepted: record[0]?.type === "second_factor.accepted",
-    answeredBefore: !claimed && answer[0]?.answered === 1,
+    respondedBefore: !claimed && answer[0]?.answered === 1,
     user: user[0] ?? null,
     session: session[0] ?? null,
     overflows: overflows ?? [],
@@ -153,7 +160,7 @@ function claimAttempt(db: DrizzleD1Database, attempt: Attempt): BatchItem<"sqlit
   const { claimant, budget, counters, answers, now } = attempt;
   const open = and(
     counters.length === 0 ? undefined : nothingBlocks(db, counters, now),
-    answers === null ? undefined : isUnanswered(db, answers.refused),
+    answers === null ? undefined : hasNoStoredResponse(db, answers.refused),
   );
   if (claimant.kind === "backend") {
     // There is no session to count on: the account's own counter is the budget.
@@ -241,8 +248,8 @@ function keepAnswers(db: DrizzleD1Database, { userId, event, answers }: Attempt)
   const accepted = eventIs(db, event.id, "second_factor.accepted");
   const refused = every(wasRecorded(db, event.id), not(accepted));
   return [
-    ...keepAnswerWhere(db, answers.accepted, accepted, approvalPeriodOf(db, userId)),
-    ...keepAnswerWhere(db, answers.refused, refused),
+    ...storeResponseWhere(db, answers.accepted, accepted, approvalPeriodOf(db, userId)),
+    ...storeResponseWhere(db, answers.refused, refused),
   ];
 }
 

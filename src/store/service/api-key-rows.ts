@@ -4,8 +4,8 @@ import { every, insertWhere } from "../platform/conditional-insert.ts";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type ApiKeyRow, apiKeys, challenges, sessions } from "../platform/schema.ts";
 import type { AuditEvent } from "./audit.ts";
-import type { KeptAnswer } from "./idempotency.ts";
-import { type Deed, type Done, doOnce } from "./idempotent-write.ts";
+import type { StoredResponse } from "./idempotency.ts";
+import { type Deed, type Done, writeOnce } from "./idempotent-write.ts";
 
 export type ApiKey = ApiKeyRow;
 
@@ -18,7 +18,7 @@ export function insertApiKey(
   key: ApiKeyRow,
   mostLive: number,
   event: AuditEvent,
-  answer: KeptAnswer | null,
+  answer: StoredResponse | null,
 ): Promise<Done<ApiKeyRow>> {
   const { realm, name, createdAt } = key;
   const namesakes = (on: DrizzleD1Database) =>
@@ -33,7 +33,7 @@ export function insertApiKey(
     answer,
     outcome: (on) => selectKey(on, key.id),
   };
-  return doOnce(db, deed);
+  return writeOnce(db, deed);
 }
 
 /**
@@ -66,7 +66,7 @@ export function revokeApiKey(
     answer: null,
     outcome: (on) => selectKey(on, id),
   };
-  return doOnce(db, deed);
+  return writeOnce(db, deed);
 }
 
 const selectKey = (db: DrizzleD1Database, id: string) => db.select().from(apiKeys).where(eq(apiKeys.id, id));

@@ -8,14 +8,14 @@ import { accountCanApprove, apiKeyStands, approvalPeriod } from "../second-facto
 import { isUser } from "../users/user-rows.ts";
 
 /** Where the first answer to a call is kept: each realm has its own keys. */
-export interface AnswerPlace {
+export interface IdempotencyPlace {
   readonly realm: string;
   /** SHA-256 of the caller's `Idempotency-Key`. */
   readonly keyHash: string;
 }
 
 /** An answer that is kept in the batch that decides it, so that a retry gets the same one. */
-export interface KeptAnswer extends AnswerPlace {
+export interface StoredResponse extends IdempotencyPlace {
   readonly requestHash: string;
   /** The key that asked. Null: `ADMIN_KEY`. */
   readonly apiKeyId: string | null;
@@ -26,7 +26,10 @@ export interface KeptAnswer extends AnswerPlace {
 }
 
 /** The condition "this call was answered already". Never, for a call whose answer isn't kept. */
-export function isAnswered(db: DrizzleD1Database, place: (AnswerPlace & { readonly now: Date }) | null): SQL {
+export function hasStoredResponse(
+  db: DrizzleD1Database,
+  place: (IdempotencyPlace & { readonly now: Date }) | null,
+): SQL {
   if (place === null) return sql`0`;
   return exists(
     db
@@ -37,17 +40,17 @@ export function isAnswered(db: DrizzleD1Database, place: (AnswerPlace & { readon
 }
 
 /** The condition "this call was not answered yet". */
-export const isUnanswered = (db: DrizzleD1Database, kept: KeptAnswer | null): SQL =>
-  not(isAnswered(db, kept));
+export const hasNoStoredResponse = (db: DrizzleD1Database, kept: StoredResponse | null): SQL =>
+  not(hasStoredResponse(db, kept));
 
 /**
  * Keeps the answer if `condition` holds. An older one under the same key has ended, or the call was not decided.
  *
  * @param approvalPeriodId of the account, looked up, for the answer to a code that was accepted (`store/second-factor/approvals.ts`)
  */
-export function keepAnswerWhere(
+export function storeResponseWhere(
   db: DrizzleD1Database,
-  kept: KeptAnswer | null,
+  kept: StoredResponse | null,
   condition: SQL,
   approvalPeriodId: SQL | null = null,
 ): BatchItem<"sqlite">[] {
@@ -72,18 +75,18 @@ export interface ApprovalGrounds {
 }
 
 /** An answer that is kept. */
-export interface FoundAnswer extends IdempotencyKeyRow {
+export interface FoundResponse extends IdempotencyKeyRow {
   /** False: it tells of an approval that was voided since (INC-37). */
   readonly stands: boolean;
 }
 
 /** Reads the answer that is kept there. Null: none is, or it has ended. One trip to the primary. */
-export async function findAnswer(
+export async function findStoredResponse(
   { primary }: Database,
-  place: AnswerPlace,
+  place: IdempotencyPlace,
   grounds: ApprovalGrounds,
   now: Date,
-): Promise<FoundAnswer | null> {
+): Promise<FoundResponse | null> {
   const approver = primary
     .select({ id: users.id })
     .from(users)
@@ -106,5 +109,5 @@ export async function findAnswer(
   return row === undefined ? null : { ...row, stands: row.stands === 1 };
 }
 
-const isAt = ({ realm, keyHash }: AnswerPlace) =>
+const isAt = ({ realm, keyHash }: IdempotencyPlace) =>
   and(eq(idempotencyKeys.realm, realm), eq(idempotencyKeys.keyHash, keyHash));

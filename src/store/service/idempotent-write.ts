@@ -3,7 +3,12 @@ import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type AuditEvent, eventIs, type LookedUp, recordEventWhere } from "./audit.ts";
-import { isAnswered, isUnanswered, type KeptAnswer, keepAnswerWhere } from "./idempotency.ts";
+import {
+  hasNoStoredResponse,
+  hasStoredResponse,
+  type StoredResponse,
+  storeResponseWhere,
+} from "./idempotency.ts";
 
 /** Something that a backend or an operator does for an account: it happens whole and is written down, or not at all. */
 export interface Deed {
@@ -14,7 +19,7 @@ export interface Deed {
   /** What follows if it has happened. */
   readonly effects?: (db: DrizzleD1Database, happened: SQL) => BatchItem<"sqlite">[];
   /** Kept for a retry of the same call, if it has happened. */
-  readonly answer: KeptAnswer | null;
+  readonly answer: StoredResponse | null;
   /** Read at the end of the same batch. */
   readonly outcome: (db: DrizzleD1Database) => BatchItem<"sqlite">;
 }
@@ -23,27 +28,27 @@ export interface Deed {
 export interface Done<Row> {
   readonly happened: boolean;
   /** Not now: the same call was answered before. */
-  readonly answeredBefore: boolean;
+  readonly respondedBefore: boolean;
   readonly rows: readonly Row[];
 }
 
 /** Does a deed in one batch: what it changes, its record, what follows, and the answer to a retry. */
-export async function doOnce<Row>(db: Database, deed: Deed): Promise<Done<Row>> {
+export async function writeOnce<Row>(db: Database, deed: Deed): Promise<Done<Row>> {
   const { primary } = db;
   const happened = eventIs(primary, deed.event.id, deed.event.type);
   const results: unknown[] = await reachStore(() =>
     primary.batch([
-      deed.first(primary, isUnanswered(primary, deed.answer)),
+      deed.first(primary, hasNoStoredResponse(primary, deed.answer)),
       recordEventWhere(primary, deed.event, sql`changes() > 0`, deed.lookedUp),
       ...(deed.effects?.(primary, happened) ?? []),
-      ...keepAnswerWhere(primary, deed.answer, happened),
-      whether(primary, happened, isAnswered(primary, deed.answer)),
+      ...storeResponseWhere(primary, deed.answer, happened),
+      whether(primary, happened, hasStoredResponse(primary, deed.answer)),
       deed.outcome(primary),
     ]),
   );
   const [[state], rows] = results.slice(-2) as [{ happened: number; answered: number }[], Row[]];
   const happens = state?.happened === 1;
-  return { happened: happens, answeredBefore: !happens && state?.answered === 1, rows };
+  return { happened: happens, respondedBefore: !happens && state?.answered === 1, rows };
 }
 
 const whether = (db: DrizzleD1Database, happened: SQL, answered: SQL) =>

@@ -8,13 +8,13 @@ import { drawApprovalPeriodId } from "../second-factor/approvals.ts";
 import { type Counter, countFailureWhere, nothingBlocks } from "../sessions/throttles.ts";
 import { isUser } from "../users/user-rows.ts";
 import type { AuditEvent } from "./audit.ts";
-import type { KeptAnswer } from "./idempotency.ts";
-import { type Done, doOnce } from "./idempotent-write.ts";
+import type { StoredResponse } from "./idempotency.ts";
+import { type Done, writeOnce } from "./idempotent-write.ts";
 
 /** What every deed for an account has. */
-export interface UserDeed {
+export interface UserWrite {
   readonly event: AuditEvent;
-  readonly answer: KeptAnswer | null;
+  readonly answer: StoredResponse | null;
   readonly now: Date;
 }
 
@@ -29,7 +29,7 @@ export function insertUserOnce(
   db: Database,
   { realm, ids }: UserPlace,
   row: UserRow,
-  { event, answer }: UserDeed,
+  { event, answer }: UserWrite,
 ): Promise<Done<UserRow>> {
   const taken = (on: DrizzleD1Database) =>
     exists(
@@ -38,7 +38,7 @@ export function insertUserOnce(
         .from(users)
         .where(or(isUser(realm, ids), and(eq(users.realm, realm), eq(users.username, row.username)))),
     );
-  return doOnce(db, {
+  return writeOnce(db, {
     first: (on, unanswered) => insertWhere(on, users, row, every(not(taken(on)), unanswered)),
     event,
     answer,
@@ -59,7 +59,7 @@ export function updateUserOnce(
   db: Database,
   { realm, ids }: UserPlace,
   changes: UserChanges,
-  { event, answer, now }: UserDeed,
+  { event, answer, now }: UserWrite,
 ): Promise<Done<UserRow>> {
   const { username, passwordHash, disabledAt } = changes;
   const others = alias(users, "others");
@@ -71,7 +71,7 @@ export function updateUserOnce(
   const isDisabled = disabledAt !== undefined && disabledAt !== null;
   const endsSessions = passwordHash !== undefined || isDisabled;
   const voidsApprovals = isDisabled ? { approvalPeriodId: drawApprovalPeriodId() } : {};
-  return doOnce(db, {
+  return writeOnce(db, {
     first: (on, unanswered) =>
       on
         .update(users)
@@ -94,11 +94,11 @@ export function updateUserOnce(
 export function deleteUserOnce(
   db: Database,
   { realm, ids }: UserPlace,
-  { event }: UserDeed,
+  { event }: UserWrite,
 ): Promise<Done<UserRow>> {
   // Sessions have no realm: their accounts have to be there to be told from another realm's.
   const own = (on: DrizzleD1Database) => accountIds(on, realm, ids);
-  return doOnce(db, {
+  return writeOnce(db, {
     first: (on) =>
       on
         .update(users)
@@ -136,10 +136,10 @@ export function removeSecondFactorOnce(
   db: Database,
   { realm, ids }: UserPlace,
   forgiving: boolean,
-  { event, answer, now }: UserDeed,
+  { event, answer, now }: UserWrite,
 ): Promise<Done<UserRow>> {
   const hasOne = forgiving ? undefined : eq(users.totpEnabled, true);
-  return doOnce(db, {
+  return writeOnce(db, {
     first: (on, unanswered) =>
       on
         .update(users)
@@ -161,9 +161,9 @@ export function removeSecondFactorOnce(
 export function unlockUserOnce(
   db: Database,
   { realm, ids }: UserPlace,
-  { event, answer, now }: UserDeed,
+  { event, answer, now }: UserWrite,
 ): Promise<Done<UserRow>> {
-  return doOnce(db, {
+  return writeOnce(db, {
     first: (on, unanswered) =>
       on
         .update(users)
@@ -186,10 +186,10 @@ export function startEnrolmentOnce(
   db: Database,
   { realm, ids }: UserPlace,
   pending: { readonly secretEnvelope: string; readonly expiresAt: Date; readonly counter: Counter },
-  { event, answer, now }: UserDeed,
+  { event, answer, now }: UserWrite,
 ): Promise<Done<EnrollingUser>> {
   const { counter, secretEnvelope, expiresAt } = pending;
-  return doOnce(db, {
+  return writeOnce(db, {
     first: (on, unanswered) =>
       on
         .update(users)
@@ -231,9 +231,9 @@ export function endSessionsOnce(
   db: Database,
   { realm, ids }: UserPlace,
   sessionId: string | null,
-  { event }: UserDeed,
+  { event }: UserWrite,
 ): Promise<Done<{ id: string }>> {
-  return doOnce(db, {
+  return writeOnce(db, {
     first: (on) =>
       on
         .delete(sessions)

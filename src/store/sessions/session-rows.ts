@@ -187,7 +187,7 @@ interface EndingCaller {
  *
  * @returns how many were ended, or null when the caller's own is dead
  */
-export const endOwnSession = (
+export const endSessionOfUser = (
   db: Database,
   caller: EndingCaller,
   targetId: string,
@@ -196,7 +196,7 @@ export const endOwnSession = (
   recent: RecentOpenings,
 ): Promise<number | null> => endOfAccount(db, caller, eq(sessions.id, targetId), liveness, event, recent);
 
-/** Ends every other session of the account, pending ones too. Returns as {@link endOwnSession}. */
+/** Ends every other session of the account, pending ones too. Returns as {@link endSessionOfUser}. */
 export const endOtherSessions = (
   db: Database,
   caller: EndingCaller,

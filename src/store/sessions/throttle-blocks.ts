@@ -1,4 +1,4 @@
-import { answerWithin } from "../platform/time-limit.ts";
+import { withTimeLimit } from "../platform/time-limit.ts";
 
 /** Who is blocked, for every location to read without asking D1. Only the outcome is here; D1 counts. */
 export interface Blocks {
@@ -33,7 +33,7 @@ export function createBlocks(kv: KVNamespace, report: (error: unknown) => void):
     async findEnd(keys) {
       try {
         const names = keys.map((key) => prefix + key);
-        const found = await answerWithin(longestAnswerSeconds, () =>
+        const found = await withTimeLimit(longestAnswerSeconds, () =>
           kv.get(names, { type: "text", cacheTtl: cacheTtlSeconds }),
         );
         const ends = [...found.values()].flatMap((value) => parseEnd(value));
@@ -47,7 +47,7 @@ export function createBlocks(kv: KVNamespace, report: (error: unknown) => void):
       const seconds = Math.ceil((until.getTime() - now.getTime()) / 1000);
       try {
         const expirationTtl = Math.max(seconds, shortestTtlSeconds);
-        await answerWithin(longestAnswerSeconds, () =>
+        await withTimeLimit(longestAnswerSeconds, () =>
           kv.put(prefix + key, String(until.getTime()), { expirationTtl }),
         );
       } catch (error) {
@@ -55,7 +55,7 @@ export function createBlocks(kv: KVNamespace, report: (error: unknown) => void):
       }
     },
     async ping() {
-      await answerWithin(longestAnswerSeconds, () => kv.get(`${prefix}ping`, { cacheTtl: cacheTtlSeconds }));
+      await withTimeLimit(longestAnswerSeconds, () => kv.get(`${prefix}ping`, { cacheTtl: cacheTtlSeconds }));
     },
   };
 }

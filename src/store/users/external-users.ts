@@ -33,7 +33,7 @@ export interface Meeting {
 }
 
 /** The account, and its session. */
-export interface Met {
+export interface UpsertExternalUserResult {
   readonly user: UserRow;
   /** Null: none was to be opened for such an account, or the account is disabled. */
   readonly session: SessionRow | null;
@@ -45,7 +45,10 @@ export interface Met {
  *
  * An account without a second factor that no exact name has claimed is claimed at first sight: there is nothing to show.
  */
-export async function meetExternalUser(db: Database, meeting: Meeting): Promise<Met | null> {
+export async function upsertExternalUser(
+  db: Database,
+  meeting: Meeting,
+): Promise<UpsertExternalUserResult | null> {
   const { primary } = db;
   const { user, now } = meeting;
   const account = accountNamed(primary, user);

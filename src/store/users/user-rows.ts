@@ -51,7 +51,7 @@ export const isUser = (realm: string, ids: readonly string[]): SQL | undefined =
   and(eq(users.realm, realm), inArray(users.id, [...ids]));
 
 /** What is known of an account when it is created. */
-export type NewUser = Pick<
+export type UserInput = Pick<
   UserRow,
   "id" | "realm" | "username" | "canonicalName" | "email" | "passwordHash" | "createdAt"
 > & {
@@ -60,7 +60,7 @@ export type NewUser = Pick<
 };
 
 /** The row of a new account: without a second factor, and open. */
-export const newUserRow = (user: NewUser): UserRow => ({
+export const newUserRow = (user: UserInput): UserRow => ({
   ...user,
   totpEnabled: false,
   totpSecret: null,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { findReturnAddress, withAnswer } from "../../../src/core/parsing/return-address.ts";
+import { findReturnAddress, withReturnParameters } from "../../../src/core/parsing/return-address.ts";
 
 const listed = ["https://shop.example/confirmed", "http://localhost:3000/", "https://pay.example:8443/a/b/"];
 
@@ -125,6 +125,6 @@ describe("an address to return to", () => {
     ["https://shop.example/?a=b%20c+d&&=", "https://shop.example/?a=b%20c+d&&=&challenge=c&receipt=r.s_-"],
     ["https://shop.example/?#x?y", "https://shop.example/?challenge=c&receipt=r.s_-#x?y"],
   ])("%s keeps what it has when it is answered", (address, expected) => {
-    expect(withAnswer(address, { challenge: "c", receipt: "r.s_-" })).toBe(expected);
+    expect(withReturnParameters(address, { challenge: "c", receipt: "r.s_-" })).toBe(expected);
   });
 });

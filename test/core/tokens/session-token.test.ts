@@ -2,9 +2,9 @@ import { type JWTPayload, SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import {
   drawSessionSecret,
-  type FullSessionClaims,
   parseFullToken,
   parsePendingToken,
+  type SessionClaims,
   sessionIdOf,
   signFullToken,
   signPendingToken,
@@ -15,7 +15,7 @@ const now = new Date("2026-11-22T12:00:00Z");
 const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
 const keyring = keyringOf("k1");
 
-const claims: FullSessionClaims = {
+const claims: SessionClaims = {
   sessionSecret: drawSessionSecret(),
   userId: "u-1",
   realm: "local",

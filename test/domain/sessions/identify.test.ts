@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   drawSessionSecret,
-  type FullSessionClaims,
+  type SessionClaims,
   signFullToken,
 } from "../../../src/core/tokens/session-token.ts";
 import type { Deps } from "../../../src/domain/deps.ts";
@@ -14,7 +14,7 @@ const deps = { config: { keyring } } as Deps;
 const now = new Date("2026-11-22T12:00:00Z");
 const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
 
-const mint = (claims: Partial<FullSessionClaims> = {}, by = keyring) =>
+const mint = (claims: Partial<SessionClaims> = {}, by = keyring) =>
   signFullToken(by, {
     sessionSecret: drawSessionSecret(),
     userId: "u-1",

@@ -8,7 +8,7 @@ import { parseFields } from "../../json-body.ts";
 import { describeImport, Refused } from "../../problem/problem.ts";
 import { rateLimitHeaders } from "../../rate-limit.ts";
 import type { Operation } from "../operation.ts";
-import { type AnswerOf, succeeded } from "../visitor/success.ts";
+import { type ResponseOf, succeeded } from "../visitor/success.ts";
 import { ImportBody, importLine } from "./import-body.ts";
 import { readBackendRequest, streamedCall } from "./service-call.ts";
 import { exportKeyParameter, transferHeaders } from "./service-schemas.ts";
@@ -94,7 +94,7 @@ async function answerImport(c: AppContext): Promise<Response> {
   const done = await importUsers(c.var.deps, call, body.lines(), firstLine);
   refuseUnfinished(c, done, body.ended);
   for (const header of Object.entries(rateLimitHeaders("imports", admitted.quota))) c.header(...header);
-  return c.json({ status: "success", data: describeImport(done) } satisfies AnswerOf<typeof answer>);
+  return c.json({ status: "success", data: describeImport(done) } satisfies ResponseOf<typeof answer>);
 }
 
 function refuseUnfinished(c: AppContext, done: ImportReport, ended: ImportBody["ended"]): void {

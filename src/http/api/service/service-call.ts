@@ -12,10 +12,10 @@ import {
   type UserCall,
 } from "../../../domain/service-api/service-caller.ts";
 import {
-  type FirstAnswer,
-  findFirstAnswer,
-  keepAnswer,
+  type FirstResponse,
+  findFirstResponse,
   type RepeatableCall,
+  storeResponse,
 } from "../../../domain/service-api/stored-response.ts";
 import { localRealm } from "../../../domain/sign-in/password-sign-in.ts";
 import type { User } from "../../../store/users/user-rows.ts";
@@ -36,7 +36,7 @@ export interface BackendRequest {
   readonly user: User | null;
   readonly exportKey: ExportKeyState;
   /** Null: no `Idempotency-Key` came. */
-  readonly repeatable: (RepeatableCall & { readonly first: FirstAnswer }) | null;
+  readonly repeatable: (RepeatableCall & { readonly first: FirstResponse }) | null;
 }
 
 /** An answer as it is kept for a retry: exactly what is sent. */
@@ -106,7 +106,7 @@ export async function readBackendRequest(
     ),
   };
   const first =
-    answer === null ? ({ kind: "none" } as const) : await findFirstAnswer(deps, call, now, answer);
+    answer === null ? ({ kind: "none" } as const) : await findFirstResponse(deps, call, now, answer);
   const refusal = refuseFirst(first);
   if (refusal !== null) throw new Refused(refusal);
   return { backend, user, exportKey, repeatable: { ...call, first } };
@@ -131,7 +131,7 @@ export interface Presentation<Result> {
  * Answers a call of a backend, and a retry of it with the first answer. Kept is what was decided; a refusal that
  * changed nothing is not, so a retry of it is decided anew.
  */
-export async function answerBackend<Result extends { readonly ok: true }>(
+export async function respondToBackend<Result extends { readonly ok: true }>(
   c: AppContext,
   { backend, user, exportKey, repeatable }: BackendRequest,
   { status, data }: Presentation<Result>,
@@ -160,13 +160,13 @@ export async function answerBackend<Result extends { readonly ok: true }>(
       const shown = present(possible);
       kept.decided = true;
       if (possible.ok) kept.success = shown;
-      return keepAnswer(deps, repeatable, JSON.stringify(shown), now);
+      return storeResponse(deps, repeatable, JSON.stringify(shown), now);
     },
   });
   // A retry gets what was kept, whatever else happened to the account at the same time: so does this call.
   if (result.ok) return send(kept.success ?? present(result));
   if (repeatable !== null && (result.reason === "answered_before" || !kept.decided || !isCounted(result))) {
-    const first = await findFirstAnswer(deps, repeatable, now);
+    const first = await findFirstResponse(deps, repeatable, now);
     if (first.kind === "answered") return replay(first.answer);
     const refusal = refuseFirst(first);
     if (refusal !== null) return refuse(c, refusal);
@@ -175,7 +175,7 @@ export async function answerBackend<Result extends { readonly ok: true }>(
 }
 
 /** Why a call with a first answer is refused. Null: it is not. */
-function refuseFirst({ kind }: FirstAnswer): Failure | null {
+function refuseFirst({ kind }: FirstResponse): Failure | null {
   if (kind === "conflict") return { ok: false, reason: "idempotency_conflict" };
   return kind === "void" ? { ok: false, reason: "first_answer_void" } : null;
 }

@@ -10,7 +10,7 @@ import type { AnyFailure } from "../../problem/problem.ts";
 import { nothing } from "../fields.ts";
 import type { Method, Operation } from "../operation.ts";
 import { succeeded } from "../visitor/success.ts";
-import { answerBackend, readBackendRequest } from "./service-call.ts";
+import { readBackendRequest, respondToBackend } from "./service-call.ts";
 import { exportKeyParameter } from "./service-schemas.ts";
 
 /** What a call of a backend brings. */
@@ -127,7 +127,7 @@ export const backendOperation =
           scopes: backend.scopes,
           keyId: backend.keyId,
         };
-        return answerBackend<Result>(
+        return respondToBackend<Result>(
           c,
           request,
           {

@@ -15,7 +15,7 @@ import { refuse } from "../../problem/refusal.tsx";
 import { rateLimitHeaders } from "../../rate-limit.ts";
 import { code, nothing, password, totpCode } from "../fields.ts";
 import type { Operation } from "../operation.ts";
-import { type AnswerOf, done, exampleCodes, givesCookie, succeeded } from "./success.ts";
+import { done, exampleCodes, givesCookie, type ResponseOf, succeeded } from "./success.ts";
 
 const tag = "Own second factor";
 const enableBody = once(() =>
@@ -88,7 +88,7 @@ export const enrolmentOperations: readonly Operation[] = [
         provisioning_uri: enrolment.keyUri,
         expires_in: enrolment.expiresInSeconds,
       };
-      return c.json({ status: "success", data } satisfies AnswerOf<typeof setupAnswer>);
+      return c.json({ status: "success", data } satisfies ResponseOf<typeof setupAnswer>);
     },
   },
   {
@@ -125,7 +125,7 @@ export const enrolmentOperations: readonly Operation[] = [
         status: "success",
         message: "Two-factor authentication enabled",
         data: { backup_codes: [...enrolled.backupCodes] },
-      } satisfies AnswerOf<typeof enableAnswer>);
+      } satisfies ResponseOf<typeof enableAnswer>);
     },
   },
   {
@@ -164,7 +164,7 @@ export const enrolmentOperations: readonly Operation[] = [
       return c.json({
         status: "success",
         message: "Two-factor authentication disabled",
-      } satisfies AnswerOf<typeof disableAnswer>);
+      } satisfies ResponseOf<typeof disableAnswer>);
     },
   },
 ];

@@ -39,8 +39,8 @@ const failures: readonly AnyFailure["reason"][] = [
 
 /** What proxies ask about another request than the one they send. The gate judges it, so the answers come from there. */
 export const forwardAuthOperations = (
-  answerForwardAuth: Operation["handle"],
-  answerAuthRequest: Operation["handle"],
+  respondToForwardAuth: Operation["handle"],
+  respondToAuthRequest: Operation["handle"],
 ): readonly Operation[] => [
   {
     ...shared,
@@ -58,7 +58,7 @@ export const forwardAuthOperations = (
       status: 401,
       reasons: ["unauthenticated", "session_over", "second_factor_required", "step_up_required"],
     },
-    handle: answerForwardAuth,
+    handle: respondToForwardAuth,
   },
   {
     ...shared,
@@ -71,6 +71,6 @@ export const forwardAuthOperations = (
       status: 403,
       reasons: ["store_unavailable", "first_factor_unavailable", "ambiguous_credentials"],
     },
-    handle: answerAuthRequest,
+    handle: respondToAuthRequest,
   },
 ];

@@ -11,13 +11,13 @@ import { refuse } from "../../problem/refusal.tsx";
 import { code } from "../fields.ts";
 import type { Operation } from "../operation.ts";
 import {
-  type AnswerOf,
   done,
   evidence,
   exampleCodes,
   exampleEvidence,
   exampleToken,
   givesCookie,
+  type ResponseOf,
   succeeded,
 } from "./success.ts";
 
@@ -71,7 +71,7 @@ export const secondFactorOperations: readonly Operation[] = [
         setup_at: status.setupAt?.toISOString() ?? null,
         backup_codes_remaining: status.backupCodesRemaining,
       };
-      return c.json({ status: "success", data } satisfies AnswerOf<typeof statusAnswer>);
+      return c.json({ status: "success", data } satisfies ResponseOf<typeof statusAnswer>);
     },
   },
   {
@@ -106,7 +106,7 @@ export const secondFactorOperations: readonly Operation[] = [
         status: "success",
         session_token: result.issued.token,
         data,
-      } satisfies AnswerOf<typeof stepUpAnswer>);
+      } satisfies ResponseOf<typeof stepUpAnswer>);
     },
   },
   {
@@ -129,7 +129,7 @@ export const secondFactorOperations: readonly Operation[] = [
       return c.json({
         status: "success",
         data: { backup_codes: [...result.backupCodes] },
-      } satisfies AnswerOf<typeof codesAnswer>);
+      } satisfies ResponseOf<typeof codesAnswer>);
     },
   },
 ];

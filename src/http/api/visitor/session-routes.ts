@@ -14,7 +14,7 @@ import { readJson } from "../../json-body.ts";
 import { refuse } from "../../problem/refusal.tsx";
 import { nothing } from "../fields.ts";
 import type { Operation } from "../operation.ts";
-import { type AnswerOf, done, givesCookie, succeeded } from "./success.ts";
+import { done, givesCookie, type ResponseOf, succeeded } from "./success.ts";
 
 const tag = "Own sessions";
 const takesCookies = { "Set-Cookie": "The session's cookies, taken back" };
@@ -82,7 +82,7 @@ export const sessionOperations: readonly Operation[] = [
         auth_time: authenticatedAt(current).toISOString(),
         expires_at: current.expiresAt.toISOString(),
       };
-      return c.json({ status: "success", data } satisfies AnswerOf<typeof whoAmI>);
+      return c.json({ status: "success", data } satisfies ResponseOf<typeof whoAmI>);
     },
   },
   {
@@ -100,7 +100,7 @@ export const sessionOperations: readonly Operation[] = [
       if (sessions.length === 0) return refuse(c, { ok: false, reason: "unauthenticated" });
       for (const session of sessions) await logOut(c.var.deps, session, c.var.client, c.var.now);
       clearCookies(c);
-      return c.json({ status: "success", message: "Signed out" } satisfies AnswerOf<typeof signedOut>);
+      return c.json({ status: "success", message: "Signed out" } satisfies ResponseOf<typeof signedOut>);
     },
   },
   {
@@ -133,11 +133,11 @@ export const sessionOperations: readonly Operation[] = [
       const listed = await listSessions(c.var.deps, session, c.var.now);
       if (!listed.ok) return refuse(c, listed);
       const sessions = listed.sessions.map((row) => describeSession(row, session.id));
-      return c.json({ status: "success", data: { sessions } } satisfies AnswerOf<typeof list>);
+      return c.json({ status: "success", data: { sessions } } satisfies ResponseOf<typeof list>);
     },
   },
   {
-    id: "endOwnSession",
+    id: "endSessionOfUser",
     method: "delete",
     path: "/sessions/:id",
     tag,
@@ -152,7 +152,7 @@ export const sessionOperations: readonly Operation[] = [
       const revoked = await revokeSession(c.var.deps, session, id, c.var.client, c.var.now);
       if (!revoked.ok) return refuse(c, revoked);
       if (id === session.id) clearCookies(c);
-      return c.json({ status: "success", data: { ended: 1 } } satisfies AnswerOf<typeof ended>);
+      return c.json({ status: "success", data: { ended: 1 } } satisfies ResponseOf<typeof ended>);
     },
   },
   {
@@ -169,7 +169,7 @@ export const sessionOperations: readonly Operation[] = [
       await readJson(c, nothing());
       const revoked = await revokeOtherSessions(c.var.deps, session, c.var.client, c.var.now);
       if (!revoked.ok) return refuse(c, revoked);
-      return c.json({ status: "success", data: { ended: revoked.ended } } satisfies AnswerOf<typeof ended>);
+      return c.json({ status: "success", data: { ended: revoked.ended } } satisfies ResponseOf<typeof ended>);
     },
   },
 ];

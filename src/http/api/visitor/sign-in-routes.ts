@@ -11,12 +11,12 @@ import { refuse } from "../../problem/refusal.tsx";
 import { code, password, sessionToken, username } from "../fields.ts";
 import type { Operation } from "../operation.ts";
 import {
-  type AnswerOf,
   done,
   evidence,
   exampleEvidence,
   exampleToken,
   givesCookie,
+  type ResponseOf,
   succeeded,
 } from "./success.ts";
 
@@ -62,7 +62,7 @@ export const signInOperations: readonly Operation[] = [
       if (!result.ok) return refuse(c, result);
       if (result.next === "done") {
         await setSignedIn(c, result.issued);
-        return c.json({ status: "success", session_token: result.issued.token } satisfies AnswerOf<
+        return c.json({ status: "success", session_token: result.issued.token } satisfies ResponseOf<
           typeof signedIn
         >);
       }
@@ -72,7 +72,7 @@ export const signInOperations: readonly Operation[] = [
         status: "totp_required",
         session_token: token,
         expires_in: secondsUntil(expiresAt, now),
-      } satisfies AnswerOf<typeof codeWanted>);
+      } satisfies ResponseOf<typeof codeWanted>);
     },
   },
   {
@@ -105,7 +105,7 @@ export const signInOperations: readonly Operation[] = [
           method: result.evidence.method,
           backup_codes_remaining: result.evidence.backupCodesRemaining,
         },
-      } satisfies AnswerOf<typeof verified>);
+      } satisfies ResponseOf<typeof verified>);
     },
   },
 ];

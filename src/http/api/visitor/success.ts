@@ -6,7 +6,7 @@ export const succeeded = <const Members extends Record<string, z.ZodMiniType>>(m
   z.object({ status: z.literal("success"), ...members });
 
 /** What the answers of this schema look like. */
-export type AnswerOf<S extends () => z.ZodMiniType> = z.input<ReturnType<S>>;
+export type ResponseOf<S extends () => z.ZodMiniType> = z.input<ReturnType<S>>;
 
 /** The one way in which a call is answered when all is well. */
 export const done = <S extends z.ZodMiniType>(

@@ -3,7 +3,7 @@ import { listPublicKeys } from "../../../core/tokens/assertion.ts";
 import { checkHealth } from "../../../domain/maintenance/health.ts";
 import { refuse } from "../../problem/refusal.tsx";
 import type { Operation } from "../operation.ts";
-import { type AnswerOf, done, succeeded } from "./success.ts";
+import { done, type ResponseOf, succeeded } from "./success.ts";
 
 /** Overlaps with the hour that operators are told to leave between adding a key and making it current. */
 const jwksMaxAgeSeconds = 300;
@@ -64,7 +64,7 @@ export const deploymentOperations: readonly Operation[] = [
     handle: async (c) => {
       const keys = await listPublicKeys(c.var.config.keyring);
       c.header("Cache-Control", `public, max-age=${jwksMaxAgeSeconds}`);
-      return c.json({ keys } satisfies AnswerOf<typeof jwks>);
+      return c.json({ keys } satisfies ResponseOf<typeof jwks>);
     },
   },
 ];

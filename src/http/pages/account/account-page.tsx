@@ -15,12 +15,12 @@ import {
 import { findCaller } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
 import { clearCookies, readDevices, setSessionCookie } from "../../cookies.ts";
-import { arrive } from "../../external-first-factor.ts";
+import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
 import { type AnyFailure, describeFailure } from "../../problem/problem.ts";
 import { refuse } from "../../problem/refusal.tsx";
 import { pageUrl } from "../../sign-in-redirect.ts";
-import { chrome, explain, showFailure, showPage, siteHref, textField } from "../layout/page.ts";
+import { chrome, explain, rerenderWithFailure, showPage, siteHref, textField } from "../layout/page.ts";
 import { AccountPage, type AccountPageProps } from "./account-view.tsx";
 import { BackupCodesPage } from "./backup-codes-view.tsx";
 
@@ -109,7 +109,7 @@ async function withSession(c: AppContext, answer: (session: FullSession) => Answ
   if (caller !== null) return answer(caller.session);
   // A form was on a page, and the page has given its browser a session. A client that keeps none changes nothing (INC-30).
   if (c.req.method !== "GET" && c.var.source !== null) return c.redirect(here(c), 303);
-  const arrival = await arrive(c);
+  const arrival = await signInExternally(c);
   if (arrival.kind === "full") return answer(arrival.session);
   return arrival.kind === "pending" ? c.redirect(pageUrl(c, "/second-factor", here(c)), 303) : toSignIn(c);
 }
@@ -152,7 +152,7 @@ async function showAccount(c: AppContext, session: FullSession, state: AccountSt
       siteHref={siteHref(c)}
     />
   );
-  return failure === undefined ? showPage(c, page) : showFailure(c, failure, page);
+  return failure === undefined ? showPage(c, page) : rerenderWithFailure(c, failure, page);
 }
 
 function refuseAccount(c: AppContext, failure: Failure | { ok: true }): Response {

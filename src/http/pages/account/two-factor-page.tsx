@@ -13,7 +13,7 @@ import { checkSession, type FullSession } from "../../../domain/sessions/session
 import { findCaller } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
 import { clearCookies, setSessionCookie } from "../../cookies.ts";
-import { arrive } from "../../external-first-factor.ts";
+import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
 import type { HttpFailure } from "../../problem/problem.ts";
 import { refuse } from "../../problem/refusal.tsx";
@@ -23,9 +23,9 @@ import {
   chrome,
   destination,
   explain,
+  rerenderWithFailure,
   returnPathField,
   returnPathOf,
-  showFailure,
   showPage,
   textField,
 } from "../layout/page.ts";
@@ -68,7 +68,7 @@ export const twoFactorPages = new Hono<AppEnv>()
 
 /** Somebody without a session: who is known to the first factor's source may go on here. */
 async function showArrival(c: AppContext, returnPath: string) {
-  const arrival = await arrive(c);
+  const arrival = await signInExternally(c);
   if (arrival.kind === "full") return showPage(c, startPage(c, returnPath, false));
   return arrival.kind === "pending" ? toStepUp(c, returnPath) : toSignIn(c, returnPath);
 }
@@ -78,7 +78,7 @@ async function showSecret(c: AppContext, session: FullSession, returnPath: strin
   if (!enrolment.ok) {
     if (enrolment.reason !== "too_many_attempts") return showAgain(c, enrolment, returnPath);
     const page = startPage(c, returnPath, session.enrolled, errorText(enrolment));
-    return showFailure(c, enrolment, page);
+    return rerenderWithFailure(c, enrolment, page);
   }
   const page = (
     <SetupScanPage
@@ -141,13 +141,13 @@ function showAgain(
       return c.redirect(pageUrl(c, "/account"), 303);
     case "enrolment_expired": {
       const error = "That took longer than ten minutes. Begin again with a new QR code.";
-      return showFailure(c, failure, startPage(c, returnPath, false, error));
+      return rerenderWithFailure(c, failure, startPage(c, returnPath, false, error));
     }
     case "wrong_code":
     case "replayed_code":
     case "invalid_format":
     case "too_many_attempts":
-      return showFailure(c, failure, confirmPage(c, returnPath, failure));
+      return rerenderWithFailure(c, failure, confirmPage(c, returnPath, failure));
   }
   return refuse(c, failure);
 }

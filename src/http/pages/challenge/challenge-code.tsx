@@ -5,7 +5,7 @@ import { completeChallenge } from "../../../domain/second-factor/challenges.ts";
 import { findChallengeSession } from "../../caller.ts";
 import type { AppContext } from "../../context.ts";
 import type { HttpFailure } from "../../problem/problem.ts";
-import { chrome, explain, showFailure, showPage } from "../layout/page.ts";
+import { chrome, explain, rerenderWithFailure, showPage } from "../layout/page.ts";
 import { SecondFactorPage } from "../sign-in/second-factor-view.tsx";
 import {
   askedBy,
@@ -60,7 +60,7 @@ function showAgain(
     case "too_many_attempts":
       if (failure.startOver === true) return endChallenge(c, session, failure);
   }
-  return showFailure(c, failure, codePage(c, session, { ...explain(failure), triesBackupCode }));
+  return rerenderWithFailure(c, failure, codePage(c, session, { ...explain(failure), triesBackupCode }));
 }
 
 function codePage(c: AppContext, session: ChallengeSession, why: object = {}) {

@@ -1,15 +1,15 @@
 import { Hono } from "hono";
-import { withAnswer } from "../../../core/parsing/return-address.ts";
+import { withReturnParameters } from "../../../core/parsing/return-address.ts";
 import type { ChallengeClaims } from "../../../core/tokens/session-token.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import type { ChallengeSession } from "../../../domain/second-factor/challenge-session.ts";
-import { goBack, openChallenge } from "../../../domain/second-factor/challenges.ts";
+import { buildReturnUrl, openChallenge } from "../../../domain/second-factor/challenges.ts";
 import { findChallengeSession } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
 import { clearChallengeCookie, setChallengeCookie } from "../../cookies.ts";
 import { describeFailure } from "../../problem/problem.ts";
 import { MessagePage } from "../layout/message.tsx";
-import { chrome, showFailure, showPage } from "../layout/page.ts";
+import { chrome, rerenderWithFailure, showPage } from "../layout/page.ts";
 import { type Asked, GoBackPage } from "./challenge-view.tsx";
 
 const over: Failure = { ok: false, reason: "challenge_over" };
@@ -61,7 +61,7 @@ const siteOf = (returnTo: string): string => new URL(returnTo).host;
 
 /** What the pages of a challenge say about it. */
 export function askedBy({ username, challenge: { id, action, returnTo } }: ChallengeSession): Asked {
-  const cancelHref = withAnswer(returnTo, { challenge: id });
+  const cancelHref = withReturnParameters(returnTo, { challenge: id });
   return { id, action, site: siteOf(returnTo), account: username, cancelHref };
 }
 
@@ -76,7 +76,7 @@ export function sendBack(c: AppContext, session: ChallengeSession, href: string)
 
 /** A challenge that takes no code any more: the browser goes back if it is done, and learns that it is over if not. */
 export async function settle(c: AppContext, session: ChallengeSession): Promise<Response> {
-  const result = await goBack(c.var.deps, session, issuerOf(c), c.var.now);
+  const result = await buildReturnUrl(c.var.deps, session, issuerOf(c), c.var.now);
   return result.ok ? sendBack(c, session, result.address) : endChallenge(c, session, result);
 }
 
@@ -105,10 +105,10 @@ export function showEnd(
       actions={challenge === undefined ? [] : [wayBack(challenge)]}
     />
   );
-  return showFailure(c, failure, page);
+  return rerenderWithFailure(c, failure, page);
 }
 
 const wayBack = ({ id, returnTo }: Pick<ChallengeClaims, "id" | "returnTo">) => ({
-  href: withAnswer(returnTo, { challenge: id }),
+  href: withReturnParameters(returnTo, { challenge: id }),
   label: `Go back to ${siteOf(returnTo)}`,
 });

@@ -10,7 +10,7 @@ import { setChallengeCookie } from "../../cookies.ts";
 import type { HttpFailure } from "../../problem/problem.ts";
 import { BackupCodesPage } from "../account/backup-codes-view.tsx";
 import { SetupConfirmPage, SetupScanPage, SetupStartPage } from "../account/two-factor-setup-view.tsx";
-import { chrome, explain, showFailure, showPage } from "../layout/page.ts";
+import { chrome, explain, rerenderWithFailure, showPage } from "../layout/page.ts";
 import { askedBy, challengeUrl, endChallenge, settle, showEnd } from "./challenge-page.tsx";
 
 type Answer = Response | Promise<Response>;
@@ -82,7 +82,7 @@ function showAgain(c: AppContext, session: ChallengeSession, failure: Failure | 
       return c.redirect(challengeUrl(c, "/second-factor", session.challenge.id), 303);
     case "enrolment_expired": {
       const error = "That took longer than ten minutes. Begin again with a new QR code.";
-      return showFailure(c, failure, startPage(c, session, error));
+      return rerenderWithFailure(c, failure, startPage(c, session, error));
     }
     case "second_factor_disabled":
     case "field_unreadable":
@@ -95,7 +95,7 @@ function showAgain(c: AppContext, session: ChallengeSession, failure: Failure | 
     "error" in why ? why.error : `Too many attempts. Try again in ${why.retryAfterSeconds} seconds.`;
   const serverNowMs = c.var.now.getTime();
   const page = <SetupConfirmPage {...common(c, session)} serverNowMs={serverNowMs} error={error} />;
-  return showFailure(c, failure, page);
+  return rerenderWithFailure(c, failure, page);
 }
 
 const common = (c: AppContext, session: ChallengeSession) => ({

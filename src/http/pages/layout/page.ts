@@ -20,7 +20,7 @@ export function showPage(
 }
 
 /** Shows a page again because of a failure: with its status and headers. */
-export function showFailure(
+export function rerenderWithFailure(
   c: AppContext,
   failure: AnyFailure,
   page: Parameters<typeof renderDocument>[0],

@@ -8,7 +8,7 @@ import { completeSignIn } from "../../../domain/sign-in/complete-sign-in.ts";
 import { findCaller, findPending } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
 import { clearCookies, setSessionCookie, setSignedIn } from "../../cookies.ts";
-import { arrive } from "../../external-first-factor.ts";
+import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
 import type { HttpFailure } from "../../problem/problem.ts";
 import { refuse } from "../../problem/refusal.tsx";
@@ -19,9 +19,9 @@ import {
   chrome,
   destination,
   explain,
+  rerenderWithFailure,
   returnPathField,
   returnPathOf,
-  showFailure,
   showPage,
   textField,
 } from "../layout/page.ts";
@@ -45,7 +45,7 @@ export const secondFactorPages = new Hono<AppEnv>()
     const returnPath = returnPathOf(c);
     const step = await findStep(c);
     if (step !== null) return showPage(c, secondFactorPage(c, step.mode, returnPath));
-    const arrival = await arrive(c);
+    const arrival = await signInExternally(c);
     if (arrival.kind === "pending") return showPage(c, secondFactorPage(c, "sign_in", returnPath));
     return c.redirect(
       pageUrl(c, arrival.kind === "full" ? "/account/two-factor" : "/sign-in", returnPath),
@@ -113,7 +113,7 @@ function showAgain(
       clearCookies(c);
       return showStartOver(c, failure, returnPath);
   }
-  return showFailure(
+  return rerenderWithFailure(
     c,
     failure,
     secondFactorPage(c, mode, returnPath, { ...explain(failure), triesBackupCode }),
@@ -133,8 +133,8 @@ function showStartOver(c: AppContext, failure: Failure, returnPath: string): Res
         actions={actions}
       />
     );
-    return showFailure(c, failure, page);
+    return rerenderWithFailure(c, failure, page);
   }
   const error = "That was one wrong code too many. Sign in again.";
-  return showFailure(c, failure, <SignInPage {...chrome(c)} returnPath={returnPath} error={error} />);
+  return rerenderWithFailure(c, failure, <SignInPage {...chrome(c)} returnPath={returnPath} error={error} />);
 }

@@ -15,7 +15,7 @@ import {
   setSessionCookie,
   setSignedIn,
 } from "../../cookies.ts";
-import { arrive } from "../../external-first-factor.ts";
+import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
 import type { HttpFailure } from "../../problem/problem.ts";
 import { refuse } from "../../problem/refusal.tsx";
@@ -24,9 +24,9 @@ import {
   chrome,
   destination,
   explain,
+  rerenderWithFailure,
   returnPathField,
   returnPathOf,
-  showFailure,
   showPage,
   siteHref,
   textField,
@@ -94,7 +94,7 @@ function goOn(c: AppContext, returnPath: string): Response | Promise<Response> {
 
 /** Where the first factor is not a password here, it has a page of its own: the site's, or the provider's. */
 async function signInElsewhere(c: AppContext, returnPath: string): Promise<Response> {
-  const arrival = await arrive(c);
+  const arrival = await signInExternally(c);
   if (arrival.kind === "pending") return c.redirect(pageUrl(c, "/second-factor", returnPath), 303);
   if (arrival.kind === "full") return goOn(c, returnPath);
   const loginPath = c.var.source?.loginPath ?? null;
@@ -117,5 +117,5 @@ export function signInAgain(
   const page = (
     <SignInPage {...chrome(c)} returnPath={returnPath} username={username} {...explain(failure)} />
   );
-  return showFailure(c, failure, page);
+  return rerenderWithFailure(c, failure, page);
 }

@@ -1,7 +1,7 @@
 import type { PasswordWeakness } from "../core/crypto/password-hash.ts";
 
 /**
- * Every way in which a use case can refuse. Who called is told less than this: `http/problem/problem.ts` translates,
+ * Every way in which a use case can refuse. Who called is told less than this: `http/problem/problem-kinds.ts` translates,
  * and gives wrong and replayed codes the same answer.
  */
 export type Failure =

@@ -2,7 +2,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type * as z from "zod/mini";
 import type { Scope } from "../../domain/service-api/service-caller.ts";
 import type { AppContext } from "../context.ts";
-import type { AnyFailure } from "../problem/problem.ts";
+import type { AnyFailure } from "../problem/http-failure.ts";
 
 export type Method = "get" | "post" | "put" | "delete";
 

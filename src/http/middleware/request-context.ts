@@ -6,7 +6,7 @@ import { isPlainOrigin, rawPathOf } from "../../core/parsing/raw-path.ts";
 import type { FirstFactorSource } from "../../domain/sign-in/first-factor-source.ts";
 import { createDeps } from "../../runtime.ts";
 import type { AppContext, AppEnv } from "../context.ts";
-import { Refused } from "../problem/problem.ts";
+import { Refused } from "../problem/http-failure.ts";
 
 /** What a user agent may take up in the store. */
 const longestUserAgent = 256;

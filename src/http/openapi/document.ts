@@ -2,7 +2,7 @@ import { realmForm } from "../../core/parsing/user-id.ts";
 import type { Operation } from "../api/operation.ts";
 import { userId } from "../api/service/service-schemas.ts";
 import { cookieNames } from "../cookies.ts";
-import { problemCodes } from "../problem/problem.ts";
+import { problemCodes } from "../problem/problem-kinds.ts";
 import { describeResponses, isScope, sharedHeaders } from "./responses.ts";
 import type {
   Answer,

@@ -1,6 +1,7 @@
 import { scopes } from "../../domain/service-api/service-caller.ts";
 import type { Access, Operation, Success } from "../api/operation.ts";
-import { type AnyFailure, describeReason } from "../problem/problem.ts";
+import type { AnyFailure } from "../problem/http-failure.ts";
+import { describeReason } from "../problem/problem-kinds.ts";
 import type { Answer, Header, JsonSchema, MediaType, Reference } from "./shapes.ts";
 import type { SchemaWriter } from "./shared-schemas.ts";
 

@@ -4,15 +4,8 @@ import { StoreUnavailable } from "../../store/platform/database.ts";
 import type { AppContext } from "../context.ts";
 import { renderDocument } from "../pages/layout/layout.tsx";
 import { MessagePage } from "../pages/layout/message.tsx";
-import {
-  type AnyFailure,
-  describeFailure,
-  type Problem,
-  problemDocument,
-  problemHeaders,
-  problemType,
-  Refused,
-} from "./problem.ts";
+import { type AnyFailure, Refused } from "./http-failure.ts";
+import { describeFailure, type Problem, problemDocument, problemHeaders, problemType } from "./problem.ts";
 
 /** What an entry says of a refusal beside its failure. */
 export interface EntryDenied {

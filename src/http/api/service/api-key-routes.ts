@@ -10,7 +10,7 @@ import {
 } from "../../../domain/service-api/api-keys.ts";
 import { type Scope, scopes } from "../../../domain/service-api/service-caller.ts";
 import type { ApiKey } from "../../../store/service/api-key-rows.ts";
-import { Refused } from "../../problem/problem.ts";
+import { Refused } from "../../problem/http-failure.ts";
 import { backendOperation } from "./service-operation.ts";
 import { cursor, limit, nextCursor, time, timeOf } from "./service-schemas.ts";
 

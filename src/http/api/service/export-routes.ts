@@ -7,7 +7,7 @@ import { describeError, log } from "../../../log.ts";
 import { readBodyText } from "../../body-text.ts";
 import type { AppContext } from "../../context.ts";
 import { parseFields, parseJson } from "../../json-body.ts";
-import { Refused } from "../../problem/problem.ts";
+import { Refused } from "../../problem/http-failure.ts";
 import { rateLimitHeaders } from "../../rate-limit.ts";
 import type { Operation } from "../operation.ts";
 import { readBackendRequest, streamedCall } from "./service-call.ts";

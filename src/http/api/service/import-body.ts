@@ -4,7 +4,7 @@ import { splitLines } from "../../../core/parsing/lines.ts";
 import type { ReadLine } from "../../../domain/service-api/import.ts";
 import { emailForm, type LineFailure, readImportedUser } from "../../../domain/service-api/imported-user.ts";
 import { parseFields, parseObject } from "../../json-body.ts";
-import { Refused } from "../../problem/problem.ts";
+import { Refused } from "../../problem/http-failure.ts";
 import { username } from "../fields.ts";
 import { userId } from "./service-schemas.ts";
 

@@ -12,7 +12,7 @@ import {
 } from "../../../domain/service-api/service-enrolment.ts";
 import type { UserResult } from "../../../domain/service-api/users.ts";
 import { type Verified, verifyForBackend } from "../../../domain/service-api/verify.ts";
-import type { AnyFailure } from "../../problem/problem.ts";
+import type { AnyFailure } from "../../problem/http-failure.ts";
 import { code, totpCode } from "../fields.ts";
 import { backendOperation } from "./service-operation.ts";
 import { describeUser, exampleUser, user } from "./service-schemas.ts";

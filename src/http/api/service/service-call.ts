@@ -21,13 +21,8 @@ import { localRealm } from "../../../domain/sign-in/password-sign-in.ts";
 import type { User } from "../../../store/users/user-rows.ts";
 import { readBearerToken } from "../../caller.ts";
 import type { AppContext } from "../../context.ts";
-import {
-  type AnyFailure,
-  describeFailure,
-  problemDocument,
-  problemType,
-  Refused,
-} from "../../problem/problem.ts";
+import { type AnyFailure, Refused } from "../../problem/http-failure.ts";
+import { describeFailure, problemDocument, problemType } from "../../problem/problem.ts";
 import { refuse } from "../../problem/refusal.tsx";
 
 /** A backend's request: who calls, and what has been read about it. */

@@ -6,7 +6,7 @@ import type { Scope, UserCall } from "../../../domain/service-api/service-caller
 import { readBodyText } from "../../body-text.ts";
 import type { AppContext } from "../../context.ts";
 import { parseFields, parseJson } from "../../json-body.ts";
-import type { AnyFailure } from "../../problem/problem.ts";
+import type { AnyFailure } from "../../problem/http-failure.ts";
 import { nothing } from "../fields.ts";
 import type { Method, Operation } from "../operation.ts";
 import { succeeded } from "../visitor/success.ts";

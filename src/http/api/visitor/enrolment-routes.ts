@@ -10,7 +10,7 @@ import {
 import { getCaller } from "../../caller.ts";
 import { readDevices, setSessionCookie } from "../../cookies.ts";
 import { readJson } from "../../json-body.ts";
-import type { AnyFailure } from "../../problem/problem.ts";
+import type { AnyFailure } from "../../problem/http-failure.ts";
 import { refuse } from "../../problem/refusal.tsx";
 import { rateLimitHeaders } from "../../rate-limit.ts";
 import { code, nothing, password, totpCode } from "../fields.ts";

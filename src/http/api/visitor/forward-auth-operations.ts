@@ -1,4 +1,4 @@
-import type { AnyFailure } from "../../problem/problem.ts";
+import type { AnyFailure } from "../../problem/http-failure.ts";
 import type { Operation, Success } from "../operation.ts";
 
 const proxyHeaders = {

@@ -6,7 +6,7 @@ import { stepUp } from "../../../domain/sessions/step-up.ts";
 import { getCaller } from "../../caller.ts";
 import { setSessionCookie } from "../../cookies.ts";
 import { readJson } from "../../json-body.ts";
-import type { AnyFailure } from "../../problem/problem.ts";
+import type { AnyFailure } from "../../problem/http-failure.ts";
 import { refuse } from "../../problem/refusal.tsx";
 import { code } from "../fields.ts";
 import type { Operation } from "../operation.ts";

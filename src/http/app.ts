@@ -9,12 +9,12 @@ import { readOriginalRequest } from "../gate/authorize-proxied.ts";
 import { createSource } from "../gate/identity/source.ts";
 import { documentApi } from "./api/openapi.ts";
 import { backendOperations } from "./api/service/service-operations.ts";
-import { enrolmentOperations } from "./api/visitor/enrolment-routes.ts";
+import { deploymentOperations } from "./api/visitor/deployment-operations.ts";
+import { enrolmentOperations } from "./api/visitor/enrolment-operations.ts";
 import { forwardAuthOperations } from "./api/visitor/forward-auth-operations.ts";
-import { secondFactorOperations } from "./api/visitor/second-factor-routes.ts";
-import { sessionOperations } from "./api/visitor/session-routes.ts";
-import { signInOperations } from "./api/visitor/sign-in-routes.ts";
-import { deploymentOperations } from "./api/visitor/visitor-operations.ts";
+import { ownSecondFactorOperations } from "./api/visitor/own-second-factor-operations.ts";
+import { ownSessionOperations } from "./api/visitor/own-session-operations.ts";
+import { signInOperations } from "./api/visitor/sign-in-operations.ts";
 import type { AppEnv } from "./context.ts";
 import { cookieNames } from "./cookies.ts";
 import { proxiesOnly, respondToAuthRequest, respondToForwardAuth } from "./forward-auth-routes.ts";
@@ -129,14 +129,14 @@ const doors = forwardAuthOperations(respondToForwardAuth, respondToAuthRequest);
 export const api = documentApi([
   ...deploymentOperations,
   ...signInOperations,
-  ...secondFactorOperations,
+  ...ownSecondFactorOperations,
   ...enrolmentOperations,
-  ...sessionOperations,
+  ...ownSessionOperations,
   ...doors,
   ...backendOperations,
 ]);
 
-const streamed = api.operations.filter(({ streamsBody }) => streamsBody).map(({ path }) => path);
+const streamed = api.operations.filter(({ stream }) => stream === "request").map(({ path }) => path);
 
 const showPages = createMiddleware<AppEnv>((c, next) => {
   c.set("face", "page");

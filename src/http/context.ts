@@ -30,3 +30,6 @@ export interface AppEnv {
 }
 
 export type AppContext = Context<AppEnv>;
+
+/** The URL of `BASE_PATH` as the visitor sees it, such as `https://shop.example/api/auth`. Also the issuer of receipts. */
+export const publicBaseUrl = (c: AppContext): string => c.var.publicOrigin + c.var.config.basePath;

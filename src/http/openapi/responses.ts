@@ -1,5 +1,4 @@
-import { scopes } from "../../domain/service-api/service-caller.ts";
-import type { Access, Operation, Success } from "../api/operation.ts";
+import { isScope, type Operation, type Success } from "../api/operation.ts";
 import type { AnyFailure } from "../problem/http-failure.ts";
 import { describeReason } from "../problem/problem-kinds.ts";
 import type { Answer, Header, JsonSchema, MediaType, Reference } from "./shapes.ts";
@@ -26,8 +25,6 @@ export const sharedHeaders = {
 
 const headerRefs = (names: readonly (keyof typeof sharedHeaders)[]): Record<string, Reference> =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
-
-export const isScope = (access: Access): boolean => (scopes as readonly string[]).includes(access);
 
 /** Every answer that a call can get. Refusals that are alike are told once, in `shared`. */
 export function describeResponses(
@@ -92,18 +89,19 @@ function groupByStatus(operation: Operation): Map<number, Reason[]> {
 /** What a call itself names, and what any call of its kind can meet. */
 function reasonsOf({ access, method, body, query, repeatable, failures }: Operation): Reason[] {
   const writes = method !== "get";
-  const codeSubjectOfBackend = isScope(access);
-  const codeSubjectOfSession = access === "session" || access === "pending_session";
+  const isServiceCall = isScope(access);
+  const needsCredentials = access === "session" || access === "any_session";
+  const needsSession = needsCredentials || access === "pending_session";
   return [
-    ...(codeSubjectOfBackend ? (["invalid_api_key", "scope_missing", "no_such_realm"] as const) : []),
-    ...(access === "session" ? (["unauthenticated"] as const) : []),
+    ...(isServiceCall ? (["invalid_api_key", "scope_missing", "no_such_realm"] as const) : []),
+    ...(needsCredentials ? (["unauthenticated"] as const) : []),
     ...(writes ? (["cross_origin", "body_too_large", "unsupported_media_type"] as const) : []),
-    ...(writes || codeSubjectOfBackend ? (["malformed_request"] as const) : []),
+    ...(writes || isServiceCall ? (["malformed_request"] as const) : []),
     ...(body || query || repeatable ? (["invalid_format"] as const) : []),
     ...(repeatable ? (["idempotency_conflict"] as const) : []),
     ...failures,
-    ...(codeSubjectOfSession ? (["first_factor_unavailable", "ambiguous_credentials"] as const) : []),
-    ...(writes || codeSubjectOfBackend || codeSubjectOfSession ? (["store_unavailable"] as const) : []),
+    ...(needsSession ? (["first_factor_unavailable", "ambiguous_credentials"] as const) : []),
+    ...(writes || isServiceCall || needsSession ? (["store_unavailable"] as const) : []),
   ];
 }
 

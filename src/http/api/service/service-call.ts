@@ -1,149 +1,35 @@
 import * as z from "zod/mini";
-import { sha256 } from "../../../core/crypto/digest.ts";
 import { once } from "../../../core/lib/lazy.ts";
-import { possibleUserIds, realmForm, userIdForm } from "../../../core/parsing/user-id.ts";
-import type { Failure } from "../../../domain/failure.ts";
-import { compareExportKey, type ExportKeyState } from "../../../domain/service-api/export-key.ts";
-import {
-  type Backend,
-  type BackendCall,
-  identifyCaller,
-  type Scope,
-  type UserCall,
-} from "../../../domain/service-api/service-caller.ts";
-import {
-  type FirstResponse,
-  findFirstResponse,
-  type RepeatableCall,
-  storeResponse,
-} from "../../../domain/service-api/stored-response.ts";
-import { localRealm } from "../../../domain/sign-in/password-sign-in.ts";
-import type { User } from "../../../store/users/user-rows.ts";
-import { readBearerToken } from "../../caller.ts";
+import type { UserCall } from "../../../domain/service-api/service-caller.ts";
+import { findFirstResponse, storeResponse } from "../../../domain/service-api/stored-response.ts";
 import type { AppContext } from "../../context.ts";
-import { type AnyFailure, Refused } from "../../problem/http-failure.ts";
+import type { AnyFailure } from "../../problem/http-failure.ts";
 import { describeFailure, problemDocument, problemType } from "../../problem/problem.ts";
 import { refuse } from "../../problem/refusal.tsx";
+import type { PreparedResponse, Succeeded } from "../success-response.ts";
+import { failureOfFirst, type ServiceRequest } from "./service-request.ts";
 
-/** A backend's request: who calls, and what has been read about it. */
-export interface BackendRequest {
-  readonly backend: Backend;
-  readonly user: User | null;
-  readonly exportKey: ExportKeyState;
-  /** Null: no `Idempotency-Key` came. */
-  readonly repeatable: (RepeatableCall & { readonly first: FirstResponse }) | null;
-}
-
-/** An answer as it is kept for a retry: exactly what is sent. */
-interface Answer {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
-}
-
-/** Where a caller shows `EXPORT_KEY`, beside its own key in `Authorization`. */
-export const exportKeyHeader = "X-Sallyport-Export-Key";
-
-const jsonType = "application/json";
-const idempotencyKeyForm = /^[\x21-\x7e]{1,255}$/;
+/** Sends a prepared response, with the headers that were set on the context before. */
+export const send = (
+  c: AppContext,
+  { status, type, body }: PreparedResponse,
+  headers: Record<string, string> = {},
+): Response => c.body(body, status, { "Content-Type": type, ...headers });
 
 /**
- * Finds out who calls. One read at most (`identifyCaller`).
- *
- * @param body the text of the body: a retry has the same one
- * @throws Refused 401 without a known key; 403 when its scopes don't cover the call; 404 for another realm; 409 when
- *   the `Idempotency-Key` belongs to another call
+ * Runs a service call and sends its response; a retry gets the first response again. Only a response whose decision was
+ * written is stored: a retry of a call that failed without a write is decided anew.
  */
-export async function readBackendRequest(
+export async function respondToServiceCall<Result extends Succeeded>(
   c: AppContext,
-  scope: Scope,
-  { body, repeatable }: { body: string; repeatable: boolean },
-): Promise<BackendRequest> {
-  const token = readBearerToken(c);
-  if (token === undefined) throw new Refused({ ok: false, reason: "invalid_api_key" });
-  const realm = c.req.query("realm");
-  const key = repeatable ? c.req.header("Idempotency-Key") : undefined;
-  const keyHash = key === undefined ? null : await sha256(key);
-  const userId = c.req.param("id") ?? null;
-  const { deps, now } = c.var;
-  const aboutUser = c.req.routePath.includes("/users/:id") && userId !== null && userIdForm.test(userId);
-  const caller = await identifyCaller(deps, {
-    token,
-    adminRealm: realm !== undefined && realmForm.test(realm) ? realm : localRealm,
-    userId: aboutUser ? userId : null,
-    keyHash,
-    now,
-  });
-  if (caller === null) throw new Refused({ ok: false, reason: "invalid_api_key" });
-  const { backend, user, answer } = caller;
-  if (!backend.scopes.includes(scope)) throw new Refused({ ok: false, reason: "scope_missing", scope });
-  if (realm !== undefined && realm !== backend.realm)
-    throw new Refused({ ok: false, reason: "no_such_realm" });
-  if (key !== undefined && !idempotencyKeyForm.test(key)) {
-    const detail = "Idempotency-Key: must have 1 to 255 visible characters";
-    throw new Refused({ ok: false, reason: "invalid_format", detail });
-  }
-  const exportKey = await compareExportKey(deps.config, c.req.header(exportKeyHeader));
-  if (keyHash === null) return { backend, user, exportKey, repeatable: null };
-  const path = new URL(c.req.url).pathname;
-  const call = {
-    realm: backend.realm,
-    keyHash,
-    apiKeyId: backend.keyId,
-    userIds: aboutUser ? possibleUserIds(backend.realm, userId) : [],
-    // Of two keys the one that may do less is not shown what the other was answered. The answer to a call with
-    // EXPORT_KEY can hold a secret of an account of ADMIN_USERS: without it, the call is another one.
-    requestHash: await sha256(
-      JSON.stringify([
-        ...[c.req.method, path, body, backend.scopes.toSorted(), backend.returnUrls],
-        ...(exportKey === "right" ? ["export_key"] : []),
-      ]),
-    ),
-  };
-  const first =
-    answer === null ? ({ kind: "none" } as const) : await findFirstResponse(deps, call, now, answer);
-  const refusal = refuseFirst(first);
-  if (refusal !== null) throw new Refused(refusal);
-  return { backend, user, exportKey, repeatable: { ...call, first } };
-}
-
-/** The call of a backend whose answer is a stream, and is not kept for a retry. */
-export const streamedCall = (c: AppContext, { backend, exportKey }: BackendRequest): BackendCall => ({
-  realm: backend.realm,
-  client: { ...c.var.client, actor: backend.actor },
-  now: c.var.now,
-  exportKey,
-  keep: async () => null,
-});
-
-/** How a result is told to the caller. */
-export interface Presentation<Result> {
-  readonly status: (result: Result) => number;
-  readonly data: (result: Result) => unknown;
-}
-
-/**
- * Answers a call of a backend, and a retry of it with the first answer. Kept is what was decided; a refusal that
- * changed nothing is not, so a retry of it is decided anew.
- */
-export async function respondToBackend<Result extends { readonly ok: true }>(
-  c: AppContext,
-  { backend, user, exportKey, repeatable }: BackendRequest,
-  { status, data }: Presentation<Result>,
-  act: (call: UserCall<Result>) => Promise<Result | Failure>,
+  { backend, user, exportKey, repeatable }: ServiceRequest,
+  prepare: (result: Result) => PreparedResponse,
+  run: (call: UserCall<Result>) => Promise<Result | AnyFailure>,
 ): Promise<Response> {
-  if (repeatable?.first.kind === "answered") return replay(repeatable.first.answer);
+  if (repeatable?.first.kind === "answered") return replay(c, repeatable.first.answer);
   const { deps, client, now } = c.var;
-  const present = (result: Result | Failure): Answer =>
-    result.ok
-      ? {
-          status: status(result),
-          type: jsonType,
-          body: JSON.stringify({ status: "success", data: data(result) }),
-        }
-      : presentFailure(c, result);
-  const kept: { decided: boolean; success: Answer | null } = { decided: false, success: null };
-  const result = await act({
+  const stored: { decided: boolean; success: PreparedResponse | null } = { decided: false, success: null };
+  const result = await run({
     realm: backend.realm,
     client: { ...client, actor: backend.actor },
     now,
@@ -152,43 +38,36 @@ export async function respondToBackend<Result extends { readonly ok: true }>(
     exportKey,
     keep: async (possible) => {
       if (repeatable === null) return null;
-      const shown = present(possible);
-      kept.decided = true;
-      if (possible.ok) kept.success = shown;
-      return storeResponse(deps, repeatable, JSON.stringify(shown), now);
+      const prepared = possible.ok ? prepare(possible) : prepareFailure(c, possible);
+      stored.decided = true;
+      if (possible.ok) stored.success = prepared;
+      return storeResponse(deps, repeatable, JSON.stringify(prepared), now);
     },
   });
-  // A retry gets what was kept, whatever else happened to the account at the same time: so does this call.
-  if (result.ok) return send(kept.success ?? present(result));
-  if (repeatable !== null && (result.reason === "answered_before" || !kept.decided || !isCounted(result))) {
+  // A retry gets the stored response, even if the account has changed at the same time: so does this request.
+  if (result.ok) return send(c, stored.success ?? prepare(result));
+  if (repeatable !== null && (result.reason === "answered_before" || !stored.decided || !isCounted(result))) {
     const first = await findFirstResponse(deps, repeatable, now);
-    if (first.kind === "answered") return replay(first.answer);
-    const refusal = refuseFirst(first);
-    if (refusal !== null) return refuse(c, refusal);
+    if (first.kind === "answered") return replay(c, first.answer);
+    const failure = failureOfFirst(first);
+    if (failure !== null) return refuse(c, failure);
   }
   return refuse(c, result);
 }
 
-/** Why a call with a first answer is refused. Null: it is not. */
-function refuseFirst({ kind }: FirstResponse): Failure | null {
-  if (kind === "conflict") return { ok: false, reason: "idempotency_conflict" };
-  return kind === "void" ? { ok: false, reason: "first_answer_void" } : null;
-}
-
-/** Refusals that are themselves what was decided. Before any other, a first answer may have come in between. */
+/** Failures that are written decisions. Before any other failure, a parallel request may have stored a response. */
 const isCounted = ({ reason }: AnyFailure) => reason === "wrong_code" || reason === "replayed_code";
 
-function presentFailure(c: AppContext, failure: Failure): Answer {
+function prepareFailure(c: AppContext, failure: AnyFailure): PreparedResponse {
   const problem = describeFailure(failure);
   const body = problemDocument(problem, c.var.client.requestId);
   return { status: problem.status, type: problemType, body };
 }
 
-const send = ({ status, type, body }: Answer, headers: Record<string, string> = {}): Response =>
-  new Response(body, { status, headers: { "Content-Type": type, ...headers } });
-
-function replay(kept: string): Response {
-  return send(answer().parse(JSON.parse(kept)), { "Idempotency-Replayed": "true" });
+/** Sends a stored response again, with the status, type and body of the first one. */
+function replay(c: AppContext, stored: string): Response {
+  const response = storedResponse().parse(JSON.parse(stored)) as PreparedResponse;
+  return send(c, response, { "Idempotency-Replayed": "true" });
 }
 
-const answer = once(() => z.object({ status: z.number(), type: z.string(), body: z.string() }));
+const storedResponse = once(() => z.object({ status: z.number(), type: z.string(), body: z.string() }));

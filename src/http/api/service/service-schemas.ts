@@ -5,14 +5,8 @@ import { encodeCursor, parseCursor } from "../../../core/tokens/cursor.ts";
 import type { UserStatus } from "../../../domain/service-api/users.ts";
 import type { User } from "../../../store/users/user-rows.ts";
 import { sentAs } from "../sent-as.ts";
-import { exportKeyHeader } from "./service-call.ts";
 
-/** For the document: the header of calls that can need `EXPORT_KEY`. */
-export const exportKeyParameter: Readonly<Record<string, string>> = {
-  [exportKeyHeader]: "EXPORT_KEY: needed to export, and to change an account of ADMIN_USERS",
-};
-
-/** For the document: what an answer to an import or export says of its limit. */
+/** For the OpenAPI document: the rate-limit headers of an import or export. */
 export const transferHeaders: Readonly<Record<string, string>> = {
   RateLimit: "How many more of these calls there may be, and for how long",
   "RateLimit-Policy": "How many of these calls there may be",

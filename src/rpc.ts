@@ -8,10 +8,10 @@ import { canonicalUsername } from "./core/parsing/username.ts";
 import { authenticatedAt, isTokenFresh } from "./domain/access/access.ts";
 import type { Deps } from "./domain/deps.ts";
 import type { Failure } from "./domain/failure.ts";
-import type { UserCall } from "./domain/service-api/service-caller.ts";
+import type { UserServiceCall } from "./domain/service-api/service-caller.ts";
 import { beginEnrolmentFor, confirmEnrolmentFor } from "./domain/service-api/service-enrolment.ts";
 import { getUserStatus, putUser } from "./domain/service-api/users.ts";
-import { verifyForBackend } from "./domain/service-api/verify.ts";
+import { verifyForService } from "./domain/service-api/verify.ts";
 import { identifyFull } from "./domain/sessions/identify.ts";
 import { checkSession, type FullSession } from "./domain/sessions/sessions.ts";
 import { describeError, log } from "./log.ts";
@@ -126,7 +126,7 @@ type Questions = ReturnType<typeof questions>;
 type Question<K extends keyof Questions> = z.input<Questions[K]>;
 
 /** What a method works with. */
-interface Call extends Omit<UserCall, "keep"> {
+interface Call extends Omit<UserServiceCall, "keep"> {
   readonly deps: Deps;
   /** Nothing is kept for a retry: who calls over a binding hears of every answer, or of an exception. */
   readonly keep: (result: unknown) => Promise<null>;
@@ -192,7 +192,7 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
       const input = parseCodeInput(text);
       if (input === null) return invalid("code");
       const { basePath, publicUrl } = call.deps.config;
-      const verified = await verifyForBackend(
+      const verified = await verifyForService(
         call.deps,
         { ...call, client: { ...call.client, address: ip ?? null } },
         {

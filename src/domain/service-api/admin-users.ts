@@ -5,7 +5,7 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { localRealm } from "../sign-in/password-sign-in.ts";
 import { requireExportKey } from "./export-key.ts";
-import type { UserCall } from "./service-caller.ts";
+import type { UserServiceCall } from "./service-caller.ts";
 import { findSubject } from "./subject.ts";
 
 /**
@@ -42,7 +42,7 @@ export interface TouchedAccount {
  */
 export async function guardAccounts(
   deps: Deps,
-  call: Pick<UserCall, "client" | "now" | "realm" | "exportKey">,
+  call: Pick<UserServiceCall, "client" | "now" | "realm" | "exportKey">,
   deed: AuditEventType,
   ...touched: readonly TouchedAccount[]
 ): Promise<Failure | null> {
@@ -54,7 +54,7 @@ export async function guardAccounts(
 /** The same for a use case that does not read the account by itself. No read where there are no `ADMIN_USERS`. */
 export async function guardSubject(
   deps: Deps,
-  call: Pick<UserCall, "client" | "now" | "realm" | "exportKey" | "userId" | "known">,
+  call: Pick<UserServiceCall, "client" | "now" | "realm" | "exportKey" | "userId" | "known">,
   deed: AuditEventType,
 ): Promise<Failure | null> {
   if (deps.config.adminUsers.size === 0 || !visitorRealms.has(call.realm)) return null;

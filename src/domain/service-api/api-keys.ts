@@ -8,7 +8,7 @@ import {
 } from "../../store/service/api-key-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { type BackendCall, forgetApiKey, type Scope } from "./service-caller.ts";
+import { forgetApiKey, type Scope, type ServiceCall } from "./service-caller.ts";
 import { eventOf } from "./subject.ts";
 
 /** One in use and its successor: that is what it takes to change a key without a gap (CR-09). */
@@ -31,7 +31,7 @@ export type CreatedApiKey = {
 /** Makes an API key for the caller's realm. */
 export async function createApiKey(
   deps: Deps,
-  call: BackendCall<CreatedApiKey>,
+  call: ServiceCall<CreatedApiKey>,
   { name, scopes, returnUrls, expiresAt }: ApiKeyInput,
 ): Promise<CreatedApiKey | Failure> {
   const { id, key } = await drawApiKey(deps.config.keyring);
@@ -57,7 +57,7 @@ export async function createApiKey(
 /** One page of the realm's keys, the ended ones too. */
 export const listApiKeys = (
   deps: Deps,
-  { realm }: BackendCall,
+  { realm }: ServiceCall,
   page: { readonly afterId: string; readonly limit: number },
 ): Promise<readonly ApiKey[]> => listStoredKeys(deps.db, realm, page);
 
@@ -67,7 +67,7 @@ export interface EndedApiKey {
 }
 
 /** Revokes a key of the caller's realm: at once here, and elsewhere within the minute that a key is believed. */
-export async function endApiKey(deps: Deps, call: BackendCall, id: string): Promise<EndedApiKey | Failure> {
+export async function endApiKey(deps: Deps, call: ServiceCall, id: string): Promise<EndedApiKey | Failure> {
   const event = eventOf(call, "api_key.revoked", null, { api_key: id });
   const { rows } = await revokeApiKey(deps.db, { id, realm: call.realm }, call.now, event);
   forgetApiKey(deps, id);

@@ -1,7 +1,7 @@
 import { possibleUserIds } from "../../core/parsing/user-id.ts";
 import { listEvents as listStoredEvents, type StoredEvent } from "../../store/service/event-pages.ts";
 import type { Deps } from "../deps.ts";
-import type { BackendCall } from "./service-caller.ts";
+import type { ServiceCall } from "./service-caller.ts";
 
 export interface EventPage {
   /** As the backend names the user. Null: everybody's. */
@@ -15,7 +15,7 @@ export interface EventPage {
 /** One page of what has happened in a realm. What happened to a user who is gone is listed, too. */
 export const listEvents = (
   deps: Deps,
-  { realm }: BackendCall,
+  { realm }: ServiceCall,
   { userId, ...page }: EventPage,
 ): Promise<readonly StoredEvent[]> =>
   listStoredEvents(deps.db, {

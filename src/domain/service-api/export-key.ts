@@ -3,7 +3,7 @@ import { equalInConstantTime } from "../../core/crypto/constant-time.ts";
 import { type AuditEventType, insertEvent } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import type { BackendCall } from "./service-caller.ts";
+import type { ServiceCall } from "./service-caller.ts";
 import { eventOf } from "./subject.ts";
 
 /**
@@ -41,7 +41,7 @@ export interface ExportKeyUse {
  */
 export async function requireExportKey(
   deps: Deps,
-  call: Pick<BackendCall, "client" | "now" | "realm" | "exportKey">,
+  call: Pick<ServiceCall, "client" | "now" | "realm" | "exportKey">,
   { deed, userId, username }: ExportKeyUse,
 ): Promise<Failure | null> {
   const { exportKey: why } = call;

@@ -11,7 +11,7 @@ import type { Failure } from "../failure.ts";
 import { openUserField } from "../second-factor/sealed-fields.ts";
 import { requireExportKey } from "./export-key.ts";
 import { emailForm, fewestSecretBytes } from "./imported-user.ts";
-import type { BackendCall } from "./service-caller.ts";
+import type { ServiceCall } from "./service-caller.ts";
 import { eventOf } from "./subject.ts";
 
 /** One read, and one JWE, take this many accounts. */
@@ -38,7 +38,7 @@ export interface StartedExport {
  */
 export async function exportUsers(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   recipient: Recipient,
 ): Promise<StartedExport | Failure> {
   const refused = await requireExportKey(deps, call, {
@@ -54,7 +54,7 @@ export async function exportUsers(
 
 async function* encryptParts(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   recipient: Recipient,
 ): AsyncGenerator<string, void, undefined> {
   let after = 0;
@@ -81,7 +81,7 @@ async function* encryptParts(
 }
 
 /** An account as a line of an import. Null: something of it does not open. */
-async function describeForImport(deps: Deps, call: BackendCall, row: User) {
+async function describeForImport(deps: Deps, call: ServiceCall, row: User) {
   const open = async (column: SealedColumn) => {
     const envelope = row[column];
     if (!row.totpEnabled || envelope === null) return null;

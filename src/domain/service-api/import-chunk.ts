@@ -11,7 +11,7 @@ import { isExternalRealm } from "../sign-in/external-realm.ts";
 import { guardAccounts, isAdminUser } from "./admin-users.ts";
 import { compareWithImport } from "./import-comparison.ts";
 import type { ImportedUser, LineFailure } from "./imported-user.ts";
-import type { BackendCall } from "./service-caller.ts";
+import type { ServiceCall } from "./service-caller.ts";
 import { eventOf } from "./subject.ts";
 
 /** What has become of one line. */
@@ -26,7 +26,7 @@ const mostRounds = 4;
 /** Settles some lines: a read, and a batch for those that are new. */
 export async function settleImports(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   users: readonly ImportedUser[],
 ): Promise<ReadonlyMap<ImportedUser, ImportOutcome>> {
   const outcomes = await guardLines(deps, call, users);
@@ -52,7 +52,7 @@ export async function settleImports(
 /** The lines about accounts of `ADMIN_USERS`, where the call may not touch these. One record for each account. */
 async function guardLines(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   users: readonly ImportedUser[],
 ): Promise<Map<ImportedUser, ImportOutcome>> {
   const refusals = new Map<string, Failure | null>();
@@ -77,7 +77,7 @@ interface Taken {
   readonly elsewhere: ReadonlySet<string>;
 }
 
-async function readTaken(deps: Deps, { realm }: BackendCall, users: readonly ImportedUser[]): Promise<Taken> {
+async function readTaken(deps: Deps, { realm }: ServiceCall, users: readonly ImportedUser[]): Promise<Taken> {
   const rows = await findTaken(deps.db, realm, {
     ids: users.flatMap(({ id }) => (id === undefined ? [] : possibleUserIds(realm, id))),
     usernames: users.map(({ username }) => username),
@@ -99,7 +99,7 @@ const byCanonicalName = (row: User) => [row.canonicalName ?? row.username, row] 
 /** Null: there is nobody of this id or name. */
 async function judge(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   user: ImportedUser,
   { own, byName }: Taken,
 ): Promise<ImportOutcome | null> {
@@ -133,7 +133,7 @@ function withoutNamesakes(realm: string, users: readonly ImportedUser[]): Import
 
 async function create(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   users: readonly ImportedUser[],
   taken: Taken,
 ): Promise<ImportedUser[]> {
@@ -145,7 +145,7 @@ async function create(
 
 async function draw(
   { config: { keyring } }: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   user: ImportedUser,
   { elsewhere }: Taken,
 ): Promise<UserImport> {

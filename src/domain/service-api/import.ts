@@ -2,7 +2,7 @@ import { StoreUnavailable } from "../../store/platform/database.ts";
 import type { Deps } from "../deps.ts";
 import { type ImportOutcome, settleImports } from "./import-chunk.ts";
 import type { ImportedUser, LineFailure } from "./imported-user.ts";
-import type { BackendCall } from "./service-caller.ts";
+import type { ServiceCall } from "./service-caller.ts";
 
 /** One line of a file, read. */
 export interface ReadLine {
@@ -51,7 +51,7 @@ const mostErrors = 100;
  */
 export async function importUsers(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   lines: AsyncIterable<ReadLine>,
   firstLine: number,
 ): Promise<ImportReport> {
@@ -80,7 +80,7 @@ function isFull(chunk: readonly ReadLine[]): boolean {
 
 async function settle(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   chunk: readonly ReadLine[],
   tally: Tally,
 ): Promise<void> {

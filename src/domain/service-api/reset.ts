@@ -2,7 +2,7 @@ import { removeSecondFactorOnce, unlockUserOnce } from "../../store/service/user
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { guardAccounts } from "./admin-users.ts";
-import type { UserCall } from "./service-caller.ts";
+import type { UserServiceCall } from "./service-caller.ts";
 import { eventOf, findSubject, placeOf } from "./subject.ts";
 import { settle, type UserResult } from "./users.ts";
 
@@ -12,7 +12,7 @@ import { settle, type UserResult } from "./users.ts";
  */
 export async function resetSecondFactor(
   deps: Deps,
-  call: UserCall<UserResult>,
+  call: UserServiceCall<UserResult>,
 ): Promise<UserResult | Failure> {
   const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
@@ -30,7 +30,7 @@ export async function resetSecondFactor(
 /** Takes back the failures of a second factor that is still its owner's: cool-down and disabling end. */
 export async function unlockSecondFactor(
   deps: Deps,
-  call: UserCall<UserResult>,
+  call: UserServiceCall<UserResult>,
 ): Promise<UserResult | Failure> {
   const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };

@@ -10,7 +10,7 @@ import {
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { guardSubject } from "./admin-users.ts";
-import type { BackendCall } from "./service-caller.ts";
+import type { ServiceCall } from "./service-caller.ts";
 import { eventOf, placeOf } from "./subject.ts";
 
 /** How long a challenge waits: by then the address is opened, and the code is in. */
@@ -42,7 +42,7 @@ export type CreatedChallenge = {
 /** Makes a challenge, whose address a browser is to be sent to. One batch. */
 export async function createChallenge(
   deps: Deps,
-  call: BackendCall<CreatedChallenge>,
+  call: ServiceCall<CreatedChallenge>,
   wish: CreateChallengeInput,
 ): Promise<CreatedChallenge | Failure> {
   const { realm, now } = call;
@@ -92,7 +92,7 @@ export interface ChallengeStatus {
 /** Tells what has become of a challenge of the caller's realm. One read. */
 export async function getChallenge(
   deps: Deps,
-  { realm, now }: BackendCall,
+  { realm, now }: ServiceCall,
   id: string,
 ): Promise<ChallengeStatus | Failure> {
   const challenge = await findChallenge(deps.db, realm, id);

@@ -13,7 +13,7 @@ import { sealUserField } from "../second-factor/sealed-fields.ts";
 import { type VerifiedCode, verifyCode } from "../second-factor/verify-code.ts";
 import { setupCounter } from "../sign-in/throttle.ts";
 import { guardAccounts, guardSubject } from "./admin-users.ts";
-import type { UserCall } from "./service-caller.ts";
+import type { UserServiceCall } from "./service-caller.ts";
 import { eventOf, findSubject, placeOf } from "./subject.ts";
 import { settle, type UserResult } from "./users.ts";
 
@@ -25,7 +25,7 @@ import { settle, type UserResult } from "./users.ts";
  */
 export async function beginEnrolmentFor(
   deps: Deps,
-  call: UserCall<NewSecret>,
+  call: UserServiceCall<NewSecret>,
   code: CodeInput | null,
 ): Promise<NewSecret | Failure> {
   const user = await findSubject(deps, call);
@@ -59,7 +59,7 @@ interface PendingSecret {
   readonly expiresAt: Date;
 }
 
-async function drawEnrolment({ config }: Deps, { now }: UserCall<NewSecret>, user: User) {
+async function drawEnrolment({ config }: Deps, { now }: UserServiceCall<NewSecret>, user: User) {
   const secret = generateTotpSecret();
   const field = { userId: user.id, column: "totpPendingSecret" } as const;
   const pending: PendingSecret = {
@@ -73,7 +73,7 @@ async function drawEnrolment({ config }: Deps, { now }: UserCall<NewSecret>, use
 
 async function replaceWithCode(
   deps: Deps,
-  call: UserCall<NewSecret>,
+  call: UserServiceCall<NewSecret>,
   code: CodeInput,
   enrolment: NewSecret,
   pending: PendingSecret,
@@ -102,7 +102,7 @@ export type EnrolledFor = VerifiedCode<null>;
 /** Switches the second factor on with the first code of the pending secret, which it spends (OTP-12). */
 export async function confirmEnrolmentFor(
   deps: Deps,
-  call: UserCall<EnrolledFor>,
+  call: UserServiceCall<EnrolledFor>,
   code: CodeInput,
 ): Promise<EnrolledFor | Failure> {
   const guarded = await guardSubject(deps, call, "totp.enabled");
@@ -130,7 +130,7 @@ export async function confirmEnrolmentFor(
  */
 export async function removeSecondFactorFor(
   deps: Deps,
-  call: UserCall<UserResult>,
+  call: UserServiceCall<UserResult>,
 ): Promise<UserResult | Failure> {
   const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
@@ -151,7 +151,7 @@ export type NewBackupCodes = VerifiedCode<readonly string[]>;
 /** New backup codes for a user who shows a code; all earlier ones are void (BC-07). */
 export async function regenerateBackupCodesFor(
   deps: Deps,
-  call: UserCall<NewBackupCodes>,
+  call: UserServiceCall<NewBackupCodes>,
   code: CodeInput,
 ): Promise<NewBackupCodes | Failure> {
   const guarded = await guardSubject(deps, call, "backup_codes.regenerated");

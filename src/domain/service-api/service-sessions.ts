@@ -4,7 +4,7 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { livenessAt } from "../sessions/sessions.ts";
 import { guardAccounts } from "./admin-users.ts";
-import type { UserCall } from "./service-caller.ts";
+import type { UserServiceCall } from "./service-caller.ts";
 import { eventOf, findSubject, placeOf } from "./subject.ts";
 
 export interface SessionList {
@@ -13,7 +13,7 @@ export interface SessionList {
 }
 
 /** Lists the living full sessions of a user, the last seen first. */
-export async function listSessionsFor(deps: Deps, call: UserCall): Promise<SessionList | Failure> {
+export async function listSessionsFor(deps: Deps, call: UserServiceCall): Promise<SessionList | Failure> {
   const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   return { ok: true, sessions: await listSessionsOf(deps.db, user.id, livenessAt(deps, call.now)) };
@@ -22,7 +22,7 @@ export async function listSessionsFor(deps: Deps, call: UserCall): Promise<Sessi
 /** Ends one session of a user, or all of them. To end all where there are none is no failure. */
 export async function endSessionsFor(
   deps: Deps,
-  call: UserCall,
+  call: UserServiceCall,
   sessionId: string | null,
 ): Promise<{ ok: true } | Failure> {
   const user = await findSubject(deps, call);

@@ -15,7 +15,7 @@ import type { Failure } from "../failure.ts";
 import { countBackupCodes } from "../second-factor/code-evaluation.ts";
 import { isSecondFactorDisabled } from "../second-factor/verify-code.ts";
 import { guardAccounts } from "./admin-users.ts";
-import type { BackendCall, UserCall } from "./service-caller.ts";
+import type { ServiceCall, UserServiceCall } from "./service-caller.ts";
 import { eventOf, findSubject, placeOf } from "./subject.ts";
 
 /** What a backend says about a user. Undefined: it says nothing, and nothing changes. */
@@ -35,7 +35,7 @@ export type UserResult = { readonly ok: true; readonly user: User; readonly crea
  */
 export async function createUser(
   deps: Deps,
-  call: BackendCall<UserResult>,
+  call: ServiceCall<UserResult>,
   id: string | null,
   fields: UserFields & { readonly username: string },
 ): Promise<UserResult | Failure> {
@@ -57,7 +57,7 @@ export async function createUser(
 /** Creates the user of this id, or changes what is said of it. */
 export async function putUser(
   deps: Deps,
-  call: UserCall<UserResult>,
+  call: UserServiceCall<UserResult>,
   fields: UserFields,
 ): Promise<UserResult | Failure> {
   // The insertion asks the primary by itself, so who is not in the copy is not looked for there first.
@@ -73,7 +73,7 @@ export async function putUser(
 
 async function changeUser(
   deps: Deps,
-  call: UserCall<UserResult>,
+  call: UserServiceCall<UserResult>,
   known: User,
   { username, email, password }: UserFields,
 ): Promise<UserResult | Failure> {
@@ -107,7 +107,7 @@ const fieldsOf = ({ canonicalName: _, ...changes }: UserChanges): string => Obje
 /** Closes an account, or opens it again. That it was so already is no failure, and is written down like the rest. */
 export async function setUserDisabled(
   deps: Deps,
-  call: UserCall<UserResult>,
+  call: UserServiceCall<UserResult>,
   disabled: boolean,
 ): Promise<UserResult | Failure> {
   const known = await findSubject(deps, call);
@@ -131,7 +131,7 @@ export async function setUserDisabled(
 }
 
 /** Deletes a user, with everything but the record of what happened. */
-export async function deleteUser(deps: Deps, call: UserCall): Promise<{ ok: true } | Failure> {
+export async function deleteUser(deps: Deps, call: UserServiceCall): Promise<{ ok: true } | Failure> {
   const known = await findSubject(deps, call);
   if (known === null) return { ok: false, reason: "no_such_user" };
   const guarded = await guardAccounts(deps, call, "user.deleted", known);
@@ -155,7 +155,7 @@ export function settle(done: Done<User>, otherwise: "no_such_user" | "user_exist
 /** One page of a realm's users by name. */
 export async function listUsers(
   deps: Deps,
-  { realm }: BackendCall,
+  { realm }: ServiceCall,
   page: { readonly afterName: string; readonly limit: number; readonly username: string | null },
 ): Promise<readonly User[]> {
   return listStoredUsers(deps.db, realm, page);
@@ -175,7 +175,7 @@ export interface UserStatus {
 }
 
 /** Tells how things stand with a user. One read, or none if it has just been read. */
-export async function getUserStatus(deps: Deps, call: UserCall): Promise<UserStatus | Failure> {
+export async function getUserStatus(deps: Deps, call: UserServiceCall): Promise<UserStatus | Failure> {
   const { client, now } = call;
   const user = await findSubject(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
@@ -193,7 +193,7 @@ export async function getUserStatus(deps: Deps, call: UserCall): Promise<UserSta
 }
 
 async function newUser(
-  { realm, now }: Pick<BackendCall, "realm" | "now">,
+  { realm, now }: Pick<ServiceCall, "realm" | "now">,
   id: string | null,
   { username, email, password }: UserFields & { readonly username: string },
 ): Promise<User> {

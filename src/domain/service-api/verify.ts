@@ -7,7 +7,7 @@ import type { Evidence } from "../second-factor/code-evaluation.ts";
 import { codeSubjectOfBackend } from "../second-factor/code-subject.ts";
 import { type VerifiedCode, verifyCode } from "../second-factor/verify-code.ts";
 import { guardSubject } from "./admin-users.ts";
-import type { UserCall } from "./service-caller.ts";
+import type { UserServiceCall } from "./service-caller.ts";
 import { placeOf } from "./subject.ts";
 
 /** What a code is to approve, in the words of the backend that asks for it. */
@@ -26,9 +26,9 @@ export type Verified = VerifiedCode<{ readonly receipt: string }>;
  * Checks a code for a backend: one budget, one rule of one-time use and one record with every other path. One read,
  * or none if the user has just been read, and one batch.
  */
-export async function verifyForBackend(
+export async function verifyForService(
   deps: Deps,
-  call: UserCall<Verified>,
+  call: UserServiceCall<Verified>,
   { code, action, nonce, issuer }: Approval,
 ): Promise<Verified | Failure> {
   const { realm, userId, client, now, known } = call;

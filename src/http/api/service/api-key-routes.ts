@@ -11,7 +11,7 @@ import {
 import { type Scope, scopes } from "../../../domain/service-api/service-caller.ts";
 import type { ApiKey } from "../../../store/service/api-key-rows.ts";
 import { Refused } from "../../problem/problem.ts";
-import { backendOperation } from "./service-operation.ts";
+import { serviceOperation } from "./service-operation.ts";
 import { cursor, limit, nextCursor, time, timeOf } from "./service-schemas.ts";
 
 interface KeyPage {
@@ -89,7 +89,7 @@ const createBody = () =>
   });
 
 export const apiKeyOperations = [
-  backendOperation<KeyPage>()({
+  serviceOperation<KeyPage>()({
     id: "listApiKeys",
     method: "get",
     path: "/v1/api-keys",
@@ -108,7 +108,7 @@ export const apiKeyOperations = [
       next_cursor: nextCursor(list, keys, asked, (last) => last.id),
     }),
   }),
-  backendOperation<CreatedApiKey>()({
+  serviceOperation<CreatedApiKey>()({
     id: "createApiKey",
     method: "post",
     path: "/v1/api-keys",
@@ -139,7 +139,7 @@ export const apiKeyOperations = [
     },
     present: ({ apiKey: row, key }) => ({ ...describe(row), key }),
   }),
-  backendOperation<EndedApiKey>()({
+  serviceOperation<EndedApiKey>()({
     id: "revokeApiKey",
     method: "delete",
     path: "/v1/api-keys/:key",

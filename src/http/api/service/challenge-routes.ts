@@ -7,7 +7,7 @@ import {
   getChallenge,
 } from "../../../domain/service-api/service-challenges.ts";
 import { word } from "./second-factor-operations.ts";
-import { backendOperation } from "./service-operation.ts";
+import { serviceOperation } from "./service-operation.ts";
 import { time, timeOf, userId } from "./service-schemas.ts";
 
 const tag = "Hosted challenge";
@@ -41,7 +41,7 @@ const id = "6f1b9c1e-3f0a-4a39-9d0b-1d2f7c0f7a11";
 const expiresAt = "2026-11-22T09:40:00.000Z";
 
 export const challengeOperations = [
-  backendOperation<CreatedChallenge>()({
+  serviceOperation<CreatedChallenge>()({
     id: "createChallenge",
     method: "post",
     path: "/v1/challenges",
@@ -88,7 +88,7 @@ export const challengeOperations = [
       expires_at: created.expiresAt.toISOString(),
     }),
   }),
-  backendOperation<ChallengeStatus>()({
+  serviceOperation<ChallengeStatus>()({
     id: "getChallenge",
     method: "get",
     path: "/v1/challenges/:challenge",

@@ -11,10 +11,10 @@ import {
   removeSecondFactorFor,
 } from "../../../domain/service-api/service-enrolment.ts";
 import type { UserResult } from "../../../domain/service-api/users.ts";
-import { type Verified, verifyForBackend } from "../../../domain/service-api/verify.ts";
+import { type Verified, verifyForService } from "../../../domain/service-api/verify.ts";
 import type { AnyFailure } from "../../problem/problem.ts";
 import { code, totpCode } from "../fields.ts";
-import { backendOperation } from "./service-operation.ts";
+import { serviceOperation } from "./service-operation.ts";
 import { describeUser, exampleUser, user } from "./service-schemas.ts";
 
 const tag = "Second factor";
@@ -41,7 +41,7 @@ export const word = () =>
 const address = () => z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address");
 
 export const secondFactorOperations = [
-  backendOperation<Verified>()({
+  serviceOperation<Verified>()({
     id: "verifyCode",
     method: "post",
     path: "/v1/users/:id/verify",
@@ -70,7 +70,7 @@ export const secondFactorOperations = [
       const { action, nonce, ip } = body;
       const client = { ...call.client, address: ip ?? call.client.address };
       const approval = { code: body.code, action: action ?? null, nonce: nonce ?? null, issuer };
-      return verifyForBackend(c.var.deps, { ...call, client }, approval);
+      return verifyForService(c.var.deps, { ...call, client }, approval);
     },
     present: ({ evidence, outcome }) => ({
       method: evidence.method,
@@ -78,7 +78,7 @@ export const secondFactorOperations = [
       receipt: outcome.receipt,
     }),
   }),
-  backendOperation<NewSecret>()({
+  serviceOperation<NewSecret>()({
     id: "startTotp",
     method: "post",
     path: "/v1/users/:id/totp",
@@ -110,7 +110,7 @@ export const secondFactorOperations = [
       expires_in: expiresInSeconds,
     }),
   }),
-  backendOperation<EnrolledFor>()({
+  serviceOperation<EnrolledFor>()({
     id: "confirmTotp",
     method: "post",
     path: "/v1/users/:id/totp/confirm",
@@ -125,7 +125,7 @@ export const secondFactorOperations = [
     act: (c, call, { body }) => confirmEnrolmentFor(c.var.deps, call, body.code),
     present: ({ evidence }) => ({ backup_codes: [...(evidence.newBackupCodes ?? [])] }),
   }),
-  backendOperation<UserResult>()({
+  serviceOperation<UserResult>()({
     id: "removeTotp",
     method: "delete",
     path: "/v1/users/:id/totp",
@@ -140,7 +140,7 @@ export const secondFactorOperations = [
     act: (c, call) => removeSecondFactorFor(c.var.deps, call),
     present,
   }),
-  backendOperation<NewBackupCodes>()({
+  serviceOperation<NewBackupCodes>()({
     id: "regenerateBackupCodes",
     method: "post",
     path: "/v1/users/:id/backup-codes",
@@ -155,7 +155,7 @@ export const secondFactorOperations = [
     act: (c, call, { body }) => regenerateBackupCodesFor(c.var.deps, call, body.code),
     present: ({ outcome }) => ({ backup_codes: [...outcome] }),
   }),
-  backendOperation<UserResult>()({
+  serviceOperation<UserResult>()({
     id: "resetUser",
     method: "post",
     path: "/v1/users/:id/reset",
@@ -168,7 +168,7 @@ export const secondFactorOperations = [
     act: (c, call) => resetSecondFactor(c.var.deps, call),
     present,
   }),
-  backendOperation<UserResult>()({
+  serviceOperation<UserResult>()({
     id: "unlockUser",
     method: "post",
     path: "/v1/users/:id/unlock",

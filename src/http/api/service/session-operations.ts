@@ -5,7 +5,7 @@ import {
   listSessionsFor,
   type SessionList,
 } from "../../../domain/service-api/service-sessions.ts";
-import { backendOperation } from "./service-operation.ts";
+import { serviceOperation } from "./service-operation.ts";
 import { time } from "./service-schemas.ts";
 
 const tag = "Sessions";
@@ -26,7 +26,7 @@ const session = once(() =>
 const ended = () => z.object({ ended: z.literal(true) });
 
 export const sessionOperations = [
-  backendOperation<SessionList>()({
+  serviceOperation<SessionList>()({
     id: "listUserSessions",
     method: "get",
     path: "/v1/users/:id/sessions",
@@ -50,7 +50,7 @@ export const sessionOperations = [
       })),
     }),
   }),
-  backendOperation<{ readonly ok: true }>()({
+  serviceOperation<{ readonly ok: true }>()({
     id: "endUserSessions",
     method: "delete",
     path: "/v1/users/:id/sessions",
@@ -63,7 +63,7 @@ export const sessionOperations = [
     act: (c, call) => endSessionsFor(c.var.deps, call, null),
     present: () => ({ ended: true }) as const,
   }),
-  backendOperation<{ readonly ok: true }>()({
+  serviceOperation<{ readonly ok: true }>()({
     id: "endUserSession",
     method: "delete",
     path: "/v1/users/:id/sessions/:session",

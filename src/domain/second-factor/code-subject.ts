@@ -11,10 +11,10 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import {
   type FullSession,
-  isAlive,
-  isOfNamed,
-  livenessAt,
+  isSessionLive,
+  isSessionOfNamedAccount,
   type PendingSession,
+  sessionCutoffAt,
 } from "../sessions/sessions.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
 
@@ -65,9 +65,9 @@ export function codeSubjectOfSession(
     isOpen: (view) =>
       view.session.kind === kind &&
       view.session.challengeId === challengeId &&
-      isAlive(deps, view, now) &&
+      isSessionLive(deps, view, now) &&
       (session.kind !== "pending" || isRowOpenToHolder(view.session, session)) &&
-      isOfNamed(deps, view, session),
+      isSessionOfNamedAccount(deps, view, session),
     over,
     // The second factor was switched off while a sign-in waited for it: begin again.
     notEnabled: session.kind === "pending" ? over : { ok: false, reason: "not_enabled" },
@@ -82,7 +82,7 @@ function claimantOf(
   const { id } = session;
   switch (session.kind) {
     case "full":
-      return { kind: "full", id, liveness: livenessAt(deps, now) };
+      return { kind: "full", id, cutoff: sessionCutoffAt(deps, now) };
     case "challenge":
       return { kind: "challenge", id, challengeId: session.challenge.id };
     case "pending":

@@ -113,7 +113,7 @@ export async function verifyCode<Outcome, View extends AccountView>(
     }
     if (decision.claimed)
       return { ok: false, reason: evaluation.result === "wrong" ? "wrong_code" : "replayed_code" };
-    if (decision.respondedBefore) return { ok: false, reason: "answered_before" };
+    if (decision.respondedBefore) return { ok: false, reason: "already_responded" };
     const until = lastEnd(decision.overflows);
     if (until !== null) return tooManyAttempts(until, request.now, "first_factor");
     if (passwordWasChanged(request, user)) return { ok: false, reason: "wrong_credentials" };

@@ -3,7 +3,7 @@ import { listEvents as listStoredEvents, type StoredEvent } from "../../store/se
 import type { Deps } from "../deps.ts";
 import type { ServiceCall } from "./service-caller.ts";
 
-export interface EventPage {
+export interface EventPageInput {
   /** As the backend names the user. Null: everybody's. */
   readonly userId: string | null;
   readonly type: string | null;
@@ -16,7 +16,7 @@ export interface EventPage {
 export const listEvents = (
   deps: Deps,
   { realm }: ServiceCall,
-  { userId, ...page }: EventPage,
+  { userId, ...page }: EventPageInput,
 ): Promise<readonly StoredEvent[]> =>
   listStoredEvents(deps.db, {
     realm,

@@ -10,9 +10,9 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { openUserField } from "../second-factor/sealed-fields.ts";
 import { requireExportKey } from "./export-key.ts";
-import { emailForm, fewestSecretBytes } from "./imported-user.ts";
+import { emailForm, minSecretBytes } from "./imported-user.ts";
 import type { ServiceCall } from "./service-caller.ts";
-import { eventOf } from "./subject.ts";
+import { auditEventOf } from "./target-user.ts";
 
 /** One read, and one JWE, take this many accounts. */
 const partUsers = 500;
@@ -48,7 +48,7 @@ export async function exportUsers(
   });
   if (refused !== null) return refused;
   const detail = { alg: recipient.alg, ...(recipient.kid === undefined ? {} : { kid: recipient.kid }) };
-  await insertEvent(deps.db, eventOf(call, "users.exported", null, detail));
+  await insertEvent(deps.db, auditEventOf(call, "users.exported", null, detail));
   return { ok: true, parts: encryptParts(deps, call, recipient) };
 }
 
@@ -98,7 +98,7 @@ async function describeForImport(deps: Deps, call: ServiceCall, row: User) {
     // Who comes from an external source gets his address from there again.
     email: row.email !== null && emailForm.test(row.email) ? row.email : undefined,
     secret: secret ?? undefined,
-    allow_weak: (secret !== null && decodeTotpSecret(secret).length < fewestSecretBytes) || undefined,
+    allow_weak: (secret !== null && decodeTotpSecret(secret).length < minSecretBytes) || undefined,
     totp_setup_at: secret === null ? undefined : time(row.totpSetupAt),
     // It goes along without a secret, too: it never goes back.
     totp_last_step: row.totpLastStep || undefined,

@@ -8,11 +8,11 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { sealUserField } from "../second-factor/sealed-fields.ts";
 import { isExternalRealm } from "../sign-in/external-realm.ts";
-import { guardAccounts, isAdminUser } from "./admin-users.ts";
+import { isAdminUser, requireExportKeyForAdminUsers } from "./admin-users.ts";
 import { compareWithImport } from "./import-comparison.ts";
 import type { ImportedUser, LineFailure } from "./imported-user.ts";
 import type { ServiceCall } from "./service-caller.ts";
-import { eventOf } from "./subject.ts";
+import { auditEventOf } from "./target-user.ts";
 
 /** What has become of one line. */
 export type ImportOutcome = "created" | "unchanged" | LineFailure;
@@ -24,7 +24,7 @@ export type ImportOutcome = "created" | "unchanged" | LineFailure;
 const mostRounds = 4;
 
 /** Settles some lines: a read, and a batch for those that are new. */
-export async function settleImports(
+export async function importChunk(
   deps: Deps,
   call: ServiceCall,
   users: readonly ImportedUser[],
@@ -62,7 +62,9 @@ async function guardLines(
     if (!isAdminUser(deps.config, call.realm, username)) continue;
     const known = refusals.get(username);
     const refused =
-      known === undefined ? await guardAccounts(deps, call, "user.imported", { id: null, username }) : known;
+      known === undefined
+        ? await requireExportKeyForAdminUsers(deps, call, "user.imported", { id: null, username })
+        : known;
     refusals.set(username, refused);
     if (refused !== null) outcomes.set(user, refused);
   }
@@ -177,7 +179,7 @@ async function draw(
   };
   const password =
     passwordHash === undefined ? "none" : isVerifiable(passwordHash) ? "set" : "reset_required";
-  const event = eventOf(call, "user.imported", id, { totp: row.totpEnabled, password });
+  const event = auditEventOf(call, "user.imported", id, { totp: row.totpEnabled, password });
   const other = user.id === undefined ? [] : possibleUserIds(realm, user.id);
   return { row, alias: other.find((possible) => possible !== id) ?? id, event };
 }

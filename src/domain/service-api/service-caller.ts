@@ -110,7 +110,7 @@ async function readNewKey(deps: Deps, keyId: string, asked: CallQuestion): Promi
 }
 
 /** Believes nothing of a key any more, in this isolate. */
-export function forgetApiKey(deps: Deps, keyId: string): void {
+export function uncacheApiKey(deps: Deps, keyId: string): void {
   const believed = believedKeys.get(deps.config);
   for (const [hash, { key }] of believed ?? []) if (key.id === keyId) believed?.delete(hash);
 }

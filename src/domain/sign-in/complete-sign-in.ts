@@ -8,7 +8,12 @@ import { amrWith } from "../second-factor/amr.ts";
 import type { Evidence } from "../second-factor/code-evaluation.ts";
 import { codeSubjectOfSession } from "../second-factor/code-subject.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
-import { drawSession, type IssuedSession, issueSession, type PendingSession } from "../sessions/sessions.ts";
+import {
+  type IssuedSession,
+  issueSession,
+  type PendingSession,
+  prepareSession,
+} from "../sessions/sessions.ts";
 import { isAccountOf, isUnclaimed, storedName } from "./external-name.ts";
 import { bindingNow } from "./external-sign-in.ts";
 import type { ExternalIdentity, FirstFactorSource } from "./first-factor-source.ts";
@@ -42,7 +47,7 @@ export async function completeSignIn(
     now,
     plan: async (view, evidence) => {
       const { session } = view;
-      const drawn = await drawSession(
+      const drawn = await prepareSession(
         {
           kind: "full",
           userId: session.userId,

@@ -4,7 +4,7 @@ import {
   type ChallengeStatus,
   type CreatedChallenge,
   createChallenge,
-  getChallenge,
+  getChallengeStatus,
 } from "../../../domain/service-api/service-challenges.ts";
 import { word } from "./second-factor-operations.ts";
 import { serviceOperation } from "./service-operation.ts";
@@ -70,7 +70,7 @@ export const challengeOperations = [
       "no_such_user",
       "account_disabled",
       "return_address_refused",
-      "return_address_answered",
+      "return_address_has_receipt_parameter",
     ],
     act: (c, call, { body, issuer, returnUrls, keyId }) =>
       createChallenge(c.var.deps, call, {
@@ -107,7 +107,7 @@ export const challengeOperations = [
       amr: ["otp"],
     },
     failures: ["no_such_challenge"],
-    act: (c, call, { param }) => getChallenge(c.var.deps, call, param("challenge")),
+    act: (c, call, { param }) => getChallengeStatus(c.var.deps, call, param("challenge")),
     present: ({ challenge: row, status }, realm) => ({
       id: row.id,
       user: shownUserId(realm, row.userId),

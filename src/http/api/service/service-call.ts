@@ -15,7 +15,7 @@ import {
   type FirstResponse,
   findFirstResponse,
   type RepeatableCall,
-  storeResponse,
+  sealResponse,
 } from "../../../domain/service-api/stored-response.ts";
 import { localRealm } from "../../../domain/sign-in/password-sign-in.ts";
 import type { User } from "../../../store/users/user-rows.ts";
@@ -160,12 +160,12 @@ export async function respondToServiceCall<Result extends { readonly ok: true }>
       const shown = present(possible);
       kept.decided = true;
       if (possible.ok) kept.success = shown;
-      return storeResponse(deps, repeatable, JSON.stringify(shown), now);
+      return sealResponse(deps, repeatable, JSON.stringify(shown), now);
     },
   });
   // A retry gets what was kept, whatever else happened to the account at the same time: so does this call.
   if (result.ok) return send(kept.success ?? present(result));
-  if (repeatable !== null && (result.reason === "answered_before" || !kept.decided || !isCounted(result))) {
+  if (repeatable !== null && (result.reason === "already_responded" || !kept.decided || !isCounted(result))) {
     const first = await findFirstResponse(deps, repeatable, now);
     if (first.kind === "answered") return replay(first.answer);
     const refusal = refuseFirst(first);
@@ -177,7 +177,7 @@ export async function respondToServiceCall<Result extends { readonly ok: true }>
 /** Why a call with a first answer is refused. Null: it is not. */
 function refuseFirst({ kind }: FirstResponse): Failure | null {
   if (kind === "conflict") return { ok: false, reason: "idempotency_conflict" };
-  return kind === "void" ? { ok: false, reason: "first_answer_void" } : null;
+  return kind === "void" ? { ok: false, reason: "first_response_void" } : null;
 }
 
 /** Refusals that are themselves what was decided. Before any other, a first answer may have come in between. */

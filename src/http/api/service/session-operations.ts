@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
 import { once } from "../../../core/lib/lazy.ts";
 import {
-  endSessionsFor,
-  listSessionsFor,
+  endUserSessions,
+  listUserSessions,
   type SessionList,
 } from "../../../domain/service-api/service-sessions.ts";
 import { serviceOperation } from "./service-operation.ts";
@@ -36,7 +36,7 @@ export const sessionOperations = [
     data: () => z.object({ sessions: z.array(session()) }),
     example: { sessions: [] },
     failures: ["no_such_user"],
-    act: (c, call) => listSessionsFor(c.var.deps, call),
+    act: (c, call) => listUserSessions(c.var.deps, call),
     present: ({ sessions }) => ({
       sessions: sessions.map((row) => ({
         id: row.id,
@@ -60,7 +60,7 @@ export const sessionOperations = [
     data: ended,
     example: { ended: true },
     failures: ["export_key_required", "no_such_user"],
-    act: (c, call) => endSessionsFor(c.var.deps, call, null),
+    act: (c, call) => endUserSessions(c.var.deps, call, null),
     present: () => ({ ended: true }) as const,
   }),
   serviceOperation<{ readonly ok: true }>()({
@@ -73,7 +73,7 @@ export const sessionOperations = [
     data: ended,
     example: { ended: true },
     failures: ["export_key_required", "no_such_user", "no_such_session"],
-    act: (c, call, { param }) => endSessionsFor(c.var.deps, call, param("session")),
+    act: (c, call, { param }) => endUserSessions(c.var.deps, call, param("session")),
     present: () => ({ ended: true }) as const,
   }),
 ] as const;

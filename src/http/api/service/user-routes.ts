@@ -2,10 +2,11 @@ import * as z from "zod/mini";
 import {
   createUser,
   deleteUser,
+  disableUser,
+  enableUser,
   getUserStatus,
   listUsers,
   putUser,
-  setUserDisabled,
   type UserResult,
   type UserStatus,
 } from "../../../domain/service-api/users.ts";
@@ -135,7 +136,7 @@ export const userOperations = [
       data: user,
       example: exampleUser,
       failures: ["export_key_required", "no_such_user"],
-      act: (c, call) => setUserDisabled(c.var.deps, call, verb === "disable"),
+      act: (c, call) => (verb === "disable" ? disableUser : enableUser)(c.var.deps, call),
       present,
     }),
   ),

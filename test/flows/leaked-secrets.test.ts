@@ -3,7 +3,7 @@ import { createLocalJWKSet, jwtVerify, SignJWT } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openField } from "../../src/core/crypto/envelope.ts";
 import { scopes } from "../../src/domain/service-api/service-caller.ts";
-import { backendOperations } from "../../src/http/api/service/service-operations.ts";
+import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
 import { Backend, createKey, operator, userPath } from "../support/backend.ts";
 import { createChallenge, sentTo, shopUrls, step } from "../support/challenges.ts";
@@ -88,7 +88,7 @@ async function secretsOf({ id, secret, backupCodes }: EnrolledAccount): Promise<
 
 /** Every answer that a key gets from a call that only reads. */
 async function readEverything(key: Backend, { id }: Account): Promise<string> {
-  const paths = backendOperations
+  const paths = serviceOperations
     .filter(({ method }) => method === "get")
     .map(({ path }) => path.replace(":id", id).replace(":challenge", "none"));
   const answers = await Promise.all(paths.map((path) => key.get(path)));
@@ -207,7 +207,7 @@ describe("the holder of EXPORT_KEY", () => {
     expect((await requestExport(publicJwk, bearer)).status).toBe(401);
     const thief = holder(env.EXPORT_KEY);
     const beside = { headers: { "X-Sallyport-Export-Key": env.EXPORT_KEY } };
-    for (const { method, path } of backendOperations) {
+    for (const { method, path } of serviceOperations) {
       const at = path.replace(":id", root.id).replace(/:\w+/g, "x");
       const options = { method: method.toUpperCase(), ...(method === "get" ? {} : { body: {} }) };
       const answers = [
@@ -265,7 +265,7 @@ describe("the holder of an API key", () => {
     async (scope) => {
       const carol = await createReadyAccount("carol");
       const key = await keyWith(scope);
-      for (const { id, method, path, access } of backendOperations) {
+      for (const { id, method, path, access } of serviceOperations) {
         const at = path.replace(":id", carol.id).replace(/:\w+/g, "none");
         const { status, json } = await key.client.call(at, {
           method: method.toUpperCase(),

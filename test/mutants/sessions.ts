@@ -84,8 +84,8 @@ export const sessionMutants: readonly Mutant[] = [
   {
     name: "foreign-session-ended",
     file: "src/store/sessions/session-rows.ts",
-    find: "and(which, eq(sessions.userId, caller.userId), gt(sessions.expiresAt, liveness.now));",
-    replace: "and(which, gt(sessions.expiresAt, liveness.now));",
+    find: "and(which, eq(sessions.userId, caller.userId), gt(sessions.expiresAt, cutoff.now));",
+    replace: "and(which, gt(sessions.expiresAt, cutoff.now));",
     why: "anybody ends anybody's session (WB-09)",
     tests: [sessions],
     titled: "WB-09",
@@ -133,11 +133,11 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "remembered-for-ever",
-    file: "src/domain/sessions/identify.ts",
+    file: "src/domain/sessions/read-session-token.ts",
     find: "if (seen !== undefined) return seen.expiresAt > now ? seen : null;",
     replace: "if (seen !== undefined) return seen;",
     why: "a token that an isolate remembers outlives its end",
-    tests: ["test/domain/sessions/identify.test.ts"],
+    tests: ["test/domain/sessions/read-session-token.test.ts"],
   },
   {
     name: "cookie-readable-by-scripts",

@@ -14,7 +14,7 @@ import type { Effect } from "../../store/second-factor/code-effects.ts";
 import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { drawSession } from "../sessions/sessions.ts";
+import { prepareSession } from "../sessions/sessions.ts";
 import { amrWith } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
 import { codeBudget } from "./code-budget.ts";
@@ -49,7 +49,7 @@ export async function openChallenge(
   { secret, client, now }: { readonly secret: string; readonly client: ClientContext; readonly now: Date },
 ): Promise<Opening> {
   if (!(await isChallengeSecret(deps.config.keyring, secret))) return noChallenge;
-  const drawn = await drawSession(
+  const drawn = await prepareSession(
     // Whose it is, and until when, the store knows.
     {
       kind: "pending",

@@ -6,11 +6,11 @@ import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, secondsUntil, tooManyAttempts } from "../failure.ts";
 import {
-  drawReplacement,
   type FullSession,
   type IssuedSession,
-  issueNextToken,
-  livenessAt,
+  prepareReplacementSession,
+  reissueSession,
+  sessionCutoffAt,
 } from "../sessions/sessions.ts";
 import { setupCounter, setupQuota } from "../sign-in/throttle.ts";
 import { amrWith } from "./amr.ts";
@@ -62,7 +62,7 @@ export async function beginEnrolment(
       userId,
       sessionId: session.id,
       challengeId: challenge?.id ?? null,
-      liveness: livenessAt(deps, now),
+      cutoff: sessionCutoffAt(deps, now),
       secretEnvelope: await sealUserField(keyring, { userId, column: "totpPendingSecret" }, secret),
       expiresAt: new Date(now.getTime() + enrolmentTtlSeconds * 1000),
       secondFactorSince: new Date(now.getTime() - replacementMaxAgeSeconds * 1000),
@@ -134,7 +134,9 @@ export async function confirmEnrolment(
     now,
     planAcceptance: async (view, evidence) => {
       const level = { amr: amrWith(view.session.amr, evidence), secondFactorAt: now };
-      const drawn = canTakeNewToken ? await drawReplacement(view.session, level, client, now) : null;
+      const drawn = canTakeNewToken
+        ? await prepareReplacementSession(view.session, level, client, now)
+        : null;
       return {
         effects: [
           ...(drawn === null
@@ -150,6 +152,6 @@ export async function confirmEnrolment(
   if (!accepted.ok) return accepted;
   const { outcome: drawn, evidence, view } = accepted;
   const issued =
-    drawn === null ? null : await issueNextToken(deps, session, { ...drawn, user: view.user }, now);
+    drawn === null ? null : await reissueSession(deps, session, { ...drawn, user: view.user }, now);
   return { ok: true, backupCodes: evidence.newBackupCodes ?? [], issued };
 }

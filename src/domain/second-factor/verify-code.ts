@@ -65,7 +65,7 @@ export async function verifyCode<Outcome, Subject extends CodeSubject>(
       return { ok: true, evidence, outcome, view: viewAfterAttempt(subject, result) ?? { ...view, user } };
     }
     if (result.claimed) return { ok: false, reason: refusedReason(comparison) };
-    if (result.respondedBefore) return { ok: false, reason: "answered_before" };
+    if (result.respondedBefore) return { ok: false, reason: "already_responded" };
     const blockedUntil = lastEnd(result.overflows);
     if (blockedUntil !== null) return tooManyAttempts(blockedUntil, now, "first_factor");
     if (passwordWasChanged(input, user)) return { ok: false, reason: "wrong_credentials" };

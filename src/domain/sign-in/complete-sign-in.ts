@@ -7,7 +7,12 @@ import type { Failure } from "../failure.ts";
 import { amrWith } from "../second-factor/amr.ts";
 import type { Evidence } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
-import { drawSession, type IssuedSession, issueSession, type PendingSession } from "../sessions/sessions.ts";
+import {
+  type IssuedSession,
+  issueSession,
+  type PendingSession,
+  prepareSession,
+} from "../sessions/sessions.ts";
 import { isAccountOf, isUnclaimed, storedName } from "./external-name.ts";
 import { bindingNow } from "./external-sign-in.ts";
 import type { ExternalIdentity, FirstFactorSource } from "./first-factor-source.ts";
@@ -41,7 +46,7 @@ export async function completeSignIn(
     now,
     planAcceptance: async (view, evidence) => {
       const { session } = view;
-      const drawn = await drawSession(
+      const drawn = await prepareSession(
         {
           kind: "full",
           userId: session.userId,

@@ -15,7 +15,12 @@ import {
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
-import { type DrawnSession, drawSession, type IssuedSession, issueSession } from "../sessions/sessions.ts";
+import {
+  type IssuedSession,
+  issueSession,
+  type PreparedSession,
+  prepareSession,
+} from "../sessions/sessions.ts";
 import { type IssuedPendingSession, issuePendingSession, openingBounds } from "./first-factor-sessions.ts";
 import { pendingTtlSeconds } from "./openings.ts";
 import { isPasswordOf } from "./stored-password.ts";
@@ -152,9 +157,9 @@ async function renewedHash(user: User, password: string): Promise<string | null>
 }
 
 /** With a second factor there is a pending session to draw, without one a full one. */
-function drawSignIn(deps: Deps, user: User, { client, now }: PasswordSignIn): Promise<DrawnSession> {
+function drawSignIn(deps: Deps, user: User, { client, now }: PasswordSignIn): Promise<PreparedSession> {
   const ttlSeconds = user.totpEnabled ? pendingTtlSeconds : deps.config.sessionMaxAgeSeconds;
-  return drawSession(
+  return prepareSession(
     {
       kind: user.totpEnabled ? "pending" : "full",
       userId: user.id,

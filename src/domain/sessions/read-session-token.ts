@@ -6,7 +6,11 @@ import type { Deps } from "../deps.ts";
 import type { FullSession, PendingSession } from "./sessions.ts";
 
 /** Reads a pending session's token, without I/O. Null also for one that a hosted challenge has opened. */
-export async function identifyPending(deps: Deps, token: string, now: Date): Promise<PendingSession | null> {
+export async function readPendingSession(
+  deps: Deps,
+  token: string,
+  now: Date,
+): Promise<PendingSession | null> {
   const claims = await parseAnyPendingToken(deps.config.keyring, token, now);
   if (claims === null) return null;
   const { username, expiresAt } = claims;
@@ -27,7 +31,7 @@ const mostIdentified = 1000;
 const identifiedUnder = lazyPer((_: Keyring) => new BoundedMap<string, FullSession>(mostIdentified));
 
 /** Reads a full session's token, without I/O. The same token gives the same object as long as it is remembered. */
-export async function identifyFull(deps: Deps, token: string, now: Date): Promise<FullSession | null> {
+export async function readFullSession(deps: Deps, token: string, now: Date): Promise<FullSession | null> {
   const { keyring } = deps.config;
   const known = identifiedUnder(keyring);
   const seen = known.get(token);

@@ -292,8 +292,8 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "session-in-the-path-as-written",
     file: "src/gate/identity/path-session.ts",
-    find: "for (const reading of readings) {",
-    replace: "for (const reading of [path]) {",
+    find: "for (const variant of variants) {",
+    replace: "for (const variant of [path]) {",
     why: "%3bjsessionid=… is a parameter for a server that decodes first (INC-24)",
     tests: ["test/gate/path-session.test.ts"],
   },
@@ -316,7 +316,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "session-of-asp-net-in-the-path",
     file: "src/gate/identity/path-session.ts",
-    find: 'if (reading.split("/").some((segment) => aspNetSegment.test(segment))) return true;',
+    find: 'if (variant.split("/").some((segment) => aspNetSegment.test(segment))) return true;',
     replace: "",
     why: "GET /(S(…))/inbox passes as anonymous, and the page is that of the session (INC-24)",
     tests: ["test/gate/path-session.test.ts"],

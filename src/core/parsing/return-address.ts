@@ -1,4 +1,4 @@
-import { findPathReadings } from "../policy/path-readings.ts";
+import { findPathVariants } from "../policy/path-variants.ts";
 import { foldName, foldParameterName } from "./folded-name.ts";
 
 /** Names that are put into the query of a return address: one that has them already could be taken for an answer. */
@@ -29,7 +29,7 @@ export type ReturnAddressResult =
 export function findReturnAddress(input: string, listed: readonly string[]): ReturnAddressResult {
   const url = URL.parse(input);
   if (url === null || url.username !== "" || url.password !== "") return { ok: false, reason: "not_listed" };
-  const readings = findPathReadings(url.pathname);
+  const readings = findPathVariants(url.pathname);
   const covers = (text: string) => {
     const allowed = URL.parse(text);
     return (

@@ -8,7 +8,7 @@ const separator = ":";
 export const userIdForm = /^(?!\.{1,2}$)[\x21-\x7e]{1,128}$/;
 
 /** Whether an id is one that was drawn and not chosen (`crypto.randomUUID`). Nobody can choose another's. */
-export const isDrawnUserId = (id: string): boolean =>
+export const isRandomUserId = (id: string): boolean =>
   /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id);
 
 /** A realm: a name space of users. */

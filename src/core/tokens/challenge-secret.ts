@@ -10,7 +10,7 @@ const markBytes = 16;
 const form = /^([A-Za-z0-9_-]{43})([A-Za-z0-9_-]{22})$/;
 
 /** Draws the secret of a challenge's one-time address, with its mark under the current key. */
-export async function drawChallengeSecret(keyring: Keyring): Promise<string> {
+export async function generateChallengeSecret(keyring: Keyring): Promise<string> {
   const random = base64urlnopad.encode(crypto.getRandomValues(new Uint8Array(randomBytes)));
   const [mark] = await writeMarks(keyring, random);
   if (mark === undefined) throw new Error("KEYRING has no key");

@@ -69,7 +69,7 @@ const algorithm = "HS256";
 const secretBytes = 32;
 
 /** Draws the secret of a new session: 256 random bits, base64url. */
-export function drawSessionSecret(): string {
+export function generateSessionSecret(): string {
   return base64urlnopad.encode(crypto.getRandomValues(new Uint8Array(secretBytes)));
 }
 

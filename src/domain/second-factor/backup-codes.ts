@@ -1,9 +1,9 @@
 import type { CodeInput } from "../../core/parsing/code-input.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import type { FullSession } from "../sessions/sessions.ts";
-import { drawBackupCodes } from "./code-evaluation.ts";
+import { generateSealedBackupCodes } from "./code-evaluation.ts";
 import { type AccountView, codeSubjectOfSession } from "./code-subject.ts";
 import { type Plan, verifyCode } from "./verify-code.ts";
 
@@ -19,11 +19,11 @@ export async function planNewBackupCodes(
   deps: Deps,
   { user }: AccountView,
 ): Promise<Plan<readonly string[]>> {
-  const { codes, envelope } = await drawBackupCodes(deps, user.id);
+  const { codes, envelope } = await generateSealedBackupCodes(deps, user.id);
   return {
     effects: [
       { kind: "replace_backup_codes", envelope },
-      { kind: "record", eventId: drawEventId(), type: "backup_codes.regenerated" },
+      { kind: "record", eventId: generateEventId(), type: "backup_codes.regenerated" },
     ],
     outcome: codes,
   };

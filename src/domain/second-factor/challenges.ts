@@ -11,10 +11,10 @@ import {
   openChallenge as openStoredChallenge,
 } from "../../store/second-factor/challenge-rows.ts";
 import type { Effect } from "../../store/second-factor/code-effects.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { drawSession } from "../sessions/sessions.ts";
+import { generateSession } from "../sessions/sessions.ts";
 import { amrWith } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
 import type { Evidence } from "./code-evaluation.ts";
@@ -49,7 +49,7 @@ export async function openChallenge(
   { secret, client, now }: { readonly secret: string; readonly client: ClientContext; readonly now: Date },
 ): Promise<Opening> {
   if (!(await isChallengeSecret(deps.config.keyring, secret))) return noChallenge;
-  const drawn = await drawSession(
+  const drawn = await generateSession(
     // Whose it is, and until when, the store knows.
     {
       kind: "pending",
@@ -64,7 +64,7 @@ export async function openChallenge(
     now,
   );
   const sessionId = drawn.row.id;
-  const event = { id: drawEventId(), at: now, type: "challenge.opened", client, sessionId } as const;
+  const event = { id: generateEventId(), at: now, type: "challenge.opened", client, sessionId } as const;
   const { opened, view } = await openStoredChallenge(deps.db, await sha256(secret), drawn.row, event);
   if (view === null) return noChallenge;
   const enrolled = view.totpEnabled;
@@ -154,7 +154,7 @@ export async function enrolByChallenge(
       effects: [
         completion(session, evidence),
         { kind: "end_other_sessions", keep: null },
-        { kind: "record", eventId: drawEventId(), type: "totp.enabled" },
+        { kind: "record", eventId: generateEventId(), type: "totp.enabled" },
       ],
       outcome: null,
     }),
@@ -167,7 +167,7 @@ export async function enrolByChallenge(
 
 function completion({ id, challenge }: ChallengeSession, evidence: Evidence): Effect {
   const amr = amrWith([], evidence);
-  const eventId = drawEventId();
+  const eventId = generateEventId();
   return { kind: "complete_challenge", challengeId: challenge.id, sessionId: id, amr, eventId };
 }
 

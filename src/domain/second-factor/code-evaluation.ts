@@ -142,7 +142,7 @@ export async function evaluateEnrolment(
   const comparedWith = { column: "totpPendingSecret", envelope } as const;
   const step = await findMatchingStep(decodeTotpSecret(secret.text), code.code, now);
   if (step === null) return { ok: true, comparedWith, result: "wrong" };
-  const backup = await drawBackupCodes(deps, user.id);
+  const backup = await generateSealedBackupCodes(deps, user.id);
   const spend = {
     kind: "enrolment_step",
     step,
@@ -162,7 +162,7 @@ export async function evaluateEnrolment(
 }
 
 /** Draws ten backup codes, and seals their hashes for the account. */
-export async function drawBackupCodes(
+export async function generateSealedBackupCodes(
   deps: Deps,
   userId: string,
 ): Promise<{ codes: readonly string[]; envelope: string }> {

@@ -1,10 +1,10 @@
 import type { CodeInput } from "../../core/parsing/code-input.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import {
-  drawReplacement,
   type FullSession,
+  generateReplacementSession,
   type IssuedSession,
   issueNextToken,
 } from "../sessions/sessions.ts";
@@ -46,7 +46,9 @@ export async function disableTotp(
     now,
     plan: async (view) => {
       const level = { amr: amrWithoutSecondFactor(view.session.amr), secondFactorAt: null };
-      const drawn = canTakeNewToken ? await drawReplacement(view.session, level, client, now) : null;
+      const drawn = canTakeNewToken
+        ? await generateReplacementSession(view.session, level, client, now)
+        : null;
       return {
         effects: [
           drawn === null
@@ -54,7 +56,7 @@ export async function disableTotp(
             : { kind: "open_session", session: drawn.row, insteadOf: session.id },
           { kind: "end_other_sessions", keep: drawn?.row.id ?? session.id },
           { kind: "disable_totp" },
-          { kind: "record", eventId: drawEventId(), type: "totp.disabled" },
+          { kind: "record", eventId: generateEventId(), type: "totp.disabled" },
         ],
         outcome: drawn,
       };

@@ -2,12 +2,12 @@ import { generateTotpSecret } from "../../core/crypto/totp.ts";
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import { buildKeyUri } from "../../core/parsing/key-uri.ts";
 import { type EnrolmentStart, startEnrolment } from "../../store/second-factor/pending-enrolments.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, secondsUntil, tooManyAttempts } from "../failure.ts";
 import {
-  drawReplacement,
   type FullSession,
+  generateReplacementSession,
   type IssuedSession,
   issueNextToken,
   livenessAt,
@@ -70,7 +70,7 @@ export async function beginEnrolment(
       counter: await setupCounter(keyring, userId),
     },
     {
-      id: drawEventId(),
+      id: generateEventId(),
       at: now,
       type: "totp.setup_started",
       client,
@@ -135,14 +135,16 @@ export async function confirmEnrolment(
     now,
     plan: async (view, evidence) => {
       const level = { amr: amrWith(view.session.amr, evidence), secondFactorAt: now };
-      const drawn = canTakeNewToken ? await drawReplacement(view.session, level, client, now) : null;
+      const drawn = canTakeNewToken
+        ? await generateReplacementSession(view.session, level, client, now)
+        : null;
       return {
         effects: [
           ...(drawn === null
             ? []
             : [{ kind: "open_session", session: drawn.row, insteadOf: session.id } as const]),
           { kind: "end_other_sessions", keep: drawn?.row.id ?? session.id },
-          { kind: "record", eventId: drawEventId(), type: "totp.enabled" },
+          { kind: "record", eventId: generateEventId(), type: "totp.enabled" },
         ],
         outcome: drawn,
       };

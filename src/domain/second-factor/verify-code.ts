@@ -7,7 +7,7 @@ import {
   type Verdict,
 } from "../../store/second-factor/code-attempt.ts";
 import type { Effect } from "../../store/second-factor/code-effects.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
@@ -199,7 +199,7 @@ async function toAttempt<Outcome, View extends AccountView>(
     passwordHash: password?.view.user.passwordHash ?? null,
     now,
     event: {
-      id: drawEventId(),
+      id: generateEventId(),
       at: now,
       client,
       realm: user.realm,

@@ -1,7 +1,7 @@
 import { encodeBackupCodeHashes } from "../../core/crypto/backup-code-hashes.ts";
 import { isVerifiable } from "../../core/crypto/password-hash.ts";
-import { isDrawnUserId, possibleUserIds, storedUserId } from "../../core/parsing/user-id.ts";
-import { drawApprovalPeriodId } from "../../store/second-factor/approvals.ts";
+import { isRandomUserId, possibleUserIds, storedUserId } from "../../core/parsing/user-id.ts";
+import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
 import { findTaken, insertImports, type UserImport } from "../../store/users/imported-rows.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -170,7 +170,7 @@ async function draw(
     totpPendingExpiresAt: null,
     secondFactorFailures: user.secondFactorFailures ?? 0,
     secondFactorBlockedUntil: user.secondFactorBlockedUntil ?? null,
-    approvalPeriodId: drawApprovalPeriodId(),
+    approvalPeriodId: generateApprovalPeriodId(),
     createdAt: user.createdAt ?? now,
     updatedAt: now,
     disabledAt: user.disabledAt ?? null,
@@ -188,5 +188,5 @@ async function draw(
  */
 function chooseId(realm: string, id: string | undefined, elsewhere: ReadonlySet<string>): string {
   if (id === undefined) return crypto.randomUUID();
-  return isDrawnUserId(id) && !elsewhere.has(id) ? id : storedUserId(realm, id);
+  return isRandomUserId(id) && !elsewhere.has(id) ? id : storedUserId(realm, id);
 }

@@ -1,6 +1,6 @@
 import { sha256 } from "../../core/crypto/digest.ts";
 import { findReturnAddress } from "../../core/parsing/return-address.ts";
-import { drawChallengeSecret } from "../../core/tokens/challenge-secret.ts";
+import { generateChallengeSecret } from "../../core/tokens/challenge-secret.ts";
 import {
   type Challenge,
   type ChallengeInput,
@@ -52,7 +52,7 @@ export async function createChallenge(
   // Its page leads a user who has no second factor through the set-up.
   const guarded = await guardSubject(deps, { ...call, userId }, "challenge.created");
   if (guarded !== null) return guarded;
-  const secret = await drawChallengeSecret(deps.config.keyring);
+  const secret = await generateChallengeSecret(deps.config.keyring);
   const challenge: ChallengeInput = {
     id: crypto.randomUUID(),
     realm,

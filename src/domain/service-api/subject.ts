@@ -1,5 +1,5 @@
 import { possibleUserIds } from "../../core/parsing/user-id.ts";
-import { type AuditEvent, type AuditEventType, drawEventId } from "../../store/service/audit.ts";
+import { type AuditEvent, type AuditEventType, generateEventId } from "../../store/service/audit.ts";
 import type { UserPlace } from "../../store/service/user-writes.ts";
 import { findUser, findUserOnPrimary, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -26,5 +26,5 @@ export function eventOf(
   userId: string | null,
   detail: AuditEvent["detail"] = {},
 ): AuditEvent {
-  return { id: drawEventId(), at: now, type, client, realm, userId, detail };
+  return { id: generateEventId(), at: now, type, client, realm, userId, detail };
 }

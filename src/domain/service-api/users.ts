@@ -1,7 +1,7 @@
 import { findPasswordWeakness, hashPassword, isVerifiable } from "../../core/crypto/password-hash.ts";
 import { possibleUserIds, storedUserId } from "../../core/parsing/user-id.ts";
 import { canonicalUsername } from "../../core/parsing/username.ts";
-import { drawApprovalPeriodId } from "../../store/second-factor/approvals.ts";
+import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
 import type { Done } from "../../store/service/idempotent-write.ts";
 import {
   deleteUserOnce,
@@ -205,7 +205,7 @@ async function newUser(
     canonicalName: null,
     email: email ?? null,
     passwordHash: password === undefined ? null : await hashPassword(password),
-    approvalPeriodId: drawApprovalPeriodId(),
+    approvalPeriodId: generateApprovalPeriodId(),
     createdAt: now,
   });
 }

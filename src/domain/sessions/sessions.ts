@@ -1,11 +1,11 @@
 import { clientNetwork } from "../../core/parsing/client-network.ts";
 import {
-  drawSessionSecret,
+  generateSessionSecret,
   type SessionClaims,
   sessionIdOf,
   signFullToken,
 } from "../../core/tokens/session-token.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import {
   endOtherSessions,
   endSession,
@@ -89,14 +89,14 @@ export interface SessionOrigin {
 }
 
 /** A session that is not stored yet: its row, and the secret that only its token will have. */
-export interface DrawnSession {
+export interface GeneratedSession {
   readonly row: Session;
   readonly secret: string;
 }
 
 /** Draws a session. */
-export async function drawSession(origin: SessionOrigin, now: Date): Promise<DrawnSession> {
-  const secret = drawSessionSecret();
+export async function generateSession(origin: SessionOrigin, now: Date): Promise<GeneratedSession> {
+  const secret = generateSessionSecret();
   const row: Session = {
     id: await sessionIdOf(secret),
     kind: origin.kind,
@@ -121,14 +121,14 @@ export async function drawSession(origin: SessionOrigin, now: Date): Promise<Dra
  * Draws the session that takes the place of another when the level changes: a new token, and the old one is dead
  * (SE-03, INC-10). It lives no longer than the old one would have.
  */
-export function drawReplacement(
+export function generateReplacementSession(
   session: Session,
   level: { readonly amr: readonly string[]; readonly secondFactorAt: Date | null },
   client: ClientContext,
   now: Date,
-): Promise<DrawnSession> {
+): Promise<GeneratedSession> {
   const { userId, binding, firstFactorAt, expiresAt } = session;
-  return drawSession({ kind: "full", userId, binding, firstFactorAt, expiresAt, ...level, client }, now);
+  return generateSession({ kind: "full", userId, binding, firstFactorAt, expiresAt, ...level, client }, now);
 }
 
 /** A session that the store has just been seen to hold. */
@@ -226,7 +226,7 @@ export async function logOut(
 ): Promise<void> {
   if (session.kind === "pending" && session.shared) return;
   const event = {
-    id: drawEventId(),
+    id: generateEventId(),
     at: now,
     type: "session.ended",
     client,
@@ -249,7 +249,14 @@ export async function revokeSession(
     { sessionId: caller.id, userId: caller.userId },
     targetId,
     livenessAt(deps, now),
-    { id: drawEventId(), at: now, type: "session.ended", client, userId: caller.userId, sessionId: targetId },
+    {
+      id: generateEventId(),
+      at: now,
+      type: "session.ended",
+      client,
+      userId: caller.userId,
+      sessionId: targetId,
+    },
     recentOpenings(now),
   );
   if (ended === null) return { ok: false, reason: "session_over" };
@@ -268,7 +275,7 @@ export async function revokeOtherSessions(
     { sessionId: caller.id, userId: caller.userId },
     livenessAt(deps, now),
     {
-      id: drawEventId(),
+      id: generateEventId(),
       at: now,
       type: "session.others_ended",
       client,

@@ -7,7 +7,12 @@ import { amrWith } from "../second-factor/amr.ts";
 import type { Evidence } from "../second-factor/code-evaluation.ts";
 import { codeSubjectOfSession } from "../second-factor/code-subject.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
-import { drawReplacement, type FullSession, type IssuedSession, issueNextToken } from "./sessions.ts";
+import {
+  type FullSession,
+  generateReplacementSession,
+  type IssuedSession,
+  issueNextToken,
+} from "./sessions.ts";
 
 export interface StepUp {
   readonly session: FullSession;
@@ -33,7 +38,7 @@ export async function stepUp(
     plan: async (view, evidence) => {
       const level = { amr: amrWith(view.session.amr, evidence), secondFactorAt: now };
       if (view.session.secondFactorAt === null) {
-        const drawn = await drawReplacement(view.session, level, client, now);
+        const drawn = await generateReplacementSession(view.session, level, client, now);
         return {
           effects: [{ kind: "open_session", session: drawn.row, insteadOf: session.id }],
           outcome: drawn,

@@ -1,7 +1,7 @@
 import type { Requirement } from "../../core/policy/policy.ts";
 import { bindTo } from "../../core/tokens/session-binding.ts";
-import { drawApprovalPeriodId } from "../../store/second-factor/approvals.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import { isRowOpenToHolder } from "../../store/sessions/pending-sessions.ts";
 import { upsertExternalUser } from "../../store/users/external-users.ts";
 import { newUserRow, type User } from "../../store/users/user-rows.ts";
@@ -14,9 +14,9 @@ import {
 } from "../access/access.ts";
 import type { Deps } from "../deps.ts";
 import {
-  type DrawnSession,
-  drawSession,
   type FullSession,
+  type GeneratedSession,
+  generateSession,
   type IssuedSession,
   issueSession,
   type PendingSession,
@@ -74,12 +74,12 @@ export async function meet(deps: Deps, arriving: Arriving): Promise<Meeting> {
       ...storedName(deps, identity.username),
       email: identity.email,
       passwordHash: null,
-      approvalPeriodId: drawApprovalPeriodId(),
+      approvalPeriodId: generateApprovalPeriodId(),
       createdAt: now,
     }),
-    claimed: { ...event, id: drawEventId(), type: "user.updated", detail: { fields: "username" } },
-    created: { ...event, id: drawEventId(), type: "user.created", userId: id },
-    opened: () => ({ ...event, id: drawEventId(), type: "first_factor.accepted" }),
+    claimed: { ...event, id: generateEventId(), type: "user.updated", detail: { fields: "username" } },
+    created: { ...event, id: generateEventId(), type: "user.created", userId: id },
+    opened: () => ({ ...event, id: generateEventId(), type: "first_factor.accepted" }),
     full: full === null ? null : { row: full.row, beyond: opens === "any" ? "opened" : "not_opened" },
     pending: pending === null ? null : { row: pending.row, held },
     bounds: openingBounds(now),
@@ -115,9 +115,9 @@ async function draw(
   kind: "full" | "pending",
   client: ClientContext,
   now: Date,
-): Promise<DrawnSession> {
+): Promise<GeneratedSession> {
   const ttlSeconds = kind === "full" ? deps.config.sessionMaxAgeSeconds : pendingTtlSeconds;
-  return drawSession(
+  return generateSession(
     {
       kind,
       // Known when the batch has found the account.

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { addDevice } from "../../src/core/tokens/known-devices.ts";
+import { addKnownDevice } from "../../src/core/tokens/known-devices.ts";
 import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import { Browser } from "../support/browser.ts";
 import { startClock, stopClock } from "../support/clock.ts";
@@ -55,7 +55,7 @@ describe("with the longest names, ids and key id that there are", () => {
   it("and what makes a browser known to as many accounts as it can be", async () => {
     let devices = "";
     for (let i = 0; i < 10; i++)
-      devices = await addDevice(keyring, devices, { realm, username: username + i }, new Date());
+      devices = await addKnownDevice(keyring, devices, { realm, username: username + i }, new Date());
     expect(bytesOf(`__Host-sallyport-device=${devices}`)).toBeLessThanOrEqual(512);
   });
 });

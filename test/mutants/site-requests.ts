@@ -200,7 +200,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "routes-by-resolved-path",
     file: "src/http/app.ts",
-    find: "const path = rawPathOf(url);",
+    find: "const path = parseRawPath(url);",
     replace: "const path = new URL(url).pathname;",
     why: "a path that a proxy reads otherwise opens a route of ours (INC-34)",
     tests: ["test/gate/base-path.test.ts"],
@@ -240,7 +240,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "gate-judges-resolved-path",
     file: "src/gate/forward-request.ts",
-    find: "const path = rawPathOf(request.url);",
+    find: "const path = parseRawPath(request.url);",
     replace: "const path = url.pathname;",
     why: "a path below the prefix, as some server reads the raw one, reaches the site (INC-34)",
     tests: ["test/gate/base-path.test.ts"],

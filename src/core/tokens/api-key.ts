@@ -1,6 +1,6 @@
 import { base64urlnopad } from "@scure/base";
 import type { Keyring } from "../crypto/keyring.ts";
-import { marksOf } from "./issued-mark.ts";
+import { computeIssuedMarks } from "./issued-mark.ts";
 
 /** The first characters of an id are random, and the rest is their mark. */
 const randomCharacters = 11;
@@ -47,7 +47,9 @@ export async function isMarkedApiKeyId(keyring: Keyring, id: string): Promise<bo
 }
 
 const writeMarks = async (keyring: Keyring, random: string): Promise<string[]> =>
-  (await marksOf(keyring, "api_key_id", random)).map((mac) => toCharacters(mac.slice(0, markCharacters)));
+  (await computeIssuedMarks(keyring, "api_key_id", random)).map((mac) =>
+    toCharacters(mac.slice(0, markCharacters)),
+  );
 
 /** Five bits of each byte, in the alphabet of base32. */
 const toCharacters = (bytes: Uint8Array): string =>

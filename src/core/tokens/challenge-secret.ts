@@ -1,7 +1,7 @@
 import { base64urlnopad } from "@scure/base";
 import { equalInConstantTime } from "../crypto/constant-time.ts";
 import type { Keyring } from "../crypto/keyring.ts";
-import { marksOf } from "./issued-mark.ts";
+import { computeIssuedMarks } from "./issued-mark.ts";
 
 const randomBytes = 32;
 const markBytes = 16;
@@ -27,6 +27,6 @@ export async function isChallengeSecret(keyring: Keyring, text: string): Promise
 }
 
 const writeMarks = async (keyring: Keyring, random: string): Promise<string[]> =>
-  (await marksOf(keyring, "challenge_address", random)).map((mac) =>
+  (await computeIssuedMarks(keyring, "challenge_address", random)).map((mac) =>
     base64urlnopad.encode(mac.slice(0, markBytes)),
   );

@@ -4,7 +4,7 @@ import {
   findBackupCode,
   generateBackupCodes,
   hashBackupCode,
-  markSpent,
+  markBackupCodeSpent,
   parseBackupCodeHashes,
 } from "../../core/crypto/backup-code-hashes.ts";
 import { decodeTotpSecret, findMatchingStep } from "../../core/crypto/totp.ts";
@@ -95,7 +95,7 @@ async function evaluateBackupCode(
   const found = findBackupCode(opened.hashes, await hashBackupCode(code.code));
   if (found === null) return { ok: true, comparedWith, result: "wrong" };
   if (found.state === "spent") return { ok: true, comparedWith, result: "spent" };
-  const remaining = markSpent(opened.hashes, found.index);
+  const remaining = markBackupCodeSpent(opened.hashes, found.index);
   const remainingEnvelope = await sealHashes(deps, user.id, remaining);
   return {
     ok: true,

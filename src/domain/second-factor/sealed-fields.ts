@@ -1,4 +1,9 @@
-import { type FieldPlace, type OpenedField, openField, sealField } from "../../core/crypto/envelope.ts";
+import {
+  type FieldLocation,
+  type OpenFieldResult,
+  openField,
+  sealField,
+} from "../../core/crypto/envelope.ts";
 import type { Keyring } from "../../core/crypto/keyring.ts";
 import { type SealedColumn, sealedColumnName } from "../../store/platform/schema.ts";
 import { type ClientContext, generateEventId, insertEvent } from "../../store/service/audit.ts";
@@ -11,7 +16,7 @@ export interface UserField {
   readonly column: SealedColumn;
 }
 
-const placeOf = ({ userId, column }: UserField): FieldPlace => ({
+const placeOf = ({ userId, column }: UserField): FieldLocation => ({
   table: "users",
   column: sealedColumnName(column),
   rowId: userId,
@@ -52,7 +57,7 @@ export async function openUserField(
 function reportUnreadable(
   deps: Deps,
   { userId, column }: UserField,
-  opened: Extract<OpenedField, { ok: false }>,
+  opened: Extract<OpenFieldResult, { ok: false }>,
   client: ClientContext,
   now: Date,
 ): void {

@@ -1,6 +1,6 @@
 import { encodeBackupCodeHashes } from "../../core/crypto/backup-code-hashes.ts";
 import { isVerifiable } from "../../core/crypto/password-hash.ts";
-import { isRandomUserId, possibleUserIds, storedUserId } from "../../core/parsing/user-id.ts";
+import { isRandomUserId, possibleStoredUserIds, storedUserId } from "../../core/parsing/user-id.ts";
 import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
 import { findTaken, insertImports, type UserImport } from "../../store/users/imported-rows.ts";
 import type { User } from "../../store/users/user-rows.ts";
@@ -79,7 +79,7 @@ interface Taken {
 
 async function readTaken(deps: Deps, { realm }: BackendCall, users: readonly ImportedUser[]): Promise<Taken> {
   const rows = await findTaken(deps.db, realm, {
-    ids: users.flatMap(({ id }) => (id === undefined ? [] : possibleUserIds(realm, id))),
+    ids: users.flatMap(({ id }) => (id === undefined ? [] : possibleStoredUserIds(realm, id))),
     usernames: users.map(({ username }) => username),
     canonicalNames: isExternalRealm(realm) ? users.map(({ username }) => username) : [],
   });
@@ -106,7 +106,7 @@ async function judge(
   if (user.canonicalName !== null && !isExternalRealm(call.realm)) return noExactNames;
   const found = byName.get(user.username);
   const namesake = user.id !== undefined && found?.username !== user.username ? undefined : found;
-  const ids = user.id === undefined ? [] : possibleUserIds(call.realm, user.id);
+  const ids = user.id === undefined ? [] : possibleStoredUserIds(call.realm, user.id);
   const row =
     user.id === undefined ? namesake : ids.map((id) => own.get(id)).find((found) => found !== undefined);
   if (row !== undefined) return compareWithImport(deps, call, row, user);
@@ -124,7 +124,7 @@ function withoutNamesakes(realm: string, users: readonly ImportedUser[]): Import
   const seen = new Set<string>();
   return users.filter(({ id, username }) => {
     // A name has no control characters.
-    const keys = [`\n${username}`, ...(id === undefined ? [] : possibleUserIds(realm, id))];
+    const keys = [`\n${username}`, ...(id === undefined ? [] : possibleStoredUserIds(realm, id))];
     if (keys.some((key) => seen.has(key))) return false;
     for (const key of keys) seen.add(key);
     return true;
@@ -178,7 +178,7 @@ async function draw(
   const password =
     passwordHash === undefined ? "none" : isVerifiable(passwordHash) ? "set" : "reset_required";
   const event = eventOf(call, "user.imported", id, { totp: row.totpEnabled, password });
-  const other = user.id === undefined ? [] : possibleUserIds(realm, user.id);
+  const other = user.id === undefined ? [] : possibleStoredUserIds(realm, user.id);
   return { row, alias: other.find((possible) => possible !== id) ?? id, event };
 }
 

@@ -1,5 +1,5 @@
 import { sha256 } from "../../core/crypto/digest.ts";
-import { findReturnAddress } from "../../core/parsing/return-address.ts";
+import { parseReturnAddress } from "../../core/parsing/return-address.ts";
 import { generateChallengeSecret } from "../../core/tokens/challenge-secret.ts";
 import {
   type Challenge,
@@ -47,7 +47,7 @@ export async function createChallenge(
 ): Promise<CreatedChallenge | Failure> {
   const { realm, now } = call;
   const { action, nonce, userId, keyId, issuer } = wish;
-  const returnAddress = findReturnAddress(wish.returnTo, wish.returnUrls);
+  const returnAddress = parseReturnAddress(wish.returnTo, wish.returnUrls);
   if (!returnAddress.ok) return { ok: false, reason: returnAddressFailures[returnAddress.reason] };
   // Its page leads a user who has no second factor through the set-up.
   const guarded = await guardSubject(deps, { ...call, userId }, "challenge.created");
@@ -80,7 +80,7 @@ export async function createChallenge(
 
 const returnAddressFailures = {
   not_listed: "return_address_refused",
-  looks_answered: "return_address_answered",
+  has_return_parameter: "return_address_answered",
 } as const;
 
 export interface ChallengeStatus {

@@ -1,4 +1,4 @@
-import { possibleUserIds } from "../../core/parsing/user-id.ts";
+import { possibleStoredUserIds } from "../../core/parsing/user-id.ts";
 import { type AuditEvent, type AuditEventType, generateEventId } from "../../store/service/audit.ts";
 import type { UserPlace } from "../../store/service/user-writes.ts";
 import { findUser, findUserOnPrimary, type User } from "../../store/users/user-rows.ts";
@@ -8,7 +8,7 @@ import type { BackendCall, UserCall } from "./service-caller.ts";
 /** The place in the store of the user that a call is about. */
 export const placeOf = ({ realm, userId }: Pick<UserCall, "realm" | "userId">): UserPlace => ({
   realm,
-  ids: possibleUserIds(realm, userId),
+  ids: possibleStoredUserIds(realm, userId),
 });
 
 /** Finds the user that a call is about. A copy that does not have it was asked already. */

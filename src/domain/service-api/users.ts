@@ -1,5 +1,5 @@
 import { findPasswordWeakness, hashPassword, isVerifiable } from "../../core/crypto/password-hash.ts";
-import { possibleUserIds, storedUserId } from "../../core/parsing/user-id.ts";
+import { possibleStoredUserIds, storedUserId } from "../../core/parsing/user-id.ts";
 import { canonicalUsername } from "../../core/parsing/username.ts";
 import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
 import type { Done } from "../../store/service/idempotent-write.ts";
@@ -44,7 +44,7 @@ export async function createUser(
   const weakness = await findWeakness(deps, fields, fields.username, fields.email ?? null);
   if (weakness !== null) return weakness;
   const row = await newUser(call, id, fields);
-  const place = { realm: call.realm, ids: id === null ? [row.id] : possibleUserIds(call.realm, id) };
+  const place = { realm: call.realm, ids: id === null ? [row.id] : possibleStoredUserIds(call.realm, id) };
   const done = await insertUserOnce(deps.db, place, row, {
     event: eventOf(call, "user.created", row.id),
     answer: await call.keep({ ok: true, user: row, created: true }),

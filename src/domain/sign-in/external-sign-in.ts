@@ -1,5 +1,5 @@
 import type { Requirement } from "../../core/policy/policy.ts";
-import { bindTo } from "../../core/tokens/session-binding.ts";
+import { createBinding } from "../../core/tokens/session-binding.ts";
 import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import { isRowOpenToHolder } from "../../store/sessions/pending-sessions.ts";
@@ -106,7 +106,7 @@ export async function bindingNow(deps: Deps, source: FirstFactorSource | null): 
   if (source === null) return null;
   const evidence = await source.evidence();
   if (evidence === null) throw new FirstFactorUnavailable("The source names somebody who shows nothing");
-  return bindTo(deps.config.keyring, evidence);
+  return createBinding(deps.config.keyring, evidence);
 }
 
 async function draw(

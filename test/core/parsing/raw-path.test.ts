@@ -4,7 +4,7 @@ import {
   isBelow,
   isNormalPath,
   isPlainOrigin,
-  rawPathOf,
+  parseRawPath,
 } from "../../../src/core/parsing/raw-path.ts";
 
 describe("the path of an address", () => {
@@ -22,7 +22,7 @@ describe("the path of an address", () => {
     ["http://a.test*", ""],
     ["http://a.test", ""],
   ])("INC-34 in %j is %j, as it came", (url, path) => {
-    expect(rawPathOf(url)).toBe(path);
+    expect(parseRawPath(url)).toBe(path);
   });
 });
 

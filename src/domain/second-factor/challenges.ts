@@ -1,7 +1,7 @@
 import { sha256 } from "../../core/crypto/digest.ts";
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import { withReturnParameters } from "../../core/parsing/return-address.ts";
-import { shownUserId } from "../../core/parsing/user-id.ts";
+import { backendUserId } from "../../core/parsing/user-id.ts";
 import { isChallengeSecret } from "../../core/tokens/challenge-secret.ts";
 import { signReceipt } from "../../core/tokens/receipt.ts";
 import { signPendingToken } from "../../core/tokens/session-token.ts";
@@ -11,7 +11,7 @@ import {
   openChallenge as openStoredChallenge,
 } from "../../store/second-factor/challenge-rows.ts";
 import type { Effect } from "../../store/second-factor/code-effects.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { prepareSession } from "../sessions/sessions.ts";
@@ -64,7 +64,7 @@ export async function openChallenge(
     now,
   );
   const sessionId = drawn.row.id;
-  const event = { id: drawEventId(), at: now, type: "challenge.opened", client, sessionId } as const;
+  const event = { id: generateEventId(), at: now, type: "challenge.opened", client, sessionId } as const;
   const { opened, view } = await openStoredChallenge(deps.db, await sha256(secret), drawn.row, event);
   if (view === null) return noChallenge;
   const enrolled = view.totpEnabled;
@@ -154,7 +154,7 @@ export async function enrolByChallenge(
       effects: [
         completion(session, evidence),
         { kind: "end_other_sessions", keep: null },
-        { kind: "record", eventId: drawEventId(), type: "totp.enabled" },
+        { kind: "record", eventId: generateEventId(), type: "totp.enabled" },
       ],
       outcome: null,
     }),
@@ -167,7 +167,7 @@ export async function enrolByChallenge(
 
 function completion({ id, challenge }: ChallengeSession, evidence: Evidence): Effect {
   const amr = amrWith([], evidence);
-  const eventId = drawEventId();
+  const eventId = generateEventId();
   return { kind: "complete_challenge", challengeId: challenge.id, sessionId: id, amr, eventId };
 }
 
@@ -201,7 +201,7 @@ async function addressWithReceipt(
   authenticatedAt: Date,
 ): Promise<string> {
   const { id, realm, action, nonce, amr, issuer, now, returnTo } = approved;
-  const userId = shownUserId(realm, approved.userId);
+  const userId = backendUserId(realm, approved.userId);
   const facts = { id, issuer, realm, userId, action, nonce, amr, now, authenticatedAt };
   return withReturnParameters(returnTo, { challenge: id, receipt: await signReceipt(config.keyring, facts) });
 }

@@ -1,5 +1,5 @@
 import type { CodeInput } from "../../core/parsing/code-input.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import {
@@ -55,7 +55,7 @@ export async function disableTotp(
             : { kind: "open_session", session: drawn.row, insteadOf: session.id },
           { kind: "end_other_sessions", keep: drawn?.row.id ?? session.id },
           { kind: "disable_totp" },
-          { kind: "record", eventId: drawEventId(), type: "totp.disabled" },
+          { kind: "record", eventId: generateEventId(), type: "totp.disabled" },
         ],
         outcome: drawn,
       };

@@ -1,5 +1,5 @@
 import { type CodeAttempt, commitCodeAttempt } from "../../store/second-factor/code-attempt.ts";
-import { drawEventId } from "../../store/service/audit.ts";
+import { generateEventId } from "../../store/service/audit.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
@@ -156,7 +156,7 @@ async function toAttempt<Outcome, Subject extends CodeSubject>(
     passwordHash: password?.view.user.passwordHash ?? null,
     now,
     event: {
-      id: drawEventId(),
+      id: generateEventId(),
       at: now,
       client,
       realm: user.realm,

@@ -1,7 +1,7 @@
 import { encodeBackupCodeHashes } from "../../core/crypto/backup-code-hashes.ts";
 import { isVerifiable } from "../../core/crypto/password-hash.ts";
-import { isDrawnUserId, possibleUserIds, storedUserId } from "../../core/parsing/user-id.ts";
-import { drawApprovalPeriodId } from "../../store/second-factor/approvals.ts";
+import { isRandomUserId, possibleStoredUserIds, storedUserId } from "../../core/parsing/user-id.ts";
+import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
 import { findTaken, insertImports, type UserImport } from "../../store/users/imported-rows.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -81,7 +81,7 @@ interface Taken {
 
 async function readTaken(deps: Deps, { realm }: ServiceCall, users: readonly ImportedUser[]): Promise<Taken> {
   const rows = await findTaken(deps.db, realm, {
-    ids: users.flatMap(({ id }) => (id === undefined ? [] : possibleUserIds(realm, id))),
+    ids: users.flatMap(({ id }) => (id === undefined ? [] : possibleStoredUserIds(realm, id))),
     usernames: users.map(({ username }) => username),
     canonicalNames: isExternalRealm(realm) ? users.map(({ username }) => username) : [],
   });
@@ -108,7 +108,7 @@ async function judge(
   if (user.canonicalName !== null && !isExternalRealm(call.realm)) return noExactNames;
   const found = byName.get(user.username);
   const namesake = user.id !== undefined && found?.username !== user.username ? undefined : found;
-  const ids = user.id === undefined ? [] : possibleUserIds(call.realm, user.id);
+  const ids = user.id === undefined ? [] : possibleStoredUserIds(call.realm, user.id);
   const row =
     user.id === undefined ? namesake : ids.map((id) => own.get(id)).find((found) => found !== undefined);
   if (row !== undefined) return compareWithImport(deps, call, row, user);
@@ -126,7 +126,7 @@ function withoutNamesakes(realm: string, users: readonly ImportedUser[]): Import
   const seen = new Set<string>();
   return users.filter(({ id, username }) => {
     // A name has no control characters.
-    const keys = [`\n${username}`, ...(id === undefined ? [] : possibleUserIds(realm, id))];
+    const keys = [`\n${username}`, ...(id === undefined ? [] : possibleStoredUserIds(realm, id))];
     if (keys.some((key) => seen.has(key))) return false;
     for (const key of keys) seen.add(key);
     return true;
@@ -172,7 +172,7 @@ async function draw(
     totpPendingExpiresAt: null,
     secondFactorFailures: user.secondFactorFailures ?? 0,
     secondFactorBlockedUntil: user.secondFactorBlockedUntil ?? null,
-    approvalPeriodId: drawApprovalPeriodId(),
+    approvalPeriodId: generateApprovalPeriodId(),
     createdAt: user.createdAt ?? now,
     updatedAt: now,
     disabledAt: user.disabledAt ?? null,
@@ -180,7 +180,7 @@ async function draw(
   const password =
     passwordHash === undefined ? "none" : isVerifiable(passwordHash) ? "set" : "reset_required";
   const event = auditEventOf(call, "user.imported", id, { totp: row.totpEnabled, password });
-  const other = user.id === undefined ? [] : possibleUserIds(realm, user.id);
+  const other = user.id === undefined ? [] : possibleStoredUserIds(realm, user.id);
   return { row, alias: other.find((possible) => possible !== id) ?? id, event };
 }
 
@@ -190,5 +190,5 @@ async function draw(
  */
 function chooseId(realm: string, id: string | undefined, elsewhere: ReadonlySet<string>): string {
   if (id === undefined) return crypto.randomUUID();
-  return isDrawnUserId(id) && !elsewhere.has(id) ? id : storedUserId(realm, id);
+  return isRandomUserId(id) && !elsewhere.has(id) ? id : storedUserId(realm, id);
 }

@@ -4,10 +4,10 @@ import {
   splitStoredBackupCode,
 } from "../../core/crypto/backup-code-hashes.ts";
 import { parseBase32Secret } from "../../core/crypto/base32-secret.ts";
-import { judgeImportedHash } from "../../core/crypto/imported-password.ts";
+import { classifyImportedHash } from "../../core/crypto/imported-password.ts";
 import { timeStep } from "../../core/crypto/totp.ts";
 import { parseCodeInput } from "../../core/parsing/code-input.ts";
-import { canonicalSubject, readSubject } from "../../core/parsing/external-subject.ts";
+import { canonicalSubject, parseSubject } from "../../core/parsing/external-subject.ts";
 import { parseKeyUri } from "../../core/parsing/otpauth.ts";
 import { canonicalUsername } from "../../core/parsing/username.ts";
 import type { Failure } from "../failure.ts";
@@ -100,7 +100,7 @@ function readName({ username, exactName, id }: ImportLine, label: string | undef
       ? invalid("username: is missing")
       : ({ ok: true, username: name, canonicalName: null } as const);
   }
-  if (readSubject(exactName, "exact") === null) return invalid("exact_name: can be no name");
+  if (parseSubject(exactName, "exact") === null) return invalid("exact_name: can be no name");
   const canonicalName = canonicalSubject(exactName);
   if (username !== undefined && username !== canonicalName)
     return invalid("exact_name: is another name than username");
@@ -108,7 +108,7 @@ function readName({ username, exactName, id }: ImportLine, label: string | undef
 }
 
 function refuseHash(hash: string): LineFailure | null {
-  const verdict = judgeImportedHash(hash);
+  const verdict = classifyImportedHash(hash);
   if (verdict.kind === "unknown") return invalid("password_hash: is of no kind that is known");
   if (verdict.kind !== "unsupported") return null;
   return { ok: false, reason: "unsupported_parameters", detail: `password_hash: ${verdict.detail}` };

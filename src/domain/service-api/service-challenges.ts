@@ -1,6 +1,6 @@
 import { sha256 } from "../../core/crypto/digest.ts";
-import { findReturnAddress } from "../../core/parsing/return-address.ts";
-import { drawChallengeSecret } from "../../core/tokens/challenge-secret.ts";
+import { parseReturnAddress } from "../../core/parsing/return-address.ts";
+import { generateChallengeSecret } from "../../core/tokens/challenge-secret.ts";
 import {
   type Challenge,
   type ChallengeInput,
@@ -47,12 +47,12 @@ export async function createChallenge(
 ): Promise<CreatedChallenge | Failure> {
   const { realm, now } = call;
   const { action, nonce, userId, keyId, issuer } = wish;
-  const returnAddress = findReturnAddress(wish.returnTo, wish.returnUrls);
+  const returnAddress = parseReturnAddress(wish.returnTo, wish.returnUrls);
   if (!returnAddress.ok) return { ok: false, reason: returnAddressFailures[returnAddress.reason] };
   // Its page leads a user who has no second factor through the set-up.
   const guarded = await requireExportKeyForTargetUser(deps, { ...call, userId }, "challenge.created");
   if (guarded !== null) return guarded;
-  const secret = await drawChallengeSecret(deps.config.keyring);
+  const secret = await generateChallengeSecret(deps.config.keyring);
   const challenge: ChallengeInput = {
     id: crypto.randomUUID(),
     realm,
@@ -80,7 +80,7 @@ export async function createChallenge(
 
 const returnAddressFailures = {
   not_listed: "return_address_refused",
-  looks_answered: "return_address_has_receipt_parameter",
+  has_return_parameter: "return_address_has_receipt_parameter",
 } as const;
 
 export interface ChallengeStatus {

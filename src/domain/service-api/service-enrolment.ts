@@ -1,7 +1,7 @@
 import { generateTotpSecret } from "../../core/crypto/totp.ts";
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import { buildKeyUri } from "../../core/parsing/key-uri.ts";
-import { drawEventId } from "../../store/service/audit.ts";
+import { generateEventId } from "../../store/service/audit.ts";
 import { removeSecondFactorOnce, startEnrolmentOnce } from "../../store/service/user-writes.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -32,7 +32,7 @@ export async function beginUserEnrolment(
   if (user === null) return { ok: false, reason: "no_such_user" };
   const guarded = await requireExportKeyForAdminUsers(deps, call, "totp.setup_started", user);
   if (guarded !== null) return guarded;
-  const { enrolment, pending } = await drawEnrolment(deps, call, user);
+  const { enrolment, pending } = await generateEnrolment(deps, call, user);
   if (code !== null) return replaceWithCode(deps, call, code, enrolment, pending);
   const counter = await setupCounter(deps.config.keyring, user.id);
   const done = await startEnrolmentOnce(
@@ -59,7 +59,7 @@ interface PendingSecret {
   readonly expiresAt: Date;
 }
 
-async function drawEnrolment({ config }: Deps, { now }: UserServiceCall<NewSecret>, user: User) {
+async function generateEnrolment({ config }: Deps, { now }: UserServiceCall<NewSecret>, user: User) {
   const secret = generateTotpSecret();
   const field = { userId: user.id, column: "totpPendingSecret" } as const;
   const pending: PendingSecret = {
@@ -88,7 +88,7 @@ async function replaceWithCode(
     planAcceptance: async () => ({
       effects: [
         { kind: "start_enrolment", ...pending },
-        { kind: "record", eventId: drawEventId(), type: "totp.setup_started" },
+        { kind: "record", eventId: generateEventId(), type: "totp.setup_started" },
       ],
       outcome: null,
     }),
@@ -117,7 +117,7 @@ export async function confirmUserEnrolment(
     planAcceptance: async () => ({
       effects: [
         { kind: "end_other_sessions", keep: null },
-        { kind: "record", eventId: drawEventId(), type: "totp.enabled" },
+        { kind: "record", eventId: generateEventId(), type: "totp.enabled" },
       ],
       outcome: null,
     }),

@@ -1,6 +1,6 @@
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import type { Effect } from "../../store/second-factor/code-effects.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { SessionView } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -89,5 +89,5 @@ function claim(
   const { username, canonicalName } = storedName(deps, identity.username);
   if (canonicalName === null) return [];
   const name = { realm: user.realm, username, canonicalName };
-  return [{ kind: "claim_name", name, email: identity.email, keep, eventId: drawEventId() }];
+  return [{ kind: "claim_name", name, email: identity.email, keep, eventId: generateEventId() }];
 }

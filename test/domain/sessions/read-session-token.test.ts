@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
-  drawSessionSecret,
+  generateSessionSecret,
   type SessionClaims,
   signFullToken,
 } from "../../../src/core/tokens/session-token.ts";
@@ -16,7 +16,7 @@ const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
 
 const mint = (claims: Partial<SessionClaims> = {}, by = keyring) =>
   signFullToken(by, {
-    sessionSecret: drawSessionSecret(),
+    sessionSecret: generateSessionSecret(),
     userId: "u-1",
     realm: "local",
     username: "ada",

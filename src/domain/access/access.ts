@@ -108,25 +108,15 @@ export function authenticatedAt({
 
 const ageSeconds = (level: Level, now: Date) => (now.getTime() - authenticatedAt(level).getTime()) / 1000;
 
-/** One object for one session, so that what is signed for it can be remembered with it. */
-const identities = new WeakMap<Level, AssertedIdentity>();
-
-function pass(level: Level, renewed: IssuedSession | null): AccessGranted {
-  const identity = identities.get(level) ?? identityOf(level);
-  return { allowed: true, identity, renewed, sessionId: level.id ?? null };
-}
+const pass = (level: Level, renewed: IssuedSession | null): AccessGranted => ({
+  allowed: true,
+  identity: identityOf(level),
+  renewed,
+  sessionId: level.id ?? null,
+});
 
 function identityOf(level: Level): AssertedIdentity {
   const { userId, username, email, amr, secondFactorAt } = level;
   const acr = secondFactorAt === null ? "first_factor" : "second_factor";
-  const identity: AssertedIdentity = {
-    userId,
-    username,
-    email,
-    acr,
-    amr,
-    authenticatedAt: authenticatedAt(level),
-  };
-  identities.set(level, identity);
-  return identity;
+  return { userId, username, email, acr, amr, authenticatedAt: authenticatedAt(level) };
 }

@@ -3,7 +3,7 @@ import { base32nopad, base64urlnopad } from "@scure/base";
 import { vi } from "vitest";
 import { drawSessionSecret, sessionIdOf, signPendingToken } from "../../../src/core/tokens/session-token.ts";
 import type { Deps } from "../../../src/domain/deps.ts";
-import { drawBackupCodes } from "../../../src/domain/second-factor/code-evaluation.ts";
+import { generateSealedBackupCodes } from "../../../src/domain/second-factor/sealed-backup-codes.ts";
 import { sealUserField } from "../../../src/domain/second-factor/sealed-fields.ts";
 import { cheapHash } from "../../../test/support/fault-world.ts";
 import { workersKeyring } from "../../../test/support/gate.ts";
@@ -54,7 +54,7 @@ export async function createPerson(random: Random, username: string): Promise<Pe
     await cheapHash(password),
     await sealUserField(keyring, { userId: id, column: "totpSecret" }, secret),
     begin,
-    (await drawBackupCodes({ config: { keyring } } as Deps, id)).envelope,
+    (await generateSealedBackupCodes({ config: { keyring } } as Deps, id)).envelope,
     begin,
     begin,
   );

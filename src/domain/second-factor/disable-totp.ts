@@ -10,7 +10,6 @@ import {
 } from "../sessions/sessions.ts";
 import { checkPassword } from "../sign-in/password-check.ts";
 import { amrWithoutSecondFactor } from "./amr.ts";
-import { codeSubjectOfSession } from "./code-subject.ts";
 import { verifyCode } from "./verify-code.ts";
 
 export interface DisableRequest {
@@ -38,13 +37,13 @@ export async function disableTotp(
   const password = await checkPassword(deps, request);
   if (!password.ok) return password;
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfSession(deps, session, now, password.view),
+    subject: { kind: "session", session, known: password.view },
     code,
-    against: "live",
+    against: "second_factor",
     password,
     client,
     now,
-    plan: async (view) => {
+    planAcceptance: async (view) => {
       const level = { amr: amrWithoutSecondFactor(view.session.amr), secondFactorAt: null };
       const drawn = canTakeNewToken ? await drawReplacement(view.session, level, client, now) : null;
       return {

@@ -15,7 +15,6 @@ import {
 import { setupCounter, setupQuota } from "../sign-in/throttle.ts";
 import { amrWith } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
-import { codeSubjectOfSession } from "./code-subject.ts";
 import { sealUserField } from "./sealed-fields.ts";
 import { verifyCode } from "./verify-code.ts";
 
@@ -128,12 +127,12 @@ export async function confirmEnrolment(
   { session, code, secret, canTakeNewToken, client, now }: ConfirmEnrolmentInput,
 ): Promise<Enrolled | Failure> {
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfSession(deps, session, now),
+    subject: { kind: "session", session },
     code,
-    against: { enrolmentOf: secret },
+    against: { pendingSecret: secret },
     client,
     now,
-    plan: async (view, evidence) => {
+    planAcceptance: async (view, evidence) => {
       const level = { amr: amrWith(view.session.amr, evidence), secondFactorAt: now };
       const drawn = canTakeNewToken ? await drawReplacement(view.session, level, client, now) : null;
       return {

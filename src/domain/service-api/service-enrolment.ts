@@ -7,10 +7,10 @@ import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
 import { planNewBackupCodes } from "../second-factor/backup-codes.ts";
-import { codeSubjectOfBackend } from "../second-factor/code-subject.ts";
 import { enrolmentTtlSeconds, type NewSecret } from "../second-factor/enrolment.ts";
 import { sealUserField } from "../second-factor/sealed-fields.ts";
-import { type VerifiedCode, verifyCode } from "../second-factor/verify-code.ts";
+import type { AcceptedCode } from "../second-factor/submitted-code.ts";
+import { verifyCode } from "../second-factor/verify-code.ts";
 import { setupCounter } from "../sign-in/throttle.ts";
 import { guardAccounts, guardSubject } from "./admin-users.ts";
 import type { UserCall } from "./service-caller.ts";
@@ -79,13 +79,13 @@ async function replaceWithCode(
   pending: PendingSecret,
 ): Promise<NewSecret | Failure> {
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfBackend(deps, { ...placeOf(call), known: call.known }),
+    subject: { kind: "service", ...placeOf(call), known: call.known },
     code,
-    against: "live",
+    against: "second_factor",
     client: call.client,
     now: call.now,
     keep: (result) => call.keep(result.ok ? enrolment : result),
-    plan: async () => ({
+    planAcceptance: async () => ({
       effects: [
         { kind: "start_enrolment", ...pending },
         { kind: "record", eventId: drawEventId(), type: "totp.setup_started" },
@@ -97,7 +97,7 @@ async function replaceWithCode(
 }
 
 /** What a backend gets when a user's second factor is on. */
-export type EnrolledFor = VerifiedCode<null>;
+export type EnrolledFor = AcceptedCode<null>;
 
 /** Switches the second factor on with the first code of the pending secret, which it spends (OTP-12). */
 export async function confirmEnrolmentFor(
@@ -108,13 +108,13 @@ export async function confirmEnrolmentFor(
   const guarded = await guardSubject(deps, call, "totp.enabled");
   if (guarded !== null) return guarded;
   return verifyCode(deps, {
-    codeSubject: codeSubjectOfBackend(deps, { ...placeOf(call), known: call.known }),
+    subject: { kind: "service", ...placeOf(call), known: call.known },
     code,
-    against: { enrolmentOf: null },
+    against: { pendingSecret: null },
     client: call.client,
     now: call.now,
     keep: call.keep,
-    plan: async () => ({
+    planAcceptance: async () => ({
       effects: [
         { kind: "end_other_sessions", keep: null },
         { kind: "record", eventId: drawEventId(), type: "totp.enabled" },
@@ -146,7 +146,7 @@ export async function removeSecondFactorFor(
 }
 
 /** Ten codes, to be shown once. */
-export type NewBackupCodes = VerifiedCode<readonly string[]>;
+export type NewBackupCodes = AcceptedCode<readonly string[]>;
 
 /** New backup codes for a user who shows a code; all earlier ones are void (BC-07). */
 export async function regenerateBackupCodesFor(
@@ -157,12 +157,12 @@ export async function regenerateBackupCodesFor(
   const guarded = await guardSubject(deps, call, "backup_codes.regenerated");
   if (guarded !== null) return guarded;
   return verifyCode(deps, {
-    codeSubject: codeSubjectOfBackend(deps, { ...placeOf(call), known: call.known }),
+    subject: { kind: "service", ...placeOf(call), known: call.known },
     code,
-    against: "live",
+    against: "second_factor",
     client: call.client,
     now: call.now,
     keep: call.keep,
-    plan: (view) => planNewBackupCodes(deps, view),
+    planAcceptance: (view) => planNewBackupCodes(deps, view),
   });
 }

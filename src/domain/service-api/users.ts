@@ -12,8 +12,8 @@ import {
 import { listUsers as listStoredUsers, newUserRow, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { countBackupCodes } from "../second-factor/code-evaluation.ts";
-import { isSecondFactorDisabled } from "../second-factor/verify-code.ts";
+import { isSecondFactorDisabled } from "../second-factor/code-budget.ts";
+import { countBackupCodes } from "../second-factor/sealed-backup-codes.ts";
 import { guardAccounts } from "./admin-users.ts";
 import type { BackendCall, UserCall } from "./service-caller.ts";
 import { eventOf, findSubject, placeOf } from "./subject.ts";

@@ -3,9 +3,8 @@ import { signReceipt } from "../../core/tokens/receipt.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { amrWith } from "../second-factor/amr.ts";
-import type { Evidence } from "../second-factor/code-evaluation.ts";
-import { codeSubjectOfBackend } from "../second-factor/code-subject.ts";
-import { type VerifiedCode, verifyCode } from "../second-factor/verify-code.ts";
+import type { AcceptedCode, Evidence } from "../second-factor/submitted-code.ts";
+import { verifyCode } from "../second-factor/verify-code.ts";
 import { guardSubject } from "./admin-users.ts";
 import type { UserCall } from "./service-caller.ts";
 import { placeOf } from "./subject.ts";
@@ -20,7 +19,7 @@ export interface Approval {
 }
 
 /** A code that was accepted, and the proof of it for others. */
-export type Verified = VerifiedCode<{ readonly receipt: string }>;
+export type Verified = AcceptedCode<{ readonly receipt: string }>;
 
 /**
  * Checks a code for a backend: one budget, one rule of one-time use and one record with every other path. One read,
@@ -37,13 +36,13 @@ export async function verifyForBackend(
     call.exportKey === "binding" ? null : await guardSubject(deps, call, "second_factor.accepted");
   if (guarded !== null) return guarded;
   return verifyCode(deps, {
-    codeSubject: codeSubjectOfBackend(deps, { ...placeOf(call), known }),
+    subject: { kind: "service", ...placeOf(call), known },
     code,
-    against: "live",
+    against: "second_factor",
     client,
     now,
     keep: call.keep,
-    plan: async (_view, evidence) => ({
+    planAcceptance: async (_view, evidence) => ({
       effects: [],
       outcome: { receipt: await receiptFor(evidence) },
     }),

@@ -98,7 +98,7 @@ describe.each(doors)("$name, with a fresh session", ({ isolate, pass, fetches })
 
   it("costs no trip, one check of the token and one signature, and the keys are derived once", async () => {
     const { calls, through } = open();
-    const [first, second] = [await mintToken(), await mintToken()];
+    const [first, second] = [await mintToken(), await mintToken({ userId: "u-bob", username: "bob" })];
     const once: CryptoCalls = { verify: 1, digest: 1, sign: 1 };
     expect(await costOf(() => through(first), calls)).toEqual({
       ...nothing,

@@ -114,25 +114,15 @@ export function authenticatedAt({
 const ageSeconds = (level: AuthenticatedVisitor, now: Date) =>
   (now.getTime() - authenticatedAt(level).getTime()) / 1000;
 
-/** One object for one session, so that what is signed for it can be remembered with it. */
-const identities = new WeakMap<AuthenticatedVisitor, AssertedIdentity>();
-
-function pass(level: AuthenticatedVisitor, renewed: IssuedSession | null): AccessGranted {
-  const identity = identities.get(level) ?? identityOf(level);
-  return { allowed: true, identity, renewed, sessionId: level.id ?? null };
-}
+const pass = (level: AuthenticatedVisitor, renewed: IssuedSession | null): AccessGranted => ({
+  allowed: true,
+  identity: identityOf(level),
+  renewed,
+  sessionId: level.id ?? null,
+});
 
 function identityOf(level: AuthenticatedVisitor): AssertedIdentity {
   const { userId, username, email, amr, secondFactorAt } = level;
   const acr = secondFactorAt === null ? "first_factor" : "second_factor";
-  const identity: AssertedIdentity = {
-    userId,
-    username,
-    email,
-    acr,
-    amr,
-    authenticatedAt: authenticatedAt(level),
-  };
-  identities.set(level, identity);
-  return identity;
+  return { userId, username, email, acr, amr, authenticatedAt: authenticatedAt(level) };
 }

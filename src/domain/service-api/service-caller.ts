@@ -45,17 +45,8 @@ export interface UserServiceCall<Result = never> extends ServiceCall<Result> {
   readonly known?: User | null;
 }
 
-/** A key is believed for this long without being asked about: a revoked one ends everywhere within it. */
-const believedSeconds = 60;
-const mostBelieved = 1000;
-
-interface BelievedKey {
-  readonly key: ApiKey;
-  readonly readAt: Date;
-}
-
-/** Keys by the hash of what their holder shows. One map for each configuration, and so for each isolate. */
-const believedKeys = new WeakMap<Deps["config"], Map<string, BelievedKey>>();
+/** An isolate uses a key for this long before it reads the key from D1 again: the longest time that a revoked key works. */
+const keyCacheSeconds = 60;
 
 /** What a caller shows, and what its call is about. */
 export interface CallerCredentials {
@@ -89,17 +80,17 @@ export async function authenticateServiceCaller(
   const keyId = parseApiKeyId(token);
   if (keyId === null) return null;
   const hash = await sha256(token);
-  const believed = believedKeys.get(deps.config)?.get(hash);
-  if (believed !== undefined && now.getTime() - believed.readAt.getTime() < believedSeconds * 1000) {
-    return isLive(believed.key, now) ? readFor(deps, callerOfApiKey(believed.key), question) : null;
+  const cached = deps.cache.apiKeys.get(hash);
+  if (cached !== undefined && now.getTime() - cached.readAt.getTime() < keyCacheSeconds * 1000) {
+    return isLive(cached.key, now) ? readFor(deps, callerOfApiKey(cached.key), question) : null;
   }
   const asked = { caller: { keyId }, userId, keyHash, now };
   const view = (await readCall(deps.db, "nearest", asked)) ?? (await readNewKey(deps, keyId, asked));
   const key = view?.apiKey ?? null;
   if (view === null || key === null || !(await equalInConstantTime(hash, key.keyHash))) return null;
-  believe(deps, hash, { key, readAt: now });
+  deps.cache.apiKeys.set(hash, { key, readAt: now });
   if (!isLive(key, now)) return null;
-  if (key.lastUsedAt === null || now.getTime() - key.lastUsedAt.getTime() >= believedSeconds * 1000)
+  if (key.lastUsedAt === null || now.getTime() - key.lastUsedAt.getTime() >= keyCacheSeconds * 1000)
     deps.defer(touchApiKey(deps.db, key.id, now));
   return { caller: callerOfApiKey(key), user: view.user, answer: view.answer };
 }
@@ -109,17 +100,9 @@ async function readNewKey(deps: Deps, keyId: string, asked: CallQuestion): Promi
   return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", asked) : null;
 }
 
-/** Believes nothing of a key any more, in this isolate. */
+/** Removes a key from the cache of this isolate. Other isolates may use it for another {@link keyCacheSeconds}. */
 export function uncacheApiKey(deps: Deps, keyId: string): void {
-  const believed = believedKeys.get(deps.config);
-  for (const [hash, { key }] of believed ?? []) if (key.id === keyId) believed?.delete(hash);
-}
-
-function believe(deps: Deps, hash: string, key: BelievedKey): void {
-  const believed = believedKeys.get(deps.config) ?? new Map<string, BelievedKey>();
-  if (believed.size >= mostBelieved) believed.clear();
-  believed.set(hash, key);
-  believedKeys.set(deps.config, believed);
+  deps.cache.apiKeys.deleteWhere(({ key }) => key.id === keyId);
 }
 
 async function readFor(

@@ -1,6 +1,3 @@
-import type { Keyring } from "../../core/crypto/keyring.ts";
-import { BoundedMap } from "../../core/lib/bounded-map.ts";
-import { lazyPer } from "../../core/lib/lazy.ts";
 import { parseAnyPendingToken, parseFullToken, sessionIdOf } from "../../core/tokens/session-token.ts";
 import type { Deps } from "../deps.ts";
 import type { FullSession, PendingSession } from "./sessions.ts";
@@ -21,24 +18,16 @@ export async function readPendingSession(
   return { kind: "pending", id, username, expiresAt, shared: false };
 }
 
-/** So many sessions of one isolate are known at once: about two megabytes. */
-const mostIdentified = 1000;
-
 /**
- * What tokens have been found to say. A token's meaning never changes under the same keys, so only its end is left to
- * be asked about when it comes again; how fresh it is, whoever believes it asks.
+ * Reads a full session's token, without I/O. Null when the token is invalid or has expired. The content of a token never
+ * changes, so it is verified once and then taken from the cache. The caller checks its age (`checkedAt`).
  */
-const identifiedUnder = lazyPer((_: Keyring) => new BoundedMap<string, FullSession>(mostIdentified));
-
-/** Reads a full session's token, without I/O. The same token gives the same object as long as it is remembered. */
 export async function readFullSession(deps: Deps, token: string, now: Date): Promise<FullSession | null> {
-  const { keyring } = deps.config;
-  const known = identifiedUnder(keyring);
-  const seen = known.get(token);
-  if (seen !== undefined) return seen.expiresAt > now ? seen : null;
-  const claims = await parseFullToken(keyring, token, now);
+  const cached = deps.cache.sessions.get(token);
+  if (cached !== undefined) return cached.expiresAt > now ? cached : null;
+  const claims = await parseFullToken(deps.config.keyring, token, now);
   if (claims === null) return null;
   const session: FullSession = { ...claims, kind: "full", id: await sessionIdOf(claims.sessionSecret) };
-  known.set(token, session);
+  deps.cache.sessions.set(token, session);
   return session;
 }

@@ -1,21 +1,18 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/core/crypto/digest.ts";
 import { type Scope, scopes } from "../../src/domain/service-api/service-caller.ts";
 import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import { visible } from "../support/accounts.ts";
 import { Backend, createKey, createRealm, operator } from "../support/backend.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { slowDown } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { withExportKey } from "../support/moving.ts";
 import { dumpDatabase, query } from "../support/rows.ts";
-import { type Answer, Client, environment, resetStores } from "../support/worker.ts";
+import { type Answer, Client, environment } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(startClock);
+useFreshWorker();
 
 const make = (backend: Backend, fields: Record<string, unknown> = {}, realm?: string): Promise<Answer> =>
   backend.post(`/v1/api-keys${realm === undefined ? "" : `?realm=${realm}`}`, {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import { visible } from "../support/accounts.ts";
 import {
@@ -9,15 +9,11 @@ import {
   operator,
   userPath,
 } from "../support/backend.ts";
-import { startClock, stopClock } from "../support/clock.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { dumpDatabase, query } from "../support/rows.ts";
-import { type Answer, code, createAccount, resetStores } from "../support/worker.ts";
+import { type Answer, code, createAccount } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(startClock);
+useFreshWorker();
 
 type Params = Readonly<Record<string, string>>;
 

@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { encodeCursor } from "../../src/core/tokens/cursor.ts";
 import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import {
@@ -10,15 +10,12 @@ import {
   operator,
   userPath,
 } from "../support/backend.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { dumpDatabase, query, readUser } from "../support/rows.ts";
-import { type Answer, Client, code, pendingToken, resetStores, wrongCode } from "../support/worker.ts";
+import { type Answer, Client, code, pendingToken, wrongCode } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(startClock);
+useFreshWorker();
 
 const isoIn = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString();
 const password = "correct horse battery";

@@ -1,14 +1,15 @@
 import { env } from "cloudflare:workers";
 import { createLocalJWKSet, jwtVerify, SignJWT } from "jose";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { openField } from "../../src/core/crypto/envelope.ts";
 import { scopes } from "../../src/domain/service-api/service-caller.ts";
 import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
 import { Backend, createKey, operator, userPath } from "../support/backend.ts";
 import { createChallenge, sentTo, shopUrls, step } from "../support/challenges.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { proxyKey } from "../support/forward-auth.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, mintToken, originUrl, standOrigin, visit, workersKeyring } from "../support/gate.ts";
 import { generateKey, IdentityProvider } from "../support/identity-provider.ts";
 import { collectLogLines } from "../support/log-lines.ts";
@@ -31,7 +32,6 @@ import {
   createAccount,
   type EnrolledAccount,
   environment,
-  resetStores,
 } from "../support/worker.ts";
 
 // SECURITY.md, "What a leak gives away": each cell of the table is a test here, in which the holder of a secret tries it.
@@ -42,14 +42,9 @@ const variables = { ADMIN_USERS: "root" };
 const bindings = () => environment(variables);
 const theirs = "a password of the attacker";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
+useFreshWorker();
+beforeEach(() => {
   collectLogLines();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 /** An attacker's program that shows a key to the service API. */

@@ -1,6 +1,6 @@
 import type * as z from "zod/mini";
-import { once } from "../../core/lib/lazy.ts";
-import type { Backend, Scope, UserCall } from "../../domain/service-api/service-caller.ts";
+import { lazy } from "../../core/lib/lazy.ts";
+import type { Scope, ServiceCaller, UserServiceCall } from "../../domain/service-api/service-caller.ts";
 import { readBodyText } from "../body-text.ts";
 import { type Caller, getCaller } from "../caller.ts";
 import type { AppContext } from "../context.ts";
@@ -10,14 +10,14 @@ import { refuse } from "../problem/refusal.tsx";
 import { nothing } from "./fields.ts";
 import { type Access, isScope, type Method, type Operation } from "./operation.ts";
 import { respondToServiceCall, send } from "./service/service-call.ts";
-import { authenticateServiceCall, exportKeyParameter } from "./service/service-request.ts";
-import type { Succeeded, SuccessResponse } from "./success-response.ts";
+import { exportKeyParameter, readServiceRequest } from "./service/service-request.ts";
+import type { OkResult, SuccessResponse } from "./success-response.ts";
 
 type Empty = ReturnType<typeof nothing>;
 
 /** What `access` finds out about the caller. */
 type CallerOf<A extends Access, Result> = A extends Scope
-  ? { readonly call: UserCall<Result>; readonly backend: Backend }
+  ? { readonly call: UserServiceCall<Result>; readonly caller: ServiceCaller }
   : A extends "session"
     ? Caller
     : unknown;
@@ -39,7 +39,7 @@ interface OperationSpec<
   P extends string,
   Q extends z.ZodMiniType,
   B extends z.ZodMiniType,
-  Result extends Succeeded,
+  Result extends OkResult,
   Body,
 > extends Pick<Operation, "id" | "tag" | "summary" | "description" | "headers" | "bodyType" | "stream"> {
   readonly method: M;
@@ -76,7 +76,7 @@ export function defineOperation<
   const A extends Access,
   const M extends Method,
   const P extends string,
-  Result extends Succeeded,
+  Result extends OkResult,
   Body,
   Q extends z.ZodMiniType = Empty,
   B extends z.ZodMiniType = Empty,
@@ -84,8 +84,8 @@ export function defineOperation<
   const { isAvailable, query, body, response, failures = [], run, ...facts } = spec;
   const access: Access = spec.access;
   const repeatable = isScope(access) && spec.method === "post" && spec.stream === undefined;
-  const querySchema = once((query ?? nothing) as () => Q);
-  const bodySchema = once((body ?? nothing) as () => B);
+  const querySchema = lazy((query ?? nothing) as () => Q);
+  const bodySchema = lazy((body ?? nothing) as () => B);
 
   const readText = async (c: AppContext) =>
     spec.method === "get" || spec.stream === "request" ? "" : readBodyText(c);
@@ -105,11 +105,11 @@ export function defineOperation<
     if (isAvailable?.(c) === false) return refuse(c, { ok: false, reason: "no_such_page" });
     if (isScope(access)) {
       const text = await readText(c);
-      const request = await authenticateServiceCall(c, access, { body: text, repeatable });
+      const request = await readServiceRequest(c, access, { body: text, repeatable });
       const input = parseInput(c, text);
-      const { backend } = request;
+      const { caller } = request;
       return respondToServiceCall<Result>(c, request, response.prepare, (call) =>
-        runWith(c, { call, backend }, input),
+        runWith(c, { call, caller }, input),
       );
     }
     const caller = access === "session" ? await getCaller(c) : {};

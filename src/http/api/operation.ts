@@ -17,7 +17,7 @@ export type Access = "anybody" | "visitor" | "session" | "pending_session" | "an
 export const isScope = (access: Access): access is Scope => (scopes as readonly string[]).includes(access);
 
 /** A successful response, as the OpenAPI document describes it. */
-export interface Success {
+export interface DocumentedSuccess {
   readonly status: ContentfulStatusCode;
   readonly description: string;
   /** Of the whole body. Null: the response has no body, or one that is not JSON. */
@@ -54,7 +54,7 @@ export interface Operation {
   readonly stream?: "request" | "response";
   /** True: the operation takes an `Idempotency-Key`. */
   readonly repeatable?: boolean;
-  readonly successes: readonly Success[];
+  readonly successes: readonly DocumentedSuccess[];
   /** Besides those that the access, the method and the schemas imply. */
   readonly failures: readonly AnyFailure["reason"][];
   /** Failures that this operation sends with another status than their own. */

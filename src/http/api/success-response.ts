@@ -1,6 +1,6 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import * as z from "zod/mini";
-import type { Success } from "./operation.ts";
+import type { DocumentedSuccess } from "./operation.ts";
 
 /** A response before it is sent. The one to a repeatable call is stored in this form for retries. */
 export interface PreparedResponse {
@@ -9,14 +9,14 @@ export interface PreparedResponse {
   readonly body: string | ReadableStream<Uint8Array>;
 }
 
-/** What an operation returns when it succeeds. */
-export interface Succeeded {
+/** The result of an operation that succeeds. */
+export interface OkResult {
   readonly ok: true;
 }
 
 /** The successful response of an operation: its part of the OpenAPI document, and how a result becomes a response. */
 export interface SuccessResponse<Result, Body> {
-  readonly successes: readonly Success[];
+  readonly successes: readonly DocumentedSuccess[];
   readonly prepare: (result: Result) => PreparedResponse;
   /** Never set. It carries the type of the body to the typed client. */
   readonly body?: Body;
@@ -31,18 +31,24 @@ interface JsonResponseSpec<S extends z.ZodMiniType, Result> {
   readonly status?: ContentfulStatusCode;
   /** For an operation that either creates or updates: true makes the status 201. */
   readonly isCreated?: (result: Result) => boolean;
-  readonly headers?: Success["headers"];
+  readonly headers?: DocumentedSuccess["headers"];
   /** Renders the body. Annotate the parameter: the operation's result type is inferred from it. */
   readonly present: (result: Result) => z.input<S>;
 }
 
 /** A JSON response. The compiler checks that `present` and `example` fit the schema. */
-export function jsonResponse<S extends z.ZodMiniType, Result extends Succeeded = Succeeded>(
+export function jsonResponse<S extends z.ZodMiniType, Result extends OkResult = OkResult>(
   spec: JsonResponseSpec<S, Result>,
 ): SuccessResponse<Result, z.input<S>> {
   const { schema, example, status = 200, description = "Done", headers = {}, isCreated, present } = spec;
-  const updated: Success = { status, description, schema: schema as Success["schema"], example, headers };
-  const created: Success = { ...updated, status: 201, description: "Created" };
+  const updated: DocumentedSuccess = {
+    status,
+    description,
+    schema: schema as DocumentedSuccess["schema"],
+    example,
+    headers,
+  };
+  const created: DocumentedSuccess = { ...updated, status: 201, description: "Created" };
   return {
     successes: isCreated === undefined ? [updated] : [updated, created],
     prepare: (result) => ({
@@ -54,11 +60,11 @@ export function jsonResponse<S extends z.ZodMiniType, Result extends Succeeded =
 }
 
 /** The schema of a successful body: these members beside `status: "success"`. */
-export const succeeded = <const Members extends Record<string, z.ZodMiniType>>(members: Members) =>
+export const successSchema = <const Members extends Record<string, z.ZodMiniType>>(members: Members) =>
   z.object({ status: z.literal("success"), ...members });
 
-/** A successful body, as {@link succeeded} describes it. */
-export const success = <Members extends object>(members: Members) => ({
+/** A successful body, as {@link successSchema} describes it. */
+export const successBody = <Members extends object>(members: Members) => ({
   status: "success" as const,
   ...members,
 });
@@ -70,14 +76,14 @@ interface DataResponseSpec<S extends z.ZodMiniType, Result>
 }
 
 /** A JSON response whose body is `{ "status": "success", "data": … }`. */
-export function dataResponse<S extends z.ZodMiniType, Result extends Succeeded = Succeeded>(
+export function dataResponse<S extends z.ZodMiniType, Result extends OkResult = OkResult>(
   spec: DataResponseSpec<S, Result>,
 ): SuccessResponse<Result, { status: "success"; data: z.input<S> }> {
   const { data, example, present, ...rest } = spec;
-  const withStatus = (value: z.input<S>) => success({ data: value });
+  const withStatus = (value: z.input<S>) => successBody({ data: value });
   const response = jsonResponse<z.ZodMiniType<unknown, { status: "success"; data: z.input<S> }>, Result>({
     ...rest,
-    schema: () => succeeded({ data: data() }) as never,
+    schema: () => successSchema({ data: data() }) as never,
     example: withStatus(example),
     present: (result) => withStatus(present(result)),
   });
@@ -94,7 +100,7 @@ interface StreamResponseSpec {
 /** A response whose body is a stream that is not JSON. */
 export const streamResponse = (
   spec: StreamResponseSpec,
-): SuccessResponse<Succeeded & { readonly stream: ReadableStream<Uint8Array> }, never> => ({
+): SuccessResponse<OkResult & { readonly stream: ReadableStream<Uint8Array> }, never> => ({
   successes: [{ status: 200, schema: null, ...spec }],
   prepare: ({ stream }) => ({ status: 200, type: spec.mediaType, body: stream }),
 });

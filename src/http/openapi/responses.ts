@@ -1,4 +1,4 @@
-import { isScope, type Operation, type Success } from "../api/operation.ts";
+import { type DocumentedSuccess, isScope, type Operation } from "../api/operation.ts";
 import type { AnyFailure } from "../problem/http-failure.ts";
 import { describeReason } from "../problem/problem-kinds.ts";
 import type { Answer, Header, JsonSchema, MediaType, Reference } from "./shapes.ts";
@@ -48,7 +48,11 @@ export function describeResponses(
   return answers;
 }
 
-function describeSuccess({ repeatable }: Operation, success: Success, writer: SchemaWriter): Answer {
+function describeSuccess(
+  { repeatable }: Operation,
+  success: DocumentedSuccess,
+  writer: SchemaWriter,
+): Answer {
   const { description, schema, mediaType, example, headers = {} } = success;
   const further = Object.entries(headers).map(([name, said]) => [name, { description: said, schema: text }]);
   const content: MediaType = {

@@ -1,12 +1,12 @@
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { apiKeyPrefix } from "../../../core/tokens/api-key.ts";
 import {
   type CreatedApiKey,
   createApiKey,
-  type EndedApiKey,
-  endApiKey,
   listApiKeys,
+  type RevokedApiKey,
+  revokeApiKey,
 } from "../../../domain/service-api/api-keys.ts";
 import { type Scope, scopes } from "../../../domain/service-api/service-caller.ts";
 import type { ApiKey } from "../../../store/service/api-key-rows.ts";
@@ -34,7 +34,7 @@ const shape = () => ({
   last_used_at: z.nullable(time()),
   revoked_at: z.nullable(time()),
 });
-const apiKey = once(() => z.object(shape()).register(z.globalRegistry, { id: "ApiKey" }));
+const apiKey = lazy(() => z.object(shape()).register(z.globalRegistry, { id: "ApiKey" }));
 const example = {
   id: "ab2cdefghij3klmn",
   prefix: "sp_ab2cdefghij3klmn",
@@ -128,9 +128,9 @@ export const apiKeyOperations = [
       present: ({ apiKey: row, key }: CreatedApiKey) => ({ ...describe(row), key }),
     }),
     failures: ["too_many_api_keys"],
-    run: async (c, { call, backend, body }) => {
+    run: async (c, { call, caller, body }) => {
       const { name, scopes: wanted, return_urls: returnUrls, expires_at: end } = body;
-      const missing = wanted.find((scope: Scope) => !backend.scopes.includes(scope));
+      const missing = wanted.find((scope: Scope) => !caller.scopes.includes(scope));
       if (missing !== undefined) return { ok: false, reason: "scope_missing", scope: missing };
       const expiresAt = end === undefined ? null : new Date(end);
       if (expiresAt !== null && expiresAt <= call.now)
@@ -153,9 +153,9 @@ export const apiKeyOperations = [
     response: dataResponse({
       data: apiKey,
       example: { ...example, revoked_at: "2026-11-22T09:30:00.000Z" },
-      present: ({ apiKey: row }: EndedApiKey) => describe(row),
+      present: ({ apiKey: row }: RevokedApiKey) => describe(row),
     }),
     failures: ["no_such_api_key"],
-    run: (c, { call, param }) => endApiKey(c.var.deps, call, param("key")),
+    run: (c, { call, param }) => revokeApiKey(c.var.deps, call, param("key")),
   }),
 ] as const;

@@ -1,10 +1,10 @@
 import * as z from "zod/mini";
-import { shownUserId } from "../../../core/parsing/user-id.ts";
+import { backendUserId } from "../../../core/parsing/user-id.ts";
 import {
   type ChallengeStatus,
   type CreatedChallenge,
   createChallenge,
-  getChallenge,
+  getChallengeStatus,
 } from "../../../domain/service-api/service-challenges.ts";
 import { publicBaseUrl } from "../../context.ts";
 import { defineOperation } from "../define-operation.ts";
@@ -79,9 +79,9 @@ export const challengeOperations = [
       "no_such_user",
       "account_disabled",
       "return_address_refused",
-      "return_address_answered",
+      "return_address_has_receipt_parameter",
     ],
-    run: (c, { call, backend: { returnUrls, keyId }, body }) =>
+    run: (c, { call, caller: { returnUrls, keyId }, body }) =>
       createChallenge(c.var.deps, call, {
         userId: body.user,
         returnTo: body.return_to,
@@ -93,7 +93,7 @@ export const challengeOperations = [
       }),
   }),
   defineOperation({
-    id: "getChallenge",
+    id: "getChallengeStatus",
     method: "get",
     path: "/v1/challenges/:challenge",
     tag,
@@ -113,7 +113,7 @@ export const challengeOperations = [
       },
       present: ({ challenge: row, status }: ChallengeStatus) => ({
         id: row.id,
-        user: shownUserId(row.realm, row.userId),
+        user: backendUserId(row.realm, row.userId),
         status,
         action: row.action,
         nonce: row.nonce,
@@ -126,6 +126,6 @@ export const challengeOperations = [
       }),
     }),
     failures: ["no_such_challenge"],
-    run: (c, { call, param }) => getChallenge(c.var.deps, call, param("challenge")),
+    run: (c, { call, param }) => getChallengeStatus(c.var.deps, call, param("challenge")),
   }),
 ] as const;

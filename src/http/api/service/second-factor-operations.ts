@@ -1,17 +1,17 @@
 import * as z from "zod/mini";
 import { renderQrSvg, svgDataUri } from "../../../core/lib/qr.ts";
 import type { NewSecret } from "../../../domain/second-factor/enrolment.ts";
-import { resetSecondFactor, unlockSecondFactor } from "../../../domain/service-api/reset.ts";
+import { resetSecondFactor, unlockSecondFactor } from "../../../domain/service-api/reset-and-unlock.ts";
 import {
-  beginEnrolmentFor,
-  confirmEnrolmentFor,
-  type EnrolledFor,
-  type NewBackupCodes,
-  regenerateBackupCodesFor,
-  removeSecondFactorFor,
+  beginUserEnrolment,
+  type ConfirmedEnrolment,
+  confirmUserEnrolment,
+  type RegeneratedBackupCodes,
+  regenerateUserBackupCodes,
+  removeUserSecondFactor,
 } from "../../../domain/service-api/service-enrolment.ts";
 import type { UserResult } from "../../../domain/service-api/users.ts";
-import { type Verified, verifyForBackend } from "../../../domain/service-api/verify.ts";
+import { type VerifiedUserCode, verifyUserCode } from "../../../domain/service-api/verify-user-code.ts";
 import { publicBaseUrl } from "../../context.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { defineOperation } from "../define-operation.ts";
@@ -74,7 +74,7 @@ export const secondFactorOperations = [
           receipt: z.string(),
         }),
       example: { method: "totp", backup_codes_remaining: 10, receipt: "eyJhbGciOiJFZERTQSJ9.e30.c2ln" },
-      present: ({ evidence, outcome }: Verified) => ({
+      present: ({ evidence, outcome }: VerifiedUserCode) => ({
         method: evidence.method,
         backup_codes_remaining: evidence.backupCodesRemaining,
         receipt: outcome.receipt,
@@ -90,7 +90,7 @@ export const secondFactorOperations = [
         nonce: nonce ?? null,
         issuer: publicBaseUrl(c),
       };
-      return verifyForBackend(c.var.deps, { ...call, client }, approval);
+      return verifyUserCode(c.var.deps, { ...call, client }, approval);
     },
   }),
   defineOperation({
@@ -125,7 +125,7 @@ export const secondFactorOperations = [
       }),
     }),
     failures: ["export_key_required", ...codeFailures, "already_enabled"],
-    run: (c, { call, body }) => beginEnrolmentFor(c.var.deps, call, body.code ?? null),
+    run: (c, { call, body }) => beginUserEnrolment(c.var.deps, call, body.code ?? null),
   }),
   defineOperation({
     id: "confirmTotp",
@@ -139,10 +139,10 @@ export const secondFactorOperations = [
     response: dataResponse({
       data: backupCodes,
       example: { backup_codes: exampleCodes },
-      present: ({ evidence }: EnrolledFor) => ({ backup_codes: [...(evidence.newBackupCodes ?? [])] }),
+      present: ({ evidence }: ConfirmedEnrolment) => ({ backup_codes: [...(evidence.newBackupCodes ?? [])] }),
     }),
     failures: ["export_key_required", ...codeFailures, "enrolment_expired", "already_enabled"],
-    run: (c, { call, body }) => confirmEnrolmentFor(c.var.deps, call, body.code),
+    run: (c, { call, body }) => confirmUserEnrolment(c.var.deps, call, body.code),
   }),
   defineOperation({
     id: "removeTotp",
@@ -155,7 +155,7 @@ export const secondFactorOperations = [
     access: "users:write",
     response: userWithoutTotpResponse,
     failures: ["export_key_required", "no_such_user", "not_enabled"],
-    run: (c, { call }) => removeSecondFactorFor(c.var.deps, call),
+    run: (c, { call }) => removeUserSecondFactor(c.var.deps, call),
   }),
   defineOperation({
     id: "regenerateBackupCodes",
@@ -169,10 +169,10 @@ export const secondFactorOperations = [
     response: dataResponse({
       data: backupCodes,
       example: { backup_codes: exampleCodes },
-      present: ({ outcome }: NewBackupCodes) => ({ backup_codes: [...outcome] }),
+      present: ({ outcome }: RegeneratedBackupCodes) => ({ backup_codes: [...outcome] }),
     }),
     failures: ["export_key_required", ...codeFailures],
-    run: (c, { call, body }) => regenerateBackupCodesFor(c.var.deps, call, body.code),
+    run: (c, { call, body }) => regenerateUserBackupCodes(c.var.deps, call, body.code),
   }),
   defineOperation({
     id: "resetUser",

@@ -1,12 +1,12 @@
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
-import type { UserCall } from "../../../domain/service-api/service-caller.ts";
-import { findFirstResponse, storeResponse } from "../../../domain/service-api/stored-response.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
+import type { UserServiceCall } from "../../../domain/service-api/service-caller.ts";
+import { findFirstResponse, sealResponse } from "../../../domain/service-api/stored-response.ts";
 import type { AppContext } from "../../context.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { describeFailure, problemDocument, problemType } from "../../problem/problem.ts";
 import { refuse } from "../../problem/refusal.tsx";
-import type { PreparedResponse, Succeeded } from "../success-response.ts";
+import type { OkResult, PreparedResponse } from "../success-response.ts";
 import { failureOfFirst, type ServiceRequest } from "./service-request.ts";
 
 /** Sends a prepared response, with the headers that were set on the context before. */
@@ -20,18 +20,18 @@ export const send = (
  * Runs a service call and sends its response; a retry gets the first response again. Only a response whose decision was
  * written is stored: a retry of a call that failed without a write is decided anew.
  */
-export async function respondToServiceCall<Result extends Succeeded>(
+export async function respondToServiceCall<Result extends OkResult>(
   c: AppContext,
-  { backend, user, exportKey, repeatable }: ServiceRequest,
+  { caller, user, exportKey, repeatable }: ServiceRequest,
   prepare: (result: Result) => PreparedResponse,
-  run: (call: UserCall<Result>) => Promise<Result | AnyFailure>,
+  run: (call: UserServiceCall<Result>) => Promise<Result | AnyFailure>,
 ): Promise<Response> {
   if (repeatable?.first.kind === "answered") return replay(c, repeatable.first.answer);
   const { deps, client, now } = c.var;
   const stored: { decided: boolean; success: PreparedResponse | null } = { decided: false, success: null };
   const result = await run({
-    realm: backend.realm,
-    client: { ...client, actor: backend.actor },
+    realm: caller.realm,
+    client: { ...client, actor: caller.actor },
     now,
     userId: c.req.param("id") ?? "",
     known: user,
@@ -41,12 +41,15 @@ export async function respondToServiceCall<Result extends Succeeded>(
       const prepared = possible.ok ? prepare(possible) : prepareFailure(c, possible);
       stored.decided = true;
       if (possible.ok) stored.success = prepared;
-      return storeResponse(deps, repeatable, JSON.stringify(prepared), now);
+      return sealResponse(deps, repeatable, JSON.stringify(prepared), now);
     },
   });
   // A retry gets the stored response, even if the account has changed at the same time: so does this request.
   if (result.ok) return send(c, stored.success ?? prepare(result));
-  if (repeatable !== null && (result.reason === "answered_before" || !stored.decided || !isCounted(result))) {
+  if (
+    repeatable !== null &&
+    (result.reason === "already_responded" || !stored.decided || !isCounted(result))
+  ) {
     const first = await findFirstResponse(deps, repeatable, now);
     if (first.kind === "answered") return replay(c, first.answer);
     const failure = failureOfFirst(first);
@@ -70,4 +73,4 @@ function replay(c: AppContext, stored: string): Response {
   return send(c, response, { "Idempotency-Replayed": "true" });
 }
 
-const storedResponse = once(() => z.object({ status: z.number(), type: z.string(), body: z.string() }));
+const storedResponse = lazy(() => z.object({ status: z.number(), type: z.string(), body: z.string() }));

@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import {
-  endSessionsFor,
-  listSessionsFor,
+  endUserSessions,
+  listUserSessions,
   type SessionList,
 } from "../../../domain/service-api/service-sessions.ts";
 import { defineOperation } from "../define-operation.ts";
@@ -10,7 +10,7 @@ import { dataResponse } from "../success-response.ts";
 import { time } from "./service-schemas.ts";
 
 const tag = "Sessions";
-const session = once(() =>
+const session = lazy(() =>
   z
     .object({
       id: z.string(),
@@ -55,7 +55,7 @@ export const sessionOperations = [
       }),
     }),
     failures: ["no_such_user"],
-    run: (c, { call }) => listSessionsFor(c.var.deps, call),
+    run: (c, { call }) => listUserSessions(c.var.deps, call),
   }),
   defineOperation({
     id: "endUserSessions",
@@ -66,7 +66,7 @@ export const sessionOperations = [
     access: "users:write",
     response: endedResponse,
     failures: ["export_key_required", "no_such_user"],
-    run: (c, { call }) => endSessionsFor(c.var.deps, call, null),
+    run: (c, { call }) => endUserSessions(c.var.deps, call, null),
   }),
   defineOperation({
     id: "endUserSession",
@@ -77,6 +77,6 @@ export const sessionOperations = [
     access: "users:write",
     response: endedResponse,
     failures: ["export_key_required", "no_such_user", "no_such_session"],
-    run: (c, { call, param }) => endSessionsFor(c.var.deps, call, param("session")),
+    run: (c, { call, param }) => endUserSessions(c.var.deps, call, param("session")),
   }),
 ] as const;

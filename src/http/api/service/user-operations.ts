@@ -2,10 +2,11 @@ import * as z from "zod/mini";
 import {
   createUser,
   deleteUser,
+  disableUser,
+  enableUser,
   getUserStatus,
   listUsers,
   putUser,
-  setUserDisabled,
   type UserResult,
 } from "../../../domain/service-api/users.ts";
 import type { User } from "../../../store/users/user-rows.ts";
@@ -116,9 +117,9 @@ export const userOperations = [
       present: ({ user: row }: UserResult) => describeUser(row),
     }),
     failures: ["export_key_required", "user_exists", "weak_password"],
-    run: (c, { call, body }) => {
-      const id = userId().safeParse(call.userId);
-      return id.success ? putUser(c.var.deps, call, body) : Promise.resolve(noSuchUser);
+    run: async (c, { call, body }) => {
+      if (!userId().safeParse(call.userId).success) return { ok: false, reason: "no_such_user" };
+      return putUser(c.var.deps, call, body);
     },
   }),
   defineOperation({
@@ -146,7 +147,7 @@ export const userOperations = [
       access: "users:write",
       response: userResponse,
       failures: ["export_key_required", "no_such_user"],
-      run: (c, { call }) => setUserDisabled(c.var.deps, call, verb === "disable"),
+      run: (c, { call }) => (verb === "disable" ? disableUser : enableUser)(c.var.deps, call),
     }),
   ),
   defineOperation({
@@ -165,5 +166,3 @@ export const userOperations = [
     run: (c, { call }) => deleteUser(c.var.deps, call),
   }),
 ] as const;
-
-const noSuchUser = { ok: false, reason: "no_such_user" } as const;

@@ -14,7 +14,7 @@ import { setRateLimitHeaders } from "../../rate-limit.ts";
 import { defineOperation } from "../define-operation.ts";
 import { code, password, totpCode } from "../fields.ts";
 import type { Operation } from "../operation.ts";
-import { dataResponse, jsonResponse, succeeded, success } from "../success-response.ts";
+import { dataResponse, jsonResponse, successBody, successSchema } from "../success-response.ts";
 import { exampleCodes, setsCookie } from "./visitor-schemas.ts";
 
 const tag = "Own second factor";
@@ -92,14 +92,14 @@ export const enrolmentOperations: readonly Operation[] = [
     bodyExample: { code: "123456" },
     response: jsonResponse({
       schema: () =>
-        succeeded({
+        successSchema({
           message: z.string(),
           data: z.object({ backup_codes: z.array(z.string()) }),
         }),
       example: { status: "success", message: enabled, data: exampleCodes },
       headers: setsCookie,
       present: ({ backupCodes }: Enrolled) =>
-        success({
+        successBody({
           message: enabled,
           data: { backup_codes: [...backupCodes] },
         }),
@@ -129,10 +129,10 @@ export const enrolmentOperations: readonly Operation[] = [
     body: disableBody,
     bodyExample: { code: "123456", password: "correct horse battery" },
     response: jsonResponse({
-      schema: () => succeeded({ message: z.string() }),
+      schema: () => successSchema({ message: z.string() }),
       example: { status: "success", message: disabled },
       headers: setsCookie,
-      present: () => success({ message: disabled }),
+      present: () => successBody({ message: disabled }),
     }),
     failures: [...codeFailures, "not_enabled", "wrong_credentials"],
     run: async (c, { session, carrier, body }) => {

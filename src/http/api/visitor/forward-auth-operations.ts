@@ -1,5 +1,5 @@
 import type { AnyFailure } from "../../problem/http-failure.ts";
-import type { Operation, Success } from "../operation.ts";
+import type { DocumentedSuccess, Operation } from "../operation.ts";
 
 const proxyHeaders = {
   "X-Sallyport-Proxy-Key": "PROXY_KEY. Needed where ORIGIN_URL is set; without it the answer is 404",
@@ -9,7 +9,7 @@ const proxyHeaders = {
   "X-Original-Method": "The same, for proxies that say it so",
   "X-Original-URL": "Its path and query, or its whole address",
 };
-const passes: Success = {
+const passes: DocumentedSuccess = {
   status: 200,
   description: "The request may pass; the headers say whose it is, and are empty for nobody",
   schema: null,

@@ -1,10 +1,10 @@
 import * as z from "zod/mini";
 import { regenerateBackupCodes } from "../../../domain/second-factor/backup-codes.ts";
-import type { Evidence } from "../../../domain/second-factor/code-evaluation.ts";
 import {
   getSecondFactorStatus,
   type SecondFactorStatus,
 } from "../../../domain/second-factor/second-factor-status.ts";
+import type { Evidence } from "../../../domain/second-factor/submitted-code.ts";
 import type { IssuedSession } from "../../../domain/sessions/sessions.ts";
 import { stepUp } from "../../../domain/sessions/step-up.ts";
 import { setSessionCookie } from "../../cookies.ts";
@@ -12,7 +12,7 @@ import type { AnyFailure } from "../../problem/http-failure.ts";
 import { defineOperation } from "../define-operation.ts";
 import { code } from "../fields.ts";
 import type { Operation } from "../operation.ts";
-import { dataResponse, jsonResponse, succeeded, success } from "../success-response.ts";
+import { dataResponse, jsonResponse, successBody, successSchema } from "../success-response.ts";
 import { evidence, exampleCodes, exampleEvidence, exampleToken, setsCookie } from "./visitor-schemas.ts";
 
 const tag = "Own second factor";
@@ -79,7 +79,7 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     bodyExample,
     response: jsonResponse({
       schema: () =>
-        succeeded({ session_token: z.string(), data: z.extend(evidence(), { auth_time: time() }) }),
+        successSchema({ session_token: z.string(), data: z.extend(evidence(), { auth_time: time() }) }),
       example: {
         status: "success",
         session_token: exampleToken,
@@ -87,7 +87,7 @@ export const ownSecondFactorOperations: readonly Operation[] = [
       },
       headers: setsCookie,
       present: ({ issued, evidence: shown, authenticatedAt }: SteppedUp) =>
-        success({
+        successBody({
           session_token: issued.token,
           data: {
             method: shown.method,

@@ -1,10 +1,10 @@
 import * as z from "zod/mini";
 import { authenticatedAt } from "../../../domain/access/access.ts";
 import {
-  checkSession,
   type FullSession,
   listSessions,
   logOut,
+  recheckSession,
   revokeOtherSessions,
   revokeSession,
 } from "../../../domain/sessions/sessions.ts";
@@ -13,7 +13,7 @@ import { findAllSessions } from "../../caller.ts";
 import { clearCookies, setSessionCookie } from "../../cookies.ts";
 import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
-import { dataResponse, jsonResponse, succeeded, success } from "../success-response.ts";
+import { dataResponse, jsonResponse, successBody, successSchema } from "../success-response.ts";
 import { setsCookie } from "./visitor-schemas.ts";
 
 const tag = "Own sessions";
@@ -84,7 +84,7 @@ export const ownSessionOperations: readonly Operation[] = [
     }),
     failures: ["session_over"],
     run: async (c, { session, carrier }) => {
-      const checked = await checkSession(c.var.deps, session, c.var.now);
+      const checked = await recheckSession(c.var.deps, session, c.var.now);
       if (checked === null) return { ok: false, reason: "session_over" };
       if (carrier === "cookie") setSessionCookie(c, checked);
       return { ok: true, session: checked.session };
@@ -98,10 +98,10 @@ export const ownSessionOperations: readonly Operation[] = [
     summary: "Sign out: end the session, or the pending one",
     access: "any_session",
     response: jsonResponse({
-      schema: () => succeeded({ message: z.string() }),
+      schema: () => successSchema({ message: z.string() }),
       example: { status: "success", message: "Signed out" },
       headers: clearsCookies,
-      present: () => success({ message: "Signed out" }),
+      present: () => successBody({ message: "Signed out" }),
     }),
     run: async (c) => {
       const sessions = await findAllSessions(c);

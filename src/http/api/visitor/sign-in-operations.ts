@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { secondsUntil } from "../../../domain/failure.ts";
-import type { Evidence } from "../../../domain/second-factor/code-evaluation.ts";
+import type { Evidence } from "../../../domain/second-factor/submitted-code.ts";
 import type { IssuedSession } from "../../../domain/sessions/sessions.ts";
 import { completeSignIn } from "../../../domain/sign-in/complete-sign-in.ts";
 import { pendingTtlSeconds } from "../../../domain/sign-in/openings.ts";
@@ -10,7 +10,7 @@ import { readDevices, setPendingCookie, setSignedIn } from "../../cookies.ts";
 import { defineOperation } from "../define-operation.ts";
 import { code, password, sessionToken, username } from "../fields.ts";
 import type { Operation } from "../operation.ts";
-import { jsonResponse, succeeded, success } from "../success-response.ts";
+import { jsonResponse, successBody, successSchema } from "../success-response.ts";
 import { evidence, exampleEvidence, exampleToken, setsCookie } from "./visitor-schemas.ts";
 
 const tag = "Sign-in";
@@ -21,7 +21,7 @@ const verifyBody = () => z.strictObject({ session_token: z.optional(sessionToken
 
 const loginResponse = () =>
   z.union([
-    succeeded({ session_token: z.string() }),
+    successSchema({ session_token: z.string() }),
     z.object({ status: z.literal("totp_required"), session_token: z.string(), expires_in: z.int() }),
   ]);
 
@@ -58,7 +58,7 @@ export const signInOperations: readonly Operation[] = [
       headers: setsCookie,
       present: ({ token, expiresInSeconds }: LoggedIn) =>
         expiresInSeconds === null
-          ? success({ session_token: token })
+          ? successBody({ session_token: token })
           : { status: "totp_required" as const, session_token: token, expires_in: expiresInSeconds },
     }),
     failures: ["wrong_credentials", "too_many_attempts", "no_such_page"],
@@ -85,11 +85,11 @@ export const signInOperations: readonly Operation[] = [
     body: verifyBody,
     bodyExample: { session_token: examplePending, code: "123456" },
     response: jsonResponse({
-      schema: () => succeeded({ session_token: z.string(), data: evidence() }),
+      schema: () => successSchema({ session_token: z.string(), data: evidence() }),
       example: { status: "success", session_token: exampleToken, data: exampleEvidence },
       headers: setsCookie,
       present: ({ issued, evidence: shown }: Verified) =>
-        success({
+        successBody({
           session_token: issued.token,
           data: { method: shown.method, backup_codes_remaining: shown.backupCodesRemaining },
         }),

@@ -108,13 +108,13 @@ export function defineOperation<
       const request = await readServiceRequest(c, access, { body: text, repeatable });
       const input = parseInput(c, text);
       const { caller } = request;
-      return respondToServiceCall<Result>(c, request, response.prepare, (call) =>
+      return respondToServiceCall<Result>(c, request, response.render, (call) =>
         runWith(c, { call, caller }, input),
       );
     }
     const caller = access === "session" ? await getCaller(c) : {};
     const result = await runWith(c, caller, parseInput(c, await readText(c)));
-    return result.ok ? send(c, response.prepare(result)) : refuse(c, result);
+    return result.ok ? send(c, response.render(result)) : refuse(c, result);
   };
 
   return {

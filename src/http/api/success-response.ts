@@ -17,7 +17,7 @@ export interface OkResult {
 /** The successful response of an operation: its part of the OpenAPI document, and how a result becomes a response. */
 export interface SuccessResponse<Result, Body> {
   readonly successes: readonly DocumentedSuccess[];
-  readonly prepare: (result: Result) => PreparedResponse;
+  readonly render: (result: Result) => PreparedResponse;
   /** Never set. It carries the type of the body to the typed client. */
   readonly body?: Body;
 }
@@ -51,7 +51,7 @@ export function jsonResponse<S extends z.ZodMiniType, Result extends OkResult = 
   const created: DocumentedSuccess = { ...updated, status: 201, description: "Created" };
   return {
     successes: isCreated === undefined ? [updated] : [updated, created],
-    prepare: (result) => ({
+    render: (result) => ({
       status: isCreated?.(result) === true ? 201 : status,
       type: "application/json",
       body: JSON.stringify(present(result)),
@@ -102,5 +102,5 @@ export const streamResponse = (
   spec: StreamResponseSpec,
 ): SuccessResponse<OkResult & { readonly stream: ReadableStream<Uint8Array> }, never> => ({
   successes: [{ status: 200, schema: null, ...spec }],
-  prepare: ({ stream }) => ({ status: 200, type: spec.mediaType, body: stream }),
+  render: ({ stream }) => ({ status: 200, type: spec.mediaType, body: stream }),
 });

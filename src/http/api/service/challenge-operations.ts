@@ -93,7 +93,7 @@ export const challengeOperations = [
       }),
   }),
   defineOperation({
-    id: "getChallengeStatus",
+    id: "getChallenge",
     method: "get",
     path: "/v1/challenges/:challenge",
     tag,

@@ -9,7 +9,7 @@ import { refuse } from "../../problem/refusal.tsx";
 import type { OkResult, PreparedResponse } from "../success-response.ts";
 import { failureOfFirst, type ServiceRequest } from "./service-request.ts";
 
-/** Sends a prepared response, with the headers that were set on the context before. */
+/** Sends a rendered response, with the headers that were set on the context before. */
 export const send = (
   c: AppContext,
   { status, type, body }: PreparedResponse,
@@ -23,7 +23,7 @@ export const send = (
 export async function respondToServiceCall<Result extends OkResult>(
   c: AppContext,
   { caller, user, exportKey, repeatable }: ServiceRequest,
-  prepare: (result: Result) => PreparedResponse,
+  render: (result: Result) => PreparedResponse,
   run: (call: UserServiceCall<Result>) => Promise<Result | AnyFailure>,
 ): Promise<Response> {
   if (repeatable?.first.kind === "answered") return replay(c, repeatable.first.answer);
@@ -38,14 +38,14 @@ export async function respondToServiceCall<Result extends OkResult>(
     exportKey,
     keep: async (possible) => {
       if (repeatable === null) return null;
-      const prepared = possible.ok ? prepare(possible) : prepareFailure(c, possible);
+      const rendered = possible.ok ? render(possible) : renderFailure(c, possible);
       stored.decided = true;
-      if (possible.ok) stored.success = prepared;
-      return sealResponse(deps, repeatable, JSON.stringify(prepared), now);
+      if (possible.ok) stored.success = rendered;
+      return sealResponse(deps, repeatable, JSON.stringify(rendered), now);
     },
   });
   // A retry gets the stored response, even if the account has changed at the same time: so does this request.
-  if (result.ok) return send(c, stored.success ?? prepare(result));
+  if (result.ok) return send(c, stored.success ?? render(result));
   if (
     repeatable !== null &&
     (result.reason === "already_responded" || !stored.decided || !isCounted(result))
@@ -61,7 +61,7 @@ export async function respondToServiceCall<Result extends OkResult>(
 /** Failures that are written decisions. Before any other failure, a parallel request may have stored a response. */
 const isCounted = ({ reason }: AnyFailure) => reason === "wrong_code" || reason === "replayed_code";
 
-function prepareFailure(c: AppContext, failure: AnyFailure): PreparedResponse {
+function renderFailure(c: AppContext, failure: AnyFailure): PreparedResponse {
   const problem = describeFailure(failure);
   const body = problemDocument(problem, c.var.client.requestId);
   return { status: problem.status, type: problemType, body };

@@ -41,9 +41,9 @@ const mayImport: Record<Part, readonly Part[]> = {
   index: ["http", "rpc", "scheduled", "runtime", "config"],
 };
 
-/** Sideways, by argument: the route table mounts the gate, and these two files make responses of what the gate decides. */
+/** These files hand requests to the gate, and make responses of its decisions. */
 const exceptions = [
-  ["http/app.ts", "gate"],
+  ["http/request-source.ts", "gate"],
   ["http/gate.ts", "gate"],
   ["http/forward-auth-routes.ts", "gate"],
 ];
@@ -247,7 +247,7 @@ describe("the judge", () => {
   });
 
   it.each([
-    ["http/app.ts", 'import { forwardIfAuthorized } from "../gate/forward-request.ts";'],
+    ["http/gate.ts", 'import { forwardIfAuthorized } from "../gate/forward-request.ts";'],
     ["domain/sign-in/password-sign-in.ts", 'import type { Config } from "../../config.ts";'],
     ["domain/sign-in/password-sign-in.ts", '// import { x } from "../../http/app.ts";'],
     ["domain/sign-in/password-sign-in.ts", '/* like\n * import { x } from "hono";\n */'],

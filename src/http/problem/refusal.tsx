@@ -23,7 +23,9 @@ export function refuse(c: AppContext, failure: AnyFailure, entry?: EntryDenied):
   const problem = entry === undefined ? described : { ...described, status: entry.status };
   const headers = new Headers(problemHeaders(problem));
   logRefusal(c, problem.status, failure);
-  return c.var.face === "page" ? asPage(c, problem, headers, entry) : asDocument(c, problem, headers, entry);
+  return c.var.errorFormat === "page"
+    ? asPage(c, problem, headers, entry)
+    : asDocument(c, problem, headers, entry);
 }
 
 /** Writes a refusal into the log, whatever it looks like: a try that was not looked at leaves no other trace. */

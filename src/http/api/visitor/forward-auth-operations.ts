@@ -1,3 +1,4 @@
+import { respondToAuthRequest, respondToForwardAuth } from "../../forward-auth-routes.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import type { DocumentedSuccess, Operation } from "../operation.ts";
 
@@ -37,11 +38,11 @@ const failures: readonly AnyFailure["reason"][] = [
   "no_such_page",
 ];
 
-/** What proxies ask about another request than the one they send. The gate judges it, so the answers come from there. */
-export const forwardAuthOperations = (
-  respondToForwardAuth: Operation["handle"],
-  respondToAuthRequest: Operation["handle"],
-): readonly Operation[] => [
+/**
+ * Access decisions for a proxy about the request that it names. `defineOperation` does not create them: the response comes
+ * from the gate, and its status and headers depend on the proxy.
+ */
+export const forwardAuthOperations: readonly Operation[] = [
   {
     ...shared,
     id: "forwardAuth",

@@ -252,7 +252,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "repeated-credential-believed",
     file: "src/domain/sign-in/external-sign-in.ts",
-    find: "!source.mustBeAsked && ",
+    find: "!source.mustIdentify && ",
     replace: "",
     why: "a request that repeats a credential passes without a question (INC-23)",
     tests: ["test/gate/origin-binding.test.ts"],

@@ -38,7 +38,7 @@ export async function findKnownDevice(
   now: Date,
 ): Promise<number | null> {
   for (const entry of livingEntries(keyring, devices, now))
-    if (await belongsTo(keyring, entry, owner)) return entry.number;
+    if (await isSessionBoundTo(keyring, entry, owner)) return entry.number;
   return null;
 }
 
@@ -59,7 +59,7 @@ export async function addKnownDevice(
   const added = { kid: keyring.currentKid, until, number: random % deviceNumbers };
   const entries = [await writeEntry(keyring, added, owner)];
   for (const entry of livingEntries(keyring, devices, now))
-    if (!(await belongsTo(keyring, entry, owner))) entries.push(entry.text);
+    if (!(await isSessionBoundTo(keyring, entry, owner))) entries.push(entry.text);
   return entries.slice(0, mostAccounts).join(separator);
 }
 
@@ -79,7 +79,7 @@ function livingEntries(keyring: Keyring, devices: string, now: Date): (Entry & {
   });
 }
 
-async function belongsTo(
+async function isSessionBoundTo(
   keyring: Keyring,
   entry: Entry & { readonly text: string },
   owner: DeviceOwner,

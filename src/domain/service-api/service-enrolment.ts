@@ -7,7 +7,7 @@ import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
 import { planNewBackupCodes } from "../second-factor/backup-codes.ts";
-import { enrolmentTtlSeconds, type NewSecret } from "../second-factor/enrolment.ts";
+import { enrolmentTtlSeconds, type GeneratedSecret } from "../second-factor/enrolment.ts";
 import { sealUserField } from "../second-factor/sealed-fields.ts";
 import type { AcceptedCode } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
@@ -25,9 +25,9 @@ import { toUserResult, type UserResult } from "./users.ts";
  */
 export async function beginUserEnrolment(
   deps: Deps,
-  call: UserServiceCall<NewSecret>,
+  call: UserServiceCall<GeneratedSecret>,
   code: CodeInput | null,
-): Promise<NewSecret | Failure> {
+): Promise<GeneratedSecret | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   const guarded = await requireExportKeyForAdminUsers(deps, call, "totp.setup_started", user);
@@ -59,7 +59,7 @@ interface PendingSecret {
   readonly expiresAt: Date;
 }
 
-async function generateEnrolment({ config }: Deps, { now }: UserServiceCall<NewSecret>, user: User) {
+async function generateEnrolment({ config }: Deps, { now }: UserServiceCall<GeneratedSecret>, user: User) {
   const secret = generateTotpSecret();
   const field = { userId: user.id, column: "totpPendingSecret" } as const;
   const pending: PendingSecret = {
@@ -67,17 +67,17 @@ async function generateEnrolment({ config }: Deps, { now }: UserServiceCall<NewS
     expiresAt: new Date(now.getTime() + enrolmentTtlSeconds * 1000),
   };
   const keyUri = buildKeyUri({ issuer: config.issuer, account: user.username, secret });
-  const enrolment: NewSecret = { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds };
+  const enrolment: GeneratedSecret = { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds };
   return { enrolment, pending };
 }
 
 async function replaceWithCode(
   deps: Deps,
-  call: UserServiceCall<NewSecret>,
+  call: UserServiceCall<GeneratedSecret>,
   code: CodeInput,
-  enrolment: NewSecret,
+  enrolment: GeneratedSecret,
   pending: PendingSecret,
-): Promise<NewSecret | Failure> {
+): Promise<GeneratedSecret | Failure> {
   const accepted = await verifyCode(deps, {
     subject: { kind: "service", ...targetPlaceOf(call), known: call.known },
     code,

@@ -41,7 +41,7 @@ export interface ShownCredentials {
   readonly isAmbiguous: boolean;
   readonly isRepeated: boolean;
   /** The request shows an entry of `ORIGIN_CREDENTIALS`. */
-  readonly showsOtherCredential: boolean;
+  readonly hasOtherCredential: boolean;
 }
 
 /** Reads the credentials of a request. */
@@ -58,7 +58,7 @@ export function readCredentials(config: OriginConfig, visit: VisitCredentials): 
     ),
     isAmbiguous: visit.isUnclear || credentials.some(({ shown }) => shown.isAmbiguous),
     isRepeated: credentials.some(({ shown }) => shown.isRepeated),
-    showsOtherCredential: credentials.some(({ kind }) => kind === "header" || kind === "query"),
+    hasOtherCredential: credentials.some(({ kind }) => kind === "header" || kind === "query"),
   };
 }
 

@@ -59,9 +59,9 @@ export function jwtSource(config: JwtConfig, headers: Headers, now: Date): First
   };
   return {
     realm: "jwt",
-    nobodyPasses: false,
-    showsOtherCredential: false,
-    mustBeAsked: false,
+    passesAnonymous: false,
+    hasOtherCredential: false,
+    mustIdentify: false,
     loginPath: null,
     // The account and not the token: providers hand out a new token every few minutes.
     evidence: async () => {

@@ -36,10 +36,10 @@ export function originSource(config: OriginConfig, visit: OriginVisit, whoAmI: W
   let identified: Promise<ExternalIdentity | null> | undefined;
   return {
     realm: "origin",
-    nobodyPasses: config.loginPath === null,
+    passesAnonymous: config.loginPath === null,
     // A site may take it in one place, such as its WebSocket, and not at the who-am-I.
-    showsOtherCredential: shown.showsOtherCredential,
-    mustBeAsked: shown.isRepeated,
+    hasOtherCredential: shown.hasOtherCredential,
+    mustIdentify: shown.isRepeated,
     loginPath: config.loginPath,
     evidence: async () => (isAmbiguous || evidence.length === 0 ? null : evidence),
     identify: () => {

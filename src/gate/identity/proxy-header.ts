@@ -12,9 +12,9 @@ export function proxySource(config: ProxyConfig, headers: Headers, trusted: bool
   const identity = trusted ? readIdentity(config, headers) : null;
   return {
     realm: "proxy",
-    nobodyPasses: false,
-    showsOtherCredential: false,
-    mustBeAsked: false,
+    passesAnonymous: false,
+    hasOtherCredential: false,
+    mustIdentify: false,
     loginPath: null,
     evidence: async () => (identity === null ? null : [identity.username]),
     identify: async () => identity,

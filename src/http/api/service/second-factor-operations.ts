@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { renderQrSvg, svgDataUri } from "../../../core/lib/qr.ts";
-import type { NewSecret } from "../../../domain/second-factor/enrolment.ts";
+import type { GeneratedSecret } from "../../../domain/second-factor/enrolment.ts";
 import { resetSecondFactor, unlockSecondFactor } from "../../../domain/service-api/reset-and-unlock.ts";
 import {
   beginUserEnrolment,
@@ -117,7 +117,7 @@ export const secondFactorOperations = [
         qr_code: "data:image/svg+xml;base64,PHN2Zy8+",
         expires_in: 600,
       },
-      present: ({ secret, keyUri, expiresInSeconds }: NewSecret) => ({
+      present: ({ secret, keyUri, expiresInSeconds }: GeneratedSecret) => ({
         secret,
         provisioning_uri: keyUri,
         qr_code: svgDataUri(renderQrSvg(keyUri)),

@@ -2,11 +2,11 @@ import * as z from "zod/mini";
 import { renderQrSvg, svgDataUri } from "../../../core/lib/qr.ts";
 import { disableTotp } from "../../../domain/second-factor/disable-totp.ts";
 import {
-  beginEnrolment,
   confirmEnrolment,
   type Enrolled,
   enrolmentTtlSeconds,
-  type NewSecret,
+  type GeneratedSecret,
+  startEnrolment,
 } from "../../../domain/second-factor/enrolment.ts";
 import { readDevices, setSessionCookie } from "../../cookies.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
@@ -65,7 +65,7 @@ export const enrolmentOperations: readonly Operation[] = [
         RateLimit: "What the account may still begin",
         "RateLimit-Policy": "The limit that this counts for",
       },
-      present: ({ secret, keyUri, expiresInSeconds }: NewSecret) => ({
+      present: ({ secret, keyUri, expiresInSeconds }: GeneratedSecret) => ({
         secret,
         qr_code: svgDataUri(renderQrSvg(keyUri)),
         provisioning_uri: keyUri,
@@ -74,7 +74,7 @@ export const enrolmentOperations: readonly Operation[] = [
     }),
     failures: ["session_over", "step_up_required", "too_many_attempts"],
     run: async (c, { session }) => {
-      const enrolment = await beginEnrolment(c.var.deps, session, c.var.client, c.var.now);
+      const enrolment = await startEnrolment(c.var.deps, session, c.var.client, c.var.now);
       if (enrolment.ok) setRateLimitHeaders(c, "setup", enrolment.quota);
       return enrolment;
     },
@@ -110,7 +110,7 @@ export const enrolmentOperations: readonly Operation[] = [
         session,
         code: body.code,
         secret: body.secret ?? null,
-        canTakeNewToken: carrier === "cookie",
+        callerSession: carrier === "cookie" ? "replace" : "keep",
         client: c.var.client,
         now: c.var.now,
       });
@@ -140,7 +140,7 @@ export const enrolmentOperations: readonly Operation[] = [
         session,
         code: body.code,
         password: body.password ?? null,
-        canTakeNewToken: carrier === "cookie",
+        callerSession: carrier === "cookie" ? "replace" : "keep",
         devices: readDevices(c),
         client: c.var.client,
         now: c.var.now,

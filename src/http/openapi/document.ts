@@ -1,6 +1,6 @@
 import { realmForm } from "../../core/parsing/user-id.ts";
+import { userId } from "../api/fields.ts";
 import { isScope, type Operation } from "../api/operation.ts";
-import { userId } from "../api/service/service-schemas.ts";
 import { cookieNames } from "../cookies.ts";
 import { problemCodes } from "../problem/problem-kinds.ts";
 import { describeResponses, sharedHeaders } from "./responses.ts";

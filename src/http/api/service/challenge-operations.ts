@@ -8,9 +8,9 @@ import {
 } from "../../../domain/service-api/service-challenges.ts";
 import { publicBaseUrl } from "../../context.ts";
 import { defineOperation } from "../define-operation.ts";
+import { receiptText, userId } from "../fields.ts";
 import { dataResponse } from "../success-response.ts";
-import { word } from "./second-factor-operations.ts";
-import { time, timeOf, userId } from "./service-schemas.ts";
+import { time, timeOf } from "./service-schemas.ts";
 
 const tag = "Hosted challenge";
 
@@ -20,7 +20,7 @@ const fits = (mostBytes: number) =>
     (text) => new TextEncoder().encode(JSON.stringify(text)).length <= mostBytes + 2,
     "is too long",
   );
-const shortWord = () => z.optional(word().check(fits(512)));
+const shortText = () => z.optional(receiptText().check(fits(512)));
 const returnTo = () => z.string("must be a string").check(z.maxLength(1024, "is too long"), fits(1024));
 
 const challenge = () =>
@@ -56,8 +56,8 @@ export const challengeOperations = [
       z.strictObject({
         user: userId(),
         return_to: returnTo(),
-        action: shortWord(),
-        nonce: shortWord(),
+        action: shortText(),
+        nonce: shortText(),
       }),
     bodyExample: wish,
     response: dataResponse({

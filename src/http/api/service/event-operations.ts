@@ -5,8 +5,9 @@ import { encodeCursor } from "../../../core/tokens/cursor.ts";
 import { listEvents } from "../../../domain/service-api/events.ts";
 import type { StoredEvent } from "../../../store/service/event-pages.ts";
 import { defineOperation } from "../define-operation.ts";
+import { userId } from "../fields.ts";
 import { dataResponse } from "../success-response.ts";
-import { cursor, limit, time, userId } from "./service-schemas.ts";
+import { cursor, limit, time } from "./service-schemas.ts";
 
 interface EventList {
   readonly ok: true;

@@ -15,7 +15,7 @@ import { type VerifiedUserCode, verifyUserCode } from "../../../domain/service-a
 import { publicBaseUrl } from "../../context.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { defineOperation } from "../define-operation.ts";
-import { code, totpCode } from "../fields.ts";
+import { code, ipAddress, receiptText, totpCode } from "../fields.ts";
 import { dataResponse } from "../success-response.ts";
 import { describeUser, exampleUser, user } from "./service-schemas.ts";
 
@@ -40,14 +40,6 @@ const codeFailures: readonly AnyFailure["reason"][] = [
   "not_enabled",
 ];
 
-/** A word of the backend's own, as it stands in a receipt. */
-export const word = () =>
-  z
-    .string("must be a string")
-    .check(z.regex(/^[^\p{C}]{1,256}$/u, "must have 1 to 256 characters, none of them a control character"));
-
-const address = () => z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address");
-
 export const secondFactorOperations = [
   defineOperation({
     id: "verifyCode",
@@ -61,9 +53,9 @@ export const secondFactorOperations = [
     body: () =>
       z.strictObject({
         code: code(),
-        action: z.optional(word()),
-        nonce: z.optional(word()),
-        ip: z.optional(address()),
+        action: z.optional(receiptText()),
+        nonce: z.optional(receiptText()),
+        ip: z.optional(ipAddress()),
       }),
     bodyExample: { code: "123456", action: "transfer", nonce: "n-81", ip: "198.51.100.7" },
     response: dataResponse({

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
-import { backendUserId, userIdForm } from "../../../core/parsing/user-id.ts";
+import { backendUserId } from "../../../core/parsing/user-id.ts";
 import { encodeCursor, parseCursor } from "../../../core/tokens/cursor.ts";
 import type { UserStatus } from "../../../domain/service-api/users.ts";
 import type { User } from "../../../store/users/user-rows.ts";
@@ -16,11 +16,6 @@ export const transferHeaders: Readonly<Record<string, string>> = {
 export const time = () => z.iso.datetime();
 
 export const timeOf = (date: Date | null): string | null => date?.toISOString() ?? null;
-
-/** As the backend names a user. */
-export const userId = lazy(() =>
-  z.string("must be a string").check(z.regex(userIdForm, "must have 1 to 128 visible ASCII characters")),
-);
 
 const longestPage = 200;
 

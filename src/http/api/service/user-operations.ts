@@ -11,7 +11,7 @@ import {
 } from "../../../domain/service-api/users.ts";
 import type { User } from "../../../store/users/user-rows.ts";
 import { defineOperation } from "../define-operation.ts";
-import { email, password, username } from "../fields.ts";
+import { email, password, userId, username } from "../fields.ts";
 import { dataResponse } from "../success-response.ts";
 import {
   cursor,
@@ -22,7 +22,6 @@ import {
   limit,
   nextCursor,
   user,
-  userId,
   userStatus,
 } from "./service-schemas.ts";
 

@@ -2,8 +2,8 @@ import * as z from "zod/mini";
 import { renderQrSvg, svgDataUri } from "../../../core/lib/qr.ts";
 import { disableTotp } from "../../../domain/second-factor/disable-totp.ts";
 import {
+  type ConfirmEnrolmentResult,
   confirmEnrolment,
-  type Enrolled,
   enrolmentTtlSeconds,
   type GeneratedSecret,
   startEnrolment,
@@ -98,7 +98,7 @@ export const enrolmentOperations: readonly Operation[] = [
         }),
       example: { status: "success", message: enabled, data: exampleCodes },
       headers: setsCookie,
-      present: ({ backupCodes }: Enrolled) =>
+      present: ({ backupCodes }: ConfirmEnrolmentResult) =>
         successBody({
           message: enabled,
           data: { backup_codes: [...backupCodes] },

@@ -134,8 +134,8 @@ export const sessionMutants: readonly Mutant[] = [
   {
     name: "remembered-for-ever",
     file: "src/domain/sessions/read-session-token.ts",
-    find: "if (seen !== undefined) return seen.expiresAt > now ? seen : null;",
-    replace: "if (seen !== undefined) return seen;",
+    find: "if (cached !== undefined) return cached.expiresAt > now ? cached : null;",
+    replace: "if (cached !== undefined) return cached;",
     why: "a token that an isolate remembers outlives its end",
     tests: ["test/domain/sessions/read-session-token.test.ts"],
   },

@@ -4,7 +4,7 @@ import type { Deps } from "../deps.ts";
 import type { ServiceCall } from "./service-caller.ts";
 
 export interface EventPageInput {
-  /** As the backend names the user. Null: everybody's. */
+  /** The caller's id of the user. Null: the events of all users. */
   readonly userId: string | null;
   readonly type: string | null;
   readonly newestFirst: boolean;
@@ -12,7 +12,7 @@ export interface EventPageInput {
   readonly limit: number;
 }
 
-/** One page of what has happened in a realm. What happened to a user who is gone is listed, too. */
+/** Lists one page of a realm's audit events. Events of deleted users are included. */
 export const listEvents = (
   deps: Deps,
   { realm }: ServiceCall,

@@ -10,15 +10,15 @@ import type { Failure } from "../failure.ts";
 import type { ExportKeyState } from "./export-key.ts";
 import type { StoreResponse } from "./stored-response.ts";
 
-/** What an API key may do. */
+/** The permissions that an API key can have. */
 export const scopes = ["users:read", "users:write", "verify", "admin"] as const;
 
 export type Scope = (typeof scopes)[number];
 
-/** Who speaks for the users of a realm. */
+/** The authenticated client of the service API. It acts for the users of one realm. */
 export interface ServiceCaller {
   readonly realm: string;
-  /** As audit events name it. */
+  /** The `actor` of audit events: `admin` or `api_key:<id>`. */
   readonly actor: string;
   /** Null for `ADMIN_KEY`. */
   readonly keyId: string | null;
@@ -26,108 +26,124 @@ export interface ServiceCaller {
   readonly returnUrls: readonly string[];
 }
 
-/** A call of a backend, for whatever use case. */
+/** The context of one call of the service API or of the RPC interface, for any use case. */
 export interface ServiceCall<Result = never> {
   readonly realm: string;
-  /** With `actor`: nobody else's doing is written down as the user's own. */
+  /** Has an `actor`, so that audit events distinguish the caller's actions from the user's own. */
   readonly client: ClientContext;
   readonly now: Date;
-  /** What the call shows of `EXPORT_KEY`: `domain/service-api/export-key.ts` says when it is needed. */
+  /** How the key in the request compares with `EXPORT_KEY`; `requireExportKey` uses it. */
   readonly exportKey: ExportKeyState;
   readonly keep: StoreResponse<Result | Failure>;
 }
 
-/** A call about one user of the realm. */
+/** The context of a call about one user of the realm: the target user. */
 export interface UserServiceCall<Result = never> extends ServiceCall<Result> {
-  /** As the backend names the user. */
+  /** The caller's id of the user. */
   readonly userId: string;
-  /** The row, if it has just been read. Null: a copy does not have it. */
+  /** The user's row, if it has just been read. Null: the read replica does not have it. Undefined: it was not read. */
   readonly known?: User | null;
 }
 
-/** A key is believed for this long without being asked about: a revoked one ends everywhere within it. */
-const believedSeconds = 60;
-const mostBelieved = 1000;
+/** How long a key is used from the cache. A revoked key is rejected in every isolate after this time at the latest. */
+const cacheSeconds = 60;
+const maxCachedKeys = 1000;
 
-interface BelievedKey {
+interface CachedApiKey {
   readonly key: ApiKey;
   readonly readAt: Date;
 }
 
-/** Keys by the hash of what their holder shows. One map for each configuration, and so for each isolate. */
-const believedKeys = new WeakMap<Deps["config"], Map<string, BelievedKey>>();
+/** The cached keys by the SHA-256 of the key. There is one configuration, and so one map, for each isolate. */
+const keyCaches = new WeakMap<Deps["config"], Map<string, CachedApiKey>>();
 
-/** What a caller shows, and what its call is about. */
-export interface CallerCredentials {
+/** The credentials of a caller, and the rows that the same read should bring. */
+export interface AuthenticateCallerInput {
+  /** The bearer token: an API key or `ADMIN_KEY`. */
   readonly token: string;
-  /** The realm that the operator speaks for with `ADMIN_KEY`. */
+  /** The realm of a caller with `ADMIN_KEY`. An API key has its own. */
   readonly adminRealm: string;
+  /** The caller's id of the target user. Null: the call has none. */
   readonly userId: string | null;
+  /** SHA-256 of the `Idempotency-Key`. Null: the call has none. */
   readonly keyHash: string | null;
   readonly now: Date;
 }
 
-/** A caller who may go on, and what was read on the way. */
+/** A caller whose key is valid, and the rows that were read with it. */
 export interface AuthenticatedCall {
   readonly caller: ServiceCaller;
+  /** The target user. */
   readonly user: User | null;
+  /** The stored response to the first call with the same `Idempotency-Key`. */
   readonly answer: CallView["answer"];
 }
 
 /**
- * Finds out who calls, and reads the user and the first answer that the call is about, in at most one read; none
- * if there is nothing to read and the key is known. Null: the key is not known, has ended, or is revoked.
+ * Authenticates the caller, and reads the target user and the stored response of the call. At most one read, and none when
+ * the key is cached and the call has neither a target user nor an `Idempotency-Key`; one more on the primary for a key
+ * that the read replica does not have.
+ *
+ * @returns null when the key is unknown, expired or revoked
  */
 export async function authenticateServiceCaller(
   deps: Deps,
-  question: CallerCredentials,
+  input: AuthenticateCallerInput,
 ): Promise<AuthenticatedCall | null> {
-  const { token, userId, keyHash, now, adminRealm } = question;
+  const { token, userId, keyHash, now, adminRealm } = input;
   if (await equalInConstantTime(token, deps.config.adminKey)) {
-    return readFor(deps, callerOfAdminKey(adminRealm), question);
+    return readCallOf(deps, callerOfAdminKey(adminRealm), input);
   }
   const keyId = parseApiKeyId(token);
   if (keyId === null) return null;
   const hash = await sha256(token);
-  const believed = believedKeys.get(deps.config)?.get(hash);
-  if (believed !== undefined && now.getTime() - believed.readAt.getTime() < believedSeconds * 1000) {
-    return isLive(believed.key, now) ? readFor(deps, callerOfApiKey(believed.key), question) : null;
+  const cached = keyCaches.get(deps.config)?.get(hash);
+  if (cached !== undefined && now.getTime() - cached.readAt.getTime() < cacheSeconds * 1000) {
+    return isLive(cached.key, now) ? readCallOf(deps, callerOfApiKey(cached.key), input) : null;
   }
-  const asked = { caller: { keyId }, userId, keyHash, now };
-  const view = (await readCall(deps.db, "nearest", asked)) ?? (await readNewKey(deps, keyId, asked));
+  const question = { caller: { keyId }, userId, keyHash, now };
+  const view =
+    (await readCall(deps.db, "nearest", question)) ?? (await readCallOnPrimary(deps, keyId, question));
   const key = view?.apiKey ?? null;
   if (view === null || key === null || !(await equalInConstantTime(hash, key.keyHash))) return null;
-  believe(deps, hash, { key, readAt: now });
+  cacheApiKey(deps, hash, { key, readAt: now });
   if (!isLive(key, now)) return null;
-  if (key.lastUsedAt === null || now.getTime() - key.lastUsedAt.getTime() >= believedSeconds * 1000)
+  if (key.lastUsedAt === null || now.getTime() - key.lastUsedAt.getTime() >= cacheSeconds * 1000)
     deps.defer(touchApiKey(deps.db, key.id, now));
   return { caller: callerOfApiKey(key), user: view.user, answer: view.answer };
 }
 
-/** Reads a key that no copy has yet. An invented one is no reason to ask the primary (INC-30). */
-async function readNewKey(deps: Deps, keyId: string, asked: CallQuestion): Promise<CallView | null> {
-  return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", asked) : null;
+/**
+ * Reads a key that the read replica does not have on the primary. Only for an id with Sallyport's mark: invented ids cause
+ * no load on the primary (INC-30).
+ */
+async function readCallOnPrimary(
+  deps: Deps,
+  keyId: string,
+  question: CallQuestion,
+): Promise<CallView | null> {
+  return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", question) : null;
 }
 
-/** Believes nothing of a key any more, in this isolate. */
+/** Removes a key from the cache of this isolate. */
 export function uncacheApiKey(deps: Deps, keyId: string): void {
-  const believed = believedKeys.get(deps.config);
-  for (const [hash, { key }] of believed ?? []) if (key.id === keyId) believed?.delete(hash);
+  const cache = keyCaches.get(deps.config);
+  for (const [hash, { key }] of cache ?? []) if (key.id === keyId) cache?.delete(hash);
 }
 
-function believe(deps: Deps, hash: string, key: BelievedKey): void {
-  const believed = believedKeys.get(deps.config) ?? new Map<string, BelievedKey>();
-  if (believed.size >= mostBelieved) believed.clear();
-  believed.set(hash, key);
-  believedKeys.set(deps.config, believed);
+function cacheApiKey(deps: Deps, hash: string, key: CachedApiKey): void {
+  const cache = keyCaches.get(deps.config) ?? new Map<string, CachedApiKey>();
+  if (cache.size >= maxCachedKeys) cache.clear();
+  cache.set(hash, key);
+  keyCaches.set(deps.config, cache);
 }
 
-async function readFor(
+/** Reads the target user and the stored response for a caller that is already authenticated. */
+async function readCallOf(
   deps: Deps,
   caller: ServiceCaller,
-  question: CallerCredentials,
+  { userId, keyHash, now }: AuthenticateCallerInput,
 ): Promise<AuthenticatedCall> {
-  const { userId, keyHash, now } = question;
   if (userId === null && keyHash === null) return { caller, user: null, answer: null };
   const { realm } = caller;
   const view = await readCall(deps.db, "nearest", { caller: { realm }, userId, keyHash, now });

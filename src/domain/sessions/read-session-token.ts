@@ -5,7 +5,7 @@ import { parseAnyPendingToken, parseFullToken, sessionIdOf } from "../../core/to
 import type { Deps } from "../deps.ts";
 import type { FullSession, PendingSession } from "./sessions.ts";
 
-/** Reads a pending session's token, without I/O. Null also for one that a hosted challenge has opened. */
+/** Verifies the token of a pending session, without I/O. Null also for the session of a hosted challenge. */
 export async function readPendingSession(
   deps: Deps,
   token: string,
@@ -21,24 +21,24 @@ export async function readPendingSession(
   return { kind: "pending", id, username, expiresAt, shared: false };
 }
 
-/** So many sessions of one isolate are known at once: about two megabytes. */
-const mostIdentified = 1000;
+/** About two megabytes in each isolate. */
+const maxCachedSessions = 1000;
 
 /**
- * What tokens have been found to say. A token's meaning never changes under the same keys, so only its end is left to
- * be asked about when it comes again; how fresh it is, whoever believes it asks.
+ * The sessions of verified tokens, by token. The claims of a token never change under the same keyring. Only time matters
+ * when a token comes again: the cache hit checks `expiresAt`, and `isTokenFresh` the age.
  */
-const identifiedUnder = lazyPer((_: Keyring) => new BoundedMap<string, FullSession>(mostIdentified));
+const cachedSessions = lazyPer((_: Keyring) => new BoundedMap<string, FullSession>(maxCachedSessions));
 
-/** Reads a full session's token, without I/O. The same token gives the same object as long as it is remembered. */
+/** Verifies the token of a full session, without I/O. Returns the same object for the same token while it is cached. */
 export async function readFullSession(deps: Deps, token: string, now: Date): Promise<FullSession | null> {
   const { keyring } = deps.config;
-  const known = identifiedUnder(keyring);
-  const seen = known.get(token);
-  if (seen !== undefined) return seen.expiresAt > now ? seen : null;
+  const cache = cachedSessions(keyring);
+  const cached = cache.get(token);
+  if (cached !== undefined) return cached.expiresAt > now ? cached : null;
   const claims = await parseFullToken(keyring, token, now);
   if (claims === null) return null;
   const session: FullSession = { ...claims, kind: "full", id: await sessionIdOf(claims.sessionSecret) };
-  known.set(token, session);
+  cache.set(token, session);
   return session;
 }

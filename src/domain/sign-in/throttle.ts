@@ -137,9 +137,9 @@ export async function findStandingBlock(
 
 /** A rate limit that fails refuses nobody: it only stands in front of the counters, which decide. */
 async function isAdmitted(deps: Deps, key: string): Promise<boolean> {
-  if (deps.admit === null) return true;
+  if (deps.isWithinRateLimit === null) return true;
   try {
-    return await deps.admit(key);
+    return await deps.isWithinRateLimit(key);
   } catch (error) {
     deps.log("warn", "rate_limit.unavailable", { error: String(error) });
     return true;

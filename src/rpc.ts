@@ -1,9 +1,9 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import * as z from "zod/mini";
-import { once } from "./core/lib/lazy.ts";
+import { lazy } from "./core/lib/lazy.ts";
 import { renderQrSvg, svgDataUri } from "./core/lib/qr.ts";
 import { parseCodeInput } from "./core/parsing/code-input.ts";
-import { realmForm, shownUserId, userIdForm } from "./core/parsing/user-id.ts";
+import { backendUserId, realmForm, userIdForm } from "./core/parsing/user-id.ts";
 import { canonicalUsername } from "./core/parsing/username.ts";
 import { authenticatedAt, isTokenFresh } from "./domain/access/access.ts";
 import type { Deps } from "./domain/deps.ts";
@@ -19,7 +19,7 @@ import { type Bindings, createDeps, getConfig, Misconfigured } from "./runtime.t
 import { StoreUnavailable } from "./store/platform/database.ts";
 
 /** Who calls: the `props` of the caller's service binding. Its code can't change them. */
-const callerProps = once(() =>
+const callerProps = lazy(() =>
   z.object({
     realm: z.string().check(z.regex(realmForm)),
     /** A name for the record. */
@@ -101,7 +101,7 @@ export interface RpcSession {
   readonly renewedToken: string | null;
 }
 
-const questions = once(() => {
+const questions = lazy(() => {
   const user = z.string().check(z.regex(userIdForm));
   const username = z.string().check(z.refine((text: string) => canonicalUsername(text) !== null));
   const code = z.string().check(z.refine((text: string) => parseCodeInput(text) !== null));
@@ -265,7 +265,7 @@ function describeSession(session: FullSession, renewedToken: string | null): Rpc
   const { userId: id, username: name, email: mail, amr, secondFactorAt, expiresAt, realm } = session;
   return {
     ok: true,
-    user: { id: shownUserId(realm, id), username: name, email: mail },
+    user: { id: backendUserId(realm, id), username: name, email: mail },
     aal: secondFactorAt === null ? 1 : 2,
     amr: [...amr],
     authTime: authenticatedAt(session).getTime(),

@@ -1,4 +1,4 @@
-import { rawPathOf } from "../core/parsing/raw-path.ts";
+import { parseRawPath } from "../core/parsing/raw-path.ts";
 import type { Requirement } from "../core/policy/policy.ts";
 import type { AssertedScope } from "../core/tokens/assertion.ts";
 import type { AccessDenied, AccessGranted } from "../domain/access/access.ts";
@@ -46,7 +46,7 @@ export async function forwardIfAuthorized(
   gateRequest: GateInput,
 ): Promise<GateResult> {
   const { request, url } = gateRequest;
-  const path = rawPathOf(request.url);
+  const path = parseRawPath(request.url);
   const judged = await authorizeRequest(deps, {
     ...gateRequest,
     method: request.method,

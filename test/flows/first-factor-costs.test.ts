@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { drawSessionSecret, signFullToken, signPendingToken } from "../../src/core/tokens/session-token.ts";
+import {
+  generateSessionSecret,
+  signFullToken,
+  signPendingToken,
+} from "../../src/core/tokens/session-token.ts";
 import { openings } from "../../src/domain/sign-in/openings.ts";
 import { api } from "../../src/http/app.ts";
 import { createReadyAccount } from "../support/accounts.ts";
@@ -178,7 +182,7 @@ const cookies = (value: string) =>
 async function foreignTokens(): Promise<{ full: string; pending: string }> {
   const [keyring, now] = [keyringOf("k1"), new Date()];
   const expiresAt = new Date(now.getTime() + 3_600_000);
-  const common = { sessionSecret: drawSessionSecret(), username: "ada", expiresAt };
+  const common = { sessionSecret: generateSessionSecret(), username: "ada", expiresAt };
   const full = await signFullToken(keyring, {
     ...common,
     userId: "u",

@@ -7,7 +7,7 @@ import { advance, startClock, stopClock } from "../support/clock.ts";
 import { type CryptoCalls, countCryptoCalls } from "../support/crypto-calls.ts";
 import { ask, asked, proxyKey } from "../support/forward-auth.ts";
 import { gated, mintToken, pageLoad, standOrigin, visit } from "../support/gate.ts";
-import { drawKey, IdentityProvider } from "../support/identity-provider.ts";
+import { generateKey, IdentityProvider } from "../support/identity-provider.ts";
 import { type KvCalls, tapKv } from "../support/kv.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { closeSite, openSite, type Site, Browser as SiteBrowser } from "../support/origin-site.ts";
@@ -98,7 +98,7 @@ describe.each(doors)("$name, with a fresh session", ({ isolate, pass, fetches })
 
   it("costs no trip, one check of the token and one signature, and the keys are derived once", async () => {
     const { calls, through } = open();
-    const [first, second] = [await mintToken(), await mintToken()];
+    const [first, second] = [await mintToken(), await mintToken({ userId: "u-bob", username: "bob" })];
     const once: CryptoCalls = { verify: 1, digest: 1, sign: 1 };
     expect(await costOf(() => through(first), calls)).toEqual({
       ...nothing,
@@ -187,7 +187,7 @@ describe("behind another first factor a fresh session costs one request to the o
     [
       "a JWT, which is verified",
       async (site) => {
-        const idp = new IdentityProvider(await drawKey("k1"));
+        const idp = new IdentityProvider(await generateKey("k1"));
         vi.mocked(fetch).mockImplementation(idp.beside(site));
         return {
           variables: idp.variables,

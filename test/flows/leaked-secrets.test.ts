@@ -10,12 +10,12 @@ import { createChallenge, sentTo, shopUrls, step } from "../support/challenges.t
 import { advance, startClock, stopClock } from "../support/clock.ts";
 import { proxyKey } from "../support/forward-auth.ts";
 import { gated, mintToken, originUrl, standOrigin, visit, workersKeyring } from "../support/gate.ts";
-import { drawKey, IdentityProvider } from "../support/identity-provider.ts";
+import { generateKey, IdentityProvider } from "../support/identity-provider.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import {
-  drawOperatorKey,
   exportAll,
   fileOf,
+  generateOperatorKey,
   importFile,
   requestExport,
   rfcSecret,
@@ -116,7 +116,7 @@ describe("the holder of ADMIN_KEY", () => {
   it.each(["origin", "jwt", "proxy"] as const)(
     "INC-29 can reset an account of the realm %s: then its first factor alone leads to a new set-up",
     async (realm) => {
-      const idp = new IdentityProvider(await drawKey("k1"));
+      const idp = new IdentityProvider(await generateKey("k1"));
       const site = new Site();
       site.sessions.set("S", "carol");
       vi.spyOn(globalThis, "fetch").mockImplementation(idp.beside(site));
@@ -161,7 +161,7 @@ describe("the holder of ADMIN_KEY", () => {
   it("INC-29 can't export: not to a key of their own, in no realm, and with no API key that they make", async () => {
     await createReadyAccount("root");
     await importFile(fileOf({ id: "1", secret: rfcSecret }), { realm: "shop" });
-    const { publicJwk } = await drawOperatorKey();
+    const { publicJwk } = await generateOperatorKey();
     const keys = await Promise.all(["local", "shop"].map((realm) => createKey(holder(env.ADMIN_KEY), realm)));
     for (const options of [
       { token: env.ADMIN_KEY },
@@ -202,7 +202,7 @@ describe("the holder of ADMIN_KEY", () => {
 describe("the holder of EXPORT_KEY", () => {
   it("INC-29 can do nothing with it alone: it is no key of any call", async () => {
     const root = await createReadyAccount("root");
-    const { publicJwk } = await drawOperatorKey();
+    const { publicJwk } = await generateOperatorKey();
     const bearer = { token: env.EXPORT_KEY, bindings: bindings() };
     expect((await requestExport(publicJwk, bearer)).status).toBe(401);
     const thief = holder(env.EXPORT_KEY);
@@ -337,7 +337,7 @@ describe("the holder of an API key", () => {
     const own = fileOf({ username: "mallory", secret: rfcSecret }, { username: "root", secret: rfcSecret });
     const { json } = await importFile(own, { token: key.key, bindings: bindings() });
     expect(json.data).toMatchObject({ created: 1, failed: 1, errors: [{ line: 2, code: "forbidden" }] });
-    const { publicJwk } = await drawOperatorKey();
+    const { publicJwk } = await generateOperatorKey();
     const options = { token: key.key, headers: {}, bindings: bindings() };
     expect((await requestExport(publicJwk, options)).status).toBe(403);
     // A key that it makes can do no more than it can itself.
@@ -380,7 +380,7 @@ describe("the holder of PROXY_KEY", () => {
   });
 
   it("with FIRST_FACTOR=jwt is anonymous, and does not get in", async () => {
-    const idp = new IdentityProvider(await drawKey("k1"));
+    const idp = new IdentityProvider(await generateKey("k1"));
     const site = new Site();
     vi.spyOn(globalThis, "fetch").mockImplementation(idp.beside(site));
     const browser = new SiteBrowser({ ...idp.variables, PROXY_KEY: proxyKey });

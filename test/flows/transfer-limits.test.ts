@@ -7,7 +7,13 @@ import { advance, startClock, stopClock } from "../support/clock.ts";
 import { countTrips, slowDown } from "../support/d1.ts";
 import { tapKv } from "../support/kv.ts";
 import { collectLogLines } from "../support/log-lines.ts";
-import { drawOperatorKey, fileOf, type ImportOptions, importFile, requestExport } from "../support/moving.ts";
+import {
+  fileOf,
+  generateOperatorKey,
+  type ImportOptions,
+  importFile,
+  requestExport,
+} from "../support/moving.ts";
 import { listEvents, query, type ThrottleRecord } from "../support/rows.ts";
 import { environment, resetStores } from "../support/worker.ts";
 
@@ -40,7 +46,7 @@ async function setUsed(transfer: Transfer, caller: Backend, used: number): Promi
   );
 }
 
-const recipient = drawOperatorKey();
+const recipient = generateOperatorKey();
 
 /** One request to import a user, or to export. */
 async function move(transfer: Transfer, caller: Backend, options: ImportOptions = {}) {

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { advance } from "../support/clock.ts";
-import { drawKey, IdentityProvider, type SigningKey } from "../support/identity-provider.ts";
+import { generateKey, IdentityProvider, type SigningKey } from "../support/identity-provider.ts";
 import { Browser, closeSite, countCosts, nothing, openSite, type Site } from "../support/origin-site.ts";
 import { listEvents, query } from "../support/rows.ts";
 
@@ -11,7 +11,7 @@ let site: Site;
 let idp: IdentityProvider;
 
 beforeAll(async () => {
-  key = await drawKey("k1");
+  key = await generateKey("k1");
 });
 beforeEach(async () => {
   site = await openSite();

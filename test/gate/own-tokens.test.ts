@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { drawSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
+import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import { firstFactors, showFirstFactor } from "../support/first-factors.ts";
 import { mintToken, workersKeyring } from "../support/gate.ts";
 import { closeSite, openSite, type Site } from "../support/origin-site.ts";
@@ -13,7 +13,7 @@ afterEach(closeSite);
 
 const pending = (endsInSeconds: number) => {
   const expiresAt = new Date(Date.now() + endsInSeconds * 1000);
-  const claims = { sessionSecret: drawSessionSecret(), username: "ada", expiresAt };
+  const claims = { sessionSecret: generateSessionSecret(), username: "ada", expiresAt };
   return signPendingToken(workersKeyring(), claims, new Date(Date.now() - 600_000));
 };
 

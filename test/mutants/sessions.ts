@@ -140,6 +140,14 @@ export const sessionMutants: readonly Mutant[] = [
     tests: ["test/domain/sessions/read-session-token.test.ts"],
   },
   {
+    name: "session-not-cached",
+    file: "src/domain/sessions/read-session-token.ts",
+    find: "  deps.cache.sessions.set(token, session);\n",
+    replace: "",
+    why: "every request verifies its session token again",
+    tests: ["test/domain/sessions/read-session-token.test.ts"],
+  },
+  {
     name: "cookie-readable-by-scripts",
     file: "src/http/cookies.ts",
     find: "httpOnly: true,",

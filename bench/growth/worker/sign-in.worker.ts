@@ -4,7 +4,7 @@ import { pendingTtlSeconds } from "../../../src/domain/sign-in/openings.ts";
 import { localRealm } from "../../../src/domain/sign-in/password-sign-in.ts";
 import { firstFactorCounters } from "../../../src/domain/sign-in/throttle.ts";
 import { type Bindings, createDeps, getConfig } from "../../../src/runtime.ts";
-import { drawEventId } from "../../../src/store/service/audit.ts";
+import { generateEventId } from "../../../src/store/service/audit.ts";
 import { findAccountForSignIn, openSignInSession } from "../../../src/store/sessions/sign-in-batch.ts";
 
 /**
@@ -40,7 +40,7 @@ export default {
         name,
         counters: counters.all,
         event: {
-          id: drawEventId(),
+          id: generateEventId(),
           at: now,
           type: "first_factor.accepted",
           client,

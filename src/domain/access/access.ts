@@ -116,26 +116,15 @@ export function authenticatedAt({
 const ageSeconds = (visitor: AuthenticatedVisitor, now: Date) =>
   (now.getTime() - authenticatedAt(visitor).getTime()) / 1000;
 
-/** One identity object for each session object: `gate/sign-assertion.ts` caches assertions by it. */
-const identities = new WeakMap<AuthenticatedVisitor, AssertedIdentity>();
-
-function grant(visitor: AuthenticatedVisitor, renewed: IssuedSession | null): AccessGranted {
-  return { allowed: true, identity: identityOf(visitor), renewed, sessionId: visitor.id ?? null };
-}
+const grant = (visitor: AuthenticatedVisitor, renewed: IssuedSession | null): AccessGranted => ({
+  allowed: true,
+  identity: identityOf(visitor),
+  renewed,
+  sessionId: visitor.id ?? null,
+});
 
 function identityOf(visitor: AuthenticatedVisitor): AssertedIdentity {
-  const cached = identities.get(visitor);
-  if (cached !== undefined) return cached;
   const { userId, username, email, amr, secondFactorAt } = visitor;
   const acr = secondFactorAt === null ? "first_factor" : "second_factor";
-  const identity: AssertedIdentity = {
-    userId,
-    username,
-    email,
-    acr,
-    amr,
-    authenticatedAt: authenticatedAt(visitor),
-  };
-  identities.set(visitor, identity);
-  return identity;
+  return { userId, username, email, acr, amr, authenticatedAt: authenticatedAt(visitor) };
 }

@@ -2,7 +2,7 @@ import { generateTotpSecret } from "../../core/crypto/totp.ts";
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import { buildKeyUri } from "../../core/parsing/key-uri.ts";
 import { type EnrolmentStart, startEnrolment } from "../../store/second-factor/pending-enrolments.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, secondsUntil, tooManyAttempts } from "../failure.ts";
 import {
@@ -15,7 +15,6 @@ import {
 import { setupCounter, setupQuota } from "../sign-in/throttle.ts";
 import { amrWith } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
-import { codeSubjectOfSession } from "./code-subject.ts";
 import { sealUserField } from "./sealed-fields.ts";
 import { verifyCode } from "./verify-code.ts";
 
@@ -70,7 +69,7 @@ export async function beginEnrolment(
       counter: await setupCounter(keyring, userId),
     },
     {
-      id: drawEventId(),
+      id: generateEventId(),
       at: now,
       type: "totp.setup_started",
       client,
@@ -128,12 +127,12 @@ export async function confirmEnrolment(
   { session, code, secret, canTakeNewToken, client, now }: ConfirmEnrolmentInput,
 ): Promise<Enrolled | Failure> {
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfSession(deps, session, now),
+    subject: { kind: "session", session },
     code,
-    against: { enrolmentOf: secret },
+    against: { pendingSecret: secret },
     client,
     now,
-    plan: async (view, evidence) => {
+    planAcceptance: async (view, evidence) => {
       const level = { amr: amrWith(view.session.amr, evidence), secondFactorAt: now };
       const drawn = canTakeNewToken
         ? await prepareReplacementSession(view.session, level, client, now)
@@ -144,7 +143,7 @@ export async function confirmEnrolment(
             ? []
             : [{ kind: "open_session", session: drawn.row, insteadOf: session.id } as const]),
           { kind: "end_other_sessions", keep: drawn?.row.id ?? session.id },
-          { kind: "record", eventId: drawEventId(), type: "totp.enabled" },
+          { kind: "record", eventId: generateEventId(), type: "totp.enabled" },
         ],
         outcome: drawn,
       };

@@ -2,7 +2,7 @@ import type { ClientContext } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { type FullSession, type RecheckedSession, recheckSession } from "../sessions/sessions.ts";
-import { countBackupCodes } from "./code-evaluation.ts";
+import { countBackupCodes } from "./sealed-backup-codes.ts";
 
 /** What an account's owner may know about its second factor. Never a secret (EN-06). */
 export interface SecondFactorStatus {

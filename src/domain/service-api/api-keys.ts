@@ -1,5 +1,5 @@
 import { sha256 } from "../../core/crypto/digest.ts";
-import { drawApiKey } from "../../core/tokens/api-key.ts";
+import { generateApiKey } from "../../core/tokens/api-key.ts";
 import {
   type ApiKey,
   insertApiKey,
@@ -34,7 +34,7 @@ export async function createApiKey(
   call: ServiceCall<CreatedApiKey>,
   { name, scopes, returnUrls, expiresAt }: ApiKeyInput,
 ): Promise<CreatedApiKey | Failure> {
-  const { id, key } = await drawApiKey(deps.config.keyring);
+  const { id, key } = await generateApiKey(deps.config.keyring);
   const apiKey: ApiKey = {
     id,
     realm: call.realm,

@@ -1,6 +1,6 @@
 import { encodeBackupCodeHashes } from "../../core/crypto/backup-code-hashes.ts";
-import { isDrawnUserId, possibleUserIds, storedUserId } from "../../core/parsing/user-id.ts";
-import { drawApprovalPeriodId } from "../../store/second-factor/approvals.ts";
+import { isRandomUserId, possibleStoredUserIds, storedUserId } from "../../core/parsing/user-id.ts";
+import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
 import { findTaken, insertImports, type UserImport } from "../../store/users/imported-rows.ts";
 import { newUserRow, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -90,7 +90,7 @@ async function readExistingUsers(
   users: readonly ImportedUser[],
 ): Promise<ExistingUsers> {
   const rows = await findTaken(deps.db, realm, {
-    ids: users.flatMap(({ id }) => (id === undefined ? [] : possibleUserIds(realm, id))),
+    ids: users.flatMap(({ id }) => (id === undefined ? [] : possibleStoredUserIds(realm, id))),
     usernames: users.map(({ username }) => username),
     canonicalNames: isExternalRealm(realm) ? users.map(({ username }) => username) : [],
   });
@@ -117,7 +117,7 @@ async function compareWithExisting(
   if (user.canonicalName !== null && !isExternalRealm(call.realm)) return exactNameNotAllowed;
   const found = byName.get(user.username);
   const namesake = user.id !== undefined && found?.username !== user.username ? undefined : found;
-  const ids = user.id === undefined ? [] : possibleUserIds(call.realm, user.id);
+  const ids = user.id === undefined ? [] : possibleStoredUserIds(call.realm, user.id);
   const row =
     user.id === undefined ? namesake : ids.map((id) => byId.get(id)).find((found) => found !== undefined);
   if (row !== undefined) return compareWithImport(deps, call, row, user);
@@ -135,7 +135,7 @@ function withoutDuplicates(realm: string, users: readonly ImportedUser[]): Impor
   const seen = new Set<string>();
   return users.filter(({ id, username }) => {
     // A name has no control characters, so this key is never equal to an id.
-    const keys = [`\n${username}`, ...(id === undefined ? [] : possibleUserIds(realm, id))];
+    const keys = [`\n${username}`, ...(id === undefined ? [] : possibleStoredUserIds(realm, id))];
     if (keys.some((key) => seen.has(key))) return false;
     for (const key of keys) seen.add(key);
     return true;
@@ -174,7 +174,7 @@ async function buildUserImport(
       canonicalName: user.canonicalName,
       email: user.email ?? null,
       passwordHash: passwordHash ?? null,
-      approvalPeriodId: drawApprovalPeriodId(),
+      approvalPeriodId: generateApprovalPeriodId(),
       createdAt: user.createdAt ?? now,
     }),
     totpEnabled: secret !== undefined,
@@ -189,7 +189,7 @@ async function buildUserImport(
   };
   const password = passwordStateOf(row);
   const event = auditEventOf(call, "user.imported", id, { totp: row.totpEnabled, password });
-  const possibleIds = user.id === undefined ? [] : possibleUserIds(realm, user.id);
+  const possibleIds = user.id === undefined ? [] : possibleStoredUserIds(realm, user.id);
   return { row, alias: possibleIds.find((possible) => possible !== id) ?? id, event };
 }
 
@@ -199,5 +199,5 @@ async function buildUserImport(
  */
 function chooseId(realm: string, id: string | undefined, idsOfOtherRealms: ReadonlySet<string>): string {
   if (id === undefined) return crypto.randomUUID();
-  return isDrawnUserId(id) && !idsOfOtherRealms.has(id) ? id : storedUserId(realm, id);
+  return isRandomUserId(id) && !idsOfOtherRealms.has(id) ? id : storedUserId(realm, id);
 }

@@ -4,10 +4,10 @@ import {
   splitStoredBackupCode,
 } from "../../core/crypto/backup-code-hashes.ts";
 import { parseBase32Secret } from "../../core/crypto/base32-secret.ts";
-import { judgeImportedHash } from "../../core/crypto/imported-password.ts";
+import { classifyImportedHash } from "../../core/crypto/imported-password.ts";
 import { timeStep } from "../../core/crypto/totp.ts";
 import { parseCodeInput } from "../../core/parsing/code-input.ts";
-import { canonicalSubject, readSubject } from "../../core/parsing/external-subject.ts";
+import { canonicalSubject, parseSubject } from "../../core/parsing/external-subject.ts";
 import { parseKeyUri } from "../../core/parsing/otpauth.ts";
 import { canonicalUsername } from "../../core/parsing/username.ts";
 import type { Failure } from "../failure.ts";
@@ -107,7 +107,7 @@ function parseName({ username, exactName, id }: ImportLine, label: string | unde
       ? invalid("username: is missing")
       : ({ ok: true, username: name, canonicalName: null } as const);
   }
-  if (readSubject(exactName, "exact") === null) return invalid("exact_name: is not a valid name");
+  if (parseSubject(exactName, "exact") === null) return invalid("exact_name: is not a valid name");
   const canonicalName = canonicalSubject(exactName);
   if (username !== undefined && username !== canonicalName)
     return invalid("exact_name: its canonical form is not username");
@@ -116,7 +116,7 @@ function parseName({ username, exactName, id }: ImportLine, label: string | unde
 
 /** Null: the hash can be imported. */
 function checkPasswordHash(hash: string): LineFailure | null {
-  const verdict = judgeImportedHash(hash);
+  const verdict = classifyImportedHash(hash);
   if (verdict.kind === "unknown") return invalid("password_hash: is of an unknown scheme");
   if (verdict.kind !== "unsupported") return null;
   return { ok: false, reason: "unsupported_parameters", detail: `password_hash: ${verdict.detail}` };

@@ -45,17 +45,8 @@ export interface UserServiceCall<Result = never> extends ServiceCall<Result> {
   readonly known?: User | null;
 }
 
-/** How long a key is used from the cache. A revoked key is rejected in every isolate after this time at the latest. */
-const cacheSeconds = 60;
-const maxCachedKeys = 1000;
-
-interface CachedApiKey {
-  readonly key: ApiKey;
-  readonly readAt: Date;
-}
-
-/** The cached keys by the SHA-256 of the key. There is one configuration, and so one map, for each isolate. */
-const keyCaches = new WeakMap<Deps["config"], Map<string, CachedApiKey>>();
+/** An isolate uses a key for this long before it reads the key from D1 again: the longest time that a revoked key works. */
+const keyCacheSeconds = 60;
 
 /** The credentials of a caller, and the rows that the same read should bring. */
 export interface AuthenticateCallerInput {
@@ -80,9 +71,9 @@ export interface AuthenticatedCall {
 }
 
 /**
- * Authenticates the caller, and reads the target user and the stored response of the call. At most one read, and none when
- * the key is cached and the call has neither a target user nor an `Idempotency-Key`; one more on the primary for a key
- * that the read replica does not have.
+ * Authenticates the caller, and reads the target user and the stored response of the call. One read. None when the key is
+ * cached, or is `ADMIN_KEY`, and the call has neither a target user nor an `Idempotency-Key`. A second one on the primary
+ * for a key that the read replica does not have.
  *
  * @returns null when the key is unknown, expired or revoked
  */
@@ -97,8 +88,8 @@ export async function authenticateServiceCaller(
   const keyId = parseApiKeyId(token);
   if (keyId === null) return null;
   const hash = await sha256(token);
-  const cached = keyCaches.get(deps.config)?.get(hash);
-  if (cached !== undefined && now.getTime() - cached.readAt.getTime() < cacheSeconds * 1000) {
+  const cached = deps.cache.apiKeys.get(hash);
+  if (cached !== undefined && now.getTime() - cached.readAt.getTime() < keyCacheSeconds * 1000) {
     return isLive(cached.key, now) ? readCallOf(deps, callerOfApiKey(cached.key), input) : null;
   }
   const question = { caller: { keyId }, userId, keyHash, now };
@@ -106,9 +97,9 @@ export async function authenticateServiceCaller(
     (await readCall(deps.db, "nearest", question)) ?? (await readCallOnPrimary(deps, keyId, question));
   const key = view?.apiKey ?? null;
   if (view === null || key === null || !(await equalInConstantTime(hash, key.keyHash))) return null;
-  cacheApiKey(deps, hash, { key, readAt: now });
+  deps.cache.apiKeys.set(hash, { key, readAt: now });
   if (!isLive(key, now)) return null;
-  if (key.lastUsedAt === null || now.getTime() - key.lastUsedAt.getTime() >= cacheSeconds * 1000)
+  if (key.lastUsedAt === null || now.getTime() - key.lastUsedAt.getTime() >= keyCacheSeconds * 1000)
     deps.defer(touchApiKey(deps.db, key.id, now));
   return { caller: callerOfApiKey(key), user: view.user, answer: view.answer };
 }
@@ -125,17 +116,9 @@ async function readCallOnPrimary(
   return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", question) : null;
 }
 
-/** Removes a key from the cache of this isolate. */
+/** Removes a key from the cache of this isolate. Other isolates may use it for another {@link keyCacheSeconds}. */
 export function uncacheApiKey(deps: Deps, keyId: string): void {
-  const cache = keyCaches.get(deps.config);
-  for (const [hash, { key }] of cache ?? []) if (key.id === keyId) cache?.delete(hash);
-}
-
-function cacheApiKey(deps: Deps, hash: string, key: CachedApiKey): void {
-  const cache = keyCaches.get(deps.config) ?? new Map<string, CachedApiKey>();
-  if (cache.size >= maxCachedKeys) cache.clear();
-  cache.set(hash, key);
-  keyCaches.set(deps.config, cache);
+  deps.cache.apiKeys.deleteWhere(({ key }) => key.id === keyId);
 }
 
 /** Reads the target user and the stored response for a caller that is already authenticated. */

@@ -1,6 +1,6 @@
 import { sha256 } from "../../core/crypto/digest.ts";
-import { findReturnAddress } from "../../core/parsing/return-address.ts";
-import { drawChallengeSecret } from "../../core/tokens/challenge-secret.ts";
+import { parseReturnAddress } from "../../core/parsing/return-address.ts";
+import { generateChallengeSecret } from "../../core/tokens/challenge-secret.ts";
 import {
   type Challenge,
   type ChallengeInput,
@@ -48,12 +48,12 @@ export async function createChallenge(
 ): Promise<CreatedChallenge | Failure> {
   const { realm, now } = call;
   const { action, nonce, userId, keyId, issuer } = input;
-  const returnAddress = findReturnAddress(input.returnTo, input.returnUrls);
+  const returnAddress = parseReturnAddress(input.returnTo, input.returnUrls);
   if (!returnAddress.ok) return { ok: false, reason: returnAddressFailures[returnAddress.reason] };
   // The page of the challenge lets a user without a second factor set one up.
   const refusal = await requireExportKeyForTargetUser(deps, { ...call, userId }, "challenge.created");
   if (refusal !== null) return refusal;
-  const secret = await drawChallengeSecret(deps.config.keyring);
+  const secret = await generateChallengeSecret(deps.config.keyring);
   const challenge: ChallengeInput = {
     id: crypto.randomUUID(),
     realm,
@@ -81,7 +81,7 @@ export async function createChallenge(
 
 const returnAddressFailures = {
   not_listed: "return_address_refused",
-  looks_answered: "return_address_has_receipt_parameter",
+  has_return_parameter: "return_address_has_receipt_parameter",
 } as const;
 
 export interface ChallengeStatus {

@@ -1,16 +1,16 @@
 import { generateTotpSecret } from "../../core/crypto/totp.ts";
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import { buildKeyUri } from "../../core/parsing/key-uri.ts";
-import { drawEventId } from "../../store/service/audit.ts";
+import { generateEventId } from "../../store/service/audit.ts";
 import { removeSecondFactorOnce, startEnrolmentOnce } from "../../store/service/user-writes.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
 import { planNewBackupCodes } from "../second-factor/backup-codes.ts";
-import { codeSubjectOfBackend } from "../second-factor/code-subject.ts";
 import { enrolmentTtlSeconds, type NewSecret } from "../second-factor/enrolment.ts";
 import { sealUserField } from "../second-factor/sealed-fields.ts";
-import { type VerifiedCode, verifyCode } from "../second-factor/verify-code.ts";
+import type { AcceptedCode } from "../second-factor/submitted-code.ts";
+import { verifyCode } from "../second-factor/verify-code.ts";
 import { setupCounter } from "../sign-in/throttle.ts";
 import { requireExportKeyForAdminUsers, requireExportKeyForTargetUser } from "./admin-users.ts";
 import type { UserServiceCall } from "./service-caller.ts";
@@ -80,16 +80,16 @@ async function beginReplacement(
   pending: PendingSecret,
 ): Promise<NewSecret | Failure> {
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfBackend(deps, { ...targetPlaceOf(call), known: call.known }),
+    subject: { kind: "service", ...targetPlaceOf(call), known: call.known },
     code,
-    against: "live",
+    against: "second_factor",
     client: call.client,
     now: call.now,
     keep: (result) => call.keep(result.ok ? enrolment : result),
-    plan: async () => ({
+    planAcceptance: async () => ({
       effects: [
         { kind: "start_enrolment", ...pending },
-        { kind: "record", eventId: drawEventId(), type: "totp.setup_started" },
+        { kind: "record", eventId: generateEventId(), type: "totp.setup_started" },
       ],
       outcome: null,
     }),
@@ -98,7 +98,7 @@ async function beginReplacement(
 }
 
 /** The result of a confirmed enrolment. */
-export type ConfirmedEnrolment = VerifiedCode<null>;
+export type ConfirmedEnrolment = AcceptedCode<null>;
 
 /** Enables the second factor when the code of the pending secret is right. The code is spent (OTP-12). */
 export async function confirmUserEnrolment(
@@ -109,16 +109,16 @@ export async function confirmUserEnrolment(
   const refusal = await requireExportKeyForTargetUser(deps, call, "totp.enabled");
   if (refusal !== null) return refusal;
   return verifyCode(deps, {
-    codeSubject: codeSubjectOfBackend(deps, { ...targetPlaceOf(call), known: call.known }),
+    subject: { kind: "service", ...targetPlaceOf(call), known: call.known },
     code,
-    against: { enrolmentOf: null },
+    against: { pendingSecret: null },
     client: call.client,
     now: call.now,
     keep: call.keep,
-    plan: async () => ({
+    planAcceptance: async () => ({
       effects: [
         { kind: "end_other_sessions", keep: null },
-        { kind: "record", eventId: drawEventId(), type: "totp.enabled" },
+        { kind: "record", eventId: generateEventId(), type: "totp.enabled" },
       ],
       outcome: null,
     }),
@@ -147,7 +147,7 @@ export async function removeUserSecondFactor(
 }
 
 /** The ten new backup codes. They are shown once. */
-export type RegeneratedBackupCodes = VerifiedCode<readonly string[]>;
+export type RegeneratedBackupCodes = AcceptedCode<readonly string[]>;
 
 /** Replaces the backup codes of a user when the code is right. All earlier backup codes are void (BC-07). */
 export async function regenerateUserBackupCodes(
@@ -158,12 +158,12 @@ export async function regenerateUserBackupCodes(
   const refusal = await requireExportKeyForTargetUser(deps, call, "backup_codes.regenerated");
   if (refusal !== null) return refusal;
   return verifyCode(deps, {
-    codeSubject: codeSubjectOfBackend(deps, { ...targetPlaceOf(call), known: call.known }),
+    subject: { kind: "service", ...targetPlaceOf(call), known: call.known },
     code,
-    against: "live",
+    against: "second_factor",
     client: call.client,
     now: call.now,
     keep: call.keep,
-    plan: (view) => planNewBackupCodes(deps, view),
+    planAcceptance: (view) => planNewBackupCodes(deps, view),
   });
 }

@@ -6,7 +6,7 @@ import {
   type StoredResponse,
 } from "../../store/service/idempotency.ts";
 import type { Deps } from "../deps.ts";
-import { budget } from "../second-factor/verify-code.ts";
+import { codeBudget } from "../second-factor/code-budget.ts";
 
 /** How long a retry gets the stored response. */
 const storedSeconds = 24 * 3600;
@@ -71,7 +71,7 @@ export async function findFirstResponse(
   known?: IdempotencyKeyRow | null,
 ): Promise<FirstResponse> {
   if (known && known.requestHash !== call.requestHash) return { kind: "conflict" };
-  const { failuresUntilDisabled } = budget;
+  const { failuresUntilDisabled } = codeBudget;
   const row =
     known?.approvalPeriodId === null
       ? { ...known, stands: true }

@@ -1,5 +1,5 @@
-import { possibleUserIds } from "../../core/parsing/user-id.ts";
-import { type AuditEvent, type AuditEventType, drawEventId } from "../../store/service/audit.ts";
+import { possibleStoredUserIds } from "../../core/parsing/user-id.ts";
+import { type AuditEvent, type AuditEventType, generateEventId } from "../../store/service/audit.ts";
 import type { UserPlace } from "../../store/service/user-writes.ts";
 import { findUser, findUserOnPrimary, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -8,7 +8,7 @@ import type { ServiceCall, UserServiceCall } from "./service-caller.ts";
 /** The realm and the possible stored ids of the target user. */
 export const targetPlaceOf = ({ realm, userId }: Pick<UserServiceCall, "realm" | "userId">): UserPlace => ({
   realm,
-  ids: possibleUserIds(realm, userId),
+  ids: possibleStoredUserIds(realm, userId),
 });
 
 /** Finds the target user. `known: null` means that the read replica does not have it, so the primary is read at once. */
@@ -26,5 +26,5 @@ export function auditEventOf(
   userId: string | null,
   detail: AuditEvent["detail"] = {},
 ): AuditEvent {
-  return { id: drawEventId(), at: now, type, client, realm, userId, detail };
+  return { id: generateEventId(), at: now, type, client, realm, userId, detail };
 }

@@ -1,7 +1,7 @@
 import { findPasswordWeakness, hashPassword, isVerifiable } from "../../core/crypto/password-hash.ts";
-import { possibleUserIds, storedUserId } from "../../core/parsing/user-id.ts";
+import { possibleStoredUserIds, storedUserId } from "../../core/parsing/user-id.ts";
 import { canonicalUsername } from "../../core/parsing/username.ts";
-import { drawApprovalPeriodId } from "../../store/second-factor/approvals.ts";
+import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
 import type { Done } from "../../store/service/idempotent-write.ts";
 import {
   deleteUserOnce,
@@ -12,8 +12,8 @@ import {
 import { listUsers as listStoredUsers, newUserRow, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { countBackupCodes } from "../second-factor/code-evaluation.ts";
-import { isSecondFactorDisabled } from "../second-factor/verify-code.ts";
+import { isSecondFactorDisabled } from "../second-factor/code-budget.ts";
+import { countBackupCodes } from "../second-factor/sealed-backup-codes.ts";
 import { requireExportKeyForAdminUsers } from "./admin-users.ts";
 import type { ServiceCall, UserServiceCall } from "./service-caller.ts";
 import { auditEventOf, findTargetUser, targetPlaceOf } from "./target-user.ts";
@@ -48,7 +48,7 @@ export async function createUser(
   const weak = await checkPasswordStrength(deps, fields, fields.username, fields.email ?? null);
   if (weak !== null) return weak;
   const row = await buildUserRow(call, id, fields);
-  const place = { realm: call.realm, ids: id === null ? [row.id] : possibleUserIds(call.realm, id) };
+  const place = { realm: call.realm, ids: id === null ? [row.id] : possibleStoredUserIds(call.realm, id) };
   const done = await insertUserOnce(deps.db, place, row, {
     event: auditEventOf(call, "user.created", row.id),
     answer: await call.keep({ ok: true, user: row, created: true }),
@@ -234,7 +234,7 @@ async function buildUserRow(
     canonicalName: null,
     email: email ?? null,
     passwordHash: password === undefined ? null : await hashPassword(password),
-    approvalPeriodId: drawApprovalPeriodId(),
+    approvalPeriodId: generateApprovalPeriodId(),
     createdAt: now,
   });
 }

@@ -3,9 +3,8 @@ import { signReceipt } from "../../core/tokens/receipt.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { amrWith } from "../second-factor/amr.ts";
-import type { Evidence } from "../second-factor/code-evaluation.ts";
-import { codeSubjectOfBackend } from "../second-factor/code-subject.ts";
-import { type VerifiedCode, verifyCode } from "../second-factor/verify-code.ts";
+import type { AcceptedCode, Evidence } from "../second-factor/submitted-code.ts";
+import { verifyCode } from "../second-factor/verify-code.ts";
 import { requireExportKeyForTargetUser } from "./admin-users.ts";
 import type { UserServiceCall } from "./service-caller.ts";
 import { targetPlaceOf } from "./target-user.ts";
@@ -20,7 +19,7 @@ export interface VerifyUserCodeInput {
 }
 
 /** An accepted code, and the signed receipt that other services can verify. */
-export type VerifiedUserCode = VerifiedCode<{ readonly receipt: string }>;
+export type VerifiedUserCode = AcceptedCode<{ readonly receipt: string }>;
 
 /**
  * Verifies a code of the target user, with the same attempt budget, one-time rule and audit events as on every other path.
@@ -40,13 +39,13 @@ export async function verifyUserCode(
       : await requireExportKeyForTargetUser(deps, call, "second_factor.accepted");
   if (refusal !== null) return refusal;
   return verifyCode(deps, {
-    codeSubject: codeSubjectOfBackend(deps, { ...targetPlaceOf(call), known }),
+    subject: { kind: "service", ...targetPlaceOf(call), known },
     code,
-    against: "live",
+    against: "second_factor",
     client,
     now,
     keep: call.keep,
-    plan: async (_view, evidence) => ({
+    planAcceptance: async (_view, evidence) => ({
       effects: [],
       outcome: { receipt: await receiptFor(evidence) },
     }),

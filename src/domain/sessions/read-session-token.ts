@@ -1,6 +1,3 @@
-import type { Keyring } from "../../core/crypto/keyring.ts";
-import { BoundedMap } from "../../core/lib/bounded-map.ts";
-import { lazyPer } from "../../core/lib/lazy.ts";
 import { parseAnyPendingToken, parseFullToken, sessionIdOf } from "../../core/tokens/session-token.ts";
 import type { Deps } from "../deps.ts";
 import type { FullSession, PendingSession } from "./sessions.ts";
@@ -21,24 +18,16 @@ export async function readPendingSession(
   return { kind: "pending", id, username, expiresAt, shared: false };
 }
 
-/** About two megabytes in each isolate. */
-const maxCachedSessions = 1000;
-
 /**
- * The sessions of verified tokens, by token. The claims of a token never change under the same keyring. Only time matters
- * when a token comes again: the cache hit checks `expiresAt`, and `isTokenFresh` the age.
+ * Reads a full session's token, without I/O. Null when the token is invalid or has expired. The content of a token never
+ * changes, so it is verified once and then taken from the cache. The caller checks its age (`checkedAt`).
  */
-const cachedSessions = lazyPer((_: Keyring) => new BoundedMap<string, FullSession>(maxCachedSessions));
-
-/** Verifies the token of a full session, without I/O. Returns the same object for the same token while it is cached. */
 export async function readFullSession(deps: Deps, token: string, now: Date): Promise<FullSession | null> {
-  const { keyring } = deps.config;
-  const cache = cachedSessions(keyring);
-  const cached = cache.get(token);
+  const cached = deps.cache.sessions.get(token);
   if (cached !== undefined) return cached.expiresAt > now ? cached : null;
-  const claims = await parseFullToken(keyring, token, now);
+  const claims = await parseFullToken(deps.config.keyring, token, now);
   if (claims === null) return null;
   const session: FullSession = { ...claims, kind: "full", id: await sessionIdOf(claims.sessionSecret) };
-  cache.set(token, session);
+  deps.cache.sessions.set(token, session);
   return session;
 }

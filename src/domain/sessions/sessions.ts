@@ -1,11 +1,11 @@
 import { clientNetwork } from "../../core/parsing/client-network.ts";
 import {
-  drawSessionSecret,
+  generateSessionSecret,
   type SessionClaims,
   sessionIdOf,
   signFullToken,
 } from "../../core/tokens/session-token.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import {
   endOtherSessions,
   endSession,
@@ -96,7 +96,7 @@ export interface PreparedSession {
 
 /** Creates the row of a new session with a random secret. Writes nothing. */
 export async function prepareSession(origin: SessionInput, now: Date): Promise<PreparedSession> {
-  const secret = drawSessionSecret();
+  const secret = generateSessionSecret();
   const row: Session = {
     id: await sessionIdOf(secret),
     kind: origin.kind,
@@ -226,7 +226,7 @@ export async function logOut(
 ): Promise<void> {
   if (session.kind === "pending" && session.shared) return;
   const event = {
-    id: drawEventId(),
+    id: generateEventId(),
     at: now,
     type: "session.ended",
     client,
@@ -249,7 +249,14 @@ export async function revokeSession(
     { sessionId: caller.id, userId: caller.userId },
     targetId,
     sessionCutoffAt(deps, now),
-    { id: drawEventId(), at: now, type: "session.ended", client, userId: caller.userId, sessionId: targetId },
+    {
+      id: generateEventId(),
+      at: now,
+      type: "session.ended",
+      client,
+      userId: caller.userId,
+      sessionId: targetId,
+    },
     recentOpenings(now),
   );
   if (ended === null) return { ok: false, reason: "session_over" };
@@ -268,7 +275,7 @@ export async function revokeOtherSessions(
     { sessionId: caller.id, userId: caller.userId },
     sessionCutoffAt(deps, now),
     {
-      id: drawEventId(),
+      id: generateEventId(),
       at: now,
       type: "session.others_ended",
       client,

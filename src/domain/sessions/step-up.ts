@@ -4,8 +4,7 @@ import type { ClientContext } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { amrWith } from "../second-factor/amr.ts";
-import type { Evidence } from "../second-factor/code-evaluation.ts";
-import { codeSubjectOfSession } from "../second-factor/code-subject.ts";
+import type { Evidence } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
 import {
   type FullSession,
@@ -30,12 +29,12 @@ export async function stepUp(
   { session, code, client, now }: StepUpInput,
 ): Promise<{ ok: true; issued: IssuedSession; evidence: Evidence } | Failure> {
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfSession(deps, session, now),
+    subject: { kind: "session", session },
     code,
-    against: "live",
+    against: "second_factor",
     client,
     now,
-    plan: async (view, evidence) => {
+    planAcceptance: async (view, evidence) => {
       const level = { amr: amrWith(view.session.amr, evidence), secondFactorAt: now };
       if (view.session.secondFactorAt === null) {
         const next = await prepareReplacementSession(view.session, level, client, now);

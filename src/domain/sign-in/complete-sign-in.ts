@@ -1,12 +1,11 @@
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import type { Effect } from "../../store/second-factor/code-effects.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { SessionView } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { amrWith } from "../second-factor/amr.ts";
-import type { Evidence } from "../second-factor/code-evaluation.ts";
-import { codeSubjectOfSession } from "../second-factor/code-subject.ts";
+import type { Evidence } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
 import {
   type IssuedSession,
@@ -40,12 +39,12 @@ export async function completeSignIn(
   const binding = await bindingNow(deps, source);
   const expiresAt = new Date(now.getTime() + deps.config.sessionMaxAgeSeconds * 1000);
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfSession(deps, pending, now),
+    subject: { kind: "session", session: pending },
     code,
-    against: "live",
+    against: "second_factor",
     client,
     now,
-    plan: async (view, evidence) => {
+    planAcceptance: async (view, evidence) => {
       const { session } = view;
       const drawn = await prepareSession(
         {
@@ -90,5 +89,5 @@ function claim(
   const { username, canonicalName } = storedName(deps, identity.username);
   if (canonicalName === null) return [];
   const name = { realm: user.realm, username, canonicalName };
-  return [{ kind: "claim_name", name, email: identity.email, keep, eventId: drawEventId() }];
+  return [{ kind: "claim_name", name, email: identity.email, keep, eventId: generateEventId() }];
 }

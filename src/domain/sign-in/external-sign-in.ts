@@ -1,7 +1,7 @@
 import type { Requirement } from "../../core/policy/policy.ts";
-import { bindTo } from "../../core/tokens/session-binding.ts";
-import { drawApprovalPeriodId } from "../../store/second-factor/approvals.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { createBinding } from "../../core/tokens/session-binding.ts";
+import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import { isRowOpenToHolder } from "../../store/sessions/pending-sessions.ts";
 import { upsertExternalUser } from "../../store/users/external-users.ts";
 import { newUserRow, type User } from "../../store/users/user-rows.ts";
@@ -74,12 +74,12 @@ export async function meet(deps: Deps, arriving: Arriving): Promise<Meeting> {
       ...storedName(deps, identity.username),
       email: identity.email,
       passwordHash: null,
-      approvalPeriodId: drawApprovalPeriodId(),
+      approvalPeriodId: generateApprovalPeriodId(),
       createdAt: now,
     }),
-    claimed: { ...event, id: drawEventId(), type: "user.updated", detail: { fields: "username" } },
-    created: { ...event, id: drawEventId(), type: "user.created", userId: id },
-    opened: () => ({ ...event, id: drawEventId(), type: "first_factor.accepted" }),
+    claimed: { ...event, id: generateEventId(), type: "user.updated", detail: { fields: "username" } },
+    created: { ...event, id: generateEventId(), type: "user.created", userId: id },
+    opened: () => ({ ...event, id: generateEventId(), type: "first_factor.accepted" }),
     full: full === null ? null : { row: full.row, beyond: opens === "any" ? "opened" : "not_opened" },
     pending: pending === null ? null : { row: pending.row, held },
     bounds: openingBounds(now),
@@ -106,7 +106,7 @@ export async function bindingNow(deps: Deps, source: FirstFactorSource | null): 
   if (source === null) return null;
   const evidence = await source.evidence();
   if (evidence === null) throw new FirstFactorUnavailable("The source names somebody who shows nothing");
-  return bindTo(deps.config.keyring, evidence);
+  return createBinding(deps.config.keyring, evidence);
 }
 
 async function draw(

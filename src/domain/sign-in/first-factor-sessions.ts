@@ -2,7 +2,7 @@ import { signPendingToken, signSharedPendingToken } from "../../core/tokens/sess
 import type { OpeningBounds } from "../../store/sessions/first-factor-session-rows.ts";
 import type { Session } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
-import { budget } from "../second-factor/verify-code.ts";
+import { codeBudget } from "../second-factor/code-budget.ts";
 import type { PreparedSession } from "../sessions/sessions.ts";
 import { openings, recentOpenings } from "./openings.ts";
 
@@ -10,7 +10,7 @@ import { openings, recentOpenings } from "./openings.ts";
 export const openingBounds = (now: Date): OpeningBounds => ({
   ...recentOpenings(now),
   usableUntil: new Date(now.getTime() + openings.leastSeconds * 1000),
-  attemptsPerPendingSession: budget.attemptsPerPendingSession,
+  attemptsPerPendingSession: codeBudget.attemptsPerPendingSession,
   mostKept: openings.mostKept,
 });
 

@@ -1,5 +1,5 @@
 import { clientNetwork } from "../../core/parsing/client-network.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import { findSessionOnPrimary, type SessionView } from "../../store/sessions/session-rows.ts";
 import { countSignInFailure } from "../../store/sessions/sign-in-batch.ts";
 import type { Deps } from "../deps.ts";
@@ -53,7 +53,7 @@ export async function checkPassword(
     return { ok: true, counters, view };
   }
   const event = {
-    id: drawEventId(),
+    id: generateEventId(),
     at: now,
     type: "first_factor.refused",
     client,

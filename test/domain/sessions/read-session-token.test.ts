@@ -1,22 +1,23 @@
 import { describe, expect, it } from "vitest";
 import {
-  drawSessionSecret,
+  generateSessionSecret,
   type SessionClaims,
   signFullToken,
 } from "../../../src/core/tokens/session-token.ts";
 import type { Deps } from "../../../src/domain/deps.ts";
+import { IsolateCache } from "../../../src/domain/isolate-cache.ts";
 import { readFullSession } from "../../../src/domain/sessions/read-session-token.ts";
 import { keyringOf } from "../../support/keyring.ts";
 
 const keyring = keyringOf("k1");
 /** All that it asks for. */
-const deps = { config: { keyring } } as Deps;
+const deps = { config: { keyring }, cache: new IsolateCache() } as Deps;
 const now = new Date("2026-11-22T12:00:00Z");
 const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
 
 const mint = (claims: Partial<SessionClaims> = {}, by = keyring) =>
   signFullToken(by, {
-    sessionSecret: drawSessionSecret(),
+    sessionSecret: generateSessionSecret(),
     userId: "u-1",
     realm: "local",
     username: "ada",
@@ -42,10 +43,17 @@ describe("a token that comes again", () => {
     expect(await readFullSession(deps, token, now)).toBe(session);
   });
 
+  it("is found again with copies of the dependencies and of the keyring", async () => {
+    const token = await mint();
+    const session = await readFullSession(deps, token, now);
+    const copy = { ...deps, config: { ...deps.config, keyring: { ...keyring } } };
+    expect(await readFullSession(copy, token, now)).toBe(session);
+  });
+
   it("is remembered under its own keys only", async () => {
     const token = await mint();
     expect(await readFullSession(deps, token, now)).not.toBeNull();
-    const others = { config: { keyring: keyringOf("k2") } } as Deps;
+    const others = { config: { keyring: keyringOf("k2") }, cache: new IsolateCache() } as Deps;
     expect(await readFullSession(others, token, now)).toBeNull();
   });
 

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { apiKeyPrefix } from "../../../core/tokens/api-key.ts";
 import {
   type CreatedApiKey,
@@ -34,7 +34,7 @@ const shape = () => ({
   last_used_at: z.nullable(time()),
   revoked_at: z.nullable(time()),
 });
-const apiKey = once(() => z.object(shape()).register(z.globalRegistry, { id: "ApiKey" }));
+const apiKey = lazy(() => z.object(shape()).register(z.globalRegistry, { id: "ApiKey" }));
 const example = {
   id: "ab2cdefghij3klmn",
   prefix: "sp_ab2cdefghij3klmn",

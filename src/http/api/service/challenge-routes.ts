@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { shownUserId } from "../../../core/parsing/user-id.ts";
+import { backendUserId } from "../../../core/parsing/user-id.ts";
 import {
   type ChallengeStatus,
   type CreatedChallenge,
@@ -110,7 +110,7 @@ export const challengeOperations = [
     act: (c, call, { param }) => getChallengeStatus(c.var.deps, call, param("challenge")),
     present: ({ challenge: row, status }, realm) => ({
       id: row.id,
-      user: shownUserId(realm, row.userId),
+      user: backendUserId(realm, row.userId),
       status,
       action: row.action,
       nonce: row.nonce,

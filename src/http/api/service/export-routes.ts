@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { parseRecipient } from "../../../core/crypto/jwe-recipient.ts";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { exportUsers } from "../../../domain/service-api/export.ts";
 import { countTransfer } from "../../../domain/service-api/transfer-limit.ts";
 import { describeError, log } from "../../../log.ts";
@@ -25,7 +25,7 @@ const about = () => ({
   key_ops: z.optional(z.array(z.string()).check(z.maxLength(8))),
   ext: z.optional(z.boolean()),
 });
-const body = once(() =>
+const body = lazy(() =>
   z.strictObject({
     recipient: z.union(
       [

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { splitLines } from "../../../core/parsing/lines.ts";
 import type { ParsedLine } from "../../../domain/service-api/import.ts";
 import { emailForm, type LineFailure, parseImportedUser } from "../../../domain/service-api/imported-user.ts";
@@ -24,7 +24,7 @@ const time = () =>
 const may = z.optional;
 
 /** One user, as a line of an import says it. */
-export const importLine = once(() =>
+export const importLine = lazy(() =>
   z.strictObject({
     id: may(userId()),
     username: may(username()),

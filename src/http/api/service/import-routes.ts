@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { type ImportReport, importUsers } from "../../../domain/service-api/import.ts";
 import { countTransfer } from "../../../domain/service-api/transfer-limit.ts";
 import { describeError, log } from "../../../log.ts";
@@ -15,7 +15,7 @@ import { exportKeyParameter, transferHeaders } from "./service-schemas.ts";
 
 const ndjson = "application/x-ndjson";
 
-const query = once(() =>
+const query = lazy(() =>
   z.strictObject({
     first_line: z._default(
       z.string().check(z.regex(/^[1-9][0-9]{0,8}$/, "must be a line number, from 1 on")),

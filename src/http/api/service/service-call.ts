@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { sha256 } from "../../../core/crypto/digest.ts";
-import { once } from "../../../core/lib/lazy.ts";
-import { possibleUserIds, realmForm, userIdForm } from "../../../core/parsing/user-id.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
+import { possibleStoredUserIds, realmForm, userIdForm } from "../../../core/parsing/user-id.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { compareExportKey, type ExportKeyState } from "../../../domain/service-api/export-key.ts";
 import {
@@ -95,7 +95,7 @@ export async function readServiceRequest(
     realm: caller.realm,
     keyHash,
     apiKeyId: caller.keyId,
-    userIds: aboutUser ? possibleUserIds(caller.realm, userId) : [],
+    userIds: aboutUser ? possibleStoredUserIds(caller.realm, userId) : [],
     // Of two keys the one that may do less is not shown what the other was answered. The answer to a call with
     // EXPORT_KEY can hold a secret of an account of ADMIN_USERS: without it, the call is another one.
     requestHash: await sha256(
@@ -196,4 +196,4 @@ function replay(kept: string): Response {
   return send(answer().parse(JSON.parse(kept)), { "Idempotency-Replayed": "true" });
 }
 
-const answer = once(() => z.object({ status: z.number(), type: z.string(), body: z.string() }));
+const answer = lazy(() => z.object({ status: z.number(), type: z.string(), body: z.string() }));

@@ -1,6 +1,6 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import type { Scope, UserServiceCall } from "../../../domain/service-api/service-caller.ts";
 import { readBodyText } from "../../body-text.ts";
@@ -87,8 +87,8 @@ export const serviceOperation =
   ): TypedOperation<M, P, z.input<Q>, z.input<B>, z.input<S>> => {
     const { id, method, path, tag, summary, description, scope, data, example } = spec;
     const status = spec.status ?? 200;
-    const querySchema = once((spec.query ?? nothing) as () => Q);
-    const bodySchema = once((spec.body ?? nothing) as () => B);
+    const querySchema = lazy((spec.query ?? nothing) as () => Q);
+    const bodySchema = lazy((spec.body ?? nothing) as () => B);
     const schema = () => succeeded({ data: data() });
     const repeatable = method === "post";
     const success = { description: "Done", schema, example: { status: "success", data: example } } as const;

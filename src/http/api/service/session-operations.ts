@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import {
   endUserSessions,
   listUserSessions,
@@ -9,7 +9,7 @@ import { serviceOperation } from "./service-operation.ts";
 import { time } from "./service-schemas.ts";
 
 const tag = "Sessions";
-const session = once(() =>
+const session = lazy(() =>
   z
     .object({
       id: z.string(),

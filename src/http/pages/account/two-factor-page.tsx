@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { renderQrSvg } from "../../../core/lib/qr.ts";
 import { parseCodeInput } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
@@ -34,7 +34,7 @@ import { SetupConfirmPage, SetupScanPage, SetupStartPage } from "./two-factor-se
 
 const path = "/account/two-factor";
 
-const wizardForm = once(() =>
+const wizardForm = lazy(() =>
   z.strictObject({
     step: z.enum(["start", "confirm"], "must be start or confirm"),
     /** What is confirmed with. */

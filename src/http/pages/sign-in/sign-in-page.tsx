@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { canonicalUsername } from "../../../core/parsing/username.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { logOut, recheckSession } from "../../../domain/sessions/sessions.ts";
@@ -35,7 +35,7 @@ import { LoopPage, SignInElsewherePage } from "./elsewhere-view.tsx";
 import { SignInPage } from "./sign-in-view.tsx";
 import { SignedOutPage, SignOutPage } from "./sign-out-view.tsx";
 
-const signInForm = once(() =>
+const signInForm = lazy(() =>
   z.strictObject({
     username: textField(1024),
     password: textField(4096),

@@ -11,13 +11,15 @@ import type { Failure } from "../failure.ts";
 import { type Scope, type ServiceCall, uncacheApiKey } from "./service-caller.ts";
 import { auditEventOf } from "./target-user.ts";
 
-/** For each name. Two live keys are enough to replace one without a gap (CR-09). */
+/** The limit for each name. Two live keys are enough to replace one without a gap (CR-09). */
 const maxLiveKeys = 2;
 
 export interface ApiKeyInput {
   readonly name: string;
   readonly scopes: readonly Scope[];
+  /** The return addresses that hosted challenges of this key may use. */
   readonly returnUrls: readonly string[];
+  /** Null: the key does not expire. */
   readonly expiresAt: Date | null;
 }
 

@@ -3,11 +3,13 @@ import { listEvents as listStoredEvents, type StoredEvent } from "../../store/se
 import type { Deps } from "../deps.ts";
 import type { ServiceCall } from "./service-caller.ts";
 
+/** The filter, the order and the position of a page of audit events. */
 export interface EventPageInput {
   /** The caller's id of the user. Null: the events of all users. */
   readonly userId: string | null;
   readonly type: string | null;
   readonly newestFirst: boolean;
+  /** The position of the last event of the previous page. Null: the first page. */
   readonly after: number | null;
   readonly limit: number;
 }

@@ -63,13 +63,12 @@ async function refuseAdminUsers(
   for (const user of users) {
     const { username } = user;
     if (!isAdminUser(deps.config, call.realm, username)) continue;
-    const known = refusals.get(username);
-    const refused =
-      known === undefined
-        ? await requireExportKeyForAdminUsers(deps, call, "user.imported", { id: null, username })
-        : known;
-    refusals.set(username, refused);
-    if (refused !== null) outcomes.set(user, refused);
+    let refusal = refusals.get(username);
+    if (refusal === undefined) {
+      refusal = await requireExportKeyForAdminUsers(deps, call, "user.imported", { id: null, username });
+      refusals.set(username, refusal);
+    }
+    if (refusal !== null) outcomes.set(user, refusal);
   }
   return outcomes;
 }

@@ -8,8 +8,8 @@ import {
 import type { Deps } from "../deps.ts";
 import { codeBudget } from "../second-factor/code-budget.ts";
 
-/** How long a retry gets the stored response. */
-const storedSeconds = 24 * 3600;
+/** How long a response is stored for retries. */
+const responseTtlSeconds = 24 * 3600;
 
 /** Renders the response that a retry gets when the call has this result. Null: the call has no `Idempotency-Key`. */
 export type StoreResponse<Result> = (result: Result) => Promise<StoredResponse | null>;
@@ -24,7 +24,7 @@ export interface RepeatableCall extends IdempotencyPlace {
   readonly userIds: readonly string[];
 }
 
-const fieldOf = ({ realm, keyHash }: IdempotencyPlace) => ({
+const sealedFieldOf = ({ realm, keyHash }: IdempotencyPlace) => ({
   table: "idempotency_keys",
   column: "answer",
   rowId: `${realm}:${keyHash}`,
@@ -34,10 +34,10 @@ const fieldOf = ({ realm, keyHash }: IdempotencyPlace) => ({
 export async function sealResponse(
   { config: { keyring } }: Deps,
   call: RepeatableCall,
-  answer: string,
+  response: string,
   now: Date,
 ): Promise<StoredResponse> {
-  const envelope = await sealField(keyring, fieldOf(call), answer);
+  const envelope = await sealField(keyring, sealedFieldOf(call), response);
   const { realm, keyHash, requestHash, apiKeyId } = call;
   return {
     realm,
@@ -46,14 +46,14 @@ export async function sealResponse(
     apiKeyId,
     envelope,
     now,
-    expiresAt: new Date(now.getTime() + storedSeconds * 1000),
+    expiresAt: new Date(now.getTime() + responseTtlSeconds * 1000),
   };
 }
 
 /** The stored response to the first call with the same `Idempotency-Key`. */
 export type FirstResponse =
   | { readonly kind: "none" }
-  | { readonly kind: "answered"; readonly answer: string }
+  | { readonly kind: "found"; readonly response: string }
   /** The `Idempotency-Key` belongs to a different call, or the stored response can't be decrypted any more. */
   | { readonly kind: "conflict" }
   /** The stored response reports an accepted code, and the approval has been voided since (INC-37). */
@@ -79,6 +79,6 @@ export async function findFirstResponse(
   if (row === null) return { kind: "none" };
   if (row.requestHash !== call.requestHash) return { kind: "conflict" };
   if (!row.stands) return { kind: "void" };
-  const opened = await openField(deps.config.keyring, fieldOf(call), row.answer);
-  return opened.ok ? { kind: "answered", answer: opened.text } : { kind: "conflict" };
+  const opened = await openField(deps.config.keyring, sealedFieldOf(call), row.answer);
+  return opened.ok ? { kind: "found", response: opened.text } : { kind: "conflict" };
 }

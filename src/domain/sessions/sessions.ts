@@ -95,24 +95,24 @@ export interface PreparedSession {
 }
 
 /** Creates the row of a new session with a random secret. Writes nothing. */
-export async function prepareSession(origin: SessionInput, now: Date): Promise<PreparedSession> {
+export async function prepareSession(input: SessionInput, now: Date): Promise<PreparedSession> {
   const secret = generateSessionSecret();
   const row: Session = {
     id: await sessionIdOf(secret),
-    kind: origin.kind,
-    userId: origin.userId,
+    kind: input.kind,
+    userId: input.userId,
     attempts: 0,
-    binding: origin.binding,
+    binding: input.binding,
     challengeId: null,
-    amr: [...origin.amr],
-    firstFactorAt: origin.firstFactorAt,
-    secondFactorAt: origin.secondFactorAt,
+    amr: [...input.amr],
+    firstFactorAt: input.firstFactorAt,
+    secondFactorAt: input.secondFactorAt,
     createdAt: now,
     lastSeenAt: now,
-    expiresAt: origin.expiresAt,
-    clientAddress: origin.client.address,
-    network: clientNetwork(origin.client.address),
-    userAgent: origin.client.userAgent,
+    expiresAt: input.expiresAt,
+    clientAddress: input.client.address,
+    network: clientNetwork(input.client.address),
+    userAgent: input.client.userAgent,
   };
   return { row, secret };
 }

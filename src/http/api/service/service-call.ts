@@ -137,7 +137,7 @@ export async function respondToServiceCall<Result extends { readonly ok: true }>
   { status, data }: Presentation<Result>,
   act: (call: UserServiceCall<Result>) => Promise<Result | Failure>,
 ): Promise<Response> {
-  if (repeatable?.first.kind === "answered") return replay(repeatable.first.answer);
+  if (repeatable?.first.kind === "found") return replay(repeatable.first.response);
   const { deps, client, now } = c.var;
   const present = (result: Result | Failure): Answer =>
     result.ok
@@ -167,7 +167,7 @@ export async function respondToServiceCall<Result extends { readonly ok: true }>
   if (result.ok) return send(kept.success ?? present(result));
   if (repeatable !== null && (result.reason === "already_responded" || !kept.decided || !isCounted(result))) {
     const first = await findFirstResponse(deps, repeatable, now);
-    if (first.kind === "answered") return replay(first.answer);
+    if (first.kind === "found") return replay(first.response);
     const refusal = refuseFirst(first);
     if (refusal !== null) return refuse(c, refusal);
   }

@@ -1,7 +1,7 @@
 import { parseBackupCodeHashes } from "../../core/crypto/backup-code-hashes.ts";
 import { encryptFor, type Recipient } from "../../core/crypto/jwe-recipient.ts";
 import { decodeTotpSecret } from "../../core/crypto/totp.ts";
-import { backendUserId } from "../../core/parsing/user-id.ts";
+import { callerUserId } from "../../core/parsing/user-id.ts";
 import type { SealedColumn } from "../../store/platform/schema.ts";
 import { insertEvent } from "../../store/service/audit.ts";
 import { listForExport } from "../../store/users/exported-rows.ts";
@@ -91,7 +91,7 @@ async function formatImportLine(deps: Deps, call: ServiceCall, row: User) {
   if (secret === undefined || codes === undefined) return null;
   const time = (date: Date | null) => date?.toISOString() ?? undefined;
   return {
-    id: backendUserId(row.realm, row.id),
+    id: callerUserId(row.realm, row.id),
     username: row.canonicalName ?? row.username,
     exact_name: row.canonicalName === null ? undefined : row.username,
     // An external source may have sent an address that an import rejects. The next sign-in brings that one again.

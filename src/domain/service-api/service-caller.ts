@@ -67,7 +67,7 @@ export interface AuthenticatedCall {
   /** The target user. */
   readonly user: User | null;
   /** The stored response to the first call with the same `Idempotency-Key`. */
-  readonly answer: CallView["answer"];
+  readonly storedResponse: CallView["answer"];
 }
 
 /**
@@ -101,7 +101,7 @@ export async function authenticateServiceCaller(
   if (!isLive(key, now)) return null;
   if (key.lastUsedAt === null || now.getTime() - key.lastUsedAt.getTime() >= keyCacheSeconds * 1000)
     deps.defer(touchApiKey(deps.db, key.id, now));
-  return { caller: callerOfApiKey(key), user: view.user, answer: view.answer };
+  return { caller: callerOfApiKey(key), user: view.user, storedResponse: view.answer };
 }
 
 /**
@@ -127,10 +127,10 @@ async function readCallOf(
   caller: ServiceCaller,
   { userId, keyHash, now }: AuthenticateCallerInput,
 ): Promise<AuthenticatedCall> {
-  if (userId === null && keyHash === null) return { caller, user: null, answer: null };
+  if (userId === null && keyHash === null) return { caller, user: null, storedResponse: null };
   const { realm } = caller;
   const view = await readCall(deps.db, "nearest", { caller: { realm }, userId, keyHash, now });
-  return { caller, user: view?.user ?? null, answer: view?.answer ?? null };
+  return { caller, user: view?.user ?? null, storedResponse: view?.answer ?? null };
 }
 
 const isLive = ({ revokedAt, expiresAt }: ApiKey, now: Date): boolean =>

@@ -80,7 +80,7 @@ export async function readServiceRequest(
     now,
   });
   if (authenticated === null) throw new Refused({ ok: false, reason: "invalid_api_key" });
-  const { caller, user, answer } = authenticated;
+  const { caller, user, storedResponse } = authenticated;
   if (!caller.scopes.includes(scope)) throw new Refused({ ok: false, reason: "scope_missing", scope });
   if (realm !== undefined && realm !== caller.realm)
     throw new Refused({ ok: false, reason: "no_such_realm" });
@@ -106,7 +106,9 @@ export async function readServiceRequest(
     ),
   };
   const first =
-    answer === null ? ({ kind: "none" } as const) : await findFirstResponse(deps, call, now, answer);
+    storedResponse === null
+      ? ({ kind: "none" } as const)
+      : await findFirstResponse(deps, call, now, storedResponse);
   const refusal = refuseFirst(first);
   if (refusal !== null) throw new Refused(refusal);
   return { caller, user, exportKey, repeatable: { ...call, first } };

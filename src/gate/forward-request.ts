@@ -67,7 +67,7 @@ export async function forwardIfAuthorized(
   const { renewed } = await expireTokenAfterChange(deps, gateRequest, mayChange, judgement);
   try {
     const response = await forward(target, request, headers, isPersonal(requirement, judgement));
-    const access = { requirement, passage: judgement, source: gateRequest.source };
+    const access = { requirement, granted: judgement, source: gateRequest.source };
     return { kind: "forwarded", response: withOwnHeaders(deps, response, gateRequest, access), renewed };
   } catch (error) {
     return { kind: "origin_unavailable", error };

@@ -53,15 +53,15 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "max-age-not-compared",
     file: "src/domain/access/access.ts",
-    find: "ageSeconds(level, now) <= maxAgeSeconds",
-    replace: "ageSeconds(level, now) >= 0",
+    find: "ageSeconds(visitor, now) <= maxAgeSeconds",
+    replace: "ageSeconds(visitor, now) >= 0",
     why: "a second factor of this morning opens what asks for a fresh one (SE-12)",
     tests: ["test/gate/policy.test.ts"],
   },
   {
     name: "enrolled-passes-with-one-factor",
     file: "src/domain/access/access.ts",
-    find: 'if (level.enrolled) return { allowed: false, reason: "second_factor_required" };',
+    find: 'if (visitor.enrolled) return { allowed: false, reason: "second_factor_required" };',
     replace: "",
     why: "with ENROLMENT=optional the second factor is optional for those who have one (EN-14)",
     tests: ["test/gate/policy.test.ts", "test/flows/sessions.test.ts"],

@@ -130,8 +130,8 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-watched-with-a-session-only",
     file: "src/domain/access/long-lived-access.ts",
-    find: 'passage.identity !== null || (source !== null && requirement.level !== "none");',
-    replace: "passage.sessionId !== null;",
+    find: 'granted.identity !== null || (source !== null && requirement.level !== "none");',
+    replace: "granted.sessionId !== null;",
     why: "a WebSocket that a token alone has opened outlives the account (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],
     titled: "account is disabled",
@@ -139,7 +139,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-of-an-open-path-unwatched",
     file: "src/domain/access/long-lived-access.ts",
-    find: "passage.identity !== null || ",
+    find: "granted.identity !== null || ",
     replace: "",
     why: "a WebSocket that the site serves for an account outlives its session, where the path is open (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],
@@ -157,7 +157,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-source-not-asked",
     file: "src/domain/access/long-lived-access.ts",
-    find: "if (source !== null && named?.username !== identity?.username) return false;",
+    find: "if (source !== null && current?.username !== identity?.username) return false;",
     replace: "",
     why: "a WebSocket goes on for an account that has signed out at the site (SE-06)",
     tests: ["test/gate/gate-web-socket.test.ts", "test/gate/lasting-sockets.test.ts"],
@@ -182,7 +182,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-level-not-judged",
     file: "src/domain/access/long-lived-access.ts",
-    find: "return authorizeVisitor(deps, requirement, level, null, now).allowed;",
+    find: "return authorizeVisitor(deps, requirement, visitor, null, now).allowed;",
     replace: "return true;",
     why: "a WebSocket goes on without the second factor that the account has set up since (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],

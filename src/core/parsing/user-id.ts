@@ -24,5 +24,5 @@ export function possibleStoredUserIds(realm: string, id: string): string[] {
 }
 
 /** The id that a backend knows a user by. */
-export const backendUserId = (realm: string, storedId: string): string =>
+export const callerUserId = (realm: string, storedId: string): string =>
   storedId.startsWith(realm + separator) ? storedId.slice(realm.length + separator.length) : storedId;

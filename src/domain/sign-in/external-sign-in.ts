@@ -152,12 +152,12 @@ export interface ExternalVisit {
  */
 export async function provisionAndAuthorize(deps: Deps, visit: ExternalVisit): Promise<AccessResult> {
   const { requirement, session, source, client, now } = visit;
-  if (session !== null && !source.mustBeAsked && isTokenFresh(deps, session, now))
+  if (session !== null && !source.alwaysIdentify && isTokenFresh(deps, session, now))
     return authorizeSession(deps, requirement, session, now);
   if (requirement.level === "none") return judgeOpenAccess(deps, visit);
   const identity = await source.identify();
   if (identity === null) {
-    const passes = source.nobodyPasses && !source.showsOtherCredential;
+    const passes = source.allowsAnonymous && !source.hasOtherCredential;
     return passes ? nobody : { allowed: false, reason: "not_signed_in" };
   }
   if (session !== null && session.username === identity.username) {

@@ -18,14 +18,14 @@ export interface ExternalIdentity {
 export interface FirstFactorSource {
   /** The name space of its users. */
   readonly realm: ExternalRealm;
-  /** Who is nobody there passes: the site has its login behind the gate. */
-  readonly nobodyPasses: boolean;
-  /** The request shows a credential that the source may not be asked about in the same way as it is used. */
-  readonly showsOtherCredential: boolean;
+  /** True when anonymous visitors are passed to the origin, because the site's login page is behind the gate. */
+  readonly allowsAnonymous: boolean;
+  /** The request has a header or query parameter of `ORIGIN_CREDENTIALS`. The site may accept it where its who-am-I does not. */
+  readonly hasOtherCredential: boolean;
   /** Where to sign in, at the site. Null: not there, or anywhere. */
   readonly loginPath: string | null;
   /** The request repeats a credential, so a fresh session is not accepted without asking the source (INC-23). */
-  readonly mustBeAsked: boolean;
+  readonly alwaysIdentify: boolean;
   /**
    * What a session is bound to: it changes with the account and with the session of the source. It costs no trip.
    *

@@ -9,9 +9,9 @@ const evidence = ["https://team.idp.test", "ada"];
 
 const source = (realm: FirstFactorSource["realm"], shown: readonly string[] | null): FirstFactorSource => ({
   realm,
-  nobodyPasses: false,
-  showsOtherCredential: false,
-  mustBeAsked: false,
+  allowsAnonymous: false,
+  hasOtherCredential: false,
+  alwaysIdentify: false,
   loginPath: null,
   evidence: async () => shown,
   identify: async () => null,

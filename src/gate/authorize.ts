@@ -1,6 +1,6 @@
-import { isReadBelow } from "../core/parsing/raw-path.ts";
-import { judgeMeanings, type Meaning } from "../core/policy/judge-path.ts";
-import type { Decision } from "../core/policy/policy.ts";
+import { hasVariantBelow } from "../core/parsing/raw-path.ts";
+import { evaluatePolicy, type RequestInterpretation } from "../core/policy/evaluate-policy.ts";
+import type { PolicyDecision } from "../core/policy/policy.ts";
 import { isSafeMethod } from "../core/policy/safe-method.ts";
 import { type AccessGranted, type AccessResult, authorizeSession } from "../domain/access/access.ts";
 import type { Deps } from "../domain/deps.ts";
@@ -36,7 +36,7 @@ export type RejectedRequest =
 export interface EvaluatedRequest {
   readonly kind: "evaluated";
   /** What the policy requires of the request. */
-  readonly decision: Decision;
+  readonly decision: PolicyDecision;
   /** Whether the visitor meets the requirement. */
   readonly access: AccessResult;
   /** True when the origin may change state when it serves the request. */
@@ -55,9 +55,9 @@ export async function authorizeRequest(
   const meanings = findMeanings(deps.config, request);
   if (typeof meanings === "string") return { kind: "unreadable", part: meanings };
   const { itself, others } = meanings;
-  const decision = judgeMeanings(policy, itself, others);
+  const decision = evaluatePolicy(policy, itself, others);
   if (decision === null) return { kind: "unreadable", part: "path" };
-  if (isReadBelow(basePath, itself.path) !== false) return { kind: "own_path" };
+  if (hasVariantBelow(basePath, itself.path) !== false) return { kind: "own_path" };
   const { session, source, now } = request;
   const { requirement } = decision;
   const access =
@@ -68,7 +68,8 @@ export async function authorizeRequest(
 }
 
 /** A method that the body of a POST may name (`namedOnly`) is left out: the POST itself is a change already. */
-const isChange = ({ method, namedOnly }: Meaning) => namedOnly !== true && !isSafeMethod(method);
+const isChange = ({ method, namedOnly }: RequestInterpretation) =>
+  namedOnly !== true && !isSafeMethod(method);
 
 /**
  * Returns the access with a session token that must be rechecked, when the request may have changed something and the first

@@ -1,12 +1,12 @@
-import { rawPathOf } from "../core/parsing/raw-path.ts";
+import { parseRawPath } from "../core/parsing/raw-path.ts";
 import type { Requirement } from "../core/policy/policy.ts";
 import type { AssertedScope } from "../core/tokens/assertion.ts";
 import type { AccessDenied, AccessGranted } from "../domain/access/access.ts";
 import {
-  isAccessBounded,
   isAccessStillGranted,
-  type LastingAccess,
-} from "../domain/access/lasting-access.ts";
+  type LongLivedAccess,
+  mustRecheckAccess,
+} from "../domain/access/long-lived-access.ts";
 import type { Deps } from "../domain/deps.ts";
 import type { IssuedSession } from "../domain/sessions/sessions.ts";
 import { authorizeRequest, expireTokenAfterChange, type RejectedRequest, type Visitor } from "./authorize.ts";
@@ -49,7 +49,7 @@ export async function forwardIfAuthorized(
   input: GateInput,
 ): Promise<GateResult> {
   const { request, url } = input;
-  const path = rawPathOf(request.url);
+  const path = parseRawPath(request.url);
   const result = await authorizeRequest(deps, {
     ...input,
     method: request.method,
@@ -106,7 +106,7 @@ function toVisitorResponse(
   deps: Deps,
   response: Response,
   { ownCookies }: GateInput,
-  lasting: LastingAccess,
+  lasting: LongLivedAccess,
 ): Response {
   const { status, statusText, webSocket } = response;
   const headers = removeOwnCookies(response.headers, ownCookies);
@@ -114,7 +114,7 @@ function toVisitorResponse(
     return headers === null ? response : new Response(response.body, { status, statusText, headers });
   }
   const isStillGranted = () => isAccessStillGranted(deps, lasting, new Date());
-  const guarded = isAccessBounded(lasting)
+  const guarded = mustRecheckAccess(lasting)
     ? relay(webSocket, isStillGranted, recheckSeconds(deps))
     : webSocket;
   return new Response(null, { status, statusText, headers: headers ?? response.headers, webSocket: guarded });

@@ -6,18 +6,18 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Bundle } from "../../scripts/bundle.ts";
 import { createKeyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
-import { drawSessionSecret, signFullToken } from "../../src/core/tokens/session-token.ts";
+import { generateSessionSecret, signFullToken } from "../../src/core/tokens/session-token.ts";
 import { type CgiSite, startCgiSite } from "./support/cgi-site.ts";
 import {
   bundleSallyport,
   type DirectWorker,
-  drawKeyring,
+  generateKeyring,
   removeBundle,
   startDirectWorker,
 } from "./support/direct-worker.ts";
 import { sendRaw } from "./support/raw-request.ts";
 
-const keyring = drawKeyring();
+const keyring = generateKeyring();
 const proxyKey = "Q7f2-hW9x_Lk3mZ8vTn5cRb1yGd6pJs4";
 const POLICY = JSON.stringify([
   { path: "/public/*", require: "none" },
@@ -55,7 +55,7 @@ async function signToken(): Promise<string> {
   if (!parsed.ok) throw new Error(parsed.message);
   const now = new Date();
   return signFullToken(createKeyring(parsed.entries), {
-    sessionSecret: drawSessionSecret(),
+    sessionSecret: generateSessionSecret(),
     userId: "u-ada",
     realm: "local",
     username: "ada",

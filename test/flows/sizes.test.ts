@@ -1,27 +1,22 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { addDevice } from "../../src/core/tokens/known-devices.ts";
-import { drawSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { addKnownDevice } from "../../src/core/tokens/known-devices.ts";
+import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import { Browser } from "../support/browser.ts";
-import { startClock, stopClock } from "../support/clock.ts";
 import { buildTown, codeNow, type Town } from "../support/fault-world.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { mintToken, workersKeyring } from "../support/gate.ts";
 import { randomKey } from "../support/keyring.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { secretOn } from "../support/site.ts";
 import { code, environment } from "../support/worker.ts";
 
-// Issue 6: bytes are counted, too.
+useFreshWorker({ per: "suite" });
 
-afterAll(() => {
-  vi.restoreAllMocks();
-  startClock();
-});
+// Issue 6: bytes are counted, too.
 
 const bytesOf = (text: string) => new TextEncoder().encode(text).length;
 
 describe("with the longest names, ids and key id that there are", () => {
-  beforeAll(stopClock);
-
   /** RFC 6265bis 5.6: browsers take no more of a cookie's name and value together, and drop what is larger. */
   const mostCookieBytes = 4096;
   const keyring = workersKeyring(`${"k".repeat(32)}:${randomKey()}`);
@@ -47,7 +42,7 @@ describe("with the longest names, ids and key id that there are", () => {
 
   it("so does a pending session's", async () => {
     const now = new Date();
-    const claims = { sessionSecret: drawSessionSecret(), username, expiresAt: now };
+    const claims = { sessionSecret: generateSessionSecret(), username, expiresAt: now };
     const token = await signPendingToken(keyring, claims, now);
     expect(bytesOf(`__Host-sallyport-pending=${token}`)).toBeLessThanOrEqual(mostCookieBytes);
   });
@@ -55,7 +50,7 @@ describe("with the longest names, ids and key id that there are", () => {
   it("and what makes a browser known to as many accounts as it can be", async () => {
     let devices = "";
     for (let i = 0; i < 10; i++)
-      devices = await addDevice(keyring, devices, { realm, username: username + i }, new Date());
+      devices = await addKnownDevice(keyring, devices, { realm, username: username + i }, new Date());
     expect(bytesOf(`__Host-sallyport-device=${devices}`)).toBeLessThanOrEqual(512);
   });
 });

@@ -1,7 +1,8 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { advance } from "../support/clock.ts";
-import { drawKey, IdentityProvider, type SigningKey, signWith } from "../support/identity-provider.ts";
-import { Browser, closeSite, openSite, type Site } from "../support/origin-site.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { generateKey, IdentityProvider, type SigningKey, signWith } from "../support/identity-provider.ts";
+import { Browser, openSite, type Site } from "../support/origin-site.ts";
 
 let key: SigningKey;
 let newKey: SigningKey;
@@ -9,15 +10,15 @@ let site: Site;
 let idp: IdentityProvider;
 
 beforeAll(async () => {
-  key = await drawKey("k1");
-  newKey = await drawKey("k2");
+  key = await generateKey("k1");
+  newKey = await generateKey("k2");
 });
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   idp = new IdentityProvider(key);
   vi.mocked(fetch).mockImplementation(idp.beside(site));
 });
-afterEach(closeSite);
 
 /** The status of a visit with this token, of somebody who needs no second factor. */
 async function visit(token: string | Promise<string>): Promise<number> {
@@ -36,7 +37,12 @@ describe("the keys of an identity provider", () => {
   });
 
   it("are not fetched for who has no token, or one that can't be good", async () => {
-    for (const token of ["", "garbage", "a.b.c", await signWith(await drawKey("k1", "ES256"), idp.claims())])
+    for (const token of [
+      "",
+      "garbage",
+      "a.b.c",
+      await signWith(await generateKey("k1", "ES256"), idp.claims()),
+    ])
       expect(await visit(token)).toBe(401);
     expect(idp.fetches).toBe(0);
   });

@@ -1,4 +1,8 @@
-import { drawSessionSecret, type SessionClaims, signFullToken } from "../../src/core/tokens/session-token.ts";
+import {
+  generateSessionSecret,
+  type SessionClaims,
+  signFullToken,
+} from "../../src/core/tokens/session-token.ts";
 import { type Bindings, getConfig } from "../../src/runtime.ts";
 import { base, environment, host, type Overrides, send } from "./worker.ts";
 
@@ -54,7 +58,7 @@ export function mintSession(claims: Partial<SessionClaims> = {}): Promise<string
   const now = new Date();
   const { keyring } = getConfig(environment());
   return signFullToken(keyring, {
-    sessionSecret: drawSessionSecret(),
+    sessionSecret: generateSessionSecret(),
     userId: "u-ada",
     realm: "local",
     username: "ada",

@@ -1,7 +1,11 @@
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
 import { createKeyring, type Keyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
-import { drawSessionSecret, type SessionClaims, signFullToken } from "../../src/core/tokens/session-token.ts";
+import {
+  generateSessionSecret,
+  type SessionClaims,
+  signFullToken,
+} from "../../src/core/tokens/session-token.ts";
 import type { Bindings } from "../../src/runtime.ts";
 import { environment, host, type Overrides, send } from "./worker.ts";
 
@@ -99,7 +103,7 @@ export function workersKeyring(text = env.KEYRING): Keyring {
 export function mintToken(claims: Partial<SessionClaims> = {}, keyring = workersKeyring()) {
   const now = new Date();
   return signFullToken(keyring, {
-    sessionSecret: drawSessionSecret(),
+    sessionSecret: generateSessionSecret(),
     userId: "u-ada",
     realm: "local",
     username: "ada",

@@ -1,5 +1,5 @@
 import type { CodeInput } from "../../core/parsing/code-input.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import type { FullSession } from "../sessions/sessions.ts";
@@ -23,7 +23,7 @@ export async function planNewBackupCodes(
   return {
     effects: [
       { kind: "replace_backup_codes", envelope },
-      { kind: "record", eventId: drawEventId(), type: "backup_codes.regenerated" },
+      { kind: "record", eventId: generateEventId(), type: "backup_codes.regenerated" },
     ],
     outcome: codes,
   };

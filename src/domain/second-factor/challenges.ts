@@ -1,7 +1,7 @@
 import { sha256 } from "../../core/crypto/digest.ts";
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import { withReturnParameters } from "../../core/parsing/return-address.ts";
-import { shownUserId } from "../../core/parsing/user-id.ts";
+import { backendUserId } from "../../core/parsing/user-id.ts";
 import { isChallengeSecret } from "../../core/tokens/challenge-secret.ts";
 import { signReceipt } from "../../core/tokens/receipt.ts";
 import { signPendingToken } from "../../core/tokens/session-token.ts";
@@ -11,10 +11,10 @@ import {
   openChallenge as openStoredChallenge,
 } from "../../store/second-factor/challenge-rows.ts";
 import type { Effect } from "../../store/second-factor/code-effects.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { drawSession } from "../sessions/sessions.ts";
+import { prepareSession } from "../sessions/sessions.ts";
 import { amrWith } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
 import { codeBudget } from "./code-budget.ts";
@@ -49,7 +49,7 @@ export async function openChallenge(
   { secret, client, now }: { readonly secret: string; readonly client: ClientContext; readonly now: Date },
 ): Promise<Opening> {
   if (!(await isChallengeSecret(deps.config.keyring, secret))) return noChallenge;
-  const drawn = await drawSession(
+  const drawn = await prepareSession(
     // Whose it is, and until when, the store knows.
     {
       kind: "pending",
@@ -64,7 +64,7 @@ export async function openChallenge(
     now,
   );
   const sessionId = drawn.row.id;
-  const event = { id: drawEventId(), at: now, type: "challenge.opened", client, sessionId } as const;
+  const event = { id: generateEventId(), at: now, type: "challenge.opened", client, sessionId } as const;
   const { opened, view } = await openStoredChallenge(deps.db, await sha256(secret), drawn.row, event);
   if (view === null) return noChallenge;
   const enrolled = view.totpEnabled;
@@ -154,7 +154,7 @@ export async function enrolByChallenge(
       effects: [
         completion(session, evidence),
         { kind: "end_other_sessions", keep: null },
-        { kind: "record", eventId: drawEventId(), type: "totp.enabled" },
+        { kind: "record", eventId: generateEventId(), type: "totp.enabled" },
       ],
       outcome: null,
     }),
@@ -167,7 +167,7 @@ export async function enrolByChallenge(
 
 function completion({ id, challenge }: ChallengeSession, evidence: Evidence): Effect {
   const amr = amrWith([], evidence);
-  const eventId = drawEventId();
+  const eventId = generateEventId();
   return { kind: "complete_challenge", challengeId: challenge.id, sessionId: id, amr, eventId };
 }
 
@@ -201,7 +201,7 @@ async function addressWithReceipt(
   authenticatedAt: Date,
 ): Promise<string> {
   const { id, realm, action, nonce, amr, issuer, now, returnTo } = approved;
-  const userId = shownUserId(realm, approved.userId);
+  const userId = backendUserId(realm, approved.userId);
   const facts = { id, issuer, realm, userId, action, nonce, amr, now, authenticatedAt };
   return withReturnParameters(returnTo, { challenge: id, receipt: await signReceipt(config.keyring, facts) });
 }

@@ -2,7 +2,7 @@ import {
   countUnspent,
   findBackupCode,
   hashBackupCode,
-  markSpent,
+  markBackupCodeSpent,
 } from "../../core/crypto/backup-code-hashes.ts";
 import { decodeTotpSecret, findMatchingStep } from "../../core/crypto/totp.ts";
 import type { CodeInput } from "../../core/parsing/code-input.ts";
@@ -76,7 +76,7 @@ async function compareBackupCode(
   const found = findBackupCode(opened.hashes, await hashBackupCode(code.code));
   if (found === null) return { ok: true, comparedWith, result: "wrong" };
   if (found.state === "spent") return { ok: true, comparedWith, result: "spent" };
-  const remaining = markSpent(opened.hashes, found.index);
+  const remaining = markBackupCodeSpent(opened.hashes, found.index);
   const remainingEnvelope = await sealBackupCodeHashes(deps, user.id, remaining);
   return {
     ok: true,

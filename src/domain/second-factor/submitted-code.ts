@@ -20,10 +20,10 @@ import type { Failure } from "../failure.ts";
 import type { StoreResponse } from "../service-api/stored-response.ts";
 import {
   type FullSession,
-  isAlive,
-  isOfNamed,
-  livenessAt,
+  isSessionLive,
+  isSessionOfNamedAccount,
   type PendingSession,
+  sessionCutoffAt,
 } from "../sessions/sessions.ts";
 import type { CheckedPassword } from "../sign-in/password-check.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
@@ -163,9 +163,9 @@ export function isSubjectValid(
   return (
     row.kind === (session.kind === "full" ? "full" : "pending") &&
     row.challengeId === (session.kind === "challenge" ? session.challenge.id : null) &&
-    isAlive(deps, view, now) &&
+    isSessionLive(deps, view, now) &&
     (session.kind !== "pending" || isRowOpenToHolder(row, session)) &&
-    isOfNamed(deps, view, session)
+    isSessionOfNamedAccount(deps, view, session)
   );
 }
 
@@ -196,7 +196,7 @@ export function attemptSourceOf(deps: Deps, subject: CodeSubject, now: Date): At
   const { id } = session;
   switch (session.kind) {
     case "full":
-      return { kind: "full", id, liveness: livenessAt(deps, now) };
+      return { kind: "full", id, cutoff: sessionCutoffAt(deps, now) };
     case "challenge":
       return { kind: "challenge", id, challengeId: session.challenge.id };
     case "pending":

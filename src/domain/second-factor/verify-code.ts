@@ -1,5 +1,5 @@
 import { type CodeAttempt, commitCodeAttempt } from "../../store/second-factor/code-attempt.ts";
-import { drawEventId } from "../../store/service/audit.ts";
+import { generateEventId } from "../../store/service/audit.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
@@ -65,7 +65,7 @@ export async function verifyCode<Outcome, Subject extends CodeSubject>(
       return { ok: true, evidence, outcome, view: viewAfterAttempt(subject, result) ?? { ...view, user } };
     }
     if (result.claimed) return { ok: false, reason: refusedReason(comparison) };
-    if (result.respondedBefore) return { ok: false, reason: "answered_before" };
+    if (result.respondedBefore) return { ok: false, reason: "already_responded" };
     const blockedUntil = lastEnd(result.overflows);
     if (blockedUntil !== null) return tooManyAttempts(blockedUntil, now, "first_factor");
     if (passwordWasChanged(input, user)) return { ok: false, reason: "wrong_credentials" };
@@ -156,7 +156,7 @@ async function toAttempt<Outcome, Subject extends CodeSubject>(
     passwordHash: password?.view.user.passwordHash ?? null,
     now,
     event: {
-      id: drawEventId(),
+      id: generateEventId(),
       at: now,
       client,
       realm: user.realm,

@@ -16,7 +16,7 @@ export const scopes = ["users:read", "users:write", "verify", "admin"] as const;
 export type Scope = (typeof scopes)[number];
 
 /** Who speaks for the users of a realm. */
-export interface Backend {
+export interface ServiceCaller {
   readonly realm: string;
   /** As audit events name it. */
   readonly actor: string;
@@ -27,7 +27,7 @@ export interface Backend {
 }
 
 /** A call of a backend, for whatever use case. */
-export interface BackendCall<Result = never> {
+export interface ServiceCall<Result = never> {
   readonly realm: string;
   /** With `actor`: nobody else's doing is written down as the user's own. */
   readonly client: ClientContext;
@@ -38,7 +38,7 @@ export interface BackendCall<Result = never> {
 }
 
 /** A call about one user of the realm. */
-export interface UserCall<Result = never> extends BackendCall<Result> {
+export interface UserServiceCall<Result = never> extends ServiceCall<Result> {
   /** As the backend names the user. */
   readonly userId: string;
   /** The row, if it has just been read. Null: a copy does not have it. */
@@ -49,7 +49,7 @@ export interface UserCall<Result = never> extends BackendCall<Result> {
 const keyCacheSeconds = 60;
 
 /** What a caller shows, and what its call is about. */
-export interface CallerQuestion {
+export interface CallerCredentials {
   readonly token: string;
   /** The realm that the operator speaks for with `ADMIN_KEY`. */
   readonly adminRealm: string;
@@ -59,8 +59,8 @@ export interface CallerQuestion {
 }
 
 /** A caller who may go on, and what was read on the way. */
-export interface IdentifiedCaller {
-  readonly backend: Backend;
+export interface AuthenticatedCall {
+  readonly caller: ServiceCaller;
   readonly user: User | null;
   readonly answer: CallView["answer"];
 }
@@ -69,17 +69,20 @@ export interface IdentifiedCaller {
  * Finds out who calls, and reads the user and the first answer that the call is about, in at most one read; none
  * if there is nothing to read and the key is known. Null: the key is not known, has ended, or is revoked.
  */
-export async function identifyCaller(deps: Deps, question: CallerQuestion): Promise<IdentifiedCaller | null> {
+export async function authenticateServiceCaller(
+  deps: Deps,
+  question: CallerCredentials,
+): Promise<AuthenticatedCall | null> {
   const { token, userId, keyHash, now, adminRealm } = question;
   if (await equalInConstantTime(token, deps.config.adminKey)) {
-    return readFor(deps, adminBackend(adminRealm), question);
+    return readFor(deps, callerOfAdminKey(adminRealm), question);
   }
   const keyId = parseApiKeyId(token);
   if (keyId === null) return null;
   const hash = await sha256(token);
   const cached = deps.cache.apiKeys.get(hash);
   if (cached !== undefined && now.getTime() - cached.readAt.getTime() < keyCacheSeconds * 1000) {
-    return isLive(cached.key, now) ? readFor(deps, backendOf(cached.key), question) : null;
+    return isLive(cached.key, now) ? readFor(deps, callerOfApiKey(cached.key), question) : null;
   }
   const asked = { caller: { keyId }, userId, keyHash, now };
   const view = (await readCall(deps.db, "nearest", asked)) ?? (await readNewKey(deps, keyId, asked));
@@ -89,7 +92,7 @@ export async function identifyCaller(deps: Deps, question: CallerQuestion): Prom
   if (!isLive(key, now)) return null;
   if (key.lastUsedAt === null || now.getTime() - key.lastUsedAt.getTime() >= keyCacheSeconds * 1000)
     deps.defer(touchApiKey(deps.db, key.id, now));
-  return { backend: backendOf(key), user: view.user, answer: view.answer };
+  return { caller: callerOfApiKey(key), user: view.user, answer: view.answer };
 }
 
 /** Reads a key that no copy has yet. An invented one is no reason to ask the primary (INC-30). */
@@ -98,22 +101,26 @@ async function readNewKey(deps: Deps, keyId: string, asked: CallQuestion): Promi
 }
 
 /** Removes a key from the cache of this isolate. Other isolates may use it for another {@link keyCacheSeconds}. */
-export function forgetApiKey(deps: Deps, keyId: string): void {
+export function uncacheApiKey(deps: Deps, keyId: string): void {
   deps.cache.apiKeys.deleteWhere(({ key }) => key.id === keyId);
 }
 
-async function readFor(deps: Deps, backend: Backend, question: CallerQuestion): Promise<IdentifiedCaller> {
+async function readFor(
+  deps: Deps,
+  caller: ServiceCaller,
+  question: CallerCredentials,
+): Promise<AuthenticatedCall> {
   const { userId, keyHash, now } = question;
-  if (userId === null && keyHash === null) return { backend, user: null, answer: null };
-  const { realm } = backend;
+  if (userId === null && keyHash === null) return { caller, user: null, answer: null };
+  const { realm } = caller;
   const view = await readCall(deps.db, "nearest", { caller: { realm }, userId, keyHash, now });
-  return { backend, user: view?.user ?? null, answer: view?.answer ?? null };
+  return { caller, user: view?.user ?? null, answer: view?.answer ?? null };
 }
 
 const isLive = ({ revokedAt, expiresAt }: ApiKey, now: Date): boolean =>
   revokedAt === null && (expiresAt === null || expiresAt > now);
 
-const backendOf = ({ id, realm, scopes: granted, returnUrls }: ApiKey): Backend => ({
+const callerOfApiKey = ({ id, realm, scopes: granted, returnUrls }: ApiKey): ServiceCaller => ({
   realm,
   actor: `api_key:${id}`,
   keyId: id,
@@ -121,7 +128,7 @@ const backendOf = ({ id, realm, scopes: granted, returnUrls }: ApiKey): Backend 
   returnUrls,
 });
 
-const adminBackend = (realm: string): Backend => ({
+const callerOfAdminKey = (realm: string): ServiceCaller => ({
   realm,
   actor: "admin",
   keyId: null,

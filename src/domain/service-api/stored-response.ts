@@ -30,7 +30,7 @@ const fieldOf = ({ realm, keyHash }: IdempotencyPlace) => ({
 });
 
 /** Seals an answer to be kept: it may hold a secret that is shown once. */
-export async function storeResponse(
+export async function sealResponse(
   { config: { keyring } }: Deps,
   call: RepeatableCall,
   answer: string,

@@ -6,9 +6,14 @@ import type { Failure } from "../failure.ts";
 import { amrWith } from "../second-factor/amr.ts";
 import type { Evidence } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
-import { drawReplacement, type FullSession, type IssuedSession, issueNextToken } from "./sessions.ts";
+import {
+  type FullSession,
+  type IssuedSession,
+  prepareReplacementSession,
+  reissueSession,
+} from "./sessions.ts";
 
-export interface StepUp {
+export interface StepUpInput {
   readonly session: FullSession;
   readonly code: CodeInput;
   readonly client: ClientContext;
@@ -21,7 +26,7 @@ export interface StepUp {
  */
 export async function stepUp(
   deps: Deps,
-  { session, code, client, now }: StepUp,
+  { session, code, client, now }: StepUpInput,
 ): Promise<{ ok: true; issued: IssuedSession; evidence: Evidence } | Failure> {
   const accepted = await verifyCode(deps, {
     subject: { kind: "session", session },
@@ -32,7 +37,7 @@ export async function stepUp(
     planAcceptance: async (view, evidence) => {
       const level = { amr: amrWith(view.session.amr, evidence), secondFactorAt: now };
       if (view.session.secondFactorAt === null) {
-        const drawn = await drawReplacement(view.session, level, client, now);
+        const drawn = await prepareReplacementSession(view.session, level, client, now);
         return {
           effects: [{ kind: "open_session", session: drawn.row, insteadOf: session.id }],
           outcome: drawn,
@@ -45,6 +50,6 @@ export async function stepUp(
   });
   if (!accepted.ok) return accepted;
   const { outcome: drawn, view } = accepted;
-  const issued = await issueNextToken(deps, session, { ...drawn, user: view.user }, now);
+  const issued = await reissueSession(deps, session, { ...drawn, user: view.user }, now);
   return { ok: true, issued, evidence: accepted.evidence };
 }

@@ -3,7 +3,7 @@ import type { OpeningBounds } from "../../store/sessions/first-factor-session-ro
 import type { Session } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
 import { codeBudget } from "../second-factor/code-budget.ts";
-import type { DrawnSession } from "../sessions/sessions.ts";
+import type { PreparedSession } from "../sessions/sessions.ts";
 import { openings, recentOpenings } from "./openings.ts";
 
 /** The bounds of an opening at one moment. */
@@ -30,7 +30,7 @@ export async function issuePendingSession(
     row,
     drawn,
     username,
-  }: { readonly row: Session; readonly drawn: DrawnSession; readonly username: string },
+  }: { readonly row: Session; readonly drawn: PreparedSession; readonly username: string },
   now: Date,
 ): Promise<IssuedPendingSession> {
   const { expiresAt } = row;

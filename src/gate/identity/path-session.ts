@@ -1,6 +1,6 @@
 import type { OriginConfig } from "../../config/first-factor-config.ts";
 import { foldName, foldParameterName } from "../../core/parsing/folded-name.ts";
-import { findPathReadings } from "../../core/policy/path-readings.ts";
+import { findPathVariants } from "../../core/policy/path-variants.ts";
 
 /** Jakarta Servlet 6.0, 7.1.3. Containers with another configured name use it for their cookie too. */
 const servletParameter = "jsessionid";
@@ -28,15 +28,15 @@ export function showsPathSession(
   cookies: readonly (readonly [name: string, value: string])[],
 ): boolean {
   if (!canCarry.test(path)) return false;
-  const readings = findPathReadings(path);
-  if (readings === null) return true;
+  const variants = findPathVariants(path);
+  if (variants === null) return true;
   const credentials = config.credentials.map(({ name }) => name);
   const carriers = new Set([servletParameter, ...config.cookies, ...credentials].map(foldName));
   const isSentToWhoAmI = (folded: string, value: string) =>
     cookies.some(([name, shown]) => foldName(name) === folded && shown === value);
-  for (const reading of readings) {
-    if (reading.split("/").some((segment) => aspNetSegment.test(segment))) return true;
-    for (const { name, value } of findPathParameters(reading))
+  for (const variant of variants) {
+    if (variant.split("/").some((segment) => aspNetSegment.test(segment))) return true;
+    for (const { name, value } of findPathParameters(variant))
       if (foldParameterName(name).some((folded) => carriers.has(folded) && !isSentToWhoAmI(folded, value)))
         return true;
   }

@@ -1,6 +1,6 @@
 import type { ProxyConfig } from "../../config/first-factor-config.ts";
-import { readEmail } from "../../core/parsing/email.ts";
-import { readSubject } from "../../core/parsing/external-subject.ts";
+import { parseEmail } from "../../core/parsing/email.ts";
+import { parseSubject } from "../../core/parsing/external-subject.ts";
 import type { ExternalIdentity, FirstFactorSource } from "../../domain/sign-in/first-factor-source.ts";
 
 /**
@@ -28,6 +28,6 @@ export function createProxySource(
 
 /** Null when the user header is no valid subject, such as a name in Latin-1 (INC-36). */
 function readIdentity(config: ProxyConfig, headers: Headers): ExternalIdentity | null {
-  const username = readSubject(headers.get(config.userHeader), config.names);
-  return username === null ? null : { username, email: readEmail(headers.get(config.emailHeader)) };
+  const username = parseSubject(headers.get(config.userHeader), config.names);
+  return username === null ? null : { username, email: parseEmail(headers.get(config.emailHeader)) };
 }

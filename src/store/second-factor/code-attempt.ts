@@ -19,7 +19,7 @@ import {
   storeResponseWhere,
 } from "../service/idempotency.ts";
 import { isOpenToHolder } from "../sessions/pending-sessions.ts";
-import { fullSessionIsAlive, type Liveness } from "../sessions/session-rows.ts";
+import { fullSessionIsAlive, type SessionCutoff } from "../sessions/session-rows.ts";
 import { type Counter, listOverflows, nothingBlocks, type Overflow } from "../sessions/throttles.ts";
 import { approvalPeriodOf } from "./approvals.ts";
 import { type Effect, effectStatements } from "./code-effects.ts";
@@ -59,7 +59,7 @@ export type CodeResult =
 
 /** What the code was submitted with: a session of the account, or a call of the service API. */
 export type AttemptSource =
-  | { readonly kind: "full"; readonly id: string; readonly liveness: Liveness }
+  | { readonly kind: "full"; readonly id: string; readonly cutoff: SessionCutoff }
   | { readonly kind: "pending"; readonly id: string; readonly shared: boolean }
   /** A pending session that a hosted challenge has opened. */
   | { readonly kind: "challenge"; readonly id: string; readonly challengeId: string }
@@ -179,7 +179,7 @@ function claimAttempt(db: DrizzleD1Database, attempt: CodeAttempt): BatchItem<"s
     return db
       .update(sessions)
       .set({ lastSeenAt: now })
-      .where(and(fullSessionIsAlive(db, source.id, source.liveness), account, open));
+      .where(and(fullSessionIsAlive(db, source.id, source.cutoff), account, open));
   }
   return db
     .update(sessions)

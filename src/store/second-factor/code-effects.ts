@@ -6,7 +6,7 @@ import { challenges, sessions, users } from "../platform/schema.ts";
 import { type AuditEvent, type AuditEventType, recordEventWhere } from "../service/audit.ts";
 import type { Session } from "../sessions/session-rows.ts";
 import { type Claim, claimStatements } from "../users/external-names.ts";
-import { drawApprovalPeriodId } from "./approvals.ts";
+import { generateApprovalPeriodId } from "./approvals.ts";
 
 /** What an accepted code changes, in the batch that accepts it. */
 export type Effect =
@@ -105,7 +105,7 @@ function effectStatement(
             totpSetupAt: null,
             backupCodes: null,
             ...noEnrolment,
-            approvalPeriodId: drawApprovalPeriodId(),
+            approvalPeriodId: generateApprovalPeriodId(),
             updatedAt: now,
           })
           .where(account),

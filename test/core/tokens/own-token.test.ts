@@ -4,7 +4,7 @@ import { signAssertion } from "../../../src/core/tokens/assertion.ts";
 import { carriesOwnToken } from "../../../src/core/tokens/own-token.ts";
 import { signReceipt } from "../../../src/core/tokens/receipt.ts";
 import {
-  drawSessionSecret,
+  generateSessionSecret,
   signFullToken,
   signPendingToken,
 } from "../../../src/core/tokens/session-token.ts";
@@ -12,7 +12,7 @@ import { keyringOf } from "../../support/keyring.ts";
 
 const now = new Date("2026-11-22T12:00:00Z");
 const keyring = keyringOf("k1");
-const claims = { sessionSecret: drawSessionSecret(), username: "ada", expiresAt: now };
+const claims = { sessionSecret: generateSessionSecret(), username: "ada", expiresAt: now };
 
 const full = (kid = "k1") =>
   signFullToken(keyringOf(kid), {

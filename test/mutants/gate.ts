@@ -109,7 +109,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "own-cookies-forwarded",
     file: "src/gate/headers.ts",
-    find: "  replaceCookies(headers, facts.ownCookies);\n",
+    find: "  replaceCookies(headers, input.ownCookies);\n",
     replace: "",
     why: "the origin gets the Worker's cookies",
     tests: ["test/gate/headers.test.ts"],
@@ -125,8 +125,8 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "origin-not-asked-after-change",
     file: "src/gate/authorize.ts",
-    find: 'if (current === null || !mayChange || source?.realm !== "origin") return passage;',
-    replace: "return passage;",
+    find: 'if (current === null || !mayChange || source?.realm !== "origin") return granted;',
+    replace: "return granted;",
     why: "who signs in as somebody else at the site keeps the first one's second factor",
     tests: ["test/gate/origin-sessions.test.ts", "test/gate/origin-binding.test.ts"],
   },

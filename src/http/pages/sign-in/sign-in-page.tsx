@@ -99,11 +99,11 @@ async function signInElsewhere(c: AppContext, returnPath: string): Promise<Respo
   if (arrival.kind === "full") return goOn(c, returnPath);
   const loginPath = c.var.source?.loginPath ?? null;
   if (loginPath !== null) return goOn(c, loginPath);
-  const passesAnonymous = c.var.source?.passesAnonymous === true;
+  const allowsAnonymous = c.var.source?.allowsAnonymous === true;
   // The site shows its login to whoever is nobody there. The Worker's own pages would only send him back here.
   const behindGate = !`${returnPath}/`.startsWith(`${c.var.config.basePath}/`);
-  if (passesAnonymous && behindGate) return goOn(c, returnPath);
-  return showPage(c, <SignInElsewherePage {...chrome(c)} siteHref={passesAnonymous ? "/" : null} />, 401);
+  if (allowsAnonymous && behindGate) return goOn(c, returnPath);
+  return showPage(c, <SignInElsewherePage {...chrome(c)} siteHref={allowsAnonymous ? "/" : null} />, 401);
 }
 
 /** Shows the sign-in page because of a failure, with what was typed but for the password. */

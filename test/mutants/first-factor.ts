@@ -128,7 +128,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "stored-scrypt-unbounded",
     file: "src/core/crypto/password-hash.ts",
-    find: 'if (verdict.kind !== "usable") throw',
+    find: 'if (support.kind !== "usable") throw',
     replace: 'if (verdict.kind === "too_costly") throw',
     why: "an old row with r=524288 makes each sign-in take 1.5 s and 128 MiB (INC-30)",
     tests: ["test/core/crypto/password-hash.test.ts", "test/core/crypto/scrypt-parameters.test.ts"],
@@ -152,7 +152,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "scrypt-memory-unbounded",
     file: "src/core/crypto/scrypt-parameters.ts",
-    find: "if (128 * N * r > mostMemoryBytes)",
+    find: "if (128 * N * r > maxMemoryBytes)",
     replace: "if (N > 2 ** 24)",
     why: "one sign-in takes all the memory of its isolate (INC-30)",
     tests: ["test/core/crypto/scrypt-parameters.test.ts"],
@@ -160,8 +160,8 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "seven-characters",
     file: "src/core/crypto/password-hash.ts",
-    find: "const fewestCharacters = 8;",
-    replace: "const fewestCharacters = 7;",
+    find: "const minCharacters = 8;",
+    replace: "const minCharacters = 7;",
     why: "passwords are shorter than the standard allows (CR-07)",
     tests: ["test/core/crypto/password-hash.test.ts"],
   },

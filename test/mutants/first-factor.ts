@@ -129,7 +129,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     name: "stored-scrypt-unbounded",
     file: "src/core/crypto/password-hash.ts",
     find: 'if (support.kind !== "usable") throw',
-    replace: 'if (verdict.kind === "too_costly") throw',
+    replace: 'if (support.kind === "too_costly") throw',
     why: "an old row with r=524288 makes each sign-in take 1.5 s and 128 MiB (INC-30)",
     tests: ["test/core/crypto/password-hash.test.ts", "test/core/crypto/scrypt-parameters.test.ts"],
   },

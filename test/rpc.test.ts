@@ -1,12 +1,13 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { createLocalJWKSet, jwtVerify } from "jose";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { timeStep } from "../src/core/crypto/totp.ts";
 import type { Failure } from "../src/domain/failure.ts";
 import { describeFailure } from "../src/http/problem/problem.ts";
 import { SecondFactor } from "../src/rpc.ts";
 import { countTrips, failAlways, slowDown } from "./support/d1.ts";
+import { useFreshWorker } from "./support/fresh-worker.ts";
 import { collectLogLines } from "./support/log-lines.ts";
 import { countEvaluated, listEvents, readUser } from "./support/rows.ts";
 import {
@@ -16,11 +17,10 @@ import {
   createEnrolledAccount,
   environment,
   type Overrides,
-  resetStores,
   wrongCode,
 } from "./support/worker.ts";
 
-beforeEach(resetStores);
+useFreshWorker();
 
 const shop = { realm: "shop", caller: "checkout" };
 

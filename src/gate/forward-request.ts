@@ -3,10 +3,10 @@ import type { Requirement } from "../core/policy/policy.ts";
 import type { AssertedScope } from "../core/tokens/assertion.ts";
 import type { AccessDenied, AccessGranted } from "../domain/access/access.ts";
 import {
-  isAccessBounded,
   isAccessStillGranted,
-  type LastingAccess,
-} from "../domain/access/lasting-access.ts";
+  type LongLivedAccess,
+  mustRecheckAccess,
+} from "../domain/access/long-lived-access.ts";
 import type { Deps } from "../domain/deps.ts";
 import type { IssuedSession } from "../domain/sessions/sessions.ts";
 import { authorizeRequest, expireTokenAfterChange, type Unjudged, type Visitor } from "./authorize.ts";
@@ -102,7 +102,7 @@ function withOwnHeaders(
   deps: Deps,
   response: Response,
   { ownCookies }: GateInput,
-  access: LastingAccess,
+  access: LongLivedAccess,
 ): Response {
   const { status, statusText, webSocket } = response;
   const headers = responseHeaders(response.headers, ownCookies);
@@ -110,7 +110,7 @@ function withOwnHeaders(
     return headers === null ? response : new Response(response.body, { status, statusText, headers });
   }
   const lives = () => isAccessStillGranted(deps, access, new Date());
-  const guarded = isAccessBounded(access) ? relay(webSocket, lives, watchSeconds(deps)) : webSocket;
+  const guarded = mustRecheckAccess(access) ? relay(webSocket, lives, watchSeconds(deps)) : webSocket;
   return new Response(null, { status, statusText, headers: headers ?? response.headers, webSocket: guarded });
 }
 

@@ -8,7 +8,7 @@ import { isBelow, isNormalPath, parseRawPath } from "../core/parsing/raw-path.ts
 import { readOriginalRequest } from "../gate/authorize-proxied.ts";
 import { createSource } from "../gate/identity/source.ts";
 import { documentApi } from "./api/openapi.ts";
-import { backendOperations } from "./api/service/service-operations.ts";
+import { serviceOperations } from "./api/service/service-operations.ts";
 import { enrolmentOperations } from "./api/visitor/enrolment-routes.ts";
 import { forwardAuthOperations } from "./api/visitor/forward-auth-operations.ts";
 import { secondFactorOperations } from "./api/visitor/second-factor-routes.ts";
@@ -133,7 +133,7 @@ export const api = documentApi([
   ...enrolmentOperations,
   ...sessionOperations,
   ...doors,
-  ...backendOperations,
+  ...serviceOperations,
 ]);
 
 const streamed = api.operations.filter(({ streamsBody }) => streamsBody).map(({ path }) => path);

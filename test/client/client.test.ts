@@ -1,9 +1,10 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, expectTypeOf, it } from "vitest";
+import { beforeEach, describe, expect, expectTypeOf, it } from "vitest";
 import { createClient, type Problem, type ServiceClient } from "../../client/sallyport.ts";
 import { approve, beginSetUp, endSetUp } from "../../examples/typescript-client/two-factor.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
-import { base, code, environment, host, resetStores, send, wrongCode } from "../support/worker.ts";
+import { advance } from "../support/clock.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { base, code, environment, host, send, wrongCode } from "../support/worker.ts";
 
 const bindings = environment();
 /** The Worker in the place of a network. */
@@ -12,9 +13,8 @@ const toWorker: typeof fetch = (input, init) => send(new Request(input as string
 const connect = (key: string) => createClient(host + base, key, { fetch: toWorker });
 
 let client: ServiceClient;
+useFreshWorker();
 beforeEach(async () => {
-  await resetStores();
-  stopClock();
   const made = await connect(env.ADMIN_KEY).v1["api-keys"].$post({
     query: { realm: "shop" },
     json: { name: "checkout", scopes: ["users:read", "users:write", "verify"] },
@@ -22,7 +22,6 @@ beforeEach(async () => {
   if (!made.ok) throw new Error((await made.json()).detail);
   client = connect((await made.json()).data.key);
 });
-afterEach(startClock);
 
 describe("the example", () => {
   it("sets up a second factor and takes a code, and a retry of a call whose answer was lost", async () => {

@@ -1,23 +1,19 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { advance } from "../support/clock.ts";
 import { failAlways, slowDown } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { dumpDatabase } from "../support/rows.ts";
-import { environment, host, type Overrides, resetStores, send } from "../support/worker.ts";
+import { environment, host, type Overrides, send } from "../support/worker.ts";
 import { Deployment } from "./deployment.ts";
 import { lines } from "./lines.ts";
 
 let logged: string[] = [];
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
+useFreshWorker();
+beforeEach(() => {
   logged = collectLogLines();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 /** The Worker of this project in workerd, with everything that a test can do to it. */

@@ -1,9 +1,10 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createReadyAccount, fullToken } from "../support/accounts.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { browserHeaders, sessionCookieName } from "../support/cookies.ts";
 import { countTrips, slowDown } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { countEvaluated, listEvents, query, readUser } from "../support/rows.ts";
 import { home } from "../support/throttles.ts";
 import {
@@ -13,15 +14,10 @@ import {
   code,
   createAccount,
   environment,
-  resetStores,
   wrongCode,
 } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(startClock);
+useFreshWorker();
 
 const beginSetup = (token: string, client = new Client()) => client.post("/totp/setup", {}, { token });
 

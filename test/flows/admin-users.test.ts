@@ -1,16 +1,16 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { backendOperations } from "../../src/http/api/service/service-operations.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import { SecondFactor } from "../../src/rpc.ts";
 import { type Backend, createKey, operator, repeatable, userPath } from "../support/backend.ts";
 import { shopUrls, wish } from "../support/challenges.ts";
-import { startClock, stopClock } from "../support/clock.ts";
 import { tapD1 } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { collectLogLines, parseLines } from "../support/log-lines.ts";
 import { fileOf, importFile, rfcSecret, withExportKey } from "../support/moving.ts";
 import { dumpDatabase, type EventRecord, listEvents, listEveryEvent, query } from "../support/rows.ts";
-import { type Answer, Client, code, codeOfStep, environment, resetStores } from "../support/worker.ts";
+import { type Answer, Client, code, codeOfStep, environment } from "../support/worker.ts";
 
 // INC-29: ADMIN_KEY alone does not touch the accounts in ADMIN_USERS. The table below has every call of the service API
 // that changes something, by its id, and a test compares it with the calls that there are.
@@ -181,14 +181,9 @@ async function dumpAccounts() {
 
 let lines: readonly string[];
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
+useFreshWorker();
+beforeEach(() => {
   lines = collectLogLines();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 const notShown = /needs EXPORT_KEY: send it in X-Sallyport-Export-Key/;
@@ -199,12 +194,12 @@ const refusedFor = (words: RegExp) => ({
 
 describe("the table of calls", () => {
   it("INC-29 has every call of the service API that changes something", () => {
-    const changing = backendOperations.filter(({ method }) => method !== "get").map(({ id }) => id);
+    const changing = serviceOperations.filter(({ method }) => method !== "get").map(({ id }) => id);
     expect([...Object.keys(attempts), ...touchesNoAccount].toSorted()).toEqual(changing.toSorted());
   });
 
   it("INC-29 is what the document says of EXPORT_KEY: each of these calls has its header, and no other", () => {
-    const documented = backendOperations.filter(
+    const documented = serviceOperations.filter(
       (operation) => "headers" in operation && "X-Sallyport-Export-Key" in (operation.headers ?? {}),
     );
     expect(documented.map(({ id }) => id).toSorted()).toEqual(

@@ -1,33 +1,19 @@
 import { createExecutionContext, createScheduledController, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { base64, base64urlnopad, hex } from "@scure/base";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import worker from "../../src/index.ts";
 import { createReadyAccount, fullToken, signInWith, verify } from "../support/accounts.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { browserHeaders, cookieValue, pendingCookieName, sessionCookieName } from "../support/cookies.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, standOrigin, visit } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { Notebook } from "../support/notebook.ts";
 import { dumpDatabase, dumpKv, listEvents, listSessionRows, query, readUser } from "../support/rows.ts";
-import {
-  type Answer,
-  Client,
-  code,
-  environment,
-  pendingToken,
-  resetStores,
-  wrongCode,
-} from "../support/worker.ts";
+import { type Answer, Client, code, environment, pendingToken, wrongCode } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
-});
+useFreshWorker();
 
 const password = "tuna-melt parachute 91";
 

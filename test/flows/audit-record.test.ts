@@ -1,10 +1,11 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import documented from "../../docs/audit-events.md?raw";
 import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { browserHeaders, pendingCookieName } from "../support/cookies.ts";
 import { failAlways } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { firstFactorOnly, gated, mintToken, pageLoad, standOrigin, visit } from "../support/gate.ts";
 import { collectLogLines, parseLines } from "../support/log-lines.ts";
 import { listEvents, listEveryEvent, listSessionRows, query } from "../support/rows.ts";
@@ -17,20 +18,14 @@ import {
   type EnrolledAccount,
   environment,
   pendingToken,
-  resetStores,
   wrongCode,
 } from "../support/worker.ts";
 
 let lines: string[] = [];
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
+useFreshWorker();
+beforeEach(() => {
   lines = collectLogLines();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 /** Who, and with what in hand. */

@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   type Backend,
   createBackendUser,
@@ -8,16 +8,13 @@ import {
   operator,
   userPath,
 } from "../support/backend.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { freezeNearestCopy, slowDown } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { query } from "../support/rows.ts";
-import { Client, code, createAccount, environment, resetStores, wrongCode } from "../support/worker.ts";
+import { Client, code, createAccount, environment, wrongCode } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(startClock);
+useFreshWorker();
 
 interface Event {
   readonly id: string;

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/core/crypto/digest.ts";
-import { backendOperations } from "../../src/http/api/service/service-operations.ts";
+import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import {
   Backend,
   createBackendUser,
@@ -13,17 +13,14 @@ import {
   repeatable,
   userPath,
 } from "../support/backend.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { loseAnswers } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { randomKey } from "../support/keyring.ts";
 import { countEvaluated, dumpDatabase, listEvents, query, readUser } from "../support/rows.ts";
-import { type Answer, Client, code, environment, resetStores, wrongCode } from "../support/worker.ts";
+import { type Answer, Client, code, environment, wrongCode } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(startClock);
+useFreshWorker();
 
 const key = "f1c7a9d2-7b0e-4c7e-a1b6-2f7d2f8f1a55";
 const path = (call = "") => userPath("42") + call;
@@ -130,7 +127,7 @@ const eventsOf = async (event: string) => (await listEvents(event)).length;
 
 it("WB-15 every POST is among those that are tried here", () => {
   const elsewhere = ["createChallenge", "importUsers", "exportUsers"];
-  const posts = backendOperations.filter(({ method, id }) => method === "post" && !elsewhere.includes(id));
+  const posts = serviceOperations.filter(({ method, id }) => method === "post" && !elsewhere.includes(id));
   expect(posts.map(({ id }) => id).toSorted()).toEqual(Object.keys(deeds).toSorted());
   for (const { id, repeatable: takesKey } of posts) expect(takesKey, id).toBe(true);
 });

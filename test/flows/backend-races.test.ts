@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   type Backend,
   createBackendUser,
@@ -9,17 +9,13 @@ import {
   repeatable,
   userPath,
 } from "../support/backend.ts";
-import { startClock, stopClock } from "../support/clock.ts";
 import { freezeNearestCopy, holdBatches, slowDown } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { openPendingSessions } from "../support/pending.ts";
 import { countEvaluated, listEvents, query, readUser } from "../support/rows.ts";
-import { type Answer, Client, code, environment, resetStores, wrongCode } from "../support/worker.ts";
+import { type Answer, Client, code, environment, wrongCode } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(startClock);
+useFreshWorker();
 
 /** The local database is so near that requests hardly overlap on it; the production database is not. */
 const farAway = () => slowDown(env.DB, 20);

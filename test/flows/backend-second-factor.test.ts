@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from "jose";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { decodeTotpSecret } from "../../src/core/crypto/totp.ts";
 import { receiptType } from "../../src/core/tokens/receipt.ts";
 import {
@@ -14,26 +14,15 @@ import {
   userPath,
 } from "../support/backend.ts";
 import { Browser } from "../support/browser.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { pendingCookieName } from "../support/cookies.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { mintToken } from "../support/gate.ts";
 import { randomKey } from "../support/keyring.ts";
 import { countEvaluated, listEvents, query, readUser } from "../support/rows.ts";
-import {
-  type Answer,
-  Client,
-  code,
-  environment,
-  pendingToken,
-  resetStores,
-  wrongCode,
-} from "../support/worker.ts";
+import { type Answer, Client, code, environment, pendingToken, wrongCode } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(startClock);
+useFreshWorker();
 
 const start = (backend: Backend, text?: string): Promise<Answer> =>
   backend.post(`${userPath("42")}/totp`, text === undefined ? {} : { code: text });

@@ -1,9 +1,9 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
-import { startClock, stopClock } from "../support/clock.ts";
 import { browserHeaders, pendingCookieName, sessionCookieName } from "../support/cookies.ts";
 import { failAlways } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, standOrigin, visit } from "../support/gate.ts";
 import { listRoutes } from "../support/routes.ts";
 import { dumpDatabase, query } from "../support/rows.ts";
@@ -18,18 +18,10 @@ import {
   environment,
   host,
   pendingToken,
-  resetStores,
   send,
 } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
-});
+useFreshWorker();
 
 interface Exchange {
   readonly method?: string;

@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createReadyAccount, fullToken, signInWith, verify, visible } from "../support/accounts.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { openPendingSessions } from "../support/pending.ts";
 import { countEvaluated, listSessionRows, query, readUser } from "../support/rows.ts";
 import {
@@ -10,15 +11,10 @@ import {
   createAccount,
   type EnrolledAccount,
   pendingToken,
-  resetStores,
   wrongCode,
 } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(startClock);
+useFreshWorker();
 
 /** Puts an account where so many failures in a row have led it, its cool-downs being over. */
 async function setFailures(account: EnrolledAccount, failures: number): Promise<void> {

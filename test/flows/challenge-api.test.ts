@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import {
   createBackendUser,
   createKey,
@@ -17,20 +17,16 @@ import {
   statusOf,
   wish,
 } from "../support/challenges.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { slowDown } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { dumpDatabase, listEvents, query } from "../support/rows.ts";
-import { base, Client, code, createAccount, environment, host, resetStores } from "../support/worker.ts";
+import { base, Client, code, createAccount, environment, host } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
+useFreshWorker();
+beforeEach(() => {
   collectLogLines();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 const createShop = (fields = {}) => createRealm("shop", { return_urls: shopUrls, ...fields });

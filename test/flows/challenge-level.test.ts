@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import {
   type PendingSessionClaims,
   parsePendingToken,
@@ -18,7 +18,7 @@ import {
   shopUrls,
   statusOf,
 } from "../support/challenges.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import {
   browserHeaders,
   deviceCookieName,
@@ -26,22 +26,18 @@ import {
   pendingCookieName,
   sessionCookieName,
 } from "../support/cookies.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, pageLoad, standOrigin, visit, workersKeyring } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { listRoutes, type Route } from "../support/routes.ts";
 import { dumpDatabase, listEvents, listSessionRows } from "../support/rows.ts";
-import { base, Client, code, environment, pendingToken, resetStores } from "../support/worker.ts";
+import { base, Client, code, environment, pendingToken } from "../support/worker.ts";
 
 let shop: Backend;
+useFreshWorker();
 beforeEach(async () => {
-  stopClock();
-  await resetStores();
   collectLogLines();
   shop = await createRealm("shop", { return_urls: shopUrls });
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 /** Every way in which a token can be shown. */

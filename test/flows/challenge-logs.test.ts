@@ -1,20 +1,13 @@
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { createRealm, enrolBackendUser } from "../support/backend.ts";
 import { createChallenge, pathOf, sentTo, shopUrls } from "../support/challenges.ts";
-import { startClock, stopClock } from "../support/clock.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { collectLogLines } from "../support/log-lines.ts";
-import { environment, host, resetStores, send } from "../support/worker.ts";
+import { environment, host, send } from "../support/worker.ts";
 
 // docs/hosted-challenge.md, "Logs that hold the address".
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
-});
+useFreshWorker();
 
 it("INC-37 Sallyport's own log never holds the address of a challenge, whatever becomes of the request", async () => {
   const shop = await createRealm("shop", { return_urls: shopUrls });

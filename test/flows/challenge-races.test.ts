@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { Bindings } from "../../src/runtime.ts";
 import { type Backend, createRealm, enrolBackendUser, userPath } from "../support/backend.ts";
 import { Browser } from "../support/browser.ts";
@@ -18,24 +18,19 @@ import {
   step,
   wish,
 } from "../support/challenges.ts";
-import { startClock, stopClock } from "../support/clock.ts";
 import { countTrips, failAlways, failBatches, holdBatches, slowDown, type Trips } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { pageLoad, visit } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { countEvaluated, listEvents, listSessionRows, readUser } from "../support/rows.ts";
 import { secretOn } from "../support/site.ts";
-import { base, Client, code, environment, host, resetStores, wrongCode } from "../support/worker.ts";
+import { base, Client, code, environment, host, wrongCode } from "../support/worker.ts";
 
 let shop: Backend;
+useFreshWorker();
 beforeEach(async () => {
-  stopClock();
-  await resetStores();
   collectLogLines();
   shop = await createRealm("shop", { return_urls: shopUrls });
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 const databases = [

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { parsePendingToken, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import { type Backend, createRealm, enrol } from "../support/backend.ts";
 import { Browser } from "../support/browser.ts";
@@ -17,23 +17,19 @@ import {
   step,
   verifyReceipt,
 } from "../support/challenges.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { pageLoad, visit, workersKeyring } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { countEvaluated, listEvents, listSessionRows, query, readUser } from "../support/rows.ts";
 import { backupCodesOn, secretOn } from "../support/site.ts";
-import { base, code, environment, resetStores, wrongCode } from "../support/worker.ts";
+import { base, code, environment, wrongCode } from "../support/worker.ts";
 
 let shop: Backend;
+useFreshWorker();
 beforeEach(async () => {
-  stopClock();
-  await resetStores();
   collectLogLines();
   shop = await createRealm("shop", { return_urls: shopUrls });
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 const askedToEnrol = () => askForSetup(shop);

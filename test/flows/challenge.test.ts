@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { type Backend, createRealm, enrolBackendUser, userPath } from "../support/backend.ts";
 import { Browser } from "../support/browser.ts";
 import {
@@ -16,23 +16,19 @@ import {
   statusOf,
   verifyReceipt,
 } from "../support/challenges.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { pageLoad, visit } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { countEvaluated, listEvents, listSessionRows, query, readUser } from "../support/rows.ts";
-import { base, code, environment, host, type Overrides, resetStores, wrongCode } from "../support/worker.ts";
+import { base, code, environment, host, type Overrides, wrongCode } from "../support/worker.ts";
 
 let shop: Backend;
 let logged: string[];
+useFreshWorker();
 beforeEach(async () => {
-  stopClock();
-  await resetStores();
   logged = collectLogLines();
   shop = await createRealm("shop", { return_urls: shopUrls });
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 const asked = (fields?: Overrides) => askForCode(shop, fields);

@@ -1,11 +1,12 @@
 import { env } from "cloudflare:workers";
 import { compactDecrypt, importJWK } from "jose";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ExportBroken, openExport } from "../../scripts/admin/open-export.ts";
 import { createReadyAccount, signInWith } from "../support/accounts.ts";
 import { createRealm, enrolBackendUser, operator, userPath } from "../support/backend.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { tapD1 } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { randomKey } from "../support/keyring.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import {
@@ -20,14 +21,7 @@ import {
 import { dumpDatabase, listEvents, query } from "../support/rows.ts";
 import { Client, code, environment, resetStores } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
-});
+useFreshWorker();
 
 /** Another deployment: an empty database, and keys that have opened nothing of the first. */
 async function moveOut() {

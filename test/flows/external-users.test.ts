@@ -1,18 +1,18 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { createRealm, operator, userPath } from "../support/backend.ts";
 import { createChallenge, give, sentTo, shopUrls, statusOf } from "../support/challenges.ts";
 import { advance } from "../support/clock.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { exportAll, fileOf, importFile, rfcSecret } from "../support/moving.ts";
 import { externalFactors, NamedSite, typeCode } from "../support/named-site.ts";
-import { closeSite } from "../support/origin-site.ts";
 import { listEvents, query } from "../support/rows.ts";
 import { code } from "../support/worker.ts";
+
+useFreshWorker();
 
 // The accounts of external first factors, by the API: `ADMIN_KEY` speaks for their realms.
 
 let named: NamedSite;
-
-afterEach(closeSite);
 
 interface Row {
   readonly id: string;

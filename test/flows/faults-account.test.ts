@@ -1,11 +1,12 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import worker from "../../src/index.ts";
 import { verify } from "../support/accounts.ts";
-import { advance, startClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { browserHeaders, pendingCookieName, sessionCookieName } from "../support/cookies.ts";
 import { buildTown, codeNow, type Town } from "../support/fault-world.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { randomKey } from "../support/keyring.ts";
 import { query, readUser } from "../support/rows.ts";
 import { expectSwept, type Flow } from "../support/sweep.ts";
@@ -13,13 +14,13 @@ import { type Client, code, wrongCode } from "../support/worker.ts";
 
 let town: Town;
 
+useFreshWorker({ per: "suite" });
 beforeAll(async () => {
   town = await buildTown();
 });
 afterEach(() => {
   vi.restoreAllMocks();
 });
-afterAll(startClock);
 
 const failuresOf = async ({ ada }: Town) => (await readUser(ada.id)).second_factor_failures;
 const asAda = ({ adaToken }: Town) => ({ token: adaToken });

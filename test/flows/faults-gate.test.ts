@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { startClock } from "../support/clock.ts";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { buildTown, type Town } from "../support/fault-world.ts";
 import { FaultyStores } from "../support/faults.ts";
 import { ask, page } from "../support/forward-auth.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { mintToken, originUrl, pageLoad, scripted, standOrigin, visit } from "../support/gate.ts";
 import { query } from "../support/rows.ts";
 import { expectSwept, type Flow, sweep } from "../support/sweep.ts";
@@ -10,6 +10,7 @@ import type { Answer, Client, Overrides } from "../support/worker.ts";
 
 let town: Town;
 
+useFreshWorker({ per: "suite" });
 beforeAll(async () => {
   town = await buildTown();
   town = { ...town, at: town.at + 60_000 };
@@ -17,7 +18,6 @@ beforeAll(async () => {
 afterEach(() => {
   vi.restoreAllMocks();
 });
-afterAll(startClock);
 
 async function answerOf(responding: Promise<Response>): Promise<Answer> {
   const response = await responding;

@@ -1,21 +1,22 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { verify } from "../support/accounts.ts";
-import { advance, startClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { browserHeaders, pendingCookieName, sessionCookieName } from "../support/cookies.ts";
 import { buildTown, codeNow, type Town } from "../support/fault-world.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { readUser } from "../support/rows.ts";
 import { expectSwept, type Flow } from "../support/sweep.ts";
 import { type Answer, type Client, code, wrongCode } from "../support/worker.ts";
 
 let town: Town;
 
+useFreshWorker({ per: "suite" });
 beforeAll(async () => {
   town = await buildTown();
 });
 afterEach(() => {
   vi.restoreAllMocks();
 });
-afterAll(startClock);
 
 type Cookies = Readonly<Record<string, string>>;
 

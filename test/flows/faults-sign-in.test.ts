@@ -1,22 +1,23 @@
 import { env } from "cloudflare:workers";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { verify } from "../support/accounts.ts";
-import { advance, startClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { buildTown, cheapHash, codeNow, type Town } from "../support/fault-world.ts";
 import { FaultyStores, listPlans, type Plan } from "../support/faults.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { query, readUser, type ThrottleRecord } from "../support/rows.ts";
 import { expectSwept, type Flow } from "../support/sweep.ts";
 import { Client, code, wrongCode } from "../support/worker.ts";
 
 let town: Town;
 
+useFreshWorker({ per: "suite" });
 beforeAll(async () => {
   town = await buildTown();
 });
 afterEach(() => {
   vi.restoreAllMocks();
 });
-afterAll(startClock);
 
 const home = { address: "203.0.113.7" };
 

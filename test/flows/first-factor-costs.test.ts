@@ -13,9 +13,10 @@ import { askForCode, askForSetup, type Challenge, shopUrls } from "../support/ch
 import { pendingCookieName } from "../support/cookies.ts";
 import { firstFactors, headersOf, showFirstFactor } from "../support/first-factors.ts";
 import { asked } from "../support/forward-auth.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated } from "../support/gate.ts";
 import { keyringOf } from "../support/keyring.ts";
-import { type Browser, closeSite, openSite, pageLoad, type Site, scripted } from "../support/origin-site.ts";
+import { type Browser, openSite, pageLoad, type Site, scripted } from "../support/origin-site.ts";
 import { listCatchAllPaths, listRoutes } from "../support/routes.ts";
 import { query } from "../support/rows.ts";
 import { type Watch, watchStatements } from "../support/statements.ts";
@@ -26,14 +27,12 @@ import { base, type environment, host, pendingToken, send } from "../support/wor
 let site: Site;
 let watch: Watch;
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   watch = watchStatements();
 });
-afterEach(() => {
-  watch.stop();
-  closeSite();
-});
+afterEach(() => watch.stop());
 
 /** Who calls: always the same headers, and no cookie is kept. */
 interface Caller {

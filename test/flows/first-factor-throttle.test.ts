@@ -1,9 +1,10 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createReadyAccount, fullToken, visible } from "../support/accounts.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { browserHeaders, pendingCookieName, sessionCookieName } from "../support/cookies.ts";
 import { countTrips, failAlways, failBatches, recordStatements } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, pageLoad, standOrigin, visit } from "../support/gate.ts";
 import { tapKv } from "../support/kv.ts";
 import { collectLogLines, parseLines } from "../support/log-lines.ts";
@@ -19,17 +20,9 @@ import {
   type EnrolledAccount,
   environment,
   pendingToken,
-  resetStores,
 } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
-});
+useFreshWorker();
 
 const wrongLogin = (account: Pick<Account, "username">, options: CallOptions = {}, client = new Client()) =>
   client.login({ username: account.username, password: "wrong password" }, options);

@@ -1,22 +1,13 @@
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { hostileText } from "../support/arbitrary-paths.ts";
-import { startClock, stopClock } from "../support/clock.ts";
 import { pendingCookieName, sessionCookieName } from "../support/cookies.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { listRoutes } from "../support/routes.ts";
 import { dumpDatabase, query } from "../support/rows.ts";
-import {
-  base,
-  Client,
-  code,
-  createEnrolledAccount,
-  environment,
-  host,
-  resetStores,
-  send,
-} from "../support/worker.ts";
+import { base, Client, code, createEnrolledAccount, environment, host, send } from "../support/worker.ts";
 
 // Issue 5, part 5: any endpoint, with anything. What must hold is said once, below.
 
@@ -33,9 +24,8 @@ interface World {
 let world: World;
 let lines: string[];
 
+useFreshWorker();
 beforeEach(async () => {
-  stopClock();
-  await resetStores();
   const account = await createEnrolledAccount();
   const client = new Client();
   const pending = (await client.login(account)).json.session_token;
@@ -54,10 +44,6 @@ beforeEach(async () => {
     secrets: [...own, env.ADMIN_KEY, env.KEYRING, full, waiting, apiKey],
   };
   lines = collectLogLines();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 type Damage = (token: string, at: number) => string;

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { verify } from "../support/accounts.ts";
 import { runScheduled } from "../support/all-flows.ts";
 import {
@@ -9,8 +9,9 @@ import {
   repeatable,
   userPath,
 } from "../support/backend.ts";
-import { advance, startClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { buildTown, codeNow, type Town } from "../support/fault-world.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, standOrigin, visit } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { insertEventsOf, insertOthers, insertSessionsOf } from "../support/many-rows.ts";
@@ -25,6 +26,7 @@ let shop: Backend;
 let user: EnrolledBackendUser;
 let start: State;
 
+useFreshWorker({ per: "suite" });
 beforeAll(async () => {
   town = await buildTown();
   shop = await createRealm("shop");
@@ -40,7 +42,6 @@ beforeEach(async () => {
 afterEach(() => {
   vi.restoreAllMocks();
 });
-afterAll(startClock);
 
 /** As D1 counts and bills. */
 type Cost = readonly [

@@ -1,28 +1,25 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { SecondFactor } from "../../src/rpc.ts";
 import type { Bindings } from "../../src/runtime.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { type CryptoCalls, countCryptoCalls } from "../support/crypto-calls.ts";
 import { ask, asked, proxyKey } from "../support/forward-auth.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, mintToken, pageLoad, standOrigin, visit } from "../support/gate.ts";
 import { generateKey, IdentityProvider } from "../support/identity-provider.ts";
 import { type KvCalls, tapKv } from "../support/kv.ts";
 import { collectLogLines } from "../support/log-lines.ts";
-import { closeSite, openSite, type Site, Browser as SiteBrowser } from "../support/origin-site.ts";
+import { openSite, type Site, Browser as SiteBrowser } from "../support/origin-site.ts";
 import { watchStatements } from "../support/statements.ts";
 import { environment, type Overrides } from "../support/worker.ts";
 
 // Issue 6: the path that every request of a visitor takes costs no trip, and hardly any cryptography.
 
+useFreshWorker();
 beforeEach(() => {
-  stopClock();
   collectLogLines();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 /** What one request costs beside its own way. */
@@ -98,7 +95,7 @@ describe.each(doors)("$name, with a fresh session", ({ isolate, pass, fetches })
 
   it("costs no trip, one check of the token and one signature, and the keys are derived once", async () => {
     const { calls, through } = open();
-    const [first, second] = [await mintToken(), await mintToken()];
+    const [first, second] = [await mintToken(), await mintToken({ userId: "u-bob", username: "bob" })];
     const once: CryptoCalls = { verify: 1, digest: 1, sign: 1 };
     expect(await costOf(() => through(first), calls)).toEqual({
       ...nothing,
@@ -163,8 +160,6 @@ it("a session that another Worker asks about costs one check, and then nothing w
 });
 
 describe("behind another first factor a fresh session costs one request to the origin, and no other", () => {
-  afterEach(closeSite);
-
   interface Source {
     readonly variables: Overrides;
     readonly headers: Record<string, string>;
@@ -197,7 +192,7 @@ describe("behind another first factor a fresh session costs one request to the o
       },
     ],
   ])("%s", async (_, prepare) => {
-    const site = await openSite();
+    const site = openSite();
     site.sessions.set("s1", "ada");
     const { variables, headers, crypto } = await prepare(site);
     const { kv, calls } = tapKv(env.BLOCKS);

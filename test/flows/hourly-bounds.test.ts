@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
-import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { sealUserField } from "../../src/domain/second-factor/sealed-fields.ts";
 import { runScheduled } from "../support/all-flows.ts";
-import { startClock, stopClock } from "../support/clock.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { workersKeyring } from "../support/gate.ts";
 import { randomKey } from "../support/keyring.ts";
 import { collectLogLines, parseLines } from "../support/log-lines.ts";
@@ -10,21 +10,15 @@ import { insertMany, insertOthers } from "../support/many-rows.ts";
 import { rfcSecret } from "../support/moving.ts";
 import { query } from "../support/rows.ts";
 import { type Trip, watchStatements } from "../support/statements.ts";
-import { type Overrides, resetStores } from "../support/worker.ts";
+import type { Overrides } from "../support/worker.ts";
 
 // Issue 6: one run of the hourly job takes a bounded number of trips and rows, whatever has piled up, and the runs
 // after it take the rest.
 
 let lines: readonly string[];
-beforeEach(async () => {
-  vi.restoreAllMocks();
-  stopClock();
-  await resetStores();
+useFreshWorker();
+beforeEach(() => {
   lines = collectLogLines();
-});
-afterAll(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 /** One run: what it sent to D1, and what it says that it has done. */

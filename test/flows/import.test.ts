@@ -1,26 +1,19 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { hashBackupCode } from "../../src/core/crypto/backup-code-hashes.ts";
 import { hashPassword } from "../../src/core/crypto/password-hash.ts";
 import { timeStep } from "../../src/core/crypto/totp.ts";
 import { visible } from "../support/accounts.ts";
 import { createRealm, operator } from "../support/backend.ts";
-import { startClock, stopClock } from "../support/clock.ts";
 import { countTrips, tapD1 } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { fileOf, importFile, rfcSecret } from "../support/moving.ts";
 import { dumpDatabase, listEvents, query, readUser } from "../support/rows.ts";
-import { Client, code, codeOfStep, environment, resetStores } from "../support/worker.ts";
+import { Client, code, codeOfStep, environment } from "../support/worker.ts";
 import vectors from "../vectors/rfc6238-appendix-b.json";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
-});
+useFreshWorker();
 
 const realm = "shop";
 const shop = { realm };

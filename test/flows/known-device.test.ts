@@ -1,9 +1,9 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { deviceTtlSeconds, findKnownDevice } from "../../src/core/tokens/known-devices.ts";
 import { createReadyAccount, fullToken, visible } from "../support/accounts.ts";
 import { Browser } from "../support/browser.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import {
   browserHeaders,
   cookieValue,
@@ -13,6 +13,7 @@ import {
   sessionCookieName,
 } from "../support/cookies.ts";
 import { countTrips, recordStatements, slowDown } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, standOrigin, visit, workersKeyring } from "../support/gate.ts";
 import { randomKey } from "../support/keyring.ts";
 import { tapKv } from "../support/kv.ts";
@@ -27,17 +28,9 @@ import {
   code,
   createAccount,
   environment,
-  resetStores,
 } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
-});
+useFreshWorker();
 
 const elsewhere = "198.51.100.9";
 
@@ -172,7 +165,7 @@ describe("a device becomes known", () => {
   });
 
   it("not where something else than a password is the first factor: nobody guesses there", async () => {
-    const site = await openSite();
+    const site = openSite();
     site.sessions.set("s1", "ada").set("s2", "ada");
     const secret = await SiteBrowser.signedIn("s1").enrol();
     const browser = SiteBrowser.signedIn("s2");

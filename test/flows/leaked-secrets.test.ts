@@ -1,14 +1,15 @@
 import { env } from "cloudflare:workers";
 import { createLocalJWKSet, jwtVerify, SignJWT } from "jose";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { openField } from "../../src/core/crypto/envelope.ts";
 import { scopes } from "../../src/domain/service-api/service-caller.ts";
-import { backendOperations } from "../../src/http/api/service/service-operations.ts";
+import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
 import { Backend, createKey, operator, userPath } from "../support/backend.ts";
 import { createChallenge, sentTo, shopUrls, step } from "../support/challenges.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { proxyKey } from "../support/forward-auth.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, mintToken, originUrl, standOrigin, visit, workersKeyring } from "../support/gate.ts";
 import { generateKey, IdentityProvider } from "../support/identity-provider.ts";
 import { collectLogLines } from "../support/log-lines.ts";
@@ -31,7 +32,6 @@ import {
   createAccount,
   type EnrolledAccount,
   environment,
-  resetStores,
 } from "../support/worker.ts";
 
 // SECURITY.md, "What a leak gives away": each cell of the table is a test here, in which the holder of a secret tries it.
@@ -42,14 +42,9 @@ const variables = { ADMIN_USERS: "root" };
 const bindings = () => environment(variables);
 const theirs = "a password of the attacker";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
+useFreshWorker();
+beforeEach(() => {
   collectLogLines();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 /** An attacker's program that shows a key to the service API. */
@@ -88,7 +83,7 @@ async function secretsOf({ id, secret, backupCodes }: EnrolledAccount): Promise<
 
 /** Every answer that a key gets from a call that only reads. */
 async function readEverything(key: Backend, { id }: Account): Promise<string> {
-  const paths = backendOperations
+  const paths = serviceOperations
     .filter(({ method }) => method === "get")
     .map(({ path }) => path.replace(":id", id).replace(":challenge", "none"));
   const answers = await Promise.all(paths.map((path) => key.get(path)));
@@ -207,7 +202,7 @@ describe("the holder of EXPORT_KEY", () => {
     expect((await requestExport(publicJwk, bearer)).status).toBe(401);
     const thief = holder(env.EXPORT_KEY);
     const beside = { headers: { "X-Sallyport-Export-Key": env.EXPORT_KEY } };
-    for (const { method, path } of backendOperations) {
+    for (const { method, path } of serviceOperations) {
       const at = path.replace(":id", root.id).replace(/:\w+/g, "x");
       const options = { method: method.toUpperCase(), ...(method === "get" ? {} : { body: {} }) };
       const answers = [
@@ -265,7 +260,7 @@ describe("the holder of an API key", () => {
     async (scope) => {
       const carol = await createReadyAccount("carol");
       const key = await keyWith(scope);
-      for (const { id, method, path, access } of backendOperations) {
+      for (const { id, method, path, access } of serviceOperations) {
         const at = path.replace(":id", carol.id).replace(/:\w+/g, "none");
         const { status, json } = await key.client.call(at, {
           method: method.toUpperCase(),

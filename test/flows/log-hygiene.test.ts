@@ -1,13 +1,13 @@
 import { env } from "cloudflare:workers";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { runScheduled, useAllFlows } from "../support/all-flows.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { parseSetCookies } from "../support/cookies.ts";
 import { type Recorded, recordExchanges } from "../support/exchanges.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { collectLogLines, parseLines } from "../support/log-lines.ts";
 import { type Kind, Notebook, type Sensitive } from "../support/notebook.ts";
 import { type EventRecord, listEveryEvent, query } from "../support/rows.ts";
-import { resetStores } from "../support/worker.ts";
 
 describe("after everything that there is to use was used", () => {
   /** Where something sensitive is part of an answer: method, path and status. Nowhere else, and nothing else. */
@@ -36,19 +36,14 @@ describe("after everything that there is to use was used", () => {
   let recorded: readonly Recorded[] = [];
   let events: readonly EventRecord[] = [];
 
+  useFreshWorker({ per: "suite" });
   beforeAll(async () => {
-    stopClock();
-    await resetStores();
     lines = collectLogLines();
     recorded = recordExchanges();
     await useAllFlows(book);
     for (const exchange of recorded) noteTokens(exchange);
     events = await listEveryEvent();
   }, 120_000);
-  afterAll(() => {
-    vi.restoreAllMocks();
-    startClock();
-  });
 
   function noteTokens({ headers, body }: Recorded): void {
     const token = /"session_token":"([^"]+)"/.exec(body)?.[1];

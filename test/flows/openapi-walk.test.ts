@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { api } from "../../src/http/app.ts";
 import type { DocumentedOperation, JsonSchema, MediaType, Parameter } from "../../src/http/openapi/shapes.ts";
 import { getConfig } from "../../src/runtime.ts";
@@ -12,9 +12,9 @@ import {
   type Making,
   type NamedValues,
 } from "../support/arbitrary-json.ts";
-import { startClock, stopClock } from "../support/clock.ts";
 import { failAlways } from "../support/d1.ts";
 import { DocumentedApi } from "../support/documented-answer.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { listRoutes } from "../support/routes.ts";
 import { type Answer, base, Client, environment, send } from "../support/worker.ts";
 
@@ -179,11 +179,10 @@ const variants: Record<string, readonly Variant[]> = {
   authRequest: [{ tweak: { token: null } }],
 };
 
+useFreshWorker({ per: "suite" });
 beforeAll(async () => {
-  stopClock();
   world = await createWorld();
 });
-afterAll(startClock);
 beforeEach(() => world.restore());
 
 describe("the document", () => {

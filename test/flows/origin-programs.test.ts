@@ -1,21 +1,22 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { advance } from "../support/clock.ts";
-import { Browser, closeSite, openSite, type Site } from "../support/origin-site.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { Browser, openSite, type Site } from "../support/origin-site.ts";
 import { code } from "../support/worker.ts";
 
 // docs/first-factor.md, "A program with the site's Authorization", and what it says about page loads and scripts that send
 // different credentials.
 
 let site: Site;
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   site.sessions.set("S", "ada");
   site.whoAmI = ({ headers }) =>
     headers.get("Authorization") === "Basic YWRh" || headers.get("Cookie")?.includes("sid=S")
       ? Response.json({ user: { name: "ada" } })
       : new Response(null, { status: 401 });
 });
-afterEach(closeSite);
 
 /** Sends JSON as curl does: from no page, with the header that the guide names. */
 const call = (program: Browser, path: string, body?: object, headers = { "Sec-Fetch-Site": "same-origin" }) =>

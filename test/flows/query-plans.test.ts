@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { useAllFlows } from "../support/all-flows.ts";
-import { startClock, stopClock } from "../support/clock.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { Notebook } from "../support/notebook.ts";
 import { distinctStatements, explain, type Flaw, findFlaws } from "../support/query-plans.ts";
@@ -9,7 +9,6 @@ import { query } from "../support/rows.ts";
 import { useAllServices } from "../support/service-flows.ts";
 import { type PlaceWatch, watchPlaces } from "../support/statement-places.ts";
 import { type Statement, watchStatements } from "../support/statements.ts";
-import { resetStores } from "../support/worker.ts";
 
 // Issue 6: every statement finds its rows by an index. What is sent while all flows are used is what is asked about;
 // a statement that none of them reaches fails the first test.
@@ -17,9 +16,8 @@ import { resetStores } from "../support/worker.ts";
 let statements: readonly Statement[];
 let places: ReturnType<PlaceWatch["count"]>;
 
+useFreshWorker({ per: "suite" });
 beforeAll(async () => {
-  stopClock();
-  await resetStores();
   collectLogLines();
   const [sent, reached] = [watchStatements(), watchPlaces()];
   await useAllServices();
@@ -30,10 +28,6 @@ beforeAll(async () => {
   statements = distinctStatements(sent.trips);
   places = reached.count();
 }, 120_000);
-afterAll(() => {
-  vi.restoreAllMocks();
-  startClock();
-});
 
 interface Meant extends Pick<Flaw, "kind" | "step"> {
   readonly sql: RegExp;

@@ -1,8 +1,9 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createReadyAccount, fullToken, signInWith, verify } from "../support/accounts.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { holdBatches, slowDown } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { openPendingSessions } from "../support/pending.ts";
 import { countEvaluated, listEvents, listSessionRows, query, readUser } from "../support/rows.ts";
 import {
@@ -12,15 +13,10 @@ import {
   createAccount,
   environment,
   pendingToken,
-  resetStores,
   wrongCode,
 } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(startClock);
+useFreshWorker();
 
 /** The local database is so near that requests hardly overlap on it; the production database is not. */
 const databases = [

@@ -1,12 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createReadyAccount, fullToken, signInWith, verify, visible } from "../support/accounts.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import {
   browserHeaders,
   deviceCookieName,
   pendingCookieName,
   sessionCookieName,
 } from "../support/cookies.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { query } from "../support/rows.ts";
 import { counterKey, deviceOf, home, setCounter } from "../support/throttles.ts";
 import {
@@ -18,15 +19,10 @@ import {
   createAccount,
   type EnrolledAccount,
   pendingToken,
-  resetStores,
   wrongCode,
 } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(startClock);
+useFreshWorker();
 
 interface Item {
   readonly name: string;

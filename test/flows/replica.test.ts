@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
-import { startClock, stopClock } from "../support/clock.ts";
 import { freezeNearestCopy } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { openPendingSessions } from "../support/pending.ts";
 import { countEvaluated, listSessionRows, query, readUser } from "../support/rows.ts";
 import {
@@ -12,15 +12,10 @@ import {
   createAccount,
   environment,
   pendingToken,
-  resetStores,
   wrongCode,
 } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(startClock);
+useFreshWorker();
 
 /** A client whose nearest copy of the database knows what has happened until now, and nothing later. */
 const behind = async () => new Client(environment({ DB: await freezeNearestCopy(env.DB) }));

@@ -7,10 +7,10 @@ import {
   type JWTHeaderParameters,
   SignJWT,
 } from "jose";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { generateSessionSecret } from "../../src/core/tokens/session-token.ts";
 import { createReadyAccount, fullToken, signInWith, verify } from "../support/accounts.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import {
   browserHeaders,
   cookieValue,
@@ -18,6 +18,7 @@ import {
   pendingCookieName,
   sessionCookieName,
 } from "../support/cookies.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, pageLoad, standOrigin, visit, workersKeyring } from "../support/gate.ts";
 import { listRoutes, type Route } from "../support/routes.ts";
 import { listEvents, listSessionRows, query, readUser } from "../support/rows.ts";
@@ -30,18 +31,10 @@ import {
   type EnrolledAccount,
   environment,
   pendingToken,
-  resetStores,
   wrongCode,
 } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
-});
+useFreshWorker();
 
 const client = () => new Client();
 const whoAmI = (token: string, worker = client()) => worker.call("/session", { token });

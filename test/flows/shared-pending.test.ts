@@ -1,9 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { openings } from "../../src/domain/sign-in/openings.ts";
 import { createReadyAccount, verify } from "../support/accounts.ts";
 import { advance } from "../support/clock.ts";
 import { type FirstFactorName, firstFactors, showFirstFactor } from "../support/first-factors.ts";
-import { Browser, closeSite, openSite, type Site } from "../support/origin-site.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { Browser, openSite, type Site } from "../support/origin-site.ts";
 import { listEvents, listSessionRows, query } from "../support/rows.ts";
 import { Client, code, pendingToken, wrongCode } from "../support/worker.ts";
 
@@ -11,10 +12,10 @@ import { Client, code, pendingToken, wrongCode } from "../support/worker.ts";
 
 let site: Site;
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
 });
-afterEach(closeSite);
 
 const pendingCookie = "__Host-sallyport-pending";
 const secondFactor = "/api/auth/second-factor";

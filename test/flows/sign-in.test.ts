@@ -1,14 +1,8 @@
-import { beforeEach, describe, expect, it } from "vitest";
-import {
-  Client,
-  code,
-  createAccount,
-  createEnrolledAccount,
-  pendingToken,
-  resetStores,
-} from "../support/worker.ts";
+import { describe, expect, it } from "vitest";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { Client, code, createAccount, createEnrolledAccount, pendingToken } from "../support/worker.ts";
 
-beforeEach(resetStores);
+useFreshWorker();
 
 describe("signing in through the JSON API", () => {
   it("goes all the way: password, set-up, code, session, out", async () => {

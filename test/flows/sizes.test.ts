@@ -1,27 +1,22 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { addKnownDevice } from "../../src/core/tokens/known-devices.ts";
 import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import { Browser } from "../support/browser.ts";
-import { startClock, stopClock } from "../support/clock.ts";
 import { buildTown, codeNow, type Town } from "../support/fault-world.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { mintToken, workersKeyring } from "../support/gate.ts";
 import { randomKey } from "../support/keyring.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { secretOn } from "../support/site.ts";
 import { code, environment } from "../support/worker.ts";
 
-// Issue 6: bytes are counted, too.
+useFreshWorker({ per: "suite" });
 
-afterAll(() => {
-  vi.restoreAllMocks();
-  startClock();
-});
+// Issue 6: bytes are counted, too.
 
 const bytesOf = (text: string) => new TextEncoder().encode(text).length;
 
 describe("with the longest names, ids and key id that there are", () => {
-  beforeAll(stopClock);
-
   /** RFC 6265bis 5.6: browsers take no more of a cookie's name and value together, and drop what is larger. */
   const mostCookieBytes = 4096;
   const keyring = workersKeyring(`${"k".repeat(32)}:${randomKey()}`);

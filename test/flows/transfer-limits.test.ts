@@ -1,10 +1,11 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { type Transfer, transferCounter, transferQuota } from "../../src/domain/sign-in/throttle.ts";
 import { getConfig } from "../../src/runtime.ts";
 import { type Backend, createKey, createRealm, operator } from "../support/backend.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { countTrips, slowDown } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { tapKv } from "../support/kv.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import {
@@ -15,18 +16,13 @@ import {
   requestExport,
 } from "../support/moving.ts";
 import { listEvents, query, type ThrottleRecord } from "../support/rows.ts";
-import { environment, resetStores } from "../support/worker.ts";
+import { environment } from "../support/worker.ts";
 
 // INC-30: what a caller can cost with imports and exports is bounded. docs/throttling.md has the figures.
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
+useFreshWorker();
+beforeEach(() => {
   collectLogLines();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 const transfers: readonly Transfer[] = ["imports", "exports"];

@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/core/crypto/digest.ts";
 import { createReadyAccount, fullToken } from "../support/accounts.ts";
 import {
@@ -12,9 +12,10 @@ import {
   userPath,
 } from "../support/backend.ts";
 import { createChallenge, shopUrls } from "../support/challenges.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { browserHeaders, cookieValue, sessionCookieName } from "../support/cookies.ts";
 import { countRowsRead, countTrips, freezeNearestCopy, type Trips, tapD1 } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { originUrl, standOrigin, visit } from "../support/gate.ts";
 import { type KvCalls, tapKv } from "../support/kv.ts";
 import { query } from "../support/rows.ts";
@@ -25,18 +26,10 @@ import {
   createAccount,
   environment,
   pendingToken,
-  resetStores,
   wrongCode,
 } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
-});
+useFreshWorker();
 
 interface Cost {
   readonly d1: Trips;

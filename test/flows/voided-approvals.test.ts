@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { createReadyAccount, fullToken } from "../support/accounts.ts";
 import {
   type Backend,
@@ -24,27 +24,23 @@ import {
   statusOf,
   step,
 } from "../support/challenges.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { freezeNearestCopy } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { listSessionRows, query } from "../support/rows.ts";
 import { secretOn } from "../support/site.ts";
-import { base, Client, code, environment, resetStores } from "../support/worker.ts";
+import { base, Client, code, environment } from "../support/worker.ts";
 
 /** A backend of the realm, and another one that may do the same. */
 let shop: Backend;
 let sibling: Backend;
 
+useFreshWorker();
 beforeEach(async () => {
-  stopClock();
-  await resetStores();
   collectLogLines();
   shop = await createRealm("shop", { return_urls: shopUrls });
   sibling = await createKey(operator(), "shop", { name: "sibling", return_urls: shopUrls });
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 const path = (call = "") => userPath("42") + call;

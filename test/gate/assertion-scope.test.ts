@@ -1,5 +1,5 @@
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet } from "jose";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { checkAssertion } from "../../examples/demo-origin/assertion.ts";
 import { type FirstFactorName, firstFactors, headersOf, showFirstFactor } from "../support/first-factors.ts";
 import {
@@ -11,15 +11,16 @@ import {
   proxyKey,
   type Rule,
 } from "../support/forward-auth.ts";
-import { type Browser, closeSite, openSite, type Site } from "../support/origin-site.ts";
+import { startFreshWorker, useFreshWorker } from "../support/fresh-worker.ts";
+import { type Browser, openSite, type Site } from "../support/origin-site.ts";
 import { base, environment, host, send } from "../support/worker.ts";
 
 let site: Site;
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
 });
-afterEach(closeSite);
 
 const rules: readonly Rule[] = [
   { path: "/public/*", require: "none" },
@@ -61,8 +62,8 @@ describe.each(worlds)(
       "INC-28 a visitor who calls an endpoint behind the gate gets 404 and no assertion: ORIGIN_URL=%s",
       async (ORIGIN_URL) => {
         for (const PROXY_KEY of name === "proxy" ? [proxyKey] : [undefined, proxyKey]) {
-          closeSite();
-          site = await openSite();
+          await startFreshWorker();
+          site = openSite();
           const browser = withoutKey(
             await showFirstFactor(name, site, { ...variables, ORIGIN_URL, PROXY_KEY }),
           );

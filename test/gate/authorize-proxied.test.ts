@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { createLocalJWKSet, jwtVerify } from "jose";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { SessionClaims } from "../../src/core/tokens/session-token.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { countTrips, failAlways } from "../support/d1.ts";
 import {
   ask,
@@ -16,19 +16,15 @@ import {
   type Rule,
   secondsAgo,
 } from "../support/forward-auth.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { tapKv } from "../support/kv.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { query } from "../support/rows.ts";
-import { Client, code, createEnrolledAccount, host, resetStores, send } from "../support/worker.ts";
+import { Client, code, createEnrolledAccount, host, send } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
+useFreshWorker();
+beforeEach(() => {
   collectLogLines();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 const policy: readonly Rule[] = [

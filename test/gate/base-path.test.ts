@@ -1,15 +1,13 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, mintToken, pageLoad, scripted, standOrigin, visit } from "../support/gate.ts";
 import { rawRequest } from "../support/raw-request.ts";
 import { query } from "../support/rows.ts";
-import { createAccount, environment, resetStores, send } from "../support/worker.ts";
+import { createAccount, environment, send } from "../support/worker.ts";
 
-beforeEach(async () => {
-  vi.spyOn(console, "info").mockImplementation(() => {});
-  await resetStores();
-});
-afterEach(() => vi.restoreAllMocks());
+useFreshWorker();
+beforeEach(() => void vi.spyOn(console, "info").mockImplementation(() => {}));
 
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"];
 

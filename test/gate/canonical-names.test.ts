@@ -1,10 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { getConfig } from "../../src/runtime.ts";
 import { advance } from "../support/clock.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { doors, externalFactors, NamedSite, typeCode } from "../support/named-site.ts";
-import { type Browser, closeSite, originVariables } from "../support/origin-site.ts";
+import { type Browser, originVariables } from "../support/origin-site.ts";
 import { listEvents, query } from "../support/rows.ts";
 import { environment, type Overrides } from "../support/worker.ts";
+
+useFreshWorker();
 
 const combinations = externalFactors.flatMap((factor) =>
   doors.flatMap((door) => ["0", "60"].map((recheck) => ({ factor, door, recheck }))),
@@ -12,8 +15,6 @@ const combinations = externalFactors.flatMap((factor) =>
 const canonical = { EXTERNAL_NAMES: "canonical" };
 
 let named: NamedSite;
-
-afterEach(closeSite);
 
 const rows = () =>
   query<{ id: string; username: string; canonical_name: string | null }>(

@@ -1,16 +1,16 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { doors, externalFactors, NamedSite, typeCode } from "../support/named-site.ts";
-import { closeSite } from "../support/origin-site.ts";
 import { listEvents, query } from "../support/rows.ts";
 import { wrongCode } from "../support/worker.ts";
+
+useFreshWorker();
 
 const combinations = externalFactors.flatMap((factor) =>
   doors.flatMap((door) => ["0", "60"].map((recheck) => ({ factor, door, recheck }))),
 );
 
 let named: NamedSite;
-
-afterEach(closeSite);
 
 const names = async () =>
   (await query<{ username: string }>("SELECT username FROM users ORDER BY username")).map(

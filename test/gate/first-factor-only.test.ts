@@ -1,17 +1,18 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { jwtHeader, standProvider } from "../support/first-factors.ts";
 import { proxyKey } from "../support/forward-auth.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import type { Rule } from "../support/gate.ts";
-import { closeSite, openSite, originVariables, type Site } from "../support/origin-site.ts";
+import { openSite, originVariables, type Site } from "../support/origin-site.ts";
 import { everywhere, openDoors, statusesAt, type Visited } from "../support/three-doors.ts";
 import { Client, createAccount, type Overrides } from "../support/worker.ts";
 
 let site: Site;
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   site.sessions.set("s1", "ada");
 });
-afterEach(closeSite);
 
 /** A visitor who has shown the first factor, and has no second one: the variables of the Worker, and the headers. */
 interface Visitor {

@@ -1,17 +1,18 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { firstFactors, headersOf, showFirstFactor } from "../support/first-factors.ts";
 import { ask, type Endpoint, endpoints, proxyKey } from "../support/forward-auth.ts";
-import { type Browser, closeSite, openSite, type Site } from "../support/origin-site.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { type Browser, openSite, type Site } from "../support/origin-site.ts";
 import { handshake, takeSockets } from "../support/sockets.ts";
 
 let site: Site;
 let sockets: WebSocket[];
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   sockets = takeSockets(site);
 });
-afterEach(closeSite);
 
 /** The handshake as a proxy asks about it: what belongs to the connection is left out. */
 const { Upgrade: _upgrade, Connection: _connection, ...asked } = handshake;

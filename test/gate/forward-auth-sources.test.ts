@@ -1,9 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { advance } from "../support/clock.ts";
 import { ask, endpoints, identityIn, noIdentity, page, proxyKey } from "../support/forward-auth.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import {
   Browser,
-  closeSite,
   countCosts,
   nothing,
   openSite,
@@ -15,11 +15,11 @@ import { environment } from "../support/worker.ts";
 
 let site: Site;
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   site.sessions.set("s1", "ada").set("s2", "ada").set("s3", "grace");
 });
-afterEach(closeSite);
 
 const variables = {
   ...originVariables,

@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Browser, closeSite, openSite, type Site } from "../support/origin-site.ts";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { Browser, openSite, type Site } from "../support/origin-site.ts";
 import { query } from "../support/rows.ts";
 import {
   connect,
@@ -18,12 +19,12 @@ let site: Site;
 /** The site's ends of all its sockets. */
 let sockets: WebSocket[];
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   site.sessions.set("s1", "ada").set("s2", "ada").set("s3", "grace");
   sockets = takeSockets(site);
 });
-afterEach(closeSite);
 
 async function inside(overrides = {}) {
   const browser = Browser.signedIn("s1", overrides);

@@ -1,20 +1,21 @@
 import type { JWTPayload } from "jose";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { getConfig } from "../../src/runtime.ts";
 import { jwtHeader, standProvider } from "../support/first-factors.ts";
 import { endpoints } from "../support/forward-auth.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import type { IdentityProvider } from "../support/identity-provider.ts";
-import { Browser, closeSite, openSite, type Site } from "../support/origin-site.ts";
+import { Browser, openSite, type Site } from "../support/origin-site.ts";
 import { base, environment, type Overrides } from "../support/worker.ts";
 
 let site: Site;
 let provider: IdentityProvider;
 
+useFreshWorker();
 beforeEach(async () => {
-  site = await openSite();
+  site = openSite();
   provider = await standProvider(site);
 });
-afterEach(closeSite);
 
 const byEmail = { JWT_USER_CLAIM: "email" };
 

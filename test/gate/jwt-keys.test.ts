@@ -1,7 +1,8 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { advance } from "../support/clock.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { generateKey, IdentityProvider, type SigningKey, signWith } from "../support/identity-provider.ts";
-import { Browser, closeSite, openSite, type Site } from "../support/origin-site.ts";
+import { Browser, openSite, type Site } from "../support/origin-site.ts";
 
 let key: SigningKey;
 let newKey: SigningKey;
@@ -12,12 +13,12 @@ beforeAll(async () => {
   key = await generateKey("k1");
   newKey = await generateKey("k2");
 });
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   idp = new IdentityProvider(key);
   vi.mocked(fetch).mockImplementation(idp.beside(site));
 });
-afterEach(closeSite);
 
 /** The status of a visit with this token, of somebody who needs no second factor. */
 async function visit(token: string | Promise<string>): Promise<number> {

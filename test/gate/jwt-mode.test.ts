@@ -1,7 +1,8 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { advance } from "../support/clock.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { generateKey, IdentityProvider, type SigningKey } from "../support/identity-provider.ts";
-import { Browser, closeSite, countCosts, nothing, openSite, type Site } from "../support/origin-site.ts";
+import { Browser, countCosts, nothing, openSite, type Site } from "../support/origin-site.ts";
 import { listEvents, query } from "../support/rows.ts";
 
 const carrier = "Cf-Access-Jwt-Assertion";
@@ -13,13 +14,13 @@ let idp: IdentityProvider;
 beforeAll(async () => {
   key = await generateKey("k1");
 });
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   site.answer = ({ headers }) => new Response(`hello ${headers.get("Remote-User") ?? "nobody"}`);
   idp = new IdentityProvider(key);
   vi.mocked(fetch).mockImplementation(idp.beside(site));
 });
-afterEach(closeSite);
 
 /** A browser that a provider's proxy stands in front of: every request has a token. */
 async function signedIn(claims = {}, overrides = {}) {

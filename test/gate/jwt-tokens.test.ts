@@ -7,8 +7,9 @@ import {
   generateSecret,
   UnsecuredJWT,
 } from "jose";
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { getConfig } from "../../src/runtime.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import {
   generateKey,
   IdentityProvider,
@@ -16,7 +17,7 @@ import {
   seconds,
   signWith,
 } from "../support/identity-provider.ts";
-import { Browser, closeSite, openSite, originVariables, type Site } from "../support/origin-site.ts";
+import { Browser, openSite, originVariables, type Site } from "../support/origin-site.ts";
 import { query } from "../support/rows.ts";
 import { environment } from "../support/worker.ts";
 
@@ -32,8 +33,9 @@ beforeAll(async () => {
   elliptic = await generateKey("k2", "ES256");
   attacker = await generateKey("k1");
 });
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   idp = new IdentityProvider(key, elliptic);
   fetched = [];
   const stand = idp.beside(site);
@@ -42,7 +44,6 @@ beforeEach(async () => {
     return stand(input, init);
   });
 });
-afterEach(closeSite);
 
 const visit = (token: string, overrides = {}) =>
   new Browser({ ...idp.variables, ...overrides }).script("/inbox", {

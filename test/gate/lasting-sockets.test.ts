@@ -1,17 +1,18 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { headersOf, jwtHeader, showFirstFactor, standProvider } from "../support/first-factors.ts";
 import { proxyKey } from "../support/forward-auth.ts";
-import { Browser, closeSite, countCosts, nothing, openSite, type Site } from "../support/origin-site.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { Browser, countCosts, nothing, openSite, type Site } from "../support/origin-site.ts";
 import { query } from "../support/rows.ts";
 import { echo, ended, endOf, holdTime, openSocket, passTime, takeSockets } from "../support/sockets.ts";
 
 let site: Site;
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   takeSockets(site);
 });
-afterEach(closeSite);
 
 /** Where a first factor alone opens a socket, and no session is kept: a program, a script, a WebSocket. */
 const grounds: [string, object][] = [

@@ -1,18 +1,19 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { advance } from "../support/clock.ts";
 import { failAlways } from "../support/d1.ts";
-import { Browser, closeSite, countCosts, nothing, openSite, type Site } from "../support/origin-site.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { Browser, countCosts, nothing, openSite, type Site } from "../support/origin-site.ts";
 import { listEvents, query } from "../support/rows.ts";
 import { code } from "../support/worker.ts";
 
 let site: Site;
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   site.sessions.set("s1", "ada").set("s2", "ada").set("s3", "grace");
 });
-afterEach(closeSite);
 
 const sessionCookie = "__Host-sallyport";
 const rules = (...list: object[]) => ({ POLICY: JSON.stringify(list) });

@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { ask, proxyKey } from "../support/forward-auth.ts";
-import { Browser, closeSite, openSite, pageLoad, type Site } from "../support/origin-site.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { Browser, openSite, pageLoad, type Site } from "../support/origin-site.ts";
 import { code } from "../support/worker.ts";
 
 // Attacks that were tried on the running product, each in every way in. The attacker has the victim's first factor, and
@@ -26,8 +27,9 @@ const keyOf = ({ url }: Request) => new URL(url).searchParams.get("api_key");
 const firstOf = (values: readonly (string | null | undefined)[]) =>
   accounts[values.find((value) => value !== null && value !== undefined) ?? ""];
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   site.whoAmI = (request) => {
     if (request.headers.has("Origin")) return new Response("CORS", { status: 403 });
     const name = firstOf([tokenOf(request), keyOf(request), cookieOf(request)]);
@@ -36,7 +38,6 @@ beforeEach(async () => {
   site.answer = (request) =>
     new Response(`page of ${firstOf([cookieOf(request), keyOf(request), tokenOf(request)]) ?? "anonymous"}`);
 });
-afterEach(closeSite);
 
 const doors = ["gate", "/auth-request", "/forward-auth"] as const;
 const settings = doors.flatMap((door) =>

@@ -1,17 +1,18 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { advance } from "../support/clock.ts";
-import { Browser, closeSite, openSite, type Site } from "../support/origin-site.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { Browser, openSite, type Site } from "../support/origin-site.ts";
 import { query } from "../support/rows.ts";
 import { code, createEnrolledAccount, host, send } from "../support/worker.ts";
 
 let site: Site;
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   site.sessions.set("s1", "ada").set("s2", "ada").set("s3", "grace");
 });
-afterEach(closeSite);
 
 /** Ada, through both doors in the session `s1` of the site, with a token of this moment. */
 async function inside(overrides = {}) {

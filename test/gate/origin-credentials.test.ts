@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { getConfig } from "../../src/runtime.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import {
   Browser,
-  closeSite,
   countCosts,
   nothing,
   openSite,
@@ -13,8 +13,9 @@ import { environment } from "../support/worker.ts";
 
 let site: Site;
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   site.sessions.set("s1", "ada");
   // A site that takes a token from a header of its own and from the address, before it looks at its cookie.
   site.whoAmI = (request) => {
@@ -24,7 +25,6 @@ beforeEach(async () => {
     return user ? Response.json({ user: { name: user } }) : new Response(null, { status: 401 });
   };
 });
-afterEach(closeSite);
 
 const ORIGIN_CREDENTIALS = "header:X-Api-Key,query:api_key";
 const refused = async (response: Response) => [

@@ -1,19 +1,20 @@
 import { base64urlnopad } from "@scure/base";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { ask, endpoints, proxyKey } from "../support/forward-auth.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { mintToken } from "../support/gate.ts";
-import { Browser, closeSite, openSite, type Site } from "../support/origin-site.ts";
+import { Browser, openSite, type Site } from "../support/origin-site.ts";
 
 // Requests in which the site reads a credential that looks like something else to the Worker. The attacker has the
 // victim's first factor, and an account of their own with a second factor.
 
 let site: Site;
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   site.sessions.set("m1", "mallory").set("v1", "victim");
 });
-afterEach(closeSite);
 
 const encode = (text: string) => base64urlnopad.encode(new TextEncoder().encode(text));
 

@@ -1,14 +1,15 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Browser, closeSite, openSite, type Site } from "../support/origin-site.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { Browser, openSite, type Site } from "../support/origin-site.ts";
 import { code } from "../support/worker.ts";
 
 let site: Site;
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   site.sessions.set("s1", "ada").set("s2", "ada").set("s3", "grace");
 });
-afterEach(closeSite);
 
 describe("in front of a site with its own login", () => {
   it("lets who is nobody there through to its login, and does not even ask about who has no cookie at all", async () => {

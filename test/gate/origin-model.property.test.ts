@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { advance } from "../support/clock.ts";
 import {
   CredentialSite,
@@ -11,13 +11,14 @@ import {
   type SentCredentials,
 } from "../support/credential-site.ts";
 import { ask, proxyKey } from "../support/forward-auth.ts";
-import { Browser, closeSite, openSite } from "../support/origin-site.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { Browser, openSite } from "../support/origin-site.ts";
 import { code } from "../support/worker.ts";
+
+useFreshWorker();
 
 // An attacker has the victim's first factor in every form that the site knows, an account of their own with a second
 // factor, and a site whose who-am-I and pages read requests differently. No sequence of requests shows a page of the victim.
-
-afterEach(closeSite);
 
 const forms = ["cookie", "token", "key", "parameter"] as const;
 const credentialOf = (account: "victim" | "mallory", form: (typeof forms)[number]) => `${account}-${form}`;
@@ -188,7 +189,7 @@ describe("an attacker with the victim's first factor and an account of their own
         steps: fc.array(step, { minLength: 4, maxLength: 10 }),
       });
       let pagesOfMallory = 0;
-      await openSite();
+      openSite();
       const secrets = await enrolBoth();
       const property = fc.asyncProperty(world, async ({ recheck, isClosed, steps, ...readings }) => {
         const site = openCredentialSite(readings.whoAmI, readings.pages, readings.refusesForeignOrigins);

@@ -1,15 +1,16 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { advance } from "../support/clock.ts";
-import { Browser, closeSite, openSite, type Site } from "../support/origin-site.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { Browser, openSite, type Site } from "../support/origin-site.ts";
 import { query } from "../support/rows.ts";
 
 let site: Site;
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   site.sessions.set("s1", "ada").set("s2", "ada");
 });
-afterEach(closeSite);
 
 /** A browser that is signed in at the site, where the account has a second factor that this browser has not shown. */
 async function waiting(overrides = {}) {

@@ -1,22 +1,16 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { getConfig } from "../../src/runtime.ts";
-import {
-  Browser,
-  closeSite,
-  openSite,
-  originVariables,
-  pageLoad,
-  type Site,
-} from "../support/origin-site.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { Browser, openSite, originVariables, pageLoad, type Site } from "../support/origin-site.ts";
 import { environment } from "../support/worker.ts";
 
 let site: Site;
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   site.sessions.set("s1", "ada");
 });
-afterEach(closeSite);
 
 const html = () => new Response("<h1>Sign in</h1>", { headers: { "Content-Type": "text/html" } });
 const user = (name: unknown) => () => Response.json({ user: { name } });

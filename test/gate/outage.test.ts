@@ -1,8 +1,9 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { createReadyAccount, fullToken } from "../support/accounts.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { failAlways } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import {
   gated,
   mintToken,
@@ -14,18 +15,12 @@ import {
   visit,
 } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
-import { resetStores } from "../support/worker.ts";
 
 let logged: string[];
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
+useFreshWorker();
+beforeEach(() => {
   logged = collectLogLines();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 describe("when the store does not answer", () => {

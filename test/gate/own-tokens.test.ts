@@ -1,15 +1,16 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import { firstFactors, showFirstFactor } from "../support/first-factors.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { mintToken, workersKeyring } from "../support/gate.ts";
-import { closeSite, openSite, type Site } from "../support/origin-site.ts";
+import { openSite, type Site } from "../support/origin-site.ts";
 
 let site: Site;
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
 });
-afterEach(closeSite);
 
 const pending = (endsInSeconds: number) => {
   const expiresAt = new Date(Date.now() + endsInSeconds * 1000);

@@ -1,16 +1,17 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { ask, endpoints, proxyKey } from "../support/forward-auth.ts";
-import { Browser, closeSite, openSite, originVariables, type Site } from "../support/origin-site.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { Browser, openSite, originVariables, type Site } from "../support/origin-site.ts";
 import { environment } from "../support/worker.ts";
 
 let site: Site;
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   site.sessions.set("m1", "mallory").set("v1", "victim");
   // A servlet container, which reads the cookie first, or the path first.
   site.userOf = (request) => site.sessions.get(inPath(request) ?? site.sessionOf(request) ?? "") ?? null;
 });
-afterEach(closeSite);
 
 const inPath = ({ url }: Request) => /;(?:jsessionid|sid)=([^;/?]*)/i.exec(decodeURIComponent(url))?.[1];
 

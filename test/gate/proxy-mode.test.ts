@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { getConfig } from "../../src/runtime.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import {
   Browser,
-  closeSite,
   countCosts,
   nothing,
   openSite,
@@ -19,11 +19,11 @@ const signIn = "/api/auth/sign-in?rd=%2Finbox";
 
 let site: Site;
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
   site.answer = ({ headers }) => new Response(`hello ${headers.get("Remote-User") ?? "nobody"}`);
 });
-afterEach(closeSite);
 
 /** A browser that a proxy with Basic auth stands in front of. */
 function behindProxy(user: string | null, overrides = {}) {

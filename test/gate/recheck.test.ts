@@ -1,22 +1,18 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { createReadyAccount, fullToken } from "../support/accounts.ts";
-import { advance, startClock, stopClock } from "../support/clock.ts";
+import { advance } from "../support/clock.ts";
 import { cookieValue, parseSetCookies, sessionCookieName } from "../support/cookies.ts";
 import { countTrips } from "../support/d1.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, mintToken, pageLoad, secondsAgo, standOrigin, visit } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { query } from "../support/rows.ts";
-import { Client, resetStores } from "../support/worker.ts";
+import { Client } from "../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
+useFreshWorker();
+beforeEach(() => {
   collectLogLines();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
 });
 
 /** Somebody who has just come through both doors. */

@@ -1,17 +1,18 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { advance } from "../support/clock.ts";
 import { proxyKey } from "../support/forward-auth.ts";
-import { Browser, closeSite, countCosts, nothing, openSite, type Site } from "../support/origin-site.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { Browser, countCosts, nothing, openSite, type Site } from "../support/origin-site.ts";
 import { listEvents, query } from "../support/rows.ts";
 import { Traefik } from "../support/traefik.ts";
 import { code, createEnrolledAccount, type EnrolledAccount } from "../support/worker.ts";
 
 let site: Site;
 
-beforeEach(async () => {
-  site = await openSite();
+useFreshWorker();
+beforeEach(() => {
+  site = openSite();
 });
-afterEach(closeSite);
 
 /** Puts Traefik between a browser and the site. */
 function behindTraefik(browser: Browser) {

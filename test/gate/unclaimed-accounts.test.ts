@@ -1,11 +1,14 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { openings } from "../../src/domain/sign-in/openings.ts";
 import { advance } from "../support/clock.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { doors, externalFactors, NamedSite, typeCode } from "../support/named-site.ts";
-import { type Browser, closeSite, countCosts, nothing } from "../support/origin-site.ts";
+import { type Browser, countCosts, nothing } from "../support/origin-site.ts";
 import { listEvents, query } from "../support/rows.ts";
 import { makeUnclaimed } from "../support/unclaimed.ts";
 import { wrongCode } from "../support/worker.ts";
+
+useFreshWorker();
 
 // Accounts of external sources that are older than exact names: their name is canonical, and no subject has claimed them.
 
@@ -21,8 +24,6 @@ const spellings = [
 ] as const;
 
 let named: NamedSite;
-
-afterEach(closeSite);
 
 const rows = () =>
   query<{ id: string; username: string; canonical_name: string | null }>(

@@ -1,17 +1,18 @@
 import { CompactSign } from "jose";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { jwtHeader, standProvider } from "../support/first-factors.ts";
+import { startFreshWorker, useFreshWorker } from "../support/fresh-worker.ts";
 import { doors, externalFactors, NamedSite } from "../support/named-site.ts";
-import { Browser, closeSite, openSite } from "../support/origin-site.ts";
+import { Browser, openSite } from "../support/origin-site.ts";
 import { query } from "../support/rows.ts";
+
+useFreshWorker();
 
 const combinations = externalFactors.flatMap((factor) =>
   doors.flatMap((door) => ["exact", "canonical"].map((names) => ({ factor, door, names }))),
 );
 
 let named: NamedSite;
-
-afterEach(closeSite);
 
 describe.each(combinations)(
   "with FIRST_FACTOR=$factor, at $door, with EXTERNAL_NAMES=$names, a name",
@@ -39,12 +40,12 @@ describe.each(combinations)(
 describe("the who-am-I of a site with its own login", () => {
   const json = (bytes: BodyInit) => new Response(bytes, { headers: { "Content-Type": "application/json" } });
   const statusWith = async (body: BodyInit, overrides = {}) => {
-    const site = await openSite();
+    await startFreshWorker();
+    const site = openSite();
     site.sessions.set("s1", "ada");
     site.whoAmI = () => json(body);
     const { status } = await Browser.signedIn("s1", { ENROLMENT: "optional", ...overrides }).load("/inbox");
     const users = await query<{ username: string }>("SELECT username FROM users");
-    closeSite();
     return [status, ...users.map(({ username }) => username)];
   };
   const latin1 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
@@ -73,7 +74,7 @@ describe("the who-am-I of a site with its own login", () => {
 
 describe("the token of an identity provider", () => {
   it("INC-36 is no identity when its name is not UTF-8", async () => {
-    const site = await openSite();
+    const site = openSite();
     const provider = await standProvider(site);
     const [key] = provider.keys;
     if (key === undefined) throw new Error("The provider has no key");

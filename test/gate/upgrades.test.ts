@@ -1,10 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { withoutConnectionHeaders } from "../../src/gate/connection-headers.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, mintToken, standOrigin, visit } from "../support/gate.ts";
-import { Browser, closeSite, openSite } from "../support/origin-site.ts";
+import { Browser, openSite } from "../support/origin-site.ts";
 
+useFreshWorker();
 beforeEach(() => void vi.spyOn(console, "info").mockImplementation(() => {}));
-afterEach(() => vi.restoreAllMocks());
 
 const settings = "AAMAAABkAAQAAP__";
 const open = [{ path: "/public/*", require: "none" as const }];
@@ -63,7 +64,7 @@ describe("an upgrade", () => {
   );
 
   it("INC-33 goes to the who-am-I of the site in no form", async () => {
-    const site = await openSite();
+    const site = openSite();
     site.sessions.set("s1", "ada");
     const browser = Browser.signedIn("s1");
     for (const Upgrade of ["h2c", "websocket"])
@@ -74,7 +75,6 @@ describe("an upgrade", () => {
     for (const { headers } of site.probes)
       for (const name of ["Upgrade", "HTTP2-Settings", "X-Foo"])
         expect([name, headers.get(name)]).toEqual([name, null]);
-    closeSite();
   });
 });
 

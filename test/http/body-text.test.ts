@@ -1,11 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { closeSite, openSite, site } from "../support/site.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { openSite, site } from "../support/site.ts";
 import { type Account, base, createAccount, host, send } from "../support/worker.ts";
 
 // INC-36: the runtime reads each byte that is not UTF-8 as U+FFFD, so two names, or two passwords, would be one.
 
+useFreshWorker();
 beforeEach(openSite);
-afterEach(closeSite);
 
 const password = "corr\ufffdct horse battery";
 

@@ -129,7 +129,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "socket-watched-with-a-session-only",
-    file: "src/domain/access/lasting-access.ts",
+    file: "src/domain/access/long-lived-access.ts",
     find: 'passage.identity !== null || (source !== null && requirement.level !== "none");',
     replace: "passage.sessionId !== null;",
     why: "a WebSocket that a token alone has opened outlives the account (INC-32)",
@@ -138,7 +138,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "socket-of-an-open-path-unwatched",
-    file: "src/domain/access/lasting-access.ts",
+    file: "src/domain/access/long-lived-access.ts",
     find: "passage.identity !== null || ",
     replace: "",
     why: "a WebSocket that the site serves for an account outlives its session, where the path is open (INC-32)",
@@ -147,7 +147,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "anonymous-socket-unwatched",
-    file: "src/domain/access/lasting-access.ts",
+    file: "src/domain/access/long-lived-access.ts",
     find: ' || (source !== null && requirement.level !== "none");',
     replace: ";",
     why: "who signs in at the site after opening a WebSocket goes on in it without the second factor (INC-32)",
@@ -156,7 +156,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "socket-source-not-asked",
-    file: "src/domain/access/lasting-access.ts",
+    file: "src/domain/access/long-lived-access.ts",
     find: "if (source !== null && named?.username !== identity?.username) return false;",
     replace: "",
     why: "a WebSocket goes on for an account that has signed out at the site (SE-06)",
@@ -164,15 +164,15 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "socket-session-not-asked",
-    file: "src/domain/access/lasting-access.ts",
-    find: "if (sessionId !== null) return isSessionAlive(deps, sessionId, now);",
+    file: "src/domain/access/long-lived-access.ts",
+    find: "if (sessionId !== null) return isSessionLiveInStore(deps, sessionId, now);",
     replace: "if (sessionId !== null) return true;",
     why: "a WebSocket goes on after its session has been ended (INC-32, SE-06)",
     tests: ["test/gate/gate-web-socket.test.ts"],
   },
   {
     name: "socket-of-a-closed-account",
-    file: "src/domain/access/lasting-access.ts",
+    file: "src/domain/access/long-lived-access.ts",
     find: "if (user === null || user.disabledAt !== null) return false;",
     replace: "if (user === null) return false;",
     why: "a WebSocket without a session goes on after its account was closed (INC-32)",
@@ -181,8 +181,8 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "socket-level-not-judged",
-    file: "src/domain/access/lasting-access.ts",
-    find: "return authorizeLevel(deps, requirement, level, null, now).allowed;",
+    file: "src/domain/access/long-lived-access.ts",
+    find: "return authorizeVisitor(deps, requirement, level, null, now).allowed;",
     replace: "return true;",
     why: "a WebSocket goes on without the second factor that the account has set up since (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],

@@ -7,15 +7,7 @@ import type { NamedValues } from "./arbitrary-json.ts";
 import { type Backend, createKey, createRealm, operator } from "./backend.ts";
 import { advance } from "./clock.ts";
 import { dumpDatabase } from "./rows.ts";
-import {
-  type Account,
-  Client,
-  code,
-  createAccount,
-  createEnrolledAccount,
-  pendingToken,
-  resetStores,
-} from "./worker.ts";
+import { type Account, Client, code, createAccount, createEnrolledAccount, pendingToken } from "./worker.ts";
 
 /** Somebody about whom a call can be made, with everything that it can ask for. */
 interface Subject extends Account {
@@ -50,9 +42,8 @@ const returnUrl = "https://shop.example/back";
 /** Calls about who has no second factor yet, and a secret that waits for its first code. */
 const aboutEnrolment = new Set(["startTotp", "confirmTotp", "setUpOwnTotp", "enableOwnTotp"]);
 
-/** Makes the world. Needs a stopped clock. */
+/** Creates the world in the empty stores of `useFreshWorker`. */
 export async function createWorld(): Promise<World> {
-  await resetStores();
   const client = new Client();
   const backend = await createRealm("local", { return_urls: [returnUrl] }, client);
   const others = new Map<string, Backend>();

@@ -1,12 +1,11 @@
 import { scrypt } from "node:crypto";
 import { base64nopad } from "@scure/base";
 import { createReadyAccount, fullToken } from "./accounts.ts";
-import { stopClock } from "./clock.ts";
 import { openPendingSessions } from "./pending.ts";
 import { listSessionRows, query, readUser } from "./rows.ts";
 import { readState } from "./states.ts";
 import type { World } from "./sweep.ts";
-import { type Account, Client, code, createAccount, type EnrolledAccount, resetStores } from "./worker.ts";
+import { type Account, Client, code, createAccount, type EnrolledAccount } from "./worker.ts";
 
 /** Two people and their sessions. */
 export interface Town extends World {
@@ -29,8 +28,6 @@ export interface Town extends World {
 
 /** Makes them through the API. */
 export async function buildTown(): Promise<Town> {
-  stopClock();
-  await resetStores();
   const ada = await createReadyAccount();
   const adaToken = await fullToken(ada);
   await fullToken(ada);

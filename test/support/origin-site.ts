@@ -1,11 +1,11 @@
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
 import type { Bindings } from "../../src/runtime.ts";
-import { advance, startClock, stopClock } from "./clock.ts";
+import { advance } from "./clock.ts";
 import { countTrips } from "./d1.ts";
 import { tapKv } from "./kv.ts";
 import { collectLogLines } from "./log-lines.ts";
-import { code, environment, host, type Overrides, resetStores, send } from "./worker.ts";
+import { code, environment, host, type Overrides, send } from "./worker.ts";
 
 /** A Worker whose first factor is the login of the site behind it. */
 export const originVariables = {
@@ -76,19 +76,12 @@ export class Site {
   };
 }
 
-/** Empty stores, a stopped clock, nothing on the console, and a site in the place of all that can be fetched. */
-export async function openSite(): Promise<Site> {
-  stopClock();
-  await resetStores();
+/** Mocks `fetch` with a new site, and collects the log lines. The test uses `useFreshWorker`, which restores both. */
+export function openSite(): Site {
   collectLogLines();
   const site = new Site();
   vi.spyOn(globalThis, "fetch").mockImplementation(site.fetch as typeof fetch);
   return site;
-}
-
-export function closeSite(): void {
-  vi.restoreAllMocks();
-  startClock();
 }
 
 /** A browser that keeps the cookies of one host, and follows no redirect. */

@@ -1,9 +1,8 @@
-import { vi } from "vitest";
 import { Browser, type Page } from "./browser.ts";
-import { advance, startClock, stopClock } from "./clock.ts";
+import { advance } from "./clock.ts";
 import { type FakeOrigin, gated, standOrigin } from "./gate.ts";
 import { collectLogLines } from "./log-lines.ts";
-import { code, type EnrolledAccount, resetStores } from "./worker.ts";
+import { code, type EnrolledAccount } from "./worker.ts";
 
 /** A Worker in front of an origin that greets who comes, and asks for a fresh code at `/pay`. */
 export const site = gated([{ path: "/pay", require: "second_factor", max_age: 300 }]);
@@ -14,21 +13,14 @@ export interface SiteUnderTest {
   readonly logged: string[];
 }
 
-/** Empty stores, a stopped clock, an origin, and nothing on the console. */
-export async function openSite(): Promise<SiteUnderTest> {
-  stopClock();
-  await resetStores();
+/** Mocks the origin, and collects the log lines. The test uses `useFreshWorker`, which restores both. */
+export function openSite(): SiteUnderTest {
   const logged = collectLogLines();
   const origin = standOrigin((request) => {
     const greeting = `<h1>Hello ${request.headers.get("Remote-User")}</h1>`;
     return new Response(greeting, { headers: { "Content-Type": "text/html" } });
   });
   return { origin, logged };
-}
-
-export function closeSite(): void {
-  vi.restoreAllMocks();
-  startClock();
 }
 
 /** A browser that is through the first door, and wants to go to `path`. */

@@ -1,4 +1,4 @@
-import { generateSession } from "../../../src/domain/sessions/sessions.ts";
+import { prepareSession } from "../../../src/domain/sessions/sessions.ts";
 import { openingBounds } from "../../../src/domain/sign-in/first-factor-sessions.ts";
 import { pendingTtlSeconds } from "../../../src/domain/sign-in/openings.ts";
 import { localRealm } from "../../../src/domain/sign-in/password-sign-in.ts";
@@ -21,7 +21,7 @@ export default {
     const counters = await firstFactorCounters(config.keyring, { ...name, network, devices: "" }, now);
     const { user } = await findAccountForSignIn(db, name, counters.all, now);
     if (user === null) return new Response("No such user", { status: 404 });
-    const drawn = await generateSession(
+    const drawn = await prepareSession(
       {
         kind: "pending",
         userId: user.id,

@@ -7,7 +7,7 @@ import {
   signPendingToken,
 } from "../../../src/core/tokens/session-token.ts";
 import type { Deps } from "../../../src/domain/deps.ts";
-import { generateSealedBackupCodes } from "../../../src/domain/second-factor/code-evaluation.ts";
+import { generateSealedBackupCodes } from "../../../src/domain/second-factor/sealed-backup-codes.ts";
 import { sealUserField } from "../../../src/domain/second-factor/sealed-fields.ts";
 import { cheapHash } from "../../../test/support/fault-world.ts";
 import { workersKeyring } from "../../../test/support/gate.ts";

@@ -3,9 +3,9 @@ import { type ClientContext, generateEventId } from "../../store/service/audit.t
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import type { FullSession } from "../sessions/sessions.ts";
-import { generateSealedBackupCodes } from "./code-evaluation.ts";
-import { type AccountView, codeSubjectOfSession } from "./code-subject.ts";
-import { type Plan, verifyCode } from "./verify-code.ts";
+import { generateSealedBackupCodes } from "./sealed-backup-codes.ts";
+import type { AcceptancePlan, AccountView } from "./submitted-code.ts";
+import { verifyCode } from "./verify-code.ts";
 
 export interface BackupCodesRequest {
   readonly session: FullSession;
@@ -18,7 +18,7 @@ export interface BackupCodesRequest {
 export async function planNewBackupCodes(
   deps: Deps,
   { user }: AccountView,
-): Promise<Plan<readonly string[]>> {
+): Promise<AcceptancePlan<readonly string[]>> {
   const { codes, envelope } = await generateSealedBackupCodes(deps, user.id);
   return {
     effects: [
@@ -36,9 +36,9 @@ export async function regenerateBackupCodes(
 ): Promise<{ ok: true; backupCodes: readonly string[] } | Failure> {
   const accepted = await verifyCode(deps, {
     ...request,
-    codeSubject: codeSubjectOfSession(deps, request.session, request.now),
-    against: "live",
-    plan: (view) => planNewBackupCodes(deps, view),
+    subject: { kind: "session", session: request.session },
+    against: "second_factor",
+    planAcceptance: (view) => planNewBackupCodes(deps, view),
   });
   return accepted.ok ? { ok: true, backupCodes: accepted.outcome } : accepted;
 }

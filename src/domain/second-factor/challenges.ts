@@ -14,12 +14,12 @@ import type { Effect } from "../../store/second-factor/code-effects.ts";
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { generateSession } from "../sessions/sessions.ts";
+import { prepareSession } from "../sessions/sessions.ts";
 import { amrWith } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
-import type { Evidence } from "./code-evaluation.ts";
-import { codeSubjectOfSession } from "./code-subject.ts";
-import { budget, verifyCode } from "./verify-code.ts";
+import { codeBudget } from "./code-budget.ts";
+import type { Evidence } from "./submitted-code.ts";
+import { verifyCode } from "./verify-code.ts";
 
 /** How long somebody may take to save the backup codes, before going back to the backend. */
 const goOnSeconds = 600;
@@ -49,7 +49,7 @@ export async function openChallenge(
   { secret, client, now }: { readonly secret: string; readonly client: ClientContext; readonly now: Date },
 ): Promise<Opening> {
   if (!(await isChallengeSecret(deps.config.keyring, secret))) return noChallenge;
-  const drawn = await generateSession(
+  const drawn = await prepareSession(
     // Whose it is, and until when, the store knows.
     {
       kind: "pending",
@@ -114,12 +114,12 @@ export async function completeChallenge(
   issuer: string,
 ): Promise<Return | Failure> {
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfSession(deps, session, now),
+    subject: { kind: "session", session },
     code,
-    against: "live",
+    against: "second_factor",
     client,
     now,
-    plan: async (_view, evidence) => ({ effects: [completion(session, evidence)], outcome: null }),
+    planAcceptance: async (_view, evidence) => ({ effects: [completion(session, evidence)], outcome: null }),
   });
   if (!accepted.ok) return accepted;
   const amr = amrWith([], accepted.evidence);
@@ -145,12 +145,12 @@ export async function enrolByChallenge(
   { session, code, client, now }: ChallengeCode,
 ): Promise<EnrolledByChallenge | Failure> {
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfSession(deps, session, now),
+    subject: { kind: "session", session },
     code,
-    against: { enrolmentOf: null },
+    against: { pendingSecret: null },
     client,
     now,
-    plan: async (_view, evidence) => ({
+    planAcceptance: async (_view, evidence) => ({
       effects: [
         completion(session, evidence),
         { kind: "end_other_sessions", keep: null },
@@ -181,7 +181,7 @@ export async function buildReturnUrl(
   issuer: string,
   now: Date,
 ): Promise<Return | Failure> {
-  const challenge = await findStandingApproval(deps.db, realm, id, budget.failuresUntilDisabled);
+  const challenge = await findStandingApproval(deps.db, realm, id, codeBudget.failuresUntilDisabled);
   if (challenge === null || challenge.completedAt === null) return { ok: false, reason: "challenge_over" };
   const { completedAt, amr } = challenge;
   const receipt = { ...challenge, amr: amr ?? [], issuer, now };

@@ -4,13 +4,12 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import {
   type FullSession,
-  generateReplacementSession,
   type IssuedSession,
-  issueNextToken,
+  prepareReplacementSession,
+  reissueSession,
 } from "../sessions/sessions.ts";
 import { checkPassword } from "../sign-in/password-check.ts";
 import { amrWithoutSecondFactor } from "./amr.ts";
-import { codeSubjectOfSession } from "./code-subject.ts";
 import { verifyCode } from "./verify-code.ts";
 
 export interface DisableRequest {
@@ -38,16 +37,16 @@ export async function disableTotp(
   const password = await checkPassword(deps, request);
   if (!password.ok) return password;
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfSession(deps, session, now, password.view),
+    subject: { kind: "session", session, known: password.view },
     code,
-    against: "live",
+    against: "second_factor",
     password,
     client,
     now,
-    plan: async (view) => {
+    planAcceptance: async (view) => {
       const level = { amr: amrWithoutSecondFactor(view.session.amr), secondFactorAt: null };
       const drawn = canTakeNewToken
-        ? await generateReplacementSession(view.session, level, client, now)
+        ? await prepareReplacementSession(view.session, level, client, now)
         : null;
       return {
         effects: [
@@ -66,6 +65,6 @@ export async function disableTotp(
   const { outcome: drawn, view } = accepted;
   return {
     ok: true,
-    issued: drawn === null ? null : await issueNextToken(deps, session, { ...drawn, user: view.user }, now),
+    issued: drawn === null ? null : await reissueSession(deps, session, { ...drawn, user: view.user }, now),
   };
 }

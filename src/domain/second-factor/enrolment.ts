@@ -7,15 +7,14 @@ import type { Deps } from "../deps.ts";
 import { type Failure, secondsUntil, tooManyAttempts } from "../failure.ts";
 import {
   type FullSession,
-  generateReplacementSession,
   type IssuedSession,
-  issueNextToken,
-  livenessAt,
+  prepareReplacementSession,
+  reissueSession,
+  sessionCutoffAt,
 } from "../sessions/sessions.ts";
 import { setupCounter, setupQuota } from "../sign-in/throttle.ts";
 import { amrWith } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
-import { codeSubjectOfSession } from "./code-subject.ts";
 import { sealUserField } from "./sealed-fields.ts";
 import { verifyCode } from "./verify-code.ts";
 
@@ -63,7 +62,7 @@ export async function beginEnrolment(
       userId,
       sessionId: session.id,
       challengeId: challenge?.id ?? null,
-      liveness: livenessAt(deps, now),
+      cutoff: sessionCutoffAt(deps, now),
       secretEnvelope: await sealUserField(keyring, { userId, column: "totpPendingSecret" }, secret),
       expiresAt: new Date(now.getTime() + enrolmentTtlSeconds * 1000),
       secondFactorSince: new Date(now.getTime() - replacementMaxAgeSeconds * 1000),
@@ -128,15 +127,15 @@ export async function confirmEnrolment(
   { session, code, secret, canTakeNewToken, client, now }: ConfirmEnrolmentInput,
 ): Promise<Enrolled | Failure> {
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfSession(deps, session, now),
+    subject: { kind: "session", session },
     code,
-    against: { enrolmentOf: secret },
+    against: { pendingSecret: secret },
     client,
     now,
-    plan: async (view, evidence) => {
+    planAcceptance: async (view, evidence) => {
       const level = { amr: amrWith(view.session.amr, evidence), secondFactorAt: now };
       const drawn = canTakeNewToken
-        ? await generateReplacementSession(view.session, level, client, now)
+        ? await prepareReplacementSession(view.session, level, client, now)
         : null;
       return {
         effects: [
@@ -153,6 +152,6 @@ export async function confirmEnrolment(
   if (!accepted.ok) return accepted;
   const { outcome: drawn, evidence, view } = accepted;
   const issued =
-    drawn === null ? null : await issueNextToken(deps, session, { ...drawn, user: view.user }, now);
+    drawn === null ? null : await reissueSession(deps, session, { ...drawn, user: view.user }, now);
   return { ok: true, backupCodes: evidence.newBackupCodes ?? [], issued };
 }

@@ -10,9 +10,9 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { openUserField } from "../second-factor/sealed-fields.ts";
 import { requireExportKey } from "./export-key.ts";
-import { emailForm, fewestSecretBytes } from "./imported-user.ts";
-import type { BackendCall } from "./service-caller.ts";
-import { eventOf } from "./subject.ts";
+import { emailForm, minSecretBytes } from "./imported-user.ts";
+import type { ServiceCall } from "./service-caller.ts";
+import { auditEventOf } from "./target-user.ts";
 
 /** One read, and one JWE, take this many accounts. */
 const partUsers = 500;
@@ -38,7 +38,7 @@ export interface StartedExport {
  */
 export async function exportUsers(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   recipient: Recipient,
 ): Promise<StartedExport | Failure> {
   const refused = await requireExportKey(deps, call, {
@@ -48,13 +48,13 @@ export async function exportUsers(
   });
   if (refused !== null) return refused;
   const detail = { alg: recipient.alg, ...(recipient.kid === undefined ? {} : { kid: recipient.kid }) };
-  await insertEvent(deps.db, eventOf(call, "users.exported", null, detail));
+  await insertEvent(deps.db, auditEventOf(call, "users.exported", null, detail));
   return { ok: true, parts: encryptParts(deps, call, recipient) };
 }
 
 async function* encryptParts(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   recipient: Recipient,
 ): AsyncGenerator<string, void, undefined> {
   let after = 0;
@@ -81,7 +81,7 @@ async function* encryptParts(
 }
 
 /** An account as a line of an import. Null: something of it does not open. */
-async function describeForImport(deps: Deps, call: BackendCall, row: User) {
+async function describeForImport(deps: Deps, call: ServiceCall, row: User) {
   const open = async (column: SealedColumn) => {
     const envelope = row[column];
     if (!row.totpEnabled || envelope === null) return null;
@@ -98,7 +98,7 @@ async function describeForImport(deps: Deps, call: BackendCall, row: User) {
     // Who comes from an external source gets his address from there again.
     email: row.email !== null && emailForm.test(row.email) ? row.email : undefined,
     secret: secret ?? undefined,
-    allow_weak: (secret !== null && decodeTotpSecret(secret).length < fewestSecretBytes) || undefined,
+    allow_weak: (secret !== null && decodeTotpSecret(secret).length < minSecretBytes) || undefined,
     totp_setup_at: secret === null ? undefined : time(row.totpSetupAt),
     // It goes along without a secret, too: it never goes back.
     totp_last_step: row.totpLastStep || undefined,

@@ -8,11 +8,11 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { sealUserField } from "../second-factor/sealed-fields.ts";
 import { isExternalRealm } from "../sign-in/external-realm.ts";
-import { guardAccounts, isAdminUser } from "./admin-users.ts";
+import { isAdminUser, requireExportKeyForAdminUsers } from "./admin-users.ts";
 import { compareWithImport } from "./import-comparison.ts";
 import type { ImportedUser, LineFailure } from "./imported-user.ts";
-import type { BackendCall } from "./service-caller.ts";
-import { eventOf } from "./subject.ts";
+import type { ServiceCall } from "./service-caller.ts";
+import { auditEventOf } from "./target-user.ts";
 
 /** What has become of one line. */
 export type ImportOutcome = "created" | "unchanged" | LineFailure;
@@ -24,9 +24,9 @@ export type ImportOutcome = "created" | "unchanged" | LineFailure;
 const mostRounds = 4;
 
 /** Settles some lines: a read, and a batch for those that are new. */
-export async function settleImports(
+export async function importChunk(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   users: readonly ImportedUser[],
 ): Promise<ReadonlyMap<ImportedUser, ImportOutcome>> {
   const outcomes = await guardLines(deps, call, users);
@@ -52,7 +52,7 @@ export async function settleImports(
 /** The lines about accounts of `ADMIN_USERS`, where the call may not touch these. One record for each account. */
 async function guardLines(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   users: readonly ImportedUser[],
 ): Promise<Map<ImportedUser, ImportOutcome>> {
   const refusals = new Map<string, Failure | null>();
@@ -62,7 +62,9 @@ async function guardLines(
     if (!isAdminUser(deps.config, call.realm, username)) continue;
     const known = refusals.get(username);
     const refused =
-      known === undefined ? await guardAccounts(deps, call, "user.imported", { id: null, username }) : known;
+      known === undefined
+        ? await requireExportKeyForAdminUsers(deps, call, "user.imported", { id: null, username })
+        : known;
     refusals.set(username, refused);
     if (refused !== null) outcomes.set(user, refused);
   }
@@ -77,7 +79,7 @@ interface Taken {
   readonly elsewhere: ReadonlySet<string>;
 }
 
-async function readTaken(deps: Deps, { realm }: BackendCall, users: readonly ImportedUser[]): Promise<Taken> {
+async function readTaken(deps: Deps, { realm }: ServiceCall, users: readonly ImportedUser[]): Promise<Taken> {
   const rows = await findTaken(deps.db, realm, {
     ids: users.flatMap(({ id }) => (id === undefined ? [] : possibleStoredUserIds(realm, id))),
     usernames: users.map(({ username }) => username),
@@ -99,7 +101,7 @@ const byCanonicalName = (row: User) => [row.canonicalName ?? row.username, row] 
 /** Null: there is nobody of this id or name. */
 async function judge(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   user: ImportedUser,
   { own, byName }: Taken,
 ): Promise<ImportOutcome | null> {
@@ -133,7 +135,7 @@ function withoutNamesakes(realm: string, users: readonly ImportedUser[]): Import
 
 async function create(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   users: readonly ImportedUser[],
   taken: Taken,
 ): Promise<ImportedUser[]> {
@@ -145,7 +147,7 @@ async function create(
 
 async function draw(
   { config: { keyring } }: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   user: ImportedUser,
   { elsewhere }: Taken,
 ): Promise<UserImport> {
@@ -177,7 +179,7 @@ async function draw(
   };
   const password =
     passwordHash === undefined ? "none" : isVerifiable(passwordHash) ? "set" : "reset_required";
-  const event = eventOf(call, "user.imported", id, { totp: row.totpEnabled, password });
+  const event = auditEventOf(call, "user.imported", id, { totp: row.totpEnabled, password });
   const other = user.id === undefined ? [] : possibleStoredUserIds(realm, user.id);
   return { row, alias: other.find((possible) => possible !== id) ?? id, event };
 }

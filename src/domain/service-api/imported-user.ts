@@ -56,7 +56,7 @@ export type LineFailure =
 export const emailForm = /^\P{C}{1,320}$/u;
 
 /** OTP-05: below 128 bits the operator has to say that he knows. */
-export const fewestSecretBytes = 16;
+export const minSecretBytes = 16;
 /** Below this, never. */
 const fewestWeakSecretBytes = 10;
 const mostSecretBytes = 128;
@@ -65,7 +65,7 @@ const mostSecretBytes = 128;
 const mostStepsAhead = 10;
 
 /** Makes an account of a line, or says what is wrong with it. No I/O. */
-export async function readImportedUser(
+export async function parseImportedUser(
   line: ImportLine,
   now: Date,
 ): Promise<{ readonly ok: true; readonly user: ImportedUser } | LineFailure> {
@@ -120,7 +120,7 @@ function readSecret(text: string | undefined, allowWeak: boolean) {
   if (secret === null) return invalid("secret: is not base32");
   const { bytes, canonical } = secret;
   if (bytes.length < fewestWeakSecretBytes) return weak("The secret is shorter than 80 bits.");
-  if (bytes.length < fewestSecretBytes && !allowWeak)
+  if (bytes.length < minSecretBytes && !allowWeak)
     return weak("The secret is shorter than 128 bits. Where that is meant, say allow_weak.");
   if (bytes.length > mostSecretBytes) return invalid("secret: is too long");
   return { ok: true, canonical } as const;

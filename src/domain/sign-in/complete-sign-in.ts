@@ -5,14 +5,13 @@ import type { SessionView } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { amrWith } from "../second-factor/amr.ts";
-import type { Evidence } from "../second-factor/code-evaluation.ts";
-import { codeSubjectOfSession } from "../second-factor/code-subject.ts";
+import type { Evidence } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
 import {
-  generateSession,
   type IssuedSession,
   issueSession,
   type PendingSession,
+  prepareSession,
 } from "../sessions/sessions.ts";
 import { isAccountOf, isUnclaimed, storedName } from "./external-name.ts";
 import { bindingNow } from "./external-sign-in.ts";
@@ -40,14 +39,14 @@ export async function completeSignIn(
   const binding = await bindingNow(deps, source);
   const expiresAt = new Date(now.getTime() + deps.config.sessionMaxAgeSeconds * 1000);
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfSession(deps, pending, now),
+    subject: { kind: "session", session: pending },
     code,
-    against: "live",
+    against: "second_factor",
     client,
     now,
-    plan: async (view, evidence) => {
+    planAcceptance: async (view, evidence) => {
       const { session } = view;
-      const drawn = await generateSession(
+      const drawn = await prepareSession(
         {
           kind: "full",
           userId: session.userId,

@@ -7,19 +7,19 @@ import { upsertExternalUser } from "../../store/users/external-users.ts";
 import { newUserRow, type User } from "../../store/users/user-rows.ts";
 import {
   type AccessResult,
-  authorizeLevel,
+  anonymousAccess,
   authorizeSession,
+  authorizeVisitor,
   isTokenFresh,
-  nobody,
 } from "../access/access.ts";
 import type { Deps } from "../deps.ts";
 import {
   type FullSession,
-  type GeneratedSession,
-  generateSession,
   type IssuedSession,
   issueSession,
   type PendingSession,
+  type PreparedSession,
+  prepareSession,
 } from "../sessions/sessions.ts";
 import { isUnclaimed, storedName } from "./external-name.ts";
 import { type IssuedPendingSession, issuePendingSession, openingBounds } from "./first-factor-sessions.ts";
@@ -115,9 +115,9 @@ async function draw(
   kind: "full" | "pending",
   client: ClientContext,
   now: Date,
-): Promise<GeneratedSession> {
+): Promise<PreparedSession> {
   const ttlSeconds = kind === "full" ? deps.config.sessionMaxAgeSeconds : pendingTtlSeconds;
-  return generateSession(
+  return prepareSession(
     {
       kind,
       // Known when the batch has found the account.
@@ -158,7 +158,7 @@ export async function provisionAndAuthorize(deps: Deps, visit: ExternalVisit): P
   const identity = await source.identify();
   if (identity === null) {
     const passes = source.nobodyPasses && !source.showsOtherCredential;
-    return passes ? nobody : { allowed: false, reason: "not_signed_in" };
+    return passes ? anonymousAccess : { allowed: false, reason: "not_signed_in" };
   }
   if (session !== null && session.username === identity.username) {
     const judgement = await authorizeSession(deps, requirement, session, now);
@@ -170,7 +170,7 @@ export async function provisionAndAuthorize(deps: Deps, visit: ExternalVisit): P
   if (user.disabledAt !== null) return { allowed: false, reason: "account_disabled" };
   // Whatever the rule requires: an assertion would have the same `sub` for every spelling.
   if (isUnclaimed(deps, user)) return { allowed: false, reason: "second_factor_required" };
-  return authorizeLevel(
+  return authorizeVisitor(
     deps,
     requirement,
     issued?.session ?? asSession(user, identity, source, now),
@@ -190,7 +190,7 @@ async function judgeOpenAccess(
   const identity = session === null ? null : await source.identify().catch(asNobody);
   return session !== null && session.username === identity?.username
     ? authorizeSession(deps, requirement, session, now)
-    : nobody;
+    : anonymousAccess;
 }
 
 function asNobody(error: unknown): null {

@@ -16,10 +16,10 @@ import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
 import {
-  type GeneratedSession,
-  generateSession,
   type IssuedSession,
   issueSession,
+  type PreparedSession,
+  prepareSession,
 } from "../sessions/sessions.ts";
 import { type IssuedPendingSession, issuePendingSession, openingBounds } from "./first-factor-sessions.ts";
 import { pendingTtlSeconds } from "./openings.ts";
@@ -101,7 +101,7 @@ async function trySignIn(
       : accountChanged(outcome);
     return refusal(deps, outcome, now) ?? failure;
   }
-  const drawn = await generateSignInSession(deps, user, request);
+  const drawn = await prepareSignInSession(deps, user, request);
   const outcome = await openSignInSession(
     deps.db,
     {
@@ -157,13 +157,13 @@ async function renewedHash(user: User, password: string): Promise<string | null>
 }
 
 /** With a second factor there is a pending session to draw, without one a full one. */
-function generateSignInSession(
+function prepareSignInSession(
   deps: Deps,
   user: User,
   { client, now }: PasswordSignIn,
-): Promise<GeneratedSession> {
+): Promise<PreparedSession> {
   const ttlSeconds = user.totpEnabled ? pendingTtlSeconds : deps.config.sessionMaxAgeSeconds;
-  return generateSession(
+  return prepareSession(
     {
       kind: user.totpEnabled ? "pending" : "full",
       userId: user.id,

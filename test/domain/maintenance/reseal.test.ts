@@ -1,23 +1,17 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { beforeEach, expect, it, vi } from "vitest";
+import { expect, it, vi } from "vitest";
 import worker from "../../../src/index.ts";
+import { useFreshWorker } from "../../support/fresh-worker.ts";
 import { randomKey } from "../../support/keyring.ts";
 import { query } from "../../support/rows.ts";
-import {
-  Client,
-  code,
-  createEnrolledAccount,
-  environment,
-  pendingToken,
-  resetStores,
-} from "../../support/worker.ts";
+import { Client, code, createEnrolledAccount, environment, pendingToken } from "../../support/worker.ts";
 
 const newKey = `k2:${randomKey()}`;
 const rotated = () => environment({ KEYRING: `${newKey},${env.KEYRING}` });
 const onlyNew = () => environment({ KEYRING: newKey });
 
-beforeEach(resetStores);
+useFreshWorker();
 
 /** Runs the hourly job, and gives what it says of its re-sealing. */
 async function runHourly(bindings = rotated()) {

@@ -1,11 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { createReadyAccount } from "../../support/accounts.ts";
 import { Browser } from "../../support/browser.ts";
 import { advance } from "../../support/clock.ts";
 import { deviceCookieName, sessionCookieName } from "../../support/cookies.ts";
+import { useFreshWorker } from "../../support/fresh-worker.ts";
 import {
   backupCodesOn,
-  closeSite,
   entered,
   knocking,
   openSite,
@@ -17,10 +17,10 @@ import { code, createAccount, wrongCode } from "../../support/worker.ts";
 
 let { origin, logged }: SiteUnderTest = {} as SiteUnderTest;
 
-beforeEach(async () => {
-  ({ origin, logged } = await openSite());
+useFreshWorker();
+beforeEach(() => {
+  ({ origin, logged } = openSite());
 });
-afterEach(closeSite);
 
 describe("a visitor whose browser has no JavaScript", () => {
   it("goes the whole way: sign-in, set-up, backup codes, site, out, and in again with a code", async () => {

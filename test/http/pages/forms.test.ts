@@ -1,12 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { createReadyAccount } from "../../support/accounts.ts";
 import { Browser } from "../../support/browser.ts";
+import { useFreshWorker } from "../../support/fresh-worker.ts";
 import { gated, mintToken, pageLoad, visit } from "../../support/gate.ts";
-import { closeSite, entered, knocking, openSite, site } from "../../support/site.ts";
+import { entered, knocking, openSite, site } from "../../support/site.ts";
 import { code, host, send } from "../../support/worker.ts";
 
+useFreshWorker();
 beforeEach(openSite);
-afterEach(closeSite);
 
 const base = "/api/auth";
 describe("a form that another site sends", () => {

@@ -1,14 +1,15 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { createReadyAccount } from "../../support/accounts.ts";
 import { Browser, type Exchange } from "../../support/browser.ts";
 import { failAlways } from "../../support/d1.ts";
+import { useFreshWorker } from "../../support/fresh-worker.ts";
 import { mintToken, pageLoad, secondsAgo, visit } from "../../support/gate.ts";
-import { closeSite, knocking, openSite, site } from "../../support/site.ts";
+import { knocking, openSite, site } from "../../support/site.ts";
 import { code, createAccount, type EnrolledAccount, environment, host } from "../../support/worker.ts";
 
+useFreshWorker();
 beforeEach(openSite);
-afterEach(closeSite);
 
 const base = "/api/auth";
 const policy =

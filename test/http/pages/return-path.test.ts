@@ -1,13 +1,14 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { createReadyAccount } from "../../support/accounts.ts";
 import { Browser } from "../../support/browser.ts";
-import { closeSite, entered, knocking, openSite, site } from "../../support/site.ts";
+import { useFreshWorker } from "../../support/fresh-worker.ts";
+import { entered, knocking, openSite, site } from "../../support/site.ts";
 import { code, environment } from "../../support/worker.ts";
 import good from "../../vectors/good-return-paths.json";
 import hostile from "../../vectors/hostile-return-paths.json";
 
+useFreshWorker();
 beforeEach(openSite);
-afterEach(closeSite);
 
 const query = (rd: string) => `rd=${encodeURIComponent(rd)}`;
 

@@ -1,12 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { createReadyAccount } from "../../support/accounts.ts";
 import { Browser } from "../../support/browser.ts";
 import { advance } from "../../support/clock.ts";
-import { backupCodesOn, closeSite, entered, knocking, openSite, secretOn, site } from "../../support/site.ts";
+import { useFreshWorker } from "../../support/fresh-worker.ts";
+import { backupCodesOn, entered, knocking, openSite, secretOn, site } from "../../support/site.ts";
 import { code, createAccount, type EnrolledAccount, wrongCode } from "../../support/worker.ts";
 
+useFreshWorker();
 beforeEach(openSite);
-afterEach(closeSite);
 
 const account = "/api/auth/account";
 const wizard = "/account/two-factor";

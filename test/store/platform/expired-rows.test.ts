@@ -1,22 +1,16 @@
 import { createExecutionContext, createScheduledController, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import worker from "../../../src/index.ts";
 import { createReadyAccount, fullToken, verify } from "../../support/accounts.ts";
-import { advance, startClock, stopClock } from "../../support/clock.ts";
+import { advance } from "../../support/clock.ts";
 import { countTrips, failAlways } from "../../support/d1.ts";
+import { useFreshWorker } from "../../support/fresh-worker.ts";
 import { collectLogLines } from "../../support/log-lines.ts";
 import { listEvents, listSessionRows, query, readUser } from "../../support/rows.ts";
-import { Client, code, createAccount, environment, pendingToken, resetStores } from "../../support/worker.ts";
+import { Client, code, createAccount, environment, pendingToken } from "../../support/worker.ts";
 
-beforeEach(async () => {
-  stopClock();
-  await resetStores();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
-});
+useFreshWorker();
 
 /** Runs the hourly job, as the platform does: the time that it is told is the one that counts. */
 async function runHourlyJob(bindings = environment()): Promise<void> {

@@ -4,7 +4,7 @@ import { backendUserId } from "../../../core/parsing/user-id.ts";
 import { encodeCursor } from "../../../core/tokens/cursor.ts";
 import { listEvents } from "../../../domain/service-api/events.ts";
 import type { StoredEvent } from "../../../store/service/event-pages.ts";
-import { backendOperation } from "./service-operation.ts";
+import { serviceOperation } from "./service-operation.ts";
 import { cursor, limit, time, userId } from "./service-schemas.ts";
 
 interface EventList {
@@ -32,7 +32,7 @@ const event = lazy(() =>
 );
 
 export const eventOperations = [
-  backendOperation<EventList>()({
+  serviceOperation<EventList>()({
     id: "listEvents",
     method: "get",
     path: "/v1/events",

@@ -10,7 +10,7 @@ import { rateLimitHeaders } from "../../rate-limit.ts";
 import type { Operation } from "../operation.ts";
 import { type ResponseOf, succeeded } from "../visitor/success.ts";
 import { ImportBody, importLine } from "./import-body.ts";
-import { readBackendRequest, streamedCall } from "./service-call.ts";
+import { readServiceRequest, streamedCall } from "./service-call.ts";
 import { exportKeyParameter, transferHeaders } from "./service-schemas.ts";
 
 const ndjson = "application/x-ndjson";
@@ -82,7 +82,7 @@ export const importOperation: Operation = {
 };
 
 async function answerImport(c: AppContext): Promise<Response> {
-  const request = await readBackendRequest(c, "admin", { body: "", repeatable: false });
+  const request = await readServiceRequest(c, "admin", { body: "", repeatable: false });
   const { realm: _realm, ...rest } = c.req.query();
   const firstLine = Number(parseFields(query(), rest).first_line);
   if (!/^application\/x-ndjson *(;|$)/i.test(c.req.header("Content-Type") ?? ""))

@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
 import { canonicalUsername } from "../../../core/parsing/username.ts";
 import type { Failure } from "../../../domain/failure.ts";
-import { checkSession, logOut } from "../../../domain/sessions/sessions.ts";
+import { logOut, recheckSession } from "../../../domain/sessions/sessions.ts";
 import { signIn } from "../../../domain/sign-in/password-sign-in.ts";
 import { findAllSessions, findCaller } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
@@ -49,7 +49,7 @@ export const signInPages = new Hono<AppEnv>()
     const returnPath = returnPathOf(c);
     const caller = c.req.query("again") === undefined ? await findCaller(c) : null;
     // The store is asked: a token of a session that was ended would send its visitor round in circles.
-    const checked = caller === null ? null : await checkSession(c.var.deps, caller.session, c.var.now);
+    const checked = caller === null ? null : await recheckSession(c.var.deps, caller.session, c.var.now);
     if (checked === null) {
       if (c.var.source !== null) return signInElsewhere(c, returnPath);
       return showPage(c, <SignInPage {...chrome(c)} returnPath={returnPath} />);

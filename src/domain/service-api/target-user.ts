@@ -3,25 +3,25 @@ import { type AuditEvent, type AuditEventType, generateEventId } from "../../sto
 import type { UserPlace } from "../../store/service/user-writes.ts";
 import { findUser, findUserOnPrimary, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
-import type { BackendCall, UserCall } from "./service-caller.ts";
+import type { ServiceCall, UserServiceCall } from "./service-caller.ts";
 
 /** The place in the store of the user that a call is about. */
-export const placeOf = ({ realm, userId }: Pick<UserCall, "realm" | "userId">): UserPlace => ({
+export const targetPlaceOf = ({ realm, userId }: Pick<UserServiceCall, "realm" | "userId">): UserPlace => ({
   realm,
   ids: possibleStoredUserIds(realm, userId),
 });
 
 /** Finds the user that a call is about. A copy that does not have it was asked already. */
-export const findSubject = async (
+export const findTargetUser = async (
   deps: Deps,
-  call: Pick<UserCall, "realm" | "userId" | "known">,
+  call: Pick<UserServiceCall, "realm" | "userId" | "known">,
 ): Promise<User | null> =>
   call.known ??
-  (await (call.known === null ? findUserOnPrimary : findUser)(deps.db, call.realm, placeOf(call).ids));
+  (await (call.known === null ? findUserOnPrimary : findUser)(deps.db, call.realm, targetPlaceOf(call).ids));
 
 /** The record of something that a backend does. */
-export function eventOf(
-  { client, now, realm }: Pick<BackendCall, "client" | "now" | "realm">,
+export function auditEventOf(
+  { client, now, realm }: Pick<ServiceCall, "client" | "now" | "realm">,
   type: AuditEventType,
   userId: string | null,
   detail: AuditEvent["detail"] = {},

@@ -99,8 +99,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "answer-of-its-own-in-return-address",
     file: "src/core/parsing/return-address.ts",
-    find: "return answerNames.some((answerName) => readings.includes(answerName));",
-    replace: "return answerNames.some((answerName) => name === answerName);",
+    find: "return returnParameterNames.some((it) => foldedNames.includes(it));",
+    replace: "return returnParameterNames.some((it) => name === it);",
     why: "receipt[]= and other spellings of a receipt go back to the backend with the browser (INC-37)",
     tests: ["test/core/parsing/return-address.test.ts"],
   },

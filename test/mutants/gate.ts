@@ -117,7 +117,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "origin-sets-own-cookies",
     file: "src/gate/headers.ts",
-    find: "const foreign = cookies.filter((cookie) => !own.includes(foldName(cookieName(cookie))));",
+    find: "const foreign = cookies.filter((cookie) => !own.includes(foldName(parseCookieName(cookie))));",
     replace: "const foreign = cookies;",
     why: "the origin plants a session (INC-10)",
     tests: ["test/gate/headers.test.ts"],

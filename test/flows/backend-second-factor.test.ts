@@ -17,7 +17,7 @@ import { Browser } from "../support/browser.ts";
 import { advance } from "../support/clock.ts";
 import { pendingCookieName } from "../support/cookies.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { mintToken } from "../support/gate.ts";
+import { mintSessionToken } from "../support/gate.ts";
 import { randomKey } from "../support/keyring.ts";
 import { countEvaluated, listEvents, query, readUser } from "../support/rows.ts";
 import { type Answer, Client, code, environment, pendingToken, wrongCode } from "../support/worker.ts";
@@ -599,7 +599,7 @@ describe("the receipt of a code", () => {
     expect((await client.post("/totp/verify", pending)).status).toBe(401);
 
     const jwks = await jwksOf(shop.client);
-    for (const token of [await mintToken(), shop.key])
+    for (const token of [await mintSessionToken(), shop.key])
       await expect(checkReceipt(token, jwks)).rejects.toThrow();
   });
 

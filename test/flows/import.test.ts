@@ -460,7 +460,7 @@ describe("an import that is cut off", () => {
   it("says after a failure of the store with which line to go on", async () => {
     const lines = collectLogLines();
     let batches = 0;
-    const db = tapD1(env.DB, (kind) => {
+    const db = tapD1(env.DB, ({ kind }) => {
       if (kind === "batch" && ++batches === 3) throw new Error(`D1_ERROR: ${rfcSecret}`);
     });
     const failed = await importFile(fileOf(...users), { ...shop, bindings: environment({ DB: db }) });
@@ -488,7 +488,7 @@ describe("an import that is cut off", () => {
 
   it("changes nothing with the chunk that failed, not even half of a user", async () => {
     collectLogLines();
-    const broken = tapD1(env.DB, (kind) => {
+    const broken = tapD1(env.DB, ({ kind }) => {
       if (kind === "batch") throw new Error("D1_ERROR");
     });
     const before = await dumpAccounts();

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { createReadyAccount, fullToken, signInWith, verify } from "../support/accounts.ts";
 import { advance } from "../support/clock.ts";
-import { holdBatches, slowDown } from "../support/d1.ts";
+import { delayD1, holdBatches } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { openPendingSessions } from "../support/pending.ts";
 import { countEvaluated, listEvents, listSessionRows, query, readUser } from "../support/rows.ts";
@@ -20,7 +20,7 @@ useFreshWorker();
 
 /** The local database is so near that requests hardly overlap on it; the production database is not. */
 const databases = [
-  ["a database 20 ms away", () => slowDown(env.DB, 20)],
+  ["a database 20 ms away", () => delayD1(env.DB, 20)],
   ["a database next door", () => env.DB],
 ] as const;
 
@@ -501,7 +501,7 @@ describe("password guesses at the same time", () => {
 
   it("TH-04 of forty from one network at one account ten are evaluated, though the right one is among them", async () => {
     const account = await createReadyAccount();
-    const worker = new Client(environment({ DB: slowDown(env.DB, 20) }));
+    const worker = new Client(environment({ DB: delayD1(env.DB, 20) }));
     const answers = await times(40, (index) =>
       index === 20
         ? worker.login(account)
@@ -517,7 +517,7 @@ describe("password guesses at the same time", () => {
 
   it("INC-16 at names that nobody has lock nobody out but their own network", async () => {
     const account = await createReadyAccount();
-    const worker = new Client(environment({ DB: slowDown(env.DB, 20) }));
+    const worker = new Client(environment({ DB: delayD1(env.DB, 20) }));
     const attacker = { address: "203.0.113.66" };
     const answers = await times(35, (index) =>
       worker.login({ username: `nobody-${index}`, password: "wrong password" }, attacker),

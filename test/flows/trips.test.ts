@@ -14,7 +14,7 @@ import {
 import { createChallenge, shopUrls } from "../support/challenges.ts";
 import { advance } from "../support/clock.ts";
 import { browserHeaders, cookieValue, sessionCookieName } from "../support/cookies.ts";
-import { countRowsRead, countTrips, freezeNearestCopy, type Trips, tapD1 } from "../support/d1.ts";
+import { countTrips, freezeReplica, interceptD1, type Trips, tapD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { originUrl, standOrigin, visit } from "../support/gate.ts";
 import { type KvCalls, tapKv } from "../support/kv.ts";
@@ -326,19 +326,13 @@ describe("the reads of a step", () => {
   it("may go to the nearest copy, and the batch that decides goes to the primary", async () => {
     const account = await createReadyAccount();
     const trips: string[] = [];
-    const db = new Proxy(env.DB, {
-      get(target, name) {
-        if (name !== "withSession") return Reflect.get(target, name).bind(target);
-        return (constraint: string) =>
-          tapD1(target.withSession(constraint) as unknown as D1Database, (kind) => {
-            trips.push(`${kind} ${constraint}`);
-          });
-      },
+    const db = tapD1(env.DB, ({ kind, constraint }) => {
+      trips.push(`${kind} ${constraint}`);
     });
     const client = new Client(environment({ DB: db }));
     const token = await pendingToken(account, client);
     await client.post("/totp/verify", { session_token: token, code: await code(account.secret) });
-    const one = ["read first-unconstrained", "batch first-primary"];
+    const one = ["single first-unconstrained", "batch first-primary"];
     expect(trips).toEqual([...one, ...one]);
   });
 });
@@ -362,20 +356,25 @@ describe("a call of a backend costs", () => {
   async function costOfCall(backend: Backend, warm: boolean, act: Act, on = env.DB): Promise<BackendCost> {
     const d1 = { reads: 0, batches: 0 };
     const statements: string[] = [];
-    let putOff = 0;
-    const counted = countRowsRead(on);
-    const db = tapD1(counted.db, (kind, sql) => {
+    let [putOff, rowsRead] = [0, 0];
+    const db = interceptD1(on, async ({ kind, sql, run, runMetered }) => {
       statements.push(...sql);
-      if (notesUse(sql)) putOff += 1;
-      else if (kind === "batch") d1.batches += 1;
+      if (notesUse(sql)) {
+        putOff += 1;
+        return run();
+      }
+      if (kind === "batch") d1.batches += 1;
       else d1.reads += 1;
+      const { result, metered } = await runMetered();
+      rowsRead += metered.reduce((sum, statement) => sum + statement.rowsRead, 0);
+      return result;
     });
     const isolate = backend.at(new Client(environment({ DB: db })));
     await query("UPDATE api_keys SET last_used_at = NULL");
     if (warm) await isolate.get("/v1/users?limit=1");
-    statements.length = d1.reads = d1.batches = putOff = counted.rows.read = 0;
+    statements.length = d1.reads = d1.batches = putOff = rowsRead = 0;
     const answer = await act(isolate);
-    return { answer, d1, putOff, rowsRead: counted.rows.read, statements };
+    return { answer, d1, putOff, rowsRead, statements };
   }
 
   /** Very many others, in the same realm and in front of everything that a look through them would stop at. */
@@ -455,7 +454,7 @@ describe("a call of a backend costs", () => {
     it("for a retry that a copy has not heard of one read and one batch, and another read for the answer", async () => {
       const shop = await createRealm();
       const { backupCodes } = await enrolBackendUser(shop);
-      const copy = await freezeNearestCopy(env.DB);
+      const copy = await freezeReplica(env.DB);
       const act: Act = (backend) => backend.verify("42", backupCodes[0], {}, repeatable("key"));
       await act(shop);
       const { answer, d1 } = await costOfCall(shop, warm, act, copy);
@@ -607,7 +606,7 @@ describe("a call of a backend costs", () => {
   });
 
   it("INC-30 one read more with a key that no copy has yet, and none with an invented one", async () => {
-    const { db: behind, trips } = countTrips(await freezeNearestCopy(env.DB));
+    const { db: behind, trips } = countTrips(await freezeReplica(env.DB));
     const shop = await createRealm();
     const client = new Client(environment({ DB: behind }));
     const ask = (token: string) => client.call(path("/verify"), { body: { code: "123456" }, token });

@@ -1,7 +1,7 @@
 import type { Hono } from "hono";
 import { type ClientRequestOptions, hc } from "hono/client";
 import type { ClientErrorStatusCode, ServerErrorStatusCode } from "hono/utils/http-status";
-import type { backendOperations } from "../src/http/api/service/service-operations.ts";
+import type { serviceOperations } from "../src/http/api/service/service-operations.ts";
 
 /** How a call is refused (RFC 9457). Go by `code`; `detail` is for people. */
 export interface Problem {
@@ -13,7 +13,7 @@ export interface Problem {
   readonly request_id: string;
 }
 
-type Operations = (typeof backendOperations)[number];
+type Operations = (typeof serviceOperations)[number];
 
 /** Calls of streams have no types here, and no path to find them by. */
 type Typed<O> = O extends { method: infer M; path: infer P; shapes?: infer S }

@@ -1,25 +1,25 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import * as z from "zod/mini";
-import { once } from "./core/lib/lazy.ts";
+import { lazy } from "./core/lib/lazy.ts";
 import { renderQrSvg, svgDataUri } from "./core/lib/qr.ts";
 import { parseCodeInput } from "./core/parsing/code-input.ts";
-import { realmForm, shownUserId, userIdForm } from "./core/parsing/user-id.ts";
+import { backendUserId, realmForm, userIdForm } from "./core/parsing/user-id.ts";
 import { canonicalUsername } from "./core/parsing/username.ts";
 import { authenticatedAt, isTokenFresh } from "./domain/access/access.ts";
 import type { Deps } from "./domain/deps.ts";
 import type { Failure } from "./domain/failure.ts";
-import type { UserCall } from "./domain/service-api/service-caller.ts";
-import { beginEnrolmentFor, confirmEnrolmentFor } from "./domain/service-api/service-enrolment.ts";
+import type { UserServiceCall } from "./domain/service-api/service-caller.ts";
+import { beginUserEnrolment, confirmUserEnrolment } from "./domain/service-api/service-enrolment.ts";
 import { getUserStatus, putUser } from "./domain/service-api/users.ts";
-import { verifyForBackend } from "./domain/service-api/verify.ts";
-import { identifyFull } from "./domain/sessions/identify.ts";
-import { checkSession, type FullSession } from "./domain/sessions/sessions.ts";
+import { verifyUserCode } from "./domain/service-api/verify-user-code.ts";
+import { readFullSession } from "./domain/sessions/read-session-token.ts";
+import { type FullSession, recheckSession } from "./domain/sessions/sessions.ts";
 import { describeError, log } from "./log.ts";
 import { type Bindings, createDeps, getConfig, Misconfigured } from "./runtime.ts";
 import { StoreUnavailable } from "./store/platform/database.ts";
 
 /** Who calls: the `props` of the caller's service binding. Its code can't change them. */
-const callerProps = once(() =>
+const callerProps = lazy(() =>
   z.object({
     realm: z.string().check(z.regex(realmForm)),
     /** A name for the record. */
@@ -101,7 +101,7 @@ export interface RpcSession {
   readonly renewedToken: string | null;
 }
 
-const questions = once(() => {
+const questions = lazy(() => {
   const user = z.string().check(z.regex(userIdForm));
   const username = z.string().check(z.refine((text: string) => canonicalUsername(text) !== null));
   const code = z.string().check(z.refine((text: string) => parseCodeInput(text) !== null));
@@ -126,7 +126,7 @@ type Questions = ReturnType<typeof questions>;
 type Question<K extends keyof Questions> = z.input<Questions[K]>;
 
 /** What a method works with. */
-interface Call extends Omit<UserCall, "keep"> {
+interface Call extends Omit<UserServiceCall, "keep"> {
   readonly deps: Deps;
   /** Nothing is kept for a retry: who calls over a binding hears of every answer, or of an exception. */
   readonly keep: (result: unknown) => Promise<null>;
@@ -168,7 +168,7 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
       });
       if (!user.ok) return user;
       const shown = text === undefined ? null : parseCodeInput(text);
-      const enrolment = await beginEnrolmentFor(call.deps, { ...call, known: user.user }, shown);
+      const enrolment = await beginUserEnrolment(call.deps, { ...call, known: user.user }, shown);
       if (!enrolment.ok) return enrolment;
       const { secret, keyUri, expiresInSeconds } = enrolment;
       const qrCode = svgDataUri(renderQrSvg(keyUri));
@@ -181,7 +181,7 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
     return this.#answer("confirm", question, async (call, { code: text }) => {
       const input = parseCodeInput(text);
       if (input?.kind !== "totp") return invalid("code");
-      const confirmed = await confirmEnrolmentFor(call.deps, call, input);
+      const confirmed = await confirmUserEnrolment(call.deps, call, input);
       return confirmed.ok ? { ok: true, backupCodes: confirmed.evidence.newBackupCodes ?? [] } : confirmed;
     });
   }
@@ -192,7 +192,7 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
       const input = parseCodeInput(text);
       if (input === null) return invalid("code");
       const { basePath, publicUrl } = call.deps.config;
-      const verified = await verifyForBackend(
+      const verified = await verifyUserCode(
         call.deps,
         { ...call, client: { ...call.client, address: ip ?? null } },
         {
@@ -211,10 +211,10 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
   /** Says who is signed in with a session token. No I/O while the token is fresh, else one trip. */
   session(question: Question<"session">): Promise<RpcSession | RpcRefusal> {
     return this.#answer("session", question, async ({ deps, realm, now }, { token }) => {
-      const session = await identifyFull(deps, token, now);
+      const session = await readFullSession(deps, token, now);
       if (session === null || session.realm !== realm) return sessionOver;
       if (isTokenFresh(deps, session, now)) return describeSession(session, null);
-      const checked = await checkSession(deps, session, now);
+      const checked = await recheckSession(deps, session, now);
       if (checked === null) return sessionOver;
       return describeSession(checked.session, checked.token);
     });
@@ -265,7 +265,7 @@ function describeSession(session: FullSession, renewedToken: string | null): Rpc
   const { userId: id, username: name, email: mail, amr, secondFactorAt, expiresAt, realm } = session;
   return {
     ok: true,
-    user: { id: shownUserId(realm, id), username: name, email: mail },
+    user: { id: backendUserId(realm, id), username: name, email: mail },
     aal: secondFactorAt === null ? 1 : 2,
     amr: [...amr],
     authTime: authenticatedAt(session).getTime(),

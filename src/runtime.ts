@@ -1,5 +1,6 @@
 import { type Config, type ConfigProblem, parseConfig } from "./config/config.ts";
 import type { Deps } from "./domain/deps.ts";
+import { IsolateCache } from "./domain/isolate-cache.ts";
 import { describeError, log } from "./log.ts";
 import { openDatabase } from "./store/platform/database.ts";
 import { withTimeLimit } from "./store/platform/time-limit.ts";
@@ -41,11 +42,21 @@ export function getConfig(env: Bindings): Config {
   return result.config;
 }
 
+/** The platform's own object is the key: it passes through no code that copies it. */
+const caches = new WeakMap<Bindings, IsolateCache>();
+
+function findCache(env: Bindings): IsolateCache {
+  const cache = caches.get(env) ?? new IsolateCache();
+  caches.set(env, cache);
+  return cache;
+}
+
 /** What the use cases of one event work with. */
 export function createDeps(config: Config, env: Bindings, context: EventContext, eventId: string): Deps {
   const { SIGN_IN_LIMITER: limiter } = env;
   return {
     config,
+    cache: findCache(env),
     // Most requests come with a fresh session, and need neither.
     get db() {
       return openDatabase(env.DB);

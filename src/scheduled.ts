@@ -1,11 +1,11 @@
-import { removeWhatHasExpired } from "./domain/maintenance/expiry.ts";
+import { removeExpiredData } from "./domain/maintenance/expiry.ts";
 import { resealWithCurrentKey } from "./domain/maintenance/reseal.ts";
 import { type Bindings, createDeps, type EventContext, getConfig } from "./runtime.ts";
 
 /** The hourly job. A failure is thrown, so that the platform counts the run as failed. */
 export async function runHourly(env: Bindings, context: EventContext, now: Date): Promise<void> {
   const deps = createDeps(getConfig(env), env, context, crypto.randomUUID());
-  deps.log("info", "expiry.done", { ...(await removeWhatHasExpired(deps, now)) });
+  deps.log("info", "expiry.done", { ...(await removeExpiredData(deps, now)) });
   const { kids } = deps.config.keyring;
   if (kids.length === 1) return;
   const resealed = await resealWithCurrentKey(deps);

@@ -3,7 +3,7 @@ import { startLoad } from "../load/load.ts";
 import type { Section } from "../report.ts";
 import { bundleBenchWorker, startWorkers } from "../workers.ts";
 import { canDecode, decodeAll } from "./decode.ts";
-import { drawWithEach, measureQr } from "./qr.ts";
+import { measureQr, renderWithEach } from "./qr.ts";
 import { keyUris } from "./questions.ts";
 import { checkCodes, measureTotp } from "./totp.ts";
 
@@ -22,7 +22,7 @@ export async function measureAlgorithms({ rounds }: { rounds: number }): Promise
   try {
     const { origin } = await workers.url(name);
     await checkCodes(origin);
-    const drawn = await drawWithEach(origin);
+    const drawn = await renderWithEach(origin);
     const decoded = canDecode();
     if (decoded) {
       for (const [library, documents] of drawn)

@@ -7,7 +7,7 @@ const libraries = ["sallyport", "qrcode", "uqr"];
 const times = 8;
 
 /** The SVG documents that each library makes of `keyUris`, in that order. */
-export async function drawWithEach(origin: string): Promise<ReadonlyMap<string, readonly string[]>> {
+export async function renderWithEach(origin: string): Promise<ReadonlyMap<string, readonly string[]>> {
   const drawn = new Map<string, readonly string[]>();
   for (const library of libraries) {
     const answer = await fetch(`${origin}/svg/${library}`);

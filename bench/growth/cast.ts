@@ -1,6 +1,6 @@
 import type { Keyring } from "../../src/core/crypto/keyring.ts";
-import { type BenchAccount, drawAccount } from "../fixtures/accounts.ts";
-import { drawFull, drawPending } from "../fixtures/sessions.ts";
+import { type BenchAccount, generateAccount } from "../fixtures/accounts.ts";
+import { generateFull, generatePending } from "../fixtures/sessions.ts";
 import { addSessions, fillDatabase, shuffled } from "./fill.ts";
 import { type DatabaseSizes, measureTables } from "./table-sizes.ts";
 
@@ -38,14 +38,14 @@ export async function populate(
 ): Promise<Place> {
   const now = new Date();
   const count = plan.verifying + plan.signingIn + plan.present;
-  const drawn = await Promise.all(Array.from({ length: count }, () => drawAccount(keyring, now)));
+  const drawn = await Promise.all(Array.from({ length: count }, () => generateAccount(keyring, now)));
   // Shuffled, because those of one kind would else stand together in the table.
   const people = shuffled(drawn.map(({ account }) => account));
   const take = (few: number) => people.splice(0, few);
   const [verifying, signingIn, present] = [take(plan.verifying), take(plan.signingIn), take(plan.present)];
-  const full = await Promise.all(present.map((account) => drawFull(keyring, account, now)));
+  const full = await Promise.all(present.map((account) => generateFull(keyring, account, now)));
   const pending = await Promise.all(
-    verifying.map(async (account) => ({ account, ...(await drawPending(keyring, account, now)) })),
+    verifying.map(async (account) => ({ account, ...(await generatePending(keyring, account, now)) })),
   );
   const [user, session] = [drawn[0]?.row, full[0]?.row];
   if (user === undefined || session === undefined) throw new Error("Nobody is real");

@@ -35,7 +35,7 @@ export async function measureGrowth({
 }): Promise<Section> {
   const users = [...sizes].sort((a, b) => a - b);
   const perRound = planRounds(rounds, users[0] ?? 0);
-  const [KEYRING, olderKey] = [drawKey("k1"), drawKey("k0")];
+  const [KEYRING, olderKey] = [generateKey("k1"), generateKey("k0")];
   const keyring = openKeyring(KEYRING);
   const files = await createDatabaseFiles(users);
   try {
@@ -66,7 +66,7 @@ export async function measureGrowth({
 
 const report = (text: string) => process.stderr.write(`growth: ${text}\n`);
 
-const drawKey = (kid: string) => `${kid}:${randomBytes(32).toString("base64")}`;
+const generateKey = (kid: string) => `${kid}:${randomBytes(32).toString("base64")}`;
 
 function openKeyring(text: string): Keyring {
   const parsed = parseKeyring(text);

@@ -12,7 +12,7 @@ import { bundleWorker } from "../../scripts/bundle.ts";
 import { projectRoot } from "../../scripts/start/wrangler.ts";
 import { createKeyring, type Keyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
 import { users } from "../../src/store/platform/schema.ts";
-import { type BenchAccount, codeOf, drawAccount } from "../fixtures/accounts.ts";
+import { type BenchAccount, codeOf, generateAccount } from "../fixtures/accounts.ts";
 import { cellsOf, columnNames } from "../fixtures/rows.ts";
 import type { SentStatement } from "./durable/object.ts";
 
@@ -95,7 +95,7 @@ async function applyMigrations({ sql }: ObjectWorker): Promise<void> {
 }
 
 async function createAccount({ sql, keyring }: ObjectWorker): Promise<BenchAccount> {
-  const { account, row } = await drawAccount(keyring);
+  const { account, row } = await generateAccount(keyring);
   const names = columnNames(users);
   const insert = `INSERT INTO users (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`;
   await sql([{ sql: insert, values: cellsOf(users, row) }]);

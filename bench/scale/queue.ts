@@ -50,7 +50,7 @@ export function simulateQueue(
   job: JobBatches | null = null,
 ): Waiting {
   const rate = arrivals.reduce((total, { perUnit }) => total + perUnit, 0);
-  const draw = drawWeight(arrivals, rate, random);
+  const draw = generateWeight(arrivals, rate, random);
   const waits = new Float64Array(calls);
   let now = 0;
   let freeAt = 0;
@@ -68,7 +68,7 @@ export function simulateQueue(
   return summarise(waits.subarray(Math.floor(calls / 10)));
 }
 
-function drawWeight(arrivals: readonly Arrivals[], rate: number, random: () => number): () => number {
+function generateWeight(arrivals: readonly Arrivals[], rate: number, random: () => number): () => number {
   return () => {
     let left = random() * rate;
     for (const { weight, perUnit } of arrivals) {

@@ -1,10 +1,12 @@
 import type { Config } from "../config/config.ts";
 import type { Database } from "../store/platform/database.ts";
 import type { Blocks } from "../store/sessions/throttle-blocks.ts";
+import type { IsolateCache } from "./isolate-cache.ts";
 
 /** What every use case works with. The clock is not among it: time is an argument. */
 export interface Deps {
   readonly config: Config;
+  readonly cache: IsolateCache;
   readonly db: Database;
   readonly blocks: Blocks;
   /** The rate limit in front of first factors: false when this key has had its share. Null: none is bound. */

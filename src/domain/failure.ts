@@ -44,7 +44,7 @@ export type Failure =
   /** The key is not allowed to send browsers there. */
   | { readonly ok: false; readonly reason: "return_address_refused" }
   /** The address to come back to has a parameter of its own that could be read as the receipt. */
-  | { readonly ok: false; readonly reason: "return_address_answered" }
+  | { readonly ok: false; readonly reason: "return_address_has_receipt_parameter" }
   | { readonly ok: false; readonly reason: "account_disabled" }
   /** An export, or a change of an account of `ADMIN_USERS`, needs `EXPORT_KEY` beside the caller's own key. */
   | {
@@ -53,11 +53,11 @@ export type Failure =
       readonly why: "wrong" | "not_shown" | "not_set" | "binding";
     }
   /** The same call has got its answer, which its retry gets too. */
-  | { readonly ok: false; readonly reason: "answered_before" }
+  | { readonly ok: false; readonly reason: "already_responded" }
   /** The `Idempotency-Key` belongs to another call. */
   | { readonly ok: false; readonly reason: "idempotency_conflict" }
   /** The first answer to the call tells of an approval that was voided since. */
-  | { readonly ok: false; readonly reason: "first_answer_void" }
+  | { readonly ok: false; readonly reason: "first_response_void" }
   | { readonly ok: false; readonly reason: "weak_secret"; readonly detail?: string }
   /** A TOTP that is not of SHA-1, 6 digits, 30 seconds. */
   | { readonly ok: false; readonly reason: "unsupported_parameters"; readonly detail?: string }

@@ -1,6 +1,6 @@
-import { isReadBelow } from "../core/parsing/raw-path.ts";
-import { judgeMeanings, type Meaning } from "../core/policy/judge-path.ts";
-import type { Decision } from "../core/policy/policy.ts";
+import { hasVariantBelow } from "../core/parsing/raw-path.ts";
+import { evaluatePolicy, type RequestInterpretation } from "../core/policy/evaluate-policy.ts";
+import type { PolicyDecision } from "../core/policy/policy.ts";
 import { isSafeMethod } from "../core/policy/safe-method.ts";
 import { type AccessGranted, type AccessResult, authorizeSession } from "../domain/access/access.ts";
 import type { Deps } from "../domain/deps.ts";
@@ -29,13 +29,13 @@ export type Visitor = Omit<AccessRequest, keyof AskedRequest>;
 export type Unjudged =
   /** A part of the request can't be judged. */
   | { readonly kind: "unreadable"; readonly part: UnreadablePart }
-  /** The path belongs to Sallyport in some reading, so it is never the origin's (INC-34). */
+  /** The path belongs to Sallyport in some variant, so it is never the origin's (INC-34). */
   | { readonly kind: "own_path" };
 
 export interface Judged {
   readonly kind: "judged";
   /** What the request requires. */
-  readonly decision: Decision;
+  readonly decision: PolicyDecision;
   /** Whether the visitor has shown it. */
   readonly judgement: AccessResult;
   /** The origin may change something when it serves the request. */
@@ -48,9 +48,9 @@ export async function authorizeRequest(deps: Deps, passenger: AccessRequest): Pr
   const meanings = findMeanings(deps.config, passenger);
   if (typeof meanings === "string") return { kind: "unreadable", part: meanings };
   const { itself, others } = meanings;
-  const decision = judgeMeanings(policy, itself, others);
+  const decision = evaluatePolicy(policy, itself, others);
   if (decision === null) return { kind: "unreadable", part: "path" };
-  if (isReadBelow(basePath, itself.path) !== false) return { kind: "own_path" };
+  if (hasVariantBelow(basePath, itself.path) !== false) return { kind: "own_path" };
   const { session, source, now } = passenger;
   const { requirement } = decision;
   const judgement =
@@ -61,7 +61,8 @@ export async function authorizeRequest(deps: Deps, passenger: AccessRequest): Pr
 }
 
 /** What a POST may be beside a POST (`namedOnly`) changes no more than the POST. */
-const isChange = ({ method, namedOnly }: Meaning) => namedOnly !== true && !isSafeMethod(method);
+const isChange = ({ method, namedOnly }: RequestInterpretation) =>
+  namedOnly !== true && !isSafeMethod(method);
 
 /**
  * A site with its own login may have signed somebody in or out by a form, under the same session cookie. So after

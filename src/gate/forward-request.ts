@@ -1,12 +1,12 @@
-import { rawPathOf } from "../core/parsing/raw-path.ts";
+import { parseRawPath } from "../core/parsing/raw-path.ts";
 import type { Requirement } from "../core/policy/policy.ts";
 import type { AssertedScope } from "../core/tokens/assertion.ts";
 import type { AccessDenied, AccessGranted } from "../domain/access/access.ts";
 import {
-  isAccessBounded,
   isAccessStillGranted,
-  type LastingAccess,
-} from "../domain/access/lasting-access.ts";
+  type LongLivedAccess,
+  mustRecheckAccess,
+} from "../domain/access/long-lived-access.ts";
 import type { Deps } from "../domain/deps.ts";
 import type { IssuedSession } from "../domain/sessions/sessions.ts";
 import { authorizeRequest, expireTokenAfterChange, type Unjudged, type Visitor } from "./authorize.ts";
@@ -46,7 +46,7 @@ export async function forwardIfAuthorized(
   gateRequest: GateInput,
 ): Promise<GateResult> {
   const { request, url } = gateRequest;
-  const path = rawPathOf(request.url);
+  const path = parseRawPath(request.url);
   const judged = await authorizeRequest(deps, {
     ...gateRequest,
     method: request.method,
@@ -102,7 +102,7 @@ function withOwnHeaders(
   deps: Deps,
   response: Response,
   { ownCookies }: GateInput,
-  access: LastingAccess,
+  access: LongLivedAccess,
 ): Response {
   const { status, statusText, webSocket } = response;
   const headers = responseHeaders(response.headers, ownCookies);
@@ -110,7 +110,7 @@ function withOwnHeaders(
     return headers === null ? response : new Response(response.body, { status, statusText, headers });
   }
   const lives = () => isAccessStillGranted(deps, access, new Date());
-  const guarded = isAccessBounded(access) ? relay(webSocket, lives, watchSeconds(deps)) : webSocket;
+  const guarded = mustRecheckAccess(access) ? relay(webSocket, lives, watchSeconds(deps)) : webSocket;
   return new Response(null, { status, statusText, headers: headers ?? response.headers, webSocket: guarded });
 }
 

@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { decodeAscii } from "../core/parsing/folded-name.ts";
 import { findParameterValues } from "../core/parsing/query-string.ts";
-import type { Meaning } from "../core/policy/judge-path.ts";
+import type { RequestInterpretation } from "../core/policy/evaluate-policy.ts";
 import { namedMethods, type PolicyRule } from "../core/policy/policy.ts";
 import { actsBelow } from "./acts-below.ts";
 import { isOverrideHeader } from "./cleared-headers.ts";
@@ -27,8 +27,8 @@ export type UnreadablePart = "method" | "path" | "host" | "destination" | "metho
 /** The ways in which an origin may serve a request. */
 export interface Meanings {
   /** The request as it came. */
-  readonly itself: Meaning;
-  readonly others: readonly Meaning[];
+  readonly itself: RequestInterpretation;
+  readonly others: readonly RequestInterpretation[];
 }
 
 /**
@@ -69,7 +69,9 @@ export function findMeanings(
   if (destination === null) return { itself, others };
   const target = readDestination(destination, request.hosts);
   if (target === null) return "destination";
-  const sameThere = [itself, ...others].map((meaning): Meaning => ({ ...meaning, path: target }));
+  const sameThere = [itself, ...others].map(
+    (meaning): RequestInterpretation => ({ ...meaning, path: target }),
+  );
   const written = [method, ...overrides].flatMap((served) =>
     meaningsAt(target, served, headers, alsoAtDestination),
   );
@@ -120,9 +122,11 @@ function meaningsAt(
   method: string,
   headers: Headers,
   also: typeof alsoAtSource,
-): [Meaning, ...Meaning[]] {
+): [RequestInterpretation, ...RequestInterpretation[]] {
   const others = also[method] ?? none;
-  const named = others.map((other): Meaning => ({ method: other, path, namedOnly: true, withBelow: "all" }));
+  const named = others.map(
+    (other): RequestInterpretation => ({ method: other, path, namedOnly: true, withBelow: "all" }),
+  );
   return [actsBelow(method, headers) ? { method, path, withBelow: "all" } : { method, path }, ...named];
 }
 
@@ -137,14 +141,17 @@ function meaningsOfPost(
   policy: readonly PolicyRule[],
   mode: Config["methodOverride"],
   { path, headers }: Pick<AskedRequest, "path" | "headers">,
-): readonly Meaning[] {
+): readonly RequestInterpretation[] {
   if (mode === "never") return [];
   // "ruled": a rule for exactly the path of a login form still opens the form.
-  const inBody = (method: string): Meaning =>
+  const inBody = (method: string): RequestInterpretation =>
     actsBelow(method, headers) ? { method, path, withBelow: "ruled" } : { method, path };
   const known = mode === "pass" ? methodsOfForms : none;
   const named = namedMethods(policy).filter((method) => method !== "POST" && !known.includes(method));
-  return [...known.map(inBody), ...named.map((method): Meaning => ({ ...inBody(method), namedOnly: true }))];
+  return [
+    ...known.map(inBody),
+    ...named.map((method): RequestInterpretation => ({ ...inBody(method), namedOnly: true })),
+  ];
 }
 
 /**

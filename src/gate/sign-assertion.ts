@@ -1,33 +1,24 @@
 import { BoundedMap } from "../core/lib/bounded-map.ts";
-import { lazyPer } from "../core/lib/lazy.ts";
 import { type AssertedIdentity, type AssertedScope, signAssertion } from "../core/tokens/assertion.ts";
 import type { Deps } from "../domain/deps.ts";
+import type { CachedAssertion } from "../domain/isolate-cache.ts";
 import type { SignedIdentity } from "./headers.ts";
 
-/** A page and what it loads come with the same signature: most of its minute is left then. */
+/** A page and its subresources get the same assertion. Of its 60 seconds at least 50 are left then. */
 const reusedForSeconds = 10;
 
-/** A client chooses the host that it asks for, so what is kept for one session is bounded. */
-const mostPerSession = 20;
+/** A client chooses the host that it asks for, so the number of assertions that are kept for one identity is bounded. */
+const maxScopesPerIdentity = 20;
 
 /**
- * The signatures of the last seconds, for as long as the session is remembered that named the visitor. An identity has one
- * level: a session that changes its level becomes another one (SE-03).
- */
-const signedFor = lazyPer(
-  (_: AssertedIdentity) =>
-    new BoundedMap<string, { readonly at: Date; readonly vouched: SignedIdentity }>(mostPerSession),
-);
-
-/**
- * Signs for a visitor who has passed, or hands out again what was signed a few seconds ago for the same session, host and
- * rule (INC-28). Null for an anonymous visitor.
+ * Signs the assertion for a visitor whose request is allowed, or returns the one that was signed in the last
+ * {@link reusedForSeconds} seconds for the same identity, issuer, audience, host and rule (INC-28). Null for an anonymous visitor.
  *
- * @param publicOrigin the scheme and host under which the Worker was asked: the issuer is the Worker's base there
- * @param scope what the request was judged for
+ * @param publicOrigin the scheme and host that the visitor sees: the issuer is `BASE_PATH` below it
+ * @param scope the host and the rule of the policy for which the request was allowed
  */
 export async function signIdentityAssertion(
-  { config }: Deps,
+  { config, cache }: Deps,
   identity: AssertedIdentity | null,
   publicOrigin: string,
   scope: AssertedScope,
@@ -37,17 +28,30 @@ export async function signIdentityAssertion(
   const { keyring, basePath, originUrl } = config;
   const audience = originUrl === null || originUrl === "route" ? publicOrigin : originUrl;
   const issuer = publicOrigin + basePath;
-  const signed = signedFor(identity);
+  const signed = cachedAssertionsOf(cache, identity);
   const key = scopeKey(issuer, audience, scope);
-  const earlier = signed.get(key);
-  if (earlier !== undefined && isYoung(earlier.at, now)) return earlier.vouched;
+  const cached = signed.get(key);
+  if (cached !== undefined && isYoung(cached.signedAt, now)) return { identity, assertion: cached.assertion };
   const assertion = await signAssertion(keyring, { issuer, audience, identity, scope, now });
-  const vouched = { identity, assertion };
-  signed.set(key, { at: now, vouched });
-  return vouched;
+  signed.set(key, { assertion, signedAt: now });
+  return { identity, assertion };
 }
 
-/** No part but the last, a path, has a blank in it: two scopes never share a key. */
+/** Adds an empty map to the cache when there is none for this identity. */
+function cachedAssertionsOf(cache: Deps["cache"], identity: AssertedIdentity) {
+  const key = identityKey(identity);
+  const cached = cache.assertions.get(key);
+  if (cached !== undefined) return cached;
+  const added = new BoundedMap<string, CachedAssertion>(maxScopesPerIdentity);
+  cache.assertions.set(key, added);
+  return added;
+}
+
+/** Every claim that the assertion takes from the identity. */
+const identityKey = ({ userId, username, email, acr, amr, authenticatedAt }: AssertedIdentity) =>
+  JSON.stringify([userId, username, email, acr, amr, authenticatedAt.getTime()]);
+
+/** Only the last part, a path, can contain a space. So two scopes never share a key. */
 const scopeKey = (issuer: string, audience: string, { host, pathPrefix, methods }: AssertedScope) =>
   [issuer, audience, host, methods?.join(",") ?? "", pathPrefix].join(" ");
 

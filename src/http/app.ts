@@ -4,11 +4,11 @@ import { createMiddleware } from "hono/factory";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { RegExpRouter } from "hono/router/reg-exp-router";
 import type { Config } from "../config/config.ts";
-import { isBelow, isNormalPath, rawPathOf } from "../core/parsing/raw-path.ts";
+import { isBelow, isNormalPath, parseRawPath } from "../core/parsing/raw-path.ts";
 import { readOriginalRequest } from "../gate/authorize-proxied.ts";
 import { createSource } from "../gate/identity/source.ts";
 import { documentApi } from "./api/openapi.ts";
-import { backendOperations } from "./api/service/service-operations.ts";
+import { serviceOperations } from "./api/service/service-operations.ts";
 import { enrolmentOperations } from "./api/visitor/enrolment-routes.ts";
 import { forwardAuthOperations } from "./api/visitor/forward-auth-operations.ts";
 import { secondFactorOperations } from "./api/visitor/second-factor-routes.ts";
@@ -71,7 +71,7 @@ export function createApp(config: Config): Hono<AppEnv> {
  * is no route: a proxy in front may have read another path in it, and have applied the rules of that one (INC-34).
  */
 function routePathOf(url: string, basePath: string): string {
-  const path = rawPathOf(url);
+  const path = parseRawPath(url);
   // No route but the gate has this path, and the gate refuses what is ours in some reading.
   return isBelow(basePath, path) && !isNormalPath(path) ? "/" : path;
 }
@@ -87,7 +87,7 @@ const sourceOf: CreateSource = (c, now, trusted) => {
   const { headers } = c.req.raw;
   const asksForOther = forwardAuthPaths.some((path) => c.req.path === config.basePath + path);
   const original = asksForOther ? readOriginalRequest(headers) : null;
-  const path = original?.path ?? rawPathOf(c.req.url);
+  const path = original?.path ?? parseRawPath(c.req.url);
   const query = original === null ? url.search.slice(1) : original.uri.slice(original.path.length + 1);
   const visit = { headers, ownCookies: cookieNames, publicOrigin, address, url, path, query };
   return createSource(config, { ...visit, isProxyQuestion: asksForOther, trusted, now });
@@ -133,7 +133,7 @@ export const api = documentApi([
   ...enrolmentOperations,
   ...sessionOperations,
   ...doors,
-  ...backendOperations,
+  ...serviceOperations,
 ]);
 
 const streamed = api.operations.filter(({ streamsBody }) => streamsBody).map(({ path }) => path);

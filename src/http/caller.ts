@@ -1,5 +1,5 @@
 import { type ChallengeSession, identifyChallenge } from "../domain/second-factor/challenge-session.ts";
-import { identifyFull, identifyPending } from "../domain/sessions/identify.ts";
+import { readFullSession, readPendingSession } from "../domain/sessions/read-session-token.ts";
 import type { FullSession, PendingSession } from "../domain/sessions/sessions.ts";
 import { belongsTo } from "../domain/sign-in/first-factor-source.ts";
 import type { AppContext } from "./context.ts";
@@ -52,7 +52,7 @@ async function findByCookie(c: AppContext): Promise<Caller | null> {
 }
 
 async function findByToken(c: AppContext, token: string, carrier: Caller["carrier"]): Promise<Caller | null> {
-  const session = await identifyFull(c.get("deps"), token, c.get("now"));
+  const session = await readFullSession(c.get("deps"), token, c.get("now"));
   if (session === null || !(await belongsTo(c.get("config").keyring, session, c.get("source")))) return null;
   return { session, carrier };
 }
@@ -70,7 +70,7 @@ export async function getCaller(c: AppContext): Promise<Caller> {
 /** Finds the pending session of this token, or of the cookie, if who it waits for is still there. */
 export async function findPending(c: AppContext, token?: string): Promise<PendingSession | null> {
   const carried = token ?? readPendingCookie(c);
-  const pending = carried === undefined ? null : await identifyPending(c.var.deps, carried, c.var.now);
+  const pending = carried === undefined ? null : await readPendingSession(c.var.deps, carried, c.var.now);
   return pending !== null && (await isThere(c, pending.username)) ? pending : null;
 }
 
@@ -92,7 +92,7 @@ export async function findAllSessions(c: AppContext): Promise<(FullSession | Pen
     tokens.flatMap((token) =>
       token === undefined
         ? []
-        : [identifyFull(c.var.deps, token, c.var.now), identifyPending(c.var.deps, token, c.var.now)],
+        : [readFullSession(c.var.deps, token, c.var.now), readPendingSession(c.var.deps, token, c.var.now)],
     ),
   );
   return found.filter((session) => session !== null);

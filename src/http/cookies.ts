@@ -1,5 +1,5 @@
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
-import { addDevice, deviceTtlSeconds } from "../core/tokens/known-devices.ts";
+import { addKnownDevice, deviceTtlSeconds } from "../core/tokens/known-devices.ts";
 import type { ChallengeToken } from "../domain/second-factor/challenges.ts";
 import type { IssuedSession } from "../domain/sessions/sessions.ts";
 import type { AppContext } from "./context.ts";
@@ -52,7 +52,7 @@ export function readChallengeCookie(c: AppContext): string | undefined {
 export async function setSignedIn(c: AppContext, issued: IssuedSession): Promise<void> {
   setSessionCookie(c, issued);
   if (!issued.session.amr.includes("pwd")) return;
-  const devices = await addDevice(c.var.config.keyring, readDevices(c), issued.session, c.var.now);
+  const devices = await addKnownDevice(c.var.config.keyring, readDevices(c), issued.session, c.var.now);
   setCookie(c, names.device, devices, { ...flags, maxAge: deviceTtlSeconds });
 }
 

@@ -1,5 +1,5 @@
 import type { Limit } from "../domain/failure.ts";
-import { budget } from "../domain/second-factor/verify-code.ts";
+import { codeBudget } from "../domain/second-factor/code-budget.ts";
 import { firstFactorQuota, setupQuota, transferQuota } from "../domain/sign-in/throttle.ts";
 
 /** What is left of a limit. */
@@ -15,7 +15,7 @@ export interface Remainder {
  */
 const policies: Record<Limit, string> = {
   first_factor: `"first-factor";q=${firstFactorQuota.most};w=${firstFactorQuota.windowSeconds}`,
-  second_factor: `"second-factor";q=${budget.failuresPerCoolDown}`,
+  second_factor: `"second-factor";q=${codeBudget.failuresPerCoolDown}`,
   setup: `"setup";q=${setupQuota.most};w=${setupQuota.windowSeconds}`,
   imports: `"imports";q=${transferQuota.imports.most};w=${transferQuota.imports.windowSeconds}`,
   exports: `"exports";q=${transferQuota.exports.most};w=${transferQuota.exports.windowSeconds}`,

@@ -2,7 +2,12 @@
 import { after, before, describe } from "node:test";
 import type { Bundle } from "../../scripts/bundle.ts";
 import { describeMovedPaths } from "./proxies/moved-paths.ts";
-import { bundleSallyport, drawKeyring, removeBundle, startDirectWorker } from "./support/direct-worker.ts";
+import {
+  bundleSallyport,
+  generateKeyring,
+  removeBundle,
+  startDirectWorker,
+} from "./support/direct-worker.ts";
 
 let bundle: Bundle;
 before(() => {
@@ -13,7 +18,7 @@ after(() => bundle && removeBundle(bundle));
 describe("the gate in front of a site that can serve another path", () => {
   describeMovedPaths(async (site) => {
     const { port, stop } = await startDirectWorker(bundle, {
-      KEYRING: drawKeyring(),
+      KEYRING: generateKeyring(),
       ORIGIN_URL: `http://127.0.0.1:${site.port}`,
       POLICY: JSON.stringify([{ path: "/public/*", require: "none" }]),
     });

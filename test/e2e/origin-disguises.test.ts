@@ -12,14 +12,14 @@ import { Client } from "./support/client.ts";
 import {
   bundleSallyport,
   type DirectWorker,
-  drawKeyring,
+  generateKeyring,
   removeBundle,
   startDirectWorker,
 } from "./support/direct-worker.ts";
 import { proxyNames, startProxy } from "./support/proxies.ts";
 import { sendRaw } from "./support/raw-request.ts";
 
-const KEYRING = drawKeyring();
+const KEYRING = generateKeyring();
 const proxyKey = "Q7f2-hW9x_Lk3mZ8vTn5cRb1yGd6pJs4";
 const accounts: Record<string, string> = { m1: "mallory", v1: "victim" };
 

@@ -10,7 +10,7 @@ import { type CgiSite, startCgiSite } from "./support/cgi-site.ts";
 import {
   bundleSallyport,
   type DirectWorker,
-  drawKeyring,
+  generateKeyring,
   removeBundle,
   startDirectWorker,
 } from "./support/direct-worker.ts";
@@ -45,7 +45,7 @@ before(async () => {
   const address = whoAmI.address();
   const port = typeof address === "object" ? address?.port : 0;
   const start = async (variables: Record<string, string>) => {
-    const all = { KEYRING: drawKeyring(), PROXY_KEY: proxyKey, ENROLMENT: "optional", ...variables };
+    const all = { KEYRING: generateKeyring(), PROXY_KEY: proxyKey, ENROLMENT: "optional", ...variables };
     const worker = await startDirectWorker(bundle, all, { tables: true });
     workers.push(worker);
     return worker;

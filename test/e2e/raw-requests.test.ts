@@ -11,13 +11,13 @@ import { type CgiSite, startCgiSite } from "./support/cgi-site.ts";
 import {
   bundleSallyport,
   type DirectWorker,
-  drawKeyring,
+  generateKeyring,
   removeBundle,
   startDirectWorker,
 } from "./support/direct-worker.ts";
 import { sendRaw } from "./support/raw-request.ts";
 
-const keyring = drawKeyring();
+const keyring = generateKeyring();
 const proxyKey = "Q7f2-hW9x_Lk3mZ8vTn5cRb1yGd6pJs4";
 const POLICY = JSON.stringify([
   { path: "/public/*", require: "none" },

@@ -9,7 +9,7 @@ import { oddOwnCookie, ownCookieNames } from "../../scripts/examples/own-cookies
 import { dotSegment, plainSegments } from "../../scripts/examples/raw-path.ts";
 import { traefikOverridePattern, traefikPattern } from "../../scripts/examples/traefik.ts";
 import { foldName } from "../../src/core/parsing/folded-name.ts";
-import { drawApiKey } from "../../src/core/tokens/api-key.ts";
+import { generateApiKey } from "../../src/core/tokens/api-key.ts";
 import { ownTokenPattern } from "../../src/core/tokens/own-token.ts";
 import { signPendingToken } from "../../src/core/tokens/session-token.ts";
 import {
@@ -171,7 +171,7 @@ describe("the patterns of the proxies' examples", () => {
     const own = [
       await mintSessionToken(),
       await signPendingToken(keyring, claims, now),
-      (await drawApiKey(keyring)).key,
+      (await generateApiKey(keyring)).key,
     ];
     for (const token of own)
       for (const scheme of ["Bearer ", "bearer  ", "Token ", "X,"])

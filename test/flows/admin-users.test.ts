@@ -1,7 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import { backendOperations } from "../../src/http/api/service/service-operations.ts";
+import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import { SecondFactor } from "../../src/rpc.ts";
 import { type Backend, createKey, operator, repeatable, userPath } from "../support/backend.ts";
 import { shopUrls, wish } from "../support/challenges.ts";
@@ -194,12 +194,12 @@ const refusedFor = (words: RegExp) => ({
 
 describe("the table of calls", () => {
   it("INC-29 has every call of the service API that changes something", () => {
-    const changing = backendOperations.filter(({ method }) => method !== "get").map(({ id }) => id);
+    const changing = serviceOperations.filter(({ method }) => method !== "get").map(({ id }) => id);
     expect([...Object.keys(attempts), ...touchesNoAccount].toSorted()).toEqual(changing.toSorted());
   });
 
   it("INC-29 is what the document says of EXPORT_KEY: each of these calls has its header, and no other", () => {
-    const documented = backendOperations.filter(
+    const documented = serviceOperations.filter(
       (operation) => "headers" in operation && "X-Sallyport-Export-Key" in (operation.headers ?? {}),
     );
     expect(documented.map(({ id }) => id).toSorted()).toEqual(

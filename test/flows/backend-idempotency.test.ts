@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/core/crypto/digest.ts";
-import { backendOperations } from "../../src/http/api/service/service-operations.ts";
+import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import {
   Backend,
   createBackendUser,
@@ -127,7 +127,7 @@ const eventsOf = async (event: string) => (await listEvents(event)).length;
 
 it("WB-15 every POST is among those that are tried here", () => {
   const elsewhere = ["createChallenge", "importUsers", "exportUsers"];
-  const posts = backendOperations.filter(({ method, id }) => method === "post" && !elsewhere.includes(id));
+  const posts = serviceOperations.filter(({ method, id }) => method === "post" && !elsewhere.includes(id));
   expect(posts.map(({ id }) => id).toSorted()).toEqual(Object.keys(deeds).toSorted());
   for (const { id, repeatable: takesKey } of posts) expect(takesKey, id).toBe(true);
 });

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/core/crypto/digest.ts";
 import { type Scope, scopes } from "../../src/domain/service-api/service-caller.ts";
-import { backendOperations } from "../../src/http/api/service/service-operations.ts";
+import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import { visible } from "../support/accounts.ts";
 import { Backend, createKey, createRealm, operator } from "../support/backend.ts";
 import { advance } from "../support/clock.ts";
@@ -227,7 +227,7 @@ describe("what an API key may do", () => {
 
   /** As the document says it; a body that is refused for its form is past the question who may send it. */
   const callsOf = (realm: string) =>
-    backendOperations.map(({ id, method, path, access, bodyExample }) => ({
+    serviceOperations.map(({ id, method, path, access, bodyExample }) => ({
       id,
       access,
       call: (backend: Backend) =>
@@ -269,7 +269,7 @@ describe("what an API key may do", () => {
   });
 
   it("is fixed for each call, so that nothing is opened wider unnoticed", () => {
-    const needed = Object.fromEntries(backendOperations.map(({ id, access }) => [id, access]));
+    const needed = Object.fromEntries(serviceOperations.map(({ id, access }) => [id, access]));
     expect(needed).toMatchObject({
       listUsers: "users:read",
       createUser: "users:write",
@@ -386,7 +386,7 @@ describe("who shows no API key", () => {
 
   it("is told nothing else: not of a body, not of a user, not of an address below", async () => {
     const client = new Client();
-    const calls = backendOperations.map(({ id, method, path }) => [id, method, path] as const);
+    const calls = serviceOperations.map(({ id, method, path }) => [id, method, path] as const);
     for (const [id, method, path] of calls) {
       const answer = await client.call(path.replace(/:\w+/g, "nobody"), {
         method: method.toUpperCase(),

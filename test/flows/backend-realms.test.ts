@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { backendOperations } from "../../src/http/api/service/service-operations.ts";
+import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import { visible } from "../support/accounts.ts";
 import {
   type Backend,
@@ -19,7 +19,7 @@ type Params = Readonly<Record<string, string>>;
 
 /** An operation with these parameters in its path, called as the document says it is. */
 function callOperation(
-  { id, method, path, bodyExample }: (typeof backendOperations)[number],
+  { id, method, path, bodyExample }: (typeof serviceOperations)[number],
   params: Params,
   body: Params = {},
 ) {
@@ -37,7 +37,7 @@ function callOperation(
   };
 }
 
-const withParams = backendOperations.filter(({ path }) => path.includes(":"));
+const withParams = serviceOperations.filter(({ path }) => path.includes(":"));
 const parametersOf = (path: string) => [...path.matchAll(/:(\w+)/g)].map(([, name = ""]) => name);
 
 /** What is in the database of a realm, but for its record: refusals may not change it. */
@@ -155,7 +155,7 @@ describe("a key of one realm", () => {
     await giveSession(user.storedId, "session-of-42");
     const objects: Params = { id: "42", session: "session-of-42", key: shop.keyId };
     const before = await holdings("shop");
-    for (const operation of backendOperations) {
+    for (const operation of serviceOperations) {
       const { id, call } = callOperation(operation, objects);
       for (const realm of ["books", "nowhere", "local", "", "Shop", "shop%00", "*", "../shop"]) {
         const answer = await call(shop, `?realm=${realm}`);
@@ -301,7 +301,7 @@ describe("the id of a user", () => {
     ["5,000 characters", "x".repeat(5000)],
   ])("is not %s: nobody is found, and nobody made", async (_, segment) => {
     const shop = await createRealm("shop");
-    const calls = backendOperations.filter(({ path }) => path.includes("/users/:id"));
+    const calls = serviceOperations.filter(({ path }) => path.includes("/users/:id"));
     expect(calls.length).toBeGreaterThanOrEqual(14);
     for (const { id, method, path, bodyExample } of calls) {
       const { status } = await shop.client.call(path.replace(":id", segment).replace(":session", "x"), {
@@ -339,7 +339,7 @@ it("WB-09 a key's own realm is asked for by every statement that changes an acco
   await createBackendUser(shop, "42");
   await query("UPDATE users SET realm = 'books', totp_enabled = 1, second_factor_failures = 7");
   const [before] = await query("SELECT * FROM users");
-  for (const operation of backendOperations.filter(({ path }) => path.includes("/users/:id"))) {
+  for (const operation of serviceOperations.filter(({ path }) => path.includes("/users/:id"))) {
     if (operation.method === "put") continue;
     const { id, call } = callOperation(operation, { id: "42", session: "x" });
     expect((await call(shop)).status, id).toBe(404);

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { encodeCursor } from "../../src/core/tokens/cursor.ts";
-import { backendOperations } from "../../src/http/api/service/service-operations.ts";
+import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import {
   type Backend,
   createBackendUser,
@@ -134,7 +134,7 @@ describe("a user of a backend", () => {
   it("EN-06 BC-09 shows neither secret nor backup codes on any later call", async () => {
     const shop = await createRealm();
     const user = await enrolBackendUser(shop);
-    const reads = backendOperations.filter(({ method }) => method === "get");
+    const reads = serviceOperations.filter(({ method }) => method === "get");
     for (const { path } of reads) {
       const { text } = await shop.get(path.replace(":id", "42"));
       for (const hidden of [user.secret, ...user.backupCodes]) expect(text, path).not.toContain(hidden);
@@ -235,7 +235,7 @@ describe("a user of a backend", () => {
   it("is not found by any call when there is none, and nothing is written down", async () => {
     const shop = await createRealm();
     const before = await dumpDatabase();
-    const calls = backendOperations.filter(
+    const calls = serviceOperations.filter(
       ({ path, method }) => path.includes("/users/:id") && method !== "put",
     );
     for (const { id, method, path, bodyExample } of calls) {
@@ -380,7 +380,7 @@ describe("a list", () => {
 });
 
 describe("what a call brings", () => {
-  const changing = backendOperations.filter(
+  const changing = serviceOperations.filter(
     ({ method, bodyType }) => method !== "get" && bodyType === undefined,
   );
 

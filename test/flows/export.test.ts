@@ -10,9 +10,9 @@ import { useFreshWorker } from "../support/fresh-worker.ts";
 import { randomKey } from "../support/keyring.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import {
-  drawOperatorKey,
   exportAll,
   fileOf,
+  generateOperatorKey,
   importFile,
   type OperatorKey,
   requestExport,
@@ -134,7 +134,7 @@ describe("an export", () => {
     "CR-05 is encrypted to an %s key, under another content key for each part",
     async (kind) => {
       await importFile(fileOf({ id: "1", secret: rfcSecret, email: "me@x.y" }), shop);
-      const key = await drawOperatorKey(kind);
+      const key = await generateOperatorKey(kind);
       const named = {
         ...key,
         publicJwk: { ...key.publicJwk, kid: "move-1", use: "enc", ext: true, x5t: "x" },
@@ -160,7 +160,7 @@ describe("an export", () => {
         expect(Buffer.from(sealed, "base64url").toString("latin1")).not.toContain(other);
       }
       const wrong = await importJWK(
-        (await drawOperatorKey(kind)).privateJwk,
+        (await generateOperatorKey(kind)).privateJwk,
         kind === "RSA" ? "RSA-OAEP-256" : "ECDH-ES",
       );
       await expect(compactDecrypt(sealed.trim(), wrong)).rejects.toThrow();
@@ -192,7 +192,7 @@ describe("an export", () => {
         if (sql?.includes("rowid")) reads += 1;
       }),
     });
-    const response = await requestExport((await drawOperatorKey()).publicJwk, { ...shop, bindings });
+    const response = await requestExport((await generateOperatorKey()).publicJwk, { ...shop, bindings });
     const reader = response.body?.getReader();
     await reader?.read();
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -218,7 +218,7 @@ describe("an export", () => {
 
   it("is not taken for whole when it is cut off, by its reader least of all", async () => {
     await importFile(many(600), shop);
-    const key = await drawOperatorKey();
+    const key = await generateOperatorKey();
     const { sealed } = await exportAll(shop, key);
     const [first = "", second = ""] = sealed.split("\n");
     const open = async (parts: string[], { privateJwk }: OperatorKey = key) => {
@@ -238,7 +238,7 @@ describe("an export", () => {
     // A character of the ciphertext that has no spare bits.
     const tampered = second.replace(/\.(.)(?=[^.]*\.[^.]*$)/, (_all, one) => `.${one === "A" ? "B" : "A"}`);
     await expect(open([first, tampered])).rejects.toThrow(ExportBroken);
-    await expect(open([first, second], await drawOperatorKey())).rejects.toThrow(ExportBroken);
+    await expect(open([first, second], await generateOperatorKey())).rejects.toThrow(ExportBroken);
   });
 
   it("ends its stream with an error when the store fails in the middle", async () => {
@@ -248,7 +248,7 @@ describe("an export", () => {
     const db = tapD1(env.DB, ({ sql: [sql] }) => {
       if (sql?.includes("rowid") && ++reads === 2) throw new Error("D1_ERROR");
     });
-    const response = await requestExport((await drawOperatorKey()).publicJwk, {
+    const response = await requestExport((await generateOperatorKey()).publicJwk, {
       ...shop,
       bindings: environment({ DB: db }),
     });
@@ -277,7 +277,7 @@ describe("an export", () => {
     const broken = tapD1(env.DB, ({ sql }) => {
       if (sql.some((text) => text.startsWith("insert"))) throw new Error("D1_ERROR");
     });
-    const key = await drawOperatorKey();
+    const key = await generateOperatorKey();
     const refused = await requestExport(key.publicJwk, {
       token: backend.key,
       bindings: environment({ DB: broken }),
@@ -301,7 +301,7 @@ describe("an export", () => {
     await importFile(fileOf({ id: "1" }), { realm: "one" });
     await importFile(fileOf({ id: "2" }), { realm: "two" });
     expect((await exportAll({ token: one.key })).users.map(({ id }) => id)).toEqual(["1"]);
-    const { publicJwk } = await drawOperatorKey();
+    const { publicJwk } = await generateOperatorKey();
     const statuses = await Promise.all(
       [{ token: two.key }, { token: one.key, realm: "two" }, { token: "x" }].map(
         async (options) => (await requestExport(publicJwk, options)).status,
@@ -314,7 +314,7 @@ describe("an export", () => {
   it("INC-29 needs EXPORT_KEY beside ADMIN_KEY or an API key, and each use and each refusal is recorded", async () => {
     const backend = await createRealm();
     await importFile(fileOf({ id: "1", secret: rfcSecret }), shop);
-    const { publicJwk } = await drawOperatorKey();
+    const { publicJwk } = await generateOperatorKey();
     const header = (value: string) => ({ "X-Sallyport-Export-Key": value });
     const callers = [
       [env.ADMIN_KEY, "admin"],
@@ -352,7 +352,7 @@ describe("an export", () => {
 
   it("INC-29 is refused to every caller while EXPORT_KEY is not set, and the refusal says what to set", async () => {
     const bindings = environment({ EXPORT_KEY: undefined });
-    const { publicJwk } = await drawOperatorKey();
+    const { publicJwk } = await generateOperatorKey();
     for (const headers of [{}, undefined, { "X-Sallyport-Export-Key": "" }]) {
       const refused = await requestExport(publicJwk, {
         ...shop,
@@ -377,7 +377,7 @@ describe("the recipient of an export", () => {
   it.each(["RSA", "P-256", "X25519"] as const)(
     "has a public key: the private half of %s is refused",
     async (kind) => {
-      const { privateJwk } = await drawOperatorKey(kind);
+      const { privateJwk } = await generateOperatorKey(kind);
       const answer = await requestExport(privateJwk);
       expect(answer.status).toBe(422);
       expect(await answer.text()).not.toContain(privateJwk.d);
@@ -386,9 +386,9 @@ describe("the recipient of an export", () => {
   );
 
   it("is no short or strange key", async () => {
-    const rsa = (await drawOperatorKey("RSA")).publicJwk;
-    const ec = (await drawOperatorKey("P-256")).publicJwk;
-    const x25519 = (await drawOperatorKey()).publicJwk;
+    const rsa = (await generateOperatorKey("RSA")).publicJwk;
+    const ec = (await generateOperatorKey("P-256")).publicJwk;
+    const x25519 = (await generateOperatorKey()).publicJwk;
     const short = Buffer.from(
       crypto.getRandomValues(new Uint8Array(128)).with(0, 0xff).with(127, 1),
     ).toString("base64url");
@@ -418,7 +418,7 @@ describe("the recipient of an export", () => {
   });
 
   it("comes in JSON, and nothing else does", async () => {
-    const { publicJwk } = await drawOperatorKey();
+    const { publicJwk } = await generateOperatorKey();
     const ask = async (body: unknown, path = "/v1/export") => (await operator().post(path, body)).status;
     expect(await ask({ recipient: publicJwk, password: "x" })).toBe(400);
     expect(await ask({ recipient: publicJwk }, "/v1/export?since=1")).toBe(400);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { drawSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
+import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import { openings } from "../../src/domain/sign-in/openings.ts";
 import { api } from "../../src/http/app.ts";
 import { createReadyAccount } from "../support/accounts.ts";
@@ -178,7 +178,7 @@ const cookies = (value: string) =>
 async function foreignTokens(): Promise<{ full: string; pending: string }> {
   const [keyring, now] = [keyringOf("k1"), new Date()];
   const expiresAt = new Date(now.getTime() + 3_600_000);
-  const common = { sessionSecret: drawSessionSecret(), username: "ada", expiresAt };
+  const common = { sessionSecret: generateSessionSecret(), username: "ada", expiresAt };
   return { full: await signSession(keyring, common), pending: await signPendingToken(keyring, common, now) };
 }
 

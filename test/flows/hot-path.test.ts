@@ -8,7 +8,7 @@ import { type CryptoCalls, countCryptoCalls } from "../support/crypto-calls.ts";
 import { ask, asked, proxyKey } from "../support/forward-auth.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, mintSessionToken, pageLoad, standOrigin, visit } from "../support/gate.ts";
-import { drawKey, IdentityProvider } from "../support/identity-provider.ts";
+import { generateKey, IdentityProvider } from "../support/identity-provider.ts";
 import { type KvCalls, tapKv } from "../support/kv.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { openSite, type Site, Browser as SiteBrowser } from "../support/origin-site.ts";
@@ -95,7 +95,10 @@ describe.each(doors)("$name, with a fresh session", ({ isolate, pass, fetches })
 
   it("costs no trip, one check of the token and one signature, and the keys are derived once", async () => {
     const { calls, through } = open();
-    const [first, second] = [await mintSessionToken(), await mintSessionToken()];
+    const [first, second] = [
+      await mintSessionToken(),
+      await mintSessionToken({ userId: "u-bob", username: "bob" }),
+    ];
     const once: CryptoCalls = { verify: 1, digest: 1, sign: 1 };
     expect(await costOf(() => through(first), calls)).toEqual({
       ...nothing,
@@ -182,7 +185,7 @@ describe("behind another first factor a fresh session costs one request to the o
     [
       "a JWT, which is verified",
       async (site) => {
-        const idp = new IdentityProvider(await drawKey("k1"));
+        const idp = new IdentityProvider(await generateKey("k1"));
         vi.mocked(fetch).mockImplementation(idp.beside(site));
         return {
           variables: idp.variables,

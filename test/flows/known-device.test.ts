@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { deviceTtlSeconds, findDevice } from "../../src/core/tokens/known-devices.ts";
+import { deviceTtlSeconds, findKnownDevice } from "../../src/core/tokens/known-devices.ts";
 import { createReadyAccount, fullToken, visible } from "../support/accounts.ts";
 import { Browser } from "../support/browser.ts";
 import { advance } from "../support/clock.ts";
@@ -313,7 +313,7 @@ describe("failures on a known device", () => {
   it("are no failures of the account's other devices, nor of another account's with the same number", async () => {
     const [ada, bob] = [await createAccount("ada"), await createAccount("bob")];
     const numberOf = (device: string, { username }: Account) =>
-      findDevice(workersKeyring(), device, { realm: "local", username }, new Date());
+      findKnownDevice(workersKeyring(), device, { realm: "local", username }, new Date());
     const device = await deviceOf("ada");
     const number = await numberOf(device, ada);
     let [other, theirs] = [device, ""];

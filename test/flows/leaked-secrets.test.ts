@@ -3,7 +3,7 @@ import { createLocalJWKSet, jwtVerify, SignJWT } from "jose";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { openField } from "../../src/core/crypto/envelope.ts";
 import { scopes } from "../../src/domain/service-api/service-caller.ts";
-import { backendOperations } from "../../src/http/api/service/service-operations.ts";
+import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
 import { Backend, createKey, operator, userPath } from "../support/backend.ts";
 import { createChallenge, sentTo, shopUrls, step } from "../support/challenges.ts";
@@ -11,12 +11,12 @@ import { advance } from "../support/clock.ts";
 import { proxyKey } from "../support/forward-auth.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, mintSessionToken, originUrl, standOrigin, visit, workersKeyring } from "../support/gate.ts";
-import { drawKey, IdentityProvider } from "../support/identity-provider.ts";
+import { generateKey, IdentityProvider } from "../support/identity-provider.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import {
-  drawOperatorKey,
   exportAll,
   fileOf,
+  generateOperatorKey,
   importFile,
   requestExport,
   rfcSecret,
@@ -83,7 +83,7 @@ async function secretsOf({ id, secret, backupCodes }: EnrolledAccount): Promise<
 
 /** Every answer that a key gets from a call that only reads. */
 async function readEverything(key: Backend, { id }: Account): Promise<string> {
-  const paths = backendOperations
+  const paths = serviceOperations
     .filter(({ method }) => method === "get")
     .map(({ path }) => path.replace(":id", id).replace(":challenge", "none"));
   const answers = await Promise.all(paths.map((path) => key.get(path)));
@@ -111,7 +111,7 @@ describe("the holder of ADMIN_KEY", () => {
   it.each(["origin", "jwt", "proxy"] as const)(
     "INC-29 can reset an account of the realm %s: then its first factor alone leads to a new set-up",
     async (realm) => {
-      const idp = new IdentityProvider(await drawKey("k1"));
+      const idp = new IdentityProvider(await generateKey("k1"));
       const site = new Site();
       site.sessions.set("S", "carol");
       vi.spyOn(globalThis, "fetch").mockImplementation(idp.beside(site));
@@ -156,7 +156,7 @@ describe("the holder of ADMIN_KEY", () => {
   it("INC-29 can't export: not to a key of their own, in no realm, and with no API key that they make", async () => {
     await createReadyAccount("root");
     await importFile(fileOf({ id: "1", secret: rfcSecret }), { realm: "shop" });
-    const { publicJwk } = await drawOperatorKey();
+    const { publicJwk } = await generateOperatorKey();
     const keys = await Promise.all(["local", "shop"].map((realm) => createKey(holder(env.ADMIN_KEY), realm)));
     for (const options of [
       { token: env.ADMIN_KEY },
@@ -197,12 +197,12 @@ describe("the holder of ADMIN_KEY", () => {
 describe("the holder of EXPORT_KEY", () => {
   it("INC-29 can do nothing with it alone: it is no key of any call", async () => {
     const root = await createReadyAccount("root");
-    const { publicJwk } = await drawOperatorKey();
+    const { publicJwk } = await generateOperatorKey();
     const bearer = { token: env.EXPORT_KEY, bindings: bindings() };
     expect((await requestExport(publicJwk, bearer)).status).toBe(401);
     const thief = holder(env.EXPORT_KEY);
     const beside = { headers: { "X-Sallyport-Export-Key": env.EXPORT_KEY } };
-    for (const { method, path } of backendOperations) {
+    for (const { method, path } of serviceOperations) {
       const at = path.replace(":id", root.id).replace(/:\w+/g, "x");
       const options = { method: method.toUpperCase(), ...(method === "get" ? {} : { body: {} }) };
       const answers = [
@@ -260,7 +260,7 @@ describe("the holder of an API key", () => {
     async (scope) => {
       const carol = await createReadyAccount("carol");
       const key = await keyWith(scope);
-      for (const { id, method, path, access } of backendOperations) {
+      for (const { id, method, path, access } of serviceOperations) {
         const at = path.replace(":id", carol.id).replace(/:\w+/g, "none");
         const { status, json } = await key.client.call(at, {
           method: method.toUpperCase(),
@@ -332,7 +332,7 @@ describe("the holder of an API key", () => {
     const own = fileOf({ username: "mallory", secret: rfcSecret }, { username: "root", secret: rfcSecret });
     const { json } = await importFile(own, { token: key.key, bindings: bindings() });
     expect(json.data).toMatchObject({ created: 1, failed: 1, errors: [{ line: 2, code: "forbidden" }] });
-    const { publicJwk } = await drawOperatorKey();
+    const { publicJwk } = await generateOperatorKey();
     const options = { token: key.key, headers: {}, bindings: bindings() };
     expect((await requestExport(publicJwk, options)).status).toBe(403);
     // A key that it makes can do no more than it can itself.
@@ -375,7 +375,7 @@ describe("the holder of PROXY_KEY", () => {
   });
 
   it("with FIRST_FACTOR=jwt is anonymous, and does not get in", async () => {
-    const idp = new IdentityProvider(await drawKey("k1"));
+    const idp = new IdentityProvider(await generateKey("k1"));
     const site = new Site();
     vi.spyOn(globalThis, "fetch").mockImplementation(idp.beside(site));
     const browser = new SiteBrowser({ ...idp.variables, PROXY_KEY: proxyKey });

@@ -8,7 +8,7 @@ import {
   SignJWT,
 } from "jose";
 import { describe, expect, it } from "vitest";
-import { drawSessionSecret } from "../../src/core/tokens/session-token.ts";
+import { generateSessionSecret } from "../../src/core/tokens/session-token.ts";
 import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
 import { advance } from "../support/clock.ts";
 import {
@@ -94,7 +94,7 @@ describe("a session's token and cookies", () => {
     for (const token of tokens) {
       expect(base64urlnopad.decode(String(decodeJwt(token).sid))).toHaveLength(32);
     }
-    const secrets = Array.from({ length: 10_000 }, drawSessionSecret);
+    const secrets = Array.from({ length: 10_000 }, generateSessionSecret);
     expect(new Set(secrets).size).toBe(10_000);
     const bits = secrets.map((secret) => base64urlnopad.decode(secret)).flatMap((bytes) => [...bytes]);
     const ones = bits.reduce((sum, byte) => sum + byte.toString(2).replaceAll("0", "").length, 0);

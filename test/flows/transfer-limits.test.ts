@@ -8,7 +8,13 @@ import { countTrips, delayD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { tapKv } from "../support/kv.ts";
 import { collectLogLines } from "../support/log-lines.ts";
-import { drawOperatorKey, fileOf, type ImportOptions, importFile, requestExport } from "../support/moving.ts";
+import {
+  fileOf,
+  generateOperatorKey,
+  type ImportOptions,
+  importFile,
+  requestExport,
+} from "../support/moving.ts";
 import { listEvents, query, type ThrottleRecord } from "../support/rows.ts";
 import { environment } from "../support/worker.ts";
 
@@ -36,7 +42,7 @@ async function setUsed(transfer: Transfer, caller: Backend, used: number): Promi
   );
 }
 
-const recipient = drawOperatorKey();
+const recipient = generateOperatorKey();
 
 /** One request to import a user, or to export. */
 async function move(transfer: Transfer, caller: Backend, options: ImportOptions = {}) {

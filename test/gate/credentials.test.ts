@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { drawSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
+import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import {
   gated,
   mintSessionToken,
@@ -63,7 +63,7 @@ describe("garbage in the place of a session", () => {
   it("SE-01 a pending session opens nothing, wherever its token is put", async () => {
     const origin = standOrigin();
     const expiresAt = new Date(Date.now() + 300_000);
-    const claims = { sessionSecret: drawSessionSecret(), username: "ada", expiresAt };
+    const claims = { sessionSecret: generateSessionSecret(), username: "ada", expiresAt };
     const pending = await signPendingToken(workersKeyring(), claims, new Date());
     for (const token of [pending, pending.replace(/^pending_/, "")]) {
       for (const headers of [

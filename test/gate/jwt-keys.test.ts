@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { advance } from "../support/clock.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { drawKey, IdentityProvider, type SigningKey, signWith } from "../support/identity-provider.ts";
+import { generateKey, IdentityProvider, type SigningKey, signWith } from "../support/identity-provider.ts";
 import { Browser, openSite, type Site } from "../support/origin-site.ts";
 
 let key: SigningKey;
@@ -10,8 +10,8 @@ let site: Site;
 let idp: IdentityProvider;
 
 beforeAll(async () => {
-  key = await drawKey("k1");
-  newKey = await drawKey("k2");
+  key = await generateKey("k1");
+  newKey = await generateKey("k2");
 });
 useFreshWorker();
 beforeEach(() => {
@@ -37,7 +37,12 @@ describe("the keys of an identity provider", () => {
   });
 
   it("are not fetched for who has no token, or one that can't be good", async () => {
-    for (const token of ["", "garbage", "a.b.c", await signWith(await drawKey("k1", "ES256"), idp.claims())])
+    for (const token of [
+      "",
+      "garbage",
+      "a.b.c",
+      await signWith(await generateKey("k1", "ES256"), idp.claims()),
+    ])
       expect(await visit(token)).toBe(401);
     expect(idp.fetches).toBe(0);
   });

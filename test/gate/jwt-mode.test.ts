@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { advance } from "../support/clock.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { drawKey, IdentityProvider, type SigningKey } from "../support/identity-provider.ts";
+import { generateKey, IdentityProvider, type SigningKey } from "../support/identity-provider.ts";
 import { Browser, countCosts, nothing, openSite, type Site } from "../support/origin-site.ts";
 import { listEvents, query } from "../support/rows.ts";
 
@@ -12,7 +12,7 @@ let site: Site;
 let idp: IdentityProvider;
 
 beforeAll(async () => {
-  key = await drawKey("k1");
+  key = await generateKey("k1");
 });
 useFreshWorker();
 beforeEach(() => {

@@ -11,7 +11,7 @@ import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { getConfig } from "../../src/runtime.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import {
-  drawKey,
+  generateKey,
   IdentityProvider,
   type SigningKey,
   seconds,
@@ -29,9 +29,9 @@ let idp: IdentityProvider;
 let fetched: string[];
 
 beforeAll(async () => {
-  key = await drawKey("k1");
-  elliptic = await drawKey("k2", "ES256");
-  attacker = await drawKey("k1");
+  key = await generateKey("k1");
+  elliptic = await generateKey("k2", "ES256");
+  attacker = await generateKey("k1");
 });
 useFreshWorker();
 beforeEach(() => {

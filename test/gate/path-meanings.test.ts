@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type FakeOrigin, gated, type Rule, standOrigin, visit } from "../support/gate.ts";
 import { collectLogLines, parseLines } from "../support/log-lines.ts";
 import { everywhere, openDoors, statusesAt } from "../support/three-doors.ts";
-import pathVariants from "../vectors/path-variants.json";
+import pathAliases from "../vectors/path-aliases.json";
 
 let origin: FakeOrigin;
 let lines: readonly string[];
@@ -53,7 +53,7 @@ describe("a path that a framework serves as one with a rule", () => {
     { path: "/*", require: "none" },
   ];
 
-  it.each(pathVariants)("INC-31 needs what the rule asks for: %s", async (path) => {
+  it.each(pathAliases)("INC-31 needs what the rule asks for: %s", async (path) => {
     expect(await statusesAt(openDoors(rules), path)).toEqual(everywhere(401));
     expect(origin.requests).toEqual([]);
   });

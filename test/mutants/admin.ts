@@ -34,7 +34,7 @@ export const adminMutants: readonly Mutant[] = [
   {
     name: "export-key-use-not-recorded",
     file: "src/domain/service-api/export-key.ts",
-    find: "await insertEvent(deps.db, eventOf(call, type, userId, detail));",
+    find: "await insertEvent(deps.db, auditEventOf(call, type, userId, detail));",
     replace: "",
     why: "a use of EXPORT_KEY leaves no event (INC-29)",
     tests: ["test/flows/export.test.ts", ...adminUsers],
@@ -78,7 +78,7 @@ export const adminMutants: readonly Mutant[] = [
   {
     name: "admin-name-given-to-another",
     file: "src/domain/service-api/users.ts",
-    find: '"user.updated", known, { id: known.id, username: name });',
+    find: '"user.updated", known, renamed);',
     replace: '"user.updated", known);',
     why: "an account of the attacker takes a name of ADMIN_USERS (INC-29)",
     tests: adminUsers,

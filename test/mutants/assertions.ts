@@ -35,6 +35,22 @@ export const assertionMutants: readonly Mutant[] = [
     tests: ["test/gate/sign-assertion.test.ts"],
   },
   {
+    name: "assertion-of-another-level",
+    file: "src/gate/sign-assertion.ts",
+    find: "JSON.stringify([userId, username, email, acr, amr,",
+    replace: "JSON.stringify([userId, username, email, amr,",
+    why: "what was signed for a session with the second factor is returned for one without it (INC-28)",
+    tests: ["test/gate/sign-assertion.test.ts"],
+  },
+  {
+    name: "assertion-not-cached",
+    file: "src/gate/sign-assertion.ts",
+    find: "  cache.assertions.set(key, added);\n",
+    replace: "",
+    why: "every request signs an assertion",
+    tests: ["test/gate/sign-assertion.test.ts"],
+  },
+  {
     name: "assertion-of-the-level-that-is-required",
     file: "src/domain/access/access.ts",
     find: 'const acr = secondFactorAt === null ? "first_factor" : "second_factor";',

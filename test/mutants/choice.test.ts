@@ -135,7 +135,7 @@ describe("a bounded choice of faults", () => {
 
   it("is the same for the same seed, and each fault's turn comes with some seed", () => {
     expect(chooseSpread(mutants, 10, "seed")).toEqual(chooseSpread(mutants, 10, "seed"));
-    const seeds = Array.from({ length: 200 }, (_, at) => `commit ${at}`);
+    const seeds = Array.from({ length: 500 }, (_, at) => `commit ${at}`);
     const ever = new Set(seeds.flatMap((seed) => names(chooseSpread(mutants, 40, seed).chosen)));
     expect(ever.size).toBe(mutants.length);
   });

@@ -44,7 +44,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "reset-voids-nothing",
     file: "src/store/service/user-writes.ts",
-    find: "          approvalPeriodId: drawApprovalPeriodId(),\n",
+    find: "          approvalPeriodId: generateApprovalPeriodId(),\n",
     replace: "",
     why: "a reset leaves what was approved before it in force (INC-37)",
     tests: [voided],
@@ -53,7 +53,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "closing-voids-nothing",
     file: "src/store/service/user-writes.ts",
-    find: "isDisabled ? { approvalPeriodId: drawApprovalPeriodId() } : {};",
+    find: "isDisabled ? { approvalPeriodId: generateApprovalPeriodId() } : {};",
     replace: "{};",
     why: "what was approved before an account was closed is in force when it is opened again (INC-37)",
     tests: [voided],

@@ -225,7 +225,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "ambiguous-credentials-believed",
-    file: "src/core/parsing/shown-values.ts",
+    file: "src/core/parsing/named-values.ts",
     find: "isAmbiguous: !isReadAlike || !isSpelledRight || !hasOneValueEach,",
     replace: "isAmbiguous: false,",
     why: "the site's pages read another cookie than its who-am-I (INC-23)",
@@ -282,16 +282,16 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "session-in-the-path-of-a-question",
     file: "src/http/app.ts",
-    find: "const path = original?.path ?? rawPathOf(c.req.url);",
-    replace: "const path = rawPathOf(c.req.url);",
+    find: "const path = original?.path ?? parseRawPath(c.req.url);",
+    replace: "const path = parseRawPath(c.req.url);",
     why: "a proxy asks about a path with a session in it, and the path of the question is looked at (INC-24)",
     tests: ["test/gate/path-session.test.ts"],
   },
   {
     name: "session-in-the-path-as-written",
     file: "src/gate/identity/path-session.ts",
-    find: "for (const reading of readings) {",
-    replace: "for (const reading of [path]) {",
+    find: "for (const variant of variants) {",
+    replace: "for (const variant of [path]) {",
     why: "%3bjsessionid=… is a parameter for a server that decodes first (INC-24)",
     tests: ["test/gate/path-session.test.ts"],
   },
@@ -314,7 +314,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "session-of-asp-net-in-the-path",
     file: "src/gate/identity/path-session.ts",
-    find: 'if (reading.split("/").some((segment) => aspNetSegment.test(segment))) return true;',
+    find: 'if (variant.split("/").some((segment) => aspNetSegment.test(segment))) return true;',
     replace: "",
     why: "GET /(S(…))/inbox passes as anonymous, and the page is that of the session (INC-24)",
     tests: ["test/gate/path-session.test.ts"],
@@ -340,7 +340,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "odd-own-cookie-hidden",
     file: "src/gate/identity/source.ts",
-    find: "hasOddOwnCookie(cookieHeader, ownCookies) ||",
+    find: "hasMalformedOwnCookie(cookieHeader, ownCookies) ||",
     replace: "",
     why: "a proxy hands the site a cookie that the Worker took for its own and did not ask about (INC-23)",
     tests: [disguises],

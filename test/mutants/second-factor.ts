@@ -167,7 +167,7 @@ export const secondFactorMutants: readonly Mutant[] = [
   },
   {
     name: "six-attempts",
-    file: "src/domain/second-factor/verify-code.ts",
+    file: "src/domain/second-factor/code-budget.ts",
     find: "attemptsPerPendingSession: 5,",
     replace: "attemptsPerPendingSession: 6,",
     why: "the budget of a pending session is not the promised one",
@@ -176,7 +176,7 @@ export const secondFactorMutants: readonly Mutant[] = [
   },
   {
     name: "a-thousand-failures",
-    file: "src/domain/second-factor/verify-code.ts",
+    file: "src/domain/second-factor/code-budget.ts",
     find: "failuresUntilDisabled: 100,",
     replace: "failuresUntilDisabled: 1000,",
     why: "whoever has the password guesses a code with 0.3 %, not 0.03 % (TH-01)",
@@ -252,7 +252,7 @@ export const secondFactorMutants: readonly Mutant[] = [
   },
   {
     name: "enrolment-secret-unchecked",
-    file: "src/domain/second-factor/code-evaluation.ts",
+    file: "src/domain/second-factor/compare-code.ts",
     find: "if (expectedSecret !== null && expectedSecret !== secret.text)",
     replace: "if (false)",
     why: "an enrolment is confirmed that is not the one that the caller means",

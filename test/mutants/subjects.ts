@@ -113,8 +113,8 @@ export const subjectMutants: readonly Mutant[] = [
   {
     name: "anonymous-name-in-any-case",
     file: "src/gate/identity/who-am-i.ts",
-    find: 'const exact = readSubject(user, "exact");',
-    replace: 'const exact = readSubject(user, "canonical");',
+    find: 'const exact = parseSubject(user, "exact");',
+    replace: 'const exact = parseSubject(user, "canonical");',
     why: "the site's account Guest passes as the anonymous guest, without a second factor (INC-27)",
     tests: ["test/gate/origin-credentials.test.ts"],
     titled: "no other spelling does",

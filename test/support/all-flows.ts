@@ -10,7 +10,7 @@ import { browserHeaders, pendingCookieName, sessionCookieName } from "./cookies.
 import { failAlways, failBatches } from "./d1.ts";
 import { ask, asked, endpoints, page, proxyKey } from "./forward-auth.ts";
 import { gated, standOrigin, visit } from "./gate.ts";
-import { drawKey, IdentityProvider } from "./identity-provider.ts";
+import { generateKey, IdentityProvider } from "./identity-provider.ts";
 import { randomKey } from "./keyring.ts";
 import { tapKv } from "./kv.ts";
 import type { Notebook } from "./notebook.ts";
@@ -248,7 +248,7 @@ async function useGate(book: Notebook): Promise<void> {
 /** Where the first factor is somebody else's, that one's credentials pass through the Worker as well. */
 async function useOtherFirstFactors(book: Notebook): Promise<void> {
   const site = new Site();
-  const idp = new IdentityProvider(await drawKey("k1"));
+  const idp = new IdentityProvider(await generateKey("k1"));
   vi.mocked(fetch).mockImplementation(idp.beside(site));
   const sid = book.noteAs("credential of another", "origin-session-cookie-6620");
   const authorization = book.noteAs("credential of another", "origin-basic-auth-2231");

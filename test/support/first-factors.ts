@@ -1,6 +1,6 @@
 import { vi } from "vitest";
 import { proxyKey } from "./forward-auth.ts";
-import { drawKey, IdentityProvider, type SigningKey } from "./identity-provider.ts";
+import { generateKey, IdentityProvider, type SigningKey } from "./identity-provider.ts";
 import { Browser, type Site } from "./origin-site.ts";
 import { createAccount, type Overrides } from "./worker.ts";
 
@@ -13,7 +13,7 @@ let key: Promise<SigningKey> | undefined;
 
 /** An identity provider beside the site: its keys are fetched where `fetch` is asked for them. */
 export async function standProvider(site: Site): Promise<IdentityProvider> {
-  key ??= drawKey("k1");
+  key ??= generateKey("k1");
   const provider = new IdentityProvider(await key);
   vi.mocked(fetch).mockImplementation(provider.beside(site));
   return provider;

@@ -10,7 +10,7 @@ export interface SigningKey {
   readonly jwk: JWK;
 }
 
-export async function drawKey(kid: string, alg = "RS256"): Promise<SigningKey> {
+export async function generateKey(kid: string, alg = "RS256"): Promise<SigningKey> {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
   return { kid, alg, privateKey, publicKey, jwk: { ...(await exportJWK(publicKey)), kid, alg, use: "sig" } };
 }

@@ -52,7 +52,7 @@ export interface OperatorKey {
 }
 
 /** Draws a key of one of the kinds that an export can be encrypted to. */
-export async function drawOperatorKey(
+export async function generateOperatorKey(
   kind: "RSA" | "P-256" | "X25519" = "X25519",
   modulusLength = 2048,
 ): Promise<OperatorKey> {
@@ -94,7 +94,7 @@ export interface OpenedExport {
 
 /** Exports and opens everybody of a realm. */
 export async function exportAll(options: ImportOptions = {}, operator?: OperatorKey): Promise<OpenedExport> {
-  const key = operator ?? (await drawOperatorKey());
+  const key = operator ?? (await generateOperatorKey());
   const response = await requestExport(key.publicJwk, options);
   const sealed = await response.text();
   if (response.status !== 200) throw new Error(`POST /v1/export: ${response.status} ${sealed}`);

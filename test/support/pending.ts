@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { drawSessionSecret, sessionIdOf, signPendingToken } from "../../src/core/tokens/session-token.ts";
+import { generateSessionSecret, sessionIdOf, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import { getConfig } from "../../src/runtime.ts";
 import { query } from "./rows.ts";
 import { type Account, environment, pendingToken } from "./worker.ts";
@@ -22,7 +22,7 @@ export async function openPendingSessions(account: Account, count: number): Prom
     `INSERT INTO sessions (id, ${names}) VALUES (?, ${columns.map(() => "?").join(", ")})`,
   );
   const values = columns.map((name) => row[name]);
-  const secrets = Array.from({ length: count - 1 }, () => drawSessionSecret());
+  const secrets = Array.from({ length: count - 1 }, () => generateSessionSecret());
   const ids = await Promise.all(secrets.map(sessionIdOf));
   if (ids.length > 0) await env.DB.batch(ids.map((id) => copy.bind(id, ...values)));
 

@@ -45,7 +45,7 @@ const then =
     steps.reduce<string | null>((text, step) => (text === null ? null : step(text)), path);
 
 /**
- * What servers are known to do with a path, written without a look at `core/policy/path-readings.ts`, each as one order of
+ * What servers are known to do with a path, written without a look at `core/policy/path-variants.ts`, each as one order of
  * steps. Names are those of where such an order has been seen; versions and settings differ.
  */
 export const servers: Readonly<Record<string, Server>> = {

@@ -1,5 +1,9 @@
 import type { Keyring } from "../../src/core/crypto/keyring.ts";
-import { drawSessionSecret, type SessionClaims, signFullToken } from "../../src/core/tokens/session-token.ts";
+import {
+  generateSessionSecret,
+  type SessionClaims,
+  signFullToken,
+} from "../../src/core/tokens/session-token.ts";
 
 /**
  * Signs the token of a full session of ada, with both factors, unless `claims` say otherwise. No row is stored: the Worker accepts the
@@ -11,7 +15,7 @@ export function signSession(
   now = new Date(),
 ): Promise<string> {
   return signFullToken(keyring, {
-    sessionSecret: drawSessionSecret(),
+    sessionSecret: generateSessionSecret(),
     userId: "u-ada",
     realm: "local",
     username: "ada",

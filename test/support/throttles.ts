@@ -1,5 +1,5 @@
 import { clientNetwork } from "../../src/core/parsing/client-network.ts";
-import { addDevice } from "../../src/core/tokens/known-devices.ts";
+import { addKnownDevice } from "../../src/core/tokens/known-devices.ts";
 import { firstFactorCounters } from "../../src/domain/sign-in/throttle.ts";
 import { getConfig } from "../../src/runtime.ts";
 import { query, type ThrottleRecord } from "./rows.ts";
@@ -50,4 +50,4 @@ export async function readCounter(key: string): Promise<ThrottleRecord | undefin
 
 /** The cookie of a device that signed in to this account before, as the Worker would have made it. */
 export const deviceOf = (username: string, { realm = "local", bindings = environment() } = {}) =>
-  addDevice(getConfig(bindings).keyring, "", { realm, username }, new Date());
+  addKnownDevice(getConfig(bindings).keyring, "", { realm, username }, new Date());

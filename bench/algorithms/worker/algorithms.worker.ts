@@ -20,7 +20,7 @@ export default {
     setClock(askedAtSeconds);
     if (kind === "codes") return Response.json(await codesOf(name));
     if (kind === "svg") return Response.json(await Promise.all(keyUris.map(get(qrLibraries, name))));
-    if (kind === "qr") await drawRepeatedly(get(qrLibraries, name), times);
+    if (kind === "qr") await renderRepeatedly(get(qrLibraries, name), times);
     else if (kind === "hmac") await repeat(get(hmac, name), times);
     else await repeat(await totpOperation(name, operation, form), times);
     return new Response(null);
@@ -46,7 +46,7 @@ async function repeat(operation: () => unknown, times: number): Promise<void> {
   }
 }
 
-async function drawRepeatedly(draw: (text: string) => unknown, times: number): Promise<void> {
+async function renderRepeatedly(draw: (text: string) => unknown, times: number): Promise<void> {
   let next = 0;
   await repeat(() => {
     next = (next + 1) % keyUris.length;

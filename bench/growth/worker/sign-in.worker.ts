@@ -1,10 +1,10 @@
-import { drawSession } from "../../../src/domain/sessions/sessions.ts";
+import { prepareSession } from "../../../src/domain/sessions/sessions.ts";
 import { openingBounds } from "../../../src/domain/sign-in/first-factor-sessions.ts";
 import { pendingTtlSeconds } from "../../../src/domain/sign-in/openings.ts";
 import { localRealm } from "../../../src/domain/sign-in/password-sign-in.ts";
 import { firstFactorCounters } from "../../../src/domain/sign-in/throttle.ts";
 import { type Bindings, createDeps, getConfig } from "../../../src/runtime.ts";
-import { drawEventId } from "../../../src/store/service/audit.ts";
+import { generateEventId } from "../../../src/store/service/audit.ts";
 import { findAccountForSignIn, openSignInSession } from "../../../src/store/sessions/sign-in-batch.ts";
 
 /**
@@ -21,7 +21,7 @@ export default {
     const counters = await firstFactorCounters(config.keyring, { ...name, network, devices: "" }, now);
     const { user } = await findAccountForSignIn(db, name, counters.all, now);
     if (user === null) return new Response("No such user", { status: 404 });
-    const drawn = await drawSession(
+    const drawn = await prepareSession(
       {
         kind: "pending",
         userId: user.id,
@@ -40,7 +40,7 @@ export default {
         name,
         counters: counters.all,
         event: {
-          id: drawEventId(),
+          id: generateEventId(),
           at: now,
           type: "first_factor.accepted",
           client,

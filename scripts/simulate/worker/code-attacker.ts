@@ -17,7 +17,7 @@ const codes = 1_000_000;
 export const digits = (code: number): string => String(code).padStart(6, "0");
 
 /** Different codes, each as likely as the others. */
-export function drawCodes(random: Random, count: number): string[] {
+export function generateCodes(random: Random, count: number): string[] {
   const drawn = new Set<number>();
   while (drawn.size < count) drawn.add(random.below(codes));
   return [...drawn].map(digits);
@@ -37,7 +37,7 @@ export class CodeAttacker {
   /** Guesses in so many sessions at once, five in each: everything at the same time, and each from another network. */
   async fire(sessions: number, guessesPerSession = 5): Promise<Volley> {
     const tokens = await openPending(this.target, sessions);
-    const guesses = drawCodes(this.random, sessions * guessesPerSession);
+    const guesses = generateCodes(this.random, sessions * guessesPerSession);
     const answers = await Promise.all(
       guesses.map((guess, index) => {
         const address = addressOf(this.#networks++);

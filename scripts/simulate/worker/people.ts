@@ -1,9 +1,13 @@
 import { env } from "cloudflare:workers";
 import { base32nopad, base64urlnopad } from "@scure/base";
 import { vi } from "vitest";
-import { drawSessionSecret, sessionIdOf, signPendingToken } from "../../../src/core/tokens/session-token.ts";
+import {
+  generateSessionSecret,
+  sessionIdOf,
+  signPendingToken,
+} from "../../../src/core/tokens/session-token.ts";
 import type { Deps } from "../../../src/domain/deps.ts";
-import { drawBackupCodes } from "../../../src/domain/second-factor/code-evaluation.ts";
+import { generateSealedBackupCodes } from "../../../src/domain/second-factor/sealed-backup-codes.ts";
 import { sealUserField } from "../../../src/domain/second-factor/sealed-fields.ts";
 import { cheapHash } from "../../../test/support/fault-world.ts";
 import { workersKeyring } from "../../../test/support/gate.ts";
@@ -54,7 +58,7 @@ export async function createPerson(random: Random, username: string): Promise<Pe
     await cheapHash(password),
     await sealUserField(keyring, { userId: id, column: "totpSecret" }, secret),
     begin,
-    (await drawBackupCodes({ config: { keyring } } as Deps, id)).envelope,
+    (await generateSealedBackupCodes({ config: { keyring } } as Deps, id)).envelope,
     begin,
     begin,
   );
@@ -81,7 +85,7 @@ export async function makeHashCheap({ id, password }: Person): Promise<void> {
 export async function openPendingOf(people: readonly Person[]): Promise<string[]> {
   const now = new Date();
   const expiresAt = new Date(now.getTime() + 300_000);
-  const drawn = people.map((person) => ({ person, secret: drawSessionSecret() }));
+  const drawn = people.map((person) => ({ person, secret: generateSessionSecret() }));
   const insert = env.DB.prepare(
     `INSERT INTO sessions (id, kind, user_id, attempts, amr, first_factor_at, created_at, last_seen_at, expires_at)
       VALUES (?, 'pending', ?, 0, '["pwd"]', ?, ?, ?, ?)`,

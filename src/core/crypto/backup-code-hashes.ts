@@ -110,7 +110,7 @@ export function findBackupCode(
  *
  * @throws RangeError when there is no unspent code at `index`
  */
-export function markSpent(hashes: readonly string[], index: number): string[] {
+export function markBackupCodeSpent(hashes: readonly string[], index: number): string[] {
   const hash = hashes[index];
   if (hash === undefined || isSpent(hash))
     throw new RangeError(`There is no unspent backup code at ${index}`);

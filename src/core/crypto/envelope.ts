@@ -5,13 +5,13 @@ import type { Keyring } from "./keyring.ts";
  * Where a sealed value lives. It is authenticated with the value, so that a ciphertext moved to another
  * row, column or table does not open (CR-02).
  */
-export interface FieldPlace {
+export interface FieldLocation {
   readonly table: string;
   readonly column: string;
   readonly rowId: string;
 }
 
-export type OpenedField =
+export type OpenFieldResult =
   | { ok: true; text: string }
   /** The key that sealed it is not in `KEYRING` any more. */
   | { ok: false; reason: "unknown_key"; kid: string }
@@ -30,7 +30,7 @@ export const envelopePrefix = (kid: string): string => `${version}.${kid}.`;
  *
  * @returns `v1.<key id>.<base64url of IV and ciphertext>`
  */
-export async function sealField(keyring: Keyring, place: FieldPlace, text: string): Promise<string> {
+export async function sealField(keyring: Keyring, place: FieldLocation, text: string): Promise<string> {
   const kid = keyring.currentKid;
   const key = await keyring.encryptionKey(kid);
   if (key === null) throw new Error(`Key "${kid}" is current and not in KEYRING`);
@@ -47,7 +47,11 @@ export async function sealField(keyring: Keyring, place: FieldPlace, text: strin
 }
 
 /** Opens what {@link sealField} sealed for the same place, under any key of the keyring. */
-export async function openField(keyring: Keyring, place: FieldPlace, envelope: string): Promise<OpenedField> {
+export async function openField(
+  keyring: Keyring,
+  place: FieldLocation,
+  envelope: string,
+): Promise<OpenFieldResult> {
   const parts = parseEnvelope(envelope);
   if (parts === null) return { ok: false, reason: "not_authentic" };
   const key = await keyring.encryptionKey(parts.kid);
@@ -76,7 +80,7 @@ function parseEnvelope(envelope: string) {
 }
 
 /** A JSON array, because no two different places can be written the same way in it. */
-function additionalData(kid: string, place: FieldPlace): Uint8Array<ArrayBuffer> {
+function additionalData(kid: string, place: FieldLocation): Uint8Array<ArrayBuffer> {
   const parts = [version, kid, place.table, place.column, place.rowId];
   return new Uint8Array(new TextEncoder().encode(JSON.stringify(parts)));
 }

@@ -1,5 +1,5 @@
 import { isVerifiable } from "./password-hash.ts";
-import { judgeScryptParameters } from "./scrypt-parameters.ts";
+import { classifyScryptParameters } from "./scrypt-parameters.ts";
 
 const b64 = "[A-Za-z0-9+/]+={0,2}";
 /** passlib's own base64: `.` for `+`. */
@@ -21,7 +21,7 @@ const longestHash = 512;
 const scryptForm = new RegExp(`^\\$scrypt\\$ln=(\\d+),r=(\\d+),p=(\\d+)\\$(${b64})\\$(${b64})$`);
 
 /** What becomes of a password hash that comes from elsewhere. */
-export type ImportedHashVerdict =
+export type ImportedHashSupport =
   /** Its owner signs in with it as before. */
   | { readonly kind: "verifiable" }
   /**
@@ -35,7 +35,7 @@ export type ImportedHashVerdict =
   | { readonly kind: "unknown" };
 
 /** Judges a password hash without computing anything. */
-export function judgeImportedHash(hash: string): ImportedHashVerdict {
+export function classifyImportedHash(hash: string): ImportedHashSupport {
   if (hash.length > longestHash) return { kind: "unknown" };
   const unsupported = findUnsupportedScrypt(hash);
   if (unsupported !== null) return unsupported;
@@ -43,11 +43,11 @@ export function judgeImportedHash(hash: string): ImportedHashVerdict {
   return foreign.some((form) => form.test(hash)) ? { kind: "reset_required" } : { kind: "unknown" };
 }
 
-function findUnsupportedScrypt(hash: string): Extract<ImportedHashVerdict, { kind: "unsupported" }> | null {
+function findUnsupportedScrypt(hash: string): Extract<ImportedHashSupport, { kind: "unsupported" }> | null {
   const [, logN, r, p, salt, key] = scryptForm.exec(hash) ?? [];
   if (salt === undefined || key === undefined) return null;
   const bytesOf = (text: string) => Math.floor((text.replace(/=+$/, "").length * 3) / 4);
-  const verdict = judgeScryptParameters({
+  const verdict = classifyScryptParameters({
     logN: Number(logN),
     r: Number(r),
     p: Number(p),

@@ -1,6 +1,6 @@
 import { base64nopad } from "@scure/base";
 import { isCommonPassword } from "./common-passwords.ts";
-import { judgeScryptParameters } from "./scrypt-parameters.ts";
+import { classifyScryptParameters } from "./scrypt-parameters.ts";
 
 /** Why a password must not be chosen. */
 export type PasswordWeakness = "too_short" | "too_long" | "common" | "contains_context";
@@ -136,7 +136,7 @@ function parsePasswordHash(phc: string): PasswordHash {
   const cost: Cost = { logN: Number(logN), r: Number(r), p: Number(p) };
   const parsed: PasswordHash = { cost, salt: decodeBase64(salt), hash: decodeBase64(hash) };
   const lengths = { saltBytes: parsed.salt.length, hashBytes: parsed.hash.length };
-  const verdict = judgeScryptParameters({ ...cost, ...lengths });
+  const verdict = classifyScryptParameters({ ...cost, ...lengths });
   if (verdict.kind !== "usable") throw new Error(`The stored password hash is not usable: ${verdict.detail}`);
   return parsed;
 }

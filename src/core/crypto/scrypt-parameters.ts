@@ -9,7 +9,7 @@ export interface ScryptParameters {
 }
 
 /** Whether a password can be compared under these parameters. `detail` names the parameter, and never a value. */
-export type ScryptVerdict =
+export type ScryptSupport =
   | { readonly kind: "usable" }
   /** scrypt, but more work or memory than one sign-in may take here. */
   | { readonly kind: "too_costly"; readonly detail: string }
@@ -38,7 +38,7 @@ const ranges = {
  * N·r·p bounds the time of the mixing, 128·N·r the memory; r and p are bounded by themselves, because PBKDF2 runs over
  * 128·r·p bytes whatever N is (RFC 7914 6).
  */
-export function judgeScryptParameters(parameters: ScryptParameters): ScryptVerdict {
+export function classifyScryptParameters(parameters: ScryptParameters): ScryptSupport {
   for (const name of ["logN", "r", "p", "saltBytes", "hashBytes"] as const) {
     const [least, most] = ranges[name];
     const value = parameters[name];

@@ -22,4 +22,9 @@ export class BoundedMap<Key, Value> {
     const [oldest] = this.#entries.keys();
     if (oldest !== undefined) this.#entries.delete(oldest);
   }
+
+  /** Deletes every entry whose value meets the condition. */
+  deleteWhere(isDeleted: (value: Value) => boolean): void {
+    for (const [key, value] of this.#entries) if (isDeleted(value)) this.#entries.delete(key);
+  }
 }

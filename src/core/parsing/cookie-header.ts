@@ -1,8 +1,8 @@
 import { lazyPer } from "../lib/lazy.ts";
 import { decodeAscii, foldName, foldParameterName } from "./folded-name.ts";
-import { type ShownValue, type ShownValues, summarizeShownValues } from "./shown-values.ts";
+import { type NamedValue, type NamedValues, summarizeNamedValues } from "./named-values.ts";
 
-interface Piece extends ShownValue {
+interface Piece extends NamedValue {
   /** Where the piece begins in the header. */
   readonly at: number;
 }
@@ -15,7 +15,7 @@ interface Piece extends ShownValue {
  * @param header the `Cookie` header; the runtime joins several lines with a comma
  * @param names the names as the site writes them
  */
-export function readNamedCookies(header: string, names: readonly string[]): ShownValues {
+export function readNamedCookies(header: string, names: readonly string[]): NamedValues {
   const wanted = new Set(names.map(foldName));
   // A cookie without a name is sent as `=value` or as the bare value, which may look like a name and a value.
   const isWanted = ({ name }: Piece) =>
@@ -33,7 +33,7 @@ export function readNamedCookies(header: string, names: readonly string[]): Show
     !hasUnclearBlanks(header) &&
     !namesCookie(others.join(";"), names);
   const values = pieces.filter(isWanted).map(({ name, value }) => ({ name, value }));
-  return summarizeShownValues(values, names, isReadAlike);
+  return summarizeNamedValues(values, names, isReadAlike);
 }
 
 /** Characters that are part of a longer name, or of a value, for every known server. `+` is a blank for PHP. */
@@ -104,7 +104,7 @@ const ownValue = /^[\w.!~*'()%-]*$/;
  *
  * @param names the names of the Worker's own cookies
  */
-export function hasOddOwnCookie(header: string, names: readonly string[]): boolean {
+export function hasMalformedOwnCookie(header: string, names: readonly string[]): boolean {
   const isAsWritten = (piece: string) => {
     const { name, value } = toPiece(piece, 0, piece.length);
     return names.includes(name) && ownValue.test(value) && piece.includes("=");

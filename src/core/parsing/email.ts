@@ -10,7 +10,7 @@ const addressForm = /^\P{C}{1,254}$/u;
  * What an external source says that an account's e-mail address is. Null: it says none, or something that can be none:
  * bytes that are not UTF-8 (INC-36), or blanks at either end, which a header loses.
  */
-export const readEmail = (value: unknown): string | null =>
+export const parseEmail = (value: unknown): string | null =>
   typeof value === "string" && addressForm.test(value) && !isUndecodable(value) && value.trim() === value
     ? value
     : null;

@@ -12,7 +12,7 @@ export interface KeyUri {
 }
 
 /** Why it was not read. `detail` never repeats what was in it. */
-export interface UnreadKeyUri {
+export interface KeyUriError {
   readonly ok: false;
   readonly reason: "invalid_format" | "unsupported_parameters";
   readonly detail: string;
@@ -26,7 +26,7 @@ const harmless: readonly string[] = ["issuer", "image", "icon", "color"];
  * sign being a plus sign, no parameter twice. Codes of another kind than SHA-1, 6 digits and 30 seconds are
  * `unsupported_parameters`.
  */
-export function parseKeyUri(uri: string): KeyUri | UnreadKeyUri {
+export function parseKeyUri(uri: string): KeyUri | KeyUriError {
   const [, type, path, query] = /^otpauth:\/\/([a-z]+)\/([^?#]*)\?([^?#]*)$/i.exec(uri) ?? [];
   if (!/^[\x21-\x7e]+$/.test(uri) || type === undefined || path === undefined || query === undefined)
     return invalid("is not an otpauth:// URI");
@@ -49,8 +49,8 @@ export function parseKeyUri(uri: string): KeyUri | UnreadKeyUri {
 
 const isNumber = (text: string | undefined, wanted: number) => text === undefined || text === String(wanted);
 
-const invalid = (detail: string): UnreadKeyUri => ({ ok: false, reason: "invalid_format", detail });
-const unsupported = (detail: string): UnreadKeyUri => ({
+const invalid = (detail: string): KeyUriError => ({ ok: false, reason: "invalid_format", detail });
+const unsupported = (detail: string): KeyUriError => ({
   ok: false,
   reason: "unsupported_parameters",
   detail,

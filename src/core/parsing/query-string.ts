@@ -1,5 +1,5 @@
 import { decodeAsciiOnce, foldName, foldParameterName } from "./folded-name.ts";
-import { type ShownValue, type ShownValues, summarizeShownValues } from "./shown-values.ts";
+import { type NamedValue, type NamedValues, summarizeNamedValues } from "./named-values.ts";
 
 /**
  * Finds every parameter of a query string that some server may read under one of these names (INC-08, INC-26). A query is
@@ -8,9 +8,9 @@ import { type ShownValue, type ShownValues, summarizeShownValues } from "./shown
  * @param query without the `?`, as it was sent
  * @param names the names as the site writes them
  */
-export function readNamedParameters(query: string, names: readonly string[]): ShownValues {
+export function readNamedParameters(query: string, names: readonly string[]): NamedValues {
   const { values, atSemicolons } = findPairs(query, names);
-  return summarizeShownValues(values, names, atSemicolons.length === values.length);
+  return summarizeNamedValues(values, names, atSemicolons.length === values.length);
 }
 
 /**
@@ -27,7 +27,7 @@ export function findParameterValues(query: string, name: string): readonly strin
 function findPairs(query: string, names: readonly string[]) {
   const wanted = new Set(names.map(foldName));
   // A plus sign is a space in a query, and PHP drops spaces in front of a name.
-  const isWanted = ({ name }: ShownValue) =>
+  const isWanted = ({ name }: NamedValue) =>
     foldParameterName(name.replaceAll("+", " ")).some((folded) => wanted.has(folded));
   const pairs = query.split("&").map(toPair);
   const pieces = pairs.flatMap(({ name, value }) => decodeAsciiOnce(`${name}=${value}`).split(";"));

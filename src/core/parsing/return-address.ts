@@ -1,4 +1,4 @@
-import { findPathReadings } from "../policy/path-readings.ts";
+import { findPathVariants } from "../policy/path-variants.ts";
 import { foldName, foldParameterName } from "./folded-name.ts";
 
 /** Names that are put into the query of a return address: one that has them already could be taken for an answer. */
@@ -14,7 +14,7 @@ export type ReturnAddressResult =
   /** None of the listed addresses covers it, or it has a user name or a password. */
   | { readonly ok: false; readonly reason: "not_listed" }
   /** It has a parameter that a server could read as `challenge` or `receipt`. */
-  | { readonly ok: false; readonly reason: "looks_answered" };
+  | { readonly ok: false; readonly reason: "has_return_parameter" };
 
 /**
  * Judges the address that a browser may be sent back to: it has the origin of a listed address, and its path is the
@@ -26,10 +26,10 @@ export type ReturnAddressResult =
  *
  * @param listed addresses without query and fragment
  */
-export function findReturnAddress(input: string, listed: readonly string[]): ReturnAddressResult {
+export function parseReturnAddress(input: string, listed: readonly string[]): ReturnAddressResult {
   const url = URL.parse(input);
   if (url === null || url.username !== "" || url.password !== "") return { ok: false, reason: "not_listed" };
-  const readings = findPathReadings(url.pathname);
+  const readings = findPathVariants(url.pathname);
   const covers = (text: string) => {
     const allowed = URL.parse(text);
     return (
@@ -40,7 +40,7 @@ export function findReturnAddress(input: string, listed: readonly string[]): Ret
     );
   };
   if (!listed.some(covers)) return { ok: false, reason: "not_listed" };
-  return looksAnswered(url) ? { ok: false, reason: "looks_answered" } : { ok: true, address: url.href };
+  return looksAnswered(url) ? { ok: false, reason: "has_return_parameter" } : { ok: true, address: url.href };
 }
 
 const isAtOrBelow = (path: string, top: string) =>

@@ -1,6 +1,6 @@
 import { isUndecodable } from "./undecodable.ts";
 
-export const longestUsernameCharacters = 256;
+export const maxUsernameCharacters = 256;
 
 /** Control, format, unassigned, private-use and half-surrogate characters, and the two separators of lines. */
 const forbidden = /[\p{C}\p{Zl}\p{Zp}]/u;
@@ -16,9 +16,9 @@ export const isForbiddenInNames = (text: string): boolean => forbidden.test(text
  */
 export function canonicalUsername(text: string): string | null {
   // Normalisation can make text shorter, but not by this much; without a bound the caller's input sets the work.
-  if (text.length > 8 * longestUsernameCharacters || isForbiddenInNames(text)) return null;
+  if (text.length > 8 * maxUsernameCharacters || isForbiddenInNames(text)) return null;
   // Lower case can leave the normal form (a capital I with a dot does), hence the second time.
   const canonical = text.normalize("NFKC").toLowerCase().normalize("NFKC").trim();
   const length = [...canonical].length;
-  return length >= 1 && length <= longestUsernameCharacters ? canonical : null;
+  return length >= 1 && length <= maxUsernameCharacters ? canonical : null;
 }

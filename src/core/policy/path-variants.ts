@@ -1,109 +1,152 @@
-import type { PolicyRule, RulePath } from "./policy.ts";
+import { isUndecodable } from "../parsing/undecodable.ts";
+import { asciiSubstitutions, lookalike } from "./best-fit.ts";
+
+/** A path with more variants than this is an attack on the CPU time, not a link of a site, and is rejected. */
+const maxVariants = 512;
+
+/** Bounds the total length of all variants, and so the work that one long path can cause. */
+const maxCharacters = 262_144;
+
+const controlCharacter = /\p{Cc}/u;
+
+/** Matches a path that one of the rewrites below would change. Most paths do not match, and have one variant only. */
+const ambiguous = new RegExp(String.raw`[%\\;?#]|//|[. ](?:/|$)|${lookalike.source}`, "u");
+
+/** Each function does one thing that servers, frameworks or file systems are known to do with a path. */
+const rewrites: readonly ((path: string) => string)[] = [
+  (path) => path.replaceAll("\\", "/"),
+  // The URL standard treats `%2e` as a dot before anything is decoded: `/x%2fy/%2e./admin`.
+  (path) => path.replace(/%2e/gi, "."),
+  resolveDotSegments,
+  (path) => path.replace(/\/{2,}/g, "/"),
+  // Java servers drop the parameters of a segment: `/public/..;x/admin`.
+  (path) => path.replace(/;[^/]*/g, ""),
+  // Windows file systems drop dots and spaces at the end of a name. Implementations differ for `.. `.
+  (path) => mapSegments(path, (segment) => trimDotsAndSpaces(segment)),
+  (path) => mapSegments(path, (segment) => trimDotsAndSpaces(segment) || segment.slice(0, 2).trimEnd()),
+  ...asciiSubstitutions,
+  // A server that parses the decoded path again ends it at an encoded `?` or `#`: `/admin%3f`.
+  (path) => path.split(/[?#]/, 1)[0] ?? path,
+];
 
 /**
- * Suffixes of programs and pages, which some servers run or serve without being told the suffix (Apache's MultiViews,
- * `try_files $uri.php`), and behind which others take more path (`PATH_INFO`, RFC 3875 4.1.5).
- */
-const pageSuffix =
-  /\.(?:html?|xhtml|shtml|php\d?|phtml|aspx?|ashx|asmx|axd|svc|jspx?|jsf|do|action|cgi|fcgi|pl|py|rb|cfm|lua|exe|dll|json|xml)$/i;
-
-/** What a directory is served by. */
-const indexFile = /\/(?:index|default)\.[^/]*$/i;
-
-/** Servers take the first file that is there for the program. No site has more than this one below another. */
-const mostPrograms = 8;
-
-/**
- * The path of a rule without its page suffix, and of an exact rule also without an index file and a final slash: `/admin`
- * for `/admin.php`, `/admin/index.html` and `/admin/`. `/` has the empty stem.
+ * Finds the variants of a path: every path that some server may derive from the raw one by decoding and normalising, so
+ * that a rule cannot be avoided by writing a path differently (INC-05).
  *
- * A rule for `/index.php/*` keeps its index file, or it would be one for every path of the site.
+ * The variants are the closure of these steps: decoding one level of percent-encoding, backslash to slash, resolving dot segments, collapsing
+ * slashes, dropping `;parameters`, dropping dots and spaces at the end of a segment, ending at an encoded `?` or `#`,
+ * replacing characters that normalisation or a Windows code page turns into such syntax (`core/policy/best-fit.ts`);
+ * in any order, repeated until nothing changes. One more variant is the path for an origin that does not decode. In it,
+ * only the escapes that no client can avoid (space, umlauts) are decoded, because a rule can only name them decoded.
+ *
+ * After the first decoding a malformed escape is literal text, except for two forms that old servers decode: overlong UTF-8
+ * (`%c0%af`) and `%u002f`.
+ *
+ * @param rawPath the path as received, without the query
+ * @returns at least one variant, each starting with `/`. Null when the path does not parse and the response must be 400: no
+ * leading slash, a raw `?` or `#`, malformed escapes, bytes that are not UTF-8 (INC-36) or control characters after any
+ * number of decodings, or too many variants
  */
-export function stemOf(path: string, coversBelow: boolean): string {
-  const directory = coversBelow ? path : path.replace(/\/$/, "").replace(indexFile, "");
-  return directory.replace(pageSuffix, "");
+export function findPathVariants(rawPath: string): ReadonlySet<string> | null {
+  if (!rawPath.startsWith("/") || /[?#]/.test(rawPath) || isUnreadable(rawPath)) return null;
+  if (!ambiguous.test(rawPath)) return new Set([rawPath]);
+  if (!isWellEncoded(rawPath)) return null;
+  // Some servers resolve dot segments before decoding and some after: before, `/x%2fy/../admin` is `/admin`.
+  const undecoded = closeUnder(rewrites, [rawPath]);
+  if (undecoded === null) return null;
+  const decoded = closeUnder(
+    [...rewrites, decodeOnce, decodeObsoleteEscapes],
+    [...undecoded].map(decodeOnce),
+  );
+  if (decoded === null) return null;
+  for (const variant of undecoded) decoded.add(decodeUnavoidableEscapes(variant));
+  return decoded;
 }
 
-/**
- * The paths that a framework or a server may serve for this one although they are written differently (INC-31): without a
- * format suffix (`/admin.json`), a stream of NTFS (`/admin::$DATA`), an index file, a final slash, a program in front
- * (`/index.php/admin`), or a path behind a program (`/admin.php/x`). Only those that the path of a rule is a variant of.
- *
- * @param direct the rule that counts for `path` as it is written. One that names a suffix knows the difference.
- */
-export function findVariants(
-  rules: readonly PolicyRule[],
-  spelling: "written" | "folded",
-  path: string,
-  direct: PolicyRule | null,
-): readonly string[] {
-  const behindPrograms = findPathsBehindPrograms(path);
-  const variants: string[] = [...behindPrograms];
-  for (const candidate of [path, ...behindPrograms]) {
-    for (const rule of rules) {
-      const variant = asPathOf(rule, rule[spelling], candidate);
-      if (variant === null || variant === path) continue;
-      if (direct === null || !namesSuffix(direct[spelling], rule[spelling])) variants.push(variant);
-    }
+const isUnreadable = (path: string) => controlCharacter.test(path) || isUndecodable(path);
+
+/** Applies the steps to the paths and to their results until no new path appears. Null: too many, or one is unreadable. */
+function closeUnder(
+  steps: readonly ((path: string) => string)[],
+  start: readonly string[],
+): Set<string> | null {
+  const variants = new Set<string>();
+  let characters = 0;
+  const queue = [...start];
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    if (variants.has(path)) continue;
+    if (isUnreadable(path)) return null;
+    variants.add(path);
+    characters += path.length;
+    if (variants.size > maxVariants || (variants.size > 16 && characters > maxCharacters)) return null;
+    for (const step of steps) queue.push(step(path));
   }
   return variants;
 }
 
-/** The path as the rule would name it. Null: it is no variant of the rule's path. */
-function asPathOf(rule: PolicyRule, { path, stem }: RulePath, candidate: string): string | null {
-  if (!candidate.startsWith(stem)) return null;
-  const rest = candidate.slice(stem.length);
-  if (rest !== "" && !/^[/.:]/.test(rest)) return null;
-  const slash = rest.indexOf("/");
-  const suffix = slash === -1 ? rest : rest.slice(0, slash);
-  const below = slash === -1 ? "" : rest.slice(slash);
-  if (rule.coversBelow) return path + below;
-  const isSame = below === "" || below === "/" || isIndex(below) || isProgram(suffix);
-  return isSame ? path : null;
-}
-
-/** `/index`, `/index.html`, `/default.aspx/`, and what stands behind the index file: `/index.php/x`. */
-const isIndex = (below: string) => /^\/(?:index\/?|(?:index|default)[.:][^/]*(?:\/.*)?)$/i.test(below);
-
-/** `/v1.5/*` beside `/v1/*`: its author knows that the two are not the same. */
-const namesSuffix = (direct: RulePath, rule: RulePath) =>
-  direct.path.startsWith(rule.stem) && /^[.:]/.test(direct.path.slice(rule.stem.length));
-
-const isProgram = (segment: string) => pageSuffix.test(segment.split(":", 1)[0] ?? "");
-
-/** `/dir/index.php/admin` is `/admin` for a site whose program is there, and `/dir/admin` for one that lives in `/dir`. */
-function findPathsBehindPrograms(path: string): readonly string[] {
-  // Most paths have no such segment, and the test is cheap.
-  if (!path.includes(".")) return [];
-  const found: string[] = [];
-  let from = 1;
-  for (let programs = 0; programs < mostPrograms; ) {
-    const end = path.indexOf("/", from);
-    if (end === -1) break;
-    if (isProgram(path.slice(from, end))) {
-      programs += 1;
-      found.push(path.slice(end), path.slice(0, from - 1) + path.slice(end));
-    }
-    from = end + 1;
+/** RFC 3986 5.2.4; at the root `..` stays at the root, and a last dot segment leaves its slash. */
+function resolveDotSegments(path: string): string {
+  const segments = path.slice(1).split("/");
+  const last = segments.at(-1);
+  const resolved: string[] = [];
+  for (const segment of segments) {
+    if (segment === "..") resolved.pop();
+    else if (segment !== ".") resolved.push(segment);
   }
-  return [...new Set(found)];
+  if (last === "." || last === "..") resolved.push("");
+  return `/${resolved.join("/")}`;
 }
 
-/** The data of a page, as frameworks serve it under an address of its own: Next.js, Gatsby; SvelteKit, Nuxt. */
-const dataForms: readonly RegExp[] = [
-  /^(?<mount>.*?)\/_next\/data\/[^/]+(?<page>\/.+)\.json$/i,
-  /^(?<mount>.*?)\/page-data(?<page>\/.+)\/page-data\.json$/i,
-  /^(?<mount>)(?<page>\/.+)\/(?:__data\.json|_payload\.js(?:on)?)$/i,
-];
+function mapSegments(path: string, change: (segment: string) => string): string {
+  return path
+    .split("/")
+    .map((segment) => (segment === "." || segment === ".." ? segment : change(segment)))
+    .join("/");
+}
 
-/**
- * The pages that the path has the data of (INC-31). They are judged as the page is, by the default too: a policy that opens
- * the assets below `/_next/*` does not mean the data of pages there.
- */
-export function findPagesOfData(path: string): readonly string[] {
-  if (!path.includes(".js")) return [];
-  return dataForms.flatMap((form) => {
-    const found = form.exec(path)?.groups;
-    return found === undefined ? [] : [`${found.mount}${found.page}`];
-  });
+/** A loop, because a pattern anchored at the end takes quadratic time on long runs in the middle. */
+function trimDotsAndSpaces(segment: string): string {
+  let end = segment.length;
+  while (end > 0 && (segment[end - 1] === "." || segment[end - 1] === " ")) end--;
+  return segment.slice(0, end);
+}
+
+function isWellEncoded(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Decodes ASCII escapes and every run of other escapes that is UTF-8. Other escapes stay. */
+function decodeOnce(path: string): string {
+  return path.replace(/(?:%[89a-f][0-9a-f])+|%[0-7][0-9a-f]/gi, decodeRun);
+}
+
+/** Decodes `%u002f` (Microsoft, 1999) and overlong UTF-8 of ASCII, which RFC 3629 3 forbids and old decoders accept. */
+function decodeObsoleteEscapes(path: string): string {
+  return path
+    .replace(/%u([0-9a-f]{4})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    .replace(
+      /%(?:(c[01])|e0%(8[01])|f0%80%(8[01]))%([89ab][0-9a-f])/gi,
+      (_, two, three, four, last: string) => {
+        const upperBits = Number.parseInt(two ?? three ?? four, 16) & 1;
+        return String.fromCharCode(upperBits * 64 + (Number.parseInt(last, 16) & 63));
+      },
+    );
+}
+
+function decodeRun(run: string): string {
+  try {
+    return decodeURIComponent(run);
+  } catch {
+    return run;
+  }
+}
+
+/** Decodes the escapes of the URL standard's path percent-encode set, and of the percent sign. */
+function decodeUnavoidableEscapes(path: string): string {
+  return path.replace(/(?:%[89a-f][0-9a-f])+|%(?:20|22|23|25|3c|3e|3f|5e|60|7b|7d)/gi, decodeRun);
 }

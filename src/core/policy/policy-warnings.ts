@@ -1,13 +1,13 @@
-import { judgeMeanings, judgePath } from "./judge-path.ts";
-import { type Decision, levels, type PolicyRule } from "./policy.ts";
+import { evaluatePolicy, evaluatePolicyForPath } from "./evaluate-policy.ts";
+import { levels, type PolicyDecision, type PolicyRule } from "./policy.ts";
 
-/** Something in a valid `POLICY` that its author may not have meant. Rules are counted from 0. */
+/** A part of a valid `POLICY` that may not be intended. Rules are counted from 0. */
 export type PolicyWarning =
-  /** `/*` asks for less than an earlier rule: a spelling of its path that Sallyport does not know falls under `/*`. */
+  /** `/*` requires less than an earlier rule: an alias of that rule's path that Sallyport does not know falls under `/*`. */
   | { readonly kind: "last_rule_weaker"; readonly lastRule: number; readonly strictRule: number }
   /**
-   * The rule asks less of a POST than the policy asks for `method`, which the body of a POST may name. `counts`: the
-   * stricter rule names that method, so it counts for each POST.
+   * The rule requires less for POST than the policy requires for `method`, which the body of a POST may name (`_method`).
+   * `counts`: the stricter rule names that method, so its requirement applies to each POST of the path, too.
    */
   | {
       readonly kind: "post_weaker";
@@ -16,13 +16,13 @@ export type PolicyWarning =
       readonly counts: boolean;
     };
 
-/** What frameworks serve a POST as, when its body says so. */
-const methodsOfForms = ["GET", "PUT", "PATCH", "DELETE"];
+/** The methods as which frameworks serve a POST whose body has `_method`. */
+const overridableMethods = ["GET", "PUT", "PATCH", "DELETE"];
 
 /**
- * What a start should warn of (INC-31). Levels are compared, ages are not.
+ * Finds the warnings that the Worker logs at its start (INC-31). Levels are compared, maximum ages are not.
  *
- * @param overridesUnknown whether the site takes a method from a form is not known: `METHOD_OVERRIDE=drop`
+ * @param overridesUnknown `METHOD_OVERRIDE=drop`: the operator has not said whether the site reads `_method` in a body
  */
 export function findPolicyWarnings(
   rules: readonly PolicyRule[],
@@ -46,16 +46,16 @@ function findWeakPost(rules: readonly PolicyRule[], at: number): readonly Policy
   const rule = rules[at];
   if (rule?.methods?.has("POST") !== true) return [];
   const path = encodeURI(rule.written.path || "/");
-  for (const method of methodsOfForms) {
-    if (isStricter(judgePath(rules, method, path), rule)) {
-      const named = judgeMeanings(rules, { method, path, namedOnly: true }, []);
+  for (const method of overridableMethods) {
+    if (isStricter(evaluatePolicyForPath(rules, method, path), rule)) {
+      const named = evaluatePolicy(rules, { method, path, namedOnly: true }, []);
       return [{ kind: "post_weaker", rule: at, method, counts: isStricter(named, rule) }];
     }
   }
   return [];
 }
 
-const isStricter = (decision: Decision | null, rule: PolicyRule) =>
+const isStricter = (decision: PolicyDecision | null, rule: PolicyRule) =>
   decision !== null && rankOf(decision) > rankOf(rule.decision);
 
-const rankOf = ({ requirement }: Decision) => levels.indexOf(requirement.level);
+const rankOf = ({ requirement }: PolicyDecision) => levels.indexOf(requirement.level);

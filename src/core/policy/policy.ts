@@ -2,20 +2,20 @@ import * as z from "zod/mini";
 import { lazyPer } from "../lib/lazy.ts";
 import { zodTypeError } from "../parsing/zod-type-error.ts";
 import { foldCase } from "./best-fit.ts";
-import { findPathReadings } from "./path-readings.ts";
-import { stemOf } from "./path-variants.ts";
+import { stemOf } from "./path-aliases.ts";
+import { findPathVariants } from "./path-variants.ts";
 
-/** What a request needs before it may pass. Ages are seconds since the factor was last shown; null is any age. */
+/** What the session of a request must have verified. Ages are seconds since the factor was last verified; null is any age. */
 export type Requirement =
   | { level: "none" }
   | { level: "first_factor"; maxAgeSeconds: number | null }
   | { level: "second_factor"; maxAgeSeconds: number | null };
 
-/** What the policy asks of a request, and of which other requests it asks the same. One object for each rule. */
-export interface Decision {
+/** What the policy requires of a request, and the paths and methods of the rule that says so. One object for each rule. */
+export interface PolicyDecision {
   readonly requirement: Requirement;
   /**
-   * The paths of the rule that decided, as the assertion names them (`core/tokens/assertion.ts`): `/admin/` for `/admin/*`,
+   * The paths that the matching rule covers, in the form of the assertion's `path` claim (`core/tokens/assertion.ts`): `/admin/` for `/admin/*`,
    * `/feed$` for exactly `/feed`, and `/` where no rule matched.
    */
   readonly pathPrefix: string;
@@ -27,19 +27,20 @@ export interface Decision {
 export type RulePath = {
   /** The decoded path without a final `/*`. */
   readonly path: string;
-  /** The path without what a variant of it changes: {@link stemOf}. */
+  /** The path without a page suffix: {@link stemOf}. Used to find aliases. */
   readonly stem: string;
 };
 
-/** One rule of `POLICY`, ready to be compared. */
+/** One rule of `POLICY`, parsed. */
 export type PolicyRule = {
   readonly written: RulePath;
-  /** For the comparison without regard to case: `foldCase`. */
+  /** The result of `foldCase`, for the case-insensitive comparison. */
   readonly folded: RulePath;
+  /** The rule ends in `/*`: it covers its path and all paths below. Otherwise it covers exactly its path. */
   readonly coversBelow: boolean;
   /** Upper case; null is every method. */
   readonly methods: ReadonlySet<string> | null;
-  readonly decision: Decision;
+  readonly decision: PolicyDecision;
 };
 
 /** From the weakest to the strictest. */
@@ -84,19 +85,19 @@ const ruleSchema = () =>
     .check(
       z.refine((rule) => rule.require !== "none" || rule.max_age === undefined, {
         path: ["max_age"],
-        message: 'means nothing with "none"',
+        message: 'has no effect with "none"',
       }),
     );
 
 const policySchema = () => z.array(ruleSchema(), "must be a JSON array of rules");
 
 /**
- * The rules of the `POLICY` variable, in their order.
+ * Parses the `POLICY` variable. The rules stay in their order.
  *
- * A path is exact (`/admin` is not `/admin/`), or ends in `/*` and then covers the path itself and all below it.
+ * A path is exact (`/admin` is not `/admin/`), or ends in `/*` and then covers the path itself and all paths below it.
  * Methods are compared in upper case, and a rule for GET covers HEAD too.
  *
- * @returns the rules, or a message that names each wrong rule and field, like `[2].path: must start with "/"`
+ * @returns the rules, or a message that names each invalid rule and field, such as `[2].path: must start with "/"`
  * (counted from 0)
  */
 export function parsePolicy(
@@ -113,16 +114,16 @@ export function parsePolicy(
   return { ok: true, rules: parsed.data.map(toRule) };
 }
 
-/** Every method that some rule names, in upper case. */
+/** Returns every method that a rule names, in upper case, and caches the list for these rules. */
 export const namedMethods = lazyPer((rules: readonly PolicyRule[]): readonly string[] => [
   ...new Set(rules.flatMap(({ methods }) => [...(methods ?? [])])),
 ]);
 
-/** A rule that some reading changes could not be met by any request, since all readings are judged. */
+/** True when the path has no variant but itself. No variant of a request's path could match any other rule path. */
 function isPlainPath(path: string): boolean {
   const covered = path.replace(/\*$/, "");
-  const readings = findPathReadings(covered);
-  return readings?.size === 1 && readings.has(covered);
+  const variants = findPathVariants(covered);
+  return variants?.size === 1 && variants.has(covered);
 }
 
 function toRule(rule: z.infer<ReturnType<typeof ruleSchema>>): PolicyRule {

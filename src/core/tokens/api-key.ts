@@ -1,6 +1,6 @@
 import { base64urlnopad } from "@scure/base";
 import type { Keyring } from "../crypto/keyring.ts";
-import { marksOf } from "./issued-mark.ts";
+import { computeIssuedMarks } from "./issued-mark.ts";
 
 /** The first characters of an id are random, and the rest is their mark. */
 const randomCharacters = 11;
@@ -18,7 +18,7 @@ export const apiKeyPattern = apiKeyStart + secretForm;
 const secretBytes = 32;
 
 /** A new API key. The whole of it is for its holder only; the store keeps its hash. */
-export interface DrawnApiKey {
+export interface GeneratedApiKey {
   /** Public: 55 random bits, and a mark of 25. */
   readonly id: string;
   /** `sp_<id>_<256 random bits>`. */
@@ -26,7 +26,7 @@ export interface DrawnApiKey {
 }
 
 /** Draws an API key, its id marked under the current key. */
-export async function drawApiKey(keyring: Keyring): Promise<DrawnApiKey> {
+export async function generateApiKey(keyring: Keyring): Promise<GeneratedApiKey> {
   const random = toCharacters(crypto.getRandomValues(new Uint8Array(randomCharacters)));
   const [mark] = await writeMarks(keyring, random);
   if (mark === undefined) throw new Error("KEYRING has no key");
@@ -47,7 +47,9 @@ export async function isMarkedApiKeyId(keyring: Keyring, id: string): Promise<bo
 }
 
 const writeMarks = async (keyring: Keyring, random: string): Promise<string[]> =>
-  (await marksOf(keyring, "api_key_id", random)).map((mac) => toCharacters(mac.slice(0, markCharacters)));
+  (await computeIssuedMarks(keyring, "api_key_id", random)).map((mac) =>
+    toCharacters(mac.slice(0, markCharacters)),
+  );
 
 /** Five bits of each byte, in the alphabet of base32. */
 const toCharacters = (bytes: Uint8Array): string =>

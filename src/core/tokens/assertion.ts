@@ -2,14 +2,14 @@ import { SignJWT } from "jose";
 import type { Keyring } from "../crypto/keyring.ts";
 
 /** The highest factor that a session has shown. */
-export type ShownLevel = "first_factor" | "second_factor";
+export type AuthenticationLevel = "first_factor" | "second_factor";
 
 /** The visitor of a request that passed, for the origin. */
 export interface AssertedIdentity {
   readonly userId: string;
   readonly username: string;
   readonly email: string | null;
-  readonly acr: ShownLevel;
+  readonly acr: AuthenticationLevel;
   readonly amr: readonly string[];
   readonly authenticatedAt: Date;
 }

@@ -1,7 +1,7 @@
 import { base64urlnopad } from "@scure/base";
 import { equalInConstantTime } from "../crypto/constant-time.ts";
 import type { Keyring } from "../crypto/keyring.ts";
-import { marksOf } from "./issued-mark.ts";
+import { computeIssuedMarks } from "./issued-mark.ts";
 
 const randomBytes = 32;
 const markBytes = 16;
@@ -10,7 +10,7 @@ const markBytes = 16;
 const form = /^([A-Za-z0-9_-]{43})([A-Za-z0-9_-]{22})$/;
 
 /** Draws the secret of a challenge's one-time address, with its mark under the current key. */
-export async function drawChallengeSecret(keyring: Keyring): Promise<string> {
+export async function generateChallengeSecret(keyring: Keyring): Promise<string> {
   const random = base64urlnopad.encode(crypto.getRandomValues(new Uint8Array(randomBytes)));
   const [mark] = await writeMarks(keyring, random);
   if (mark === undefined) throw new Error("KEYRING has no key");
@@ -27,6 +27,6 @@ export async function isChallengeSecret(keyring: Keyring, text: string): Promise
 }
 
 const writeMarks = async (keyring: Keyring, random: string): Promise<string[]> =>
-  (await marksOf(keyring, "challenge_address", random)).map((mac) =>
+  (await computeIssuedMarks(keyring, "challenge_address", random)).map((mac) =>
     base64urlnopad.encode(mac.slice(0, markBytes)),
   );

@@ -31,7 +31,7 @@ const form = /^([A-Za-z0-9_-]{1,32})\.(\d{1,11})\.(\d{1,2})\.[A-Za-z0-9_-]{43}$/
  * @param devices what the caller brings; it may be anything
  * @returns the device's number, or null: unknown, forged, of another account, over, or under a key that is gone
  */
-export async function findDevice(
+export async function findKnownDevice(
   keyring: Keyring,
   devices: string,
   owner: DeviceOwner,
@@ -48,7 +48,7 @@ export async function findDevice(
  *
  * @returns what the caller is to bring the next time, of characters that a cookie takes as they are
  */
-export async function addDevice(
+export async function addKnownDevice(
   keyring: Keyring,
   devices: string,
   owner: DeviceOwner,

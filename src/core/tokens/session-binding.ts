@@ -14,14 +14,14 @@ export type BindingEvidence = readonly (string | readonly string[])[];
  *
  * @returns `<key id>.<base64url of HMAC-SHA-256>`
  */
-export async function bindTo(keyring: Keyring, evidence: BindingEvidence): Promise<string> {
+export async function createBinding(keyring: Keyring, evidence: BindingEvidence): Promise<string> {
   const binding = await bindWith(keyring, keyring.currentKid, evidence);
   if (binding === null) throw new Error(`Key "${keyring.currentKid}" is current and not in KEYRING`);
   return binding;
 }
 
 /** True when the binding was made of this evidence, under the current key or an older one. */
-export async function isBoundTo(
+export async function matchesBinding(
   keyring: Keyring,
   binding: string,
   evidence: BindingEvidence,

@@ -3,7 +3,7 @@ import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import * as z from "zod/mini";
 import { sha256 } from "../crypto/digest.ts";
 import type { Keyring } from "../crypto/keyring.ts";
-import { once } from "../lib/lazy.ts";
+import { lazy } from "../lib/lazy.ts";
 
 /** What a full session's token says. It was true at `checkedAt`. */
 export interface SessionClaims {
@@ -69,7 +69,7 @@ const algorithm = "HS256";
 const secretBytes = 32;
 
 /** Draws the secret of a new session: 256 random bits, base64url. */
-export function drawSessionSecret(): string {
+export function generateSessionSecret(): string {
   return base64urlnopad.encode(crypto.getRandomValues(new Uint8Array(secretBytes)));
 }
 
@@ -126,7 +126,7 @@ export async function signSharedPendingToken(
  */
 const tokenTimes = () => ({ iat: z.number(), exp: z.number() });
 
-const fullPayload = once(() =>
+const fullPayload = lazy(() =>
   z.object({
     ...tokenTimes(),
     sid: z.string(),
@@ -167,7 +167,7 @@ export async function parseFullToken(
   };
 }
 
-const pendingPayload = once(() =>
+const pendingPayload = lazy(() =>
   z.object({
     ...tokenTimes(),
     sid: z.string(),
@@ -185,7 +185,7 @@ const pendingPayload = once(() =>
   }),
 );
 
-const sharedPendingPayload = once(() => z.object({ ...tokenTimes(), id: z.string(), name: z.string() }));
+const sharedPendingPayload = lazy(() => z.object({ ...tokenTimes(), id: z.string(), name: z.string() }));
 
 /** Reads a pending session's token. Null as in {@link parseFullToken}; a full token is never a pending one. */
 export async function parseAnyPendingToken(

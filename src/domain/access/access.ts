@@ -2,12 +2,12 @@ import type { Requirement } from "../../core/policy/policy.ts";
 import type { AssertedIdentity } from "../../core/tokens/assertion.ts";
 import { StoreUnavailable } from "../../store/platform/database.ts";
 import type { Deps } from "../deps.ts";
-import { checkSession, type FullSession, type IssuedSession } from "../sessions/sessions.ts";
+import { type FullSession, type IssuedSession, recheckSession } from "../sessions/sessions.ts";
 
 /** Who passes, and on which grounds. */
 export interface AccessGranted {
   readonly allowed: true;
-  /** Null: the policy asks for nobody, and nobody is signed in. */
+  /** Null: the policy asks for anonymousAccess, and anonymousAccess is signed in. */
   readonly identity: AssertedIdentity | null;
   /** A renewed token to hand back. Null: the one that came is fresh. */
   readonly renewed: IssuedSession | null;
@@ -31,13 +31,18 @@ export type AccessDenied =
 
 export type AccessResult = AccessGranted | AccessDenied;
 
-/** Passes as nobody: there is no identity to vouch for. */
-export const nobody: AccessGranted = { allowed: true, identity: null, renewed: null, sessionId: null };
+/** Passes as anonymousAccess: there is no identity to vouch for. */
+export const anonymousAccess: AccessGranted = {
+  allowed: true,
+  identity: null,
+  renewed: null,
+  sessionId: null,
+};
 
 /**
  * Judges a request by what its path requires and who its session says is there. No I/O while the session's
  * token is fresh; else one trip to the primary. Where the policy asks for somebody, a store that does not answer
- * is thrown on and nobody passes; where it asks for nobody, the visitor passes as nobody.
+ * is thrown on and anonymousAccess passes; where it asks for anonymousAccess, the visitor passes as anonymousAccess.
  */
 export async function authorizeSession(
   deps: Deps,
@@ -47,11 +52,11 @@ export async function authorizeSession(
 ): Promise<AccessResult> {
   if (requirement.level === "none") {
     const current = await currentSession(deps, session, now).catch(asNobody);
-    return current === null ? nobody : pass(current.session, current.renewed);
+    return current === null ? anonymousAccess : pass(current.session, current.renewed);
   }
   const current = await currentSession(deps, session, now);
   if (current === null) return { allowed: false, reason: "not_signed_in" };
-  return authorizeLevel(deps, requirement, current.session, current.renewed, now);
+  return authorizeVisitor(deps, requirement, current.session, current.renewed, now);
 }
 
 function asNobody(error: unknown): null {
@@ -67,12 +72,12 @@ export function isTokenFresh(deps: Deps, session: FullSession, now: Date): boole
 async function currentSession(deps: Deps, session: FullSession | null, now: Date) {
   if (session === null) return null;
   if (isTokenFresh(deps, session, now)) return { session, renewed: null };
-  const checked = await checkSession(deps, session, now);
+  const checked = await recheckSession(deps, session, now);
   return checked === null ? null : { session: checked.session, renewed: checked };
 }
 
 /** Who is there, and what was shown for it. */
-export type Level = Pick<
+export type AuthenticatedVisitor = Pick<
   FullSession,
   "userId" | "username" | "email" | "enrolled" | "amr" | "firstFactorAt" | "secondFactorAt"
 > & {
@@ -81,10 +86,10 @@ export type Level = Pick<
 };
 
 /** Judges what was shown by what is required. */
-export function authorizeLevel(
+export function authorizeVisitor(
   deps: Deps,
   requirement: Requirement,
-  level: Level,
+  level: AuthenticatedVisitor,
   renewed: IssuedSession | null,
   now: Date,
 ): AccessResult {
@@ -102,31 +107,22 @@ export function authorizeLevel(
 export function authenticatedAt({
   firstFactorAt,
   secondFactorAt,
-}: Pick<Level, "firstFactorAt" | "secondFactorAt">): Date {
+}: Pick<AuthenticatedVisitor, "firstFactorAt" | "secondFactorAt">): Date {
   return secondFactorAt ?? firstFactorAt;
 }
 
-const ageSeconds = (level: Level, now: Date) => (now.getTime() - authenticatedAt(level).getTime()) / 1000;
+const ageSeconds = (level: AuthenticatedVisitor, now: Date) =>
+  (now.getTime() - authenticatedAt(level).getTime()) / 1000;
 
-/** One object for one session, so that what is signed for it can be remembered with it. */
-const identities = new WeakMap<Level, AssertedIdentity>();
+const pass = (level: AuthenticatedVisitor, renewed: IssuedSession | null): AccessGranted => ({
+  allowed: true,
+  identity: identityOf(level),
+  renewed,
+  sessionId: level.id ?? null,
+});
 
-function pass(level: Level, renewed: IssuedSession | null): AccessGranted {
-  const identity = identities.get(level) ?? identityOf(level);
-  return { allowed: true, identity, renewed, sessionId: level.id ?? null };
-}
-
-function identityOf(level: Level): AssertedIdentity {
+function identityOf(level: AuthenticatedVisitor): AssertedIdentity {
   const { userId, username, email, amr, secondFactorAt } = level;
   const acr = secondFactorAt === null ? "first_factor" : "second_factor";
-  const identity: AssertedIdentity = {
-    userId,
-    username,
-    email,
-    acr,
-    amr,
-    authenticatedAt: authenticatedAt(level),
-  };
-  identities.set(level, identity);
-  return identity;
+  return { userId, username, email, acr, amr, authenticatedAt: authenticatedAt(level) };
 }

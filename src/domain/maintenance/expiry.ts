@@ -15,7 +15,7 @@ const mostChunks = 100;
  * Removes what is over: sessions, counters, unconfirmed enrolments, audit events, hosted challenges, and answers that
  * were kept for a retry. When the run ends before all of it is gone, a line of the log says so.
  */
-export async function removeWhatHasExpired(deps: Deps, now: Date): Promise<Removed> {
+export async function removeExpiredData(deps: Deps, now: Date): Promise<Removed> {
   const throttlesSince = new Date(now.getTime() - blockSeconds * 1000);
   const hoursAgo = (hours: number) => new Date(now.getTime() - hours * 3600 * 1000);
   const auditSince = hoursAgo(auditRetentionDays * 24);

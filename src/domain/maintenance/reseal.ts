@@ -17,7 +17,7 @@ const chunkRows = 100;
 const mostChunks = 50;
 
 /** What a run has found and done. */
-export interface Resealed {
+export interface ResealResult {
   /** Envelopes that are sealed with the current key now. */
   readonly resealed: number;
   /** Envelopes that name an older key of `KEYRING`, and that it does not open. */
@@ -31,7 +31,7 @@ export interface Resealed {
  * nothing to do, and nothing is read. What the current key has sealed is not looked at, nor what names a key that is
  * not in `KEYRING`: nothing can be done about it, and it needs none of those that are there.
  */
-export async function resealWithCurrentKey(deps: Deps): Promise<Resealed> {
+export async function resealWithCurrentKey(deps: Deps): Promise<ResealResult> {
   const { keyring } = deps.config;
   let resealed = 0;
   let unreadable = 0;

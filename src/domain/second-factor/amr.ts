@@ -1,4 +1,4 @@
-import type { Evidence } from "./code-evaluation.ts";
+import type { Evidence } from "./submitted-code.ts";
 
 const secondFactorMethods = { totp: "otp", backup_code: "backup_code" } as const;
 

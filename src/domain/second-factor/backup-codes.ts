@@ -1,11 +1,11 @@
 import type { CodeInput } from "../../core/parsing/code-input.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import type { FullSession } from "../sessions/sessions.ts";
-import { drawBackupCodes } from "./code-evaluation.ts";
-import { type AccountView, codeSubjectOfSession } from "./code-subject.ts";
-import { type Plan, verifyCode } from "./verify-code.ts";
+import { generateSealedBackupCodes } from "./sealed-backup-codes.ts";
+import type { AcceptancePlan, AccountView } from "./submitted-code.ts";
+import { verifyCode } from "./verify-code.ts";
 
 export interface BackupCodesRequest {
   readonly session: FullSession;
@@ -18,12 +18,12 @@ export interface BackupCodesRequest {
 export async function planNewBackupCodes(
   deps: Deps,
   { user }: AccountView,
-): Promise<Plan<readonly string[]>> {
-  const { codes, envelope } = await drawBackupCodes(deps, user.id);
+): Promise<AcceptancePlan<readonly string[]>> {
+  const { codes, envelope } = await generateSealedBackupCodes(deps, user.id);
   return {
     effects: [
       { kind: "replace_backup_codes", envelope },
-      { kind: "record", eventId: drawEventId(), type: "backup_codes.regenerated" },
+      { kind: "record", eventId: generateEventId(), type: "backup_codes.regenerated" },
     ],
     outcome: codes,
   };
@@ -36,9 +36,9 @@ export async function regenerateBackupCodes(
 ): Promise<{ ok: true; backupCodes: readonly string[] } | Failure> {
   const accepted = await verifyCode(deps, {
     ...request,
-    codeSubject: codeSubjectOfSession(deps, request.session, request.now),
-    against: "live",
-    plan: (view) => planNewBackupCodes(deps, view),
+    subject: { kind: "session", session: request.session },
+    against: "second_factor",
+    planAcceptance: (view) => planNewBackupCodes(deps, view),
   });
   return accepted.ok ? { ok: true, backupCodes: accepted.outcome } : accepted;
 }

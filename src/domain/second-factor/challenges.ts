@@ -1,7 +1,7 @@
 import { sha256 } from "../../core/crypto/digest.ts";
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import { withReturnParameters } from "../../core/parsing/return-address.ts";
-import { shownUserId } from "../../core/parsing/user-id.ts";
+import { backendUserId } from "../../core/parsing/user-id.ts";
 import { isChallengeSecret } from "../../core/tokens/challenge-secret.ts";
 import { signReceipt } from "../../core/tokens/receipt.ts";
 import { signPendingToken } from "../../core/tokens/session-token.ts";
@@ -11,15 +11,15 @@ import {
   openChallenge as openStoredChallenge,
 } from "../../store/second-factor/challenge-rows.ts";
 import type { Effect } from "../../store/second-factor/code-effects.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { drawSession } from "../sessions/sessions.ts";
+import { prepareSession } from "../sessions/sessions.ts";
 import { amrWith } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
-import type { Evidence } from "./code-evaluation.ts";
-import { codeSubjectOfSession } from "./code-subject.ts";
-import { budget, verifyCode } from "./verify-code.ts";
+import { codeBudget } from "./code-budget.ts";
+import type { Evidence } from "./submitted-code.ts";
+import { verifyCode } from "./verify-code.ts";
 
 /** How long somebody may take to save the backup codes, before going back to the backend. */
 const goOnSeconds = 600;
@@ -49,7 +49,7 @@ export async function openChallenge(
   { secret, client, now }: { readonly secret: string; readonly client: ClientContext; readonly now: Date },
 ): Promise<Opening> {
   if (!(await isChallengeSecret(deps.config.keyring, secret))) return noChallenge;
-  const drawn = await drawSession(
+  const drawn = await prepareSession(
     // Whose it is, and until when, the store knows.
     {
       kind: "pending",
@@ -64,7 +64,7 @@ export async function openChallenge(
     now,
   );
   const sessionId = drawn.row.id;
-  const event = { id: drawEventId(), at: now, type: "challenge.opened", client, sessionId } as const;
+  const event = { id: generateEventId(), at: now, type: "challenge.opened", client, sessionId } as const;
   const { opened, view } = await openStoredChallenge(deps.db, await sha256(secret), drawn.row, event);
   if (view === null) return noChallenge;
   const enrolled = view.totpEnabled;
@@ -114,12 +114,12 @@ export async function completeChallenge(
   issuer: string,
 ): Promise<Return | Failure> {
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfSession(deps, session, now),
+    subject: { kind: "session", session },
     code,
-    against: "live",
+    against: "second_factor",
     client,
     now,
-    plan: async (_view, evidence) => ({ effects: [completion(session, evidence)], outcome: null }),
+    planAcceptance: async (_view, evidence) => ({ effects: [completion(session, evidence)], outcome: null }),
   });
   if (!accepted.ok) return accepted;
   const amr = amrWith([], accepted.evidence);
@@ -145,16 +145,16 @@ export async function enrolByChallenge(
   { session, code, client, now }: ChallengeCode,
 ): Promise<EnrolledByChallenge | Failure> {
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfSession(deps, session, now),
+    subject: { kind: "session", session },
     code,
-    against: { enrolmentOf: null },
+    against: { pendingSecret: null },
     client,
     now,
-    plan: async (_view, evidence) => ({
+    planAcceptance: async (_view, evidence) => ({
       effects: [
         completion(session, evidence),
         { kind: "end_other_sessions", keep: null },
-        { kind: "record", eventId: drawEventId(), type: "totp.enabled" },
+        { kind: "record", eventId: generateEventId(), type: "totp.enabled" },
       ],
       outcome: null,
     }),
@@ -167,7 +167,7 @@ export async function enrolByChallenge(
 
 function completion({ id, challenge }: ChallengeSession, evidence: Evidence): Effect {
   const amr = amrWith([], evidence);
-  const eventId = drawEventId();
+  const eventId = generateEventId();
   return { kind: "complete_challenge", challengeId: challenge.id, sessionId: id, amr, eventId };
 }
 
@@ -181,7 +181,7 @@ export async function buildReturnUrl(
   issuer: string,
   now: Date,
 ): Promise<Return | Failure> {
-  const challenge = await findStandingApproval(deps.db, realm, id, budget.failuresUntilDisabled);
+  const challenge = await findStandingApproval(deps.db, realm, id, codeBudget.failuresUntilDisabled);
   if (challenge === null || challenge.completedAt === null) return { ok: false, reason: "challenge_over" };
   const { completedAt, amr } = challenge;
   const receipt = { ...challenge, amr: amr ?? [], issuer, now };
@@ -201,7 +201,7 @@ async function addressWithReceipt(
   authenticatedAt: Date,
 ): Promise<string> {
   const { id, realm, action, nonce, amr, issuer, now, returnTo } = approved;
-  const userId = shownUserId(realm, approved.userId);
+  const userId = backendUserId(realm, approved.userId);
   const facts = { id, issuer, realm, userId, action, nonce, amr, now, authenticatedAt };
   return withReturnParameters(returnTo, { challenge: id, receipt: await signReceipt(config.keyring, facts) });
 }

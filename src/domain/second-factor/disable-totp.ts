@@ -1,16 +1,15 @@
 import type { CodeInput } from "../../core/parsing/code-input.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import {
-  drawReplacement,
   type FullSession,
   type IssuedSession,
-  issueNextToken,
+  prepareReplacementSession,
+  reissueSession,
 } from "../sessions/sessions.ts";
 import { checkPassword } from "../sign-in/password-check.ts";
 import { amrWithoutSecondFactor } from "./amr.ts";
-import { codeSubjectOfSession } from "./code-subject.ts";
 import { verifyCode } from "./verify-code.ts";
 
 export interface DisableRequest {
@@ -38,15 +37,17 @@ export async function disableTotp(
   const password = await checkPassword(deps, request);
   if (!password.ok) return password;
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfSession(deps, session, now, password.view),
+    subject: { kind: "session", session, known: password.view },
     code,
-    against: "live",
+    against: "second_factor",
     password,
     client,
     now,
-    plan: async (view) => {
+    planAcceptance: async (view) => {
       const level = { amr: amrWithoutSecondFactor(view.session.amr), secondFactorAt: null };
-      const drawn = canTakeNewToken ? await drawReplacement(view.session, level, client, now) : null;
+      const drawn = canTakeNewToken
+        ? await prepareReplacementSession(view.session, level, client, now)
+        : null;
       return {
         effects: [
           drawn === null
@@ -54,7 +55,7 @@ export async function disableTotp(
             : { kind: "open_session", session: drawn.row, insteadOf: session.id },
           { kind: "end_other_sessions", keep: drawn?.row.id ?? session.id },
           { kind: "disable_totp" },
-          { kind: "record", eventId: drawEventId(), type: "totp.disabled" },
+          { kind: "record", eventId: generateEventId(), type: "totp.disabled" },
         ],
         outcome: drawn,
       };
@@ -64,6 +65,6 @@ export async function disableTotp(
   const { outcome: drawn, view } = accepted;
   return {
     ok: true,
-    issued: drawn === null ? null : await issueNextToken(deps, session, { ...drawn, user: view.user }, now),
+    issued: drawn === null ? null : await reissueSession(deps, session, { ...drawn, user: view.user }, now),
   };
 }

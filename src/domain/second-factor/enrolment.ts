@@ -2,20 +2,19 @@ import { generateTotpSecret } from "../../core/crypto/totp.ts";
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import { buildKeyUri } from "../../core/parsing/key-uri.ts";
 import { type EnrolmentStart, startEnrolment } from "../../store/second-factor/pending-enrolments.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, secondsUntil, tooManyAttempts } from "../failure.ts";
 import {
-  drawReplacement,
   type FullSession,
   type IssuedSession,
-  issueNextToken,
-  livenessAt,
+  prepareReplacementSession,
+  reissueSession,
+  sessionCutoffAt,
 } from "../sessions/sessions.ts";
 import { setupCounter, setupQuota } from "../sign-in/throttle.ts";
 import { amrWith } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
-import { codeSubjectOfSession } from "./code-subject.ts";
 import { sealUserField } from "./sealed-fields.ts";
 import { verifyCode } from "./verify-code.ts";
 
@@ -63,14 +62,14 @@ export async function beginEnrolment(
       userId,
       sessionId: session.id,
       challengeId: challenge?.id ?? null,
-      liveness: livenessAt(deps, now),
+      cutoff: sessionCutoffAt(deps, now),
       secretEnvelope: await sealUserField(keyring, { userId, column: "totpPendingSecret" }, secret),
       expiresAt: new Date(now.getTime() + enrolmentTtlSeconds * 1000),
       secondFactorSince: new Date(now.getTime() - replacementMaxAgeSeconds * 1000),
       counter: await setupCounter(keyring, userId),
     },
     {
-      id: drawEventId(),
+      id: generateEventId(),
       at: now,
       type: "totp.setup_started",
       client,
@@ -128,21 +127,23 @@ export async function confirmEnrolment(
   { session, code, secret, canTakeNewToken, client, now }: ConfirmEnrolmentInput,
 ): Promise<Enrolled | Failure> {
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfSession(deps, session, now),
+    subject: { kind: "session", session },
     code,
-    against: { enrolmentOf: secret },
+    against: { pendingSecret: secret },
     client,
     now,
-    plan: async (view, evidence) => {
+    planAcceptance: async (view, evidence) => {
       const level = { amr: amrWith(view.session.amr, evidence), secondFactorAt: now };
-      const drawn = canTakeNewToken ? await drawReplacement(view.session, level, client, now) : null;
+      const drawn = canTakeNewToken
+        ? await prepareReplacementSession(view.session, level, client, now)
+        : null;
       return {
         effects: [
           ...(drawn === null
             ? []
             : [{ kind: "open_session", session: drawn.row, insteadOf: session.id } as const]),
           { kind: "end_other_sessions", keep: drawn?.row.id ?? session.id },
-          { kind: "record", eventId: drawEventId(), type: "totp.enabled" },
+          { kind: "record", eventId: generateEventId(), type: "totp.enabled" },
         ],
         outcome: drawn,
       };
@@ -151,6 +152,6 @@ export async function confirmEnrolment(
   if (!accepted.ok) return accepted;
   const { outcome: drawn, evidence, view } = accepted;
   const issued =
-    drawn === null ? null : await issueNextToken(deps, session, { ...drawn, user: view.user }, now);
+    drawn === null ? null : await reissueSession(deps, session, { ...drawn, user: view.user }, now);
   return { ok: true, backupCodes: evidence.newBackupCodes ?? [], issued };
 }

@@ -1,7 +1,12 @@
-import { type FieldPlace, type OpenedField, openField, sealField } from "../../core/crypto/envelope.ts";
+import {
+  type FieldLocation,
+  type OpenFieldResult,
+  openField,
+  sealField,
+} from "../../core/crypto/envelope.ts";
 import type { Keyring } from "../../core/crypto/keyring.ts";
 import { type SealedColumn, sealedColumnName } from "../../store/platform/schema.ts";
-import { type ClientContext, drawEventId, insertEvent } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId, insertEvent } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 
@@ -11,7 +16,7 @@ export interface UserField {
   readonly column: SealedColumn;
 }
 
-const placeOf = ({ userId, column }: UserField): FieldPlace => ({
+const placeOf = ({ userId, column }: UserField): FieldLocation => ({
   table: "users",
   column: sealedColumnName(column),
   rowId: userId,
@@ -52,7 +57,7 @@ export async function openUserField(
 function reportUnreadable(
   deps: Deps,
   { userId, column }: UserField,
-  opened: Extract<OpenedField, { ok: false }>,
+  opened: Extract<OpenFieldResult, { ok: false }>,
   client: ClientContext,
   now: Date,
 ): void {
@@ -60,6 +65,13 @@ function reportUnreadable(
   const detail = { column: sealedColumnName(column), why };
   deps.log("error", "integrity.failed", { user_id: userId, ...detail, request_id: client.requestId });
   deps.defer(
-    insertEvent(deps.db, { id: drawEventId(), at: now, type: "integrity.failed", client, userId, detail }),
+    insertEvent(deps.db, {
+      id: generateEventId(),
+      at: now,
+      type: "integrity.failed",
+      client,
+      userId,
+      detail,
+    }),
   );
 }

@@ -1,8 +1,8 @@
 import type { ClientContext } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { type CheckedSession, checkSession, type FullSession } from "../sessions/sessions.ts";
-import { countBackupCodes } from "./code-evaluation.ts";
+import { type FullSession, type RecheckedSession, recheckSession } from "../sessions/sessions.ts";
+import { countBackupCodes } from "./sealed-backup-codes.ts";
 
 /** What an account's owner may know about its second factor. Never a secret (EN-06). */
 export interface SecondFactorStatus {
@@ -11,7 +11,7 @@ export interface SecondFactorStatus {
   readonly setupAt: Date | null;
   readonly backupCodesRemaining: number;
   /** The caller's session, confirmed and renewed. */
-  readonly checked: CheckedSession;
+  readonly checked: RecheckedSession;
 }
 
 /** Tells whether two-factor authentication is on, since when, and how many backup codes are left. One trip. */
@@ -21,7 +21,7 @@ export async function getSecondFactorStatus(
   client: ClientContext,
   now: Date,
 ): Promise<SecondFactorStatus | Failure> {
-  const checked = await checkSession(deps, session, now);
+  const checked = await recheckSession(deps, session, now);
   if (checked === null) return { ok: false, reason: "session_over" };
   const { user } = checked;
   const counted = await countBackupCodes(deps, { user, client, now });

@@ -1,224 +1,181 @@
-import type { CodeInput } from "../../core/parsing/code-input.ts";
-import {
-  type Attempt,
-  type AttemptResponses,
-  type Budget,
-  decideAttempt,
-  type Verdict,
-} from "../../store/second-factor/code-attempt.ts";
-import type { Effect } from "../../store/second-factor/code-effects.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type CodeAttempt, commitCodeAttempt } from "../../store/second-factor/code-attempt.ts";
+import { generateEventId } from "../../store/service/audit.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
-import type { StoreResponse } from "../service-api/stored-response.ts";
-import type { CheckedPassword } from "../sign-in/password-check.ts";
 import { lastEnd } from "../sign-in/throttle.ts";
+import { codeBudget, isSecondFactorDisabled } from "./code-budget.ts";
+import { compareWithPendingSecret, compareWithSecondFactor } from "./compare-code.ts";
 import {
+  type AcceptancePlan,
+  type AccountView,
+  attemptSourceOf,
   type CodeComparison,
-  type Evidence,
-  evaluateEnrolment,
-  evaluateLive,
+  type CodeSubject,
+  isSubjectValid,
+  notEnabledFailure,
   type RightCode,
-} from "./code-evaluation.ts";
-import type { AccountView, CodeSubject } from "./code-subject.ts";
+  readAccount,
+  readAccountOnPrimary,
+  subjectFailure,
+  type VerifyCodeInput,
+  type VerifyCodeResult,
+  type ViewOf,
+  viewAfterAttempt,
+} from "./submitted-code.ts";
 
 /**
- * How many tries there are (docs/contract.md#second-factor). With three live codes in a million, the hundred failures in a row
- * that an account has give a guesser 0.03 %, however many sessions and networks he has. What a patient one gets whose
- * failures the owner's own sign-ins take back is in `docs/attack-simulation.md`.
+ * A round is lost when another request has spent a backup code or changed the second factor since the account was read. An
+ * account has ten backup codes.
  */
-export const budget: Budget = {
-  attemptsPerPendingSession: 5,
-  failuresPerCoolDown: 5,
-  firstCoolDownSeconds: 60,
-  longestCoolDownSeconds: 3600,
-  failuresUntilDisabled: 100,
-};
-
-/** A code, who sends it, and what is to happen when it is accepted. */
-export interface VerifyCodeInput<Outcome, View extends AccountView> {
-  readonly codeSubject: CodeSubject<View>;
-  readonly code: CodeInput;
-  /** The second factor in force, or the secret that is being set up: which the caller may name, to be sure. */
-  readonly against: "live" | { readonly enrolmentOf: string | null };
-  /** Says what an acceptance brings about. It is asked again when the account has changed meanwhile. */
-  readonly plan: (view: View, evidence: Evidence) => Promise<Plan<Outcome>>;
-  readonly client: ClientContext;
-  readonly now: Date;
-  /** When a password came with the code and was right. */
-  readonly password?: CheckedPassword;
-  /** Makes the answer that a retry of the same call will get. */
-  readonly keep?: StoreResponse<VerifiedCode<Outcome> | Failure>;
-}
-
-type Question<View extends AccountView> = Omit<VerifyCodeInput<unknown, View>, "keep">;
-
-/** A code that was right, and what its acceptance brings about. */
-export interface VerifiedCode<Outcome> {
-  readonly ok: true;
-  readonly evidence: Evidence;
-  readonly outcome: Outcome;
-}
-
-export interface Plan<Outcome> {
-  readonly effects: readonly Effect[];
-  readonly outcome: Outcome;
-}
-
-/** A code that was accepted. */
-export interface VerifyCodeResult<Outcome, View extends AccountView> extends VerifiedCode<Outcome> {
-  /** As the primary holds it now. */
-  readonly view: View;
-}
+const maxRounds = 12;
 
 /**
- * Each lost comparison means that another request has spent a backup code or changed the second factor, and
- * an account has ten backup codes.
- */
-const mostRounds = 12;
-
-/**
- * Decides about a code. Every code of every path comes through here, so there is one budget, one rule of
- * one-time use, and one record: sign-in, step-up, enable, disable, new backup codes, and whatever backends and
- * other Workers ask.
+ * Verifies a submitted code, spends it and writes what its acceptance changes, or counts a failure. Every path that takes a
+ * code calls this function: sign-in, step-up, enable, disable, new backup codes, hosted challenges, the service API and RPC.
+ * So there is one budget, one rule of one-time use and one audit event.
  *
- * One read, one batch. When the account turns out to have changed between the two, the batch has done nothing,
- * and what it found on the primary is evaluated in its turn.
+ * Trips: one read and one batch. The batch changes nothing when the account on the primary is not the one that was read. Then
+ * the code is compared again, with the account that the batch has returned.
  */
-export async function verifyCode<Outcome, View extends AccountView>(
+export async function verifyCode<Outcome, Subject extends CodeSubject>(
   deps: Deps,
-  request: VerifyCodeInput<Outcome, View>,
-): Promise<VerifyCodeResult<Outcome, View> | Failure> {
-  const { codeSubject } = request;
-  let view = await codeSubject.find();
-  let mayBeBehind = true;
-  for (let round = 0; round < mostRounds; round++) {
-    const refusal = findRefusal(request, view);
-    if (view === null || refusal !== null) return refusal ?? codeSubject.over;
-    const evaluation = await evaluate(deps, request, view);
-    if (!evaluation.ok) {
-      if (!mayBeBehind || evaluation.reason === "field_unreadable") return evaluation;
-      // There is no code to compare with. The copy that was read may not have heard of it yet; the primary has.
-      mayBeBehind = false;
-      view = await codeSubject.findOnPrimary();
+  input: VerifyCodeInput<Outcome, Subject>,
+): Promise<VerifyCodeResult<Outcome, Subject> | Failure> {
+  const { subject, now } = input;
+  let view = await readAccount(deps, subject);
+  let mayBeStale = true;
+  for (let round = 0; round < maxRounds; round++) {
+    if (view === null) return subjectFailure(subject);
+    const failure = findFailureBeforeComparing(deps, subject, view, now);
+    if (failure !== null) return failure;
+    const comparison = await compareCode(deps, input, view);
+    if (!comparison.ok) {
+      if (!mayBeStale || comparison.reason === "field_unreadable") return comparison;
+      // A replica may not have the second factor yet: the primary has.
+      mayBeStale = false;
+      view = await readAccountOnPrimary(deps, subject);
       continue;
     }
-    const planned = await plan(request, view, evaluation);
-    const decision = await decideAttempt(deps.db, await toAttempt(request, view, evaluation, planned));
-    const { user } = decision;
-    if (decision.accepted && planned !== null && user !== null) {
-      const { evidence, outcome } = planned;
-      return { ok: true, evidence, outcome, view: codeSubject.viewAfter(decision) ?? { ...view, user } };
+    const plan = await planIfRight(input, view, comparison);
+    const result = await commitCodeAttempt(deps.db, await toAttempt(deps, input, view, comparison, plan));
+    const { user } = result;
+    if (result.accepted && plan !== null && user !== null) {
+      const { evidence, outcome } = plan;
+      return { ok: true, evidence, outcome, view: viewAfterAttempt(subject, result) ?? { ...view, user } };
     }
-    if (decision.claimed)
-      return { ok: false, reason: evaluation.result === "wrong" ? "wrong_code" : "replayed_code" };
-    if (decision.respondedBefore) return { ok: false, reason: "answered_before" };
-    const until = lastEnd(decision.overflows);
-    if (until !== null) return tooManyAttempts(until, request.now, "first_factor");
-    if (passwordWasChanged(request, user)) return { ok: false, reason: "wrong_credentials" };
-    mayBeBehind = false;
-    view = codeSubject.viewAfter(decision);
+    if (result.claimed) return { ok: false, reason: refusedReason(comparison) };
+    if (result.respondedBefore) return { ok: false, reason: "already_responded" };
+    const blockedUntil = lastEnd(result.overflows);
+    if (blockedUntil !== null) return tooManyAttempts(blockedUntil, now, "first_factor");
+    if (passwordWasChanged(input, user)) return { ok: false, reason: "wrong_credentials" };
+    mayBeStale = false;
+    view = viewAfterAttempt(subject, result);
   }
   return { ok: false, reason: "too_many_attempts", retryAfterSeconds: 1 };
 }
 
-/** The password that came with the code was right for an account that has another one by now. */
+/** True when the account has another password by now than the one that was checked with the code. */
 function passwordWasChanged(
-  { password }: Pick<VerifyCodeInput<unknown, AccountView>, "password">,
+  { password }: Pick<VerifyCodeInput<unknown, CodeSubject>, "password">,
   user: User | null,
-) {
+): boolean {
   return password !== undefined && user?.passwordHash !== password.view.user.passwordHash;
 }
 
-/** A refusal that needs no evaluation, and so tells right from wrong to nobody. */
-function findRefusal<View extends AccountView>(
-  { codeSubject, now }: Question<View>,
-  view: View | null,
+/** These failures do not depend on the code, so that a blocked client learns nothing about it. */
+function findFailureBeforeComparing(
+  deps: Deps,
+  subject: CodeSubject,
+  view: AccountView,
+  now: Date,
 ): Failure | null {
-  if (view === null || !codeSubject.isOpen(view)) return codeSubject.over;
-  const { user } = view;
+  if (!isSubjectValid(deps, subject, view, now)) return subjectFailure(subject);
+  const { user, session } = view;
   if (user.disabledAt !== null) return { ok: false, reason: "account_disabled" };
   if (isSecondFactorDisabled(user)) return { ok: false, reason: "second_factor_disabled" };
   if (user.secondFactorBlockedUntil !== null && user.secondFactorBlockedUntil > now) {
     return tooManyAttempts(user.secondFactorBlockedUntil, now);
   }
-  // A new pending session can be had at once, so there is nothing to wait for.
-  const { session } = view;
-  const exhausted = session?.kind === "pending" && session.attempts >= budget.attemptsPerPendingSession;
-  return exhausted ? { ok: false, reason: "too_many_attempts", retryAfterSeconds: 1, startOver: true } : null;
+  // The client can open a new pending session at once: there is nothing to wait for.
+  const isUsedUp = session?.kind === "pending" && session.attempts >= codeBudget.attemptsPerPendingSession;
+  return isUsedUp ? { ok: false, reason: "too_many_attempts", retryAfterSeconds: 1, startOver: true } : null;
 }
 
-/** Has the account had so many failures that an administrator has to look at it (TH-01)? */
-export const isSecondFactorDisabled = ({
-  secondFactorFailures,
-}: Pick<User, "secondFactorFailures">): boolean => secondFactorFailures >= budget.failuresUntilDisabled;
-
-async function evaluate<View extends AccountView>(
+async function compareCode(
   deps: Deps,
-  request: Question<View>,
-  { user }: View,
+  {
+    subject,
+    code,
+    client,
+    now,
+    against,
+  }: Pick<VerifyCodeInput<unknown, CodeSubject>, "subject" | "code" | "client" | "now" | "against">,
+  { user }: AccountView,
 ): Promise<CodeComparison | Failure> {
-  const { code, client, now, against } = request;
-  const question = { user, code, client, now };
-  if (against !== "live") return evaluateEnrolment(deps, question, against.enrolmentOf);
-  const evaluation = await evaluateLive(deps, question);
-  const moot = !evaluation.ok && evaluation.reason === "not_enabled";
-  return moot ? request.codeSubject.notEnabled : evaluation;
+  const input = { user, code, client, now };
+  if (against !== "second_factor") return compareWithPendingSecret(deps, input, against.pendingSecret);
+  const comparison = await compareWithSecondFactor(deps, input);
+  const isNotEnabled = !comparison.ok && comparison.reason === "not_enabled";
+  return isNotEnabled ? notEnabledFailure(subject) : comparison;
 }
 
-/** What follows from the evaluation, if the code was right; else null. */
-async function plan<Outcome, View extends AccountView>(
-  request: VerifyCodeInput<Outcome, View>,
-  view: View,
+type PlannedCode<Outcome> = AcceptancePlan<Outcome> & RightCode;
+
+async function planIfRight<Outcome, Subject extends CodeSubject>(
+  { planAcceptance }: VerifyCodeInput<Outcome, Subject>,
+  view: ViewOf<Subject>,
   { result }: CodeComparison,
-): Promise<(Plan<Outcome> & RightCode) | null> {
+): Promise<PlannedCode<Outcome> | null> {
   if (result === "wrong" || result === "spent") return null;
-  return { ...result, ...(await request.plan(view, result.evidence)) };
+  return { ...result, ...(await planAcceptance(view, result.evidence)) };
 }
 
-async function toAttempt<Outcome, View extends AccountView>(
-  request: VerifyCodeInput<Outcome, View>,
-  { user, session }: View,
-  { comparedWith, result }: CodeComparison,
-  planned: (Plan<Outcome> & RightCode) | null,
-): Promise<Attempt> {
-  const { codeSubject, client, now, password } = request;
-  const verdict: Verdict =
-    planned === null
-      ? { kind: result === "wrong" ? "wrong" : "spent" }
-      : { kind: "right", spend: planned.spend, effects: planned.effects };
-  const method = comparedWith.column === "backupCodes" ? "backup_code" : "totp";
+/** Right, but refused by the batch: another request has spent it. */
+const refusedReason = ({ result }: CodeComparison) => (result === "wrong" ? "wrong_code" : "replayed_code");
+
+async function toAttempt<Outcome, Subject extends CodeSubject>(
+  deps: Deps,
+  input: VerifyCodeInput<Outcome, Subject>,
+  { user, session }: AccountView,
+  comparison: CodeComparison,
+  plan: PlannedCode<Outcome> | null,
+): Promise<CodeAttempt> {
+  const { subject, client, now, password } = input;
+  const { comparedWith, result } = comparison;
   return {
     userId: user.id,
-    claimant: codeSubject.claimant,
+    source: attemptSourceOf(deps, subject, now),
     comparedWith,
-    verdict,
-    budget,
+    result:
+      plan === null
+        ? { kind: result === "wrong" ? "wrong" : "spent" }
+        : { kind: "right", spend: plan.spend, effects: plan.effects },
+    budget: codeBudget,
     counters: password?.counters.all ?? [],
     passwordHash: password?.view.user.passwordHash ?? null,
     now,
     event: {
-      id: drawEventId(),
+      id: generateEventId(),
       at: now,
       client,
       realm: user.realm,
       userId: user.id,
       sessionId: session?.id ?? null,
-      detail: { method },
+      detail: { method: comparedWith.column === "backupCodes" ? "backup_code" : "totp" },
     },
-    answers: await answersFor(request, planned, result === "wrong" ? "wrong_code" : "replayed_code"),
+    responses: await makeResponses(input, comparison, plan),
   };
 }
 
-async function answersFor<Outcome, View extends AccountView>(
-  { keep }: VerifyCodeInput<Outcome, View>,
-  planned: (Plan<Outcome> & RightCode) | null,
-  reason: "wrong_code" | "replayed_code",
-): Promise<AttemptResponses | null> {
-  const refused = (await keep?.({ ok: false, reason })) ?? null;
+async function makeResponses<Outcome, Subject extends CodeSubject>(
+  { keep }: VerifyCodeInput<Outcome, Subject>,
+  comparison: CodeComparison,
+  plan: PlannedCode<Outcome> | null,
+): Promise<CodeAttempt["responses"]> {
+  const refused = (await keep?.({ ok: false, reason: refusedReason(comparison) })) ?? null;
   if (keep === undefined || refused === null) return null;
   const accepted =
-    planned === null ? null : await keep({ ok: true, evidence: planned.evidence, outcome: planned.outcome });
+    plan === null ? null : await keep({ ok: true, evidence: plan.evidence, outcome: plan.outcome });
   return { accepted, refused };
 }

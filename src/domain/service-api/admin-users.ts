@@ -5,8 +5,8 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { localRealm } from "../sign-in/password-sign-in.ts";
 import { requireExportKey } from "./export-key.ts";
-import type { UserCall } from "./service-caller.ts";
-import { findSubject } from "./subject.ts";
+import type { UserServiceCall } from "./service-caller.ts";
+import { findTargetUser } from "./target-user.ts";
 
 /**
  * The realms whose accounts pass the gate: `local`, and those of the external first factors. The users of any other
@@ -40,9 +40,9 @@ export interface TouchedAccount {
  * @returns null when the change may go on
  * @throws StoreUnavailable as {@link requireExportKey}
  */
-export async function guardAccounts(
+export async function requireExportKeyForAdminUsers(
   deps: Deps,
-  call: Pick<UserCall, "client" | "now" | "realm" | "exportKey">,
+  call: Pick<UserServiceCall, "client" | "now" | "realm" | "exportKey">,
   deed: AuditEventType,
   ...touched: readonly TouchedAccount[]
 ): Promise<Failure | null> {
@@ -52,12 +52,12 @@ export async function guardAccounts(
 }
 
 /** The same for a use case that does not read the account by itself. No read where there are no `ADMIN_USERS`. */
-export async function guardSubject(
+export async function requireExportKeyForTargetUser(
   deps: Deps,
-  call: Pick<UserCall, "client" | "now" | "realm" | "exportKey" | "userId" | "known">,
+  call: Pick<UserServiceCall, "client" | "now" | "realm" | "exportKey" | "userId" | "known">,
   deed: AuditEventType,
 ): Promise<Failure | null> {
   if (deps.config.adminUsers.size === 0 || !visitorRealms.has(call.realm)) return null;
-  const user = await findSubject(deps, call);
-  return user === null ? null : guardAccounts(deps, call, deed, user);
+  const user = await findTargetUser(deps, call);
+  return user === null ? null : requireExportKeyForAdminUsers(deps, call, deed, user);
 }

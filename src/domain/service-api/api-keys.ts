@@ -1,15 +1,15 @@
 import { sha256 } from "../../core/crypto/digest.ts";
-import { drawApiKey } from "../../core/tokens/api-key.ts";
+import { generateApiKey } from "../../core/tokens/api-key.ts";
 import {
   type ApiKey,
   insertApiKey,
   listApiKeys as listStoredKeys,
-  revokeApiKey,
+  revokeApiKey as revokeStoredKey,
 } from "../../store/service/api-key-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { type BackendCall, forgetApiKey, type Scope } from "./service-caller.ts";
-import { eventOf } from "./subject.ts";
+import { type Scope, type ServiceCall, uncacheApiKey } from "./service-caller.ts";
+import { auditEventOf } from "./target-user.ts";
 
 /** One in use and its successor: that is what it takes to change a key without a gap (CR-09). */
 const mostLiveKeys = 2;
@@ -31,10 +31,10 @@ export type CreatedApiKey = {
 /** Makes an API key for the caller's realm. */
 export async function createApiKey(
   deps: Deps,
-  call: BackendCall<CreatedApiKey>,
+  call: ServiceCall<CreatedApiKey>,
   { name, scopes, returnUrls, expiresAt }: ApiKeyInput,
 ): Promise<CreatedApiKey | Failure> {
-  const { id, key } = await drawApiKey(deps.config.keyring);
+  const { id, key } = await generateApiKey(deps.config.keyring);
   const apiKey: ApiKey = {
     id,
     realm: call.realm,
@@ -48,29 +48,33 @@ export async function createApiKey(
     revokedAt: null,
   };
   const created: CreatedApiKey = { ok: true, apiKey, key };
-  const event = eventOf(call, "api_key.created", null, { api_key: id, name, scopes: scopes.join(" ") });
+  const event = auditEventOf(call, "api_key.created", null, { api_key: id, name, scopes: scopes.join(" ") });
   const done = await insertApiKey(deps.db, apiKey, mostLiveKeys, event, await call.keep(created));
   if (done.happened) return created;
-  return { ok: false, reason: done.respondedBefore ? "answered_before" : "too_many_api_keys" };
+  return { ok: false, reason: done.respondedBefore ? "already_responded" : "too_many_api_keys" };
 }
 
 /** One page of the realm's keys, the ended ones too. */
 export const listApiKeys = (
   deps: Deps,
-  { realm }: BackendCall,
+  { realm }: ServiceCall,
   page: { readonly afterId: string; readonly limit: number },
 ): Promise<readonly ApiKey[]> => listStoredKeys(deps.db, realm, page);
 
-export interface EndedApiKey {
+export interface RevokedApiKey {
   readonly ok: true;
   readonly apiKey: ApiKey;
 }
 
 /** Revokes a key of the caller's realm: at once here, and elsewhere within the minute that a key is believed. */
-export async function endApiKey(deps: Deps, call: BackendCall, id: string): Promise<EndedApiKey | Failure> {
-  const event = eventOf(call, "api_key.revoked", null, { api_key: id });
-  const { rows } = await revokeApiKey(deps.db, { id, realm: call.realm }, call.now, event);
-  forgetApiKey(deps, id);
+export async function revokeApiKey(
+  deps: Deps,
+  call: ServiceCall,
+  id: string,
+): Promise<RevokedApiKey | Failure> {
+  const event = auditEventOf(call, "api_key.revoked", null, { api_key: id });
+  const { rows } = await revokeStoredKey(deps.db, { id, realm: call.realm }, call.now, event);
+  uncacheApiKey(deps, id);
   const [apiKey] = rows;
   return apiKey?.realm === call.realm ? { ok: true, apiKey } : { ok: false, reason: "no_such_api_key" };
 }

@@ -1,9 +1,9 @@
-import { possibleUserIds } from "../../core/parsing/user-id.ts";
+import { possibleStoredUserIds } from "../../core/parsing/user-id.ts";
 import { listEvents as listStoredEvents, type StoredEvent } from "../../store/service/event-pages.ts";
 import type { Deps } from "../deps.ts";
-import type { BackendCall } from "./service-caller.ts";
+import type { ServiceCall } from "./service-caller.ts";
 
-export interface EventPage {
+export interface EventPageInput {
   /** As the backend names the user. Null: everybody's. */
   readonly userId: string | null;
   readonly type: string | null;
@@ -15,11 +15,11 @@ export interface EventPage {
 /** One page of what has happened in a realm. What happened to a user who is gone is listed, too. */
 export const listEvents = (
   deps: Deps,
-  { realm }: BackendCall,
-  { userId, ...page }: EventPage,
+  { realm }: ServiceCall,
+  { userId, ...page }: EventPageInput,
 ): Promise<readonly StoredEvent[]> =>
   listStoredEvents(deps.db, {
     realm,
-    userIds: userId === null ? null : possibleUserIds(realm, userId),
+    userIds: userId === null ? null : possibleStoredUserIds(realm, userId),
     ...page,
   });

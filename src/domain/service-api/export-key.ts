@@ -3,8 +3,8 @@ import { equalInConstantTime } from "../../core/crypto/constant-time.ts";
 import { type AuditEventType, insertEvent } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import type { BackendCall } from "./service-caller.ts";
-import { eventOf } from "./subject.ts";
+import type { ServiceCall } from "./service-caller.ts";
+import { auditEventOf } from "./target-user.ts";
 
 /**
  * What a call shows of `EXPORT_KEY`. `not_set`: the deployment has none, so nothing can be right. `binding`: the call
@@ -41,13 +41,13 @@ export interface ExportKeyUse {
  */
 export async function requireExportKey(
   deps: Deps,
-  call: Pick<BackendCall, "client" | "now" | "realm" | "exportKey">,
+  call: Pick<ServiceCall, "client" | "now" | "realm" | "exportKey">,
   { deed, userId, username }: ExportKeyUse,
 ): Promise<Failure | null> {
   const { exportKey: why } = call;
   const type = why === "right" ? "export_key.accepted" : "export_key.refused";
   const detail = { deed, ...(username === null ? {} : { username }), ...(why === "right" ? {} : { why }) };
-  await insertEvent(deps.db, eventOf(call, type, userId, detail));
+  await insertEvent(deps.db, auditEventOf(call, type, userId, detail));
   deps.log("warn", type, { actor: call.client.actor ?? null, realm: call.realm, user_id: userId, ...detail });
   return why === "right" ? null : { ok: false, reason: "export_key_required", why };
 }

@@ -1,7 +1,7 @@
 import { parseBackupCodeHashes } from "../../core/crypto/backup-code-hashes.ts";
 import { encryptFor, type Recipient } from "../../core/crypto/jwe-recipient.ts";
 import { decodeTotpSecret } from "../../core/crypto/totp.ts";
-import { shownUserId } from "../../core/parsing/user-id.ts";
+import { backendUserId } from "../../core/parsing/user-id.ts";
 import type { SealedColumn } from "../../store/platform/schema.ts";
 import { insertEvent } from "../../store/service/audit.ts";
 import { listForExport } from "../../store/users/exported-rows.ts";
@@ -10,9 +10,9 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { openUserField } from "../second-factor/sealed-fields.ts";
 import { requireExportKey } from "./export-key.ts";
-import { emailForm, fewestSecretBytes } from "./imported-user.ts";
-import type { BackendCall } from "./service-caller.ts";
-import { eventOf } from "./subject.ts";
+import { emailForm, minSecretBytes } from "./imported-user.ts";
+import type { ServiceCall } from "./service-caller.ts";
+import { auditEventOf } from "./target-user.ts";
 
 /** One read, and one JWE, take this many accounts. */
 const partUsers = 500;
@@ -38,7 +38,7 @@ export interface StartedExport {
  */
 export async function exportUsers(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   recipient: Recipient,
 ): Promise<StartedExport | Failure> {
   const refused = await requireExportKey(deps, call, {
@@ -48,13 +48,13 @@ export async function exportUsers(
   });
   if (refused !== null) return refused;
   const detail = { alg: recipient.alg, ...(recipient.kid === undefined ? {} : { kid: recipient.kid }) };
-  await insertEvent(deps.db, eventOf(call, "users.exported", null, detail));
+  await insertEvent(deps.db, auditEventOf(call, "users.exported", null, detail));
   return { ok: true, parts: encryptParts(deps, call, recipient) };
 }
 
 async function* encryptParts(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   recipient: Recipient,
 ): AsyncGenerator<string, void, undefined> {
   let after = 0;
@@ -81,7 +81,7 @@ async function* encryptParts(
 }
 
 /** An account as a line of an import. Null: something of it does not open. */
-async function describeForImport(deps: Deps, call: BackendCall, row: User) {
+async function describeForImport(deps: Deps, call: ServiceCall, row: User) {
   const open = async (column: SealedColumn) => {
     const envelope = row[column];
     if (!row.totpEnabled || envelope === null) return null;
@@ -92,13 +92,13 @@ async function describeForImport(deps: Deps, call: BackendCall, row: User) {
   if (secret === undefined || codes === undefined) return null;
   const time = (date: Date | null) => date?.toISOString() ?? undefined;
   return {
-    id: shownUserId(row.realm, row.id),
+    id: backendUserId(row.realm, row.id),
     username: row.canonicalName ?? row.username,
     exact_name: row.canonicalName === null ? undefined : row.username,
     // Who comes from an external source gets his address from there again.
     email: row.email !== null && emailForm.test(row.email) ? row.email : undefined,
     secret: secret ?? undefined,
-    allow_weak: (secret !== null && decodeTotpSecret(secret).length < fewestSecretBytes) || undefined,
+    allow_weak: (secret !== null && decodeTotpSecret(secret).length < minSecretBytes) || undefined,
     totp_setup_at: secret === null ? undefined : time(row.totpSetupAt),
     // It goes along without a secret, too: it never goes back.
     totp_last_step: row.totpLastStep || undefined,

@@ -1,18 +1,18 @@
 import { encodeBackupCodeHashes } from "../../core/crypto/backup-code-hashes.ts";
 import { isVerifiable } from "../../core/crypto/password-hash.ts";
-import { isDrawnUserId, possibleUserIds, storedUserId } from "../../core/parsing/user-id.ts";
-import { drawApprovalPeriodId } from "../../store/second-factor/approvals.ts";
+import { isRandomUserId, possibleStoredUserIds, storedUserId } from "../../core/parsing/user-id.ts";
+import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
 import { findTaken, insertImports, type UserImport } from "../../store/users/imported-rows.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { sealUserField } from "../second-factor/sealed-fields.ts";
 import { isExternalRealm } from "../sign-in/external-realm.ts";
-import { guardAccounts, isAdminUser } from "./admin-users.ts";
+import { isAdminUser, requireExportKeyForAdminUsers } from "./admin-users.ts";
 import { compareWithImport } from "./import-comparison.ts";
 import type { ImportedUser, LineFailure } from "./imported-user.ts";
-import type { BackendCall } from "./service-caller.ts";
-import { eventOf } from "./subject.ts";
+import type { ServiceCall } from "./service-caller.ts";
+import { auditEventOf } from "./target-user.ts";
 
 /** What has become of one line. */
 export type ImportOutcome = "created" | "unchanged" | LineFailure;
@@ -24,9 +24,9 @@ export type ImportOutcome = "created" | "unchanged" | LineFailure;
 const mostRounds = 4;
 
 /** Settles some lines: a read, and a batch for those that are new. */
-export async function settleImports(
+export async function importChunk(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   users: readonly ImportedUser[],
 ): Promise<ReadonlyMap<ImportedUser, ImportOutcome>> {
   const outcomes = await guardLines(deps, call, users);
@@ -52,7 +52,7 @@ export async function settleImports(
 /** The lines about accounts of `ADMIN_USERS`, where the call may not touch these. One record for each account. */
 async function guardLines(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   users: readonly ImportedUser[],
 ): Promise<Map<ImportedUser, ImportOutcome>> {
   const refusals = new Map<string, Failure | null>();
@@ -62,7 +62,9 @@ async function guardLines(
     if (!isAdminUser(deps.config, call.realm, username)) continue;
     const known = refusals.get(username);
     const refused =
-      known === undefined ? await guardAccounts(deps, call, "user.imported", { id: null, username }) : known;
+      known === undefined
+        ? await requireExportKeyForAdminUsers(deps, call, "user.imported", { id: null, username })
+        : known;
     refusals.set(username, refused);
     if (refused !== null) outcomes.set(user, refused);
   }
@@ -77,9 +79,9 @@ interface Taken {
   readonly elsewhere: ReadonlySet<string>;
 }
 
-async function readTaken(deps: Deps, { realm }: BackendCall, users: readonly ImportedUser[]): Promise<Taken> {
+async function readTaken(deps: Deps, { realm }: ServiceCall, users: readonly ImportedUser[]): Promise<Taken> {
   const rows = await findTaken(deps.db, realm, {
-    ids: users.flatMap(({ id }) => (id === undefined ? [] : possibleUserIds(realm, id))),
+    ids: users.flatMap(({ id }) => (id === undefined ? [] : possibleStoredUserIds(realm, id))),
     usernames: users.map(({ username }) => username),
     canonicalNames: isExternalRealm(realm) ? users.map(({ username }) => username) : [],
   });
@@ -99,14 +101,14 @@ const byCanonicalName = (row: User) => [row.canonicalName ?? row.username, row] 
 /** Null: there is nobody of this id or name. */
 async function judge(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   user: ImportedUser,
   { own, byName }: Taken,
 ): Promise<ImportOutcome | null> {
   if (user.canonicalName !== null && !isExternalRealm(call.realm)) return noExactNames;
   const found = byName.get(user.username);
   const namesake = user.id !== undefined && found?.username !== user.username ? undefined : found;
-  const ids = user.id === undefined ? [] : possibleUserIds(call.realm, user.id);
+  const ids = user.id === undefined ? [] : possibleStoredUserIds(call.realm, user.id);
   const row =
     user.id === undefined ? namesake : ids.map((id) => own.get(id)).find((found) => found !== undefined);
   if (row !== undefined) return compareWithImport(deps, call, row, user);
@@ -124,7 +126,7 @@ function withoutNamesakes(realm: string, users: readonly ImportedUser[]): Import
   const seen = new Set<string>();
   return users.filter(({ id, username }) => {
     // A name has no control characters.
-    const keys = [`\n${username}`, ...(id === undefined ? [] : possibleUserIds(realm, id))];
+    const keys = [`\n${username}`, ...(id === undefined ? [] : possibleStoredUserIds(realm, id))];
     if (keys.some((key) => seen.has(key))) return false;
     for (const key of keys) seen.add(key);
     return true;
@@ -133,7 +135,7 @@ function withoutNamesakes(realm: string, users: readonly ImportedUser[]): Import
 
 async function create(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   users: readonly ImportedUser[],
   taken: Taken,
 ): Promise<ImportedUser[]> {
@@ -145,7 +147,7 @@ async function create(
 
 async function draw(
   { config: { keyring } }: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   user: ImportedUser,
   { elsewhere }: Taken,
 ): Promise<UserImport> {
@@ -170,15 +172,15 @@ async function draw(
     totpPendingExpiresAt: null,
     secondFactorFailures: user.secondFactorFailures ?? 0,
     secondFactorBlockedUntil: user.secondFactorBlockedUntil ?? null,
-    approvalPeriodId: drawApprovalPeriodId(),
+    approvalPeriodId: generateApprovalPeriodId(),
     createdAt: user.createdAt ?? now,
     updatedAt: now,
     disabledAt: user.disabledAt ?? null,
   };
   const password =
     passwordHash === undefined ? "none" : isVerifiable(passwordHash) ? "set" : "reset_required";
-  const event = eventOf(call, "user.imported", id, { totp: row.totpEnabled, password });
-  const other = user.id === undefined ? [] : possibleUserIds(realm, user.id);
+  const event = auditEventOf(call, "user.imported", id, { totp: row.totpEnabled, password });
+  const other = user.id === undefined ? [] : possibleStoredUserIds(realm, user.id);
   return { row, alias: other.find((possible) => possible !== id) ?? id, event };
 }
 
@@ -188,5 +190,5 @@ async function draw(
  */
 function chooseId(realm: string, id: string | undefined, elsewhere: ReadonlySet<string>): string {
   if (id === undefined) return crypto.randomUUID();
-  return isDrawnUserId(id) && !elsewhere.has(id) ? id : storedUserId(realm, id);
+  return isRandomUserId(id) && !elsewhere.has(id) ? id : storedUserId(realm, id);
 }

@@ -5,7 +5,7 @@ import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { openUserField } from "../second-factor/sealed-fields.ts";
 import type { ImportedUser, LineFailure } from "./imported-user.ts";
-import type { BackendCall } from "./service-caller.ts";
+import type { ServiceCall } from "./service-caller.ts";
 
 /**
  * Whether an account is the one that a line describes. What the line does not say is not compared, and what moves by
@@ -14,7 +14,7 @@ import type { BackendCall } from "./service-caller.ts";
  */
 export async function compareWithImport(
   deps: Deps,
-  call: BackendCall,
+  call: ServiceCall,
   row: User,
   user: ImportedUser,
 ): Promise<"unchanged" | LineFailure> {

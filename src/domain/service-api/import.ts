@@ -1,11 +1,11 @@
 import { StoreUnavailable } from "../../store/platform/database.ts";
 import type { Deps } from "../deps.ts";
-import { type ImportOutcome, settleImports } from "./import-chunk.ts";
+import { type ImportOutcome, importChunk } from "./import-chunk.ts";
 import type { ImportedUser, LineFailure } from "./imported-user.ts";
-import type { BackendCall } from "./service-caller.ts";
+import type { ServiceCall } from "./service-caller.ts";
 
 /** One line of a file, read. */
-export interface ReadLine {
+export interface ParsedLine {
   /** Where it stands in the file, from 1 on. */
   readonly line: number;
   readonly bytes: number;
@@ -51,12 +51,12 @@ const mostErrors = 100;
  */
 export async function importUsers(
   deps: Deps,
-  call: BackendCall,
-  lines: AsyncIterable<ReadLine>,
+  call: ServiceCall,
+  lines: AsyncIterable<ParsedLine>,
   firstLine: number,
 ): Promise<ImportReport> {
   const tally = new Tally(firstLine);
-  let chunk: ReadLine[] = [];
+  let chunk: ParsedLine[] = [];
   try {
     for await (const line of lines) {
       chunk.push(line);
@@ -72,7 +72,7 @@ export async function importUsers(
   }
 }
 
-function isFull(chunk: readonly ReadLine[]): boolean {
+function isFull(chunk: readonly ParsedLine[]): boolean {
   const users = chunk.filter(({ entry }) => entry?.ok === true);
   const bytes = chunk.reduce((total, line) => total + line.bytes, 0);
   return users.length >= chunkUsers || bytes >= chunkBytes || chunk.length >= chunkLines;
@@ -80,12 +80,12 @@ function isFull(chunk: readonly ReadLine[]): boolean {
 
 async function settle(
   deps: Deps,
-  call: BackendCall,
-  chunk: readonly ReadLine[],
+  call: ServiceCall,
+  chunk: readonly ParsedLine[],
   tally: Tally,
 ): Promise<void> {
   const users = chunk.flatMap(({ entry }) => (entry?.ok === true ? [entry.user] : []));
-  const outcomes = await settleImports(deps, call, users);
+  const outcomes = await importChunk(deps, call, users);
   for (const { line, entry } of chunk) {
     tally.count(line, entry?.ok === true ? (outcomes.get(entry.user) ?? null) : entry);
   }

@@ -4,10 +4,10 @@ import {
   splitStoredBackupCode,
 } from "../../core/crypto/backup-code-hashes.ts";
 import { parseBase32Secret } from "../../core/crypto/base32-secret.ts";
-import { judgeImportedHash } from "../../core/crypto/imported-password.ts";
+import { classifyImportedHash } from "../../core/crypto/imported-password.ts";
 import { timeStep } from "../../core/crypto/totp.ts";
 import { parseCodeInput } from "../../core/parsing/code-input.ts";
-import { canonicalSubject, readSubject } from "../../core/parsing/external-subject.ts";
+import { canonicalSubject, parseSubject } from "../../core/parsing/external-subject.ts";
 import { parseKeyUri } from "../../core/parsing/otpauth.ts";
 import { canonicalUsername } from "../../core/parsing/username.ts";
 import type { Failure } from "../failure.ts";
@@ -56,7 +56,7 @@ export type LineFailure =
 export const emailForm = /^\P{C}{1,320}$/u;
 
 /** OTP-05: below 128 bits the operator has to say that he knows. */
-export const fewestSecretBytes = 16;
+export const minSecretBytes = 16;
 /** Below this, never. */
 const fewestWeakSecretBytes = 10;
 const mostSecretBytes = 128;
@@ -65,7 +65,7 @@ const mostSecretBytes = 128;
 const mostStepsAhead = 10;
 
 /** Makes an account of a line, or says what is wrong with it. No I/O. */
-export async function readImportedUser(
+export async function parseImportedUser(
   line: ImportLine,
   now: Date,
 ): Promise<{ readonly ok: true; readonly user: ImportedUser } | LineFailure> {
@@ -100,7 +100,7 @@ function readName({ username, exactName, id }: ImportLine, label: string | undef
       ? invalid("username: is missing")
       : ({ ok: true, username: name, canonicalName: null } as const);
   }
-  if (readSubject(exactName, "exact") === null) return invalid("exact_name: can be no name");
+  if (parseSubject(exactName, "exact") === null) return invalid("exact_name: can be no name");
   const canonicalName = canonicalSubject(exactName);
   if (username !== undefined && username !== canonicalName)
     return invalid("exact_name: is another name than username");
@@ -108,7 +108,7 @@ function readName({ username, exactName, id }: ImportLine, label: string | undef
 }
 
 function refuseHash(hash: string): LineFailure | null {
-  const verdict = judgeImportedHash(hash);
+  const verdict = classifyImportedHash(hash);
   if (verdict.kind === "unknown") return invalid("password_hash: is of no kind that is known");
   if (verdict.kind !== "unsupported") return null;
   return { ok: false, reason: "unsupported_parameters", detail: `password_hash: ${verdict.detail}` };
@@ -120,7 +120,7 @@ function readSecret(text: string | undefined, allowWeak: boolean) {
   if (secret === null) return invalid("secret: is not base32");
   const { bytes, canonical } = secret;
   if (bytes.length < fewestWeakSecretBytes) return weak("The secret is shorter than 80 bits.");
-  if (bytes.length < fewestSecretBytes && !allowWeak)
+  if (bytes.length < minSecretBytes && !allowWeak)
     return weak("The secret is shorter than 128 bits. Where that is meant, say allow_weak.");
   if (bytes.length > mostSecretBytes) return invalid("secret: is too long");
   return { ok: true, canonical } as const;

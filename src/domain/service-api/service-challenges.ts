@@ -1,6 +1,6 @@
 import { sha256 } from "../../core/crypto/digest.ts";
-import { findReturnAddress } from "../../core/parsing/return-address.ts";
-import { drawChallengeSecret } from "../../core/tokens/challenge-secret.ts";
+import { parseReturnAddress } from "../../core/parsing/return-address.ts";
+import { generateChallengeSecret } from "../../core/tokens/challenge-secret.ts";
 import {
   type Challenge,
   type ChallengeInput,
@@ -9,9 +9,9 @@ import {
 } from "../../store/second-factor/challenge-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { guardSubject } from "./admin-users.ts";
-import type { BackendCall } from "./service-caller.ts";
-import { eventOf, placeOf } from "./subject.ts";
+import { requireExportKeyForTargetUser } from "./admin-users.ts";
+import type { ServiceCall } from "./service-caller.ts";
+import { auditEventOf, targetPlaceOf } from "./target-user.ts";
 
 /** How long a challenge waits: by then the address is opened, and the code is in. */
 export const challengeTtlSeconds = 600;
@@ -42,21 +42,21 @@ export type CreatedChallenge = {
 /** Makes a challenge, whose address a browser is to be sent to. One batch. */
 export async function createChallenge(
   deps: Deps,
-  call: BackendCall<CreatedChallenge>,
+  call: ServiceCall<CreatedChallenge>,
   wish: CreateChallengeInput,
 ): Promise<CreatedChallenge | Failure> {
   const { realm, now } = call;
   const { action, nonce, userId, keyId, issuer } = wish;
-  const returnAddress = findReturnAddress(wish.returnTo, wish.returnUrls);
+  const returnAddress = parseReturnAddress(wish.returnTo, wish.returnUrls);
   if (!returnAddress.ok) return { ok: false, reason: returnAddressFailures[returnAddress.reason] };
   // Its page leads a user who has no second factor through the set-up.
-  const guarded = await guardSubject(deps, { ...call, userId }, "challenge.created");
+  const guarded = await requireExportKeyForTargetUser(deps, { ...call, userId }, "challenge.created");
   if (guarded !== null) return guarded;
-  const secret = await drawChallengeSecret(deps.config.keyring);
+  const secret = await generateChallengeSecret(deps.config.keyring);
   const challenge: ChallengeInput = {
     id: crypto.randomUUID(),
     realm,
-    userIds: placeOf({ realm, userId }).ids,
+    userIds: targetPlaceOf({ realm, userId }).ids,
     apiKeyId: keyId,
     secretHash: await sha256(secret),
     action,
@@ -71,16 +71,16 @@ export async function createChallenge(
   const { id, expiresAt } = challenge;
   const created: CreatedChallenge = { ok: true, id, url: `${issuer}/challenge/${secret}`, expiresAt };
   const detail = { challenge: id, ...(action === null ? {} : { action }) };
-  const event = eventOf(call, "challenge.created", null, detail);
+  const event = auditEventOf(call, "challenge.created", null, detail);
   const done = await insertChallenge(deps.db, challenge, event, await call.keep(created));
   if (done.happened) return created;
-  if (done.respondedBefore) return { ok: false, reason: "answered_before" };
+  if (done.respondedBefore) return { ok: false, reason: "already_responded" };
   return { ok: false, reason: done.rows.length === 0 ? "no_such_user" : "account_disabled" };
 }
 
 const returnAddressFailures = {
   not_listed: "return_address_refused",
-  looks_answered: "return_address_answered",
+  has_return_parameter: "return_address_has_receipt_parameter",
 } as const;
 
 export interface ChallengeStatus {
@@ -90,9 +90,9 @@ export interface ChallengeStatus {
 }
 
 /** Tells what has become of a challenge of the caller's realm. One read. */
-export async function getChallenge(
+export async function getChallengeStatus(
   deps: Deps,
-  { realm, now }: BackendCall,
+  { realm, now }: ServiceCall,
   id: string,
 ): Promise<ChallengeStatus | Failure> {
   const challenge = await findChallenge(deps.db, realm, id);

@@ -6,7 +6,7 @@ import {
   type StoredResponse,
 } from "../../store/service/idempotency.ts";
 import type { Deps } from "../deps.ts";
-import { budget } from "../second-factor/verify-code.ts";
+import { codeBudget } from "../second-factor/code-budget.ts";
 
 /** How long a retry of a call gets the first answer. */
 const keptSeconds = 24 * 3600;
@@ -30,7 +30,7 @@ const fieldOf = ({ realm, keyHash }: IdempotencyPlace) => ({
 });
 
 /** Seals an answer to be kept: it may hold a secret that is shown once. */
-export async function storeResponse(
+export async function sealResponse(
   { config: { keyring } }: Deps,
   call: RepeatableCall,
   answer: string,
@@ -69,7 +69,7 @@ export async function findFirstResponse(
   known?: IdempotencyKeyRow | null,
 ): Promise<FirstResponse> {
   if (known && known.requestHash !== call.requestHash) return { kind: "conflict" };
-  const { failuresUntilDisabled } = budget;
+  const { failuresUntilDisabled } = codeBudget;
   const row =
     known?.approvalPeriodId === null
       ? { ...known, stands: true }

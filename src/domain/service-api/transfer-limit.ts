@@ -2,7 +2,7 @@ import { countUse } from "../../store/sessions/throttles.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, secondsUntil, tooManyAttempts } from "../failure.ts";
 import { publishBlocks, type Transfer, transferCounter, transferQuota } from "../sign-in/throttle.ts";
-import type { BackendCall } from "./service-caller.ts";
+import type { ServiceCall } from "./service-caller.ts";
 
 /** A request to import or export that may go on. */
 export interface AdmittedTransfer {
@@ -19,7 +19,7 @@ export interface AdmittedTransfer {
  */
 export async function admitTransfer(
   deps: Deps,
-  { client, now }: Pick<BackendCall, "client" | "now">,
+  { client, now }: Pick<ServiceCall, "client" | "now">,
   transfer: Transfer,
 ): Promise<AdmittedTransfer | Failure> {
   const counter = await transferCounter(deps.config.keyring, transfer, client.actor ?? "");

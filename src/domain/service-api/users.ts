@@ -1,7 +1,7 @@
 import { findPasswordWeakness, hashPassword, isVerifiable } from "../../core/crypto/password-hash.ts";
-import { possibleUserIds, storedUserId } from "../../core/parsing/user-id.ts";
+import { possibleStoredUserIds, storedUserId } from "../../core/parsing/user-id.ts";
 import { canonicalUsername } from "../../core/parsing/username.ts";
-import { drawApprovalPeriodId } from "../../store/second-factor/approvals.ts";
+import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
 import type { Done } from "../../store/service/idempotent-write.ts";
 import {
   deleteUserOnce,
@@ -12,88 +12,94 @@ import {
 import { listUsers as listStoredUsers, newUserRow, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { countBackupCodes } from "../second-factor/code-evaluation.ts";
-import { isSecondFactorDisabled } from "../second-factor/verify-code.ts";
-import { guardAccounts } from "./admin-users.ts";
-import type { BackendCall, UserCall } from "./service-caller.ts";
-import { eventOf, findSubject, placeOf } from "./subject.ts";
+import { isSecondFactorDisabled } from "../second-factor/code-budget.ts";
+import { countBackupCodes } from "../second-factor/sealed-backup-codes.ts";
+import { requireExportKeyForAdminUsers } from "./admin-users.ts";
+import type { ServiceCall, UserServiceCall } from "./service-caller.ts";
+import { auditEventOf, findTargetUser, targetPlaceOf } from "./target-user.ts";
 
-/** What a backend says about a user. Undefined: it says nothing, and nothing changes. */
+/** The fields of a user that a service caller may set. An undefined field is not changed. */
 export interface UserFields {
-  /** Canonical: `core/parsing/username.ts`. */
+  /** In canonical form: `core/parsing/username.ts`. */
   readonly username?: string | undefined;
   readonly email?: string | null | undefined;
   readonly password?: string | undefined;
 }
 
+/** `created`: false when the account existed before the call. */
 export type UserResult = { readonly ok: true; readonly user: User; readonly created: boolean };
 
 /**
- * Creates a user: under the id that the backend gives, or a random one.
+ * Creates a user, unless its id or its name is taken in the realm (`user_exists`).
  *
- * @param id as the backend names the user; null: it takes what it gets
+ * @param id the caller's id of the user; null for a random id
  */
 export async function createUser(
   deps: Deps,
-  call: BackendCall<UserResult>,
+  call: ServiceCall<UserResult>,
   id: string | null,
   fields: UserFields & { readonly username: string },
 ): Promise<UserResult | Failure> {
-  const guarded = await guardAccounts(deps, call, "user.created", { id: null, username: fields.username });
-  if (guarded !== null) return guarded;
-  const weakness = await findWeakness(deps, fields, fields.username, fields.email ?? null);
-  if (weakness !== null) return weakness;
-  const row = await newUser(call, id, fields);
-  const place = { realm: call.realm, ids: id === null ? [row.id] : possibleUserIds(call.realm, id) };
+  const refusal = await requireExportKeyForAdminUsers(deps, call, "user.created", {
+    id: null,
+    username: fields.username,
+  });
+  if (refusal !== null) return refusal;
+  const weak = await checkPasswordStrength(deps, fields, fields.username, fields.email ?? null);
+  if (weak !== null) return weak;
+  const row = await buildUserRow(call, id, fields);
+  const place = { realm: call.realm, ids: id === null ? [row.id] : possibleStoredUserIds(call.realm, id) };
   const done = await insertUserOnce(deps.db, place, row, {
-    event: eventOf(call, "user.created", row.id),
+    event: auditEventOf(call, "user.created", row.id),
     answer: await call.keep({ ok: true, user: row, created: true }),
     now: call.now,
   });
   if (done.happened) return { ok: true, user: row, created: true };
-  return { ok: false, reason: done.respondedBefore ? "answered_before" : "user_exists" };
+  return { ok: false, reason: done.respondedBefore ? "already_responded" : "user_exists" };
 }
 
-/** Creates the user of this id, or changes what is said of it. */
+/** Creates the user with this id, or updates its fields that are given. */
 export async function putUser(
   deps: Deps,
-  call: UserCall<UserResult>,
+  call: UserServiceCall<UserResult>,
   fields: UserFields,
 ): Promise<UserResult | Failure> {
-  // The insertion asks the primary by itself, so who is not in the copy is not looked for there first.
-  const known = call.known === undefined ? await findSubject(deps, call) : call.known;
-  if (known !== null) return changeUser(deps, call, known, fields);
+  // A user that the read copy does not have is not looked up on the primary: the insertion itself checks there.
+  const known = call.known === undefined ? await findTargetUser(deps, call) : call.known;
+  if (known !== null) return updateUser(deps, call, known, fields);
   const username = fields.username ?? canonicalUsername(call.userId) ?? call.userId;
   const created = await createUser(deps, call, call.userId, { ...fields, username });
   if (created.ok || created.reason !== "user_exists") return created;
-  // Somebody else may have created it meanwhile; or the name is another user's.
-  const now = await findSubject(deps, call);
-  return now === null ? created : changeUser(deps, call, now, fields);
+  // Either another request created the user since the read, or the name belongs to another user.
+  const current = await findTargetUser(deps, call);
+  return current === null ? created : updateUser(deps, call, current, fields);
 }
 
-async function changeUser(
+async function updateUser(
   deps: Deps,
-  call: UserCall<UserResult>,
+  call: UserServiceCall<UserResult>,
   known: User,
   { username, email, password }: UserFields,
 ): Promise<UserResult | Failure> {
-  const [name, address] = [username ?? known.username, email === undefined ? known.email : email];
-  // An account that takes a name of ADMIN_USERS would be one of them from then on.
-  const guarded = await guardAccounts(deps, call, "user.updated", known, { id: known.id, username: name });
-  if (guarded !== null) return guarded;
-  const weakness = await findWeakness(deps, { password }, name, address);
-  if (weakness !== null) return weakness;
-  // What the API calls an account is its canonical name. One that bears an exact spelling of it keeps that.
-  const renamed = username !== undefined && username !== known.canonicalName;
+  const newUsername = username ?? known.username;
+  const newEmail = email === undefined ? known.email : email;
+  // An account that takes a name of ADMIN_USERS becomes one of them: the old and the new name count.
+  const renamed = { id: known.id, username: newUsername };
+  const refusal = await requireExportKeyForAdminUsers(deps, call, "user.updated", known, renamed);
+  if (refusal !== null) return refusal;
+  const weak = await checkPasswordStrength(deps, { password }, newUsername, newEmail);
+  if (weak !== null) return weak;
+  // The API shows the canonical name. Setting that name again leaves the exact spelling of an account as it is.
+  const changesName = username !== undefined && username !== known.canonicalName;
   const changes: UserChanges = {
-    ...(renamed ? { username, canonicalName: null } : {}),
+    ...(changesName ? { username, canonicalName: null } : {}),
     ...(email === undefined ? {} : { email }),
     ...(password === undefined ? {} : { passwordHash: await hashPassword(password) }),
   };
   const user = { ...known, ...changes, updatedAt: call.now };
-  return settle(
-    await updateUserOnce(deps.db, placeOf(call), changes, {
-      event: eventOf(call, "user.updated", known.id, { fields: fieldsOf(changes) }),
+  return toUserResult(
+    await updateUserOnce(deps.db, targetPlaceOf(call), changes, {
+      event: auditEventOf(call, "user.updated", known.id, { fields: listChangedFields(changes) }),
       answer: await call.keep({ ok: true, user, created: false }),
       now: call.now,
     }),
@@ -101,83 +107,98 @@ async function changeUser(
   );
 }
 
-/** What has been changed, as audit events name it. */
-const fieldsOf = ({ canonicalName: _, ...changes }: UserChanges): string => Object.keys(changes).join(",");
+/** The names of the changed fields, for the detail of the audit event. */
+const listChangedFields = ({ canonicalName: _, ...changes }: UserChanges): string =>
+  Object.keys(changes).join(",");
 
-/** Closes an account, or opens it again. That it was so already is no failure, and is written down like the rest. */
-export async function setUserDisabled(
+/** Disables an account and ends its sessions. Repeating it succeeds, keeps the first time, and is audited again. */
+export const disableUser = (deps: Deps, call: UserServiceCall<UserResult>): Promise<UserResult | Failure> =>
+  updateDisabledAt(deps, call, "user.disabled", (user) => user.disabledAt ?? call.now);
+
+/** Enables a disabled account again. Repeating it succeeds and is audited again. */
+export const enableUser = (deps: Deps, call: UserServiceCall<UserResult>): Promise<UserResult | Failure> =>
+  updateDisabledAt(deps, call, "user.enabled", () => null);
+
+async function updateDisabledAt(
   deps: Deps,
-  call: UserCall<UserResult>,
-  disabled: boolean,
+  call: UserServiceCall<UserResult>,
+  eventType: "user.disabled" | "user.enabled",
+  disabledAtOf: (user: User) => Date | null,
 ): Promise<UserResult | Failure> {
-  const known = await findSubject(deps, call);
+  const known = await findTargetUser(deps, call);
   if (known === null) return { ok: false, reason: "no_such_user" };
-  const deed = disabled ? "user.disabled" : "user.enabled";
-  const guarded = await guardAccounts(deps, call, deed, known);
-  if (guarded !== null) return guarded;
-  const disabledAt = disabled ? (known.disabledAt ?? call.now) : null;
+  const refusal = await requireExportKeyForAdminUsers(deps, call, eventType, known);
+  if (refusal !== null) return refusal;
+  const disabledAt = disabledAtOf(known);
   const user = { ...known, disabledAt, updatedAt: call.now };
   const done = await updateUserOnce(
     deps.db,
-    placeOf(call),
+    targetPlaceOf(call),
     { disabledAt },
     {
-      event: eventOf(call, deed, known.id),
+      event: auditEventOf(call, eventType, known.id),
       answer: await call.keep({ ok: true, user, created: false }),
       now: call.now,
     },
   );
-  return settle(done, "no_such_user");
+  return toUserResult(done, "no_such_user");
 }
 
-/** Deletes a user, with everything but the record of what happened. */
-export async function deleteUser(deps: Deps, call: UserCall): Promise<{ ok: true } | Failure> {
-  const known = await findSubject(deps, call);
+/** Deletes a user and everything stored for it, except audit events. */
+export async function deleteUser(deps: Deps, call: UserServiceCall): Promise<{ ok: true } | Failure> {
+  const known = await findTargetUser(deps, call);
   if (known === null) return { ok: false, reason: "no_such_user" };
-  const guarded = await guardAccounts(deps, call, "user.deleted", known);
-  if (guarded !== null) return guarded;
-  const { happened } = await deleteUserOnce(deps.db, placeOf(call), {
-    event: eventOf(call, "user.deleted", known.id),
+  const refusal = await requireExportKeyForAdminUsers(deps, call, "user.deleted", known);
+  if (refusal !== null) return refusal;
+  const { happened } = await deleteUserOnce(deps.db, targetPlaceOf(call), {
+    event: auditEventOf(call, "user.deleted", known.id),
     answer: null,
     now: call.now,
   });
   return happened ? { ok: true } : { ok: false, reason: "no_such_user" };
 }
 
-/** What a deed for an account came to: the account as it is now, or why it did not happen. */
-export function settle(done: Done<User>, otherwise: "no_such_user" | "user_exists"): UserResult | Failure {
+/**
+ * Turns the result of a conditional write into the account as it is now, or into a failure.
+ *
+ * @param refusal the failure when the account exists and the write still did not happen
+ */
+export function toUserResult(
+  done: Done<User>,
+  refusal: "no_such_user" | "user_exists",
+): UserResult | Failure {
   const [user] = done.rows;
   if (done.happened && user !== undefined) return { ok: true, user, created: false };
-  if (done.respondedBefore) return { ok: false, reason: "answered_before" };
-  return { ok: false, reason: user === undefined ? "no_such_user" : otherwise };
+  if (done.respondedBefore) return { ok: false, reason: "already_responded" };
+  return { ok: false, reason: user === undefined ? "no_such_user" : refusal };
 }
 
-/** One page of a realm's users by name. */
+/** Lists one page of the realm's users, in the order of their names. */
 export async function listUsers(
   deps: Deps,
-  { realm }: BackendCall,
+  { realm }: ServiceCall,
   page: { readonly afterName: string; readonly limit: number; readonly username: string | null },
 ): Promise<readonly User[]> {
   return listStoredUsers(deps.db, realm, page);
 }
 
-/** Everything that a backend may know of a user in one look; never a secret (EN-06). */
+/** What a service caller may read of a user: never a secret (EN-06). */
 export interface UserStatus {
   readonly ok: true;
   readonly user: User;
   readonly backupCodesRemaining: number;
-  /** Until when no code is evaluated. Null: codes are. */
+  /** The end of the cool-down. Null: there is none, and codes are evaluated. */
   readonly blockedUntil: Date | null;
-  /** After too many failures; until it is reset or unlocked. */
+  /** True after too many failures, until a reset or an unlock. */
   readonly secondFactorDisabled: boolean;
-  /** `reset_required`: it was imported with a hash that can't be verified here. */
+  /** `reset_required`: the password was imported as a hash of a kind that Sallyport can't verify. */
   readonly password: "none" | "set" | "reset_required";
 }
 
-/** Tells how things stand with a user. One read, or none if it has just been read. */
-export async function getUserStatus(deps: Deps, call: UserCall): Promise<UserStatus | Failure> {
+/** Reads the status of a user. One read, or none when the call brings the row. */
+export async function getUserStatus(deps: Deps, call: UserServiceCall): Promise<UserStatus | Failure> {
   const { client, now } = call;
-  const user = await findSubject(deps, call);
+  const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   const counted = await countBackupCodes(deps, { user, client, now });
   if (!counted.ok) return counted;
@@ -192,8 +213,8 @@ export async function getUserStatus(deps: Deps, call: UserCall): Promise<UserSta
   };
 }
 
-async function newUser(
-  { realm, now }: Pick<BackendCall, "realm" | "now">,
+async function buildUserRow(
+  { realm, now }: Pick<ServiceCall, "realm" | "now">,
   id: string | null,
   { username, email, password }: UserFields & { readonly username: string },
 ): Promise<User> {
@@ -201,16 +222,18 @@ async function newUser(
     id: id === null ? crypto.randomUUID() : storedUserId(realm, id),
     realm,
     username,
-    // In the realm of an external source, the account is for the first subject of that name (`store/users/external-names.ts`).
+    // In an external realm, the first subject whose name has this canonical form claims the account
+    // (`store/users/external-names.ts`).
     canonicalName: null,
     email: email ?? null,
     passwordHash: password === undefined ? null : await hashPassword(password),
-    approvalPeriodId: drawApprovalPeriodId(),
+    approvalPeriodId: generateApprovalPeriodId(),
     createdAt: now,
   });
 }
 
-async function findWeakness(
+/** Null when no password is given, or when it is strong enough. */
+async function checkPasswordStrength(
   { config }: Deps,
   { password }: UserFields,
   username: string,

@@ -1,20 +1,20 @@
 import { clientNetwork } from "../../core/parsing/client-network.ts";
 import {
-  drawSessionSecret,
+  generateSessionSecret,
   type SessionClaims,
   sessionIdOf,
   signFullToken,
 } from "../../core/tokens/session-token.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import {
   endOtherSessions,
   endSession,
   endSessionOfUser,
   hasLivingSession,
-  type Liveness,
   listSessions as listStoredSessions,
   renewSession,
   type Session,
+  type SessionCutoff,
   type SessionView,
 } from "../../store/sessions/session-rows.ts";
 import type { User } from "../../store/users/user-rows.ts";
@@ -44,7 +44,7 @@ export interface FullSession extends SessionClaims {
  * Is this still the account of the subject that the session's token names (INC-27)? Accounts of external sources only: any
  * other session, and that of a hosted challenge, follows the name of its account.
  */
-export const isOfNamed = (
+export const isSessionOfNamedAccount = (
   deps: Deps,
   { session, user }: SessionView,
   { username }: Pick<FullSession | PendingSession, "username">,
@@ -64,18 +64,18 @@ export interface IssuedSession {
 }
 
 /** When a session seen last at some time still counts as alive `now`. */
-export function livenessAt(deps: Deps, now: Date): Liveness {
+export function sessionCutoffAt(deps: Deps, now: Date): SessionCutoff {
   return { now, idleSince: new Date(now.getTime() - deps.config.sessionIdleSeconds * 1000) };
 }
 
 /** Is the session alive, as it was read? A pending one does not grow idle: it is short anyway. */
-export function isAlive(deps: Deps, { session, user }: SessionView, now: Date): boolean {
-  const seen = session.kind === "pending" || session.lastSeenAt > livenessAt(deps, now).idleSince;
+export function isSessionLive(deps: Deps, { session, user }: SessionView, now: Date): boolean {
+  const seen = session.kind === "pending" || session.lastSeenAt > sessionCutoffAt(deps, now).idleSince;
   return session.expiresAt > now && seen && user.disabledAt === null;
 }
 
 /** What a new session is made of. */
-export interface SessionOrigin {
+export interface SessionInput {
   readonly kind: "pending" | "full";
   readonly userId: string;
   /** Null for a password. */
@@ -89,14 +89,14 @@ export interface SessionOrigin {
 }
 
 /** A session that is not stored yet: its row, and the secret that only its token will have. */
-export interface DrawnSession {
+export interface PreparedSession {
   readonly row: Session;
   readonly secret: string;
 }
 
 /** Draws a session. */
-export async function drawSession(origin: SessionOrigin, now: Date): Promise<DrawnSession> {
-  const secret = drawSessionSecret();
+export async function prepareSession(origin: SessionInput, now: Date): Promise<PreparedSession> {
+  const secret = generateSessionSecret();
   const row: Session = {
     id: await sessionIdOf(secret),
     kind: origin.kind,
@@ -121,18 +121,18 @@ export async function drawSession(origin: SessionOrigin, now: Date): Promise<Dra
  * Draws the session that takes the place of another when the level changes: a new token, and the old one is dead
  * (SE-03, INC-10). It lives no longer than the old one would have.
  */
-export function drawReplacement(
+export function prepareReplacementSession(
   session: Session,
   level: { readonly amr: readonly string[]; readonly secondFactorAt: Date | null },
   client: ClientContext,
   now: Date,
-): Promise<DrawnSession> {
+): Promise<PreparedSession> {
   const { userId, binding, firstFactorAt, expiresAt } = session;
-  return drawSession({ kind: "full", userId, binding, firstFactorAt, expiresAt, ...level, client }, now);
+  return prepareSession({ kind: "full", userId, binding, firstFactorAt, expiresAt, ...level, client }, now);
 }
 
 /** A session that the store has just been seen to hold. */
-export interface SessionToIssue {
+export interface IssueSessionInput {
   readonly row: Session;
   readonly secret: string;
   readonly user: User;
@@ -143,7 +143,7 @@ export interface SessionToIssue {
 /** Signs the token of a session. */
 export async function issueSession(
   deps: Deps,
-  { row, secret, user, username }: SessionToIssue,
+  { row, secret, user, username }: IssueSessionInput,
   now: Date,
 ): Promise<IssuedSession> {
   const claims: SessionClaims = {
@@ -165,36 +165,36 @@ export async function issueSession(
 }
 
 /** Signs the next token of a session, or that of the session which takes its place: {@link issueSession}. */
-export const issueNextToken = (
+export const reissueSession = (
   deps: Deps,
   session: FullSession,
-  next: Omit<SessionToIssue, "username">,
+  next: Omit<IssueSessionInput, "username">,
   now: Date,
 ): Promise<IssuedSession> => issueSession(deps, { ...next, username: nameIn(session, next.user) }, now);
 
 /** A session that the store has just confirmed, with its account and a renewed token. */
-export interface CheckedSession extends IssuedSession {
+export interface RecheckedSession extends IssuedSession {
   readonly user: User;
 }
 
 /** Asks the primary whether the session lives, and renews its token: one trip. Null: it does not. */
-export async function checkSession(
+export async function recheckSession(
   deps: Deps,
   session: FullSession,
   now: Date,
-): Promise<CheckedSession | null> {
-  const view = await renewSession(deps.db, session.id, session.userId, livenessAt(deps, now));
-  if (view === null || !isOfNamed(deps, view, session)) return null;
+): Promise<RecheckedSession | null> {
+  const view = await renewSession(deps.db, session.id, session.userId, sessionCutoffAt(deps, now));
+  if (view === null || !isSessionOfNamedAccount(deps, view, session)) return null;
   const { session: row, user } = view;
   return {
-    ...(await issueNextToken(deps, session, { row, secret: session.sessionSecret, user }, now)),
+    ...(await reissueSession(deps, session, { row, secret: session.sessionSecret, user }, now)),
     user,
   };
 }
 
 /** Is the session alive? It does not count as seen by this. One trip. */
-export async function isSessionAlive(deps: Deps, sessionId: string, now: Date): Promise<boolean> {
-  return hasLivingSession(deps.db, sessionId, livenessAt(deps, now));
+export async function isSessionLiveInStore(deps: Deps, sessionId: string, now: Date): Promise<boolean> {
+  return hasLivingSession(deps.db, sessionId, sessionCutoffAt(deps, now));
 }
 
 /** The same session with a token that nobody believes without asking. */
@@ -209,7 +209,7 @@ export async function listSessions(
   session: FullSession,
   now: Date,
 ): Promise<{ ok: true; sessions: readonly Session[] } | Failure> {
-  const sessions = await listStoredSessions(deps.db, session.id, session.userId, livenessAt(deps, now));
+  const sessions = await listStoredSessions(deps.db, session.id, session.userId, sessionCutoffAt(deps, now));
   return sessions === null ? { ok: false, reason: "session_over" } : { ok: true, sessions };
 }
 
@@ -226,7 +226,7 @@ export async function logOut(
 ): Promise<void> {
   if (session.kind === "pending" && session.shared) return;
   const event = {
-    id: drawEventId(),
+    id: generateEventId(),
     at: now,
     type: "session.ended",
     client,
@@ -248,8 +248,15 @@ export async function revokeSession(
     deps.db,
     { sessionId: caller.id, userId: caller.userId },
     targetId,
-    livenessAt(deps, now),
-    { id: drawEventId(), at: now, type: "session.ended", client, userId: caller.userId, sessionId: targetId },
+    sessionCutoffAt(deps, now),
+    {
+      id: generateEventId(),
+      at: now,
+      type: "session.ended",
+      client,
+      userId: caller.userId,
+      sessionId: targetId,
+    },
     recentOpenings(now),
   );
   if (ended === null) return { ok: false, reason: "session_over" };
@@ -266,9 +273,9 @@ export async function revokeOtherSessions(
   const ended = await endOtherSessions(
     deps.db,
     { sessionId: caller.id, userId: caller.userId },
-    livenessAt(deps, now),
+    sessionCutoffAt(deps, now),
     {
-      id: drawEventId(),
+      id: generateEventId(),
       at: now,
       type: "session.others_ended",
       client,

@@ -4,12 +4,16 @@ import type { ClientContext } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { amrWith } from "../second-factor/amr.ts";
-import type { Evidence } from "../second-factor/code-evaluation.ts";
-import { codeSubjectOfSession } from "../second-factor/code-subject.ts";
+import type { Evidence } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
-import { drawReplacement, type FullSession, type IssuedSession, issueNextToken } from "./sessions.ts";
+import {
+  type FullSession,
+  type IssuedSession,
+  prepareReplacementSession,
+  reissueSession,
+} from "./sessions.ts";
 
-export interface StepUp {
+export interface StepUpInput {
   readonly session: FullSession;
   readonly code: CodeInput;
   readonly client: ClientContext;
@@ -22,18 +26,18 @@ export interface StepUp {
  */
 export async function stepUp(
   deps: Deps,
-  { session, code, client, now }: StepUp,
+  { session, code, client, now }: StepUpInput,
 ): Promise<{ ok: true; issued: IssuedSession; evidence: Evidence } | Failure> {
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfSession(deps, session, now),
+    subject: { kind: "session", session },
     code,
-    against: "live",
+    against: "second_factor",
     client,
     now,
-    plan: async (view, evidence) => {
+    planAcceptance: async (view, evidence) => {
       const level = { amr: amrWith(view.session.amr, evidence), secondFactorAt: now };
       if (view.session.secondFactorAt === null) {
-        const drawn = await drawReplacement(view.session, level, client, now);
+        const drawn = await prepareReplacementSession(view.session, level, client, now);
         return {
           effects: [{ kind: "open_session", session: drawn.row, insteadOf: session.id }],
           outcome: drawn,
@@ -46,6 +50,6 @@ export async function stepUp(
   });
   if (!accepted.ok) return accepted;
   const { outcome: drawn, view } = accepted;
-  const issued = await issueNextToken(deps, session, { ...drawn, user: view.user }, now);
+  const issued = await reissueSession(deps, session, { ...drawn, user: view.user }, now);
   return { ok: true, issued, evidence: accepted.evidence };
 }

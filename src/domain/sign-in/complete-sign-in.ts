@@ -1,14 +1,18 @@
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import type { Effect } from "../../store/second-factor/code-effects.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { SessionView } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { amrWith } from "../second-factor/amr.ts";
-import type { Evidence } from "../second-factor/code-evaluation.ts";
-import { codeSubjectOfSession } from "../second-factor/code-subject.ts";
+import type { Evidence } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
-import { drawSession, type IssuedSession, issueSession, type PendingSession } from "../sessions/sessions.ts";
+import {
+  type IssuedSession,
+  issueSession,
+  type PendingSession,
+  prepareSession,
+} from "../sessions/sessions.ts";
 import { isAccountOf, isUnclaimed, storedName } from "./external-name.ts";
 import { bindingNow } from "./external-sign-in.ts";
 import type { ExternalIdentity, FirstFactorSource } from "./first-factor-source.ts";
@@ -35,14 +39,14 @@ export async function completeSignIn(
   const binding = await bindingNow(deps, source);
   const expiresAt = new Date(now.getTime() + deps.config.sessionMaxAgeSeconds * 1000);
   const accepted = await verifyCode(deps, {
-    codeSubject: codeSubjectOfSession(deps, pending, now),
+    subject: { kind: "session", session: pending },
     code,
-    against: "live",
+    against: "second_factor",
     client,
     now,
-    plan: async (view, evidence) => {
+    planAcceptance: async (view, evidence) => {
       const { session } = view;
-      const drawn = await drawSession(
+      const drawn = await prepareSession(
         {
           kind: "full",
           userId: session.userId,
@@ -85,5 +89,5 @@ function claim(
   const { username, canonicalName } = storedName(deps, identity.username);
   if (canonicalName === null) return [];
   const name = { realm: user.realm, username, canonicalName };
-  return [{ kind: "claim_name", name, email: identity.email, keep, eventId: drawEventId() }];
+  return [{ kind: "claim_name", name, email: identity.email, keep, eventId: generateEventId() }];
 }

@@ -1,25 +1,25 @@
 import type { Requirement } from "../../core/policy/policy.ts";
-import { bindTo } from "../../core/tokens/session-binding.ts";
-import { drawApprovalPeriodId } from "../../store/second-factor/approvals.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { createBinding } from "../../core/tokens/session-binding.ts";
+import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import { isRowOpenToHolder } from "../../store/sessions/pending-sessions.ts";
 import { upsertExternalUser } from "../../store/users/external-users.ts";
 import { newUserRow, type User } from "../../store/users/user-rows.ts";
 import {
   type AccessResult,
-  authorizeLevel,
+  anonymousAccess,
   authorizeSession,
+  authorizeVisitor,
   isTokenFresh,
-  nobody,
 } from "../access/access.ts";
 import type { Deps } from "../deps.ts";
 import {
-  type DrawnSession,
-  drawSession,
   type FullSession,
   type IssuedSession,
   issueSession,
   type PendingSession,
+  type PreparedSession,
+  prepareSession,
 } from "../sessions/sessions.ts";
 import { isUnclaimed, storedName } from "./external-name.ts";
 import { type IssuedPendingSession, issuePendingSession, openingBounds } from "./first-factor-sessions.ts";
@@ -74,12 +74,12 @@ export async function meet(deps: Deps, arriving: Arriving): Promise<Meeting> {
       ...storedName(deps, identity.username),
       email: identity.email,
       passwordHash: null,
-      approvalPeriodId: drawApprovalPeriodId(),
+      approvalPeriodId: generateApprovalPeriodId(),
       createdAt: now,
     }),
-    claimed: { ...event, id: drawEventId(), type: "user.updated", detail: { fields: "username" } },
-    created: { ...event, id: drawEventId(), type: "user.created", userId: id },
-    opened: () => ({ ...event, id: drawEventId(), type: "first_factor.accepted" }),
+    claimed: { ...event, id: generateEventId(), type: "user.updated", detail: { fields: "username" } },
+    created: { ...event, id: generateEventId(), type: "user.created", userId: id },
+    opened: () => ({ ...event, id: generateEventId(), type: "first_factor.accepted" }),
     full: full === null ? null : { row: full.row, beyond: opens === "any" ? "opened" : "not_opened" },
     pending: pending === null ? null : { row: pending.row, held },
     bounds: openingBounds(now),
@@ -106,7 +106,7 @@ export async function bindingNow(deps: Deps, source: FirstFactorSource | null): 
   if (source === null) return null;
   const evidence = await source.evidence();
   if (evidence === null) throw new FirstFactorUnavailable("The source names somebody who shows nothing");
-  return bindTo(deps.config.keyring, evidence);
+  return createBinding(deps.config.keyring, evidence);
 }
 
 async function draw(
@@ -115,9 +115,9 @@ async function draw(
   kind: "full" | "pending",
   client: ClientContext,
   now: Date,
-): Promise<DrawnSession> {
+): Promise<PreparedSession> {
   const ttlSeconds = kind === "full" ? deps.config.sessionMaxAgeSeconds : pendingTtlSeconds;
-  return drawSession(
+  return prepareSession(
     {
       kind,
       // Known when the batch has found the account.
@@ -158,7 +158,7 @@ export async function provisionAndAuthorize(deps: Deps, visit: ExternalVisit): P
   const identity = await source.identify();
   if (identity === null) {
     const passes = source.nobodyPasses && !source.showsOtherCredential;
-    return passes ? nobody : { allowed: false, reason: "not_signed_in" };
+    return passes ? anonymousAccess : { allowed: false, reason: "not_signed_in" };
   }
   if (session !== null && session.username === identity.username) {
     const judgement = await authorizeSession(deps, requirement, session, now);
@@ -170,7 +170,7 @@ export async function provisionAndAuthorize(deps: Deps, visit: ExternalVisit): P
   if (user.disabledAt !== null) return { allowed: false, reason: "account_disabled" };
   // Whatever the rule requires: an assertion would have the same `sub` for every spelling.
   if (isUnclaimed(deps, user)) return { allowed: false, reason: "second_factor_required" };
-  return authorizeLevel(
+  return authorizeVisitor(
     deps,
     requirement,
     issued?.session ?? asSession(user, identity, source, now),
@@ -190,7 +190,7 @@ async function judgeOpenAccess(
   const identity = session === null ? null : await source.identify().catch(asNobody);
   return session !== null && session.username === identity?.username
     ? authorizeSession(deps, requirement, session, now)
-    : nobody;
+    : anonymousAccess;
 }
 
 function asNobody(error: unknown): null {

@@ -2,15 +2,15 @@ import { signPendingToken, signSharedPendingToken } from "../../core/tokens/sess
 import type { OpeningBounds } from "../../store/sessions/first-factor-session-rows.ts";
 import type { Session } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
-import { budget } from "../second-factor/verify-code.ts";
-import type { DrawnSession } from "../sessions/sessions.ts";
+import { codeBudget } from "../second-factor/code-budget.ts";
+import type { PreparedSession } from "../sessions/sessions.ts";
 import { openings, recentOpenings } from "./openings.ts";
 
 /** The bounds of an opening at one moment. */
 export const openingBounds = (now: Date): OpeningBounds => ({
   ...recentOpenings(now),
   usableUntil: new Date(now.getTime() + openings.leastSeconds * 1000),
-  attemptsPerPendingSession: budget.attemptsPerPendingSession,
+  attemptsPerPendingSession: codeBudget.attemptsPerPendingSession,
   mostKept: openings.mostKept,
 });
 
@@ -30,7 +30,7 @@ export async function issuePendingSession(
     row,
     drawn,
     username,
-  }: { readonly row: Session; readonly drawn: DrawnSession; readonly username: string },
+  }: { readonly row: Session; readonly drawn: PreparedSession; readonly username: string },
   now: Date,
 ): Promise<IssuedPendingSession> {
   const { expiresAt } = row;

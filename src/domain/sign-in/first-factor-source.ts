@@ -1,5 +1,5 @@
 import type { Keyring } from "../../core/crypto/keyring.ts";
-import { type BindingEvidence, isBoundTo } from "../../core/tokens/session-binding.ts";
+import { type BindingEvidence, matchesBinding } from "../../core/tokens/session-binding.ts";
 import type { FullSession } from "../sessions/sessions.ts";
 import type { ExternalRealm } from "./external-realm.ts";
 import { localRealm } from "./password-sign-in.ts";
@@ -73,5 +73,5 @@ export async function belongsTo(
   if (source === null) return session.realm === localRealm;
   if (session.realm !== source.realm || session.binding === null) return false;
   const evidence = await source.evidence();
-  return evidence !== null && isBoundTo(keyring, session.binding, evidence);
+  return evidence !== null && matchesBinding(keyring, session.binding, evidence);
 }

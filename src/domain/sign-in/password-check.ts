@@ -1,10 +1,10 @@
 import { clientNetwork } from "../../core/parsing/client-network.ts";
-import { type ClientContext, drawEventId } from "../../store/service/audit.ts";
+import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import { findSessionOnPrimary, type SessionView } from "../../store/sessions/session-rows.ts";
 import { countSignInFailure } from "../../store/sessions/sign-in-batch.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
-import { type FullSession, isAlive } from "../sessions/sessions.ts";
+import { type FullSession, isSessionLive } from "../sessions/sessions.ts";
 import { isPasswordOf } from "./stored-password.ts";
 import {
   type FirstFactorCounters,
@@ -47,13 +47,13 @@ export async function checkPassword(
   if (standing !== null) return tooManyAttempts(standing, now, "first_factor");
   // From the primary: a copy that is behind may still hold a password that was changed because it leaked.
   const view = await findSessionOnPrimary(deps.db, session.id);
-  if (view === null || !isAlive(deps, view, now)) return { ok: false, reason: "session_over" };
+  if (view === null || !isSessionLive(deps, view, now)) return { ok: false, reason: "session_over" };
   const { passwordHash } = view.user;
   if (passwordHash === null || (password !== null && (await isPasswordOf(deps, password, view.user)))) {
     return { ok: true, counters, view };
   }
   const event = {
-    id: drawEventId(),
+    id: generateEventId(),
     at: now,
     type: "first_factor.refused",
     client,

@@ -4,7 +4,7 @@ import {
   type AuditEvent,
   type AuditEventType,
   type ClientContext,
-  drawEventId,
+  generateEventId,
 } from "../../store/service/audit.ts";
 import {
   countSignInFailure,
@@ -15,7 +15,12 @@ import {
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
-import { type DrawnSession, drawSession, type IssuedSession, issueSession } from "../sessions/sessions.ts";
+import {
+  type IssuedSession,
+  issueSession,
+  type PreparedSession,
+  prepareSession,
+} from "../sessions/sessions.ts";
 import { type IssuedPendingSession, issuePendingSession, openingBounds } from "./first-factor-sessions.ts";
 import { pendingTtlSeconds } from "./openings.ts";
 import { isPasswordOf } from "./stored-password.ts";
@@ -96,7 +101,7 @@ async function trySignIn(
       : accountChanged(outcome);
     return refusal(deps, outcome, now) ?? failure;
   }
-  const drawn = await drawSignIn(deps, user, request);
+  const drawn = await prepareSignInSession(deps, user, request);
   const outcome = await openSignInSession(
     deps.db,
     {
@@ -136,7 +141,7 @@ function signInEvent(
   // An unknown name is not written down: people type their password into the wrong field.
   const detail = { method: "password" };
   return {
-    id: drawEventId(),
+    id: generateEventId(),
     at: now,
     type,
     client,
@@ -152,9 +157,13 @@ async function renewedHash(user: User, password: string): Promise<string | null>
 }
 
 /** With a second factor there is a pending session to draw, without one a full one. */
-function drawSignIn(deps: Deps, user: User, { client, now }: PasswordSignIn): Promise<DrawnSession> {
+function prepareSignInSession(
+  deps: Deps,
+  user: User,
+  { client, now }: PasswordSignIn,
+): Promise<PreparedSession> {
   const ttlSeconds = user.totpEnabled ? pendingTtlSeconds : deps.config.sessionMaxAgeSeconds;
-  return drawSession(
+  return prepareSession(
     {
       kind: user.totpEnabled ? "pending" : "full",
       userId: user.id,

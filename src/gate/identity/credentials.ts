@@ -1,8 +1,8 @@
 import type { OriginConfig } from "../../config/first-factor-config.ts";
 import { readNamedCookies } from "../../core/parsing/cookie-header.ts";
 import { foldName } from "../../core/parsing/folded-name.ts";
+import { type NamedValue, type NamedValues, summarizeNamedValues } from "../../core/parsing/named-values.ts";
 import { readNamedParameters } from "../../core/parsing/query-string.ts";
-import { type ShownValue, type ShownValues, summarizeShownValues } from "../../core/parsing/shown-values.ts";
 import { isUndecodable, isUndecodableEncoded } from "../../core/parsing/undecodable.ts";
 
 /** Everything of a request that can carry a session of the site. */
@@ -26,7 +26,7 @@ export interface Question {
 /** One credential that a request shows. All cookies together are one, because a site may read several of them. */
 interface Credential {
   readonly kind: "cookies" | "authorization" | "header" | "query";
-  readonly shown: ShownValues;
+  readonly shown: NamedValues;
   readonly question: Question;
 }
 
@@ -73,7 +73,7 @@ function readCookies({ cookies: names }: OriginConfig, visit: VisitCredentials):
 function readAuthorization({ headers }: VisitCredentials): Credential {
   const value = headers.get("Authorization") ?? "";
   const values = value === "" ? [] : [{ name: "Authorization", value }];
-  const shown = summarizeShownValues(values, ["Authorization"], !isSeveralAuthorizations(value));
+  const shown = summarizeNamedValues(values, ["Authorization"], !isSeveralAuthorizations(value));
   return {
     kind: "authorization",
     shown: refuseUndecodable(shown, isUndecodable),
@@ -113,16 +113,16 @@ function readParameter(name: string, { query }: VisitCredentials): Credential {
 }
 
 /** The headers that some server may read under this name (INC-26). A comma may stand between two lines of one header. */
-export function findShownHeaders(headers: Headers, name: string): ShownValues {
+export function findShownHeaders(headers: Headers, name: string): NamedValues {
   const wanted = foldName(name);
   const values = [...headers]
     .filter(([key, value]) => foldName(key) === wanted && value !== "")
-    .map(([key, value]): ShownValue => ({ name: key, value }));
-  return summarizeShownValues(values, [name.toLowerCase()], !values.some(({ value }) => value.includes(",")));
+    .map(([key, value]): NamedValue => ({ name: key, value }));
+  return summarizeNamedValues(values, [name.toLowerCase()], !values.some(({ value }) => value.includes(",")));
 }
 
 /** Values that differ in bytes that are not UTF-8 look the same here (INC-36). */
-function refuseUndecodable(shown: ShownValues, isWrong: (text: string) => boolean): ShownValues {
+function refuseUndecodable(shown: NamedValues, isWrong: (text: string) => boolean): NamedValues {
   const wrong = shown.values.some(({ name, value }) => isWrong(name) || isWrong(value));
   return wrong ? { ...shown, isAmbiguous: true } : shown;
 }

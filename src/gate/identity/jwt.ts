@@ -1,9 +1,9 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from "jose";
 import type { JwtConfig } from "../../config/first-factor-config.ts";
 import { readNamedCookies } from "../../core/parsing/cookie-header.ts";
-import { readEmail } from "../../core/parsing/email.ts";
-import { readSubject } from "../../core/parsing/external-subject.ts";
-import type { ShownValues } from "../../core/parsing/shown-values.ts";
+import { parseEmail } from "../../core/parsing/email.ts";
+import { parseSubject } from "../../core/parsing/external-subject.ts";
+import type { NamedValues } from "../../core/parsing/named-values.ts";
 import {
   AmbiguousCredentials,
   type ExternalIdentity,
@@ -74,7 +74,7 @@ export function jwtSource(config: JwtConfig, headers: Headers, now: Date): First
   };
 }
 
-const findTokens = ({ carrier }: JwtConfig, headers: Headers): ShownValues =>
+const findTokens = ({ carrier }: JwtConfig, headers: Headers): NamedValues =>
   carrier.kind === "cookie"
     ? readNamedCookies(headers.get("Cookie") ?? "", [carrier.name])
     : findShownHeaders(headers, carrier.name);
@@ -112,7 +112,7 @@ function toIdentity(config: JwtConfig, payload: JWTPayload, now: Date): External
   if (payload.iat !== undefined && payload.iat * 1000 > now.getTime() + 60_000) return null;
   if (config.userClaim === "email" && !isVerifiedEmail(config, payload)) return null;
   const user = payload[config.userClaim];
-  const username = typeof user === "string" ? readSubject(user, config.names) : null;
+  const username = typeof user === "string" ? parseSubject(user, config.names) : null;
   return username === null ? null : { username, email: readEmailClaim(config, payload) };
 }
 
@@ -129,4 +129,4 @@ const isUnverified = ({ email_verified: said }: JWTPayload): boolean =>
 
 /** The address for `Remote-Email`: no `email` of which the token says that it is not verified. */
 const readEmailClaim = ({ emailClaim }: JwtConfig, payload: JWTPayload): string | null =>
-  emailClaim === "email" && isUnverified(payload) ? null : readEmail(payload[emailClaim]);
+  emailClaim === "email" && isUnverified(payload) ? null : parseEmail(payload[emailClaim]);

@@ -1,11 +1,11 @@
 import type { OriginConfig } from "../../config/first-factor-config.ts";
 import { foldName, foldParameterName } from "../../core/parsing/folded-name.ts";
-import { findPathReadings } from "../../core/policy/path-readings.ts";
+import { findPathVariants } from "../../core/policy/path-variants.ts";
 
 /** Jakarta Servlet 6.0, 7.1.3. The containers that are told another name use that of their cookie. */
 const servletParameter = "jsessionid";
 
-/** Without one of these, no reading of a path has a parameter or a session of ASP.NET. */
+/** Without one of these, no variant of a path has a parameter or a session of ASP.NET. */
 const canCarry = /[;(%\u0080-\uffff]/;
 
 /** A segment such as `(S(lit3py55t21z5v55vlm25s55))`, in which ASP.NET keeps sessions and tickets without cookies. */
@@ -13,7 +13,7 @@ const aspNetSegment = /^\((?:[a-z]\([^()]*\))+\)$/i;
 
 /**
  * True when a server may read a session in the path (INC-24). The who-am-I is never asked about the path, so the request
- * could pass as anonymous, and be served as the account of the session. All readings of the path are searched for:
+ * could pass as anonymous, and be served as the account of the session. All variants of the path are searched for:
  *
  * - a path parameter (`;jsessionid=…`) with the name of a servlet's session or of a configured credential. One that
  *   repeats the value of the session cookie is none: servlet containers write it into the links of a visitor's first page.
@@ -28,15 +28,15 @@ export function showsPathSession(
   cookies: readonly (readonly [name: string, value: string])[],
 ): boolean {
   if (!canCarry.test(path)) return false;
-  const readings = findPathReadings(path);
-  if (readings === null) return true;
+  const variants = findPathVariants(path);
+  if (variants === null) return true;
   const credentials = config.credentials.map(({ name }) => name);
   const carriers = new Set([servletParameter, ...config.cookies, ...credentials].map(foldName));
   const isAskedAbout = (folded: string, value: string) =>
     cookies.some(([name, shown]) => foldName(name) === folded && shown === value);
-  for (const reading of readings) {
-    if (reading.split("/").some((segment) => aspNetSegment.test(segment))) return true;
-    for (const { name, value } of findPathParameters(reading))
+  for (const variant of variants) {
+    if (variant.split("/").some((segment) => aspNetSegment.test(segment))) return true;
+    for (const { name, value } of findPathParameters(variant))
       if (foldParameterName(name).some((folded) => carriers.has(folded) && !isAskedAbout(folded, value)))
         return true;
   }

@@ -1,6 +1,6 @@
 import type { ProxyConfig } from "../../config/first-factor-config.ts";
-import { readEmail } from "../../core/parsing/email.ts";
-import { readSubject } from "../../core/parsing/external-subject.ts";
+import { parseEmail } from "../../core/parsing/email.ts";
+import { parseSubject } from "../../core/parsing/external-subject.ts";
 import type { ExternalIdentity, FirstFactorSource } from "../../domain/sign-in/first-factor-source.ts";
 
 /**
@@ -24,6 +24,6 @@ export function proxySource(config: ProxyConfig, headers: Headers, trusted: bool
 
 /** A header that can be no subject is no identity: bytes that are not UTF-8, such as a Latin-1 name, among others (INC-36). */
 function readIdentity(config: ProxyConfig, headers: Headers): ExternalIdentity | null {
-  const username = readSubject(headers.get(config.userHeader), config.names);
-  return username === null ? null : { username, email: readEmail(headers.get(config.emailHeader)) };
+  const username = parseSubject(headers.get(config.userHeader), config.names);
+  return username === null ? null : { username, email: parseEmail(headers.get(config.emailHeader)) };
 }

@@ -1,5 +1,5 @@
 import type { Config } from "../../config/config.ts";
-import { hasOddOwnCookie, withoutCookies } from "../../core/parsing/cookie-header.ts";
+import { hasMalformedOwnCookie, withoutCookies } from "../../core/parsing/cookie-header.ts";
 import { isUndecodable } from "../../core/parsing/undecodable.ts";
 import { carriesMoreThanOwnToken } from "../../core/tokens/own-token.ts";
 import type { FirstFactorSource } from "../../domain/sign-in/first-factor-source.ts";
@@ -64,7 +64,7 @@ function readSiteCredentials({ headers, ownCookies, query, isProxyQuestion }: Vi
     query,
     isUnclear:
       carriesMoreThanOwnToken(authorization) ||
-      hasOddOwnCookie(cookieHeader, ownCookies) ||
+      hasMalformedOwnCookie(cookieHeader, ownCookies) ||
       (isProxyQuestion && isUndecodable(cookieHeader)),
   };
 }

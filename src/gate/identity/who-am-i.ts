@@ -1,6 +1,6 @@
 import type { OriginConfig } from "../../config/first-factor-config.ts";
-import { readEmail } from "../../core/parsing/email.ts";
-import { readSubject } from "../../core/parsing/external-subject.ts";
+import { parseEmail } from "../../core/parsing/email.ts";
+import { parseSubject } from "../../core/parsing/external-subject.ts";
 import { locate, type ValuePath } from "../../core/parsing/value-path.ts";
 import { type ExternalIdentity, FirstFactorUnavailable } from "../../domain/sign-in/first-factor-source.ts";
 import type { Question } from "./credentials.ts";
@@ -118,9 +118,9 @@ function readValue(locator: ValuePath | null, response: Response, document: unkn
  */
 function toIdentity(config: OriginConfig, user: unknown, email: unknown): ExternalIdentity | null {
   if (user === undefined || user === null || user === "" || user === false) return null;
-  const exact = readSubject(user, "exact");
+  const exact = parseSubject(user, "exact");
   if (exact !== null && config.nobodyNames.includes(exact)) return null;
-  const username = readSubject(user, config.names);
+  const username = parseSubject(user, config.names);
   if (username === null) throw new FirstFactorUnavailable("The who-am-I of the origin names no user");
-  return { username, email: readEmail(email) };
+  return { username, email: parseEmail(email) };
 }

@@ -1,11 +1,11 @@
 import * as z from "zod/mini";
-import { once } from "../../core/lib/lazy.ts";
+import { lazy } from "../../core/lib/lazy.ts";
 import { parseCodeInput } from "../../core/parsing/code-input.ts";
 import { canonicalUsername } from "../../core/parsing/username.ts";
 import { sentAs } from "./sent-as.ts";
 
 /** A user name in any spelling; comes out canonical. */
-export const username = once(() =>
+export const username = lazy(() =>
   z
     .pipe(
       z.string("must be a string").check(z.maxLength(1024, "is too long")),
@@ -30,7 +30,7 @@ export const password = () =>
   z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(4096, "is too long"));
 
 /** A TOTP or backup code. What has the form of neither costs no attempt. */
-export const code = once(() =>
+export const code = lazy(() =>
   z
     .pipe(
       z.string("must be a string"),
@@ -51,7 +51,7 @@ export const code = once(() =>
 );
 
 /** A code of an authenticator app: where a backup code is no answer. */
-export const totpCode = once(() =>
+export const totpCode = lazy(() =>
   code()
     .check(z.refine(({ kind }) => kind === "totp", "must be a 6-digit code"))
     .register(sentAs, { type: "string", minLength: 6, maxLength: 64, description: "Six digits" }),
@@ -64,4 +64,4 @@ export const sessionToken = () =>
   z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(4096, "is too long"));
 
 /** What a call takes that needs nothing. */
-export const nothing = once(() => z.strictObject({}));
+export const nothing = lazy(() => z.strictObject({}));

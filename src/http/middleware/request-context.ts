@@ -2,7 +2,7 @@ import { createMiddleware } from "hono/factory";
 import type { Config } from "../../config/config.ts";
 import { equalInConstantTime } from "../../core/crypto/constant-time.ts";
 import { BoundedMap } from "../../core/lib/bounded-map.ts";
-import { isPlainOrigin, rawPathOf } from "../../core/parsing/raw-path.ts";
+import { isPlainOrigin, parseRawPath } from "../../core/parsing/raw-path.ts";
 import type { FirstFactorSource } from "../../domain/sign-in/first-factor-source.ts";
 import { createDeps } from "../../runtime.ts";
 import type { AppContext, AppEnv } from "../context.ts";
@@ -35,7 +35,7 @@ export function requestContext(config: Config, createSource: CreateSource) {
       },
     });
     c.set("url", () => {
-      url ??= new URL(rawPathOf(c.req.url) === "" ? originOf(c.req.url) : c.req.url);
+      url ??= new URL(parseRawPath(c.req.url) === "" ? originOf(c.req.url) : c.req.url);
       return url;
     });
     c.set("trusted", trusted);

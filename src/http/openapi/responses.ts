@@ -91,18 +91,18 @@ function groupByStatus(operation: Operation): Map<number, Reason[]> {
 /** What a call itself names, and what any call of its kind can meet. */
 function reasonsOf({ access, method, body, query, repeatable, failures }: Operation): Reason[] {
   const writes = method !== "get";
-  const codeSubjectOfBackend = isScope(access);
-  const codeSubjectOfSession = access === "session" || access === "pending_session";
+  const isServiceCall = isScope(access);
+  const isSessionCall = access === "session" || access === "pending_session";
   return [
-    ...(codeSubjectOfBackend ? (["invalid_api_key", "scope_missing", "no_such_realm"] as const) : []),
+    ...(isServiceCall ? (["invalid_api_key", "scope_missing", "no_such_realm"] as const) : []),
     ...(access === "session" ? (["unauthenticated"] as const) : []),
     ...(writes ? (["cross_origin", "body_too_large", "unsupported_media_type"] as const) : []),
-    ...(writes || codeSubjectOfBackend ? (["malformed_request"] as const) : []),
+    ...(writes || isServiceCall ? (["malformed_request"] as const) : []),
     ...(body || query || repeatable ? (["invalid_format"] as const) : []),
     ...(repeatable ? (["idempotency_conflict"] as const) : []),
     ...failures,
-    ...(codeSubjectOfSession ? (["first_factor_unavailable", "ambiguous_credentials"] as const) : []),
-    ...(writes || codeSubjectOfBackend || codeSubjectOfSession ? (["store_unavailable"] as const) : []),
+    ...(isSessionCall ? (["first_factor_unavailable", "ambiguous_credentials"] as const) : []),
+    ...(writes || isServiceCall || isSessionCall ? (["store_unavailable"] as const) : []),
   ];
 }
 

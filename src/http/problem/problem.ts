@@ -121,14 +121,14 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
     "Invalid format",
     "return_to: this API key does not list it",
   ],
-  return_address_answered: [
+  return_address_has_receipt_parameter: [
     422,
     "invalid_format",
     "Invalid format",
     "return_to: it has a parameter that could be read as challenge or receipt, which Sallyport adds",
   ],
-  answered_before: [409, "idempotency_conflict", "Already answered", idempotencyAdvice],
-  first_answer_void: [
+  already_responded: [409, "idempotency_conflict", "Already answered", idempotencyAdvice],
+  first_response_void: [
     409,
     "idempotency_conflict",
     "First response void",

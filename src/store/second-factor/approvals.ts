@@ -10,7 +10,7 @@ import { apiKeys, users } from "../platform/schema.ts";
  * An id and no time, because clocks of two locations differ; a random one, because an account that is deleted and created
  * again under its old id must not have the old period.
  */
-export const drawApprovalPeriodId = (): string => crypto.randomUUID();
+export const generateApprovalPeriodId = (): string => crypto.randomUUID();
 
 /** The approval period of an account, of which rows that are older than periods have none. */
 export const approvalPeriod = sql`coalesce(${users.approvalPeriodId}, '')`;

@@ -19,13 +19,13 @@ import {
   storeResponseWhere,
 } from "../service/idempotency.ts";
 import { isOpenToHolder } from "../sessions/pending-sessions.ts";
-import { fullSessionIsAlive, type Liveness } from "../sessions/session-rows.ts";
+import { fullSessionIsAlive, type SessionCutoff } from "../sessions/session-rows.ts";
 import { type Counter, listOverflows, nothingBlocks, type Overflow } from "../sessions/throttles.ts";
 import { approvalPeriodOf } from "./approvals.ts";
 import { type Effect, effectStatements } from "./code-effects.ts";
 
-/** How many tries there are. The numbers are decided in `domain/second-factor/verify-code.ts`. */
-export interface Budget {
+/** How many codes may be tried. `domain/second-factor/code-budget.ts` sets the numbers. */
+export interface CodeBudget {
   readonly attemptsPerPendingSession: number;
   readonly failuresPerCoolDown: number;
   readonly firstCoolDownSeconds: number;
@@ -33,13 +33,13 @@ export interface Budget {
   readonly failuresUntilDisabled: number;
 }
 
-/** What the code was compared with. If the primary holds something else by now, the comparison is void. */
+/** The sealed value that the code was compared with. The attempt changes nothing when the primary holds another one. */
 export interface ComparedWith {
   readonly column: SealedColumn;
   readonly envelope: string;
 }
 
-/** How a right code is used up. */
+/** What the batch writes so that a right code is accepted once. */
 export type Spend =
   | { readonly kind: "totp_step"; readonly step: number }
   | { readonly kind: "backup_code"; readonly remainingEnvelope: string }
@@ -50,80 +50,80 @@ export type Spend =
       readonly backupCodesEnvelope: string;
     };
 
-/** What evaluating the code came to. */
-export type Verdict =
+/** The result of comparing the code. */
+export type CodeResult =
   | { readonly kind: "wrong" }
-  /** Right once, and known to be spent: it costs an attempt, never the account's counter. */
+  /** A backup code that is spent already. It uses up an attempt of the session, and does not count as a failure. */
   | { readonly kind: "spent" }
   | { readonly kind: "right"; readonly spend: Spend; readonly effects: readonly Effect[] };
 
-/** What a code comes with: a session of the account, or the word of a backend that speaks for its realm. */
-export type Claimant =
-  | { readonly kind: "full"; readonly id: string; readonly liveness: Liveness }
+/** What the code was submitted with: a session of the account, or a call of the service API. */
+export type AttemptSource =
+  | { readonly kind: "full"; readonly id: string; readonly cutoff: SessionCutoff }
   | { readonly kind: "pending"; readonly id: string; readonly shared: boolean }
   /** A pending session that a hosted challenge has opened. */
   | { readonly kind: "challenge"; readonly id: string; readonly challengeId: string }
-  | { readonly kind: "backend" };
+  | { readonly kind: "service" };
 
-/** One attempt at a second factor, evaluated and not yet decided. */
-export interface Attempt {
+/** A submitted code that has been compared. The batch decides whether the attempt counts. */
+export interface CodeAttempt {
   readonly userId: string;
-  readonly claimant: Claimant;
+  readonly source: AttemptSource;
   readonly comparedWith: ComparedWith;
-  readonly verdict: Verdict;
-  readonly budget: Budget;
-  /** First-factor counters that must not block either, when a password came with the code. */
+  readonly result: CodeResult;
+  readonly budget: CodeBudget;
+  /** First-factor counters that must not block either, when the request has a password. */
   readonly counters: readonly Counter[];
-  /** The hash that this password was compared with. Null: none came, or the account has none. */
+  /** The hash that this password was compared with. Null: the request has none, or the account has none. */
   readonly passwordHash: string | null;
   readonly now: Date;
-  /** The record of the attempt. Its type follows from the verdict; its id is what the effects ask for. */
+  /** The audit event of the attempt. Its type follows from the result, and the effects' conditions look it up by its id. */
   readonly event: Omit<AuditEvent, "type">;
-  /** For a retry of the same call. Null: none is kept. */
-  readonly answers: AttemptResponses | null;
+  /** What a retry of the same call gets. Null: the call has no `Idempotency-Key`. */
+  readonly responses: CodeResponses | null;
 }
 
-/** What is kept for a retry, whichever way the attempt is decided. */
-export interface AttemptResponses {
-  /** Null: the code is known to be wrong or spent. */
+/** The responses for both ways in which the batch can decide. */
+export interface CodeResponses {
+  /** Null: the code is wrong or spent. */
   readonly accepted: StoredResponse | null;
   readonly refused: StoredResponse;
 }
 
-/** What the batch did, and how things stand on the primary after it. */
-export interface Decision {
-  /** The attempt was within every budget, and against what the primary holds. */
+/** What the batch wrote, and the rows as the primary holds them after it. */
+export interface CodeAttemptResult {
+  /** The attempt was within every budget, and the account is the one that was read: the attempt counts. */
   readonly claimed: boolean;
-  /** The code was right, unspent until now, and every effect has happened. */
+  /** The code was right and unspent, and every effect is written. */
   readonly accepted: boolean;
-  /** Nothing was claimed, because the same call was answered before. */
+  /** The attempt does not count, because the same call has a stored response. */
   readonly respondedBefore: boolean;
   readonly user: UserRow | null;
-  /** Null also where the code came without one. */
+  /** Null also for a call of the service API. */
   readonly session: SessionRow | null;
-  /** The counters that block now. */
+  /** The first-factor counters that block now. */
   readonly overflows: readonly Overflow[];
 }
 
 /**
- * Decides an attempt in one transaction on the primary: claim the attempt, write it down, spend the code, and
- * only then let the effects happen. Each statement asks for the one before it, so of any number of parallel
- * requests as many are evaluated as the budget has room for, and one code is accepted once.
+ * Writes an attempt in one transaction on the primary: claims it within the budgets, records it, spends the code, and writes
+ * the effects. The condition of each statement is that the one before it has changed a row. So of any number of parallel
+ * requests, only as many count as the budget allows, and a code is accepted once.
  */
-export async function decideAttempt(db: Database, attempt: Attempt): Promise<Decision> {
+export async function commitCodeAttempt(db: Database, attempt: CodeAttempt): Promise<CodeAttemptResult> {
   const { primary } = db;
-  const { claimant, event, answers } = attempt;
-  const outcome = [
+  const { source, event, responses } = attempt;
+  const reads = [
     primary.select().from(users).where(eq(users.id, attempt.userId)),
-    // A backend's attempt has no session, and no session has an empty id. `WHERE 0` would be planned as a scan.
+    // A call of the service API has no session, and no session has an empty id. D1 would plan `WHERE 0` as a scan.
     primary
       .select()
       .from(sessions)
-      .where(eq(sessions.id, claimant.kind === "backend" ? "" : claimant.id)),
+      .where(eq(sessions.id, source.kind === "service" ? "" : source.id)),
     primary.select({ type: auditEvents.type }).from(auditEvents).where(eq(auditEvents.id, event.id)),
     primary
       .select({
-        answered: sql<number>`${hasStoredResponse(primary, answers?.refused ?? null)}`.as("answered"),
+        responded: sql<number>`${hasStoredResponse(primary, responses?.refused ?? null)}`.as("responded"),
       })
       .from(sql`(SELECT 1)`),
     ...(attempt.counters.length === 0 ? [] : [listOverflows(primary, attempt.counters, attempt.now)]),
@@ -131,39 +131,39 @@ export async function decideAttempt(db: Database, attempt: Attempt): Promise<Dec
   const results: unknown[] = await reachStore(() =>
     primary.batch([
       claimAttempt(primary, attempt),
-      ...useAttempt(primary, attempt),
-      ...keepAnswers(primary, attempt),
-      ...outcome,
+      ...recordAndSpend(primary, attempt),
+      ...storeResponses(primary, attempt),
+      ...reads,
     ]),
   );
-  // A batch answers in the order of its statements, and these are the last.
-  const [user, session, record, answer, overflows] = results.slice(-outcome.length) as [
+  // A batch responses in the order of its statements, and these are the last.
+  const [user, session, record, stored, overflows] = results.slice(-reads.length) as [
     UserRow[],
     SessionRow[],
     { type: string }[],
-    { answered: number }[],
+    { responded: number }[],
     Overflow[]?,
   ];
   const claimed = record.length === 1;
   return {
     claimed,
     accepted: record[0]?.type === "second_factor.accepted",
-    respondedBefore: !claimed && answer[0]?.answered === 1,
+    respondedBefore: !claimed && stored[0]?.responded === 1,
     user: user[0] ?? null,
     session: session[0] ?? null,
     overflows: overflows ?? [],
   };
 }
 
-/** Changes one row if the attempt is within the budgets of session and account, and none otherwise. */
-function claimAttempt(db: DrizzleD1Database, attempt: Attempt): BatchItem<"sqlite"> {
-  const { claimant, budget, counters, answers, now } = attempt;
+/** The first statement: changes one row if the attempt is within the budgets of session and account, and none otherwise. */
+function claimAttempt(db: DrizzleD1Database, attempt: CodeAttempt): BatchItem<"sqlite"> {
+  const { source, budget, counters, responses, now } = attempt;
   const open = and(
     counters.length === 0 ? undefined : nothingBlocks(db, counters, now),
-    answers === null ? undefined : hasNoStoredResponse(db, answers.refused),
+    responses === null ? undefined : hasNoStoredResponse(db, responses.refused),
   );
-  if (claimant.kind === "backend") {
-    // There is no session to count on: the account's own counter is the budget.
+  if (source.kind === "service") {
+    // Without a session, the failures of the account are the only budget.
     return db
       .update(users)
       .set({ secondFactorFailures: users.secondFactorFailures })
@@ -175,22 +175,22 @@ function claimAttempt(db: DrizzleD1Database, attempt: Attempt): BatchItem<"sqlit
       .from(users)
       .where(and(accountCanTry(attempt), eq(users.id, sessions.userId))),
   );
-  if (claimant.kind === "full") {
+  if (source.kind === "full") {
     return db
       .update(sessions)
       .set({ lastSeenAt: now })
-      .where(and(fullSessionIsAlive(db, claimant.id, claimant.liveness), account, open));
+      .where(and(fullSessionIsAlive(db, source.id, source.cutoff), account, open));
   }
   return db
     .update(sessions)
     .set({ attempts: sql`${sessions.attempts} + 1` })
     .where(
       and(
-        eq(sessions.id, claimant.id),
+        eq(sessions.id, source.id),
         eq(sessions.kind, "pending"),
-        claimant.kind === "challenge"
-          ? eq(sessions.challengeId, claimant.challengeId)
-          : and(isNull(sessions.challengeId), isOpenToHolder(claimant)),
+        source.kind === "challenge"
+          ? eq(sessions.challengeId, source.challengeId)
+          : and(isNull(sessions.challengeId), isOpenToHolder(source)),
         lt(sessions.attempts, budget.attemptsPerPendingSession),
         gt(sessions.expiresAt, now),
         account,
@@ -199,7 +199,7 @@ function claimAttempt(db: DrizzleD1Database, attempt: Attempt): BatchItem<"sqlit
     );
 }
 
-function accountCanTry({ userId, comparedWith, passwordHash, budget, now }: Attempt) {
+function accountCanTry({ userId, comparedWith, passwordHash, budget, now }: CodeAttempt) {
   return and(
     eq(users.id, userId),
     isNull(users.disabledAt),
@@ -213,27 +213,27 @@ function accountCanTry({ userId, comparedWith, passwordHash, budget, now }: Atte
   );
 }
 
-/** Everything behind the claim. A right code counts as replayed until it has been spent: then as accepted. */
-function useAttempt(db: DrizzleD1Database, attempt: Attempt): BatchItem<"sqlite">[] {
-  const { event, verdict } = attempt;
-  if (verdict.kind === "wrong") {
+/** The statements after the claim. A right code is recorded as replayed, and as accepted once it has been spent. */
+function recordAndSpend(db: DrizzleD1Database, attempt: CodeAttempt): BatchItem<"sqlite">[] {
+  const { event, result } = attempt;
+  if (result.kind === "wrong") {
     return [
       recordEventWhere(db, { ...event, type: "second_factor.refused" }, previousChangedRow),
       countFailure(db, attempt),
     ];
   }
   const record = recordEventWhere(db, { ...event, type: "second_factor.replayed" }, previousChangedRow);
-  if (verdict.kind === "spent") return [record];
+  if (result.kind === "spent") return [record];
   const accepted = eventIs(db, event.id, "second_factor.accepted");
   return [
     record,
-    spendCode(db, attempt, verdict.spend),
+    spendCode(db, attempt, result.spend),
     db
       .update(auditEvents)
       .set({ type: "second_factor.accepted" })
       .where(and(eq(auditEvents.id, event.id), previousChangedRow)),
     ...effectStatements(db, {
-      effects: verdict.effects,
+      effects: result.effects,
       userId: attempt.userId,
       now: attempt.now,
       event,
@@ -242,19 +242,22 @@ function useAttempt(db: DrizzleD1Database, attempt: Attempt): BatchItem<"sqlite"
   ];
 }
 
-/** Keeps the answer for a retry: that of an acceptance, or that of a refusal that counted. */
-function keepAnswers(db: DrizzleD1Database, { userId, event, answers }: Attempt): BatchItem<"sqlite">[] {
-  if (answers === null) return [];
+/** Stores the response for a retry: of an acceptance, or of a refusal that counted. */
+function storeResponses(
+  db: DrizzleD1Database,
+  { userId, event, responses }: CodeAttempt,
+): BatchItem<"sqlite">[] {
+  if (responses === null) return [];
   const accepted = eventIs(db, event.id, "second_factor.accepted");
   const refused = every(wasRecorded(db, event.id), not(accepted));
   return [
-    ...storeResponseWhere(db, answers.accepted, accepted, approvalPeriodOf(db, userId)),
-    ...storeResponseWhere(db, answers.refused, refused),
+    ...storeResponseWhere(db, responses.accepted, accepted, approvalPeriodOf(db, userId)),
+    ...storeResponseWhere(db, responses.refused, refused),
   ];
 }
 
-/** TH-01, TH-03: one counter an account, a cool-down after every few failures, each twice as long. */
-function countFailure(db: DrizzleD1Database, { userId, budget, now }: Attempt): BatchItem<"sqlite"> {
+/** TH-01, TH-03: one counter for each account; after every few failures a cool-down, twice as long as the one before. */
+function countFailure(db: DrizzleD1Database, { userId, budget, now }: CodeAttempt): BatchItem<"sqlite"> {
   const failures = sql`(${users.secondFactorFailures} + 1)`;
   const coolDowns = sql`(${failures} / ${budget.failuresPerCoolDown})`;
   const seconds = sql`min(${budget.firstCoolDownSeconds} << (${coolDowns} - 1), ${budget.longestCoolDownSeconds})`;
@@ -268,11 +271,11 @@ function countFailure(db: DrizzleD1Database, { userId, budget, now }: Attempt): 
     .where(and(eq(users.id, userId), previousChangedRow));
 }
 
-/** Only an accepted second factor takes the failures back (INC-13). */
+/** Only an accepted second factor resets the failures (INC-13). */
 const noFailures = { secondFactorFailures: 0, secondFactorBlockedUntil: null };
 
 /** Changes one row if the code is still unspent, and none otherwise (RFC 6238 5.2). */
-function spendCode(db: DrizzleD1Database, { userId, now }: Attempt, spend: Spend): BatchItem<"sqlite"> {
+function spendCode(db: DrizzleD1Database, { userId, now }: CodeAttempt, spend: Spend): BatchItem<"sqlite"> {
   const update = (values: Partial<typeof users.$inferInsert>) =>
     db.update(users).set({ ...values, ...noFailures });
   const account = and(eq(users.id, userId), previousChangedRow);

@@ -6,28 +6,28 @@ import { challenges, sessions, users } from "../platform/schema.ts";
 import { type AuditEvent, type AuditEventType, recordEventWhere } from "../service/audit.ts";
 import type { Session } from "../sessions/session-rows.ts";
 import { type Claim, claimStatements } from "../users/external-names.ts";
-import { drawApprovalPeriodId } from "./approvals.ts";
+import { generateApprovalPeriodId } from "./approvals.ts";
 
-/** What else happens if, and only if, a second factor was accepted. */
+/** What an accepted code changes, in the batch that accepts it. */
 export type Effect =
-  /** A new session in the place of the one that the code came with. */
+  /** Opens a session, and deletes the one that the code was submitted with. */
   | { readonly kind: "open_session"; readonly session: Session; readonly insteadOf: string }
-  /** The account takes the exact name of the subject that has shown its second factor, if none has claimed it yet. */
+  /** Sets the exact external name of the account, if it has none yet: that of the visitor that has shown the second factor. */
   | (Pick<Claim, "name" | "email" | "keep"> & { readonly kind: "claim_name"; readonly eventId: string })
-  /** The session stays, and its second factor is as fresh as this attempt, or gone when `at` is null. */
+  /** Keeps the session, and sets the time of its second factor. Null: it has none any more. */
   | {
       readonly kind: "set_second_factor";
       readonly sessionId: string;
       readonly amr: string[];
       readonly at: Date | null;
     }
-  /** Null: all of them. */
+  /** Deletes the sessions of the account but one. `keep` null: all of them. */
   | { readonly kind: "end_other_sessions"; readonly keep: string | null }
-  /** A new secret beside the one that has just been shown, which stays until the new one is confirmed. */
+  /** Writes a pending secret. The secret in force stays until a code of the new one is accepted. */
   | { readonly kind: "start_enrolment"; readonly secretEnvelope: string; readonly expiresAt: Date }
   | { readonly kind: "disable_totp" }
   | { readonly kind: "replace_backup_codes"; readonly envelope: string }
-  /** A hosted challenge is done, and the session that it has opened is over with it. */
+  /** Completes a hosted challenge, and deletes the session that it has opened. */
   | {
       readonly kind: "complete_challenge";
       readonly challengeId: string;
@@ -42,11 +42,11 @@ interface EffectContext {
   readonly userId: string;
   readonly now: Date;
   readonly event: Omit<AuditEvent, "type">;
-  /** Holds when the attempt that they belong to was accepted. */
+  /** The condition that the attempt was accepted. */
   readonly accepted: SQL;
 }
 
-/** The statements of the effects, in order; each asks by itself whether the code was accepted. */
+/** The statements of the effects, in order. The condition of each is that the attempt was accepted. */
 export function effectStatements(db: DrizzleD1Database, context: EffectContext): BatchItem<"sqlite">[] {
   return context.effects.flatMap((effect) => effectStatement(db, effect, context));
 }
@@ -95,7 +95,7 @@ function effectStatement(
           .where(account),
       ];
     case "disable_totp":
-      // `totp_last_step` stays: a step is accepted once an account, whichever secret it was made with.
+      // `totp_last_step` stays: an account accepts each step once, also with another secret (OTP-09).
       return [
         db
           .update(users)
@@ -105,7 +105,7 @@ function effectStatement(
             totpSetupAt: null,
             backupCodes: null,
             ...noEnrolment,
-            approvalPeriodId: drawApprovalPeriodId(),
+            approvalPeriodId: generateApprovalPeriodId(),
             updatedAt: now,
           })
           .where(account),

@@ -3,7 +3,7 @@ import { previousChangedRow } from "../platform/conditional-insert.ts";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type SessionRow, sessions, type UserRow, users } from "../platform/schema.ts";
 import { type AuditEvent, recordEventWhere } from "../service/audit.ts";
-import { type Liveness, touchChallengeSession, touchSession } from "../sessions/session-rows.ts";
+import { type SessionCutoff, touchChallengeSession, touchSession } from "../sessions/session-rows.ts";
 import {
   type Counter,
   type CounterState,
@@ -18,7 +18,7 @@ export interface PendingEnrolment {
   readonly sessionId: string;
   /** Of the hosted challenge that the session belongs to. Null: it is a full one. */
   readonly challengeId: string | null;
-  readonly liveness: Liveness;
+  readonly cutoff: SessionCutoff;
   readonly secretEnvelope: string;
   readonly expiresAt: Date;
   /** An account that has a second factor may replace it only from a session that showed it after this. */
@@ -47,7 +47,7 @@ export async function startEnrolment(
   event: AuditEvent,
 ): Promise<EnrolmentStart> {
   const { primary } = db;
-  const { sessionId, challengeId, counter, liveness } = enrolment;
+  const { sessionId, challengeId, counter, cutoff } = enrolment;
   const freshSession = primary
     .select({ userId: sessions.userId })
     .from(sessions)
@@ -56,8 +56,8 @@ export async function startEnrolment(
   const [[session], started, , , [user], [counted]] = await reachStore(() =>
     primary.batch([
       challengeId === null
-        ? touchSession(primary, sessionId, liveness)
-        : touchChallengeSession(primary, sessionId, challengeId, liveness.now),
+        ? touchSession(primary, sessionId, cutoff)
+        : touchChallengeSession(primary, sessionId, challengeId, cutoff.now),
       primary
         .update(users)
         .set({ totpPendingSecret: enrolment.secretEnvelope, totpPendingExpiresAt: enrolment.expiresAt })
@@ -66,12 +66,12 @@ export async function startEnrolment(
             eq(users.id, enrolment.userId),
             previousChangedRow,
             mayEnrol,
-            nothingBlocks(primary, [counter], liveness.now),
+            nothingBlocks(primary, [counter], cutoff.now),
           ),
         )
         .returning({ id: users.id }),
       recordEventWhere(primary, event, previousChangedRow),
-      countFailureWhere(primary, counter, liveness.now, previousChangedRow),
+      countFailureWhere(primary, counter, cutoff.now, previousChangedRow),
       primary.select().from(users).where(eq(users.id, enrolment.userId)),
       selectCounter(primary, counter),
     ]),

@@ -57,7 +57,7 @@ export interface AuditEvent {
 }
 
 /** Draws the id of an event. */
-export const drawEventId = (): string => crypto.randomUUID();
+export const generateEventId = (): string => crypto.randomUUID();
 
 /** What of an event only the store knows. */
 export type LookedUp = Partial<Record<"realm" | "userId" | "detail", SQL>>;

@@ -85,7 +85,7 @@ function askedRealm(db: DrizzleD1Database, caller: CallQuestion["caller"]) {
 /** Holds for no row, and asks the index for it: for `ON 0` SQLite reads the whole table. */
 const isNone = (key: SQLiteColumn) => sql`${key} = NULL`;
 
-/** As `possibleUserIds` of `core/parsing/user-id.ts`, where the realm is not known before the query. */
+/** As `possibleStoredUserIds` of `core/parsing/user-id.ts`, where the realm is not known before the query. */
 const isNamed = (realm: SQL.Aliased<string>, userId: string) => {
   const prefix = sql`(${realm} || ':')`;
   const plain = sql`CASE WHEN substr(${userId}, 1, length(${prefix})) = ${prefix} THEN NULL ELSE ${userId} END`;

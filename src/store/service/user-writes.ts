@@ -4,7 +4,7 @@ import { alias } from "drizzle-orm/sqlite-core";
 import { every, insertWhere } from "../platform/conditional-insert.ts";
 import type { Database } from "../platform/database.ts";
 import { challenges, sessions, throttles, type UserRow, users } from "../platform/schema.ts";
-import { drawApprovalPeriodId } from "../second-factor/approvals.ts";
+import { generateApprovalPeriodId } from "../second-factor/approvals.ts";
 import { type Counter, countFailureWhere, nothingBlocks } from "../sessions/throttles.ts";
 import { isUser } from "../users/user-rows.ts";
 import type { AuditEvent } from "./audit.ts";
@@ -70,7 +70,7 @@ export function updateUserOnce(
       .where(and(eq(others.realm, realm), eq(others.username, name), ne(others.id, users.id)));
   const isDisabled = disabledAt !== undefined && disabledAt !== null;
   const endsSessions = passwordHash !== undefined || isDisabled;
-  const voidsApprovals = isDisabled ? { approvalPeriodId: drawApprovalPeriodId() } : {};
+  const voidsApprovals = isDisabled ? { approvalPeriodId: generateApprovalPeriodId() } : {};
   return writeOnce(db, {
     first: (on, unanswered) =>
       on
@@ -146,7 +146,7 @@ export function removeSecondFactorOnce(
         .set({
           ...noSecondFactor,
           ...(forgiving ? noFailures : {}),
-          approvalPeriodId: drawApprovalPeriodId(),
+          approvalPeriodId: generateApprovalPeriodId(),
           updatedAt: now,
         })
         .where(and(isUser(realm, ids), hasOne, unanswered)),

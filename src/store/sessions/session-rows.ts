@@ -16,7 +16,7 @@ export interface SessionView {
 }
 
 /** When a full session counts as alive. */
-export interface Liveness {
+export interface SessionCutoff {
   readonly now: Date;
   /** Seen after this, or it is idle. */
   readonly idleSince: Date;
@@ -47,7 +47,11 @@ async function readSession(db: DrizzleD1Database, sessionId: string): Promise<Se
 }
 
 /** The condition "this full session is alive, and so is its account". */
-export function fullSessionIsAlive(db: DrizzleD1Database, sessionId: string, { now, idleSince }: Liveness) {
+export function fullSessionIsAlive(
+  db: DrizzleD1Database,
+  sessionId: string,
+  { now, idleSince }: SessionCutoff,
+) {
   return and(
     eq(sessions.id, sessionId),
     eq(sessions.kind, "full"),
@@ -64,11 +68,11 @@ const openAccount = (db: DrizzleD1Database) =>
     .where(and(eq(users.id, sessions.userId), isNull(users.disabledAt)));
 
 /** Marks a living full session as seen. It changes one row, or none when the session is dead. */
-export function touchSession(db: DrizzleD1Database, sessionId: string, liveness: Liveness) {
+export function touchSession(db: DrizzleD1Database, sessionId: string, cutoff: SessionCutoff) {
   return db
     .update(sessions)
-    .set({ lastSeenAt: liveness.now })
-    .where(fullSessionIsAlive(db, sessionId, liveness))
+    .set({ lastSeenAt: cutoff.now })
+    .where(fullSessionIsAlive(db, sessionId, cutoff))
     .returning();
 }
 
@@ -93,12 +97,12 @@ export async function renewSession(
   db: Database,
   sessionId: string,
   userId: string,
-  liveness: Liveness,
+  cutoff: SessionCutoff,
 ): Promise<SessionView | null> {
   const { primary } = db;
   const [[session], [user]] = await reachStore(() =>
     primary.batch([
-      touchSession(primary, sessionId, liveness),
+      touchSession(primary, sessionId, cutoff),
       primary.select().from(users).where(eq(users.id, userId)).limit(1),
     ]),
   );
@@ -109,13 +113,13 @@ export async function renewSession(
 export async function hasLivingSession(
   { primary }: Database,
   sessionId: string,
-  liveness: Liveness,
+  cutoff: SessionCutoff,
 ): Promise<boolean> {
   const rows = await reachStore(() =>
     primary
       .select({ id: sessions.id })
       .from(sessions)
-      .where(fullSessionIsAlive(primary, sessionId, liveness)),
+      .where(fullSessionIsAlive(primary, sessionId, cutoff)),
   );
   return rows.length === 1;
 }
@@ -128,11 +132,11 @@ export async function listSessions(
   db: Database,
   sessionId: string,
   userId: string,
-  liveness: Liveness,
+  cutoff: SessionCutoff,
 ): Promise<Session[] | null> {
   const { primary } = db;
   const [own, all] = await reachStore(() =>
-    primary.batch([touchSession(primary, sessionId, liveness), selectLiving(primary, userId, liveness)]),
+    primary.batch([touchSession(primary, sessionId, cutoff), selectLiving(primary, userId, cutoff)]),
   );
   return own.length === 0 ? null : all;
 }
@@ -141,12 +145,12 @@ export async function listSessions(
 export function listSessionsOf(
   { primary }: Database,
   userId: string,
-  liveness: Liveness,
+  cutoff: SessionCutoff,
 ): Promise<Session[]> {
-  return reachStore(() => selectLiving(primary, userId, liveness));
+  return reachStore(() => selectLiving(primary, userId, cutoff));
 }
 
-function selectLiving(db: DrizzleD1Database, userId: string, { now, idleSince }: Liveness) {
+function selectLiving(db: DrizzleD1Database, userId: string, { now, idleSince }: SessionCutoff) {
   const living = and(
     eq(sessions.userId, userId),
     eq(sessions.kind, "full"),
@@ -191,20 +195,20 @@ export const endSessionOfUser = (
   db: Database,
   caller: EndingCaller,
   targetId: string,
-  liveness: Liveness,
+  cutoff: SessionCutoff,
   event: AuditEvent,
   recent: RecentOpenings,
-): Promise<number | null> => endOfAccount(db, caller, eq(sessions.id, targetId), liveness, event, recent);
+): Promise<number | null> => endOfAccount(db, caller, eq(sessions.id, targetId), cutoff, event, recent);
 
 /** Ends every other session of the account, pending ones too. Returns as {@link endSessionOfUser}. */
 export const endOtherSessions = (
   db: Database,
   caller: EndingCaller,
-  liveness: Liveness,
+  cutoff: SessionCutoff,
   event: AuditEvent,
   recent: RecentOpenings,
 ): Promise<number | null> =>
-  endOfAccount(db, caller, ne(sessions.id, caller.sessionId), liveness, event, recent);
+  endOfAccount(db, caller, ne(sessions.id, caller.sessionId), cutoff, event, recent);
 
 /**
  * Marks sessions of the caller's account as over, with one event. The rows stay until the cron job removes expired ones:
@@ -215,11 +219,11 @@ async function endOfAccount(
   { primary }: Database,
   caller: EndingCaller,
   which: SQL,
-  liveness: Liveness,
+  cutoff: SessionCutoff,
   event: AuditEvent,
   recent: RecentOpenings,
 ): Promise<number | null> {
-  const living = and(which, eq(sessions.userId, caller.userId), gt(sessions.expiresAt, liveness.now));
+  const living = and(which, eq(sessions.userId, caller.userId), gt(sessions.expiresAt, cutoff.now));
   const isCaller = eq(sessions.id, caller.sessionId);
   const strong = primary
     .select({ id: sessions.id })
@@ -230,10 +234,10 @@ async function endOfAccount(
   const mayRecord = sql`${or(exists(strong), isWithinBounds(primary, opener, recent, lte))}`;
   const [touched, ended] = await reachStore(() =>
     primary.batch([
-      touchSession(primary, caller.sessionId, liveness),
+      touchSession(primary, caller.sessionId, cutoff),
       primary
         .update(sessions)
-        .set({ expiresAt: liveness.now })
+        .set({ expiresAt: cutoff.now })
         .where(and(living, previousChangedRow))
         .returning({ id: sessions.id }),
       recordEventWhere(primary, event, every(sql`changes() > 0`, mayRecord)),

@@ -5,7 +5,7 @@ import {
   findBackupCode,
   generateBackupCodes,
   hashBackupCode,
-  markSpent,
+  markBackupCodeSpent,
   parseBackupCodeHashes,
 } from "../../../src/core/crypto/backup-code-hashes.ts";
 
@@ -58,7 +58,7 @@ describe("hashing", () => {
 
 describe("the stored list", () => {
   it("comes back as it was stored", async () => {
-    const hashes = markSpent(await hashAll(generateBackupCodes()), 3);
+    const hashes = markBackupCodeSpent(await hashAll(generateBackupCodes()), 3);
     expect(parseBackupCodeHashes(encodeBackupCodeHashes(hashes))).toEqual(hashes);
     expect(parseBackupCodeHashes("[]")).toEqual([]);
   });
@@ -93,7 +93,7 @@ describe("the stored list", () => {
 
   it("INC-21 tells a spent code from a wrong one", async () => {
     const hashes = await hashAll(generateBackupCodes());
-    const spent = markSpent(hashes, 9);
+    const spent = markBackupCodeSpent(hashes, 9);
     expect(findBackupCode(spent, hashes[9] ?? "")).toEqual({ state: "spent", index: 9 });
     expect(findBackupCode(spent, hashes[0] ?? "")).toEqual({ state: "unspent", index: 0 });
     expect(findBackupCode(spent, spent[9] ?? "")).toBeNull();
@@ -101,19 +101,19 @@ describe("the stored list", () => {
 
   it("BC-01 spends a code once, in a copy", async () => {
     const hashes = await hashAll(generateBackupCodes());
-    const spent = markSpent(hashes, 0);
+    const spent = markBackupCodeSpent(hashes, 0);
     expect(hashes[0]).not.toContain("spent");
     expect(spent.slice(1)).toEqual(hashes.slice(1));
-    expect(() => markSpent(spent, 0)).toThrow(RangeError);
-    expect(() => markSpent(spent, 10)).toThrow(RangeError);
-    expect(() => markSpent(spent, -1)).toThrow(RangeError);
+    expect(() => markBackupCodeSpent(spent, 0)).toThrow(RangeError);
+    expect(() => markBackupCodeSpent(spent, 10)).toThrow(RangeError);
+    expect(() => markBackupCodeSpent(spent, -1)).toThrow(RangeError);
   });
 
   it("BC-08 counts what is left", async () => {
     let hashes = await hashAll(generateBackupCodes());
     for (let left = 10; left > 0; left--) {
       expect(countUnspent(hashes)).toBe(left);
-      hashes = markSpent(hashes, left - 1);
+      hashes = markBackupCodeSpent(hashes, left - 1);
     }
     expect(countUnspent(hashes)).toBe(0);
   });

@@ -2,11 +2,15 @@ import { base64nopad } from "@scure/base";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { comparePassword } from "../../../src/core/crypto/password-hash.ts";
-import { judgeScryptParameters, type ScryptParameters } from "../../../src/core/crypto/scrypt-parameters.ts";
+import {
+  classifyScryptParameters,
+  type ScryptParameters,
+} from "../../../src/core/crypto/scrypt-parameters.ts";
 
 const usual: ScryptParameters = { logN: 14, r: 8, p: 5, saltBytes: 16, hashBytes: 32 };
 
-const judge = (parameters: Partial<ScryptParameters>) => judgeScryptParameters({ ...usual, ...parameters });
+const judge = (parameters: Partial<ScryptParameters>) =>
+  classifyScryptParameters({ ...usual, ...parameters });
 
 describe("scrypt parameters", () => {
   it.each([
@@ -72,7 +76,7 @@ describe("scrypt parameters", () => {
         const { logN, r, p, saltBytes, hashBytes } = drawn;
         const [salt, hash] = [saltBytes, hashBytes].map((n) => base64nopad.encode(new Uint8Array(n)));
         const { kind } = await comparePassword("x", `$scrypt$ln=${logN},r=${r},p=${p}$${salt}$${hash}`);
-        const usable = judgeScryptParameters(drawn).kind === "usable";
+        const usable = classifyScryptParameters(drawn).kind === "usable";
         expect([drawn, kind]).toEqual([drawn, usable ? "no_match" : "not_comparable"]);
         if (usable) expect([2 ** logN * r * p <= 2 ** 20, 128 * r * p <= 2 ** 18]).toEqual([true, true]);
       }),

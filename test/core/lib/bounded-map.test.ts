@@ -18,4 +18,16 @@ describe("a bounded map", () => {
     map.set(10, 10);
     expect([7, 8, 9, 10].map((key) => map.get(key))).toEqual([7, undefined, 9, 10]);
   });
+
+  it("deletes the entries whose value meets a condition, and no other", () => {
+    const map = new BoundedMap<string, number>(3);
+    for (const [key, value] of [
+      ["a", 1],
+      ["b", 2],
+      ["c", 1],
+    ] as const)
+      map.set(key, value);
+    map.deleteWhere((value) => value === 1);
+    expect(["a", "b", "c"].map((key) => map.get(key))).toEqual([undefined, 2, undefined]);
+  });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { canonicalSubject, readSubject } from "../../../src/core/parsing/external-subject.ts";
+import { canonicalSubject, parseSubject } from "../../../src/core/parsing/external-subject.ts";
 
-const exact = (value: unknown) => readSubject(value, "exact");
-const canonical = (value: unknown) => readSubject(value, "canonical");
+const exact = (value: unknown) => parseSubject(value, "exact");
+const canonical = (value: unknown) => parseSubject(value, "canonical");
 
 describe("the subject of an external source", () => {
   it.each([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { findReturnAddress, withReturnParameters } from "../../../src/core/parsing/return-address.ts";
+import { parseReturnAddress, withReturnParameters } from "../../../src/core/parsing/return-address.ts";
 
 const listed = ["https://shop.example/confirmed", "http://localhost:3000/", "https://pay.example:8443/a/b/"];
 
@@ -16,7 +16,7 @@ describe("an address to return to", () => {
     ["https://pay.example:8443/a/b/", "https://pay.example:8443/a/b/"],
     ["https://pay.example:8443/a/b/c", "https://pay.example:8443/a/b/c"],
   ])("may be %s", (input, expected) => {
-    expect(findReturnAddress(input, listed)).toEqual({ ok: true, address: expected });
+    expect(parseReturnAddress(input, listed)).toEqual({ ok: true, address: expected });
   });
 
   it.each([
@@ -59,7 +59,7 @@ describe("an address to return to", () => {
     "https://shop.example/confirmed/%00",
     "https://shop.example/confirmed/%zz",
   ])("INC-09 WB-04 may not be %s", (input) => {
-    expect(findReturnAddress(input, listed)).toEqual({ ok: false, reason: "not_listed" });
+    expect(parseReturnAddress(input, listed)).toEqual({ ok: false, reason: "not_listed" });
   });
 
   it.each(
@@ -96,8 +96,8 @@ describe("an address to return to", () => {
       for (const spelling of spellings) {
         const input = `https://shop.example/confirmed${form.replaceAll("NAME", spelling)}`;
         // `%u` is no escape in a path, which is then refused as one that can't be read.
-        const reason = /^\/.*%u/.test(form + spelling) ? "not_listed" : "looks_answered";
-        expect([input, findReturnAddress(input, listed)]).toEqual([input, { ok: false, reason }]);
+        const reason = /^\/.*%u/.test(form + spelling) ? "not_listed" : "has_return_parameter";
+        expect([input, parseReturnAddress(input, listed)]).toEqual([input, { ok: false, reason }]);
       }
     }
   });
@@ -110,11 +110,11 @@ describe("an address to return to", () => {
     "/receipt/challenge",
   ])("may have other names that look alike: %s", (form) => {
     const input = `https://shop.example/confirmed${form}`;
-    expect(findReturnAddress(input, listed)).toEqual({ ok: true, address: input });
+    expect(parseReturnAddress(input, listed)).toEqual({ ok: true, address: input });
   });
 
   it("may be none where none is listed", () => {
-    expect(findReturnAddress("https://shop.example/confirmed", [])).toEqual({
+    expect(parseReturnAddress("https://shop.example/confirmed", [])).toEqual({
       ok: false,
       reason: "not_listed",
     });

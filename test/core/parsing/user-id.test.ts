@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  possibleUserIds,
+  backendUserId,
+  possibleStoredUserIds,
   realmForm,
-  shownUserId,
   storedUserId,
   userIdForm,
 } from "../../../src/core/parsing/user-id.ts";
@@ -39,15 +39,15 @@ describe("the id of a user whom a backend names", () => {
   );
 
   it("is shown as it came", () => {
-    fc.assert(fc.property(realm, id, (name, own) => shownUserId(name, storedUserId(name, own)) === own));
+    fc.assert(fc.property(realm, id, (name, own) => backendUserId(name, storedUserId(name, own)) === own));
   });
 
   it("WB-09 is in the store as one of the ids that its name can mean, and no other name of the realm means that", () => {
     fc.assert(
       fc.property(realm, id, id, (name, one, other) => {
         const stored = storedUserId(name, one);
-        expect(possibleUserIds(name, one)).toContain(stored);
-        if (one !== other) expect(possibleUserIds(name, other)).not.toContain(stored);
+        expect(possibleStoredUserIds(name, one)).toContain(stored);
+        if (one !== other) expect(possibleStoredUserIds(name, other)).not.toContain(stored);
       }),
     );
   });
@@ -61,13 +61,13 @@ describe("the id of a user whom a backend names", () => {
   });
 
   it("is exact: case and spelling are not forgiven", () => {
-    expect(possibleUserIds("shop", "aB3")).toEqual(["shop:aB3", "aB3"]);
-    expect(possibleUserIds("shop", "Ab3")).not.toContain("aB3");
+    expect(possibleStoredUserIds("shop", "aB3")).toEqual(["shop:aB3", "aB3"]);
+    expect(possibleStoredUserIds("shop", "Ab3")).not.toContain("aB3");
   });
 
   it("with the name of its own realm in front is not also the id without it", () => {
-    expect(possibleUserIds("shop", "shop:42")).toEqual(["shop:shop:42"]);
-    expect(possibleUserIds("shop", "other:42")).toEqual(["shop:other:42", "other:42"]);
+    expect(possibleStoredUserIds("shop", "shop:42")).toEqual(["shop:shop:42"]);
+    expect(possibleStoredUserIds("shop", "other:42")).toEqual(["shop:other:42", "other:42"]);
   });
 });
 

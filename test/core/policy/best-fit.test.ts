@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { foldCase, lookalike, writeOuts } from "../../../src/core/policy/best-fit.ts";
+import { asciiSubstitutions, foldCase, lookalike } from "../../../src/core/policy/best-fit.ts";
 
 /** Every character that a string can hold in one unit. */
 const characters = Array.from({ length: 0x1_0000 - 0x80 }, (_, at) => String.fromCharCode(at + 0x80)).filter(
@@ -9,7 +9,7 @@ const characters = Array.from({ length: 0x1_0000 - 0x80 }, (_, at) => String.fro
 /** Every text that some server, or several behind one another, may make of a path. */
 function writtenOut(path: string): ReadonlySet<string> {
   const found = new Set([path]);
-  for (const known of found) for (const writeOut of writeOuts) found.add(writeOut(known));
+  for (const known of found) for (const substitute of asciiSubstitutions) found.add(substitute(known));
   return found;
 }
 
@@ -48,7 +48,7 @@ describe("characters that some servers turn into ASCII", () => {
     expect([...writtenOut(path)]).toContain(written);
   });
 
-  it("INC-31 each kind of server is a reading of its own: one leaves alone what another changes", () => {
+  it("INC-31 each kind of server is a variant of its own: one leaves alone what another changes", () => {
     expect([...writtenOut("/a\u00A5b\uFF0Fc")].toSorted()).toEqual(
       ["/a\u00A5b\uFF0Fc", "/a/b\uFF0Fc", "/a\u00A5b/c", "/a/b/c"].toSorted(),
     );

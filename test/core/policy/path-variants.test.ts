@@ -1,180 +1,118 @@
 import { describe, expect, it } from "vitest";
-import { judgePath } from "../../../src/core/policy/judge-path.ts";
-import { type PolicyRule, parsePolicy } from "../../../src/core/policy/policy.ts";
-import pathVariants from "../../vectors/path-variants.json";
+import { findPathVariants } from "../../../src/core/policy/path-variants.ts";
+import ambiguousPaths from "../../vectors/ambiguous-paths.json";
 
-function rulesOf(...policy: object[]): readonly PolicyRule[] {
-  const parsed = parsePolicy(JSON.stringify(policy));
-  if (!parsed.ok) throw new Error(parsed.message);
-  return parsed.rules;
+function variantsOf(path: string): string[] {
+  return [...(findPathVariants(path) ?? [])].sort();
 }
 
-const levelOf = (rules: readonly PolicyRule[], path: string, method = "GET") =>
-  judgePath(rules, method, path)?.requirement.level ?? null;
-
-const everythingElseOpen = { path: "/*", require: "none" };
-
-describe("the data of a page, where assets are open", () => {
-  const assets = rulesOf({ path: "/_next/*", require: "none" }, { path: "/page-data/*", require: "none" });
-
-  it.each(["/_next/data/b4Ld/admin.json", "/page-data/admin/page-data.json"])(
-    "INC-31 %j needs what the page needs, which no rule names",
-    (path) => expect(levelOf(assets, path)).toBe("second_factor"),
-  );
-
+describe("path variants", () => {
   it.each([
-    "/_next/static/chunks/main.js",
-    "/_next/data/b4Ld",
-    "/page-data/app-data.json",
-    "/page-data/sq/d/1.json",
-  ])("%j needs what the assets need", (path) => expect(levelOf(assets, path)).toBe("none"));
-});
-
-describe("variants of a path that has a rule", () => {
-  const below = rulesOf({ path: "/admin/*", require: "second_factor" }, everythingElseOpen);
-  const exact = rulesOf({ path: "/settings", require: "second_factor" }, everythingElseOpen);
-
-  it.each(pathVariants)("INC-31 %j needs what /admin/* needs", (path) => {
-    expect(levelOf(below, path)).toBe("second_factor");
-  });
-
-  it.each([
-    "/settings/",
-    "/settings//",
-    "/settings/.",
-    "/SETTINGS/",
-    "/settings.json",
-    "/settings.json/",
-    "/settings/index",
-    "/settings/index/",
-    "/settings/index.html",
-    "/settings/index.php",
-    "/settings/index.php/x",
-    "/settings/Default.aspx",
-    "/settings.php/x",
-    "/index.php/settings",
-    "/index.php/settings/",
-    "/settings%2f",
-    "/settings%20/",
-    "/_next/data/b4Ld/settings.json",
-    "/page-data/settings/page-data.json",
-    "/settings/__data.json",
-    "/settings/_payload.json",
-  ])("INC-31 %j needs what /settings needs", (path) => {
-    expect(levelOf(exact, path)).toBe("second_factor");
-  });
-
-  it.each([
-    "/administration",
-    "/administration.json",
-    "/admin-area",
-    "/x/admin",
-    "/x/admin.json",
-    "/index.html/x",
-    "/settings/x",
-    "/settings/indexes/x",
-    "/settingsx",
-    "/default",
     "/",
-    "/index.php",
-    "/blog.json",
-  ])("%j is another path, and stays open", (path) => {
-    const rules = rulesOf(
-      { path: "/admin/*", require: "second_factor" },
-      { path: "/settings", require: "second_factor" },
-      everythingElseOpen,
-    );
-    expect(levelOf(rules, path)).toBe("none");
+    "/a",
+    "/a/b.c/d",
+    "/.well-known/x",
+    "/..a/b",
+    "/a b/c",
+    "/a/",
+    "/@a:b,c=d&e+f!g*(h)~'$-_|[]",
+    "/日本",
+  ])("reads %j in one way", (path) => {
+    expect(variantsOf(path)).toEqual([path]);
   });
 
   it.each([
-    ["/", "/index.html"],
-    ["/", "/index.php"],
-    ["/", "/INDEX.htm"],
-    ["/index.php", "/"],
-    ["/index.php", "/index.html"],
-    ["/index.php", "/index.php/x"],
-    ["/docs/index.html", "/docs"],
-    ["/docs/index.html", "/docs/"],
-    ["/admin.php", "/admin"],
-    ["/admin.php", "/admin/"],
-    ["/admin.php", "/admin.php/x"],
-    ["/admin.php", "/admin.php5"],
-    ["/login.aspx", "/login"],
-    ["/settings/", "/settings"],
-    ["/admin.php/*", "/admin/x"],
-  ])("INC-31 a rule for %j holds for %j too", (path, variant) => {
-    const rules = rulesOf({ path, require: "second_factor" }, everythingElseOpen);
-    expect(levelOf(rules, variant)).toBe("second_factor");
+    ["/a%2fb", ["/a%2fb", "/a/b"]],
+    ["/caf%C3%A9", ["/café"]],
+    ["/a%20b", ["/a b"]],
+    ["/100%25", ["/100%"]],
+    ["/a//b", ["/a//b", "/a/b"]],
+    ["/a/../b", ["/a/../b", "/b"]],
+    ["/a;x/b", ["/a/b", "/a;x/b"]],
+    ["/a./b", ["/a./b", "/a/b"]],
+    ["/a%3fb", ["/a", "/a?b"]],
+    ["/x%2fy/../b", ["/b", "/x%2fy/../b", "/x/b", "/x/y/../b"]],
+  ])("INC-05 reads %j in all its ways", (path, variants) => {
+    expect(variantsOf(path)).toEqual(variants.sort());
   });
 
-  it("INC-31 a variant never makes a requirement weaker", () => {
-    const rules = rulesOf(
-      { path: "/open", require: "none" },
-      { path: "/open/*", require: "none" },
-      { path: "/*", require: "second_factor", max_age: 60 },
-    );
-    for (const path of ["/open.json", "/index.php/open", "/open.php/x", "/open::$DATA"])
-      expect(judgePath(rules, "GET", path)?.requirement).toEqual({
-        level: "second_factor",
-        maxAgeSeconds: 60,
-      });
-    const alone = rulesOf({ path: "/open/*", require: "none" });
-    expect(levelOf(alone, "/open.json")).toBe("second_factor");
+  it.each([
+    ["/%252e%252e/a", "/a"],
+    ["/a%25zz%252fb", "/a%zz/b"],
+    ["/a%25ff%252fb", "/a%ff/b"],
+    ["/x/..%20/a", "/a"],
+    ["/x/...%20/../a", "/a"],
+    ["/a\\b", "/a/b"],
+    ["/x/..;p=q/a", "/a"],
+    ["/x/..%3Bp/a", "/a"],
+    ["/../../a", "/a"],
+    ["/a/b/..", "/a/"],
+    ["/a/.", "/a/"],
+    ["/x/\uFF0E\uFF0E/a", "/a"],
+    ["/x/%E2%80%A5/a", "/a"],
+    ["/x/..%EF%BC%8Fa", "/a"],
+    ["/x/..\u00A5a", "/a"],
+    ["/x/\uFF052e./a", "/a"],
+    ["/a%25u002fb", "/a/b"],
+    ["/a%25c0%25afb", "/a/b"],
+    ["/a%25e0%2580%25afb", "/a/b"],
+  ])("INC-05 finds in %j the variant %j", (path, variant) => {
+    expect(variantsOf(path)).toContain(variant);
   });
 
-  it("INC-31 of the rules for a variant the first counts, as for any path", () => {
-    const rules = rulesOf(
-      { path: "/admin/help/*", require: "none" },
-      { path: "/admin/*", methods: ["POST"], require: "second_factor", max_age: 60 },
-      { path: "/admin/*", require: "first_factor" },
-      everythingElseOpen,
-    );
-    expect(levelOf(rules, "/index.php/admin/help/x")).toBe("none");
-    expect(levelOf(rules, "/index.php/admin/x")).toBe("first_factor");
-    expect(levelOf(rules, "/index.php/admin/x", "POST")).toBe("second_factor");
-  });
-});
-
-describe("a policy that means what it says", () => {
-  it("is not stricter for the suffix of a path that a rule opens exactly", () => {
-    const rules = rulesOf(
-      { path: "/manifest.json", require: "none" },
-      { path: "/manifest", require: "second_factor" },
-      { path: "/blog/feed.xml", require: "none" },
-      { path: "/blog/*", require: "second_factor" },
-    );
-    expect(levelOf(rules, "/manifest.json")).toBe("none");
-    expect(levelOf(rules, "/manifest.xml")).toBe("second_factor");
-    expect(levelOf(rules, "/blog/feed.xml")).toBe("none");
-    expect(levelOf(rules, "/blog/feed.json")).toBe("second_factor");
-  });
-
-  it("tells /v1.5/* from /v1/* where it has a rule for both", () => {
-    const rules = rulesOf(
-      { path: "/v1/*", require: "second_factor" },
-      { path: "/v1.5/*", require: "none" },
-      everythingElseOpen,
-    );
-    expect(levelOf(rules, "/v1.5/x")).toBe("none");
-    expect(levelOf(rules, "/v1/x")).toBe("second_factor");
-    expect(levelOf(rules, "/v1.6/x")).toBe("second_factor");
+  it.each([
+    ["", "nothing"],
+    ["a/b", "no slash"],
+    ["\\a", "a backslash instead"],
+    ["/a?b", "a query"],
+    ["/a#b", "a fragment"],
+    ["/%", "half an escape"],
+    ["/a%2", "half an escape"],
+    ["/%u0041", "an escape that is none"],
+    ["/%ff", "invalid UTF-8"],
+    ["/%c0%af", "overlong UTF-8"],
+    ["/%ed%a0%80", "a surrogate"],
+    ["/a%00", "NUL"],
+    ["/a%0D%0Ab", "line breaks"],
+    ["/a%7f", "DEL"],
+    ["/a%C2%85", "a C1 control"],
+    ["/a%2500", "NUL, encoded twice"],
+    ["/a%25250a", "a line break, encoded three times"],
+    ["/x%00/../a", "NUL in a segment that goes away"],
+    ["/a\u0001", "a raw control character"],
+    ["/\uFFFD", "a byte that was no UTF-8"],
+    ["/a\uFFFDb/c", "a byte that was no UTF-8, in a plain path"],
+    ["/%EF%BF%BD", "what a decoder writes for such a byte"],
+    ["/%25EF%25BF%25BD", "the same, encoded twice"],
+    ["/%E1dmin", "a byte of Latin-1"],
+  ])("INC-01 INC-36 refuses %j: %s", (path) => {
+    expect(findPathVariants(path)).toBeNull();
   });
 
-  it("opens files by a rule for a directory, whatever the last rule asks for", () => {
-    const rules = rulesOf(
-      { path: "/static/*", require: "none" },
-      { path: "/favicon.ico", require: "none" },
-      { path: "/index.php/*", require: "none" },
-      { path: "/*", require: "second_factor" },
-    );
-    for (const path of ["/static/app.min.js", "/static/a/index.html", "/favicon.ico", "/index.php/blog"])
-      expect([path, levelOf(rules, path)]).toEqual([path, "none"]);
+  it("INC-05 refuses endless encoding, and reads ten levels of it", () => {
+    expect(findPathVariants(`/%${"25".repeat(600)}41`)).toBeNull();
+    expect(variantsOf(`/%${"25".repeat(9)}41dmin`)).toContain("/Admin");
   });
 
-  it("has no rule for /index.php/* that holds for every path of the site", () => {
-    const rules = rulesOf({ path: "/index.php/*", require: "second_factor" }, everythingElseOpen);
-    expect(levelOf(rules, "/blog/x")).toBe("none");
-    expect(levelOf(rules, "/index.php/blog/x")).toBe("second_factor");
+  it("INC-05 needs at most 128 variants for the forms that people try", () => {
+    for (const path of ambiguousPaths) {
+      expect(findPathVariants(path)?.size ?? 0).toBeLessThanOrEqual(128);
+      for (const variant of variantsOf(path)) expect(variant.startsWith("/")).toBe(true);
+    }
   });
+
+  it("gives up early on paths made to be slow", () => {
+    const hostile = [
+      `/${".".repeat(16_000)}a`,
+      `/${" .".repeat(8000)}a`,
+      `/${";".repeat(16_000)}`,
+      `${"/".repeat(16_000)}`,
+      `/${"../".repeat(5000)}`,
+      `/${"%2e%2e%2f".repeat(1700)}`,
+      `/${"%25".repeat(5000)}`,
+      `/${"a;b%5c..%2f%2e.//".repeat(900)}`,
+      `/${"%2525252e;.%20/".repeat(1000)}`,
+    ];
+    for (const path of hostile) findPathVariants(path);
+  }, 2000);
 });

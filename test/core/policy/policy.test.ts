@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { judgePath } from "../../../src/core/policy/judge-path.ts";
+import { evaluatePolicyForPath } from "../../../src/core/policy/evaluate-policy.ts";
 import { type PolicyRule, parsePolicy, type Requirement } from "../../../src/core/policy/policy.ts";
 import ambiguousPaths from "../../vectors/ambiguous-paths.json";
 
 /** What the policy asks for, without the rule that says so. Null: the path does not parse. */
-const requirementOf = (...request: Parameters<typeof judgePath>) =>
-  judgePath(...request)?.requirement ?? null;
+const requirementOf = (...request: Parameters<typeof evaluatePolicyForPath>) =>
+  evaluatePolicyForPath(...request)?.requirement ?? null;
 
 function rulesOf(policy: unknown): readonly PolicyRule[] {
   const parsed = parsePolicy(JSON.stringify(policy));
@@ -31,7 +31,7 @@ describe("parsing", () => {
     ['[{"path":"/a","require":"none"},{"path":"b","require":"none"}]', '[1].path: must start with "/"'],
     ['[{"path":"/a","require":"open"}]', "[0].require: must be one of"],
     ['[{"path":"/a","require":"none","maxage":1}]', "[0]: "],
-    ['[{"path":"/a","require":"none","max_age":60}]', '[0].max_age: means nothing with "none"'],
+    ['[{"path":"/a","require":"none","max_age":60}]', '[0].max_age: has no effect with "none"'],
     ['[{"path":"/a","require":"second_factor","max_age":0}]', "[0].max_age: must be at least 1 second"],
     ['[{"path":"/a","require":"second_factor","max_age":1.5}]', "[0].max_age: must be a whole number"],
     ['[{"path":"/a","require":"second_factor","max_age":"300"}]', "[0].max_age: must be a whole number"],
@@ -77,7 +77,7 @@ describe("parsing", () => {
     "/\u00A5100",
     "/a\u00A0/*",
     "/a\uFFFDb",
-  ])("INC-05 refuses the path %j, which no request could meet in all its readings", (path) => {
+  ])("INC-05 rejects the rule path %j, which no variant of a request path could match", (path) => {
     expect(parsePolicy(JSON.stringify([{ path, require: "none" }]))).toMatchObject({
       ok: false,
       message: expect.stringContaining("[0].path: "),
@@ -213,7 +213,7 @@ describe("ambiguous paths", () => {
     "/public/%61",
     "/public%2f",
     "/public%20/",
-  ])("INC-05 leaves %j open, in every reading of which it is below /public", (path) => {
+  ])("INC-05 leaves %j open, every variant of which is below /public", (path) => {
     const open = rulesOf([{ path: "/public/*", require: "none" }]);
     const requirement = requirementOf(open, "GET", path);
     const outside = ["/public%2f", "/public%20/"].includes(path);
@@ -298,13 +298,15 @@ describe("the rule that decided", () => {
     ["GET", "/account/..%2fpay", "/account/", null],
     ["GET", "/public/..%2finbox", "/", null],
   ])("INC-28 is named as the assertion names it: %s %s", (method, path, pathPrefix, methods) => {
-    expect(judgePath(rules, method, path)).toMatchObject({ pathPrefix, methods });
+    expect(evaluatePolicyForPath(rules, method, path)).toMatchObject({ pathPrefix, methods });
   });
 
   it("INC-28 covers everything where there is no rule", () => {
-    expect(judgePath([], "GET", "/x")).toMatchObject({ pathPrefix: "/", methods: null });
+    expect(evaluatePolicyForPath([], "GET", "/x")).toMatchObject({ pathPrefix: "/", methods: null });
     const all = rulesOf([{ path: "/*", require: "none" }]);
-    expect(judgePath(all, "GET", "/x")).toMatchObject({ pathPrefix: "/", methods: null });
-    expect(judgePath(rulesOf([{ path: "/", require: "none" }]), "GET", "/")?.pathPrefix).toBe("/$");
+    expect(evaluatePolicyForPath(all, "GET", "/x")).toMatchObject({ pathPrefix: "/", methods: null });
+    expect(evaluatePolicyForPath(rulesOf([{ path: "/", require: "none" }]), "GET", "/")?.pathPrefix).toBe(
+      "/$",
+    );
   });
 });

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   apiKeyPrefix,
-  drawApiKey,
+  generateApiKey,
   isMarkedApiKeyId,
   parseApiKeyId,
 } from "../../../src/core/tokens/api-key.ts";
@@ -12,7 +12,7 @@ const keyring = keyringOf("k1");
 
 describe("an API key", () => {
   it("CR-09 has an id to show and 256 random bits to keep", async () => {
-    const { id, key } = await drawApiKey(keyring);
+    const { id, key } = await generateApiKey(keyring);
     expect(id).toMatch(/^[a-z2-7]{16}$/);
     expect(key.startsWith(`${apiKeyPrefix(id)}_`)).toBe(true);
     const secret = key.slice(apiKeyPrefix(id).length + 1);
@@ -21,14 +21,14 @@ describe("an API key", () => {
   });
 
   it("is never the same twice, in neither part", async () => {
-    const drawn = await Promise.all(Array.from({ length: 2000 }, () => drawApiKey(keyring)));
+    const drawn = await Promise.all(Array.from({ length: 2000 }, () => generateApiKey(keyring)));
     expect(new Set(drawn.map(({ id }) => id)).size).toBe(2000);
     expect(new Set(drawn.map(({ id, key }) => key.slice(id.length))).size).toBe(2000);
   });
 
   it("has an id in which every character is as likely as any other", async () => {
     const seen = new Map<string, number>();
-    const drawn = await Promise.all(Array.from({ length: 4000 }, () => drawApiKey(keyring)));
+    const drawn = await Promise.all(Array.from({ length: 4000 }, () => generateApiKey(keyring)));
     const characters = drawn.map(({ id }) => id).join("");
     for (const character of characters) seen.set(character, (seen.get(character) ?? 0) + 1);
     expect(seen.size).toBe(32);
@@ -52,12 +52,12 @@ describe("an API key", () => {
     ["padding", (key: string) => `${key.slice(0, -1)}=`],
     ["two keys", (key: string) => key + key],
   ])("is not read from %s", async (_, write) => {
-    expect(parseApiKeyId(write((await drawApiKey(keyring)).key))).toBeNull();
+    expect(parseApiKeyId(write((await generateApiKey(keyring)).key))).toBeNull();
   });
 
   it("INC-30 has an id that shows who has drawn it, under whichever key of KEYRING", async () => {
     const [old, current] = [randomKey(), randomKey()];
-    const { id } = await drawApiKey(keyringOf(`k1:${old}`));
+    const { id } = await generateApiKey(keyringOf(`k1:${old}`));
     expect(await isMarkedApiKeyId(keyringOf(`k1:${old}`), id)).toBe(true);
     expect(await isMarkedApiKeyId(keyringOf(`k2:${current}`, `k1:${old}`), id)).toBe(true);
     expect(await isMarkedApiKeyId(keyringOf(`k2:${current}`), id)).toBe(false);

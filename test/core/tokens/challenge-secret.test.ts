@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { drawChallengeSecret, isChallengeSecret } from "../../../src/core/tokens/challenge-secret.ts";
+import { generateChallengeSecret, isChallengeSecret } from "../../../src/core/tokens/challenge-secret.ts";
 import { keyringOf, randomKey } from "../../support/keyring.ts";
 
 const [old, current] = [`k1:${randomKey()}`, `k2:${randomKey()}`];
@@ -7,14 +7,14 @@ const [old, current] = [`k1:${randomKey()}`, `k2:${randomKey()}`];
 describe("the secret of a challenge's address", () => {
   it("SE-04 has 256 random bits and a mark of 128, and is never the same twice", async () => {
     const keyring = keyringOf(old);
-    const drawn = await Promise.all(Array.from({ length: 500 }, () => drawChallengeSecret(keyring)));
+    const drawn = await Promise.all(Array.from({ length: 500 }, () => generateChallengeSecret(keyring)));
     for (const secret of drawn) expect(secret).toMatch(/^[\w-]{65}$/);
     expect(new Set(drawn.map((secret) => secret.slice(0, 43))).size).toBe(500);
     expect(new Set(drawn.map((secret) => secret.slice(43))).size).toBe(500);
   });
 
   it("INC-30 is known as issued under every key of KEYRING, and under no other", async () => {
-    const secret = await drawChallengeSecret(keyringOf(old));
+    const secret = await generateChallengeSecret(keyringOf(old));
     expect(await isChallengeSecret(keyringOf(old), secret)).toBe(true);
     expect(await isChallengeSecret(keyringOf(current, old), secret)).toBe(true);
     expect(await isChallengeSecret(keyringOf(current), secret)).toBe(false);
@@ -22,7 +22,7 @@ describe("the secret of a challenge's address", () => {
 
   it("INC-30 is known from every text that was not issued", async () => {
     const keyring = keyringOf(old);
-    const secret = await drawChallengeSecret(keyring);
+    const secret = await generateChallengeSecret(keyring);
     const changed = [...secret].map(
       (character, at) => secret.slice(0, at) + (character === "A" ? "B" : "A") + secret.slice(at + 1),
     );

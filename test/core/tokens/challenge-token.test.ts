@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   type ChallengeClaims,
-  drawSessionSecret,
+  generateSessionSecret,
   parseFullToken,
   parsePendingToken,
   signPendingToken,
@@ -19,7 +19,7 @@ const challenge: ChallengeClaims = {
   returnTo: "https://shop.example/confirmed",
 };
 const claims = {
-  sessionSecret: drawSessionSecret(),
+  sessionSecret: generateSessionSecret(),
   username: "ada",
   expiresAt: new Date(now.getTime() + 600_000),
 };

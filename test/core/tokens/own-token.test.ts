@@ -3,13 +3,13 @@ import { describe, expect, it } from "vitest";
 import { signAssertion } from "../../../src/core/tokens/assertion.ts";
 import { carriesOwnToken } from "../../../src/core/tokens/own-token.ts";
 import { signReceipt } from "../../../src/core/tokens/receipt.ts";
-import { drawSessionSecret, signPendingToken } from "../../../src/core/tokens/session-token.ts";
+import { generateSessionSecret, signPendingToken } from "../../../src/core/tokens/session-token.ts";
 import { keyringOf } from "../../support/keyring.ts";
 import { signSession } from "../../support/session-token.ts";
 
 const now = new Date("2026-11-22T12:00:00Z");
 const keyring = keyringOf("k1");
-const claims = { sessionSecret: drawSessionSecret(), username: "ada", expiresAt: now };
+const claims = { sessionSecret: generateSessionSecret(), username: "ada", expiresAt: now };
 
 const full = (kid = "k1") => signSession(keyringOf(kid), { ...claims, email: null, amr: ["pwd"] }, now);
 const challenge = {

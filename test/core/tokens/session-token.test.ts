@@ -1,7 +1,7 @@
 import { type JWTPayload, SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import {
-  drawSessionSecret,
+  generateSessionSecret,
   parseFullToken,
   parsePendingToken,
   type SessionClaims,
@@ -16,7 +16,7 @@ const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
 const keyring = keyringOf("k1");
 
 const claims: SessionClaims = {
-  sessionSecret: drawSessionSecret(),
+  sessionSecret: generateSessionSecret(),
   userId: "u-1",
   realm: "local",
   username: "жанна",
@@ -30,7 +30,7 @@ const claims: SessionClaims = {
   expiresAt: later(3600),
 };
 
-const pendingClaims = { sessionSecret: drawSessionSecret(), username: "ada", expiresAt: later(300) };
+const pendingClaims = { sessionSecret: generateSessionSecret(), username: "ada", expiresAt: later(300) };
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
 const decode = (part = "") => JSON.parse(Buffer.from(part, "base64url").toString());
@@ -221,7 +221,7 @@ describe("a full session's token", () => {
     const { header, payload, signature } = await dissect();
     for (const change of [
       { sub: "u-2" },
-      { sid: drawSessionSecret() },
+      { sid: generateSessionSecret() },
       { exp: payload.exp + 1 },
       { amr: [] },
     ])
@@ -317,7 +317,7 @@ describe("a pending session's token", () => {
 
 describe("a session's secret", () => {
   it("SE-04 has 256 random bits, and is never drawn twice", () => {
-    const secrets = Array.from({ length: 10_000 }, drawSessionSecret);
+    const secrets = Array.from({ length: 10_000 }, generateSessionSecret);
     expect(new Set(secrets).size).toBe(10_000);
     for (const secret of secrets.slice(0, 100)) expect(secret).toMatch(/^[A-Za-z0-9_-]{43}$/);
     const ones = secrets

@@ -17,7 +17,7 @@ export const bundleSallyport = (): Bundle => bundleWorker(mkdtempSync(join(tmpdi
 export const removeBundle = ({ outDir }: Bundle) =>
   rmSync(outDir, { recursive: true, force: true, maxRetries: 5 });
 
-export const drawKeyring = () => `k1:${randomBytes(32).toString("base64")}`;
+export const generateKeyring = () => `k1:${randomBytes(32).toString("base64")}`;
 
 /**
  * Starts Sallyport in workerd with a socket of its own. wrangler's development server stands in front of the Worker and

@@ -1,17 +1,17 @@
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { apiKeyPrefix } from "../../../core/tokens/api-key.ts";
 import {
   type CreatedApiKey,
   createApiKey,
-  type EndedApiKey,
-  endApiKey,
   listApiKeys,
+  type RevokedApiKey,
+  revokeApiKey,
 } from "../../../domain/service-api/api-keys.ts";
 import { type Scope, scopes } from "../../../domain/service-api/service-caller.ts";
 import type { ApiKey } from "../../../store/service/api-key-rows.ts";
 import { Refused } from "../../problem/problem.ts";
-import { backendOperation } from "./service-operation.ts";
+import { serviceOperation } from "./service-operation.ts";
 import { cursor, limit, nextCursor, time, timeOf } from "./service-schemas.ts";
 
 interface KeyPage {
@@ -34,7 +34,7 @@ const shape = () => ({
   last_used_at: z.nullable(time()),
   revoked_at: z.nullable(time()),
 });
-const apiKey = once(() => z.object(shape()).register(z.globalRegistry, { id: "ApiKey" }));
+const apiKey = lazy(() => z.object(shape()).register(z.globalRegistry, { id: "ApiKey" }));
 const example = {
   id: "ab2cdefghij3klmn",
   prefix: "sp_ab2cdefghij3klmn",
@@ -89,7 +89,7 @@ const createBody = () =>
   });
 
 export const apiKeyOperations = [
-  backendOperation<KeyPage>()({
+  serviceOperation<KeyPage>()({
     id: "listApiKeys",
     method: "get",
     path: "/v1/api-keys",
@@ -108,7 +108,7 @@ export const apiKeyOperations = [
       next_cursor: nextCursor(list, keys, asked, (last) => last.id),
     }),
   }),
-  backendOperation<CreatedApiKey>()({
+  serviceOperation<CreatedApiKey>()({
     id: "createApiKey",
     method: "post",
     path: "/v1/api-keys",
@@ -139,7 +139,7 @@ export const apiKeyOperations = [
     },
     present: ({ apiKey: row, key }) => ({ ...describe(row), key }),
   }),
-  backendOperation<EndedApiKey>()({
+  serviceOperation<RevokedApiKey>()({
     id: "revokeApiKey",
     method: "delete",
     path: "/v1/api-keys/:key",
@@ -149,7 +149,7 @@ export const apiKeyOperations = [
     data: apiKey,
     example: { ...example, revoked_at: "2026-11-22T09:30:00.000Z" },
     failures: ["no_such_api_key"],
-    act: (c, call, { param }) => endApiKey(c.var.deps, call, param("key")),
+    act: (c, call, { param }) => revokeApiKey(c.var.deps, call, param("key")),
     present: ({ apiKey: row }) => describe(row),
   }),
 ] as const;

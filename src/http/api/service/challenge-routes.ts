@@ -1,13 +1,13 @@
 import * as z from "zod/mini";
-import { shownUserId } from "../../../core/parsing/user-id.ts";
+import { backendUserId } from "../../../core/parsing/user-id.ts";
 import {
   type ChallengeStatus,
   type CreatedChallenge,
   createChallenge,
-  getChallenge,
+  getChallengeStatus,
 } from "../../../domain/service-api/service-challenges.ts";
 import { word } from "./second-factor-operations.ts";
-import { backendOperation } from "./service-operation.ts";
+import { serviceOperation } from "./service-operation.ts";
 import { time, timeOf, userId } from "./service-schemas.ts";
 
 const tag = "Hosted challenge";
@@ -41,7 +41,7 @@ const id = "6f1b9c1e-3f0a-4a39-9d0b-1d2f7c0f7a11";
 const expiresAt = "2026-11-22T09:40:00.000Z";
 
 export const challengeOperations = [
-  backendOperation<CreatedChallenge>()({
+  serviceOperation<CreatedChallenge>()({
     id: "createChallenge",
     method: "post",
     path: "/v1/challenges",
@@ -70,7 +70,7 @@ export const challengeOperations = [
       "no_such_user",
       "account_disabled",
       "return_address_refused",
-      "return_address_answered",
+      "return_address_has_receipt_parameter",
     ],
     act: (c, call, { body, issuer, returnUrls, keyId }) =>
       createChallenge(c.var.deps, call, {
@@ -88,7 +88,7 @@ export const challengeOperations = [
       expires_at: created.expiresAt.toISOString(),
     }),
   }),
-  backendOperation<ChallengeStatus>()({
+  serviceOperation<ChallengeStatus>()({
     id: "getChallenge",
     method: "get",
     path: "/v1/challenges/:challenge",
@@ -107,10 +107,10 @@ export const challengeOperations = [
       amr: ["otp"],
     },
     failures: ["no_such_challenge"],
-    act: (c, call, { param }) => getChallenge(c.var.deps, call, param("challenge")),
+    act: (c, call, { param }) => getChallengeStatus(c.var.deps, call, param("challenge")),
     present: ({ challenge: row, status }, realm) => ({
       id: row.id,
-      user: shownUserId(realm, row.userId),
+      user: backendUserId(realm, row.userId),
       status,
       action: row.action,
       nonce: row.nonce,

@@ -1,10 +1,10 @@
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
-import { shownUserId } from "../../../core/parsing/user-id.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
+import { backendUserId } from "../../../core/parsing/user-id.ts";
 import { encodeCursor } from "../../../core/tokens/cursor.ts";
 import { listEvents } from "../../../domain/service-api/events.ts";
 import type { StoredEvent } from "../../../store/service/event-pages.ts";
-import { backendOperation } from "./service-operation.ts";
+import { serviceOperation } from "./service-operation.ts";
 import { cursor, limit, time, userId } from "./service-schemas.ts";
 
 interface EventList {
@@ -14,7 +14,7 @@ interface EventList {
 }
 
 const list = "events";
-const event = once(() =>
+const event = lazy(() =>
   z
     .object({
       id: z.string(),
@@ -32,7 +32,7 @@ const event = once(() =>
 );
 
 export const eventOperations = [
-  backendOperation<EventList>()({
+  serviceOperation<EventList>()({
     id: "listEvents",
     method: "get",
     path: "/v1/events",
@@ -86,7 +86,7 @@ export const eventOperations = [
         id: row.id,
         at: row.at.toISOString(),
         type: row.type,
-        user: row.userId === null ? null : shownUserId(realm, row.userId),
+        user: row.userId === null ? null : backendUserId(realm, row.userId),
         session: row.sessionId,
         actor: row.actor,
         client_address: row.clientAddress,

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { parseRecipient } from "../../../core/crypto/jwe-recipient.ts";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { exportUsers } from "../../../domain/service-api/export.ts";
 import { admitTransfer } from "../../../domain/service-api/transfer-limit.ts";
 import { describeError, log } from "../../../log.ts";
@@ -10,7 +10,7 @@ import { parseFields, parseJson } from "../../json-body.ts";
 import { Refused } from "../../problem/problem.ts";
 import { rateLimitHeaders } from "../../rate-limit.ts";
 import type { Operation } from "../operation.ts";
-import { readBackendRequest, streamedCall } from "./service-call.ts";
+import { readServiceRequest, streamedCall } from "./service-call.ts";
 import { exportKeyParameter, transferHeaders } from "./service-schemas.ts";
 
 const ndjson = "application/x-ndjson";
@@ -25,7 +25,7 @@ const about = () => ({
   key_ops: z.optional(z.array(z.string()).check(z.maxLength(8))),
   ext: z.optional(z.boolean()),
 });
-const body = once(() =>
+const body = lazy(() =>
   z.strictObject({
     recipient: z.union(
       [
@@ -88,7 +88,7 @@ export const exportOperation: Operation = {
 
 async function answerExport(c: AppContext): Promise<Response> {
   const text = await readBodyText(c);
-  const request = await readBackendRequest(c, "admin", { body: text, repeatable: false });
+  const request = await readServiceRequest(c, "admin", { body: text, repeatable: false });
   const { realm: _realm, ...rest } = c.req.query();
   parseFields(z.strictObject({}), rest);
   const recipient = await parseRecipient(parseJson(c, text, body()).recipient);

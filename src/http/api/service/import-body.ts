@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { splitLines } from "../../../core/parsing/lines.ts";
-import type { ReadLine } from "../../../domain/service-api/import.ts";
-import { emailForm, type LineFailure, readImportedUser } from "../../../domain/service-api/imported-user.ts";
+import type { ParsedLine } from "../../../domain/service-api/import.ts";
+import { emailForm, type LineFailure, parseImportedUser } from "../../../domain/service-api/imported-user.ts";
 import { parseFields, parseObject } from "../../json-body.ts";
 import { Refused } from "../../problem/problem.ts";
 import { username } from "../fields.ts";
@@ -24,7 +24,7 @@ const time = () =>
 const may = z.optional;
 
 /** One user, as a line of an import says it. */
-export const importLine = once(() =>
+export const importLine = lazy(() =>
   z.strictObject({
     id: may(userId()),
     username: may(username()),
@@ -72,7 +72,7 @@ export class ImportBody {
   ) {}
 
   /** Reads them one by one. What stands behind the last newline of a body that was not read to its end is no line. */
-  async *lines(): AsyncGenerator<ReadLine, void, undefined> {
+  async *lines(): AsyncGenerator<ParsedLine, void, undefined> {
     let line = this.firstLine;
     try {
       for await (const bytes of splitLines(this.#chunks(), longestLineBytes)) {
@@ -111,7 +111,7 @@ export class ImportBody {
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
 /** @param bytes null: the line is too long */
-async function readEntry(bytes: Uint8Array | null, now: Date): Promise<ReadLine["entry"]> {
+async function readEntry(bytes: Uint8Array | null, now: Date): Promise<ParsedLine["entry"]> {
   if (bytes === null) return malformed("The line is longer than 16 KiB.");
   let text: string;
   try {
@@ -123,7 +123,7 @@ async function readEntry(bytes: Uint8Array | null, now: Date): Promise<ReadLine[
   try {
     // A null says as little as nothing, and databases write many of them.
     const said = Object.entries(parseObject(text)).filter(([, value]) => value !== null);
-    return await readImportedUser(toImportLine(parseFields(importLine(), Object.fromEntries(said))), now);
+    return await parseImportedUser(toImportLine(parseFields(importLine(), Object.fromEntries(said))), now);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     // These two are all that reading a text can come to.

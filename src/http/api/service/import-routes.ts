@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { type ImportReport, importUsers } from "../../../domain/service-api/import.ts";
 import { admitTransfer } from "../../../domain/service-api/transfer-limit.ts";
 import { describeError, log } from "../../../log.ts";
@@ -10,12 +10,12 @@ import { rateLimitHeaders } from "../../rate-limit.ts";
 import type { Operation } from "../operation.ts";
 import { type ResponseOf, succeeded } from "../visitor/success.ts";
 import { ImportBody, importLine } from "./import-body.ts";
-import { readBackendRequest, streamedCall } from "./service-call.ts";
+import { readServiceRequest, streamedCall } from "./service-call.ts";
 import { exportKeyParameter, transferHeaders } from "./service-schemas.ts";
 
 const ndjson = "application/x-ndjson";
 
-const query = once(() =>
+const query = lazy(() =>
   z.strictObject({
     first_line: z._default(
       z.string().check(z.regex(/^[1-9][0-9]{0,8}$/, "must be a line number, from 1 on")),
@@ -82,7 +82,7 @@ export const importOperation: Operation = {
 };
 
 async function answerImport(c: AppContext): Promise<Response> {
-  const request = await readBackendRequest(c, "admin", { body: "", repeatable: false });
+  const request = await readServiceRequest(c, "admin", { body: "", repeatable: false });
   const { realm: _realm, ...rest } = c.req.query();
   const firstLine = Number(parseFields(query(), rest).first_line);
   if (!/^application\/x-ndjson *(;|$)/i.test(c.req.header("Content-Type") ?? ""))

@@ -1,20 +1,20 @@
 import * as z from "zod/mini";
 import { renderQrSvg, svgDataUri } from "../../../core/lib/qr.ts";
 import type { NewSecret } from "../../../domain/second-factor/enrolment.ts";
-import { resetSecondFactor, unlockSecondFactor } from "../../../domain/service-api/reset.ts";
+import { resetSecondFactor, unlockSecondFactor } from "../../../domain/service-api/reset-and-unlock.ts";
 import {
-  beginEnrolmentFor,
-  confirmEnrolmentFor,
-  type EnrolledFor,
-  type NewBackupCodes,
-  regenerateBackupCodesFor,
-  removeSecondFactorFor,
+  beginUserEnrolment,
+  type ConfirmedEnrolment,
+  confirmUserEnrolment,
+  type RegeneratedBackupCodes,
+  regenerateUserBackupCodes,
+  removeUserSecondFactor,
 } from "../../../domain/service-api/service-enrolment.ts";
 import type { UserResult } from "../../../domain/service-api/users.ts";
-import { type Verified, verifyForBackend } from "../../../domain/service-api/verify.ts";
+import { type VerifiedUserCode, verifyUserCode } from "../../../domain/service-api/verify-user-code.ts";
 import type { AnyFailure } from "../../problem/problem.ts";
 import { code, totpCode } from "../fields.ts";
-import { backendOperation } from "./service-operation.ts";
+import { serviceOperation } from "./service-operation.ts";
 import { describeUser, exampleUser, user } from "./service-schemas.ts";
 
 const tag = "Second factor";
@@ -41,7 +41,7 @@ export const word = () =>
 const address = () => z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address");
 
 export const secondFactorOperations = [
-  backendOperation<Verified>()({
+  serviceOperation<VerifiedUserCode>()({
     id: "verifyCode",
     method: "post",
     path: "/v1/users/:id/verify",
@@ -70,7 +70,7 @@ export const secondFactorOperations = [
       const { action, nonce, ip } = body;
       const client = { ...call.client, address: ip ?? call.client.address };
       const approval = { code: body.code, action: action ?? null, nonce: nonce ?? null, issuer };
-      return verifyForBackend(c.var.deps, { ...call, client }, approval);
+      return verifyUserCode(c.var.deps, { ...call, client }, approval);
     },
     present: ({ evidence, outcome }) => ({
       method: evidence.method,
@@ -78,7 +78,7 @@ export const secondFactorOperations = [
       receipt: outcome.receipt,
     }),
   }),
-  backendOperation<NewSecret>()({
+  serviceOperation<NewSecret>()({
     id: "startTotp",
     method: "post",
     path: "/v1/users/:id/totp",
@@ -102,7 +102,7 @@ export const secondFactorOperations = [
       expires_in: 600,
     },
     failures: ["export_key_required", ...codeFailures, "already_enabled"],
-    act: (c, call, { body }) => beginEnrolmentFor(c.var.deps, call, body.code ?? null),
+    act: (c, call, { body }) => beginUserEnrolment(c.var.deps, call, body.code ?? null),
     present: ({ secret, keyUri, expiresInSeconds }) => ({
       secret,
       provisioning_uri: keyUri,
@@ -110,7 +110,7 @@ export const secondFactorOperations = [
       expires_in: expiresInSeconds,
     }),
   }),
-  backendOperation<EnrolledFor>()({
+  serviceOperation<ConfirmedEnrolment>()({
     id: "confirmTotp",
     method: "post",
     path: "/v1/users/:id/totp/confirm",
@@ -122,10 +122,10 @@ export const secondFactorOperations = [
     data: backupCodes,
     example: { backup_codes: exampleCodes },
     failures: ["export_key_required", ...codeFailures, "enrolment_expired", "already_enabled"],
-    act: (c, call, { body }) => confirmEnrolmentFor(c.var.deps, call, body.code),
+    act: (c, call, { body }) => confirmUserEnrolment(c.var.deps, call, body.code),
     present: ({ evidence }) => ({ backup_codes: [...(evidence.newBackupCodes ?? [])] }),
   }),
-  backendOperation<UserResult>()({
+  serviceOperation<UserResult>()({
     id: "removeTotp",
     method: "delete",
     path: "/v1/users/:id/totp",
@@ -137,10 +137,10 @@ export const secondFactorOperations = [
     data: user,
     example: { ...exampleUser, totp_enabled: false, totp_setup_at: null },
     failures: ["export_key_required", "no_such_user", "not_enabled"],
-    act: (c, call) => removeSecondFactorFor(c.var.deps, call),
+    act: (c, call) => removeUserSecondFactor(c.var.deps, call),
     present,
   }),
-  backendOperation<NewBackupCodes>()({
+  serviceOperation<RegeneratedBackupCodes>()({
     id: "regenerateBackupCodes",
     method: "post",
     path: "/v1/users/:id/backup-codes",
@@ -152,10 +152,10 @@ export const secondFactorOperations = [
     data: backupCodes,
     example: { backup_codes: exampleCodes },
     failures: ["export_key_required", ...codeFailures],
-    act: (c, call, { body }) => regenerateBackupCodesFor(c.var.deps, call, body.code),
+    act: (c, call, { body }) => regenerateUserBackupCodes(c.var.deps, call, body.code),
     present: ({ outcome }) => ({ backup_codes: [...outcome] }),
   }),
-  backendOperation<UserResult>()({
+  serviceOperation<UserResult>()({
     id: "resetUser",
     method: "post",
     path: "/v1/users/:id/reset",
@@ -168,7 +168,7 @@ export const secondFactorOperations = [
     act: (c, call) => resetSecondFactor(c.var.deps, call),
     present,
   }),
-  backendOperation<UserResult>()({
+  serviceOperation<UserResult>()({
     id: "unlockUser",
     method: "post",
     path: "/v1/users/:id/unlock",

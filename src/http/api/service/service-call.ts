@@ -1,21 +1,21 @@
 import * as z from "zod/mini";
 import { sha256 } from "../../../core/crypto/digest.ts";
-import { once } from "../../../core/lib/lazy.ts";
-import { possibleUserIds, realmForm, userIdForm } from "../../../core/parsing/user-id.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
+import { possibleStoredUserIds, realmForm, userIdForm } from "../../../core/parsing/user-id.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { compareExportKey, type ExportKeyState } from "../../../domain/service-api/export-key.ts";
 import {
-  type Backend,
-  type BackendCall,
-  identifyCaller,
+  authenticateServiceCaller,
   type Scope,
-  type UserCall,
+  type ServiceCall,
+  type ServiceCaller,
+  type UserServiceCall,
 } from "../../../domain/service-api/service-caller.ts";
 import {
   type FirstResponse,
   findFirstResponse,
   type RepeatableCall,
-  storeResponse,
+  sealResponse,
 } from "../../../domain/service-api/stored-response.ts";
 import { localRealm } from "../../../domain/sign-in/password-sign-in.ts";
 import type { User } from "../../../store/users/user-rows.ts";
@@ -31,8 +31,8 @@ import {
 import { refuse } from "../../problem/refusal.tsx";
 
 /** A backend's request: who calls, and what has been read about it. */
-export interface BackendRequest {
-  readonly backend: Backend;
+export interface ServiceRequest {
+  readonly caller: ServiceCaller;
   readonly user: User | null;
   readonly exportKey: ExportKeyState;
   /** Null: no `Idempotency-Key` came. */
@@ -53,17 +53,17 @@ const jsonType = "application/json";
 const idempotencyKeyForm = /^[\x21-\x7e]{1,255}$/;
 
 /**
- * Finds out who calls. One read at most (`identifyCaller`).
+ * Finds out who calls. One read at most (`authenticateServiceCaller`).
  *
  * @param body the text of the body: a retry has the same one
  * @throws Refused 401 without a known key; 403 when its scopes don't cover the call; 404 for another realm; 409 when
  *   the `Idempotency-Key` belongs to another call
  */
-export async function readBackendRequest(
+export async function readServiceRequest(
   c: AppContext,
   scope: Scope,
   { body, repeatable }: { body: string; repeatable: boolean },
-): Promise<BackendRequest> {
+): Promise<ServiceRequest> {
   const token = readBearerToken(c);
   if (token === undefined) throw new Refused({ ok: false, reason: "invalid_api_key" });
   const realm = c.req.query("realm");
@@ -72,35 +72,35 @@ export async function readBackendRequest(
   const userId = c.req.param("id") ?? null;
   const { deps, now } = c.var;
   const aboutUser = c.req.routePath.includes("/users/:id") && userId !== null && userIdForm.test(userId);
-  const caller = await identifyCaller(deps, {
+  const authenticated = await authenticateServiceCaller(deps, {
     token,
     adminRealm: realm !== undefined && realmForm.test(realm) ? realm : localRealm,
     userId: aboutUser ? userId : null,
     keyHash,
     now,
   });
-  if (caller === null) throw new Refused({ ok: false, reason: "invalid_api_key" });
-  const { backend, user, answer } = caller;
-  if (!backend.scopes.includes(scope)) throw new Refused({ ok: false, reason: "scope_missing", scope });
-  if (realm !== undefined && realm !== backend.realm)
+  if (authenticated === null) throw new Refused({ ok: false, reason: "invalid_api_key" });
+  const { caller, user, answer } = authenticated;
+  if (!caller.scopes.includes(scope)) throw new Refused({ ok: false, reason: "scope_missing", scope });
+  if (realm !== undefined && realm !== caller.realm)
     throw new Refused({ ok: false, reason: "no_such_realm" });
   if (key !== undefined && !idempotencyKeyForm.test(key)) {
     const detail = "Idempotency-Key: must have 1 to 255 visible characters";
     throw new Refused({ ok: false, reason: "invalid_format", detail });
   }
   const exportKey = await compareExportKey(deps.config, c.req.header(exportKeyHeader));
-  if (keyHash === null) return { backend, user, exportKey, repeatable: null };
+  if (keyHash === null) return { caller, user, exportKey, repeatable: null };
   const path = new URL(c.req.url).pathname;
   const call = {
-    realm: backend.realm,
+    realm: caller.realm,
     keyHash,
-    apiKeyId: backend.keyId,
-    userIds: aboutUser ? possibleUserIds(backend.realm, userId) : [],
+    apiKeyId: caller.keyId,
+    userIds: aboutUser ? possibleStoredUserIds(caller.realm, userId) : [],
     // Of two keys the one that may do less is not shown what the other was answered. The answer to a call with
     // EXPORT_KEY can hold a secret of an account of ADMIN_USERS: without it, the call is another one.
     requestHash: await sha256(
       JSON.stringify([
-        ...[c.req.method, path, body, backend.scopes.toSorted(), backend.returnUrls],
+        ...[c.req.method, path, body, caller.scopes.toSorted(), caller.returnUrls],
         ...(exportKey === "right" ? ["export_key"] : []),
       ]),
     ),
@@ -109,13 +109,13 @@ export async function readBackendRequest(
     answer === null ? ({ kind: "none" } as const) : await findFirstResponse(deps, call, now, answer);
   const refusal = refuseFirst(first);
   if (refusal !== null) throw new Refused(refusal);
-  return { backend, user, exportKey, repeatable: { ...call, first } };
+  return { caller, user, exportKey, repeatable: { ...call, first } };
 }
 
 /** The call of a backend whose answer is a stream, and is not kept for a retry. */
-export const streamedCall = (c: AppContext, { backend, exportKey }: BackendRequest): BackendCall => ({
-  realm: backend.realm,
-  client: { ...c.var.client, actor: backend.actor },
+export const streamedCall = (c: AppContext, { caller, exportKey }: ServiceRequest): ServiceCall => ({
+  realm: caller.realm,
+  client: { ...c.var.client, actor: caller.actor },
   now: c.var.now,
   exportKey,
   keep: async () => null,
@@ -131,11 +131,11 @@ export interface Presentation<Result> {
  * Answers a call of a backend, and a retry of it with the first answer. Kept is what was decided; a refusal that
  * changed nothing is not, so a retry of it is decided anew.
  */
-export async function respondToBackend<Result extends { readonly ok: true }>(
+export async function respondToServiceCall<Result extends { readonly ok: true }>(
   c: AppContext,
-  { backend, user, exportKey, repeatable }: BackendRequest,
+  { caller, user, exportKey, repeatable }: ServiceRequest,
   { status, data }: Presentation<Result>,
-  act: (call: UserCall<Result>) => Promise<Result | Failure>,
+  act: (call: UserServiceCall<Result>) => Promise<Result | Failure>,
 ): Promise<Response> {
   if (repeatable?.first.kind === "answered") return replay(repeatable.first.answer);
   const { deps, client, now } = c.var;
@@ -149,8 +149,8 @@ export async function respondToBackend<Result extends { readonly ok: true }>(
       : presentFailure(c, result);
   const kept: { decided: boolean; success: Answer | null } = { decided: false, success: null };
   const result = await act({
-    realm: backend.realm,
-    client: { ...client, actor: backend.actor },
+    realm: caller.realm,
+    client: { ...client, actor: caller.actor },
     now,
     userId: c.req.param("id") ?? "",
     known: user,
@@ -160,12 +160,12 @@ export async function respondToBackend<Result extends { readonly ok: true }>(
       const shown = present(possible);
       kept.decided = true;
       if (possible.ok) kept.success = shown;
-      return storeResponse(deps, repeatable, JSON.stringify(shown), now);
+      return sealResponse(deps, repeatable, JSON.stringify(shown), now);
     },
   });
   // A retry gets what was kept, whatever else happened to the account at the same time: so does this call.
   if (result.ok) return send(kept.success ?? present(result));
-  if (repeatable !== null && (result.reason === "answered_before" || !kept.decided || !isCounted(result))) {
+  if (repeatable !== null && (result.reason === "already_responded" || !kept.decided || !isCounted(result))) {
     const first = await findFirstResponse(deps, repeatable, now);
     if (first.kind === "answered") return replay(first.answer);
     const refusal = refuseFirst(first);
@@ -177,7 +177,7 @@ export async function respondToBackend<Result extends { readonly ok: true }>(
 /** Why a call with a first answer is refused. Null: it is not. */
 function refuseFirst({ kind }: FirstResponse): Failure | null {
   if (kind === "conflict") return { ok: false, reason: "idempotency_conflict" };
-  return kind === "void" ? { ok: false, reason: "first_answer_void" } : null;
+  return kind === "void" ? { ok: false, reason: "first_response_void" } : null;
 }
 
 /** Refusals that are themselves what was decided. Before any other, a first answer may have come in between. */
@@ -196,4 +196,4 @@ function replay(kept: string): Response {
   return send(answer().parse(JSON.parse(kept)), { "Idempotency-Replayed": "true" });
 }
 
-const answer = once(() => z.object({ status: z.number(), type: z.string(), body: z.string() }));
+const answer = lazy(() => z.object({ status: z.number(), type: z.string(), body: z.string() }));

@@ -1,8 +1,8 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import type { Failure } from "../../../domain/failure.ts";
-import type { Scope, UserCall } from "../../../domain/service-api/service-caller.ts";
+import type { Scope, UserServiceCall } from "../../../domain/service-api/service-caller.ts";
 import { readBodyText } from "../../body-text.ts";
 import type { AppContext } from "../../context.ts";
 import { parseFields, parseJson } from "../../json-body.ts";
@@ -10,11 +10,11 @@ import type { AnyFailure } from "../../problem/problem.ts";
 import { nothing } from "../fields.ts";
 import type { Method, Operation } from "../operation.ts";
 import { succeeded } from "../visitor/success.ts";
-import { readBackendRequest, respondToBackend } from "./service-call.ts";
+import { readServiceRequest, respondToServiceCall } from "./service-call.ts";
 import { exportKeyParameter } from "./service-schemas.ts";
 
 /** What a call of a backend brings. */
-export interface BackendInput<Query, Body> {
+export interface ServiceOperationInput<Query, Body> {
   readonly query: Query;
   readonly body: Body;
   /** A parameter of the path. */
@@ -28,7 +28,7 @@ export interface BackendInput<Query, Body> {
 }
 
 /** A call of the service API, as it is written down. */
-export interface BackendSpec<
+export interface ServiceOperationSpec<
   M extends Method,
   P extends string,
   Q extends z.ZodMiniType,
@@ -56,8 +56,8 @@ export interface BackendSpec<
   readonly failures?: readonly AnyFailure["reason"][];
   readonly act: (
     c: AppContext,
-    call: UserCall<Result>,
-    input: BackendInput<z.output<Q>, z.output<B>>,
+    call: UserServiceCall<Result>,
+    input: ServiceOperationInput<z.output<Q>, z.output<B>>,
   ) => Promise<Result | Failure>;
   readonly present: (result: Result, realm: string) => z.input<S>;
 }
@@ -74,7 +74,7 @@ export interface TypedOperation<M extends Method, P extends string, Q, B, Data> 
  * Makes an operation of the service API: key, scope, realm, retries and shapes are looked after here. It is called
  * twice, because what `act` comes to is given and everything else is inferred.
  */
-export const backendOperation =
+export const serviceOperation =
   <Result extends { readonly ok: true }>() =>
   <
     const M extends Method,
@@ -83,12 +83,12 @@ export const backendOperation =
     Q extends z.ZodMiniType = ReturnType<typeof nothing>,
     B extends z.ZodMiniType = ReturnType<typeof nothing>,
   >(
-    spec: BackendSpec<M, P, Q, B, S, Result>,
+    spec: ServiceOperationSpec<M, P, Q, B, S, Result>,
   ): TypedOperation<M, P, z.input<Q>, z.input<B>, z.input<S>> => {
     const { id, method, path, tag, summary, description, scope, data, example } = spec;
     const status = spec.status ?? 200;
-    const querySchema = once((spec.query ?? nothing) as () => Q);
-    const bodySchema = once((spec.body ?? nothing) as () => B);
+    const querySchema = lazy((spec.query ?? nothing) as () => Q);
+    const bodySchema = lazy((spec.body ?? nothing) as () => B);
     const schema = () => succeeded({ data: data() });
     const repeatable = method === "post";
     const success = { description: "Done", schema, example: { status: "success", data: example } } as const;
@@ -113,26 +113,26 @@ export const backendOperation =
       failures: spec.failures ?? [],
       handle: async (c) => {
         const text = method === "get" ? "" : await readBodyText(c);
-        const request = await readBackendRequest(c, scope, { body: text, repeatable });
+        const request = await readServiceRequest(c, scope, { body: text, repeatable });
         const { realm: _realm, ...rest } = c.req.query();
         const query = parseFields(querySchema(), rest);
         const body = parseJson(c, text, bodySchema());
-        const { backend } = request;
+        const { caller } = request;
         const input = {
           query,
           body,
           param: (name: string) => c.req.param(name) ?? "",
           issuer: c.var.publicOrigin + c.var.config.basePath,
-          returnUrls: backend.returnUrls,
-          scopes: backend.scopes,
-          keyId: backend.keyId,
+          returnUrls: caller.returnUrls,
+          scopes: caller.scopes,
+          keyId: caller.keyId,
         };
-        return respondToBackend<Result>(
+        return respondToServiceCall<Result>(
           c,
           request,
           {
             status: (result) => (spec.createdStatus?.(result) === true ? 201 : status),
-            data: (result) => spec.present(result, backend.realm),
+            data: (result) => spec.present(result, caller.realm),
           },
           (call) => spec.act(c, call, input),
         );

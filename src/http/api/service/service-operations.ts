@@ -8,7 +8,7 @@ import { sessionOperations } from "./session-operations.ts";
 import { userOperations } from "./user-routes.ts";
 
 /** The service API: everything under `/v1`. */
-export const backendOperations = [
+export const serviceOperations = [
   ...userOperations,
   ...secondFactorOperations,
   ...challengeOperations,

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
-import { shownUserId, userIdForm } from "../../../core/parsing/user-id.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
+import { backendUserId, userIdForm } from "../../../core/parsing/user-id.ts";
 import { encodeCursor, parseCursor } from "../../../core/tokens/cursor.ts";
 import type { UserStatus } from "../../../domain/service-api/users.ts";
 import type { User } from "../../../store/users/user-rows.ts";
@@ -24,14 +24,14 @@ export const time = () => z.iso.datetime();
 export const timeOf = (date: Date | null): string | null => date?.toISOString() ?? null;
 
 /** As the backend names a user. */
-export const userId = once(() =>
+export const userId = lazy(() =>
   z.string("must be a string").check(z.regex(userIdForm, "must have 1 to 128 visible ASCII characters")),
 );
 
 const longestPage = 200;
 
 /** How many entries a page of a list has. */
-export const limit = once(() =>
+export const limit = lazy(() =>
   z
     ._default(
       z.pipe(
@@ -90,10 +90,10 @@ const userShape = () => ({
 });
 
 /** An account, without anything that is secret. */
-export const user = once(() => z.object(userShape()).register(z.globalRegistry, { id: "User" }));
+export const user = lazy(() => z.object(userShape()).register(z.globalRegistry, { id: "User" }));
 
 /** An account and how things stand with it. */
-export const userStatus = once(() =>
+export const userStatus = lazy(() =>
   z
     .object({
       ...userShape(),
@@ -108,7 +108,7 @@ export const userStatus = once(() =>
 
 export function describeUser(row: User): z.input<ReturnType<typeof user>> {
   return {
-    id: shownUserId(row.realm, row.id),
+    id: backendUserId(row.realm, row.id),
     realm: row.realm,
     username: row.username,
     email: row.email,

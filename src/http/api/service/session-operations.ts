@@ -1,15 +1,15 @@
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import {
-  endSessionsFor,
-  listSessionsFor,
+  endUserSessions,
+  listUserSessions,
   type SessionList,
 } from "../../../domain/service-api/service-sessions.ts";
-import { backendOperation } from "./service-operation.ts";
+import { serviceOperation } from "./service-operation.ts";
 import { time } from "./service-schemas.ts";
 
 const tag = "Sessions";
-const session = once(() =>
+const session = lazy(() =>
   z
     .object({
       id: z.string(),
@@ -26,7 +26,7 @@ const session = once(() =>
 const ended = () => z.object({ ended: z.literal(true) });
 
 export const sessionOperations = [
-  backendOperation<SessionList>()({
+  serviceOperation<SessionList>()({
     id: "listUserSessions",
     method: "get",
     path: "/v1/users/:id/sessions",
@@ -36,7 +36,7 @@ export const sessionOperations = [
     data: () => z.object({ sessions: z.array(session()) }),
     example: { sessions: [] },
     failures: ["no_such_user"],
-    act: (c, call) => listSessionsFor(c.var.deps, call),
+    act: (c, call) => listUserSessions(c.var.deps, call),
     present: ({ sessions }) => ({
       sessions: sessions.map((row) => ({
         id: row.id,
@@ -50,7 +50,7 @@ export const sessionOperations = [
       })),
     }),
   }),
-  backendOperation<{ readonly ok: true }>()({
+  serviceOperation<{ readonly ok: true }>()({
     id: "endUserSessions",
     method: "delete",
     path: "/v1/users/:id/sessions",
@@ -60,10 +60,10 @@ export const sessionOperations = [
     data: ended,
     example: { ended: true },
     failures: ["export_key_required", "no_such_user"],
-    act: (c, call) => endSessionsFor(c.var.deps, call, null),
+    act: (c, call) => endUserSessions(c.var.deps, call, null),
     present: () => ({ ended: true }) as const,
   }),
-  backendOperation<{ readonly ok: true }>()({
+  serviceOperation<{ readonly ok: true }>()({
     id: "endUserSession",
     method: "delete",
     path: "/v1/users/:id/sessions/:session",
@@ -73,7 +73,7 @@ export const sessionOperations = [
     data: ended,
     example: { ended: true },
     failures: ["export_key_required", "no_such_user", "no_such_session"],
-    act: (c, call, { param }) => endSessionsFor(c.var.deps, call, param("session")),
+    act: (c, call, { param }) => endUserSessions(c.var.deps, call, param("session")),
     present: () => ({ ended: true }) as const,
   }),
 ] as const;

@@ -2,16 +2,17 @@ import * as z from "zod/mini";
 import {
   createUser,
   deleteUser,
+  disableUser,
+  enableUser,
   getUserStatus,
   listUsers,
   putUser,
-  setUserDisabled,
   type UserResult,
   type UserStatus,
 } from "../../../domain/service-api/users.ts";
 import type { User } from "../../../store/users/user-rows.ts";
 import { email, password, username } from "../fields.ts";
-import { backendOperation } from "./service-operation.ts";
+import { serviceOperation } from "./service-operation.ts";
 import {
   cursor,
   describeStatus,
@@ -51,7 +52,7 @@ const listQuery = () =>
 const present = ({ user: row }: UserResult) => describeUser(row);
 
 export const userOperations = [
-  backendOperation<UserPage>()({
+  serviceOperation<UserPage>()({
     id: "listUsers",
     method: "get",
     path: "/v1/users",
@@ -74,7 +75,7 @@ export const userOperations = [
       next_cursor: nextCursor(list, users, asked, (last) => last.username),
     }),
   }),
-  backendOperation<UserResult>()({
+  serviceOperation<UserResult>()({
     id: "createUser",
     method: "post",
     path: "/v1/users",
@@ -91,7 +92,7 @@ export const userOperations = [
     act: (c, call, { body: { id, ...fields } }) => createUser(c.var.deps, call, id ?? null, fields),
     present,
   }),
-  backendOperation<UserResult>()({
+  serviceOperation<UserResult>()({
     id: "putUser",
     method: "put",
     path: "/v1/users/:id",
@@ -111,7 +112,7 @@ export const userOperations = [
     },
     present,
   }),
-  backendOperation<UserStatus>()({
+  serviceOperation<UserStatus>()({
     id: "getUser",
     method: "get",
     path: "/v1/users/:id",
@@ -125,7 +126,7 @@ export const userOperations = [
     present: describeStatus,
   }),
   ...(["disable", "enable"] as const).map((verb) =>
-    backendOperation<UserResult>()({
+    serviceOperation<UserResult>()({
       id: `${verb}User`,
       method: "post",
       path: `/v1/users/:id/${verb}`,
@@ -135,11 +136,11 @@ export const userOperations = [
       data: user,
       example: exampleUser,
       failures: ["export_key_required", "no_such_user"],
-      act: (c, call) => setUserDisabled(c.var.deps, call, verb === "disable"),
+      act: (c, call) => (verb === "disable" ? disableUser : enableUser)(c.var.deps, call),
       present,
     }),
   ),
-  backendOperation<{ readonly ok: true }>()({
+  serviceOperation<{ readonly ok: true }>()({
     id: "deleteUser",
     method: "delete",
     path: "/v1/users/:id",

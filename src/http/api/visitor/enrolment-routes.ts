@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { renderQrSvg, svgDataUri } from "../../../core/lib/qr.ts";
 import { disableTotp } from "../../../domain/second-factor/disable-totp.ts";
 import {
@@ -18,13 +18,13 @@ import type { Operation } from "../operation.ts";
 import { done, exampleCodes, givesCookie, type ResponseOf, succeeded } from "./success.ts";
 
 const tag = "Own second factor";
-const enableBody = once(() =>
+const enableBody = lazy(() =>
   z.strictObject({
     code: totpCode(),
     secret: z.optional(z.string("must be a string").check(z.maxLength(128))),
   }),
 );
-const disableBody = once(() => z.strictObject({ code: code(), password: z.optional(password()) }));
+const disableBody = lazy(() => z.strictObject({ code: code(), password: z.optional(password()) }));
 const bodyExample = { code: "123456" };
 
 const setupAnswer = () =>

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { regenerateBackupCodes } from "../../../domain/second-factor/backup-codes.ts";
 import { getSecondFactorStatus } from "../../../domain/second-factor/second-factor-status.ts";
 import { stepUp } from "../../../domain/sessions/step-up.ts";
@@ -22,7 +22,7 @@ import {
 } from "./success.ts";
 
 const tag = "Own second factor";
-const codeBody = once(() => z.strictObject({ code: code() }));
+const codeBody = lazy(() => z.strictObject({ code: code() }));
 const bodyExample = { code: "123456" };
 
 const time = z.iso.datetime;

@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
 import { authenticatedAt } from "../../../domain/access/access.ts";
 import {
-  checkSession,
   listSessions,
   logOut,
+  recheckSession,
   revokeOtherSessions,
   revokeSession,
 } from "../../../domain/sessions/sessions.ts";
@@ -72,7 +72,7 @@ export const sessionOperations: readonly Operation[] = [
     failures: ["session_over"],
     handle: async (c) => {
       const { session, carrier } = await getCaller(c);
-      const checked = await checkSession(c.var.deps, session, c.var.now);
+      const checked = await recheckSession(c.var.deps, session, c.var.now);
       if (checked === null) return refuse(c, { ok: false, reason: "session_over" });
       if (carrier === "cookie") setSessionCookie(c, checked);
       const { session: current } = checked;

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { secondsUntil } from "../../../domain/failure.ts";
 import { completeSignIn } from "../../../domain/sign-in/complete-sign-in.ts";
 import { pendingTtlSeconds } from "../../../domain/sign-in/openings.ts";
@@ -22,7 +22,7 @@ import {
 
 const tag = "Sign-in";
 const examplePending = `pending_${exampleToken}`;
-const loginBody = once(() => z.strictObject({ username: username(), password: password() }));
+const loginBody = lazy(() => z.strictObject({ username: username(), password: password() }));
 const signedIn = () => succeeded({ session_token: z.string() });
 const codeWanted = () =>
   z.object({
@@ -31,7 +31,7 @@ const codeWanted = () =>
     expires_in: z.int(),
   });
 /** A page of the same host has the token in a cookie, and leaves it out here. */
-const verifyBody = once(() => z.strictObject({ session_token: z.optional(sessionToken()), code: code() }));
+const verifyBody = lazy(() => z.strictObject({ session_token: z.optional(sessionToken()), code: code() }));
 const verified = () => succeeded({ session_token: z.string(), data: evidence() });
 
 /** `POST /login` and `POST /totp/verify`: the two doors. */

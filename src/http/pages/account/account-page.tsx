@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { parseCodeInput } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { regenerateBackupCodes } from "../../../domain/second-factor/backup-codes.ts";
@@ -24,11 +24,11 @@ import { chrome, explain, rerenderWithFailure, showPage, siteHref, textField } f
 import { AccountPage, type AccountPageProps } from "./account-view.tsx";
 import { BackupCodesPage } from "./backup-codes-view.tsx";
 
-const codeForm = once(() => z.strictObject({ code: textField(1024) }));
-const disableForm = once(() =>
+const codeForm = lazy(() => z.strictObject({ code: textField(1024) }));
+const disableForm = lazy(() =>
   z.strictObject({ code: textField(1024), password: z.optional(textField(4096)) }),
 );
-const endForm = once(() => z.strictObject({ id: textField(128) }));
+const endForm = lazy(() => z.strictObject({ id: textField(128) }));
 
 /** What has just been done, by a word in the address that stands for a fixed sentence. */
 const notices: ReadonlyMap<string, string> = new Map([

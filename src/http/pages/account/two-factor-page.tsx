@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { renderQrSvg } from "../../../core/lib/qr.ts";
 import { parseCodeInput } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
@@ -9,7 +9,7 @@ import {
   confirmEnrolment,
   replacementMaxAgeSeconds,
 } from "../../../domain/second-factor/enrolment.ts";
-import { checkSession, type FullSession } from "../../../domain/sessions/sessions.ts";
+import { type FullSession, recheckSession } from "../../../domain/sessions/sessions.ts";
 import { findCaller } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
 import { clearCookies, setSessionCookie } from "../../cookies.ts";
@@ -34,7 +34,7 @@ import { SetupConfirmPage, SetupScanPage, SetupStartPage } from "./two-factor-se
 
 const path = "/account/two-factor";
 
-const wizardForm = once(() =>
+const wizardForm = lazy(() =>
   z.strictObject({
     step: z.enum(["start", "confirm"], "must be start or confirm"),
     /** What is confirmed with. */
@@ -51,7 +51,7 @@ export const twoFactorPages = new Hono<AppEnv>()
     if (challenge !== undefined) return beginChallengeSetup(c, challenge);
     const returnPath = returnPathOf(c);
     const caller = await findCaller(c);
-    const checked = caller === null ? null : await checkSession(c.var.deps, caller.session, c.var.now);
+    const checked = caller === null ? null : await recheckSession(c.var.deps, caller.session, c.var.now);
     if (checked === null) return showArrival(c, returnPath);
     setSessionCookie(c, checked);
     if (checked.user.totpEnabled && !canReplace(checked.session, c.var.now)) return toStepUp(c, returnPath);

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { parseCodeInput } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { stepUp } from "../../../domain/sessions/step-up.ts";
@@ -29,7 +29,7 @@ import { SecondFactorPage } from "./second-factor-view.tsx";
 import { signInAgain } from "./sign-in-page.tsx";
 import { SignInPage } from "./sign-in-view.tsx";
 
-const codeForm = once(() =>
+const codeForm = lazy(() =>
   z.strictObject({
     code: textField(1024),
     rd: returnPathField(),

@@ -1,9 +1,9 @@
 import { Hono } from "hono";
 import * as z from "zod/mini";
-import { once } from "../../../core/lib/lazy.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
 import { canonicalUsername } from "../../../core/parsing/username.ts";
 import type { Failure } from "../../../domain/failure.ts";
-import { checkSession, logOut } from "../../../domain/sessions/sessions.ts";
+import { logOut, recheckSession } from "../../../domain/sessions/sessions.ts";
 import { signIn } from "../../../domain/sign-in/password-sign-in.ts";
 import { findAllSessions, findCaller } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
@@ -35,7 +35,7 @@ import { LoopPage, SignInElsewherePage } from "./elsewhere-view.tsx";
 import { SignInPage } from "./sign-in-view.tsx";
 import { SignedOutPage, SignOutPage } from "./sign-out-view.tsx";
 
-const signInForm = once(() =>
+const signInForm = lazy(() =>
   z.strictObject({
     username: textField(1024),
     password: textField(4096),
@@ -49,7 +49,7 @@ export const signInPages = new Hono<AppEnv>()
     const returnPath = returnPathOf(c);
     const caller = c.req.query("again") === undefined ? await findCaller(c) : null;
     // The store is asked: a token of a session that was ended would send its visitor round in circles.
-    const checked = caller === null ? null : await checkSession(c.var.deps, caller.session, c.var.now);
+    const checked = caller === null ? null : await recheckSession(c.var.deps, caller.session, c.var.now);
     if (checked === null) {
       if (c.var.source !== null) return signInElsewhere(c, returnPath);
       return showPage(c, <SignInPage {...chrome(c)} returnPath={returnPath} />);

@@ -1,13 +1,13 @@
 /** A name and a value as a request shows them, neither decoded nor unquoted. */
-export interface ShownValue {
+export interface NamedValue {
   readonly name: string;
   readonly value: string;
 }
 
 /** What a request shows under the names that were asked for. */
-export interface ShownValues {
+export interface NamedValues {
   /** In the order of the request. */
-  readonly values: readonly ShownValue[];
+  readonly values: readonly NamedValue[];
   /**
    * Two programs may read different values here: there is another spelling, two values of one name, or a separator that
    * only some programs know (INC-23).
@@ -24,11 +24,11 @@ export interface ShownValues {
  * @param names the names as the site writes them
  * @param isReadAlike every known way to split the request finds the same values
  */
-export function summarizeShownValues(
-  values: readonly ShownValue[],
+export function summarizeNamedValues(
+  values: readonly NamedValue[],
   names: readonly string[],
   isReadAlike: boolean,
-): ShownValues {
+): NamedValues {
   const byName = new Map(values.map(({ name, value }) => [name, value]));
   const isSpelledRight = values.every(({ name }) => names.includes(name));
   const hasOneValueEach = values.every(({ name, value }) => byName.get(name) === value);

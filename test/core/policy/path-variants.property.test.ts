@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { judgePath } from "../../../src/core/policy/judge-path.ts";
-import { findPathReadings } from "../../../src/core/policy/path-readings.ts";
+import { evaluatePolicyForPath } from "../../../src/core/policy/evaluate-policy.ts";
+import { findPathVariants } from "../../../src/core/policy/path-variants.ts";
 import { type PolicyRule, parsePolicy } from "../../../src/core/policy/policy.ts";
 import { disguised, hostileText, varied } from "../../support/arbitrary-paths.ts";
 import { findServerThatOpens, frameworks, servers } from "../../support/servers.ts";
 import ambiguousPaths from "../../vectors/ambiguous-paths.json";
 
 /** What the policy asks for, without the rule that says so. Null: the path does not parse. */
-const requirementOf = (...request: Parameters<typeof judgePath>) =>
-  judgePath(...request)?.requirement ?? null;
+const requirementOf = (...request: Parameters<typeof evaluatePolicyForPath>) =>
+  evaluatePolicyForPath(...request)?.requirement ?? null;
 
 function rulesOf(...list: object[]): readonly PolicyRule[] {
   const parsed = parsePolicy(JSON.stringify(list));
@@ -90,10 +90,10 @@ describe("whatever a path looks like", () => {
     ] as const;
     const policy = rulesOf(...list);
     const levels = ["none", "first_factor", "second_factor"];
-    /** The level of one reading, by nothing but a comparison of text. */
-    const levelOf = (reading: string) => {
+    /** The level of one variant, by nothing but a comparison of text. */
+    const levelOf = (variant: string) => {
       const rule = list.find(({ path }) =>
-        path.endsWith("/*") ? `${reading}/`.startsWith(path.slice(0, -1)) : reading === path,
+        path.endsWith("/*") ? `${variant}/`.startsWith(path.slice(0, -1)) : variant === path,
       );
       return levels.indexOf(rule?.require ?? "second_factor");
     };
@@ -101,14 +101,14 @@ describe("whatever a path looks like", () => {
       fc.property(
         fc.constantFrom("/public/x", "/public", "/elsewhere/y", "/").chain((path) => varied(path)),
         ({ text }) => {
-          const readings = findPathReadings(text);
+          const variants = findPathVariants(text);
           const judged = requirementOf(policy, "GET", text);
-          if (readings === null || judged === null) {
-            expect([readings, judged]).toEqual([null, null]);
+          if (variants === null || judged === null) {
+            expect([variants, judged]).toEqual([null, null]);
             return;
           }
           expect(levels.indexOf(judged.level)).toBeGreaterThanOrEqual(
-            Math.max(...[...readings].map(levelOf)),
+            Math.max(...[...variants].map(levelOf)),
           );
         },
       ),
@@ -175,11 +175,11 @@ describe("whatever a path looks like", () => {
   it("INC-01 a text is refused, or read in at least one way that starts with a slash", () => {
     fc.assert(
       fc.property(fc.oneof(hostileText("admin"), fc.string({ unit: "binary", maxLength: 200 })), (text) => {
-        const readings = findPathReadings(text);
-        if (readings === null) return;
-        expect(readings.size).toBeGreaterThan(0);
-        expect(readings.size).toBeLessThan(1100);
-        for (const reading of readings) expect(reading).toMatch(/^\//);
+        const variants = findPathVariants(text);
+        if (variants === null) return;
+        expect(variants.size).toBeGreaterThan(0);
+        expect(variants.size).toBeLessThan(1100);
+        for (const variant of variants) expect(variant).toMatch(/^\//);
       }),
       { numRuns: 5000 },
     );
@@ -190,7 +190,7 @@ describe("whatever a path looks like", () => {
     fc.assert(
       fc.property(fc.array(name, { minLength: 1, maxLength: 6 }), (names) => {
         const path = `/${names.join("/")}`;
-        expect([...(findPathReadings(path) ?? [])]).toEqual([path]);
+        expect([...(findPathVariants(path) ?? [])]).toEqual([path]);
       }),
     );
   });

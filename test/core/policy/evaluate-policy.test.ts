@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { judgeMeanings, judgePath, type Meaning } from "../../../src/core/policy/judge-path.ts";
+import {
+  evaluatePolicy,
+  evaluatePolicyForPath,
+  type RequestInterpretation,
+} from "../../../src/core/policy/evaluate-policy.ts";
 import { namedMethods, type PolicyRule, parsePolicy } from "../../../src/core/policy/policy.ts";
 
 function rulesOf(...policy: object[]): readonly PolicyRule[] {
@@ -14,8 +18,8 @@ const rules = rulesOf(
   { path: "/*", require: "none" },
 );
 
-const levelOf = (itself: Meaning, ...others: Meaning[]) =>
-  judgeMeanings(rules, itself, others)?.requirement.level ?? null;
+const levelOf = (itself: RequestInterpretation, ...others: RequestInterpretation[]) =>
+  evaluatePolicy(rules, itself, others)?.requirement.level ?? null;
 
 describe("a request that can be served in several ways", () => {
   it("INC-31 needs what the strictest of them needs", () => {
@@ -33,24 +37,28 @@ describe("a request that can be served in several ways", () => {
       { method: "GET", path: "/a" },
       { method: "GET", path: "/%zz" },
     ];
-    expect(judgeMeanings(rules, plain, [odd])).toBeNull();
-    expect(judgeMeanings(rules, odd, [plain])).toBeNull();
+    expect(evaluatePolicy(rules, plain, [odd])).toBeNull();
+    expect(evaluatePolicy(rules, odd, [plain])).toBeNull();
   });
 
   it("INC-31 by a method that is only possible, needs what a rule asks that names the method", () => {
-    const possible = (method: string, path = "/posts/1"): Meaning => ({ method, path, namedOnly: true });
+    const possible = (method: string, path = "/posts/1"): RequestInterpretation => ({
+      method,
+      path,
+      namedOnly: true,
+    });
     const post = { method: "POST", path: "/posts/1" };
     expect(levelOf(post, possible("DELETE"))).toBe("second_factor");
     expect(levelOf(post, possible("PUT"))).toBe("none");
     expect(levelOf(possible("PUT", "/posts/drafts/1"))).toBe("none");
     const closed = rulesOf({ path: "/open", methods: ["POST"], require: "none" });
     expect(
-      judgeMeanings(closed, { ...post, path: "/open" }, [possible("DELETE", "/open")])?.requirement,
+      evaluatePolicy(closed, { ...post, path: "/open" }, [possible("DELETE", "/open")])?.requirement,
     ).toEqual({ level: "none" });
   });
 
   it("INC-31 by a method that takes all below along, needs what is required there", () => {
-    const whole = (path: string): Meaning => ({ method: "COPY", path, withBelow: "all" });
+    const whole = (path: string): RequestInterpretation => ({ method: "COPY", path, withBelow: "all" });
     expect(levelOf(whole("/posts"))).toBe("first_factor");
     expect(levelOf(whole("/"))).toBe("first_factor");
     expect(levelOf(whole("/POSTS/"))).toBe("first_factor");
@@ -61,15 +69,15 @@ describe("a request that can be served in several ways", () => {
 
   it("INC-28 an assertion names the rule for the request itself, and not the one that asks for more", () => {
     const post = { method: "POST", path: "/posts/1" };
-    const decision = judgeMeanings(rules, post, [{ method: "DELETE", path: "/posts/1", namedOnly: true }]);
+    const decision = evaluatePolicy(rules, post, [{ method: "DELETE", path: "/posts/1", namedOnly: true }]);
     expect(decision).toEqual({
       requirement: { level: "second_factor", maxAgeSeconds: null },
       pathPrefix: "/",
       methods: null,
     });
     const draft = { method: "GET", path: "/posts/drafts/1" };
-    expect(judgeMeanings(rules, draft, [{ method: "GET", path: "/elsewhere" }])).toBe(rules[1]?.decision);
-    expect(judgeMeanings(rules, { method: "GET", path: "/elsewhere" }, [draft])).toEqual({
+    expect(evaluatePolicy(rules, draft, [{ method: "GET", path: "/elsewhere" }])).toBe(rules[1]?.decision);
+    expect(evaluatePolicy(rules, { method: "GET", path: "/elsewhere" }, [draft])).toEqual({
       requirement: { level: "first_factor", maxAgeSeconds: null },
       pathPrefix: "/",
       methods: null,
@@ -77,13 +85,16 @@ describe("a request that can be served in several ways", () => {
   });
 
   it("INC-28 an assertion for a variant of a path covers the path as it came", () => {
-    expect(judgePath(rules, "DELETE", "/posts/1")).toBe(rules[0]?.decision);
-    expect(judgePath(rules, "GET", "/posts/drafts.json")).toEqual({
+    expect(evaluatePolicyForPath(rules, "DELETE", "/posts/1")).toBe(rules[0]?.decision);
+    expect(evaluatePolicyForPath(rules, "GET", "/posts/drafts.json")).toEqual({
       requirement: { level: "first_factor", maxAgeSeconds: null },
       pathPrefix: "/",
       methods: null,
     });
-    expect(judgePath(rulesOf(), "GET", "/elsewhere")).toMatchObject({ pathPrefix: "/", methods: null });
+    expect(evaluatePolicyForPath(rulesOf(), "GET", "/elsewhere")).toMatchObject({
+      pathPrefix: "/",
+      methods: null,
+    });
   });
 });
 
@@ -97,21 +108,21 @@ describe("a verdict that is remembered", () => {
       expect(levelOf({ method: "GET", path: "/posts", withBelow: "all" })).toBe("first_factor");
       expect(levelOf({ method: "PUT", path: "/posts/drafts/7", namedOnly: true })).toBe("none");
       expect(levelOf({ method: "PUT", path: "/posts/drafts/7" })).toBe("first_factor");
-      expect(judgePath(other, "GET", "/posts/7")?.requirement.level).toBe("first_factor");
-      expect(judgePath(rulesOf(), "GET", "/posts/7")?.requirement.level).toBe("second_factor");
-      expect(judgePath(rules, "GET", "/%zz")).toBeNull();
+      expect(evaluatePolicyForPath(other, "GET", "/posts/7")?.requirement.level).toBe("first_factor");
+      expect(evaluatePolicyForPath(rulesOf(), "GET", "/posts/7")?.requirement.level).toBe("second_factor");
+      expect(evaluatePolicyForPath(rules, "GET", "/%zz")).toBeNull();
     }
   });
 
   it("is the same for more paths than can be remembered, and for longer ones", () => {
     for (let round = 0; round < 2; round++) {
       for (let at = 0; at < 1500; at++)
-        expect(judgePath(rules, "GET", `/${at % 2 ? "x" : "posts/drafts"}/${at}`)?.requirement.level).toBe(
-          at % 2 ? "none" : "first_factor",
-        );
-      expect(judgePath(rules, "GET", `/posts/drafts/${"x".repeat(2000)}`)?.requirement.level).toBe(
-        "first_factor",
-      );
+        expect(
+          evaluatePolicyForPath(rules, "GET", `/${at % 2 ? "x" : "posts/drafts"}/${at}`)?.requirement.level,
+        ).toBe(at % 2 ? "none" : "first_factor");
+      expect(
+        evaluatePolicyForPath(rules, "GET", `/posts/drafts/${"x".repeat(2000)}`)?.requirement.level,
+      ).toBe("first_factor");
     }
   });
 });

@@ -1,12 +1,12 @@
 import type { Requirement } from "../../core/policy/policy.ts";
 import { findUserOnPrimary } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
-import { isSessionAlive } from "../sessions/sessions.ts";
+import { isSessionLiveInStore } from "../sessions/sessions.ts";
 import type { FirstFactorSource } from "../sign-in/first-factor-source.ts";
-import { type AccessGranted, authorizeLevel } from "./access.ts";
+import { type AccessGranted, authorizeVisitor } from "./access.ts";
 
 /** What a request that passed has opened for longer than itself: a WebSocket. */
-export interface LastingAccess {
+export interface LongLivedAccess {
   /** What the path required when it was opened. */
   readonly requirement: Requirement;
   readonly passage: Pick<AccessGranted, "identity" | "sessionId">;
@@ -23,7 +23,7 @@ export interface LastingAccess {
  *   the site under the same credentials, the socket could be a second way in, past the second factor.
  * - An anonymous visitor where the path requires nothing: never. Anybody may open the same.
  */
-export const isAccessBounded = ({ requirement, passage, source }: LastingAccess): boolean =>
+export const mustRecheckAccess = ({ requirement, passage, source }: LongLivedAccess): boolean =>
   passage.identity !== null || (source !== null && requirement.level !== "none");
 
 /**
@@ -34,17 +34,17 @@ export const isAccessBounded = ({ requirement, passage, source }: LastingAccess)
  */
 export async function isAccessStillGranted(
   deps: Deps,
-  { requirement, passage, source }: LastingAccess,
+  { requirement, passage, source }: LongLivedAccess,
   now: Date,
 ): Promise<boolean> {
   const { identity, sessionId } = passage;
   const named = source === null ? null : await source.identifyAgain(now);
   if (source !== null && named?.username !== identity?.username) return false;
   if (identity === null) return true;
-  if (sessionId !== null) return isSessionAlive(deps, sessionId, now);
+  if (sessionId !== null) return isSessionLiveInStore(deps, sessionId, now);
   if (source === null) return false;
   const user = await findUserOnPrimary(deps.db, source.realm, [identity.userId]);
   if (user === null || user.disabledAt !== null) return false;
   const level = { ...identity, enrolled: user.totpEnabled, firstFactorAt: now, secondFactorAt: null };
-  return authorizeLevel(deps, requirement, level, null, now).allowed;
+  return authorizeVisitor(deps, requirement, level, null, now).allowed;
 }

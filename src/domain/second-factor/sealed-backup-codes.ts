@@ -1,0 +1,57 @@
+import {
+  countUnspent,
+  encodeBackupCodeHashes,
+  generateBackupCodes,
+  hashBackupCode,
+  parseBackupCodeHashes,
+} from "../../core/crypto/backup-code-hashes.ts";
+import type { ClientContext } from "../../store/service/audit.ts";
+import type { User } from "../../store/users/user-rows.ts";
+import type { Deps } from "../deps.ts";
+import type { Failure } from "../failure.ts";
+import { openUserField, sealUserField } from "./sealed-fields.ts";
+
+interface HashesInput {
+  readonly user: User;
+  readonly client: ClientContext;
+  readonly now: Date;
+}
+
+/** Generates ten backup codes, and seals their hashes for the account. */
+export async function generateSealedBackupCodes(
+  deps: Deps,
+  userId: string,
+): Promise<{ codes: readonly string[]; envelope: string }> {
+  const codes = generateBackupCodes();
+  const hashes = await Promise.all(codes.map((code) => hashBackupCode(code.replaceAll("-", ""))));
+  return { codes, envelope: await sealBackupCodeHashes(deps, userId, hashes) };
+}
+
+/** Counts the unspent backup codes of an account. */
+export async function countBackupCodes(
+  deps: Deps,
+  input: HashesInput,
+): Promise<{ ok: true; remaining: number } | Failure> {
+  if (input.user.backupCodes === null) return { ok: true, remaining: 0 };
+  const opened = await openBackupCodeHashes(deps, input, input.user.backupCodes);
+  return opened.ok ? { ok: true, remaining: countUnspent(opened.hashes) } : opened;
+}
+
+/** Opens the hashes of an account's backup codes. The hash of a spent code stays, behind a mark. */
+export async function openBackupCodeHashes(
+  deps: Deps,
+  { user, client, now }: HashesInput,
+  envelope: string,
+): Promise<{ ok: true; hashes: string[] } | Failure> {
+  const opened = await openUserField(deps, { userId: user.id, column: "backupCodes" }, envelope, client, now);
+  return opened.ok ? { ok: true, hashes: parseBackupCodeHashes(opened.text) } : opened;
+}
+
+/** Seals the hashes of an account's backup codes for its row. */
+export function sealBackupCodeHashes(deps: Deps, userId: string, hashes: readonly string[]): Promise<string> {
+  return sealUserField(
+    deps.config.keyring,
+    { userId, column: "backupCodes" },
+    encodeBackupCodeHashes(hashes),
+  );
+}

@@ -1,0 +1,212 @@
+import type { CodeInput } from "../../core/parsing/code-input.ts";
+import type {
+  AttemptSource,
+  CodeAttemptResult,
+  ComparedWith,
+  Spend,
+} from "../../store/second-factor/code-attempt.ts";
+import type { Effect } from "../../store/second-factor/code-effects.ts";
+import type { ClientContext } from "../../store/service/audit.ts";
+import { isRowOpenToHolder } from "../../store/sessions/pending-sessions.ts";
+import {
+  findSession,
+  findSessionOnPrimary,
+  type Session,
+  type SessionView,
+} from "../../store/sessions/session-rows.ts";
+import { findUser, findUserOnPrimary, type User } from "../../store/users/user-rows.ts";
+import type { Deps } from "../deps.ts";
+import type { Failure } from "../failure.ts";
+import type { StoreResponse } from "../service-api/stored-response.ts";
+import {
+  type FullSession,
+  isSessionLive,
+  isSessionOfNamedAccount,
+  type PendingSession,
+  sessionCutoffAt,
+} from "../sessions/sessions.ts";
+import type { CheckedPassword } from "../sign-in/password-check.ts";
+import type { ChallengeSession } from "./challenge-session.ts";
+
+// The terms of one submitted code, in the order of its steps: input, subject, account, comparison, plan, result.
+
+/** A submitted code, and what its acceptance changes. */
+export interface VerifyCodeInput<Outcome, Subject extends CodeSubject> {
+  readonly subject: Subject;
+  readonly code: CodeInput;
+  /**
+   * What the code is compared with: the second factor in force, or the secret that is being set up. `pendingSecret` is the
+   * Base32 text that the caller means to confirm; null when it does not say.
+   */
+  readonly against: "second_factor" | { readonly pendingSecret: string | null };
+  /** Returns what an accepted code changes. Called again when the account has changed since it was read. */
+  readonly planAcceptance: (view: ViewOf<Subject>, evidence: Evidence) => Promise<AcceptancePlan<Outcome>>;
+  readonly client: ClientContext;
+  readonly now: Date;
+  /** The password of the same request, which has been checked and is right. */
+  readonly password?: CheckedPassword;
+  /** Makes the response that a retry with the same `Idempotency-Key` gets. */
+  readonly keep?: StoreResponse<AcceptedCode<Outcome> | Failure>;
+}
+
+/** The account that a code is submitted for: that of a session, or the one that a caller of the service API names. */
+export type CodeSubject = SessionSubject | ServiceSubject;
+
+export interface SessionSubject {
+  readonly kind: "session";
+  readonly session: PendingSession | ChallengeSession | FullSession;
+  /** The session's row and account, if they have just been read. */
+  readonly known?: SessionView;
+}
+
+export interface ServiceSubject {
+  readonly kind: "service";
+  readonly realm: string;
+  /** The row ids that the user may have: `core/parsing/user-id.ts`. */
+  readonly ids: readonly string[];
+  /** The user's row, if it has just been read. Null: a replica of D1 does not have it. */
+  readonly known?: User | null | undefined;
+}
+
+/** An account as it was read, and the session that the code was submitted in. Null: a caller of the service API submits it. */
+export interface AccountView {
+  readonly user: User;
+  readonly session: Session | null;
+}
+
+export type ViewOf<Subject extends CodeSubject> = Subject extends SessionSubject ? SessionView : AccountView;
+
+/** The result of comparing a code with an account as it was read. Nothing is written or decided yet. */
+export interface CodeComparison {
+  readonly ok: true;
+  readonly comparedWith: ComparedWith;
+  readonly result: "wrong" | "spent" | RightCode;
+}
+
+export interface RightCode {
+  readonly spend: Spend;
+  readonly evidence: Evidence;
+}
+
+/** What a right code proves. */
+export interface Evidence {
+  readonly method: "totp" | "backup_code";
+  /** Unspent backup codes, once this one is spent. */
+  readonly backupCodesRemaining: number;
+  /** Generated with an enrolment; shown to the visitor once. */
+  readonly newBackupCodes: readonly string[] | null;
+}
+
+/** What an accepted code changes in the store, and what the caller needs to know of it. */
+export interface AcceptancePlan<Outcome> {
+  readonly effects: readonly Effect[];
+  readonly outcome: Outcome;
+}
+
+export interface AcceptedCode<Outcome> {
+  readonly ok: true;
+  readonly evidence: Evidence;
+  readonly outcome: Outcome;
+}
+
+export interface VerifyCodeResult<Outcome, Subject extends CodeSubject> extends AcceptedCode<Outcome> {
+  /** The account as the primary database holds it after the batch. */
+  readonly view: ViewOf<Subject>;
+}
+
+/** Reads the account of a subject in one query. A replica of D1 that is behind may respond. Null: there is none. */
+export async function readAccount<Subject extends CodeSubject>(
+  deps: Deps,
+  subject: Subject,
+): Promise<ViewOf<Subject> | null> {
+  if (subject.kind === "session") {
+    return asViewOf(subject, subject.known ?? (await findSession(deps.db, subject.session.id)));
+  }
+  const { known, realm, ids } = subject;
+  const find = known === null ? findUserOnPrimary : findUser;
+  return asViewOf(subject, viewOfUser(known ?? (await find(deps.db, realm, ids))));
+}
+
+/** Reads the account of a subject from the primary. Null: there is none. */
+export async function readAccountOnPrimary<Subject extends CodeSubject>(
+  deps: Deps,
+  subject: Subject,
+): Promise<ViewOf<Subject> | null> {
+  return asViewOf(
+    subject,
+    subject.kind === "session"
+      ? await findSessionOnPrimary(deps.db, subject.session.id)
+      : viewOfUser(await findUserOnPrimary(deps.db, subject.realm, subject.ids)),
+  );
+}
+
+/** The account as the batch found it on the primary. Null: the session is gone, which an accepted code may have replaced. */
+export function viewAfterAttempt<Subject extends CodeSubject>(
+  subject: Subject,
+  { user, session }: Pick<CodeAttemptResult, "user" | "session">,
+): ViewOf<Subject> | null {
+  if (subject.kind === "service") return asViewOf(subject, viewOfUser(user));
+  return asViewOf(subject, user === null || session === null ? null : { user, session });
+}
+
+/** True while the session of the subject is alive and usable by this client, or the user belongs to the caller's realm. */
+export function isSubjectValid(
+  deps: Deps,
+  subject: CodeSubject,
+  { user, session: row }: AccountView,
+  now: Date,
+): boolean {
+  if (subject.kind === "service") return user.realm === subject.realm;
+  const { session } = subject;
+  if (row === null) return false;
+  const view = { user, session: row };
+  return (
+    row.kind === (session.kind === "full" ? "full" : "pending") &&
+    row.challengeId === (session.kind === "challenge" ? session.challenge.id : null) &&
+    isSessionLive(deps, view, now) &&
+    (session.kind !== "pending" || isRowOpenToHolder(row, session)) &&
+    isSessionOfNamedAccount(deps, view, session)
+  );
+}
+
+/** The failure of a subject that is not valid, or not there. */
+export function subjectFailure(subject: CodeSubject): Failure {
+  return {
+    ok: false,
+    reason: subject.kind === "service" ? "no_such_user" : overReasons[subject.session.kind],
+  };
+}
+
+const overReasons = {
+  pending: "pending_session_over",
+  challenge: "challenge_over",
+  full: "session_over",
+} as const;
+
+/** The failure of an account without a second factor. A sign-in that waits for one starts over. */
+export function notEnabledFailure(subject: CodeSubject): Failure {
+  const isSignIn = subject.kind === "session" && subject.session.kind === "pending";
+  return isSignIn ? subjectFailure(subject) : { ok: false, reason: "not_enabled" };
+}
+
+/** What the batch counts the attempt on. */
+export function attemptSourceOf(deps: Deps, subject: CodeSubject, now: Date): AttemptSource {
+  if (subject.kind === "service") return { kind: "service" };
+  const { session } = subject;
+  const { id } = session;
+  switch (session.kind) {
+    case "full":
+      return { kind: "full", id, cutoff: sessionCutoffAt(deps, now) };
+    case "challenge":
+      return { kind: "challenge", id, challengeId: session.challenge.id };
+    case "pending":
+      return { kind: "pending", id, shared: session.shared };
+  }
+}
+
+const viewOfUser = (user: User | null): AccountView | null =>
+  user === null ? null : { user, session: null };
+
+/** TypeScript does not narrow `ViewOf` by `subject.kind`: callers pass a `SessionView` for the subject of a session. */
+const asViewOf = <Subject extends CodeSubject>(_subject: Subject, view: AccountView | null) =>
+  view as ViewOf<Subject> | null;

@@ -1,6 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { renderQrSvg, svgDataUri } from "./core/lib/qr.ts";
-import { backendUserId } from "./core/parsing/user-id.ts";
+import { callerUserId } from "./core/parsing/user-id.ts";
 import { authenticatedAt, isTokenFresh } from "./domain/access/access.ts";
 import type { Deps } from "./domain/deps.ts";
 import type { Failure } from "./domain/failure.ts";
@@ -166,7 +166,7 @@ function describeSession(session: FullSession, renewedToken: string | null): Rpc
   const { userId: id, username: name, email: mail, amr, secondFactorAt, expiresAt, realm } = session;
   return {
     ok: true,
-    user: { id: backendUserId(realm, id), username: name, email: mail },
+    user: { id: callerUserId(realm, id), username: name, email: mail },
     aal: secondFactorAt === null ? 1 : 2,
     amr: [...amr],
     authTime: authenticatedAt(session).getTime(),

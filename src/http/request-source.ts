@@ -18,10 +18,10 @@ export function createRequestSource(c: AppContext, now: Date, trusted: boolean):
   const url = c.var.url();
   const { address } = client;
   const { headers } = c.req.raw;
-  const isProxyQuestion = forwardAuthPaths.some((path) => c.req.path === config.basePath + path);
-  const original = isProxyQuestion ? readOriginalRequest(headers) : null;
+  const isForwardAuth = forwardAuthPaths.some((path) => c.req.path === config.basePath + path);
+  const original = isForwardAuth ? readOriginalRequest(headers) : null;
   const path = original?.path ?? parseRawPath(c.req.url);
   const query = original === null ? url.search.slice(1) : original.uri.slice(original.path.length + 1);
   const visit = { headers, ownCookies: cookieNames, publicOrigin, address, url, path, query };
-  return createSource(config, { ...visit, isProxyQuestion, trusted, now });
+  return createSource(config, { ...visit, isForwardAuth, trusted, now });
 }

@@ -141,9 +141,9 @@ export async function findBlockEnd(
 
 /** When the binding fails, the attempt goes on: the counters in D1 decide. */
 async function isWithinRateLimit(deps: Deps, key: string): Promise<boolean> {
-  if (deps.admit === null) return true;
+  if (deps.isWithinRateLimit === null) return true;
   try {
-    return await deps.admit(key);
+    return await deps.isWithinRateLimit(key);
   } catch (error) {
     deps.log("warn", "rate_limit.unavailable", { error: String(error) });
     return true;

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { backendUserId } from "../../../core/parsing/user-id.ts";
+import { callerUserId } from "../../../core/parsing/user-id.ts";
 import {
   type ChallengeStatus,
   type CreatedChallenge,
@@ -113,7 +113,7 @@ export const challengeOperations = [
       },
       present: ({ challenge: row, status }: ChallengeStatus) => ({
         id: row.id,
-        user: backendUserId(row.realm, row.userId),
+        user: callerUserId(row.realm, row.userId),
         status,
         action: row.action,
         nonce: row.nonce,

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { parseRecipient } from "../../../core/crypto/jwe-recipient.ts";
 import { lazy } from "../../../core/lib/lazy.ts";
 import { exportUsers } from "../../../domain/service-api/export.ts";
-import { admitTransfer } from "../../../domain/service-api/transfer-limit.ts";
+import { countTransfer } from "../../../domain/service-api/transfer-limit.ts";
 import { describeError, log } from "../../../log.ts";
 import type { AppContext } from "../../context.ts";
 import { setRateLimitHeaders } from "../../rate-limit.ts";
@@ -80,7 +80,7 @@ export const exportOperation: Operation = defineOperation({
   run: async (c, { call, body: { recipient: jwk } }) => {
     const recipient = await parseRecipient(jwk);
     if (recipient === null) return { ok: false, reason: "invalid_format", detail: `recipient: ${advice}` };
-    const admitted = await admitTransfer(c.var.deps, call, "exports");
+    const admitted = await countTransfer(c.var.deps, call, "exports");
     if (!admitted.ok) return admitted;
     const started = await exportUsers(c.var.deps, call, recipient);
     if (!started.ok) return started;

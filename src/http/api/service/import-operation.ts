@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
 import { type ImportReport, importUsers } from "../../../domain/service-api/import.ts";
-import { admitTransfer } from "../../../domain/service-api/transfer-limit.ts";
+import { countTransfer } from "../../../domain/service-api/transfer-limit.ts";
 import { describeError, log } from "../../../log.ts";
 import type { AppContext } from "../../context.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
@@ -81,7 +81,7 @@ export const importOperation: Operation = defineOperation({
   run: async (c, { call, query: { first_line } }) => {
     if (!/^application\/x-ndjson *(;|$)/i.test(c.req.header("Content-Type") ?? ""))
       return { ok: false, reason: "unsupported_media_type", expected: ndjson };
-    const admitted = await admitTransfer(c.var.deps, call, "imports");
+    const admitted = await countTransfer(c.var.deps, call, "imports");
     if (!admitted.ok) return admitted;
     const firstLine = Number(first_line);
     const body = new ImportBody(c.req.raw, call.now, firstLine);

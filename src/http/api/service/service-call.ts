@@ -26,7 +26,7 @@ export async function respondToServiceCall<Result extends OkResult>(
   render: (result: Result) => PreparedResponse,
   run: (call: UserServiceCall<Result>) => Promise<Result | AnyFailure>,
 ): Promise<Response> {
-  if (repeatable?.first.kind === "answered") return replay(c, repeatable.first.answer);
+  if (repeatable?.first.kind === "found") return replay(c, repeatable.first.response);
   const { deps, client, now } = c.var;
   const stored: { decided: boolean; success: PreparedResponse | null } = { decided: false, success: null };
   const result = await run({
@@ -51,7 +51,7 @@ export async function respondToServiceCall<Result extends OkResult>(
     (result.reason === "already_responded" || !stored.decided || !isCounted(result))
   ) {
     const first = await findFirstResponse(deps, repeatable, now);
-    if (first.kind === "answered") return replay(c, first.answer);
+    if (first.kind === "found") return replay(c, first.response);
     const failure = failureOfFirst(first);
     if (failure !== null) return refuse(c, failure);
   }

@@ -66,7 +66,7 @@ export async function readServiceRequest(
     now,
   });
   if (authenticated === null) throw new Refused({ ok: false, reason: "invalid_api_key" });
-  const { caller, user, answer } = authenticated;
+  const { caller, user, storedResponse } = authenticated;
   if (!caller.scopes.includes(scope)) throw new Refused({ ok: false, reason: "scope_missing", scope });
   if (realm !== undefined && realm !== caller.realm)
     throw new Refused({ ok: false, reason: "no_such_realm" });
@@ -92,7 +92,9 @@ export async function readServiceRequest(
     ),
   };
   const first =
-    answer === null ? ({ kind: "none" } as const) : await findFirstResponse(deps, call, now, answer);
+    storedResponse === null
+      ? ({ kind: "none" } as const)
+      : await findFirstResponse(deps, call, now, storedResponse);
   const failure = failureOfFirst(first);
   if (failure !== null) throw new Refused(failure);
   return { caller, user, exportKey, repeatable: { ...call, first } };

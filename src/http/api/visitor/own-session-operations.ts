@@ -10,7 +10,7 @@ import {
 } from "../../../domain/sessions/sessions.ts";
 import type { Session } from "../../../store/sessions/session-rows.ts";
 import { findAllSessions } from "../../caller.ts";
-import { clearCookies, setSessionCookie } from "../../cookies.ts";
+import { clearSessionCookies, setSessionCookie } from "../../cookies.ts";
 import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
 import { dataResponse, jsonResponse, successBody, successSchema } from "../success-response.ts";
@@ -107,7 +107,7 @@ export const ownSessionOperations: readonly Operation[] = [
       const sessions = await findAllSessions(c);
       if (sessions.length === 0) return { ok: false, reason: "unauthenticated" };
       for (const session of sessions) await logOut(c.var.deps, session, c.var.client, c.var.now);
-      clearCookies(c);
+      clearSessionCookies(c);
       return { ok: true };
     },
   }),
@@ -161,7 +161,7 @@ export const ownSessionOperations: readonly Operation[] = [
     run: async (c, { session, param }) => {
       const id = param("id");
       const revoked = await revokeSession(c.var.deps, session, id, c.var.client, c.var.now);
-      if (revoked.ok && id === session.id) clearCookies(c);
+      if (revoked.ok && id === session.id) clearSessionCookies(c);
       return revoked;
     },
   }),

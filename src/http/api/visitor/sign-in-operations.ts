@@ -6,7 +6,7 @@ import { completeSignIn } from "../../../domain/sign-in/complete-sign-in.ts";
 import { pendingTtlSeconds } from "../../../domain/sign-in/openings.ts";
 import { signIn } from "../../../domain/sign-in/password-sign-in.ts";
 import { findPending } from "../../caller.ts";
-import { readDevices, setPendingCookie, setSignedIn } from "../../cookies.ts";
+import { readDevices, setPendingCookie, setSignInCookies } from "../../cookies.ts";
 import { defineOperation } from "../define-operation.ts";
 import { code, password, sessionToken, username } from "../fields.ts";
 import type { Operation } from "../operation.ts";
@@ -67,7 +67,7 @@ export const signInOperations: readonly Operation[] = [
       const result = await signIn(deps, { ...body, devices: readDevices(c), client, now });
       if (!result.ok) return result;
       if (result.next === "done") {
-        await setSignedIn(c, result.issued);
+        await setSignInCookies(c, result.issued);
         return { ok: true, token: result.issued.token, expiresInSeconds: null };
       }
       const { token, expiresAt } = result.pending;
@@ -100,7 +100,7 @@ export const signInOperations: readonly Operation[] = [
       if (session === null) return { ok: false, reason: "pending_session_over" };
       const { deps, source, client, now } = c.var;
       const result = await completeSignIn(deps, { session, source, code: body.code, client, now });
-      if (result.ok) await setSignedIn(c, result.issued);
+      if (result.ok) await setSignInCookies(c, result.issued);
       return result;
     },
   }),

@@ -2,7 +2,7 @@ import { getTableColumns, getTableName, is } from "drizzle-orm";
 import { SQLiteTable } from "drizzle-orm/sqlite-core";
 import { describe, expect, it } from "vitest";
 import { api } from "../src/http/app.ts";
-import { problemCodes } from "../src/http/problem/problem.ts";
+import { problemCodes } from "../src/http/problem/problem-kinds.ts";
 import * as schema from "../src/store/platform/schema.ts";
 
 // A comment, a test title or a page that cites something outside of the repository, or nothing, explains nothing. So every

@@ -9,8 +9,12 @@ import type { AnyFailure } from "../problem/http-failure.ts";
 import { refuse } from "../problem/refusal.tsx";
 import { nothing } from "./fields.ts";
 import { type Access, isScope, type Method, type Operation } from "./operation.ts";
-import { respondToServiceCall, send } from "./service/service-call.ts";
-import { exportKeyParameter, readServiceRequest } from "./service/service-request.ts";
+import {
+  exportKeyParameter,
+  readServiceRequest,
+  respondToServiceCall,
+  send,
+} from "./service/service-call.ts";
 import type { OkResult, SuccessResponse } from "./success-response.ts";
 
 type Empty = ReturnType<typeof nothing>;

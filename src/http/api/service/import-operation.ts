@@ -11,7 +11,7 @@ import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
 import { dataResponse } from "../success-response.ts";
 import { ImportBody, importLine } from "./import-body.ts";
-import { exportKeyParameter } from "./service-request.ts";
+import { exportKeyParameter } from "./service-call.ts";
 import { transferHeaders } from "./service-schemas.ts";
 
 const ndjson = "application/x-ndjson";

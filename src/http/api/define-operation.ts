@@ -7,7 +7,7 @@ import type { AppContext } from "../context.ts";
 import { parseFields, parseJson } from "../json-body.ts";
 import type { AnyFailure } from "../problem/http-failure.ts";
 import { refuse } from "../problem/refusal.tsx";
-import { nothing } from "./fields.ts";
+import { noFields } from "./fields.ts";
 import { type Access, isScope, type Method, type Operation } from "./operation.ts";
 import {
   exportKeyParameter,
@@ -17,7 +17,7 @@ import {
 } from "./service/service-call.ts";
 import type { OkResult, SuccessResponse } from "./success-response.ts";
 
-type Empty = ReturnType<typeof nothing>;
+type Empty = ReturnType<typeof noFields>;
 
 /** What `access` finds out about the caller. */
 type CallerOf<A extends Access, Result> = A extends Scope
@@ -88,8 +88,8 @@ export function defineOperation<
   const { isAvailable, query, body, response, failures = [], run, ...facts } = spec;
   const access: Access = spec.access;
   const repeatable = isScope(access) && spec.method === "post" && spec.stream === undefined;
-  const querySchema = lazy((query ?? nothing) as () => Q);
-  const bodySchema = lazy((body ?? nothing) as () => B);
+  const querySchema = lazy((query ?? noFields) as () => Q);
+  const bodySchema = lazy((body ?? noFields) as () => B);
 
   const readText = async (c: AppContext) =>
     spec.method === "get" || spec.stream === "request" ? "" : readBodyText(c);

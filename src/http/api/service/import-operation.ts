@@ -47,15 +47,15 @@ const exampleLines = `${[
   .map((user) => JSON.stringify(user))
   .join("\n")}\n`;
 
-/** `POST /v1/import`: users of another system, a chunk of a file at a time. */
+/** `POST /v1/import`: imports one chunk of a file of users. */
 export const importOperation: Operation = defineOperation({
   id: "importUsers",
   method: "post",
   path: "/v1/import",
   tag: "Moving users",
-  summary: "Bring users in, with their authenticators",
+  summary: "Import users with their authenticators",
   description:
-    "One user a line. A request takes 5,000 lines, 8 MiB and 16 KiB a line; a longer file is sent in chunks, each with first_line. A line that fails changes nothing, and who is there already stays as he is: the same lines can be sent again at any time. A line about an account of ADMIN_USERS fails without EXPORT_KEY.",
+    "Each line is a user. A request takes at most 5,000 lines and 8 MiB, and a line 16 KiB. Send a longer file in chunks, each with first_line. A line that fails changes nothing, and an existing user stays unchanged, so you can send the same lines again. A line about an account of ADMIN_USERS fails without EXPORT_KEY.",
   access: "admin",
   headers: exportKeyParameter,
   query,
@@ -64,7 +64,7 @@ export const importOperation: Operation = defineOperation({
   bodyExample: exampleLines,
   stream: "request",
   response: dataResponse({
-    description: "What has become of each line",
+    description: "The result of the lines",
     data: report,
     example: {
       lines: 3,

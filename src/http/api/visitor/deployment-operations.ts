@@ -5,7 +5,7 @@ import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
 import { dataResponse, jsonResponse } from "../success-response.ts";
 
-/** Overlaps with the hour that operators are told to leave between adding a key and making it current. */
+/** Much shorter than the hour that operators must wait between adding a key and making it the current one. */
 const jwksMaxAgeSeconds = 300;
 
 const tag = "Deployment";
@@ -48,7 +48,7 @@ export const deploymentOperations: readonly Operation[] = [
     method: "get",
     path: "/health",
     tag,
-    summary: "Do D1, KV and the keyring answer?",
+    summary: "Check D1, KV and the keyring",
     access: "anybody",
     response: dataResponse({
       data: () => z.catchall(z.object({}), z.literal("ok")),

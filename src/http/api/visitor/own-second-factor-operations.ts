@@ -48,7 +48,7 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     method: "get",
     path: "/totp",
     tag,
-    summary: "Is two-factor authentication on, since when, and how many backup codes are left?",
+    summary: "Get whether two-factor authentication is on, since when, and how many backup codes are left",
     access: "session",
     response: dataResponse({
       data: () =>
@@ -73,7 +73,7 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     method: "post",
     path: "/step-up",
     tag,
-    summary: "Make the session's second factor fresh",
+    summary: "Show a fresh second factor for this session",
     access: "session",
     body: codeBody,
     bodyExample,
@@ -110,7 +110,7 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     method: "post",
     path: "/backup-codes",
     tag,
-    summary: "Make ten new backup codes; all earlier ones are void",
+    summary: "Create ten new backup codes; all earlier ones become invalid",
     access: "session",
     body: codeBody,
     bodyExample,

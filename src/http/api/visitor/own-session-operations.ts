@@ -17,7 +17,7 @@ import { dataResponse, jsonResponse, successBody, successSchema } from "../succe
 import { setsCookie } from "./visitor-schemas.ts";
 
 const tag = "Own sessions";
-const clearsCookies = { "Set-Cookie": "The session's cookies, taken back" };
+const clearsCookies = { "Set-Cookie": "Removes the session's cookies" };
 const time = z.iso.datetime;
 const level = () => ({ aal: z.literal([1, 2]), amr: z.array(z.string()) });
 const ownSession = () =>
@@ -64,7 +64,7 @@ export const ownSessionOperations: readonly Operation[] = [
     method: "get",
     path: "/session",
     tag,
-    summary: "Who am I?",
+    summary: "Get the own session and its user",
     access: "session",
     response: dataResponse({
       data: ownSession,
@@ -95,7 +95,7 @@ export const ownSessionOperations: readonly Operation[] = [
     method: "post",
     path: "/logout",
     tag,
-    summary: "Sign out: end the session, or the pending one",
+    summary: "Sign out: end the full or pending session",
     access: "any_session",
     response: jsonResponse({
       schema: () => successSchema({ message: z.string() }),
@@ -116,7 +116,7 @@ export const ownSessionOperations: readonly Operation[] = [
     method: "get",
     path: "/sessions",
     tag,
-    summary: "Where am I signed in? The last seen first",
+    summary: "List the own sessions, the most recently used first",
     access: "session",
     response: dataResponse({
       data: () => z.object({ sessions: z.array(session()) }),
@@ -149,7 +149,7 @@ export const ownSessionOperations: readonly Operation[] = [
     method: "delete",
     path: "/sessions/:id",
     tag,
-    summary: "End one of my sessions",
+    summary: "End one of the own sessions",
     access: "session",
     response: dataResponse({
       data: () => z.object({ ended: z.int() }),
@@ -170,7 +170,7 @@ export const ownSessionOperations: readonly Operation[] = [
     method: "delete",
     path: "/sessions",
     tag,
-    summary: "End all of my other sessions",
+    summary: "End all other own sessions",
     access: "session",
     response: dataResponse({
       data: () => z.object({ ended: z.int() }),

@@ -16,7 +16,7 @@ import { evidence, exampleEvidence, exampleToken, setsCookie } from "./visitor-s
 const tag = "Sign-in";
 const examplePending = `pending_${exampleToken}`;
 const loginBody = () => z.strictObject({ username: username(), password: password() });
-/** A page of the same host has the token in a cookie, and leaves it out here. */
+/** Without `session_token`, the token in the cookie counts. */
 const verifyBody = () => z.strictObject({ session_token: z.optional(sessionToken()), code: code() });
 
 const loginResponse = () =>
@@ -45,9 +45,9 @@ export const signInOperations: readonly Operation[] = [
     method: "post",
     path: "/login",
     tag,
-    summary: "The first door: user name and password",
+    summary: "Sign in with user name and password: the first factor",
     description:
-      "Where two-factor authentication is on, the answer is a pending session, which opens nothing but POST /totp/verify and POST /logout. Where passwords are not the first factor, this is a 404.",
+      "If two-factor authentication is on, the response has the token of a pending session, which only POST /totp/verify and POST /logout accept. If the first factor is not a password of Sallyport, the response is 404.",
     access: "anybody",
     isAvailable: (c) => c.var.source === null,
     body: loginBody,
@@ -80,7 +80,7 @@ export const signInOperations: readonly Operation[] = [
     method: "post",
     path: "/totp/verify",
     tag,
-    summary: "The second door: a code of the authenticator app, or a backup code",
+    summary: "Complete a sign-in with a code of the authenticator app or a backup code: the second factor",
     access: "pending_session",
     body: verifyBody,
     bodyExample: { session_token: examplePending, code: "123456" },

@@ -6,7 +6,7 @@ import { timeStep } from "../src/core/crypto/totp.ts";
 import type { Failure } from "../src/domain/failure.ts";
 import { describeFailure } from "../src/http/problem/problem.ts";
 import { SecondFactor } from "../src/rpc.ts";
-import { countTrips, failAlways, slowDown } from "./support/d1.ts";
+import { countTrips, delayD1, failAlways } from "./support/d1.ts";
 import { useFreshWorker } from "./support/fresh-worker.ts";
 import { collectLogLines } from "./support/log-lines.ts";
 import { countEvaluated, listEvents, readUser } from "./support/rows.ts";
@@ -177,7 +177,7 @@ describe("what is asked", () => {
   it("OTP-11 fifty parallel verifies with one right code are one success", async () => {
     const { user, secret } = await enrolled();
     const right = await code(secret);
-    const answers = await withBindings({ DB: slowDown(env.DB, 20) }, (rpc) =>
+    const answers = await withBindings({ DB: delayD1(env.DB, 20) }, (rpc) =>
       Promise.all(Array.from({ length: 50 }, () => rpc.verify({ user, code: right }))),
     );
     expect(answers.filter(({ ok }) => ok)).toHaveLength(1);

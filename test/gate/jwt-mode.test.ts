@@ -114,7 +114,7 @@ describe("behind an identity provider", () => {
     const page = await browser.follow("/inbox");
     expect(page.status).toBe(401);
     const text = await page.text();
-    expect(text).toContain("Nobody is signed in at the identity provider");
+    expect(text).toContain("You are not signed in at the identity provider");
     expect(text).not.toContain("<form");
     for (const own of ["/account", "/account/two-factor", "/second-factor"])
       expect([own, (await browser.follow(`/api/auth${own}`)).status]).toEqual([own, 401]);

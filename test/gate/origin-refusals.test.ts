@@ -133,7 +133,7 @@ describe("a visitor who is sent round in circles", () => {
     for (let round = 1; round <= 5; round++) expect(await browser.sentTo(signIn)).toBe("/inbox");
     const page = await browser.load(signIn);
     expect([page.status, page.headers.get("Location")]).toEqual([508, null]);
-    expect(await page.text()).toContain("Going in circles");
+    expect(await page.text()).toContain("Redirect loop");
     expect(await browser.sentTo(signIn)).toBe("/inbox");
   });
 

@@ -1,7 +1,5 @@
 import type { Mutant } from "./mutant.ts";
 
-const throttle = "test/flows/first-factor-throttle.test.ts";
-const races = "test/flows/races.test.ts";
 const disguises = "test/gate/origin-disguises.test.ts";
 const replica = "test/flows/replica.test.ts";
 
@@ -22,7 +20,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "        isNull(users.disabledAt),",
     replace: "",
     why: "an account that was closed a moment ago opens a session (SE-11)",
-    tests: [replica, races],
+    tests: [replica, "test/flows/stale-reads.test.ts"],
     titled: "SE-11",
   },
   {
@@ -32,7 +30,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "sql`${users.passwordHash} IS ${user.passwordHash}`,",
     replace: "",
     why: "a password that was changed a moment ago opens a session",
-    tests: [replica, races],
+    tests: [replica],
     titled: "password that it does not know to be changed",
   },
   {
@@ -41,7 +39,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "eq(users.totpEnabled, user.totpEnabled),",
     replace: "",
     why: "a full session is opened for an account whose second factor has just been switched on (EN-14)",
-    tests: [replica, races],
+    tests: [replica, "test/flows/stale-reads.test.ts"],
     titled: "EN-14",
   },
   {
@@ -50,7 +48,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "every(exists(unchanged), nothingBlocks(primary, counters, now))",
     replace: "exists(unchanged)",
     why: "a right password among forty at once is seen although ten were wrong (TH-04)",
-    tests: [races],
+    tests: ["test/flows/races.test.ts", "test/flows/stale-reads.test.ts"],
     titled: "TH-04 (has a right|of forty)",
   },
   {
@@ -59,7 +57,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "const matches = await isPasswordOf(deps, request.password, user);",
     replace: "const matches = user !== null && (await isPasswordOf(deps, request.password, user));",
     why: "the time of the answer tells who has an account (TH-10)",
-    tests: [throttle],
+    tests: ["test/flows/first-factor-throttle.test.ts"],
     titled: "TH-10 they cost",
   },
   {
@@ -68,7 +66,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: 'kind: user.totpEnabled ? "pending" : "full",',
     replace: 'kind: "full",',
     why: "what waits for a code is stored as a full session",
-    tests: ["test/flows/sign-in.test.ts", "test/flows/sessions.test.ts"],
+    tests: ["test/flows/sign-in.test.ts", "test/flows/pending-session.test.ts"],
     titled: "SE-02|goes all the way",
   },
   {
@@ -77,7 +75,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "export const pendingTtlSeconds = 300;",
     replace: "export const pendingTtlSeconds = 3000;",
     why: "a pending session lives for longer than ten minutes (SE-02)",
-    tests: ["test/flows/sessions.test.ts"],
+    tests: ["test/flows/pending-session.test.ts"],
     titled: "SE-02 lives",
   },
   {
@@ -86,7 +84,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "network_account: 10,",
     replace: "network_account: 11,",
     why: "one network has one guess more at an account than promised",
-    tests: [throttle],
+    tests: ["test/flows/first-factor-throttle.test.ts"],
     titled: "TH-04 from one network",
   },
   {
@@ -97,7 +95,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a line of the source
     replace: "${failures} > ${counter.limit} THEN",
     why: "every counter blocks one failure too late",
-    tests: [throttle],
+    tests: ["test/flows/first-factor-throttle.test.ts"],
     titled: "TH-04 from one network",
   },
   {
@@ -106,7 +104,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "    gt(throttles.blockedUntil, now),",
     replace: "    gt(throttles.blockedUntil, new Date(8.64e15)),",
     why: "D1 counts and nobody is blocked by it",
-    tests: [throttle],
+    tests: ["test/flows/first-factor-throttle.test.ts"],
     titled: "takes no writes|begin anew",
   },
   {
@@ -128,8 +126,8 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "stored-scrypt-unbounded",
     file: "src/core/crypto/password-hash.ts",
-    find: 'if (verdict.kind !== "usable") throw',
-    replace: 'if (verdict.kind === "too_costly") throw',
+    find: 'if (support.kind !== "usable") throw',
+    replace: 'if (support.kind === "too_costly") throw',
     why: "an old row with r=524288 makes each sign-in take 1.5 s and 128 MiB (INC-30)",
     tests: ["test/core/crypto/password-hash.test.ts", "test/core/crypto/scrypt-parameters.test.ts"],
   },
@@ -152,7 +150,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "scrypt-memory-unbounded",
     file: "src/core/crypto/scrypt-parameters.ts",
-    find: "if (128 * N * r > mostMemoryBytes)",
+    find: "if (128 * N * r > maxMemoryBytes)",
     replace: "if (N > 2 ** 24)",
     why: "one sign-in takes all the memory of its isolate (INC-30)",
     tests: ["test/core/crypto/scrypt-parameters.test.ts"],
@@ -160,8 +158,8 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "seven-characters",
     file: "src/core/crypto/password-hash.ts",
-    find: "const fewestCharacters = 8;",
-    replace: "const fewestCharacters = 7;",
+    find: "const minCharacters = 8;",
+    replace: "const minCharacters = 7;",
     why: "passwords are shorter than the standard allows (CR-07)",
     tests: ["test/core/crypto/password-hash.test.ts"],
   },
@@ -179,7 +177,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: 'const forwarded = trusted ? c.req.header("X-Forwarded-For")',
     replace: 'const forwarded = true ? c.req.header("X-Forwarded-For")',
     why: "a client chooses the network that its failures are counted for",
-    tests: [throttle, "test/gate/proxy-mode.test.ts"],
+    tests: ["test/flows/first-factor-throttle.test.ts", "test/gate/proxy-mode.test.ts"],
     titled: "address|key",
   },
   {
@@ -226,9 +224,9 @@ export const firstFactorMutants: readonly Mutant[] = [
     tests: ["test/gate/origin-binding.test.ts"],
   },
   {
-    name: "ambiguous-credentials-believed",
+    name: "ambiguous-credentials-accepted",
     file: "src/core/parsing/named-values.ts",
-    find: "isAmbiguous: !isReadAlike || !isSpelledRight || !hasOneValueEach,",
+    find: "isAmbiguous: !isSplitAlike || !isSpelledRight || !hasOneValueEach,",
     replace: "isAmbiguous: false,",
     why: "the site's pages read another cookie than its who-am-I (INC-23)",
     tests: ["test/gate/origin-model.property.test.ts", "test/gate/origin-binding.test.ts"],
@@ -244,15 +242,15 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "who-am-i-hears-the-client",
     file: "src/gate/identity/credentials.ts",
-    find: 'return { kind: "cookies", shown, question: cookieQuestion(header) };',
-    replace: 'return { kind: "cookies", shown, question: { headers: [...visit.headers], query: "" } };',
+    find: 'return { kind: "cookies", shown, sent: cookieCredential(header) };',
+    replace: 'return { kind: "cookies", shown, sent: { headers: [...carriers.headers], query: "" } };',
     why: "a header of the client makes the who-am-I refuse the victim, who then counts as anonymous (INC-25)",
     tests: ["test/gate/origin-model.property.test.ts", "test/gate/origin-attacks.test.ts"],
   },
   {
     name: "repeated-credential-believed",
     file: "src/domain/sign-in/external-sign-in.ts",
-    find: "!source.mustIdentify && ",
+    find: "!source.alwaysIdentify && ",
     replace: "",
     why: "a request that repeats a credential passes without a question (INC-23)",
     tests: ["test/gate/origin-binding.test.ts"],
@@ -276,7 +274,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "session-in-the-path",
     file: "src/gate/identity/origin.ts",
-    find: "shown.isAmbiguous || showsPathSession(config, visit.path, cookies)",
+    find: "shown.isAmbiguous || showsPathSession(config, input.path, cookies)",
     replace: "shown.isAmbiguous",
     why: "GET /inbox;jsessionid=… passes as anonymous, and the page is that of the session (INC-24)",
     tests: ["test/gate/path-session.test.ts"],
@@ -324,16 +322,16 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "cookies-in-other-places-unseen",
     file: "src/core/parsing/cookie-header.ts",
-    find: '!namesCookie(others.join(";"), names);',
+    find: '!containsCookie(searched.join(";"), names);',
     replace: "true;",
     why: "a site that ends cookies at blanks reads another session than the one that the request is bound to (INC-23)",
     tests: [disguises, "test/gate/origin-model.property.test.ts"],
     titled: "some server reads",
   },
   {
-    name: "unclear-blanks-believed",
+    name: "ambiguous-spaces-accepted",
     file: "src/core/parsing/cookie-header.ts",
-    find: "!hasUnclearBlanks(header) &&",
+    find: "!hasAmbiguousSpaces(header) &&",
     replace: "",
     why: "the site trims a control character that the Worker takes for a part of a cookie (INC-23)",
     tests: [disguises],
@@ -360,7 +358,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "undecodable-cookie-of-a-proxy-believed",
     file: "src/gate/identity/source.ts",
-    find: "(isProxyQuestion && isUndecodable(cookieHeader)),",
+    find: "(isForwardAuth && isUndecodable(cookieHeader)),",
     replace: "false,",
     why: "the who-am-I is asked about other bytes than the site gets from the proxy (INC-36)",
     tests: [disguises],

@@ -64,7 +64,7 @@ export const gateMutants: readonly Mutant[] = [
     find: 'if (visitor.enrolled) return { allowed: false, reason: "second_factor_required" };',
     replace: "",
     why: "with ENROLMENT=optional the second factor is optional for those who have one (EN-14)",
-    tests: ["test/gate/policy.test.ts", "test/flows/sessions.test.ts"],
+    tests: ["test/gate/policy.test.ts", "test/flows/enrolment.test.ts"],
   },
   {
     name: "closed-account-vouched-for",
@@ -109,7 +109,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "own-cookies-forwarded",
     file: "src/gate/headers.ts",
-    find: "  replaceCookies(headers, facts.ownCookies);\n",
+    find: "  replaceCookies(headers, input.ownCookies);\n",
     replace: "",
     why: "the origin gets the Worker's cookies",
     tests: ["test/gate/headers.test.ts"],
@@ -117,7 +117,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "origin-sets-own-cookies",
     file: "src/gate/headers.ts",
-    find: "const foreign = cookies.filter((cookie) => !own.includes(foldName(cookieName(cookie))));",
+    find: "const foreign = cookies.filter((cookie) => !own.includes(foldName(parseCookieName(cookie))));",
     replace: "const foreign = cookies;",
     why: "the origin plants a session (INC-10)",
     tests: ["test/gate/headers.test.ts"],
@@ -125,8 +125,8 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "origin-not-asked-after-change",
     file: "src/gate/authorize.ts",
-    find: 'if (current === null || !mayChange || source?.realm !== "origin") return passage;',
-    replace: "return passage;",
+    find: 'if (current === null || !mayChange || source?.realm !== "origin") return granted;',
+    replace: "return granted;",
     why: "who signs in as somebody else at the site keeps the first one's second factor",
     tests: ["test/gate/origin-sessions.test.ts", "test/gate/origin-binding.test.ts"],
   },

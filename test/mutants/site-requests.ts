@@ -98,7 +98,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "foreign-socket",
     file: "src/gate/forward-request.ts",
-    find: "if (judgement.identity !== null && isForeignHandshake(request.headers, url.host))",
+    find: "if (access.identity !== null && isForeignHandshake(request.headers, url.host))",
     replace: "if (request === null)",
     why: "another site opens a WebSocket as the visitor (WB-12)",
     tests: ["test/gate/foreign-handshake.test.ts"],
@@ -106,7 +106,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "foreign-socket-through-a-proxy",
     file: "src/gate/authorize-proxied.ts",
-    find: "if (judgement.identity !== null && isForeignHandshake(headers, namedHost ?? askedHost))",
+    find: "if (access.identity !== null && isForeignHandshake(headers, namedHost ?? askedHost))",
     replace: "if (headers === null)",
     why: "another site opens a WebSocket as the visitor, through a proxy (WB-12, INC-32)",
     tests: ["test/gate/foreign-handshake.test.ts"],

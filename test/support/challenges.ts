@@ -94,7 +94,7 @@ export async function verifyReceipt(receipt: string, audience: string) {
 export const readReceipt = (page: Page) => decodeJwt(receiptOn(page));
 
 /** The heading of the page for who comes too late. */
-export const overPage = "This confirmation is over";
+export const overPage = "This confirmation has ended";
 
 /** Types a code into the page of a challenge. */
 export const give = (browser: Browser, text: string): Promise<Page> =>

@@ -159,12 +159,12 @@ export interface ExternalAccessInput {
  */
 export async function provisionAndAuthorize(deps: Deps, input: ExternalAccessInput): Promise<AccessResult> {
   const { requirement, session, source, client, now } = input;
-  if (session !== null && !source.mustIdentify && isTokenFresh(deps, session, now))
+  if (session !== null && !source.alwaysIdentify && isTokenFresh(deps, session, now))
     return authorizeSession(deps, requirement, session, now);
   if (requirement.level === "none") return authorizeOpenPath(deps, input);
   const identity = await source.identify();
   if (identity === null) {
-    const passes = source.passesAnonymous && !source.hasOtherCredential;
+    const passes = source.allowsAnonymous && !source.hasOtherCredential;
     return passes ? anonymousAccess : { allowed: false, reason: "not_signed_in" };
   }
   if (session !== null && session.username === identity.username) {

@@ -16,13 +16,13 @@ export interface FirstFactorSource {
   /** The realm of its accounts. */
   readonly realm: ExternalRealm;
   /** Anonymous visitors are passed to the origin, because the site has its own login behind the gate. */
-  readonly passesAnonymous: boolean;
+  readonly allowsAnonymous: boolean;
   /** The request has a credential that the who-am-I question cannot show in the same way, so it is not passed as anonymous. */
   readonly hasOtherCredential: boolean;
   /** The path of the site's sign-in page. Null: it has none, or sign-in is possible on any page. */
   readonly loginPath: string | null;
   /** The request repeats a credential, so a fresh session is not accepted without asking the source (INC-23). */
-  readonly mustIdentify: boolean;
+  readonly alwaysIdentify: boolean;
   /**
    * The credentials that a session is bound to. They change with the account and with the session at the source. No I/O.
    *

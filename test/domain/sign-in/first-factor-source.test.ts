@@ -9,9 +9,9 @@ const evidence = ["https://team.idp.test", "ada"];
 
 const source = (realm: FirstFactorSource["realm"], shown: readonly string[] | null): FirstFactorSource => ({
   realm,
-  passesAnonymous: false,
+  allowsAnonymous: false,
   hasOtherCredential: false,
-  mustIdentify: false,
+  alwaysIdentify: false,
   loginPath: null,
   evidence: async () => shown,
   identify: async () => null,

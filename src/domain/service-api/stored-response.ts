@@ -72,9 +72,11 @@ export type FirstResponse =
   | { readonly kind: "void" };
 
 /**
- * Finds the response to the first call with the same `Idempotency-Key`. One trip to the primary, and none when the caller
- * passes the row as `known`. A response that reports an accepted code always takes that trip: a read replica may not have
- * the reset that has voided it.
+ * Finds the response to the first call with the same `Idempotency-Key`. One trip to the primary, and none when `known` is
+ * the row. A response that reports an accepted code always takes that trip: a read replica may not have the reset that has
+ * voided it.
+ *
+ * @param known the row, as it was read from the read replica
  */
 export async function findFirstResponse(
   deps: Deps,

@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { lazy } from "./core/lib/lazy.ts";
 import { renderQrSvg, svgDataUri } from "./core/lib/qr.ts";
 import { parseCodeInput } from "./core/parsing/code-input.ts";
-import { backendUserId, realmForm, userIdForm } from "./core/parsing/user-id.ts";
+import { callerUserId, realmForm, userIdForm } from "./core/parsing/user-id.ts";
 import { canonicalUsername } from "./core/parsing/username.ts";
 import { authenticatedAt, isTokenFresh } from "./domain/access/access.ts";
 import type { Deps } from "./domain/deps.ts";
@@ -265,7 +265,7 @@ function describeSession(session: FullSession, renewedToken: string | null): Rpc
   const { userId: id, username: name, email: mail, amr, secondFactorAt, expiresAt, realm } = session;
   return {
     ok: true,
-    user: { id: backendUserId(realm, id), username: name, email: mail },
+    user: { id: callerUserId(realm, id), username: name, email: mail },
     aal: secondFactorAt === null ? 1 : 2,
     amr: [...amr],
     authTime: authenticatedAt(session).getTime(),

@@ -90,7 +90,7 @@ const sourceOf: CreateSource = (c, now, trusted) => {
   const path = original?.path ?? parseRawPath(c.req.url);
   const query = original === null ? url.search.slice(1) : original.uri.slice(original.path.length + 1);
   const visit = { headers, ownCookies: cookieNames, publicOrigin, address, url, path, query };
-  return createSource(config, { ...visit, isProxyQuestion: asksForOther, trusted, now });
+  return createSource(config, { ...visit, isForwardAuth: asksForOther, trusted, now });
 };
 
 const shortBody = bodyLimit({

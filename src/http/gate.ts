@@ -36,8 +36,8 @@ export async function respondAtGate(c: AppContext, originUrl: string | null): Pr
   switch (outcome.kind) {
     case "forwarded":
       return handBack(c, outcome, caller);
-    case "refused":
-      return redirectOrUnauthorized(c, outcome.refusal, wanted);
+    case "denied":
+      return redirectOrUnauthorized(c, outcome.denial, wanted);
     case "cross_origin":
       return refuse(c, { ok: false, reason: "cross_origin" });
     case "unreadable":

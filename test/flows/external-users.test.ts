@@ -135,9 +135,9 @@ describe.each(externalFactors)("the API of the accounts with FIRST_FACTOR=%s", (
 
   it("INC-27 refuses an exact name that no source can have, that is another name, or that is taken", async () => {
     for (const exact_name of [" ada", "a\u200bda", "m\ufffdller", "a".repeat(257)])
-      expect((await counts({ id: "1", exact_name })).errors).toEqual(["exact_name: can be no name"]);
+      expect((await counts({ id: "1", exact_name })).errors).toEqual(["exact_name: is not a valid name"]);
     expect((await counts({ id: "1", username: "grace", exact_name: "Ada" })).errors).toEqual([
-      "exact_name: is another name than username",
+      "exact_name: its canonical form is not username",
     ]);
     expect(await counts({ id: "1", exact_name: "Ada" })).toMatchObject({ created: 1 });
     expect(await counts({ id: "2", exact_name: "Ada" })).toMatchObject({ created: 0 });

@@ -7,7 +7,7 @@ export const adminMutants: readonly Mutant[] = [
   {
     name: "export-without-its-key",
     file: "src/domain/service-api/export.ts",
-    find: "if (refused !== null) return refused;",
+    find: "if (refusal !== null) return refusal;",
     replace: "",
     why: "ADMIN_KEY alone takes every live secret out (INC-29)",
     tests: ["test/flows/export.test.ts", "test/flows/leaked-secrets.test.ts"],
@@ -130,7 +130,7 @@ export const adminMutants: readonly Mutant[] = [
   {
     name: "transfer-block-not-in-kv",
     file: "src/domain/service-api/transfer-limit.ts",
-    find: "if (standing !== null && standing > now) return tooManyAttempts(standing, now, transfer);",
+    find: "if (blockEnd !== null && blockEnd > now) return tooManyAttempts(blockEnd, now, transfer);",
     replace: "",
     why: "a blocked caller costs a batch in D1 for each request (INC-30)",
     tests: ["test/flows/transfer-limits.test.ts"],

@@ -18,8 +18,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "invented-api-key-asks-primary",
     file: "src/domain/service-api/service-caller.ts",
-    find: 'return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", asked) : null;',
-    replace: 'return readCall(deps.db, "primary", asked);',
+    find: 'return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", question) : null;',
+    replace: 'return readCall(deps.db, "primary", question);',
     why: "each invented API key costs a trip to the primary (INC-30)",
     tests: [trips],
     titled: "key that is none|no copy has yet",

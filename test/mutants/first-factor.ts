@@ -244,15 +244,15 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "who-am-i-hears-the-client",
     file: "src/gate/identity/credentials.ts",
-    find: 'return { kind: "cookies", shown, question: cookieQuestion(header) };',
-    replace: 'return { kind: "cookies", shown, question: { headers: [...visit.headers], query: "" } };',
+    find: 'return { kind: "cookies", shown, sent: cookieCredential(header) };',
+    replace: 'return { kind: "cookies", shown, sent: { headers: [...carriers.headers], query: "" } };',
     why: "a header of the client makes the who-am-I refuse the victim, who then counts as anonymous (INC-25)",
     tests: ["test/gate/origin-model.property.test.ts", "test/gate/origin-attacks.test.ts"],
   },
   {
     name: "repeated-credential-believed",
     file: "src/domain/sign-in/external-sign-in.ts",
-    find: "!source.mustBeAsked && ",
+    find: "!source.alwaysIdentify && ",
     replace: "",
     why: "a request that repeats a credential passes without a question (INC-23)",
     tests: ["test/gate/origin-binding.test.ts"],
@@ -276,7 +276,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "session-in-the-path",
     file: "src/gate/identity/origin.ts",
-    find: "shown.isAmbiguous || showsPathSession(config, visit.path, cookies)",
+    find: "shown.isAmbiguous || showsPathSession(config, input.path, cookies)",
     replace: "shown.isAmbiguous",
     why: "GET /inbox;jsessionid=… passes as anonymous, and the page is that of the session (INC-24)",
     tests: ["test/gate/path-session.test.ts"],
@@ -360,7 +360,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "undecodable-cookie-of-a-proxy-believed",
     file: "src/gate/identity/source.ts",
-    find: "(isProxyQuestion && isUndecodable(cookieHeader)),",
+    find: "(isForwardAuth && isUndecodable(cookieHeader)),",
     replace: "false,",
     why: "the who-am-I is asked about other bytes than the site gets from the proxy (INC-36)",
     tests: [disguises],

@@ -53,15 +53,15 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "max-age-not-compared",
     file: "src/domain/access/access.ts",
-    find: "ageSeconds(level, now) <= maxAgeSeconds",
-    replace: "ageSeconds(level, now) >= 0",
+    find: "ageSeconds(visitor, now) <= maxAgeSeconds",
+    replace: "ageSeconds(visitor, now) >= 0",
     why: "a second factor of this morning opens what asks for a fresh one (SE-12)",
     tests: ["test/gate/policy.test.ts"],
   },
   {
     name: "enrolled-passes-with-one-factor",
     file: "src/domain/access/access.ts",
-    find: 'if (level.enrolled) return { allowed: false, reason: "second_factor_required" };',
+    find: 'if (visitor.enrolled) return { allowed: false, reason: "second_factor_required" };',
     replace: "",
     why: "with ENROLMENT=optional the second factor is optional for those who have one (EN-14)",
     tests: ["test/gate/policy.test.ts", "test/flows/sessions.test.ts"],
@@ -109,7 +109,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "own-cookies-forwarded",
     file: "src/gate/headers.ts",
-    find: "  replaceCookies(headers, facts.ownCookies);\n",
+    find: "  replaceCookies(headers, input.ownCookies);\n",
     replace: "",
     why: "the origin gets the Worker's cookies",
     tests: ["test/gate/headers.test.ts"],
@@ -125,8 +125,8 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "origin-not-asked-after-change",
     file: "src/gate/authorize.ts",
-    find: 'if (current === null || !mayChange || source?.realm !== "origin") return passage;',
-    replace: "return passage;",
+    find: 'if (current === null || !mayChange || source?.realm !== "origin") return granted;',
+    replace: "return granted;",
     why: "who signs in as somebody else at the site keeps the first one's second factor",
     tests: ["test/gate/origin-sessions.test.ts", "test/gate/origin-binding.test.ts"],
   },

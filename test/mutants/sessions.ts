@@ -126,8 +126,8 @@ export const sessionMutants: readonly Mutant[] = [
   {
     name: "session-of-nobody-in-particular",
     file: "src/http/caller.ts",
-    find: 'if (session === null || !(await belongsTo(c.get("config").keyring, session, c.get("source")))) return null;',
-    replace: "if (session === null) return null;",
+    find: '|| !(await isSessionBoundTo(c.get("config").keyring, session, c.get("source"))))',
+    replace: ")",
     why: "a session counts whoever shows himself at its source",
     tests: ["test/gate/origin-binding.test.ts"],
   },

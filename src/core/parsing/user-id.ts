@@ -24,5 +24,5 @@ export function possibleStoredUserIds(realm: string, id: string): string[] {
 }
 
 /** Returns a user's id in the API of the realm's backend. */
-export const backendUserId = (realm: string, storedId: string): string =>
+export const callerUserId = (realm: string, storedId: string): string =>
   storedId.startsWith(realm + separator) ? storedId.slice(realm.length + separator.length) : storedId;

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { backendUserId } from "../../../core/parsing/user-id.ts";
+import { callerUserId } from "../../../core/parsing/user-id.ts";
 import {
   type ChallengeStatus,
   type CreatedChallenge,
@@ -110,7 +110,7 @@ export const challengeOperations = [
     act: (c, call, { param }) => getChallengeStatus(c.var.deps, call, param("challenge")),
     present: ({ challenge: row, status }, realm) => ({
       id: row.id,
-      user: backendUserId(realm, row.userId),
+      user: callerUserId(realm, row.userId),
       status,
       action: row.action,
       nonce: row.nonce,

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { parseRecipient } from "../../../core/crypto/jwe-recipient.ts";
 import { lazy } from "../../../core/lib/lazy.ts";
 import { exportUsers } from "../../../domain/service-api/export.ts";
-import { admitTransfer } from "../../../domain/service-api/transfer-limit.ts";
+import { countTransfer } from "../../../domain/service-api/transfer-limit.ts";
 import { describeError, log } from "../../../log.ts";
 import { readBodyText } from "../../body-text.ts";
 import type { AppContext } from "../../context.ts";
@@ -97,7 +97,7 @@ async function answerExport(c: AppContext): Promise<Response> {
     throw new Refused({ ok: false, reason: "invalid_format", detail });
   }
   const call = streamedCall(c, request);
-  const admitted = await admitTransfer(c.var.deps, call, "exports");
+  const admitted = await countTransfer(c.var.deps, call, "exports");
   if (!admitted.ok) throw new Refused(admitted);
   const started = await exportUsers(c.var.deps, call, recipient);
   if (!started.ok) throw new Refused(started);

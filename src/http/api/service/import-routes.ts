@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
 import { type ImportReport, importUsers } from "../../../domain/service-api/import.ts";
-import { admitTransfer } from "../../../domain/service-api/transfer-limit.ts";
+import { countTransfer } from "../../../domain/service-api/transfer-limit.ts";
 import { describeError, log } from "../../../log.ts";
 import type { AppContext } from "../../context.ts";
 import { parseFields } from "../../json-body.ts";
@@ -88,7 +88,7 @@ async function answerImport(c: AppContext): Promise<Response> {
   if (!/^application\/x-ndjson *(;|$)/i.test(c.req.header("Content-Type") ?? ""))
     throw new Refused({ ok: false, reason: "unsupported_media_type", expected: ndjson });
   const call = streamedCall(c, request);
-  const admitted = await admitTransfer(c.var.deps, call, "imports");
+  const admitted = await countTransfer(c.var.deps, call, "imports");
   if (!admitted.ok) throw new Refused(admitted);
   const body = new ImportBody(c.req.raw, call.now, firstLine);
   const done = await importUsers(c.var.deps, call, body.lines(), firstLine);

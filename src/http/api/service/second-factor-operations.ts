@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { renderQrSvg, svgDataUri } from "../../../core/lib/qr.ts";
-import type { NewSecret } from "../../../domain/second-factor/enrolment.ts";
+import type { GeneratedSecret } from "../../../domain/second-factor/enrolment.ts";
 import { resetSecondFactor, unlockSecondFactor } from "../../../domain/service-api/reset-and-unlock.ts";
 import {
   beginUserEnrolment,
@@ -78,7 +78,7 @@ export const secondFactorOperations = [
       receipt: outcome.receipt,
     }),
   }),
-  serviceOperation<NewSecret>()({
+  serviceOperation<GeneratedSecret>()({
     id: "startTotp",
     method: "post",
     path: "/v1/users/:id/totp",

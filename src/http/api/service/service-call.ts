@@ -80,7 +80,7 @@ export async function readServiceRequest(
     now,
   });
   if (authenticated === null) throw new Refused({ ok: false, reason: "invalid_api_key" });
-  const { caller, user, answer } = authenticated;
+  const { caller, user, storedResponse } = authenticated;
   if (!caller.scopes.includes(scope)) throw new Refused({ ok: false, reason: "scope_missing", scope });
   if (realm !== undefined && realm !== caller.realm)
     throw new Refused({ ok: false, reason: "no_such_realm" });
@@ -106,7 +106,9 @@ export async function readServiceRequest(
     ),
   };
   const first =
-    answer === null ? ({ kind: "none" } as const) : await findFirstResponse(deps, call, now, answer);
+    storedResponse === null
+      ? ({ kind: "none" } as const)
+      : await findFirstResponse(deps, call, now, storedResponse);
   const refusal = refuseFirst(first);
   if (refusal !== null) throw new Refused(refusal);
   return { caller, user, exportKey, repeatable: { ...call, first } };
@@ -137,7 +139,7 @@ export async function respondToServiceCall<Result extends { readonly ok: true }>
   { status, data }: Presentation<Result>,
   act: (call: UserServiceCall<Result>) => Promise<Result | Failure>,
 ): Promise<Response> {
-  if (repeatable?.first.kind === "answered") return replay(repeatable.first.answer);
+  if (repeatable?.first.kind === "found") return replay(repeatable.first.response);
   const { deps, client, now } = c.var;
   const present = (result: Result | Failure): Answer =>
     result.ok
@@ -167,7 +169,7 @@ export async function respondToServiceCall<Result extends { readonly ok: true }>
   if (result.ok) return send(kept.success ?? present(result));
   if (repeatable !== null && (result.reason === "already_responded" || !kept.decided || !isCounted(result))) {
     const first = await findFirstResponse(deps, repeatable, now);
-    if (first.kind === "answered") return replay(first.answer);
+    if (first.kind === "found") return replay(first.response);
     const refusal = refuseFirst(first);
     if (refusal !== null) return refuse(c, refusal);
   }

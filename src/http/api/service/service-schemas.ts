@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
-import { backendUserId, userIdForm } from "../../../core/parsing/user-id.ts";
+import { callerUserId, userIdForm } from "../../../core/parsing/user-id.ts";
 import { encodeCursor, parseCursor } from "../../../core/tokens/cursor.ts";
 import type { UserStatus } from "../../../domain/service-api/users.ts";
 import type { User } from "../../../store/users/user-rows.ts";
@@ -108,7 +108,7 @@ export const userStatus = lazy(() =>
 
 export function describeUser(row: User): z.input<ReturnType<typeof user>> {
   return {
-    id: backendUserId(row.realm, row.id),
+    id: callerUserId(row.realm, row.id),
     realm: row.realm,
     username: row.username,
     email: row.email,

@@ -3,9 +3,9 @@ import { lazy } from "../../../core/lib/lazy.ts";
 import { renderQrSvg, svgDataUri } from "../../../core/lib/qr.ts";
 import { disableTotp } from "../../../domain/second-factor/disable-totp.ts";
 import {
-  beginEnrolment,
   confirmEnrolment,
   enrolmentTtlSeconds,
+  startEnrolment,
 } from "../../../domain/second-factor/enrolment.ts";
 import { getCaller } from "../../caller.ts";
 import { readDevices, setSessionCookie } from "../../cookies.ts";
@@ -79,7 +79,7 @@ export const enrolmentOperations: readonly Operation[] = [
     handle: async (c) => {
       const { session } = await getCaller(c);
       await readJson(c, nothing());
-      const enrolment = await beginEnrolment(c.var.deps, session, c.var.client, c.var.now);
+      const enrolment = await startEnrolment(c.var.deps, session, c.var.client, c.var.now);
       if (!enrolment.ok) return refuse(c, enrolment);
       for (const header of Object.entries(rateLimitHeaders("setup", enrolment.quota))) c.header(...header);
       const data = {
@@ -115,7 +115,7 @@ export const enrolmentOperations: readonly Operation[] = [
         session,
         code: body.code,
         secret: body.secret ?? null,
-        canTakeNewToken: carrier === "cookie",
+        callerSession: carrier === "cookie" ? "replace" : "keep",
         client: c.var.client,
         now: c.var.now,
       });
@@ -148,16 +148,16 @@ export const enrolmentOperations: readonly Operation[] = [
       const { session, carrier } = await getCaller(c);
       const body = await readJson(c, disableBody());
       const { deps, client, now } = c.var;
-      const canTakeNewToken = carrier === "cookie";
+      const callerSession = carrier === "cookie" ? "replace" : "keep";
       const request = {
         session,
         code: body.code,
         password: body.password ?? null,
-        canTakeNewToken,
+        callerSession,
         devices: readDevices(c),
         client,
         now,
-      };
+      } as const;
       const disabled = await disableTotp(deps, request);
       if (!disabled.ok) return refuse(c, disabled);
       if (disabled.issued !== null) setSessionCookie(c, disabled.issued);

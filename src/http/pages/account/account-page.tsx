@@ -81,7 +81,7 @@ export const accountPages = new Hono<AppEnv>()
       const { deps, client, now } = c.var;
       const password = form.password ?? null;
       const devices = readDevices(c);
-      const request = { session, code, password, canTakeNewToken: true, devices, client, now };
+      const request = { session, code, password, callerSession: "replace", devices, client, now } as const;
       const disabled = await disableTotp(deps, request);
       if (!disabled.ok) return showAccount(c, session, { failure: disabled, errorIn: "disable" });
       if (disabled.issued !== null) setSessionCookie(c, disabled.issued);

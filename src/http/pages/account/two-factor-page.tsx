@@ -5,9 +5,9 @@ import { renderQrSvg } from "../../../core/lib/qr.ts";
 import { parseCodeInput } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import {
-  beginEnrolment,
   confirmEnrolment,
   replacementMaxAgeSeconds,
+  startEnrolment,
 } from "../../../domain/second-factor/enrolment.ts";
 import { type FullSession, recheckSession } from "../../../domain/sessions/sessions.ts";
 import { findCaller } from "../../caller.ts";
@@ -75,7 +75,7 @@ async function showSetupForExternalVisitor(c: AppContext, returnPath: string) {
 }
 
 async function showSecret(c: AppContext, session: FullSession, returnPath: string) {
-  const enrolment = await beginEnrolment(c.var.deps, session, c.var.client, c.var.now);
+  const enrolment = await startEnrolment(c.var.deps, session, c.var.client, c.var.now);
   if (!enrolment.ok) {
     if (enrolment.reason !== "too_many_attempts") return respondToFailure(c, enrolment, returnPath);
     const page = startPage(c, returnPath, session.enrolled, errorText(enrolment));
@@ -107,7 +107,7 @@ async function confirm(c: AppContext, session: FullSession, text: string, return
     session,
     code,
     secret: null,
-    canTakeNewToken: true,
+    callerSession: "replace",
     client,
     now,
   });

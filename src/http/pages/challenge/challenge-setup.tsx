@@ -3,7 +3,7 @@ import { parseCodeInput } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import type { ChallengeSession } from "../../../domain/second-factor/challenge-session.ts";
 import { enrolByChallenge } from "../../../domain/second-factor/challenges.ts";
-import { beginEnrolment } from "../../../domain/second-factor/enrolment.ts";
+import { startEnrolment } from "../../../domain/second-factor/enrolment.ts";
 import { findChallengeSession } from "../../caller.ts";
 import type { AppContext } from "../../context.ts";
 import { setChallengeCookie } from "../../cookies.ts";
@@ -42,7 +42,7 @@ export async function submitChallengeSetup(
 }
 
 async function showSecret(c: AppContext, session: ChallengeSession): Promise<Response> {
-  const enrolment = await beginEnrolment(c.var.deps, session, c.var.client, c.var.now);
+  const enrolment = await startEnrolment(c.var.deps, session, c.var.client, c.var.now);
   if (!enrolment.ok) return respondToFailure(c, session, enrolment);
   const page = (
     <SetupScanPage

@@ -100,11 +100,11 @@ async function signInWithExternalFactor(c: AppContext, returnPath: string): Prom
   if (signedIn.kind === "full") return redirectOnward(c, returnPath);
   const loginPath = c.var.source?.loginPath ?? null;
   if (loginPath !== null) return redirectOnward(c, loginPath);
-  const nobodyPasses = c.var.source?.nobodyPasses === true;
+  const allowsAnonymous = c.var.source?.allowsAnonymous === true;
   // The site shows its sign-in page to anonymous visitors. Sallyport's own pages would only redirect back here.
   const isPathOfSite = !`${returnPath}/`.startsWith(`${c.var.config.basePath}/`);
-  if (nobodyPasses && isPathOfSite) return redirectOnward(c, returnPath);
-  return showPage(c, <ExternalSignInPage {...pageProps(c)} siteHref={nobodyPasses ? "/" : null} />, 401);
+  if (allowsAnonymous && isPathOfSite) return redirectOnward(c, returnPath);
+  return showPage(c, <ExternalSignInPage {...pageProps(c)} siteHref={allowsAnonymous ? "/" : null} />, 401);
 }
 
 /**

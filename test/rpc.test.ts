@@ -5,8 +5,9 @@ import { describe, expect, it, vi } from "vitest";
 import { timeStep } from "../src/core/crypto/totp.ts";
 import type { Failure } from "../src/domain/failure.ts";
 import { describeFailure } from "../src/http/problem/problem.ts";
+import { refusalOf } from "../src/rpc/rpc-refusal.ts";
 import { SecondFactor } from "../src/rpc.ts";
-import { countTrips, failAlways, slowDown } from "./support/d1.ts";
+import { countTrips, delayD1, failAlways } from "./support/d1.ts";
 import { useFreshWorker } from "./support/fresh-worker.ts";
 import { collectLogLines } from "./support/log-lines.ts";
 import { countEvaluated, listEvents, readUser } from "./support/rows.ts";
@@ -177,7 +178,7 @@ describe("what is asked", () => {
   it("OTP-11 fifty parallel verifies with one right code are one success", async () => {
     const { user, secret } = await enrolled();
     const right = await code(secret);
-    const answers = await withBindings({ DB: slowDown(env.DB, 20) }, (rpc) =>
+    const answers = await withBindings({ DB: delayD1(env.DB, 20) }, (rpc) =>
       Promise.all(Array.from({ length: 50 }, () => rpc.verify({ user, code: right }))),
     );
     expect(answers.filter(({ ok }) => ok)).toHaveLength(1);
@@ -253,9 +254,8 @@ describe("when something fails", () => {
     "user_exists",
     "session_over",
     "field_unreadable",
-  ] as const)("%s has the code that HTTP gives it", async (reason) => {
+  ] as const)("%s has the code that HTTP gives it", (reason) => {
     const failure: Failure = { ok: false, reason };
-    const { refuse } = await import("../src/rpc.ts");
-    expect(refuse(failure).code).toBe(describeFailure(failure).code);
+    expect(refusalOf(failure).code).toBe(describeFailure(failure).code);
   });
 });

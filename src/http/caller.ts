@@ -4,7 +4,7 @@ import type { FullSession, PendingSession } from "../domain/sessions/sessions.ts
 import { isSessionBoundTo } from "../domain/sign-in/first-factor-source.ts";
 import type { AppContext } from "./context.ts";
 import { readChallengeCookie, readPendingCookie, readSessionCookie } from "./cookies.ts";
-import { Refused } from "./problem/problem.ts";
+import { Refused } from "./problem/http-failure.ts";
 
 /** Who calls, as its token says. */
 export interface Caller {

@@ -3,7 +3,7 @@ import { openExternalSession } from "../domain/sign-in/external-sign-in.ts";
 import { findPending } from "./caller.ts";
 import type { AppContext } from "./context.ts";
 import { setPendingCookie, setSessionCookie } from "./cookies.ts";
-import { Refused } from "./problem/problem.ts";
+import { Refused } from "./problem/http-failure.ts";
 
 /** How far somebody has come who has no session here yet. */
 export type ExternalSignInResult =

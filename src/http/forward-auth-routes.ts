@@ -7,8 +7,9 @@ import { findMisspelledHeader } from "../gate/misspelled-headers.ts";
 import { findVisitor } from "./caller.ts";
 import type { AppContext, AppEnv } from "./context.ts";
 import { setSessionCookie } from "./cookies.ts";
-import { accessRequestOf, respondNotFound } from "./gate.ts";
+import { accessRequestOf } from "./gate.ts";
 import { emptyResponse } from "./middleware/own-headers.ts";
+import { respondNotFound } from "./not-found.ts";
 import { refuse, refuseError } from "./problem/refusal.tsx";
 import { acceptsHtml, helpfulPage, redirectOrUnauthorized, type Wanted } from "./sign-in-redirect.ts";
 
@@ -57,7 +58,7 @@ async function judgeForProxy(
   if (original === null) return refuse(c, { ok: false, reason: "unreadable_original" });
   const misspelled = findMisspelledHeader(c.req.raw.headers);
   if (misspelled !== null) return refuse(c, { ok: false, reason: "misspelled_header", name: misspelled });
-  if (acceptsHtml(c)) c.set("face", "page");
+  if (acceptsHtml(c)) c.set("errorFormat", "page");
   const caller = await findVisitor(c);
   const passenger = accessRequestOf(c, caller, original);
   const outcome = await authorizeForwardAuth(c.get("deps"), {
@@ -77,7 +78,7 @@ async function judgeForProxy(
     case "denied":
       return answer(outcome.denial, original);
     case "allowed":
-      c.set("headersSetBy", "door");
+      c.set("headersSetBy", "forward_auth");
       c.res = respondAllowed(outcome.signedIdentity);
       if (outcome.granted.renewed !== null && caller?.carrier !== "bearer")
         setSessionCookie(c, outcome.granted.renewed);

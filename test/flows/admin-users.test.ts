@@ -312,7 +312,7 @@ describe("EXPORT_KEY", () => {
 
   it("INC-29 INC-20 opens nothing when its use can't be recorded", async () => {
     const world = await createWorld("local");
-    const DB = tapD1(env.DB, (_kind, sql) => {
+    const DB = tapD1(env.DB, ({ sql }) => {
       if (sql.length === 1 && sql[0]?.startsWith('insert into "audit_events"')) throw new Error("D1_ERROR");
     });
     const client = new Client(environment({ ...variables, DB }));

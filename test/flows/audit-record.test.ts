@@ -6,9 +6,10 @@ import { advance } from "../support/clock.ts";
 import { browserHeaders, pendingCookieName } from "../support/cookies.ts";
 import { failAlways } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { firstFactorOnly, gated, mintToken, pageLoad, standOrigin, visit } from "../support/gate.ts";
+import { gated, mintSessionToken, pageLoad, standOrigin, visit } from "../support/gate.ts";
 import { collectLogLines, parseLines } from "../support/log-lines.ts";
 import { listEvents, listEveryEvent, listSessionRows, query } from "../support/rows.ts";
+import { firstFactorOnly } from "../support/session-token.ts";
 import {
   type Answer,
   type CallOptions,
@@ -376,8 +377,8 @@ describe("the record", () => {
     standOrigin();
     const upgrade = { Upgrade: "websocket", Origin: "https://evil.example" };
     lines.length = 0;
-    const fresh = await mintToken();
-    const bare = await mintToken(firstFactorOnly);
+    const fresh = await mintSessionToken();
+    const bare = await mintSessionToken(firstFactorOnly);
     await client.call("/session", { token: pending });
     await client.call("/session", { token: `${full.slice(0, -5)}AAAAA` });
     await client.call(`/sessions/${theirs}`, { method: "DELETE", token: full });

@@ -9,7 +9,7 @@ import {
   userPath,
 } from "../support/backend.ts";
 import { advance } from "../support/clock.ts";
-import { freezeNearestCopy, slowDown } from "../support/d1.ts";
+import { delayD1, freezeReplica } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { query } from "../support/rows.ts";
 import { Client, code, createAccount, environment, wrongCode } from "../support/worker.ts";
@@ -231,7 +231,7 @@ describe("the cursor of events", () => {
 
   it("misses nothing and repeats nothing while others write", async () => {
     const shop = await createRealm();
-    const far = shop.at(new Client(environment({ DB: slowDown(env.DB, 3) })));
+    const far = shop.at(new Client(environment({ DB: delayD1(env.DB, 3) })));
     const written = new Set<string>();
     let writing = true;
     const writers = Array.from({ length: 4 }, async (_, writer) => {
@@ -276,7 +276,7 @@ describe("the cursor of events", () => {
   it("waits for a copy of the database that is behind, and jumps over nothing", async () => {
     const shop = await createRealm();
     await write("shop", 2);
-    const far = shop.at(new Client(environment({ DB: await freezeNearestCopy(env.DB) })));
+    const far = shop.at(new Client(environment({ DB: await freezeReplica(env.DB) })));
     const before = await readOn(far, null, 10);
     expect(before.events).toHaveLength(3);
     const later = await write("shop", 2);

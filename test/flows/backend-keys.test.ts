@@ -6,7 +6,7 @@ import { serviceOperations } from "../../src/http/api/service/service-operations
 import { visible } from "../support/accounts.ts";
 import { Backend, createKey, createRealm, operator } from "../support/backend.ts";
 import { advance } from "../support/clock.ts";
-import { slowDown } from "../support/d1.ts";
+import { delayD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { withExportKey } from "../support/moving.ts";
 import { dumpDatabase, query } from "../support/rows.ts";
@@ -114,7 +114,7 @@ describe("an API key", () => {
 
   it("CR-09 is made twice when twenty ask for one of a name at once", async () => {
     const shop = await createRealm("shop", { name: "first" });
-    const far = shop.at(new Client(environment({ DB: slowDown(env.DB, 20) })));
+    const far = shop.at(new Client(environment({ DB: delayD1(env.DB, 20) })));
     const answers = await Promise.all(Array.from({ length: 20 }, () => make(far)));
     expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 201, ...new Array(18).fill(409)]);
   });

@@ -18,7 +18,7 @@ import {
   wish,
 } from "../support/challenges.ts";
 import { advance } from "../support/clock.ts";
-import { slowDown } from "../support/d1.ts";
+import { delayD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { dumpDatabase, listEvents, query } from "../support/rows.ts";
@@ -215,7 +215,7 @@ describe("a repeated POST /v1/challenges", () => {
   it("makes one challenge of fifty at once", async () => {
     const shop = await createShop();
     await createBackendUser(shop);
-    const far = shop.at(new Client(environment({ DB: slowDown(env.DB, 20) })));
+    const far = shop.at(new Client(environment({ DB: delayD1(env.DB, 20) })));
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => far.post("/v1/challenges", wish("42"), repeatable("k-1"))),
     );

@@ -18,7 +18,7 @@ import {
   step,
   wish,
 } from "../support/challenges.ts";
-import { countTrips, failAlways, failBatches, holdBatches, slowDown, type Trips } from "../support/d1.ts";
+import { countTrips, delayD1, failAlways, failBatches, holdBatches, type Trips } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { pageLoad, visit } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
@@ -34,7 +34,7 @@ beforeEach(async () => {
 });
 
 const databases = [
-  ["a database 20 ms away", () => slowDown(env.DB, 20)],
+  ["a database 20 ms away", () => delayD1(env.DB, 20)],
   ["a database next door", () => env.DB],
 ] as const;
 

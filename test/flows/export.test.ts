@@ -188,7 +188,7 @@ describe("an export", () => {
 
     let reads = 0;
     const bindings = environment({
-      DB: tapD1(env.DB, (_kind, [sql]) => {
+      DB: tapD1(env.DB, ({ sql: [sql] }) => {
         if (sql?.includes("rowid")) reads += 1;
       }),
     });
@@ -204,7 +204,7 @@ describe("an export", () => {
   it("misses nobody who is renamed or created while it goes on", async () => {
     await importFile(many(600), shop);
     let reads = 0;
-    const db = tapD1(env.DB, async (_kind, [sql]) => {
+    const db = tapD1(env.DB, async ({ sql: [sql] }) => {
       if (!sql?.includes("rowid") || ++reads !== 2) return;
       await query("UPDATE users SET username = 'aaa' WHERE id = 'shop:550'");
       await query("UPDATE users SET username = 'zzz' WHERE id = 'shop:5'");
@@ -245,7 +245,7 @@ describe("an export", () => {
     await importFile(many(600), shop);
     const lines = collectLogLines();
     let reads = 0;
-    const db = tapD1(env.DB, (_kind, [sql]) => {
+    const db = tapD1(env.DB, ({ sql: [sql] }) => {
       if (sql?.includes("rowid") && ++reads === 2) throw new Error("D1_ERROR");
     });
     const response = await requestExport((await generateOperatorKey()).publicJwk, {
@@ -274,7 +274,7 @@ describe("an export", () => {
     const lines = collectLogLines();
     const backend = await createRealm();
     await importFile(fileOf({ id: "1", secret: rfcSecret, backup_codes: ["1111-1111"] }), shop);
-    const broken = tapD1(env.DB, (_kind, sql) => {
+    const broken = tapD1(env.DB, ({ sql }) => {
       if (sql.some((text) => text.startsWith("insert"))) throw new Error("D1_ERROR");
     });
     const key = await generateOperatorKey();

@@ -3,7 +3,7 @@ import { buildTown, type Town } from "../support/fault-world.ts";
 import { FaultyStores } from "../support/faults.ts";
 import { ask, page } from "../support/forward-auth.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { mintToken, originUrl, pageLoad, scripted, standOrigin, visit } from "../support/gate.ts";
+import { mintSessionToken, originUrl, pageLoad, scripted, standOrigin, visit } from "../support/gate.ts";
 import { query } from "../support/rows.ts";
 import { expectSwept, type Flow, sweep } from "../support/sweep.ts";
 import type { Answer, Client, Overrides } from "../support/worker.ts";
@@ -191,7 +191,8 @@ describe("whatever fails, and however", () => {
     const flow: Flow<Town> = {
       name: "fresh",
       variables: gate,
-      send: async ({ bindings }) => answerOf(visit(bindings, "/private", { session: await mintToken() })),
+      send: async ({ bindings }) =>
+        answerOf(visit(bindings, "/private", { session: await mintSessionToken() })),
       status: 200,
       refusal: "problem",
     };

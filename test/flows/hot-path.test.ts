@@ -7,7 +7,7 @@ import { advance } from "../support/clock.ts";
 import { type CryptoCalls, countCryptoCalls } from "../support/crypto-calls.ts";
 import { ask, asked, proxyKey } from "../support/forward-auth.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, mintToken, pageLoad, standOrigin, visit } from "../support/gate.ts";
+import { gated, mintSessionToken, pageLoad, standOrigin, visit } from "../support/gate.ts";
 import { generateKey, IdentityProvider } from "../support/identity-provider.ts";
 import { type KvCalls, tapKv } from "../support/kv.ts";
 import { collectLogLines } from "../support/log-lines.ts";
@@ -95,7 +95,10 @@ describe.each(doors)("$name, with a fresh session", ({ isolate, pass, fetches })
 
   it("costs no trip, one check of the token and one signature, and the keys are derived once", async () => {
     const { calls, through } = open();
-    const [first, second] = [await mintToken(), await mintToken({ userId: "u-bob", username: "bob" })];
+    const [first, second] = [
+      await mintSessionToken(),
+      await mintSessionToken({ userId: "u-bob", username: "bob" }),
+    ];
     const once: CryptoCalls = { verify: 1, digest: 1, sign: 1 };
     expect(await costOf(() => through(first), calls)).toEqual({
       ...nothing,
@@ -107,7 +110,7 @@ describe.each(doors)("$name, with a fresh session", ({ isolate, pass, fetches })
 
   it("costs no cryptography at all when it comes again, and a signature every ten seconds", async () => {
     const { calls, through } = open();
-    const session = await mintToken();
+    const session = await mintSessionToken();
     await through(session);
     for (const [seconds, crypto] of [
       [0, {}],
@@ -122,7 +125,7 @@ describe.each(doors)("$name, with a fresh session", ({ isolate, pass, fetches })
 
   it("derives the keys once when the first twenty come at the same time", async () => {
     const { calls, through } = open();
-    const sessions = await Promise.all(Array.from({ length: 20 }, () => mintToken()));
+    const sessions = await Promise.all(Array.from({ length: 20 }, () => mintSessionToken()));
     const together = async () => {
       const answers = await Promise.all(sessions.map(through));
       return { status: Math.max(...answers.map(({ status }) => status)) };
@@ -144,7 +147,7 @@ it("a session that another Worker asks about costs one check, and then nothing w
   standOrigin();
   const { kv, calls } = tapKv(env.BLOCKS);
   const bindings = environment({ BLOCKS: kv });
-  const token = await mintToken({ realm: "shop" });
+  const token = await mintSessionToken({ realm: "shop" });
   const session = async () => {
     const context = Object.defineProperty(createExecutionContext(), "props", {
       value: { realm: "shop", caller: "checkout" },

@@ -12,7 +12,7 @@ import {
   pendingCookieName,
   sessionCookieName,
 } from "../support/cookies.ts";
-import { countTrips, recordStatements, slowDown } from "../support/d1.ts";
+import { countTrips, delayD1, recordStatements } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, standOrigin, visit, workersKeyring } from "../support/gate.ts";
 import { randomKey } from "../support/keyring.ts";
@@ -342,7 +342,7 @@ describe("failures on a known device", () => {
       const device = await deviceOf(account.username);
       const key = await counterKey("account_device", { device });
       await setCounter(key, 4);
-      const client = new Client(environment({ DB: slowDown(env.DB, milliseconds) }));
+      const client = new Client(environment({ DB: delayD1(env.DB, milliseconds) }));
       const answers = await Promise.all(
         Array.from({ length: 16 }, (_, i) => wrong(account, from(device, `198.51.100.${i}`), client)),
       );

@@ -10,7 +10,7 @@ import { createChallenge, sentTo, shopUrls, step } from "../support/challenges.t
 import { advance } from "../support/clock.ts";
 import { proxyKey } from "../support/forward-auth.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, mintToken, originUrl, standOrigin, visit, workersKeyring } from "../support/gate.ts";
+import { gated, mintSessionToken, originUrl, standOrigin, visit, workersKeyring } from "../support/gate.ts";
 import { generateKey, IdentityProvider } from "../support/identity-provider.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import {
@@ -412,11 +412,11 @@ describe("the holder of KEYRING", () => {
   const asRoot = { userId: "any", username: "root", realm: "local" } as const;
 
   it("can make a session that the gate believes without asking the store", async () => {
-    expect(await forwardIfAuthorized(await mintToken(asRoot))).toEqual({ status: 200, user: "root" });
+    expect(await forwardIfAuthorized(await mintSessionToken(asRoot))).toEqual({ status: 200, user: "root" });
   });
 
   it("can't with SESSION_RECHECK = 0, nor under BASE_PATH, where the store is asked", async () => {
-    const token = await mintToken(asRoot);
+    const token = await mintSessionToken(asRoot);
     expect((await forwardIfAuthorized(token, { SESSION_RECHECK: "0" })).status).toBe(401);
     for (const path of ["/session", "/totp", "/sessions"])
       expect([path, (await new Client(bindings()).call(path, { token })).status]).toEqual([path, 401]);
@@ -441,7 +441,7 @@ describe("the holder of KEYRING", () => {
     const client = new Client(bindings());
     expect((await client.login({ ...root, password: env.KEYRING })).status).toBe(401);
     expect((await client.call("/v1/users", { token: env.KEYRING.slice(0, 200) })).status).toBe(401);
-    expect((await client.call("/v1/users", { token: await mintToken(asRoot) })).status).toBe(401);
+    expect((await client.call("/v1/users", { token: await mintSessionToken(asRoot) })).status).toBe(401);
   });
 
   it("with a copy of D1 can compute the codes of every account, and can't read a password", async () => {

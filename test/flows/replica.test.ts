@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
-import { freezeNearestCopy } from "../support/d1.ts";
+import { freezeReplica } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { openPendingSessions } from "../support/pending.ts";
 import { countEvaluated, listSessionRows, query, readUser } from "../support/rows.ts";
@@ -18,7 +18,7 @@ import {
 useFreshWorker();
 
 /** A client whose nearest copy of the database knows what has happened until now, and nothing later. */
-const behind = async () => new Client(environment({ DB: await freezeNearestCopy(env.DB) }));
+const behind = async () => new Client(environment({ DB: await freezeReplica(env.DB) }));
 
 /** Gives an account the password of another one, on the primary. */
 const changePassword = (account: Pick<Account, "id">, like: Pick<Account, "id">) =>

@@ -4,7 +4,7 @@ import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/s
 import { Browser } from "../support/browser.ts";
 import { buildTown, codeNow, type Town } from "../support/fault-world.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { mintToken, workersKeyring } from "../support/gate.ts";
+import { mintSessionToken, workersKeyring } from "../support/gate.ts";
 import { randomKey } from "../support/keyring.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { secretOn } from "../support/site.ts";
@@ -26,7 +26,7 @@ describe("with the longest names, ids and key id that there are", () => {
   const realm = "r".repeat(64);
 
   it("a session's token fits into its cookie", async () => {
-    const token = await mintToken(
+    const token = await mintSessionToken(
       {
         username,
         email,

@@ -25,7 +25,7 @@ import {
   step,
 } from "../support/challenges.ts";
 import { advance } from "../support/clock.ts";
-import { freezeNearestCopy } from "../support/d1.ts";
+import { freezeReplica } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { listSessionRows, query } from "../support/rows.ts";
@@ -153,7 +153,7 @@ describe.each(Object.entries(voidings))("INC-37 once %s", (name, makeVoid) => {
       const body = { code: await code(secret) };
       const first = await shop.post(path(`/${call}`), body, repeatable("key"));
       expect(first.status).toBe(200);
-      const behind = new Client(environment({ DB: await freezeNearestCopy(env.DB) }));
+      const behind = new Client(environment({ DB: await freezeReplica(env.DB) }));
       expect((await shop.at(behind).post(path(`/${call}`), body, repeatable("key"))).text).toBe(first.text);
       await makeVoid();
       for (const client of [behind, new Client()]) {

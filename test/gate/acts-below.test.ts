@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type FakeOrigin, firstFactorOnly, mintToken, type Rule, standOrigin } from "../support/gate.ts";
+import { type FakeOrigin, mintSessionToken, type Rule, standOrigin } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
+import { firstFactorOnly } from "../support/session-token.ts";
 import { everywhere, openDoors, statusesAt } from "../support/three-doors.ts";
 
 let origin: FakeOrigin;
@@ -40,16 +41,16 @@ describe("a method that acts on everything below its path", () => {
     it.each(["/files", "/files/", "/FILES/", "/%66iles/", "/index.php/files/", "/files/x/.."])(
       "INC-31 needs at %s what is required below",
       async (path) => {
-        const session = await mintToken(firstFactorOnly);
+        const session = await mintSessionToken(firstFactorOnly);
         expect(await statusesAt(doors, path, { method, headers, session })).toEqual(everywhere(401));
         expect(origin.requests).toEqual([]);
-        const strong = await mintToken();
+        const strong = await mintSessionToken();
         expect(await statusesAt(doors, path, { method, headers, session: strong })).toEqual(everywhere(200));
       },
     );
 
     it("passes where no rule below is stricter: a REST call goes on as before", async () => {
-      const session = await mintToken(firstFactorOnly);
+      const session = await mintSessionToken(firstFactorOnly);
       for (const path of ["/files/5", "/files/5/", "/files/secrets"])
         expect(await statusesAt(doors, path, { method, headers, session })).toEqual(everywhere(200));
     });
@@ -59,7 +60,7 @@ describe("a method that acts on everything below its path", () => {
   it.each(["UNBIND", "REBIND", "BASELINE-CONTROL", "BDELETE"])(
     "INC-31 %s needs it through a proxy",
     async (method) => {
-      const session = await mintToken(firstFactorOnly);
+      const session = await mintSessionToken(firstFactorOnly);
       const [, ...endpoints] = doors;
       const { "the gate": _, ...refused } = everywhere(401);
       expect(await statusesAt(endpoints, "/files/", { method, session })).toEqual(refused);
@@ -75,12 +76,12 @@ describe("a method that acts on everything below its path", () => {
     ["PUT", {}],
     ["POST", { Depth: "infinity" }],
   ])("%s %j acts on the path alone", async (method, headers) => {
-    const session = await mintToken(firstFactorOnly);
+    const session = await mintSessionToken(firstFactorOnly);
     expect(await statusesAt(doors, "/files/", { method, headers, session })).toEqual(everywhere(200));
   });
 
   it("INC-31 is judged so as well when it comes in the query, in a header or in a form", async () => {
-    const session = await mintToken(firstFactorOnly);
+    const session = await mintSessionToken(firstFactorOnly);
     const form = { method: "POST", session };
     expect(await statusesAt(doors, "/files/?_method=DELETE", form)).toEqual(everywhere(401));
     const passing = openDoors(rules, { METHOD_OVERRIDE: "pass" });
@@ -103,7 +104,7 @@ describe("a rule for exactly one path", () => {
 
   it.each(methodsOfCollections)("INC-31 does not open what lies below for %s %j", async (method, headers) => {
     expect(await statusesAt(openDoors(opened), "/", { method, headers })).toEqual(everywhere(401));
-    const session = await mintToken(firstFactorOnly);
+    const session = await mintSessionToken(firstFactorOnly);
     const home = openDoors([
       { path: "/home/", require: "none" },
       { path: "/*", require: "first_factor" },

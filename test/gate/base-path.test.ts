@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, mintToken, pageLoad, scripted, standOrigin, visit } from "../support/gate.ts";
+import { gated, mintSessionToken, pageLoad, scripted, standOrigin, visit } from "../support/gate.ts";
 import { rawRequest } from "../support/raw-request.ts";
 import { query } from "../support/rows.ts";
 import { createAccount, environment, send } from "../support/worker.ts";
@@ -34,7 +34,7 @@ describe("what is under BASE_PATH", () => {
     "/api/%61uth",
   ])("never reaches the origin: %j", async (path) => {
     const origin = standOrigin();
-    const session = await mintToken();
+    const session = await mintSessionToken();
     for (const method of methods) {
       const response = await visit(gated([{ path: "/*", require: "none" }]), path, { method, session });
       expect(response.status, method).not.toBe(500);
@@ -64,7 +64,7 @@ describe("what is under BASE_PATH", () => {
     const origin = standOrigin();
     for (const ORIGIN_URL of ["http://origin.test", "route"]) {
       const bindings = gated([{ path: "/*", require: "none" }], { ORIGIN_URL });
-      for (const Cookie of ["", `__Host-sallyport=${await mintToken()}`]) {
+      for (const Cookie of ["", `__Host-sallyport=${await mintSessionToken()}`]) {
         for (const method of ["GET", "POST"]) {
           const request = rawRequest(path, { method, headers: { ...scripted, Cookie } });
           const response = await send(request, bindings);
@@ -82,7 +82,7 @@ describe("what is under BASE_PATH", () => {
       const origin = standOrigin();
       expect((await visit(gated(), path, { headers: scripted })).status).toBe(401);
       expect(origin.requests).toEqual([]);
-      expect((await visit(gated(), path, { session: await mintToken() })).status).toBe(200);
+      expect((await visit(gated(), path, { session: await mintSessionToken() })).status).toBe(200);
       expect(origin.only().url).toBe(`http://origin.test${path}`);
     },
   );
@@ -203,7 +203,7 @@ describe("BASE_PATH=/door", () => {
     const origin = standOrigin();
     expect((await visit(moved, "/api/auth/login", { method: "POST", body: "{}" })).status).toBe(401);
     expect(origin.requests).toEqual([]);
-    const session = await mintToken();
+    const session = await mintSessionToken();
     expect((await visit(moved, "/api/auth/login", { method: "POST", body: "{}", session })).status).toBe(200);
     expect(origin.only().url).toBe("http://origin.test/api/auth/login");
   });
@@ -213,7 +213,7 @@ describe("without ORIGIN_URL", () => {
   it.each(["/", "/a", "/robots.txt", "/%zz"])("there is nothing at %j, for anybody", async (path) => {
     const origin = standOrigin();
     const bindings = environment({ ORIGIN_URL: "" });
-    for (const session of [undefined, await mintToken()]) {
+    for (const session of [undefined, await mintSessionToken()]) {
       const page = await visit(bindings, path, { headers: pageLoad, ...(session && { session }) });
       expect([page.status, page.headers.get("Content-Type")]).toEqual([404, "text/html; charset=UTF-8"]);
       const program = await visit(bindings, path, { headers: scripted, ...(session && { session }) });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import {
   gated,
-  mintToken,
+  mintSessionToken,
   pageLoad,
   secondsAgo,
   standOrigin,
@@ -78,7 +78,7 @@ describe("garbage in the place of a session", () => {
 
   it("SE-07 a token that has expired is no token", async () => {
     const origin = standOrigin();
-    const session = await mintToken({ expiresAt: secondsAgo(1) });
+    const session = await mintSessionToken({ expiresAt: secondsAgo(1) });
     expect((await visit(gated(), "/a", { session })).status).toBe(401);
     expect(origin.requests).toEqual([]);
   });

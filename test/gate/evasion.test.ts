@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { gated, mintToken, pageLoad, scripted, standOrigin, visit } from "../support/gate.ts";
+import { gated, mintSessionToken, pageLoad, scripted, standOrigin, visit } from "../support/gate.ts";
 
 beforeEach(() => void vi.spyOn(console, "info").mockImplementation(() => {}));
 afterEach(() => vi.restoreAllMocks());
@@ -82,7 +82,7 @@ describe("ways around a rule", () => {
     `/%${"25".repeat(600)}41`,
   ])("INC-01 %.40j is refused with 400, whoever asks", async (path) => {
     const origin = standOrigin();
-    const session = await mintToken();
+    const session = await mintSessionToken();
     for (const headers of [pageLoad, scripted]) {
       expect((await visit(rules, path, { headers })).status).toBe(400);
       expect((await visit(rules, path, { headers, session })).status).toBe(400);

@@ -1,15 +1,8 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { disguised, hostileText } from "../support/arbitrary-paths.ts";
-import {
-  asked,
-  askWith,
-  type Endpoint,
-  endpoints,
-  mintSession,
-  page,
-  type Rule,
-} from "../support/forward-auth.ts";
+import { asked, askWith, type Endpoint, endpoints, page } from "../support/forward-auth.ts";
+import { mintSessionToken, type Rule } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { servers } from "../support/servers.ts";
 
@@ -135,7 +128,7 @@ describe("whatever stands in the headers of a question", () => {
   });
 
   it("INC-02 who has a session is named, or does not pass", async () => {
-    const Cookie = `__Host-sallyport=${await mintSession()}`;
+    const Cookie = `__Host-sallyport=${await mintSessionToken()}`;
     let passed = 0;
     await fc.assert(
       fc.asyncProperty(question, async (asking) => {

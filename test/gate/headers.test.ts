@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { gated, mintToken, standOrigin, visit } from "../support/gate.ts";
+import { gated, mintSessionToken, standOrigin, visit } from "../support/gate.ts";
 
 beforeEach(() => void vi.spyOn(console, "info").mockImplementation(() => {}));
 afterEach(() => vi.restoreAllMocks());
@@ -54,7 +54,7 @@ describe("identity headers of the client", () => {
 
   it.each(names)("INC-08 WB-05 %s does not reach the origin", async (name) => {
     const origin = standOrigin();
-    const session = await mintToken();
+    const session = await mintSessionToken();
     await visit(open, "/a", { headers: { [name]: forged } });
     await visit(open, "/a", { headers: { [name]: forged }, session });
     expect(origin.requests.flatMap(forgeriesIn)).toEqual([]);
@@ -124,7 +124,7 @@ describe("identity headers of the client", () => {
     const headers = new Headers(spellingsOf(name).map((spelling): [string, string] => [spelling, forged]));
     expect([...headers.keys()].length).toBeGreaterThanOrEqual(separators.length);
     await visit(open, "/a", { headers });
-    await visit(open, "/a", { headers, session: await mintToken() });
+    await visit(open, "/a", { headers, session: await mintSessionToken() });
     expect(origin.requests.flatMap(forgeriesIn)).toEqual([]);
     expect(origin.requests.map((request) => request.headers.get("Remote-User"))).toEqual([null, "ada"]);
   });
@@ -167,7 +167,7 @@ describe("identity headers of the client", () => {
       const bindings = gated([{ path: "/*", require: "none" }], { METHOD_OVERRIDE });
       const headers = { [name]: forged, "X-Request-Id": "7" };
       await visit(bindings, "/a", { headers });
-      await visit(bindings, "/a", { headers, session: await mintToken() });
+      await visit(bindings, "/a", { headers, session: await mintSessionToken() });
     }
     expect(origin.requests.flatMap(forgeriesIn)).toEqual([]);
     expect(origin.requests.map(({ headers }) => headers.get("X-Request-Id"))).toEqual(Array(6).fill("7"));
@@ -205,7 +205,7 @@ describe("what the gate says", () => {
   it("WB-05 names the account, and how the visitor came", async () => {
     const origin = standOrigin();
     const headers = { "CF-Connecting-IP": "198.51.100.7", "X-Forwarded-For": "203.0.113.9" };
-    await visit(gated(), "/a", { headers, session: await mintToken() });
+    await visit(gated(), "/a", { headers, session: await mintSessionToken() });
     const seen = origin.only().headers;
     expect(seen.get("Remote-User")).toBe("ada");
     expect(seen.get("Remote-Email")).toBe("ada@example.com");
@@ -217,14 +217,14 @@ describe("what the gate says", () => {
 
   it("says no address of an account that has none, whatever the client says", async () => {
     const origin = standOrigin();
-    const session = await mintToken({ email: null });
+    const session = await mintSessionToken({ email: null });
     await visit(gated(), "/a", { headers: { "Remote-Email": "root@example.com" }, session });
     expect(origin.only().headers.has("Remote-Email")).toBe(false);
   });
 
   it("names an account of another script in UTF-8, without an error", async () => {
     const origin = standOrigin();
-    const response = await visit(gated(), "/a", { session: await mintToken({ username: "жанна é" }) });
+    const response = await visit(gated(), "/a", { session: await mintSessionToken({ username: "жанна é" }) });
     expect(response.status).toBe(200);
     expect(origin.only().headers.get("Remote-User")).toBe("жанна é");
   });
@@ -242,7 +242,7 @@ describe("what the gate says", () => {
       "User-Agent": "test/1",
       "X-Csrf-Token": "t",
     };
-    await visit(gated(), "/a", { headers, session: await mintToken() });
+    await visit(gated(), "/a", { headers, session: await mintSessionToken() });
     expect(Object.fromEntries(origin.only().headers)).toMatchObject(
       Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
     );
@@ -252,7 +252,7 @@ describe("what the gate says", () => {
 describe("cookies on their way in", () => {
   it("keeps the Worker's from the origin, and all others in their order", async () => {
     const origin = standOrigin();
-    const token = await mintToken();
+    const token = await mintSessionToken();
     const Cookie = `a=1; __Host-sallyport=${token}; b="x y"; __Host-sallyport-pending=pending_x; c=%zz; __Host-sallyport-device=k1.1.1.x; d; a=2`;
     const response = await visit(gated(), "/a", { headers: { Cookie } });
     expect(response.status).toBe(200);
@@ -323,7 +323,7 @@ describe("Authorization", () => {
     "opens the gate with the Worker's own token after %s, and does not show it to the origin",
     async (scheme) => {
       const origin = standOrigin();
-      const headers = { Authorization: `${scheme} ${await mintToken()}` };
+      const headers = { Authorization: `${scheme} ${await mintSessionToken()}` };
       expect((await visit(gated(), "/a", { headers })).status).toBe(200);
       expect(origin.only().headers.get("Authorization")).toBeNull();
       expect(origin.only().headers.get("Remote-User")).toBe("ada");
@@ -347,7 +347,10 @@ describe("Authorization", () => {
     "of somebody else (%s) does not hide the session in the cookie",
     async (Authorization) => {
       const origin = standOrigin();
-      const response = await visit(gated(), "/a", { headers: { Authorization }, session: await mintToken() });
+      const response = await visit(gated(), "/a", {
+        headers: { Authorization },
+        session: await mintSessionToken(),
+      });
       expect(response.status).toBe(200);
       expect(origin.only().headers.get("Authorization")).toBe(Authorization);
       expect(origin.only().headers.get("Remote-User")).toBe("ada");

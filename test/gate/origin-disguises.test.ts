@@ -2,7 +2,7 @@ import { base64urlnopad } from "@scure/base";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ask, endpoints, proxyKey } from "../support/forward-auth.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { mintToken } from "../support/gate.ts";
+import { mintSessionToken } from "../support/gate.ts";
 import { Browser, openSite, type Site } from "../support/origin-site.ts";
 
 // Requests in which the site reads a credential that looks like something else to the Worker. The attacker has the
@@ -69,7 +69,7 @@ describe.each(settings)("through $door, SESSION_RECHECK=$recheck, ORIGIN_LOGIN: 
 
   describe("Authorization", () => {
     it("INC-23 is refused with a token of Sallyport's beside anything else", async () => {
-      const session = await mintToken();
+      const session = await mintSessionToken();
       for (const Authorization of [
         `Bearer v1 ${session}`,
         `Bearer v1, ${session}`,
@@ -119,7 +119,7 @@ describe.each(settings)("through $door, SESSION_RECHECK=$recheck, ORIGIN_LOGIN: 
     });
 
     it("INC-32 is not asked about with nothing but a token of Sallyport's", async () => {
-      const session = await mintToken();
+      const session = await mintSessionToken();
       for (const token of [session, `pending_${session}`, apiKey])
         await send(anonymous(), { Authorization: `Bearer ${token}` });
       expect(site.probes).toEqual([]);

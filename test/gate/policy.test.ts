@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
-  firstFactorOnly,
   gated,
-  mintToken,
+  mintSessionToken,
   pageLoad,
   scripted,
   secondsAgo,
   standOrigin,
   visit,
 } from "../support/gate.ts";
+import { firstFactorOnly } from "../support/session-token.ts";
 
 beforeEach(() => void vi.spyOn(console, "info").mockImplementation(() => {}));
 afterEach(() => vi.restoreAllMocks());
@@ -95,7 +95,7 @@ describe("somebody who is not signed in", () => {
 describe("somebody who has shown a first factor only", () => {
   it("is sent to set up the second one where everybody has to have it", async () => {
     const origin = standOrigin();
-    const session = await mintToken(firstFactorOnly);
+    const session = await mintSessionToken(firstFactorOnly);
     const page = await visit(gated(), "/a", { session, headers: pageLoad });
     expect([page.status, page.headers.get("Location")]).toEqual([
       303,
@@ -109,7 +109,7 @@ describe("somebody who has shown a first factor only", () => {
 
   it("passes where a second factor is optional and the account has none", async () => {
     const origin = standOrigin();
-    const session = await mintToken(firstFactorOnly);
+    const session = await mintSessionToken(firstFactorOnly);
     const response = await visit(gated([], { ENROLMENT: "optional" }), "/a", { session });
     expect(await response.text()).toBe("from the origin");
     expect(origin.only().headers.get("Remote-User")).toBe("ada");
@@ -117,7 +117,7 @@ describe("somebody who has shown a first factor only", () => {
 
   it("is asked for the second factor that the account has, optional or not", async () => {
     const origin = standOrigin();
-    const session = await mintToken({ ...firstFactorOnly, enrolled: true });
+    const session = await mintSessionToken({ ...firstFactorOnly, enrolled: true });
     for (const ENROLMENT of ["required", "optional"]) {
       const response = await visit(gated([], { ENROLMENT }), "/a", { session, headers: pageLoad });
       expect([response.status, response.headers.get("Location")]).toEqual([
@@ -131,7 +131,7 @@ describe("somebody who has shown a first factor only", () => {
   it("passes a rule that asks for a first factor, and no other", async () => {
     const origin = standOrigin();
     const bindings = gated([{ path: "/wiki/*", require: "first_factor" }]);
-    const session = await mintToken(firstFactorOnly);
+    const session = await mintSessionToken(firstFactorOnly);
     expect((await visit(bindings, "/wiki/start", { session })).status).toBe(200);
     expect(origin.only().headers.get("Remote-User")).toBe("ada");
     expect((await visit(bindings, "/wikipedia", { session })).status).toBe(401);
@@ -143,7 +143,7 @@ describe("somebody who has shown a first factor only", () => {
 describe("somebody who has shown both factors", () => {
   it("passes", async () => {
     const origin = standOrigin();
-    const response = await visit(gated(), "/a?b=c", { session: await mintToken() });
+    const response = await visit(gated(), "/a?b=c", { session: await mintSessionToken() });
     expect([response.status, await response.text()]).toEqual([200, "from the origin"]);
     expect(origin.only().url).toBe("http://origin.test/a?b=c");
   });
@@ -151,7 +151,10 @@ describe("somebody who has shown both factors", () => {
   it("SE-12 passes a rule with max_age while the second factor is fresh", async () => {
     const origin = standOrigin();
     const bindings = gated([{ path: "/pay", require: "second_factor", max_age: 300 }]);
-    const session = await mintToken({ firstFactorAt: secondsAgo(4000), secondFactorAt: secondsAgo(299) });
+    const session = await mintSessionToken({
+      firstFactorAt: secondsAgo(4000),
+      secondFactorAt: secondsAgo(299),
+    });
     expect((await visit(bindings, "/pay", { session })).status).toBe(200);
     expect(origin.requests).toHaveLength(1);
   });
@@ -159,7 +162,7 @@ describe("somebody who has shown both factors", () => {
   it("SE-12 is asked for a fresh code by a rule with max_age when the second factor is older", async () => {
     const origin = standOrigin();
     const bindings = gated([{ path: "/pay", require: "second_factor", max_age: 300 }]);
-    const session = await mintToken({ secondFactorAt: secondsAgo(302) });
+    const session = await mintSessionToken({ secondFactorAt: secondsAgo(302) });
     const page = await visit(bindings, "/pay?to=x", { session, headers: pageLoad });
     expect([page.status, page.headers.get("Location")]).toEqual([
       303,
@@ -175,13 +178,13 @@ describe("somebody who has shown both factors", () => {
   it("SE-12 is sent to sign in again by a rule with max_age when there is no second factor to show", async () => {
     const origin = standOrigin();
     const bindings = gated([{ path: "/pay", require: "first_factor", max_age: 300 }]);
-    const stale = await mintToken({ ...firstFactorOnly, firstFactorAt: secondsAgo(302) });
+    const stale = await mintSessionToken({ ...firstFactorOnly, firstFactorAt: secondsAgo(302) });
     const page = await visit(bindings, "/pay", { session: stale, headers: pageLoad });
     expect([page.status, page.headers.get("Location")]).toEqual([303, "/api/auth/sign-in?rd=%2Fpay&again=1"]);
     const program = await visit(bindings, "/pay", { session: stale, headers: scripted });
     expect([program.status, (await program.json<{ code: string }>()).code]).toEqual([401, "session_expired"]);
     expect(origin.requests).toEqual([]);
-    const fresh = await mintToken({ ...firstFactorOnly, firstFactorAt: secondsAgo(200) });
+    const fresh = await mintSessionToken({ ...firstFactorOnly, firstFactorAt: secondsAgo(200) });
     expect((await visit(bindings, "/pay", { session: fresh })).status).toBe(200);
   });
 });
@@ -198,14 +201,14 @@ describe("a rule that asks for nobody", () => {
 
   it("still says who is there, when somebody is", async () => {
     const origin = standOrigin();
-    await visit(open, "/public/logo.svg", { session: await mintToken() });
+    await visit(open, "/public/logo.svg", { session: await mintSessionToken() });
     expect(origin.only().headers.get("Remote-User")).toBe("ada");
     expect(origin.only().headers.get("X-Sallyport-Assertion")).toMatch(/^ey/);
   });
 
   it("WB-14 keeps what a stranger may see in shared caches, and nothing that was made for somebody", async () => {
     const origin = standOrigin();
-    const session = await mintToken();
+    const session = await mintSessionToken();
     await visit(open, "/public/style.css");
     await visit(open, "/public/style.css", { session });
     await visit(open, "/account/style.css", { session });

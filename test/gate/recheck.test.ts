@@ -5,7 +5,7 @@ import { advance } from "../support/clock.ts";
 import { cookieValue, parseSetCookies, sessionCookieName } from "../support/cookies.ts";
 import { countTrips } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, mintToken, pageLoad, secondsAgo, standOrigin, visit } from "../support/gate.ts";
+import { gated, mintSessionToken, pageLoad, secondsAgo, standOrigin, visit } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { query } from "../support/rows.ts";
 import { Client } from "../support/worker.ts";
@@ -38,7 +38,7 @@ describe("a session at the gate", () => {
   it("is believed without a trip to the store while it is fresh", async () => {
     const { bindings, trips } = counted();
     const origin = standOrigin();
-    const session = await mintToken({ checkedAt: secondsAgo(59) });
+    const session = await mintSessionToken({ checkedAt: secondsAgo(59) });
     const response = await visit(bindings, "/a", { session });
     expect([response.status, trips]).toEqual([200, { reads: 0, batches: 0 }]);
     expect(response.headers.getSetCookie()).toEqual([]);
@@ -55,7 +55,7 @@ describe("a session at the gate", () => {
     ] as const;
     for (const [SESSION_RECHECK, age, status] of ages) {
       // No store knows this session, so whoever asks one refuses it.
-      const session = await mintToken({ checkedAt: new Date(Date.now()) });
+      const session = await mintSessionToken({ checkedAt: new Date(Date.now()) });
       advance(age);
       expect([age, (await visit(gated([], { SESSION_RECHECK }), "/a", { session })).status]).toEqual([
         age,

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { withoutConnectionHeaders } from "../../src/gate/connection-headers.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, mintToken, standOrigin, visit } from "../support/gate.ts";
+import { gated, mintSessionToken, standOrigin, visit } from "../support/gate.ts";
 import { Browser, openSite } from "../support/origin-site.ts";
 
 useFreshWorker();
@@ -35,7 +35,9 @@ describe("an upgrade", () => {
     };
     expect((await visit(gated(open), "/public/x", { headers })).status).toBe(200);
     expect((await visit(gated(open), "/private", { headers })).status).toBe(401);
-    expect((await visit(gated(open), "/private", { headers, session: await mintToken() })).status).toBe(200);
+    expect(
+      (await visit(gated(open), "/private", { headers, session: await mintSessionToken() })).status,
+    ).toBe(200);
     expect(origin.requests).toHaveLength(2);
     for (const request of origin.requests) {
       for (const name of ["Upgrade", "HTTP2-Settings", "Connection"])
@@ -93,7 +95,7 @@ describe("headers of the client's own connection", () => {
       Cookie: "a=b",
       "X-Kept": "1",
     };
-    await visit(gated(open), "/inside", { headers, session: await mintToken() });
+    await visit(gated(open), "/inside", { headers, session: await mintSessionToken() });
     const { headers: received } = origin.only();
     const names = [
       "Connection",

@@ -1,6 +1,5 @@
 import type { Mutant } from "./mutant.ts";
 
-const trips = "test/flows/trips.test.ts";
 const shared = "test/flows/shared-pending.test.ts";
 const voided = "test/flows/voided-approvals.test.ts";
 
@@ -12,7 +11,7 @@ export const costMutants: readonly Mutant[] = [
     find: "if (!(await isChallengeSecret(deps.config.keyring, secret))) return noChallenge;",
     replace: "",
     why: "each invented address of a challenge costs a batch on the primary (INC-30)",
-    tests: [trips],
+    tests: ["test/flows/trips.test.ts"],
     titled: "address of a challenge",
   },
   {
@@ -21,7 +20,7 @@ export const costMutants: readonly Mutant[] = [
     find: 'return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", question) : null;',
     replace: 'return readCall(deps.db, "primary", question);',
     why: "each invented API key costs a trip to the primary (INC-30)",
-    tests: [trips],
+    tests: ["test/flows/backend-trips.test.ts"],
     titled: "key that is none|no copy has yet",
   },
   {
@@ -200,7 +199,7 @@ export const costMutants: readonly Mutant[] = [
     find: "shared || row.lastSeenAt.getTime() === row.createdAt.getTime();",
     replace: "shared || row.createdAt.getTime() > 0;",
     why: "a copy that has heard of a sign-out is not believed (SE-01): the token costs a code each time",
-    tests: [shared, "test/flows/sessions.test.ts"],
+    tests: [shared, "test/flows/pending-session.test.ts"],
     titled: "has signed out|signed out of",
   },
   {

@@ -1,7 +1,5 @@
 import type { Mutant } from "./mutant.ts";
 
-const throttle = "test/flows/first-factor-throttle.test.ts";
-const races = "test/flows/races.test.ts";
 const disguises = "test/gate/origin-disguises.test.ts";
 const replica = "test/flows/replica.test.ts";
 
@@ -22,7 +20,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "        isNull(users.disabledAt),",
     replace: "",
     why: "an account that was closed a moment ago opens a session (SE-11)",
-    tests: [replica, races],
+    tests: [replica, "test/flows/stale-reads.test.ts"],
     titled: "SE-11",
   },
   {
@@ -32,7 +30,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "sql`${users.passwordHash} IS ${user.passwordHash}`,",
     replace: "",
     why: "a password that was changed a moment ago opens a session",
-    tests: [replica, races],
+    tests: [replica],
     titled: "password that it does not know to be changed",
   },
   {
@@ -41,7 +39,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "eq(users.totpEnabled, user.totpEnabled),",
     replace: "",
     why: "a full session is opened for an account whose second factor has just been switched on (EN-14)",
-    tests: [replica, races],
+    tests: [replica, "test/flows/stale-reads.test.ts"],
     titled: "EN-14",
   },
   {
@@ -50,7 +48,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "every(exists(unchanged), nothingBlocks(primary, counters, now))",
     replace: "exists(unchanged)",
     why: "a right password among forty at once is seen although ten were wrong (TH-04)",
-    tests: [races],
+    tests: ["test/flows/races.test.ts", "test/flows/stale-reads.test.ts"],
     titled: "TH-04 (has a right|of forty)",
   },
   {
@@ -59,7 +57,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "const matches = await isPasswordOf(deps, request.password, user);",
     replace: "const matches = user !== null && (await isPasswordOf(deps, request.password, user));",
     why: "the time of the answer tells who has an account (TH-10)",
-    tests: [throttle],
+    tests: ["test/flows/first-factor-throttle.test.ts"],
     titled: "TH-10 they cost",
   },
   {
@@ -68,7 +66,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: 'kind: user.totpEnabled ? "pending" : "full",',
     replace: 'kind: "full",',
     why: "what waits for a code is stored as a full session",
-    tests: ["test/flows/sign-in.test.ts", "test/flows/sessions.test.ts"],
+    tests: ["test/flows/sign-in.test.ts", "test/flows/pending-session.test.ts"],
     titled: "SE-02|goes all the way",
   },
   {
@@ -77,7 +75,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "export const pendingTtlSeconds = 300;",
     replace: "export const pendingTtlSeconds = 3000;",
     why: "a pending session lives for longer than ten minutes (SE-02)",
-    tests: ["test/flows/sessions.test.ts"],
+    tests: ["test/flows/pending-session.test.ts"],
     titled: "SE-02 lives",
   },
   {
@@ -86,7 +84,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "network_account: 10,",
     replace: "network_account: 11,",
     why: "one network has one guess more at an account than promised",
-    tests: [throttle],
+    tests: ["test/flows/first-factor-throttle.test.ts"],
     titled: "TH-04 from one network",
   },
   {
@@ -97,7 +95,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a line of the source
     replace: "${failures} > ${counter.limit} THEN",
     why: "every counter blocks one failure too late",
-    tests: [throttle],
+    tests: ["test/flows/first-factor-throttle.test.ts"],
     titled: "TH-04 from one network",
   },
   {
@@ -106,7 +104,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: "    gt(throttles.blockedUntil, now),",
     replace: "    gt(throttles.blockedUntil, new Date(8.64e15)),",
     why: "D1 counts and nobody is blocked by it",
-    tests: [throttle],
+    tests: ["test/flows/first-factor-throttle.test.ts"],
     titled: "takes no writes|begin anew",
   },
   {
@@ -179,7 +177,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     find: 'const forwarded = trusted ? c.req.header("X-Forwarded-For")',
     replace: 'const forwarded = true ? c.req.header("X-Forwarded-For")',
     why: "a client chooses the network that its failures are counted for",
-    tests: [throttle, "test/gate/proxy-mode.test.ts"],
+    tests: ["test/flows/first-factor-throttle.test.ts", "test/gate/proxy-mode.test.ts"],
     titled: "address|key",
   },
   {
@@ -283,7 +281,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "session-in-the-path-of-a-question",
-    file: "src/http/app.ts",
+    file: "src/http/request-source.ts",
     find: "const path = original?.path ?? parseRawPath(c.req.url);",
     replace: "const path = parseRawPath(c.req.url);",
     why: "a proxy asks about a path with a session in it, and the path of the question is looked at (INC-24)",

@@ -64,7 +64,7 @@ export const gateMutants: readonly Mutant[] = [
     find: 'if (visitor.enrolled) return { allowed: false, reason: "second_factor_required" };',
     replace: "",
     why: "with ENROLMENT=optional the second factor is optional for those who have one (EN-14)",
-    tests: ["test/gate/policy.test.ts", "test/flows/sessions.test.ts"],
+    tests: ["test/gate/policy.test.ts", "test/flows/enrolment.test.ts"],
   },
   {
     name: "closed-account-vouched-for",

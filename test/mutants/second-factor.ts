@@ -2,9 +2,7 @@ import type { Mutant } from "./mutant.ts";
 
 const budget = "test/flows/budget.test.ts";
 const oneTime = "test/flows/one-time.test.ts";
-const races = "test/flows/races.test.ts";
 const replica = "test/flows/replica.test.ts";
-const sessions = "test/flows/sessions.test.ts";
 const store = "src/store/second-factor/code-attempt.ts";
 const effects = "src/store/second-factor/code-effects.ts";
 
@@ -16,7 +14,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: "lt(sessions.attempts, budget.attemptsPerPendingSession),",
     replace: "lte(sessions.attempts, budget.attemptsPerPendingSession),",
     why: "a pending session has six attempts when they come at once (TH-04)",
-    tests: [races],
+    tests: ["test/flows/stale-reads.test.ts"],
     titled: "sixth of its pending session",
   },
   {
@@ -26,7 +24,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: "attempts: sql`${sessions.attempts} + 1`",
     replace: "attempts: sessions.attempts",
     why: "a pending session never runs out of attempts",
-    tests: [budget, races],
+    tests: [budget],
     titled: "are five, and a right code as the sixth",
   },
   {
@@ -35,7 +33,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: "or(isNull(users.secondFactorBlockedUntil), lte(users.secondFactorBlockedUntil, now)),",
     replace: "",
     why: "guesses that come at once pass a cool-down that has just begun (TH-04)",
-    tests: [races, replica],
+    tests: ["test/flows/stale-reads.test.ts", replica],
     titled: "TH-04 is not evaluated when a cool-down",
   },
   {
@@ -44,7 +42,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: "lt(users.secondFactorFailures, budget.failuresUntilDisabled),",
     replace: "lte(users.secondFactorFailures, budget.failuresUntilDisabled),",
     why: "an account has one hundred and one failures (TH-01)",
-    tests: [races],
+    tests: ["test/flows/stale-reads.test.ts"],
     titled: "TH-01 is not evaluated when the hundredth",
   },
   {
@@ -53,7 +51,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: "    isNull(users.disabledAt),",
     replace: "",
     why: "a code of an account that was closed a moment ago opens a session (SE-11)",
-    tests: [races, replica],
+    tests: ["test/flows/stale-reads.test.ts", replica],
     titled: "SE-11",
   },
   {
@@ -62,7 +60,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: "eq(users[comparedWith.column], comparedWith.envelope),",
     replace: "",
     why: "a code counts that was compared with a secret of before (EN-08), and a backup code twice (BC-01)",
-    tests: [races],
+    tests: ["test/flows/stale-reads.test.ts"],
     titled: "EN-08 is refused when",
   },
   {
@@ -71,7 +69,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: 'type: "second_factor.refused" }, previousChangedRow),',
     replace: 'type: "second_factor.refused" }, sql`1`),',
     why: "guesses beyond the budget are evaluated, and said to be wrong",
-    tests: [races],
+    tests: ["test/flows/races.test.ts", "test/flows/stale-reads.test.ts"],
     titled: "TH-04 is not evaluated|TH-04 two hundred",
   },
   {
@@ -100,7 +98,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: "const account = and(eq(users.id, userId), previousChangedRow);",
     replace: "const account = eq(users.id, userId);",
     why: "a right code outside the budget is used up, and takes the failures back (TH-03, INC-13)",
-    tests: [races, replica],
+    tests: ["test/flows/races.test.ts", replica],
     titled: "the right one as number 100",
   },
   {
@@ -128,7 +126,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: "      }).where(and(account, lt(users.totpLastStep, spend.step)));",
     replace: "      }).where(account);",
     why: "the step that confirms an enrolment may be spent already (OTP-12)",
-    tests: [oneTime, races],
+    tests: [oneTime, "test/flows/races.test.ts"],
     titled: "OTP-10",
   },
   {
@@ -146,7 +144,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: "insertWhere(db, sessions, effect.session, accepted),",
     replace: "db.insert(sessions).values(effect.session),",
     why: "a replayed code leaves a full session behind",
-    tests: [oneTime, races],
+    tests: [oneTime, "test/flows/races.test.ts"],
     titled: "OTP-11 one pending session",
   },
   {
@@ -155,7 +153,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: "db.delete(sessions).where(and(eq(sessions.id, effect.insteadOf), accepted)),",
     replace: "",
     why: "the token of before a change of level goes on (SE-03, INC-10)",
-    tests: [sessions],
+    tests: ["test/flows/pending-session.test.ts", "test/flows/session-tokens.test.ts"],
     titled: "SE-03",
   },
   {
@@ -164,7 +162,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: "              eq(sessions.userId, userId),\n              effect.keep",
     replace: "              ne(sessions.userId, userId),\n              effect.keep",
     why: "replacing the second factor leaves a thief's session alone (EN-10)",
-    tests: [sessions],
+    tests: ["test/flows/enrolment.test.ts"],
     titled: "EN-10",
   },
   {
@@ -240,7 +238,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: "export const enrolmentTtlSeconds = 600;",
     replace: "export const enrolmentTtlSeconds = 86_400;",
     why: "a secret that somebody saw waits for its code all day (EN-05)",
-    tests: [sessions],
+    tests: ["test/flows/enrolment.test.ts"],
     titled: "EN-05",
   },
   {
@@ -249,7 +247,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: "            mayEnrol,\n",
     replace: "",
     why: "a session that has shown the password alone replaces the second factor (EN-02, EN-03)",
-    tests: [sessions],
+    tests: ["test/flows/enrolment.test.ts"],
     titled: "EN-0[23]",
   },
   {
@@ -258,7 +256,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: "if (expectedSecret !== null && expectedSecret !== secret.text)",
     replace: "if (false)",
     why: "an enrolment is confirmed that is not the one that the caller means",
-    tests: [sessions, "test/flows/bad-input.test.ts"],
+    tests: ["test/flows/enrolment.test.ts"],
     titled: "secret",
   },
 ];

@@ -1,7 +1,5 @@
 import type { Mutant } from "./mutant.ts";
 
-const sessions = "test/flows/sessions.test.ts";
-const badInput = "test/flows/bad-input.test.ts";
 const token = "test/core/tokens/session-token.test.ts";
 
 /** Tokens, cookies, and what a request may do with them. */
@@ -60,7 +58,7 @@ export const sessionMutants: readonly Mutant[] = [
     find: "    gt(sessions.lastSeenAt, idleSince),\n    exists",
     replace: "    exists",
     why: "a session that nobody uses goes on (SE-07)",
-    tests: [sessions],
+    tests: ["test/flows/session-tokens.test.ts", "test/flows/ended-sessions.test.ts"],
     titled: "SE-07",
   },
   {
@@ -69,7 +67,7 @@ export const sessionMutants: readonly Mutant[] = [
     find: "    gt(sessions.expiresAt, now),\n    gt(sessions.lastSeenAt, idleSince),\n    exists",
     replace: "    gt(sessions.lastSeenAt, idleSince),\n    exists",
     why: "only the token knows when a session ends (SE-07)",
-    tests: [sessions],
+    tests: ["test/flows/session-tokens.test.ts", "test/flows/ended-sessions.test.ts"],
     titled: "SE-07",
   },
   {
@@ -78,7 +76,7 @@ export const sessionMutants: readonly Mutant[] = [
     find: "    gt(sessions.lastSeenAt, idleSince),\n    exists(openAccount(db)),\n",
     replace: "    gt(sessions.lastSeenAt, idleSince),\n",
     why: "closing an account does not end its sessions (SE-11)",
-    tests: [sessions],
+    tests: ["test/flows/ended-sessions.test.ts"],
     titled: "SE-11",
   },
   {
@@ -87,7 +85,7 @@ export const sessionMutants: readonly Mutant[] = [
     find: "and(which, eq(sessions.userId, caller.userId), gt(sessions.expiresAt, cutoff.now));",
     replace: "and(which, gt(sessions.expiresAt, cutoff.now));",
     why: "anybody ends anybody's session (WB-09)",
-    tests: [sessions],
+    tests: ["test/flows/ended-sessions.test.ts"],
     titled: "WB-09",
   },
   {
@@ -96,7 +94,7 @@ export const sessionMutants: readonly Mutant[] = [
     find: "return now.getTime() < session.checkedAt.getTime()",
     replace: "return now.getTime() <= session.checkedAt.getTime()",
     why: "with SESSION_RECHECK=0 a token is believed within its millisecond",
-    tests: ["test/gate/recheck.test.ts", sessions],
+    tests: ["test/gate/recheck.test.ts", "test/flows/ended-sessions.test.ts"],
     titled: "SESSION_RECHECK",
   },
   {
@@ -153,7 +151,7 @@ export const sessionMutants: readonly Mutant[] = [
     find: "httpOnly: true,",
     replace: "httpOnly: false,",
     why: "a script of the site reads the session (SE-05)",
-    tests: [sessions],
+    tests: ["test/flows/session-tokens.test.ts"],
     titled: "SE-05",
   },
   {
@@ -162,7 +160,7 @@ export const sessionMutants: readonly Mutant[] = [
     find: 'sameSite: "Lax" }',
     replace: 'sameSite: "None" }',
     why: "requests that other sites cause bring the session (SE-05)",
-    tests: [sessions],
+    tests: ["test/flows/session-tokens.test.ts"],
     titled: "SE-05",
   },
   {
@@ -171,7 +169,7 @@ export const sessionMutants: readonly Mutant[] = [
     find: "if (safe || isOwn(c)) return next();",
     replace: "return next();",
     why: "another site's form changes something here (WB-01)",
-    tests: [badInput],
+    tests: ["test/flows/cross-site-requests.test.ts"],
     titled: "WB-01",
   },
   {
@@ -180,7 +178,7 @@ export const sessionMutants: readonly Mutant[] = [
     find: 'if (site !== undefined) return site === "same-origin";',
     replace: 'if (site !== undefined) return site !== "cross-site";',
     why: "another host of the same site changes something here (WB-01)",
-    tests: [badInput, "test/http/pages/guards.test.ts"],
+    tests: ["test/flows/cross-site-requests.test.ts", "test/http/pages/guards.test.ts"],
     titled: "WB-01",
   },
   {
@@ -189,12 +187,12 @@ export const sessionMutants: readonly Mutant[] = [
     find: "if (await equalInConstantTime(token, deps.config.adminKey)) {",
     replace: "if (token !== deps.config.adminKey || token !== '') {",
     why: "any bearer token makes accounts",
-    tests: ["test/flows/audit-record.test.ts", badInput],
+    tests: ["test/flows/audit-record.test.ts"],
     titled: "LG-07 has whoever",
   },
   {
     name: "replay-told-apart",
-    file: "src/http/problem/problem.ts",
+    file: "src/http/problem/problem-kinds.ts",
     find: "  replayed_code: wrongCode,",
     replace: '  replayed_code: [401, "replayed_code", "Spent code", "This code was used before."],',
     why: "who has watched a code learns that it was right (OTP-17)",
@@ -207,7 +205,7 @@ export const sessionMutants: readonly Mutant[] = [
     find: " || known?.has(name)) return true;",
     replace: ") return true;",
     why: "two parsers read one body in two ways (WB-08)",
-    tests: [badInput],
+    tests: ["test/flows/bad-bodies.test.ts"],
     titled: "WB-08",
   },
   {

@@ -110,9 +110,9 @@ export class FaultyStores {
   }
 
   #db(): D1Database {
-    return interceptD1(this.db, ({ kind, sql, run, runInVain }) => {
+    return interceptD1(this.db, ({ kind, sql, run, runAndRollBack }) => {
       const writes = sql.some((text) => /^\s*(insert|update|delete)\b/i.test(text));
-      return this.#meet({ binding: "D1", writes, isBatch: kind === "batch" }, run, runInVain);
+      return this.#meet({ binding: "D1", writes, isBatch: kind === "batch" }, run, runAndRollBack);
     });
   }
 
@@ -135,7 +135,7 @@ export class FaultyStores {
   async #meet<T>(
     what: Pick<Call, "binding" | "writes" | "isBatch">,
     run: () => Promise<T>,
-    runInVain = run,
+    runAndRollBack = run,
   ): Promise<T> {
     const call: Call = { ...what, faulty: false, done: false };
     const number = this.calls.push(call);
@@ -145,7 +145,7 @@ export class FaultyStores {
     call.faulty = true;
     switch (plan.fault) {
       case "is undone":
-        return runInVain();
+        return runAndRollBack();
       case "loses its answer":
         await this.#do(call, run);
         throw new Error("D1_ERROR: Network connection lost: injected");

@@ -1,22 +1,11 @@
-import {
-  generateSessionSecret,
-  type SessionClaims,
-  signFullToken,
-} from "../../src/core/tokens/session-token.ts";
-import { type Bindings, getConfig } from "../../src/runtime.ts";
+import type { Bindings } from "../../src/runtime.ts";
+import type { Rule } from "./gate.ts";
 import { base, environment, host, type Overrides, send } from "./worker.ts";
 
 export const proxyKey = "Q7f2-hW9x_Lk3mZ8vTn5cRb1yGd6pJs4";
 
 export type Endpoint = "/auth-request" | "/forward-auth";
 export const endpoints: readonly Endpoint[] = ["/auth-request", "/forward-auth"];
-
-export interface Rule {
-  readonly path: string;
-  readonly require: "none" | "first_factor" | "second_factor";
-  readonly methods?: readonly string[];
-  readonly max_age?: number;
-}
 
 /** The environment of a Worker that proxies ask: there is no origin behind it. */
 export const asked = (policy: readonly Rule[] = [], overrides: Overrides = {}): Bindings =>
@@ -49,32 +38,6 @@ export function askWith(
 }
 
 export const page = { Accept: "text/html", "Sec-Fetch-Mode": "navigate" };
-
-/**
- * The token of a session that has shown both factors just now, or of another one. No store knows it: while it is
- * fresh, none is asked.
- */
-export function mintSession(claims: Partial<SessionClaims> = {}): Promise<string> {
-  const now = new Date();
-  const { keyring } = getConfig(environment());
-  return signFullToken(keyring, {
-    sessionSecret: generateSessionSecret(),
-    userId: "u-ada",
-    realm: "local",
-    username: "ada",
-    email: "ada@example.com",
-    enrolled: true,
-    binding: null,
-    amr: ["pwd", "otp"],
-    firstFactorAt: now,
-    secondFactorAt: now,
-    checkedAt: now,
-    expiresAt: new Date(now.getTime() + 3_600_000),
-    ...claims,
-  });
-}
-
-export const secondsAgo = (seconds: number) => new Date(Date.now() - seconds * 1000);
 
 /** The identity headers of an answer, as they are. Null: the header is not there. */
 export const identityIn = ({ headers }: Response) => [

@@ -1,12 +1,10 @@
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
-import { createKeyring, type Keyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
-import {
-  generateSessionSecret,
-  type SessionClaims,
-  signFullToken,
-} from "../../src/core/tokens/session-token.ts";
+import type { Keyring } from "../../src/core/crypto/keyring.ts";
+import type { SessionClaims } from "../../src/core/tokens/session-token.ts";
 import type { Bindings } from "../../src/runtime.ts";
+import { keyringOf } from "./keyring.ts";
+import { signSession } from "./session-token.ts";
 import { environment, host, type Overrides, send } from "./worker.ts";
 
 export const originUrl = "http://origin.test";
@@ -89,37 +87,11 @@ export function visit(bindings: Bindings, path: string, options: Visit = {}): Pr
   return send(request, bindings);
 }
 
-/** The keyring that the Worker under test has. */
-export function workersKeyring(text = env.KEYRING): Keyring {
-  const parsed = parseKeyring(text);
-  if (!parsed.ok) throw new Error(parsed.message);
-  return createKeyring(parsed.entries);
-}
+/** The keyring of the Worker under test. */
+export const workersKeyring = (text = env.KEYRING): Keyring => keyringOf(...text.split(","));
 
-/**
- * The token of a session that has shown both factors just now, or of another one. No store knows it: while it
- * is fresh, none is asked.
- */
-export function mintToken(claims: Partial<SessionClaims> = {}, keyring = workersKeyring()) {
-  const now = new Date();
-  return signFullToken(keyring, {
-    sessionSecret: generateSessionSecret(),
-    userId: "u-ada",
-    realm: "local",
-    username: "ada",
-    email: "ada@example.com",
-    enrolled: true,
-    binding: null,
-    amr: ["pwd", "otp"],
-    firstFactorAt: now,
-    secondFactorAt: now,
-    checkedAt: now,
-    expiresAt: new Date(now.getTime() + 3_600_000),
-    ...claims,
-  });
-}
-
-/** A session of somebody who has no second factor. */
-export const firstFactorOnly = { enrolled: false, amr: ["pwd"], secondFactorAt: null } as const;
+/** Signs the token of a full session for the Worker under test: see `signSession`. */
+export const mintSessionToken = (claims: Partial<SessionClaims> = {}, keyring = workersKeyring()) =>
+  signSession(keyring, claims);
 
 export const secondsAgo = (seconds: number) => new Date(Date.now() - seconds * 1000);

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { expect, vi } from "vitest";
 import type { Keyring } from "../../src/core/crypto/keyring.ts";
 import { StoreUnavailable } from "../../src/store/platform/database.ts";
-import { freezeNearestCopy } from "./d1.ts";
+import { freezeReplica } from "./d1.ts";
 import { describePlan, FaultyStores, listPlans, type Plan } from "./faults.ts";
 import { type FakeOrigin, standOrigin, workersKeyring } from "./gate.ts";
 import { collectLogLines } from "./log-lines.ts";
@@ -94,7 +94,7 @@ async function runReference<W extends World>(flow: Flow<W>, world: W): Promise<R
   vi.setSystemTime(world.at);
   await restoreState(world.state);
   await flow.given?.(world);
-  const db = flow.behind === undefined ? env.DB : await freezeNearestCopy(env.DB);
+  const db = flow.behind === undefined ? env.DB : await freezeReplica(env.DB);
   await flow.behind?.(world);
   const start = await readState();
   const keyring = keyringOf(flow);

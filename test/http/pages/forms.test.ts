@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { createReadyAccount } from "../../support/accounts.ts";
 import { Browser } from "../../support/browser.ts";
 import { useFreshWorker } from "../../support/fresh-worker.ts";
-import { gated, mintToken, pageLoad, visit } from "../../support/gate.ts";
+import { gated, mintSessionToken, pageLoad, visit } from "../../support/gate.ts";
 import { entered, knocking, openSite, site } from "../../support/site.ts";
 import { code, host, send } from "../../support/worker.ts";
 
@@ -51,7 +51,7 @@ describe("a form that another site sends", () => {
   };
 
   it("WB-01 is told by Origin where a browser has no Sec-Fetch-Site", async () => {
-    const session = await mintToken();
+    const session = await mintSessionToken();
     expect(await post({ Origin: host }, session)).toBe(200);
     const foreign = [
       "https://evil.example",
@@ -65,14 +65,14 @@ describe("a form that another site sends", () => {
   });
 
   it("WB-01 is told by Sec-Fetch-Site first, which no script can set", async () => {
-    const session = await mintToken();
+    const session = await mintSessionToken();
     for (const site of ["cross-site", "same-site", "none", "", "SAME-ORIGIN", "same-origin, cross-site"])
       expect([site, await post({ Origin: host, "Sec-Fetch-Site": site }, session)]).toEqual([site, 403]);
     expect(await post({ Origin: host, "Sec-Fetch-Site": "same-origin" }, session)).toBe(200);
   });
 
   it("WB-01 that says nothing of where it comes from is no browser's, and may carry no cookie", async () => {
-    expect(await post({}, await mintToken())).toBe(403);
+    expect(await post({}, await mintSessionToken())).toBe(403);
     expect(await post({ Cookie: "__Host-sallyport-pending=x" })).toBe(403);
     expect(await post({ Cookie: "other=1" })).toBe(200);
   });

@@ -17,7 +17,8 @@ import type { AppContext, AppEnv } from "../../context.ts";
 import { clearCookies, readDevices, setSessionCookie } from "../../cookies.ts";
 import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
-import { type AnyFailure, describeFailure } from "../../problem/problem.ts";
+import type { AnyFailure } from "../../problem/http-failure.ts";
+import { describeFailure } from "../../problem/problem.ts";
 import { refuse } from "../../problem/refusal.tsx";
 import { pageUrl } from "../../sign-in-redirect.ts";
 import {

@@ -10,7 +10,7 @@ import type { AppContext, AppEnv } from "../../context.ts";
 import { clearCookies, setSessionCookie, setSignedIn } from "../../cookies.ts";
 import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
-import type { HttpFailure } from "../../problem/problem.ts";
+import type { HttpFailure } from "../../problem/http-failure.ts";
 import { refuse } from "../../problem/refusal.tsx";
 import { pageUrl } from "../../sign-in-redirect.ts";
 import { showChallengeCodePage, submitChallengeCode } from "../challenge/challenge-code.tsx";

@@ -17,7 +17,7 @@ import {
 } from "../../cookies.ts";
 import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
-import type { HttpFailure } from "../../problem/problem.ts";
+import type { HttpFailure } from "../../problem/http-failure.ts";
 import { refuse } from "../../problem/refusal.tsx";
 import { pageUrl } from "../../sign-in-redirect.ts";
 import {

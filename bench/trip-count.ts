@@ -1,31 +1,18 @@
 import { interceptD1 } from "../test/support/d1.ts";
 
-/**
- * A D1 binding whose database is further away.
- *
- * @param milliseconds how much longer each call takes; a `batch` is one call. With 0 the binding is returned as it is
- */
-export function delayD1(db: D1Database, milliseconds: number): D1Database {
-  if (milliseconds === 0) return db;
-  return interceptD1(db, async ({ run }) => {
-    await new Promise((resolve) => setTimeout(resolve, milliseconds));
-    return run();
-  });
-}
-
-/** Calls to D1, each of which is a trip. */
+/** Numbers of trips to D1. */
 export interface TripCount {
-  /** Of one statement that only reads. */
+  /** Trips of one statement that only reads. */
   reads: number;
-  /** Of one statement that writes. */
+  /** Trips of one statement that writes. */
   writes: number;
-  /** Of any number of statements together. */
+  /** Trips of a batch. */
   batches: number;
-  /** How many were on their way at the same time, at most: with 1, they waited for one another. */
+  /** The largest number of trips at the same time. 1 means that each trip began after the one before it had ended. */
   atOnce: number;
 }
 
-/** A D1 binding, and a count of what goes through it, which starts anew when it is taken. */
+/** A D1 binding that counts its trips. `take` returns the count and starts it again at zero. */
 export function countD1(db: D1Database): { db: D1Database; take(): TripCount } {
   let count: TripCount = none();
   let underWay = 0;

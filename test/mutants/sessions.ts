@@ -210,7 +210,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "address-in-the-log",
-    file: "src/http/problem/refusal.tsx",
+    file: "src/http/problem/failure-response.tsx",
     find: "    method: c.req.method,\n",
     replace: "    method: c.req.method,\n    address: c.req.url,\n",
     why: "what stands in a query gets into the log (LG-03)",

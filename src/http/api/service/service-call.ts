@@ -3,9 +3,9 @@ import { lazy } from "../../../core/lib/lazy.ts";
 import type { UserServiceCall } from "../../../domain/service-api/service-caller.ts";
 import { findFirstResponse } from "../../../domain/service-api/stored-response.ts";
 import type { AppContext } from "../../context.ts";
+import { respondWithFailure } from "../../problem/failure-response.tsx";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { describeFailure, problemDocument, problemType } from "../../problem/problem.ts";
-import { refuse } from "../../problem/refusal.tsx";
 import type { OkResult, PreparedResponse } from "../success-response.ts";
 import { failureOfFirst, type ServiceRequest } from "./service-request.ts";
 
@@ -44,9 +44,9 @@ export async function respondToServiceCall<Result extends OkResult>(
     const first = await findFirstResponse(deps, repeatable, now);
     if (first.kind === "found") return replay(c, first.response);
     const failure = failureOfFirst(first);
-    if (failure !== null) return refuse(c, failure);
+    if (failure !== null) return respondWithFailure(c, failure);
   }
-  return refuse(c, result);
+  return respondWithFailure(c, result);
 }
 
 /** The failures that a batch stores for a retry. Before any other failure, a parallel request may have stored a response. */

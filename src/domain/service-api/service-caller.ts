@@ -3,7 +3,7 @@ import { sha256 } from "../../core/crypto/digest.ts";
 import { isMarkedApiKeyId, parseApiKeyId } from "../../core/tokens/api-key.ts";
 import { type ApiKey, touchApiKey } from "../../store/service/api-key-rows.ts";
 import type { ClientContext } from "../../store/service/audit.ts";
-import { type CallQuestion, type CallView, readCall } from "../../store/service/service-call-rows.ts";
+import { type CallQuery, type CallView, readCall } from "../../store/service/service-call-rows.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -96,7 +96,7 @@ export async function authenticateServiceCaller(
 }
 
 /** Reads a key that no copy has yet. An invented one is no reason to ask the primary (INC-30). */
-async function readNewKey(deps: Deps, keyId: string, asked: CallQuestion): Promise<CallView | null> {
+async function readNewKey(deps: Deps, keyId: string, asked: CallQuery): Promise<CallView | null> {
   return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", asked) : null;
 }
 

@@ -2,7 +2,7 @@ import { openField, sealField } from "../../core/crypto/envelope.ts";
 import type { IdempotencyKeyRow } from "../../store/platform/schema.ts";
 import {
   findStoredResponse,
-  type IdempotencyPlace,
+  type IdempotencyKeyRef,
   type StoredResponse,
 } from "../../store/service/idempotency.ts";
 import type { Deps } from "../deps.ts";
@@ -15,7 +15,7 @@ const keptSeconds = 24 * 3600;
 export type StoreResponse<Result> = (result: Result) => Promise<StoredResponse | null>;
 
 /** A call that may be sent twice (draft-ietf-httpapi-idempotency-key-header). */
-export interface RepeatableCall extends IdempotencyPlace {
+export interface RepeatableCall extends IdempotencyKeyRef {
   readonly requestHash: string;
   /** The key that asks. Null: `ADMIN_KEY`. */
   readonly apiKeyId: string | null;
@@ -23,7 +23,7 @@ export interface RepeatableCall extends IdempotencyPlace {
   readonly userIds: readonly string[];
 }
 
-const fieldOf = ({ realm, keyHash }: IdempotencyPlace) => ({
+const fieldOf = ({ realm, keyHash }: IdempotencyKeyRef) => ({
   table: "idempotency_keys",
   column: "answer",
   rowId: `${realm}:${keyHash}`,

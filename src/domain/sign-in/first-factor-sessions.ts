@@ -11,7 +11,7 @@ export const openingBounds = (now: Date): OpeningBounds => ({
   ...recentOpenings(now),
   usableUntil: new Date(now.getTime() + openings.leastSeconds * 1000),
   attemptsPerPendingSession: codeBudget.attemptsPerPendingSession,
-  mostKept: openings.mostKept,
+  maxKeptRows: openings.maxKeptRows,
 });
 
 /** A pending session that is open, with the token to carry it. */

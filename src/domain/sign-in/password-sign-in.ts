@@ -111,7 +111,7 @@ async function trySignIn(
       session: drawn.row,
       bounds: openingBounds(now),
       user,
-      forgiven: counters.forgiven,
+      resetCounter: counters.forgiven,
       newPasswordHash: await renewedHash(user, request.password),
     },
     now,

@@ -6,7 +6,7 @@ import { advance } from "../support/clock.ts";
 import { browserHeaders, pendingCookieName } from "../support/cookies.ts";
 import { failAlways } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, mintSessionToken, pageLoad, standOrigin, visit } from "../support/gate.ts";
+import { gated, mintSessionToken, mockOrigin, pageLoad, visit } from "../support/gate.ts";
 import { collectLogLines, parseLines } from "../support/log-lines.ts";
 import { listEvents, listEveryEvent, listSessionRows, query } from "../support/rows.ts";
 import { firstFactorOnly } from "../support/session-token.ts";
@@ -374,7 +374,7 @@ describe("the record", () => {
     await fullToken(other);
     const theirs = (await listSessionRows("full")).find(({ user_id }) => user_id === other.id)?.id;
     advance(400);
-    standOrigin();
+    mockOrigin();
     const upgrade = { Upgrade: "websocket", Origin: "https://evil.example" };
     lines.length = 0;
     const fresh = await mintSessionToken();
@@ -445,7 +445,7 @@ describe("the record", () => {
   });
 
   it("LG-07 has no line for a visitor who is only sent to sign in", async () => {
-    standOrigin();
+    mockOrigin();
     lines.length = 0;
     expect((await visit(gated(), "/private", { headers: pageLoad })).status).toBe(303);
     expect(lines).toEqual([]);

@@ -8,7 +8,7 @@ import { Backend, createKey, createRealm, operator } from "../support/backend.ts
 import { advance } from "../support/clock.ts";
 import { delayD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { withExportKey } from "../support/moving.ts";
+import { withExportKey } from "../support/import-export.ts";
 import { dumpDatabase, query } from "../support/rows.ts";
 import { type Answer, Client, environment } from "../support/worker.ts";
 

@@ -7,8 +7,6 @@ import { createRealm, enrolBackendUser, operator, userPath } from "../support/ba
 import { advance } from "../support/clock.ts";
 import { tapD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { randomKey } from "../support/keyring.ts";
-import { collectLogLines } from "../support/log-lines.ts";
 import {
   exportAll,
   fileOf,
@@ -17,7 +15,9 @@ import {
   type OperatorKey,
   requestExport,
   rfcSecret,
-} from "../support/moving.ts";
+} from "../support/import-export.ts";
+import { randomKey } from "../support/keyring.ts";
+import { collectLogLines } from "../support/log-lines.ts";
 import { dumpDatabase, listEvents, query } from "../support/rows.ts";
 import { Client, code, environment, resetStores } from "../support/worker.ts";
 

@@ -4,8 +4,8 @@ import { hashBackupCode } from "../../src/core/crypto/backup-code-hashes.ts";
 import { createRealm } from "../support/backend.ts";
 import { countTrips, tapD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
+import { fileOf, importFile, rfcSecret } from "../support/import-export.ts";
 import { collectLogLines } from "../support/log-lines.ts";
-import { fileOf, importFile, rfcSecret } from "../support/moving.ts";
 import { dumpDatabase, listEvents, query } from "../support/rows.ts";
 import { Client, environment } from "../support/worker.ts";
 

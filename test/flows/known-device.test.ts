@@ -14,7 +14,7 @@ import {
 } from "../support/cookies.ts";
 import { countTrips, delayD1, recordStatements } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, standOrigin, visit, workersKeyring } from "../support/gate.ts";
+import { gated, mockOrigin, visit, workersKeyring } from "../support/gate.ts";
 import { randomKey } from "../support/keyring.ts";
 import { tapKv } from "../support/kv.ts";
 import { openSite, Browser as SiteBrowser } from "../support/origin-site.ts";
@@ -206,7 +206,7 @@ describe("a device becomes known", () => {
       expect((await new Client().call("/session", { headers })).status).toBe(401);
       expect((await new Client().post("/totp/verify", { code: "123456" }, { headers })).status).toBe(401);
     }
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const bindings = gated([{ path: "/public", require: "none" }]);
     const headers = { Cookie: `a=1; ${deviceCookieName}=${device}; b=2` };
     expect((await visit(bindings, "/private", { headers })).status).toBe(401);

@@ -19,7 +19,7 @@ import {
   sessionCookieName,
 } from "../support/cookies.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, standOrigin, visit, workersKeyring } from "../support/gate.ts";
+import { gated, mockOrigin, visit, workersKeyring } from "../support/gate.ts";
 import { listSessionRows } from "../support/rows.ts";
 import { asBrowser, expectActive, expectEnded, readSession } from "../support/sessions.ts";
 import { Client, code, createAccount, pendingToken } from "../support/worker.ts";
@@ -186,7 +186,7 @@ describe("a session's token and cookies", () => {
       amr: ["pwd", "backup_code"],
       auth_time: new Date().toISOString(),
     });
-    const origin = standOrigin();
+    const origin = mockOrigin();
     await visit(gated(), "/", { session: stepped.json.session_token });
     const assertion = decodeJwt(origin.only().headers.get("X-Sallyport-Assertion") ?? "");
     expect(assertion).toMatchObject({ amr: ["pwd", "backup_code"], auth_time: Date.now() / 1000 });
@@ -194,7 +194,7 @@ describe("a session's token and cookies", () => {
 
   it("SE-08 say no more than was shown: a password alone is no second factor at the gate", async () => {
     const token = (await new Client().login(await createAccount())).json.session_token;
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const strict = await visit(gated(), "/", { session: token });
     expect(strict.status).toBe(401);
     expect(origin.requests).toEqual([]);
@@ -335,7 +335,7 @@ describe("a token that this Worker did not sign", () => {
     const account = await createReadyAccount();
     const full = read(await fullToken(account));
     const pending = read((await pendingToken(account)).slice("pending_".length));
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const hostile = Object.entries({
       ...(await mutations(full, pending)),
       "with the pending prefix": `pending_${full.token}`,
@@ -375,7 +375,7 @@ describe("a token that this Worker did not sign", () => {
 
   it("INC-02 is no cookie at all when it is garbage, whatever stands around it", async () => {
     const token = await fullToken(await createReadyAccount());
-    const origin = standOrigin();
+    const origin = mockOrigin();
     for (const cookie of [
       `${sessionCookieName}=`,
       `${sessionCookieName}`,

@@ -361,7 +361,7 @@ describe("the site's own login as the first factor", () => {
     expect(await typeCode(owner, await code(secret))).toBe("/inside");
     expect((await owner.load("/inbox")).status).toBe(200);
     owner.cookies.set("sid", "s1");
-    expect(await owner.sentTo("/inbox")).toContain(secondFactor);
+    expect(await owner.visitChallenge("/inbox")).toContain(secondFactor);
   });
 
   it("INC-24 gives the session to nobody whose request names another account", async () => {

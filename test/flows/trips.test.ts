@@ -7,7 +7,7 @@ import { advance } from "../support/clock.ts";
 import { browserHeaders, cookieValue, sessionCookieName } from "../support/cookies.ts";
 import { countTrips, type Trips, tapD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { originUrl, standOrigin, visit } from "../support/gate.ts";
+import { mockOrigin, originUrl, visit } from "../support/gate.ts";
 import { type KvCalls, tapKv } from "../support/kv.ts";
 import { query } from "../support/rows.ts";
 import {
@@ -252,7 +252,7 @@ describe("a session costs", () => {
     ["a bearer token", (token: string) => ({ Authorization: `Bearer ${token}` })],
   ])("nothing at the gate while it is fresh, in %s", async (_, carry) => {
     const token = await fullToken(await createReadyAccount());
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const headers = carry(token);
     for (const waited of [0, 29]) {
       advance(waited);
@@ -265,7 +265,7 @@ describe("a session costs", () => {
 
   it("one batch at the gate when it has to be checked again, and then nothing for as long", async () => {
     const token = await fullToken(await createReadyAccount());
-    standOrigin();
+    mockOrigin();
     advance(60);
     const stale = await costOf(
       (client) => visitGate(client, browserHeaders({ [sessionCookieName]: token })),
@@ -286,7 +286,7 @@ describe("a session costs", () => {
 
   it("nothing at the gate when it is none", async () => {
     const pending = await pendingToken(await createReadyAccount());
-    const origin = standOrigin();
+    const origin = mockOrigin();
     for (const token of ["garbage", pending]) {
       const { answer, d1, kv } = await costOf(
         (client) => visitGate(client, { Authorization: `Bearer ${token}` }),

@@ -130,16 +130,16 @@ describe("a visitor who is sent round in circles", () => {
 
   it("gets a page that names the mistake after five rounds, and may try again", async () => {
     const browser = await signedIn();
-    for (let round = 1; round <= 5; round++) expect(await browser.sentTo(signIn)).toBe("/inbox");
+    for (let round = 1; round <= 5; round++) expect(await browser.visitChallenge(signIn)).toBe("/inbox");
     const page = await browser.load(signIn);
     expect([page.status, page.headers.get("Location")]).toEqual([508, null]);
     expect(await page.text()).toContain("Going in circles");
-    expect(await browser.sentTo(signIn)).toBe("/inbox");
+    expect(await browser.visitChallenge(signIn)).toBe("/inbox");
   });
 
   it("gets it as nobody at the site, too, whose login sends him here", async () => {
     const browser = new Browser();
-    for (let round = 1; round <= 5; round++) expect(await browser.sentTo(signIn)).toBe("/inbox");
+    for (let round = 1; round <= 5; round++) expect(await browser.visitChallenge(signIn)).toBe("/inbox");
     expect((await browser.load(signIn)).status).toBe(508);
   });
 
@@ -162,7 +162,7 @@ describe("a visitor who is sent round in circles", () => {
       const Cookie = [...cookies, `__Host-sallyport-circle=${value}`].join("; ");
       const response = await browser.load(signIn, { Cookie });
       expect([303, 508]).toContain(response.status);
-      expect(await browser.sentTo(signIn)).toBe("/inbox");
+      expect(await browser.visitChallenge(signIn)).toBe("/inbox");
     },
   );
 
@@ -170,7 +170,7 @@ describe("a visitor who is sent round in circles", () => {
     const browser = await signedIn();
     await query("DELETE FROM sessions");
     advance(60);
-    expect(await browser.sentTo(signIn)).toBe("/api/auth/second-factor?rd=%2Finbox");
+    expect(await browser.visitChallenge(signIn)).toBe("/api/auth/second-factor?rd=%2Finbox");
     expect((await browser.load("/api/auth/second-factor?rd=%2Finbox")).status).toBe(200);
   });
 });

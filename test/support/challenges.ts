@@ -21,7 +21,7 @@ export interface Challenge {
 }
 
 /** What a backend asks for, unless a test says otherwise. */
-export const wish = (user: string, fields: Overrides = {}) => ({
+export const challengeInput = (user: string, fields: Overrides = {}) => ({
   user,
   return_to: "https://shop.example/confirmed?order=7",
   action: "Pay 20 € to Bob",
@@ -36,7 +36,7 @@ export async function createChallenge(
   fields: Overrides = {},
   options: Options = {},
 ): Promise<Challenge> {
-  const answer = await backend.post("/v1/challenges", wish(user, fields), options);
+  const answer = await backend.post("/v1/challenges", challengeInput(user, fields), options);
   if (answer.status !== 201) throw new Error(`POST /v1/challenges: ${answer.status} ${answer.text}`);
   return answer.json.data;
 }
@@ -46,7 +46,7 @@ export const statusOf = async (backend: Backend, { id }: Challenge): Promise<Ans
   (await backend.get(`/v1/challenges/${id}`)).json.data;
 
 /** A browser that the backend has sent to the address of a challenge. */
-export async function sentTo(
+export async function visitChallenge(
   { url }: Challenge,
   bindings: Bindings = environment(),
   browser = new Browser(bindings),
@@ -62,7 +62,7 @@ export function pathOf(url: string): string {
 }
 
 /** Where a page sends the browser by itself; a link has the same address. Null: it stays. */
-export function goesOnTo({ html, links }: Page): URL | null {
+export function redirectTarget({ html, links }: Page): URL | null {
   const text = /<meta http-equiv="refresh" content="0; url=([^"]*)"/.exec(html)?.[1];
   if (text === undefined) return null;
   const address = text.replaceAll("&amp;", "&");
@@ -72,7 +72,7 @@ export function goesOnTo({ html, links }: Page): URL | null {
 
 /** The receipt in the address that a page sends the browser to. */
 export function receiptOn(page: Page): string {
-  const receipt = goesOnTo(page)?.searchParams.get("receipt");
+  const receipt = redirectTarget(page)?.searchParams.get("receipt");
   if (typeof receipt !== "string") throw new Error(`There is no receipt: ${page.status} ${page.text}`);
   return receipt;
 }
@@ -94,10 +94,10 @@ export async function verifyReceipt(receipt: string, audience: string) {
 export const readReceipt = (page: Page) => decodeJwt(receiptOn(page));
 
 /** The heading of the page for who comes too late. */
-export const overPage = "This confirmation is over";
+export const endedHeading = "This confirmation is over";
 
 /** Types a code into the page of a challenge. */
-export const give = (browser: Browser, text: string): Promise<Page> =>
+export const submitCode = (browser: Browser, text: string): Promise<Page> =>
   browser.submit("/second-factor", { code: text });
 
 /** Takes a step of the wizard. */
@@ -114,7 +114,7 @@ export async function askForCode(
 ): Promise<{ user: EnrolledBackendUser; challenge: Challenge; browser: Browser }> {
   const user = await enrolBackendUser(backend, "42", { username: "ada" });
   const challenge = await createChallenge(backend, user.id, fields);
-  return { user, challenge, browser: await sentTo(challenge) };
+  return { user, challenge, browser: await visitChallenge(challenge) };
 }
 
 /** A browser that was sent to a challenge for a user without a second factor. */
@@ -123,5 +123,5 @@ export async function askForSetup(
 ): Promise<{ challenge: Challenge; browser: Browser; storedId: string }> {
   const { storedId } = await createBackendUser(backend, "42", { username: "ada" });
   const challenge = await createChallenge(backend, "42");
-  return { challenge, browser: await sentTo(challenge), storedId };
+  return { challenge, browser: await visitChallenge(challenge), storedId };
 }

@@ -8,7 +8,7 @@ import type { World } from "./sweep.ts";
 import { type Account, Client, code, createAccount, type EnrolledAccount } from "./worker.ts";
 
 /** Two people and their sessions. */
-export interface Town extends World {
+export interface FaultWorld extends World {
   /** She has a second factor. The code of this moment is unspent. */
   readonly ada: EnrolledAccount;
   /** Her password, hashed as the Worker does it. In `state` it has a hash that costs nothing. */
@@ -27,7 +27,7 @@ export interface Town extends World {
 }
 
 /** Makes them through the API. */
-export async function buildTown(): Promise<Town> {
+export async function createFaultWorld(): Promise<FaultWorld> {
   const ada = await createReadyAccount();
   const adaToken = await fullToken(ada);
   await fullToken(ada);
@@ -63,4 +63,4 @@ export function cheapHash(password: string): Promise<string> {
 }
 
 /** The code of the stopped clock's moment. */
-export const codeNow = ({ ada }: Town): Promise<string> => code(ada.secret);
+export const codeNow = ({ ada }: FaultWorld): Promise<string> => code(ada.secret);

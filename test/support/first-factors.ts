@@ -12,7 +12,7 @@ export const jwtHeader = "Cf-Access-Jwt-Assertion";
 let key: Promise<SigningKey> | undefined;
 
 /** An identity provider beside the site: its keys are fetched where `fetch` is asked for them. */
-export async function standProvider(site: Site): Promise<IdentityProvider> {
+export async function mockProvider(site: Site): Promise<IdentityProvider> {
   key ??= generateKey("k1");
   const provider = new IdentityProvider(await key);
   vi.mocked(fetch).mockImplementation(provider.beside(site));
@@ -39,7 +39,7 @@ export async function showFirstFactor(
       site.sessions.set("s1", "ada");
       return Browser.signedIn("s1", { WHOAMI_URL: "http://origin.test/me", ...overrides });
     case "jwt": {
-      const provider = await standProvider(site);
+      const provider = await mockProvider(site);
       const browser = new Browser({ ...provider.variables, ...overrides });
       browser.added[jwtHeader] = await provider.token();
       return browser;

@@ -30,7 +30,7 @@ export interface FakeOrigin {
 type Handler = (request: Request) => Response | Promise<Response>;
 
 /** Stands an origin behind the gate, until `vi.restoreAllMocks()`. */
-export function standOrigin(answer: Handler = () => new Response("from the origin")): FakeOrigin {
+export function mockOrigin(answer: Handler = () => new Response("from the origin")): FakeOrigin {
   const requests: Request[] = [];
   const inits: (RequestInit | undefined)[] = [];
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {

@@ -1,4 +1,4 @@
-import { type FirstFactorName, jwtHeader, standProvider } from "./first-factors.ts";
+import { type FirstFactorName, jwtHeader, mockProvider } from "./first-factors.ts";
 import { endpoints, proxyKey } from "./forward-auth.ts";
 import type { IdentityProvider } from "./identity-provider.ts";
 import { Browser, openSite, originVariables, type Site } from "./origin-site.ts";
@@ -8,8 +8,8 @@ export type ExternalFactor = Exclude<FirstFactorName, "password">;
 export const externalFactors = ["origin", "jwt", "proxy"] as const satisfies readonly ExternalFactor[];
 
 /** Where a request meets Sallyport: at the gate, or at one of the endpoints for proxies. */
-export const doors = ["gate", ...endpoints] as const;
-export type Door = (typeof doors)[number];
+export const entryPoints = ["gate", ...endpoints] as const;
+export type EntryPoint = (typeof entryPoints)[number];
 
 /** What the origin gets to know about a request that has passed. */
 export interface Passed {
@@ -24,38 +24,38 @@ export class NamedSite {
   readonly site: Site;
   readonly #idp: IdentityProvider;
   readonly #factor: ExternalFactor;
-  readonly #door: Door;
+  readonly #entryPoint: EntryPoint;
   readonly #variables: Overrides;
 
   private constructor(
     site: Site,
     idp: IdentityProvider,
     factor: ExternalFactor,
-    door: Door,
+    entryPoint: EntryPoint,
     variables: Overrides,
   ) {
     this.site = site;
     this.#idp = idp;
     this.#factor = factor;
-    this.#door = door;
+    this.#entryPoint = entryPoint;
     this.#variables = variables;
   }
 
   /** Empty stores, a stopped clock, and the site. `closeSite` ends it. */
   static async open(
     factor: ExternalFactor,
-    door: Door = "gate",
+    entryPoint: EntryPoint = "gate",
     variables: Overrides = {},
   ): Promise<NamedSite> {
     const site = await openSite();
-    return new NamedSite(site, await standProvider(site), factor, door, variables);
+    return new NamedSite(site, await mockProvider(site), factor, entryPoint, variables);
   }
 
   /** A browser whose first factor names this account. Every one has a session of its own at the source. */
   async visitor(name: unknown, overrides: Overrides = {}): Promise<Browser> {
     const browser = new Browser({
       ...originVariables,
-      ...(this.#door === "gate" ? {} : { ORIGIN_URL: "", WHOAMI_URL: "http://origin.test/me" }),
+      ...(this.#entryPoint === "gate" ? {} : { ORIGIN_URL: "", WHOAMI_URL: "http://origin.test/me" }),
       ...(this.#factor === "jwt" ? this.#idp.variables : { FIRST_FACTOR: this.#factor }),
       PROXY_KEY: proxyKey,
       ...this.#variables,
@@ -78,15 +78,15 @@ export class NamedSite {
 
   /** Asks for a page of the site. */
   request(browser: Browser, path = "/inbox"): Promise<Response> {
-    if (this.#door === "gate") return browser.load(path);
-    return browser.load(base + this.#door, { "X-Forwarded-Method": "GET", "X-Forwarded-Uri": path });
+    if (this.#entryPoint === "gate") return browser.load(path);
+    return browser.load(base + this.#entryPoint, { "X-Forwarded-Method": "GET", "X-Forwarded-Uri": path });
   }
 
   /** Asks for a page of the site. Null: the request does not pass. */
   async passes(browser: Browser, path = "/inbox"): Promise<Passed | null> {
     const reached = this.site.pages.length;
     const response = await this.request(browser, path);
-    if (this.#door === "gate") {
+    if (this.#entryPoint === "gate") {
       if (this.site.pages.length === reached) return null;
       return readPassed(this.site.lastPage.headers);
     }
@@ -99,7 +99,7 @@ export class NamedSite {
   }
 
   /** Where a page load that may not pass is sent, without its query. */
-  async sentTo(browser: Browser, path = "/inbox"): Promise<string | null> {
+  async visitChallenge(browser: Browser, path = "/inbox"): Promise<string | null> {
     return (
       (await this.request(browser, path)).headers.get("Location")?.replace(/\?.*$/, "").replace(base, "") ??
       null

@@ -166,7 +166,7 @@ export class Browser {
   }
 
   /** Where a page load is sent. Null: nowhere. */
-  async sentTo(path: string): Promise<string | null> {
+  async visitChallenge(path: string): Promise<string | null> {
     return (await this.load(path)).headers.get("Location");
   }
 

@@ -7,7 +7,7 @@ import { askForSetup, receiptOn, shopUrls, step } from "./challenges.ts";
 import { stopClock } from "./clock.ts";
 import { cheapHash } from "./fault-world.ts";
 import { proxyKey } from "./forward-auth.ts";
-import { gated, pageLoad, standOrigin, visit } from "./gate.ts";
+import { gated, mockOrigin, pageLoad, visit } from "./gate.ts";
 import { randomKey } from "./keyring.ts";
 import { Browser } from "./origin-site.ts";
 import { query } from "./rows.ts";
@@ -17,7 +17,7 @@ import { makeUnclaimed } from "./unclaimed.ts";
 import { type Account, base, Client, code, type EnrolledAccount } from "./worker.ts";
 
 /** Goes the ways that people seldom go, and that neither `useAllFlows` nor `useAllServices` does. */
-export async function goRareWays(): Promise<void> {
+export async function useRareFlows(): Promise<void> {
   const account = await createReadyAccount("judy");
   await signInFromKnownDevice(account);
   await useBackupCodes(account);
@@ -59,7 +59,7 @@ async function haveOldPasswordHash({ id, username, password }: Account): Promise
 /** A WebSocket whose session is looked at while it is open. */
 async function holdSocket(session: string): Promise<void> {
   vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"], now: Date.now() });
-  standOrigin(() => {
+  mockOrigin(() => {
     const { 0: forVisitor, 1: own } = new WebSocketPair();
     own.accept();
     return new Response(null, { status: 101, webSocket: forVisitor });
@@ -80,7 +80,7 @@ async function holdSocket(session: string): Promise<void> {
 
 /** A page at the gate, of somebody whom the proxy names. */
 async function arriveFromProxy(): Promise<void> {
-  standOrigin();
+  mockOrigin();
   const variables = { FIRST_FACTOR: "proxy", PROXY_KEY: proxyKey, ENROLMENT: "optional" };
   const headers = { ...pageLoad, "X-Sallyport-Proxy-Key": proxyKey, "Remote-User": "kim" };
   const { status } = await visit(gated([], variables), "/private", { headers });

@@ -4,14 +4,14 @@ import {
   askForCode,
   askForSetup,
   createChallenge,
-  give,
-  sentTo,
   shopUrls,
   statusOf,
   step,
+  submitCode,
+  visitChallenge,
 } from "./challenges.ts";
 import { advance } from "./clock.ts";
-import { exportAll, fileOf, importFile, rfcSecret } from "./moving.ts";
+import { exportAll, fileOf, importFile, rfcSecret } from "./import-export.ts";
 import { secretOn } from "./site.ts";
 import { type Answer, base, Client, code, wrongCode } from "./worker.ts";
 
@@ -106,13 +106,13 @@ async function keepKeys(shop: Backend): Promise<void> {
 
 async function useChallenges(shop: Backend): Promise<void> {
   const { user, challenge, browser } = await askForCode(shop);
-  await give(browser, await wrongCode(user.secret));
-  await give(browser, await code(user.secret));
+  await submitCode(browser, await wrongCode(user.secret));
+  await submitCode(browser, await code(user.secret));
   expectCompleted((await statusOf(shop, challenge)).status);
   await createChallenge(shop, user.id, {}, repeatable("challenge"));
   await createChallenge(shop, user.id, {}, repeatable("challenge"));
   const other = await createChallenge(shop, user.id);
-  await give(await sentTo(other), user.backupCodes[0] ?? "");
+  await submitCode(await visitChallenge(other), user.backupCodes[0] ?? "");
   expectStatus(await shop.delete(userPath(user.id)), 200);
 
   const setup = await askForSetup(shop);

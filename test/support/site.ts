@@ -1,6 +1,6 @@
 import { Browser, type Page } from "./browser.ts";
 import { advance } from "./clock.ts";
-import { type FakeOrigin, gated, standOrigin } from "./gate.ts";
+import { type FakeOrigin, gated, mockOrigin } from "./gate.ts";
 import { collectLogLines } from "./log-lines.ts";
 import { code, type EnrolledAccount } from "./worker.ts";
 
@@ -16,7 +16,7 @@ export interface SiteUnderTest {
 /** Mocks the origin, and collects the log lines. The test uses `useFreshWorker`, which restores both. */
 export function openSite(): SiteUnderTest {
   const logged = collectLogLines();
-  const origin = standOrigin((request) => {
+  const origin = mockOrigin((request) => {
     const greeting = `<h1>Hello ${request.headers.get("Remote-User")}</h1>`;
     return new Response(greeting, { headers: { "Content-Type": "text/html" } });
   });
@@ -24,7 +24,7 @@ export function openSite(): SiteUnderTest {
 }
 
 /** A browser that is through the first door, and wants to go to `path`. */
-export async function knocking(account: EnrolledAccount, path = "/reports?q=1"): Promise<Browser> {
+export async function passFirstFactor(account: EnrolledAccount, path = "/reports?q=1"): Promise<Browser> {
   const browser = new Browser(site);
   await browser.open(path);
   await browser.signIn(account);
@@ -32,8 +32,8 @@ export async function knocking(account: EnrolledAccount, path = "/reports?q=1"):
 }
 
 /** A browser that is through both doors. The code is spent, and the clock a step further. */
-export async function entered(account: EnrolledAccount, path = "/"): Promise<Browser> {
-  const browser = await knocking(account, path);
+export async function passBothFactors(account: EnrolledAccount, path = "/"): Promise<Browser> {
+  const browser = await passFirstFactor(account, path);
   const page = await browser.submit("/second-factor", { code: await code(account.secret) });
   if (page.heading !== `Hello ${account.username}`) throw new Error(`Not inside: ${page.text}`);
   advance(30);

@@ -4,7 +4,7 @@ import type { Keyring } from "../../src/core/crypto/keyring.ts";
 import { StoreUnavailable } from "../../src/store/platform/database.ts";
 import { freezeReplica } from "./d1.ts";
 import { describePlan, FaultyStores, listPlans, type Plan } from "./faults.ts";
-import { type FakeOrigin, standOrigin, workersKeyring } from "./gate.ts";
+import { type FakeOrigin, mockOrigin, workersKeyring } from "./gate.ts";
 import { collectLogLines } from "./log-lines.ts";
 import { findHalfDone, readState, readTables, restoreState, type State, shapeOf } from "./states.ts";
 import { type Answer, Client, environment, type Overrides } from "./worker.ts";
@@ -64,7 +64,7 @@ async function run<W extends World>(
 ): Promise<Run> {
   vi.restoreAllMocks();
   vi.setSystemTime(world.at);
-  const origin = standOrigin();
+  const origin = mockOrigin();
   const logged = collectLogLines();
   const stores = new FaultyStores(plan, afterWrite, db);
   const answer = await flow.send(new Client(stores.bindings(flow.variables)), world).catch(thrown);

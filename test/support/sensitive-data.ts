@@ -27,7 +27,7 @@ export type Kind =
 export type Sensitive = readonly [what: Kind, text: string];
 
 /** Notes everything sensitive that goes in and out while people use all there is to use. */
-export class Notebook {
+export class SensitiveData {
   readonly texts: Sensitive[] = [];
 
   note(what: Kind, ...texts: (string | undefined)[]): void {

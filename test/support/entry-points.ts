@@ -9,7 +9,7 @@ export interface Visited extends Pick<Visit, "session" | "body"> {
 }
 
 /** One of the places at which a request is judged. */
-export interface Door {
+export interface EntryPoint {
   readonly name: "the gate" | Endpoint;
   /** What the Worker answers; a request that passes the gate has the origin's response. */
   readonly request: (path: string, visited?: Visited) => Promise<Response>;
@@ -18,13 +18,13 @@ export interface Door {
 }
 
 /** The gate and both forward-auth endpoints, with one policy. An origin must stand for the gate. */
-export function openDoors(policy: readonly Rule[], overrides: Overrides = {}): readonly Door[] {
+export function listEntryPoints(policy: readonly Rule[], overrides: Overrides = {}): readonly EntryPoint[] {
   const gate = gated(policy, overrides);
   const proxied = asked(policy, { ...overrides, ORIGIN_URL: "" });
   return [
     { name: "the gate", request: (path, visited) => visit(gate, path, visited), unreadable: 400 },
     ...endpoints.map(
-      (endpoint): Door => ({
+      (endpoint): EntryPoint => ({
         name: endpoint,
         // A proxy does not hand on the body.
         request: (path, { body: _, ...visited } = {}) => ask(proxied, endpoint, { uri: path, ...visited }),
@@ -35,9 +35,11 @@ export function openDoors(policy: readonly Rule[], overrides: Overrides = {}): r
 }
 
 /** The status at each door, by its name. */
-export async function statusesAt(doors: readonly Door[], path: string, visited?: Visited) {
-  const statuses = await Promise.all(doors.map(async ({ request }) => (await request(path, visited)).status));
-  return Object.fromEntries(doors.map(({ name }, at) => [name, statuses[at]]));
+export async function statusesAt(entryPoints: readonly EntryPoint[], path: string, visited?: Visited) {
+  const statuses = await Promise.all(
+    entryPoints.map(async ({ request }) => (await request(path, visited)).status),
+  );
+  return Object.fromEntries(entryPoints.map(({ name }, at) => [name, statuses[at]]));
 }
 
 /** The same status at all three doors. */

@@ -72,7 +72,7 @@ const entryPoints: Flow<FaultWorld>[] = [
     variables: gate,
     send: visitWith(pageLoad, "/public"),
     status: 200,
-    refusal: "as nobody",
+    refusal: "anonymous",
   },
   {
     name: "GET /forward-auth",

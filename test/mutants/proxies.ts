@@ -95,7 +95,7 @@ export const proxyMutants: readonly Mutant[] = [
     file: "examples/nginx/sallyport-site.conf",
     find: "proxy_ignore_headers X-Accel-Redirect;",
     replace: "",
-    why: "with a response of a public page as the request, HAProxy passes any other page (INC-34)",
+    why: "with X-Accel-Redirect in the response of a public page, nginx returns any other page (INC-34)",
     tests: ["test/examples/own-rules.test.ts"],
   },
   {

@@ -221,7 +221,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: "src/core/crypto/backup-code-hashes.ts",
     find: 'const state = isSpent(entry) ? "spent" : "unspent";',
     replace: 'const state = "unspent" as string;',
-    why: "a replayed correct code counts as a failure of the account (INC-21)",
+    why: "a spent backup code counts as a failure of the account (INC-21)",
     tests: ["test/core/crypto/backup-code-hashes.test.ts"],
   },
   {

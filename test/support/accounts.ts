@@ -40,7 +40,7 @@ export async function createReadyAccount(username = "ada"): Promise<EnrolledAcco
   return account;
 }
 
-/** Sends a code for a pending session. */
+/** Submits a code for a pending session. */
 export function verify(
   token: string,
   text: unknown,
@@ -50,7 +50,7 @@ export function verify(
   return client.post("/totp/verify", { session_token: token, code: text }, options);
 }
 
-/** Signs in with the password, and sends this code: a TOTP code or a backup code. */
+/** Signs in with the password and a TOTP or backup code. */
 export async function signInWith(
   account: Account,
   text: unknown,
@@ -59,7 +59,7 @@ export async function signInWith(
   return verify(await pendingToken(account, new Client(), options), text, options);
 }
 
-/** The token of a full session with both factors. It spends the code of the current step, and goes on to the next. */
+/** Signs in with both factors, and returns the token. Spends the code of the current step, and advances the clock by a step. */
 export async function fullToken(account: EnrolledAccount): Promise<string> {
   const answer = await signInWith(account, await code(account.secret));
   if (answer.status !== 200) throw new Error(`POST /totp/verify: ${answer.status} ${answer.text}`);

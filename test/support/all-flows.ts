@@ -19,7 +19,7 @@ import type { SensitiveData } from "./sensitive-data.ts";
 import { backupCodesOn, secretOn } from "./site.ts";
 import { type Answer, Client, code, environment, type Overrides, wrongCode } from "./worker.ts";
 
-/** Enters everything that there is to use, by every way, the wrong turns as well, and notes what is sensitive of it. */
+/** Uses every flow, failures included, and collects the sensitive values. */
 export async function useAllFlows(book: SensitiveData): Promise<void> {
   book.note("admin key", env.ADMIN_KEY);
   book.note("export key", env.EXPORT_KEY);
@@ -41,7 +41,7 @@ const password = "tuna-melt parachute 91";
 const wrongPassword = "wrong-password-1848";
 const client = new Client();
 
-/** What a flow expects on its way: else it would show nothing. */
+/** Throws when a flow gets another status than expected. */
 function expectStatus<T extends { readonly status: number }>(answer: T, status: number): T {
   if (answer.status !== status)
     throw new Error(`${answer.status} for ${status}: ${Reflect.get(answer, "text")}`);
@@ -89,7 +89,7 @@ async function useExportKey(book: SensitiveData): Promise<void> {
   }
 }
 
-/** Right passwords and wrong ones, known names and others: people type their password into the wrong field. */
+/** Correct and wrong passwords, known and unknown names, and a password in the field of the name. */
 async function failFirstFactors(book: SensitiveData): Promise<void> {
   book.note("password", wrongPassword, "password-of-nobody");
   const unknown = book.noteAs("unknown name", "somebody-unknown-77");
@@ -101,7 +101,7 @@ async function failFirstFactors(book: SensitiveData): Promise<void> {
   await browser.open("/api/auth/sign-in");
   const typo = book.noteAs("unknown name", "typo-page-name-78");
   expectStatus(await browser.submit("/sign-in", { username: typo, password: "password-of-nobody" }), 401);
-  // Enough of them that somebody is blocked, in D1 and KV.
+  // As many as block the account, in D1 and KV.
   const address = "198.51.100.9";
   for (let i = 0; i < 10; i++) await logIn("ada", wrongPassword, { address });
   expectStatus(await logIn("ada", password, { address }), 429);
@@ -249,7 +249,7 @@ async function useGate(book: SensitiveData): Promise<void> {
   expectStatus(await visit(bindings, "/private", { session }), 502);
 }
 
-/** Where the first factor is somebody else's, that one's credentials pass through the Worker as well. */
+/** With an external first factor, its credentials pass through the Worker as well. */
 async function useOtherFirstFactors(book: SensitiveData): Promise<void> {
   const site = new Site();
   const idp = new IdentityProvider(await generateKey("k1"));
@@ -257,7 +257,7 @@ async function useOtherFirstFactors(book: SensitiveData): Promise<void> {
   const sid = book.noteAs("credential of another", "origin-session-cookie-6620");
   const authorization = book.noteAs("credential of another", "origin-basic-auth-2231");
   site.sessions.set(sid, "faythe");
-  // The site knows the account by either credential alone: the Worker asks about each (INC-24).
+  // The site accepts either credential alone, so the Worker checks each of them (INC-24).
   const { whoAmI } = site;
   site.whoAmI = (request) =>
     request.headers.get("Authorization") === `Basic ${authorization}`

@@ -12,7 +12,7 @@ import { type Answer, base, Client, environment, host, type Overrides } from "./
 
 export const challengeCookieName = "__Host-sallyport-challenge";
 
-/** Where the shop lets browsers come back to. */
+/** The return URLs of the shop's key. */
 export const shopUrls = ["https://shop.example/confirmed"] as const;
 
 export interface Challenge {
@@ -20,7 +20,7 @@ export interface Challenge {
   readonly url: string;
 }
 
-/** What a backend asks for, unless a test says otherwise. */
+/** The default body of `POST /v1/challenges`. */
 export const challengeInput = (user: string, fields: Overrides = {}) => ({
   user,
   return_to: "https://shop.example/confirmed?order=7",
@@ -29,7 +29,7 @@ export const challengeInput = (user: string, fields: Overrides = {}) => ({
   ...fields,
 });
 
-/** Has a challenge made for a user of the backend. */
+/** Creates a challenge for a user of the backend. */
 export async function createChallenge(
   backend: Backend,
   user: string,
@@ -41,11 +41,11 @@ export async function createChallenge(
   return answer.json.data;
 }
 
-/** What the backend is told of a challenge. */
+/** Reads the state of a challenge with the service API. */
 export const statusOf = async (backend: Backend, { id }: Challenge): Promise<Answer["json"]> =>
   (await backend.get(`/v1/challenges/${id}`)).json.data;
 
-/** A browser that the backend has sent to the address of a challenge. */
+/** A browser that has opened the URL of a challenge. */
 export async function visitChallenge(
   { url }: Challenge,
   bindings: Bindings = environment(),
@@ -55,13 +55,13 @@ export async function visitChallenge(
   return browser;
 }
 
-/** The path of an address at the Worker. */
+/** The path and query of a URL of the Worker. */
 export function pathOf(url: string): string {
   if (!url.startsWith(`${host}${base}/`)) throw new Error(`${url} is not the Worker's`);
   return url.slice(host.length);
 }
 
-/** Where a page sends the browser by itself; a link has the same address. Null: it stays. */
+/** The URL of a page's automatic redirect, which the page's link has as well. Null when the page has none. */
 export function redirectTarget({ html, links }: Page): URL | null {
   const text = /<meta http-equiv="refresh" content="0; url=([^"]*)"/.exec(html)?.[1];
   if (text === undefined) return null;
@@ -70,14 +70,14 @@ export function redirectTarget({ html, links }: Page): URL | null {
   return new URL(address);
 }
 
-/** The receipt in the address that a page sends the browser to. */
+/** The receipt in the URL that a page redirects to. */
 export function receiptOn(page: Page): string {
   const receipt = redirectTarget(page)?.searchParams.get("receipt");
   if (typeof receipt !== "string") throw new Error(`There is no receipt: ${page.status} ${page.text}`);
   return receipt;
 }
 
-/** What a receipt says, once it has been checked with the published keys. */
+/** Verifies a receipt with the published keys, and returns its claims. */
 export async function verifyReceipt(receipt: string, audience: string) {
   const jwks = (await new Client().call("/.well-known/jwks.json")).json;
   const { payload } = await jwtVerify(receipt, createLocalJWKSet(jwks), {
@@ -90,24 +90,24 @@ export async function verifyReceipt(receipt: string, audience: string) {
   return payload;
 }
 
-/** What a receipt says, unchecked. */
+/** The claims of a receipt, without verification. */
 export const readReceipt = (page: Page) => decodeJwt(receiptOn(page));
 
-/** The heading of the page for who comes too late. */
+/** The heading of the page of an ended challenge. */
 export const endedHeading = "This confirmation is over";
 
-/** Types a code into the page of a challenge. */
+/** Submits a code on the page of a challenge. */
 export const submitCode = (browser: Browser, text: string): Promise<Page> =>
   browser.submit("/second-factor", { code: text });
 
-/** Takes a step of the wizard. */
+/** Submits a step of the wizard. */
 export const step = (
   browser: Browser,
   name: "start" | "confirm",
   values: Record<string, string> = {},
 ): Promise<Page> => browser.submit("/account/two-factor", { step: name, ...values });
 
-/** A user with a second factor, and a browser that was sent to a challenge for it. Needs a stopped clock. */
+/** Creates a user with a second factor, and a browser at a challenge for it. Needs a stopped clock. */
 export async function askForCode(
   backend: Backend,
   fields: Overrides = {},
@@ -117,7 +117,7 @@ export async function askForCode(
   return { user, challenge, browser: await visitChallenge(challenge) };
 }
 
-/** A browser that was sent to a challenge for a user without a second factor. */
+/** Creates a browser at a challenge for a user without a second factor. */
 export async function askForSetup(
   backend: Backend,
 ): Promise<{ challenge: Challenge; browser: Browser; storedId: string }> {

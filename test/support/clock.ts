@@ -1,6 +1,6 @@
 import { vi } from "vitest";
 
-/** Ten seconds into a time step, so that a test that advances by a few seconds stays in it. */
+/** Ten seconds after the start of a time step: a test may advance by a few seconds within the step. */
 const start = Date.UTC(2030, 0, 7, 12, 0, 10);
 
 /**
@@ -11,12 +11,12 @@ export function stopClock(): void {
   vi.useFakeTimers({ toFake: ["Date"], now: start });
 }
 
-/** Lets the clock run again. */
+/** Restores the real clock. */
 export function startClock(): void {
   vi.useRealTimers();
 }
 
-/** Moves the stopped clock. */
+/** Advances the stopped clock. */
 export function advance(seconds: number): void {
   vi.setSystemTime(Date.now() + seconds * 1000);
 }

@@ -11,7 +11,7 @@ export const jwtHeader = "Cf-Access-Jwt-Assertion";
 
 let key: Promise<SigningKey> | undefined;
 
-/** An identity provider beside the site: its keys are fetched where `fetch` is asked for them. */
+/** Adds an identity provider to the mock of `fetch`, which serves its keys. */
 export async function mockProvider(site: Site): Promise<IdentityProvider> {
   key ??= generateKey("k1");
   const provider = new IdentityProvider(await key);
@@ -52,7 +52,7 @@ export async function showFirstFactor(
   }
 }
 
-/** What the browser sends with every request. */
+/** The headers that the browser sends with every request. */
 export function headersOf({ cookies, added }: Browser): Record<string, string> {
   const pairs = [...cookies].map(([name, value]) => `${name}=${value}`);
   return { ...added, ...(pairs.length === 0 ? {} : { Cookie: pairs.join("; ") }) };

@@ -1,6 +1,6 @@
 import { query } from "./rows.ts";
 
-/** Writes many rows in one statement. `values` is SQL, in which `i` counts from `from` on. */
+/** Inserts many rows in one statement. `values` is SQL in which `i` counts up from `from`. */
 export function insertMany(
   count: number,
   table: string,
@@ -65,7 +65,7 @@ export async function insertOthers(accounts: number): Promise<void> {
   );
 }
 
-/** Writes many events of one user. */
+/** Inserts many events of one user. */
 export function insertEventsOf(realm: string, userId: string, count: number): Promise<unknown[]> {
   return insertMany(
     count,
@@ -75,7 +75,7 @@ export function insertEventsOf(realm: string, userId: string, count: number): Pr
   );
 }
 
-/** Writes many living sessions of one user. */
+/** Inserts many unexpired sessions of one user. */
 export function insertSessionsOf(userId: string, count: number): Promise<unknown[]> {
   const now = Date.now();
   return insertMany(

@@ -1,4 +1,4 @@
-/** A server that is not the Worker, and which resource it takes a path for. Null: it answers 400. */
+/** Maps a path to the resource that a server other than the Worker serves for it. Null when the server responds with 400. */
 export type Server = (path: string) => string | null;
 
 const decode = (text: string): string | null => {
@@ -120,7 +120,7 @@ export const frameworks: Readonly<Record<string, Server>> = {
   "IIS before 7.5: streams of NTFS": then(decode, slashes, resolve, (path) => path.replace(/:[^/]*/g, "")),
 };
 
-/** Does any server take the path for one at or below `root`, in whatever case? Returns which. */
+/** Returns the name of a server that reads the path as `root` or a path below it, in any case. Null when there is none. */
 export function findServerThatOpens(path: string, root: string, among = servers): string | null {
   const found = Object.entries(among).find(([, server]) => {
     const resource = server(path)?.normalize("NFKC").toUpperCase().toLowerCase();

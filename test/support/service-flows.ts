@@ -39,7 +39,7 @@ function expectStatus(answer: Answer, ...statuses: number[]): Answer {
 
 let keys = 0;
 
-/** The same call without an Idempotency-Key, with one, and again with the same one. */
+/** The same call without an Idempotency-Key, with one, and with the same one again. */
 async function everyWay(act: (options: ReturnType<typeof repeatable>) => Promise<Answer>): Promise<void> {
   keys += 1;
   const withKey = repeatable(`key-${keys}`);
@@ -145,7 +145,7 @@ async function moveUsers(): Promise<void> {
   await exportAll({ realm: "moved" });
 }
 
-/** By the binding that another Worker has. */
+/** Uses the service binding of another Worker. */
 async function useBinding(): Promise<void> {
   const user = "rpc";
   const enrolment = await env.SECOND_FACTOR.enrol({ user });

@@ -4,12 +4,12 @@ import { type FakeOrigin, gated, mockOrigin } from "./gate.ts";
 import { collectLogLines } from "./log-lines.ts";
 import { code, type EnrolledAccount } from "./worker.ts";
 
-/** A Worker in front of an origin that greets who comes, and asks for a fresh code at `/pay`. */
+/** The environment of a gate in front of an origin that greets the visitor. `/pay` requires a second factor of the last 300 seconds. */
 export const site = gated([{ path: "/pay", require: "second_factor", max_age: 300 }]);
 
 export interface SiteUnderTest {
   readonly origin: FakeOrigin;
-  /** What the Worker has logged. */
+  /** The log lines of the Worker. */
   readonly logged: string[];
 }
 
@@ -23,7 +23,7 @@ export function openSite(): SiteUnderTest {
   return { origin, logged };
 }
 
-/** A browser that is through the first door, and wants to go to `path`. */
+/** A browser after the first factor, on its way to `path`. */
 export async function passFirstFactor(account: EnrolledAccount, path = "/reports?q=1"): Promise<Browser> {
   const browser = new Browser(site);
   await browser.open(path);
@@ -31,7 +31,7 @@ export async function passFirstFactor(account: EnrolledAccount, path = "/reports
   return browser;
 }
 
-/** A browser that is through both doors. The code is spent, and the clock a step further. */
+/** A browser after both factors. Spends the code of the current step, and advances the clock by a step. */
 export async function passBothFactors(account: EnrolledAccount, path = "/"): Promise<Browser> {
   const browser = await passFirstFactor(account, path);
   const page = await browser.submit("/second-factor", { code: await code(account.secret) });
@@ -40,7 +40,7 @@ export async function passBothFactors(account: EnrolledAccount, path = "/"): Pro
   return browser;
 }
 
-/** The secret that the wizard's second page shows to whoever can't scan. */
+/** The secret that the second page of the wizard shows as text. */
 export function secretOn({ html }: Page): string {
   const groups = /<code class="secret">([A-Z2-7 ]+)<\/code>/.exec(html)?.[1];
   if (groups === undefined) throw new Error("There is no secret on this page");

@@ -214,7 +214,7 @@ describe("the configuration", () => {
     expect(problemsOf({ EXPORT_KEY: exportKey, PROXY_KEY: randomKey(24) })).toEqual([]);
   });
 
-  it("SE-07 refuses to believe a session for longer than it may idle", () => {
+  it("SE-07 rejects a SESSION_RECHECK longer than the idle limit of sessions", () => {
     const wrong = { SESSION_IDLE: "300", SESSION_RECHECK: "301" };
     expect(problemsOf(wrong)).toEqual([
       { name: "SESSION_RECHECK", message: expect.stringContaining("SESSION_IDLE") },

@@ -194,7 +194,7 @@ describe("what lies in the stores and in the log", () => {
     }
   });
 
-  it("LG-02 is written down with who, what, when, from where and in which request", async () => {
+  it("LG-02 is recorded with account, action, time, address and request id", async () => {
     const account = await createReadyAccount();
     const headers = { "User-Agent": "Firefox" };
     const options = { address: "203.0.113.7", headers };

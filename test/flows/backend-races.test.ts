@@ -432,7 +432,7 @@ describe("a copy of the database that is behind", () => {
     expect(await query("SELECT id FROM users")).toEqual([]);
   });
 
-  it("has a user who is gone, and nothing of him works or comes back", async () => {
+  it("deletes a user, and nothing of the user works or is created again", async () => {
     const shop = await createRealm();
     const { secret } = await enrolBackendUser(shop);
     const far = await behind(shop);

@@ -80,7 +80,7 @@ describe("POST /v1/challenges", () => {
     expect(await statusOf(local, challenge)).toMatchObject({ user: ada.id });
   });
 
-  it("needs a user of the realm, whose account is open", async () => {
+  it("needs a user of the realm with an enabled account", async () => {
     const shop = await createShop();
     const other = await createRealm("other", { return_urls: shopUrls });
     await createBackendUser(shop);
@@ -270,7 +270,7 @@ describe("GET /v1/challenges/{id}", () => {
     expect(await statusOf(shop, challenge)).toEqual(completed);
   });
 
-  it("says expired of what nobody has opened, and of what was opened and not completed in time", async () => {
+  it("is expired when it was not opened, or not completed, in time", async () => {
     const shop = await createShop();
     await enrolBackendUser(shop);
     const [left, opened] = [await createChallenge(shop, "42"), await createChallenge(shop, "42")];

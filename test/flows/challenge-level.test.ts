@@ -82,7 +82,7 @@ async function knock(route: Route, headers: Record<string, string>, token: strin
 
 describe("the session of a hosted challenge", () => {
   it.each(Object.entries(carriers))(
-    "SE-01 INC-11 opens on every route what it opens to nobody, as %s",
+    "SE-01 INC-11 opens on every route no more than without it, as %s",
     async (_, carry) => {
       const { user, browser } = await askForCode(shop);
       const token = browser.cookies[challengeCookieName] ?? "";

@@ -114,7 +114,7 @@ describe("a hosted challenge for a user without a second factor", () => {
     expect(await countEvaluated()).toEqual({ accepted: 0, refused: 0, replayed: 0 });
   });
 
-  it("TH-07 has five attempts, however often somebody begins anew", async () => {
+  it("TH-07 has five attempts, however often it is started again", async () => {
     const { challenge, browser } = await askedToEnrol();
     let secret = "";
     for (let attempt = 0; attempt < 5; attempt++) {
@@ -137,7 +137,7 @@ describe("a hosted challenge for a user without a second factor", () => {
     expect(page.links.map(({ text }) => text)).toEqual(["Go back to shop.example"]);
   });
 
-  it("EN-03 EN-04 never replaces a second factor: who has got one meanwhile is asked for it", async () => {
+  it("EN-03 EN-04 never replaces a second factor: one that was set up meanwhile is required", async () => {
     const { challenge, browser } = await askedToEnrol();
     const { secret } = await enrol(shop, "42");
     // Enrolling has ended every session: another challenge, opened by a page from before.
@@ -169,7 +169,7 @@ describe("a hosted challenge for a user without a second factor", () => {
     expect((await readUser(storedId)).totp_pending_secret).toBeNull();
   });
 
-  it("is where somebody is led whose second factor was taken away while the challenge was open", async () => {
+  it("is shown when the second factor was removed while the challenge was open", async () => {
     const { user, challenge, browser } = await asked();
     // Without its sessions being ended: the store says so, whoever has done it.
     await query(
@@ -195,7 +195,7 @@ describe("a hosted challenge for a user without a second factor", () => {
     }
   });
 
-  it("hands its receipt to nobody but the browser that has completed it", async () => {
+  it("returns its receipt only to the browser that has completed it", async () => {
     const { challenge, browser } = await askedToEnrol();
     const secret = secretOn(await step(browser, "start"));
     await step(browser, "confirm", { code: await code(secret) });

@@ -93,7 +93,7 @@ describe("a hosted challenge", () => {
     expect((await statusOf(shop, challenge)).status).toBe("opened");
   });
 
-  it("LG-01 is written down from its beginning to its end, with who did what", async () => {
+  it("LG-01 is recorded from its beginning to its end, with the actor of each event", async () => {
     const { user, challenge, browser } = await asked();
     const [{ id: sessionId } = { id: "" }] = await listSessionRows();
     await submitCode(browser, await code(user.secret));
@@ -267,7 +267,7 @@ describe("the address of a challenge", () => {
     expect((await statusOf(shop, challenge)).status).toBe("opened");
   });
 
-  it("is answered as a page to whoever asks, and takes no other method", async () => {
+  it("gets a page for every client, and allows no other method", async () => {
     for (const method of ["POST", "PUT", "DELETE"]) {
       const response = await visit(environment(), `${base}/challenge/${"a".repeat(43)}`, {
         method,
@@ -383,7 +383,7 @@ describe("the session of a challenge", () => {
     expect((await submitCode(browser, await code(user.secret))).heading).toBe("Confirmed");
   });
 
-  it("does not need what a first factor elsewhere says: the backend has said who it is", async () => {
+  it("does not need a first factor: the backend has named the user", async () => {
     const bindings = environment({ FIRST_FACTOR: "proxy", PROXY_KEY: "Q7f2-hW9x_Lk3mZ8vTn5cRb1yGd6pJs4" });
     const user = await enrolBackendUser(shop);
     const browser = await visitChallenge(await createChallenge(shop, "42"), bindings);

@@ -109,7 +109,7 @@ describe("setting two-factor authentication up", () => {
     expect((await new Client().post("/totp/disable", { code: right, password }, { token })).status).toBe(200);
   });
 
-  it("EN-02 who has only a stolen session learns nothing about codes by switching it off", async () => {
+  it("EN-02 a client with a stolen session only learns nothing about codes by disabling it", async () => {
     const account = await createReadyAccount();
     const token = await fullToken(account);
     const bodies = [await code(account.secret), await wrongCode(account.secret), account.backupCodes[0]];

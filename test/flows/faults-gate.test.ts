@@ -159,17 +159,16 @@ const arrivals: Flow<FaultWorld>[] = [
 ];
 
 describe("whatever fails, and however", () => {
-  it.each(entryPoints)(
-    "TH-09 WB-13 INC-20 $name with a session to be checked: nobody passes unseen",
-    (flow) => expectSwept(flow, faultWorld),
+  it.each(entryPoints)("TH-09 WB-13 INC-20 $name with a session to be checked: access is denied", (flow) =>
+    expectSwept(flow, faultWorld),
   );
 
   // Each arrival opens a session of its own: what the first one has opened is left to expire.
-  it.each(arrivals)("TH-09 WB-13 INC-20 $name: nobody passes, and no account is half there", (flow) =>
+  it.each(arrivals)("TH-09 WB-13 INC-20 $name: access is denied, and no account is incomplete", (flow) =>
     expectSwept({ ...flow, everyTryCounts: true }, faultWorld),
   );
 
-  it("INC-20 SE-06 a WebSocket whose session nobody can check any more is closed", async () => {
+  it("INC-20 SE-06 a WebSocket is closed when its session can no longer be checked", async () => {
     vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"], now: faultWorld.at });
     const stores = new FaultyStores({ call: 2, fault: "hangs", lasts: false });
     mockOrigin(() => {
@@ -191,7 +190,7 @@ describe("whatever fails, and however", () => {
     expect(stores.limitsOver).toEqual([10_000]);
   });
 
-  it("WB-13 a fresh session at the gate asks nobody, so that nothing can fail", async () => {
+  it("WB-13 a fresh session at the gate calls no store, so that nothing can fail", async () => {
     const flow: Flow<FaultWorld> = {
       name: "fresh",
       variables: gate,

@@ -77,7 +77,7 @@ describe("D1 that fails", () => {
 
   const programs: readonly Call[] = [
     ["POST /login", (client, { account }) => client.login(account)],
-    ["POST /login of nobody", (client) => client.login({ username: "nobody", password: "x" })],
+    ["POST /login with an unknown name", (client) => client.login({ username: "nobody", password: "x" })],
     [
       "POST /totp/verify",
       (client, { pending, text }) => client.post("/totp/verify", { session_token: pending, code: text }),
@@ -238,7 +238,7 @@ describe("D1 that fails", () => {
     expect(origin.requests).toEqual([]);
   });
 
-  it("WB-13 leaves open what the policy asks nobody for, as if nobody were signed in", async () => {
+  it("WB-13 lets requests to public paths pass as anonymous", async () => {
     const token = await fullToken(await createReadyAccount());
     const origin = mockOrigin();
     advance(60);

@@ -142,7 +142,7 @@ const steps: readonly Step[] = [
   ["sign-in, the password being hashed anew", (i) => i.login(), 200, [1, 1, 11, 48, 11]],
   ["sign-in", (i) => i.login(), 200, [1, 1, 10, 47, 10]],
   ["sign-in with a wrong password", (i) => i.login({ password: "wrong" }), 401, [1, 1, 8, 20, 14]],
-  ["sign-in of nobody", (i) => i.login({ username: "nobody" }), 401, [1, 1, 8, 19, 13]],
+  ["sign-in with an unknown name", (i) => i.login({ username: "nobody" }), 401, [1, 1, 8, 19, 13]],
   [
     "verify, a wrong code",
     async (i) => i.verify(faultWorld.pending, await wrongCode(faultWorld.ada.secret)),

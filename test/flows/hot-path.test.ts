@@ -134,7 +134,7 @@ describe.each(entryPoints)("$name, with a fresh session", ({ isolate, pass, fetc
     expect(crypto).toEqual({ ...keysDerived, verify: 20, digest: 20, sign: 20 });
   });
 
-  it("costs nothing for whoever has none, or something that is none", async () => {
+  it("costs nothing without a token, or with an invalid one", async () => {
     const { calls, through } = open();
     for (const token of ["", "garbage", "a.b.c"]) {
       const refused = async () => ({ status: (await through(token)).status >= 300 ? 400 : 200 });

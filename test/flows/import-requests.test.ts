@@ -197,8 +197,8 @@ describe("the body of an import", () => {
   });
 });
 
-describe("who imports", () => {
-  it("WB-09 reaches nobody of another realm", async () => {
+describe("the caller of an import", () => {
+  it("WB-09 changes no user of another realm", async () => {
     const [one, two] = [await createRealm("one"), await createRealm("two")];
     const uuid = "0d6f9a52-6b1c-4a57-8f55-2b1a4a1e9c11";
     const mine = fileOf({ id: "42", username: "ada", secret: rfcSecret }, { id: uuid, username: "bob" });

@@ -88,7 +88,7 @@ describe("a change of level", () => {
 });
 
 describe("a session's token and cookies", () => {
-  it("SE-04 carry 256 random bits that nobody has twice", async () => {
+  it("SE-04 carry 256 random bits, never the same twice", async () => {
     const account = await createReadyAccount();
     const tokens = [(await pendingToken(account)).slice("pending_".length), await fullToken(account)];
     for (const token of tokens) {
@@ -145,7 +145,7 @@ describe("a session's token and cookies", () => {
     expect(ages).toEqual(["43200", "300", "43200"]);
   });
 
-  it("SE-05 are not given to who brings a bearer token", async () => {
+  it("SE-05 are not set for a request with a bearer token", async () => {
     const account = await createReadyAccount();
     const token = await fullToken(account);
     for (const answer of [
@@ -331,7 +331,7 @@ describe("a token that this Worker did not sign", () => {
     };
   }
 
-  it("SE-15 is nobody's as a full session, under the base path and at the gate", async () => {
+  it("SE-15 is rejected as a full session, under the base path and at the gate", async () => {
     const account = await createReadyAccount();
     const full = read(await fullToken(account));
     const pending = read((await pendingToken(account)).slice("pending_".length));
@@ -355,7 +355,7 @@ describe("a token that this Worker did not sign", () => {
     await expectActive(full.token);
   });
 
-  it("SE-15 is nobody's as a pending session", async () => {
+  it("SE-15 is rejected as a pending session", async () => {
     const account = await createReadyAccount();
     const full = read(await fullToken(account));
     const pending = read((await pendingToken(account)).slice("pending_".length));

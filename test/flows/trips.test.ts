@@ -62,7 +62,7 @@ describe("a sign-in costs one read and one batch", () => {
     expect([d1, kv]).toEqual([oneOfEach, { gets: 1, puts: 0 }]);
   });
 
-  it("with a name that nobody has", async () => {
+  it("with an unknown name", async () => {
     const { answer, d1, kv } = await costOf((client) =>
       client.login({ username: "nobody", password: "wrong" }),
     );
@@ -70,7 +70,7 @@ describe("a sign-in costs one read and one batch", () => {
     expect([d1, kv]).toEqual([oneOfEach, { gets: 1, puts: 0 }]);
   });
 
-  it("and for who is blocked, neither", async () => {
+  it("and for a blocked client, neither", async () => {
     const account = await createAccount();
     for (let i = 0; i < 10; i++) await new Client().login({ ...account, password: "wrong" });
     const { answer, d1, kv } = await costOf((client) => client.login(account));
@@ -82,7 +82,7 @@ describe("a sign-in costs one read and one batch", () => {
   });
 });
 
-it("a password within a session costs who is blocked neither a read nor a batch", async () => {
+it("a password within a session costs a blocked account neither a read nor a batch", async () => {
   const account = await createReadyAccount();
   const token = await fullToken(account);
   for (let i = 0; i < 10; i++) await new Client().login({ ...account, password: "wrong" });

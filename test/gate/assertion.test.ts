@@ -31,7 +31,7 @@ const randomKey = (kid: string) =>
   `${kid}:${Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64")}`;
 
 describe("the assertion", () => {
-  it("WB-05 verifies with the published keys, and says who is there", async () => {
+  it("WB-05 verifies with the published keys, and names the account", async () => {
     const firstFactorAt = new Date(Math.floor(Date.now() / 1000) * 1000 - 600_000);
     const secondFactorAt = new Date(firstFactorAt.getTime() + 60_000);
     const session = await mintSessionToken({ firstFactorAt, secondFactorAt });

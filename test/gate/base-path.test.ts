@@ -210,7 +210,7 @@ describe("BASE_PATH=/door", () => {
 });
 
 describe("without ORIGIN_URL", () => {
-  it.each(["/", "/a", "/robots.txt", "/%zz"])("there is nothing at %j, for anybody", async (path) => {
+  it.each(["/", "/a", "/robots.txt", "/%zz"])("%j is 404 for every client", async (path) => {
     const origin = mockOrigin();
     const bindings = environment({ ORIGIN_URL: "" });
     for (const session of [undefined, await mintSessionToken()]) {

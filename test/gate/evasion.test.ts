@@ -80,7 +80,7 @@ describe("ways around a rule", () => {
     "/x%25%30%30",
     "/public/%c2%85",
     `/%${"25".repeat(600)}41`,
-  ])("INC-01 %.40j is refused with 400, whoever asks", async (path) => {
+  ])("INC-01 %.40j is rejected with 400 for every client", async (path) => {
     const origin = mockOrigin();
     const session = await mintSessionToken();
     for (const headers of [pageLoad, scripted]) {
@@ -174,7 +174,7 @@ describe("ways around a rule", () => {
     ["the Worker itself", { "CF-Worker": "site.example", "X-Sallyport-Proxy-Key": "x" }],
     ["a preview", { Purpose: "prefetch", "Sec-Purpose": "prefetch" }],
     ["a preflight", { "Access-Control-Request-Method": "GET", Origin: "https://site.example" }],
-  ])("INC-06 opens nothing to whoever says to be %s", async (_who, headers) => {
+  ])("INC-06 opens nothing to a client that claims to be %s", async (_who, headers) => {
     const origin = mockOrigin();
     expect((await visit(gated(), "/a", { headers })).status).toBe(401);
     expect((await visit(gated(), "/a", { headers, method: "OPTIONS" })).status).toBe(401);

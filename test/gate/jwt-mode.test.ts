@@ -33,7 +33,7 @@ const setUp = "/api/auth/account/two-factor?rd=%2Finbox";
 const secondFactor = "/api/auth/second-factor?rd=%2Finbox";
 
 describe("behind an identity provider", () => {
-  it("knows who comes with a good token, makes the account in its realm, and lets nobody in without a code", async () => {
+  it("accepts a valid token, creates the account in its realm, and requires a code", async () => {
     const browser = await signedIn();
     expect(await browser.visitChallenge("/inbox")).toBe(setUp);
     expect(site.pages).toHaveLength(0);
@@ -66,7 +66,7 @@ describe("behind an identity provider", () => {
     }
   });
 
-  it("asks for a code of his own from another person in the same browser", async () => {
+  it("requires another account in the same browser to submit its own code", async () => {
     const grace = await signedIn({ sub: "grace" });
     const secret = await grace.enrol();
     const browser = await signedIn();
@@ -103,7 +103,7 @@ describe("behind an identity provider", () => {
     expect(site.pages).toHaveLength(reached);
   });
 
-  it("never forwards nobody: a script gets 401, and a page load a page that explains", async () => {
+  it("never forwards anonymous requests: a script gets 401, and a page load a page that explains", async () => {
     const browser = new Browser(idp.variables);
     const data = await browser.script("/inbox");
     expect([data.status, await data.json()]).toEqual([
@@ -121,7 +121,7 @@ describe("behind an identity provider", () => {
     expect([site.pages.length, idp.fetches]).toEqual([0, 0]);
   });
 
-  it("forwards nobody as nobody where a rule asks for nobody", async () => {
+  it("forwards anonymous requests as anonymous where the path is public", async () => {
     const POLICY = JSON.stringify([{ path: "/public/*", require: "none" }]);
     const browser = new Browser({ ...idp.variables, POLICY });
     expect(await (await browser.load("/public/x")).text()).toBe("hello nobody");

@@ -184,7 +184,7 @@ describe.each(["0", "60"])(
       expect(await endOf(ends)).toEqual(ended);
     });
 
-    it("stays open while nobody signs in, and asks the store nothing", async () => {
+    it("stays open until a sign-in, without a read of the store", async () => {
       const { bindings, costOf } = countCosts(site);
       const browser = Browser.signedIn("s1", { SESSION_RECHECK, ...bindings });
       holdTime();

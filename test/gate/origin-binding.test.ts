@@ -130,7 +130,7 @@ describe("another account in the same browser", () => {
 });
 
 describe("session fixation at the site", () => {
-  it("INC-10 asks who planted the site's cookie for a code, after its victim has passed with both", async () => {
+  it("INC-10 requires a code from the attacker who planted the site's cookie, after the victim has passed with both", async () => {
     const attacker = Browser.signedIn("planted");
     expect(await (await attacker.load("/login")).text()).toBe("hello nobody");
     const victim = Browser.signedIn("planted");
@@ -154,7 +154,7 @@ describe("session fixation at the site", () => {
     expect(await old.visitChallenge("/inbox")).toBe(secondFactor);
   });
 
-  it("asks who has only the Worker's cookie for the site's login, and shows nothing of its owner", async () => {
+  it("requires the site's login from a client with the Worker's cookie only, and shows nothing of its owner", async () => {
     const { browser } = await inside();
     const thief = browser.steal(sessionCookie);
     expect(await (await thief.load("/inbox")).text()).toBe("hello nobody");

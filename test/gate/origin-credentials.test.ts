@@ -143,13 +143,13 @@ describe("credentials of the site beside its cookie", () => {
   });
 });
 
-describe("a gate that is closed to nobody (ORIGIN_LOGIN)", () => {
+describe("a gate that denies anonymous requests (ORIGIN_LOGIN)", () => {
   const closed = {
     ORIGIN_LOGIN: "/login",
     POLICY: JSON.stringify([{ path: "/login", require: "none" }]),
   };
 
-  it("lets nobody through but to what the policy opens, and sends page loads to the site's login", async () => {
+  it("lets anonymous requests pass to public paths only, and redirects page loads to the site's login", async () => {
     const browser = new Browser(closed);
     expect((await browser.load("/login")).status).toBe(200);
     expect((await browser.post("/login", "ada")).status).toBe(200);
@@ -168,7 +168,7 @@ describe("a gate that is closed to nobody (ORIGIN_LOGIN)", () => {
       expect(await (await browser.follow(`/api/auth${own}`)).text()).toBe("hello nobody");
   });
 
-  it("asks who has signed in there for the second factor, as ever", async () => {
+  it("requires the second factor after the site's login", async () => {
     const browser = Browser.signedIn("s1", closed);
     expect(await browser.visitChallenge("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
     await browser.enrol();
@@ -190,9 +190,9 @@ describe("a gate that is closed to nobody (ORIGIN_LOGIN)", () => {
   });
 });
 
-describe("the names of nobody (WHOAMI_ANONYMOUS)", () => {
+describe("the names of anonymous users (WHOAMI_ANONYMOUS)", () => {
   it.each(["exact", "canonical"])(
-    "INC-27 pass as nobody, and no other spelling does (EXTERNAL_NAMES=%s)",
+    "INC-27 pass as anonymous, and no other spelling does (EXTERNAL_NAMES=%s)",
     async (EXTERNAL_NAMES) => {
       const variables = { WHOAMI_ANONYMOUS: "guest, Anonymous", EXTERNAL_NAMES };
       for (const name of ["guest", "Anonymous"]) {

@@ -81,7 +81,7 @@ describe("a session behind the site's own login", () => {
 });
 
 describe("signing out at the site", () => {
-  it("is noticed at once when it takes the cookie away: the visitor passes as nobody", async () => {
+  it("is noticed at once when it removes the cookie: the visitor passes as anonymous", async () => {
     const { browser } = await inside();
     browser.cookies.delete("sid");
     expect(await (await browser.load("/inbox")).text()).toBe("hello nobody");
@@ -111,7 +111,7 @@ describe("signing out at the site", () => {
     },
   );
 
-  it("is noticed at the next request where no rule asks for anybody at /logout", async () => {
+  it("is noticed at the next request where /logout is public", async () => {
     const POLICY = JSON.stringify([{ path: "/logout", require: "none" }]);
     const { browser } = await inside({ POLICY });
     site.answer = () => {

@@ -54,13 +54,13 @@ describe("when the store does not answer", () => {
     expect(logged.join("\n")).not.toContain(session);
   });
 
-  it("INC-20 a fresh session passes, because nobody has to be asked", async () => {
+  it("INC-20 a fresh session passes, because it needs no store", async () => {
     const origin = mockOrigin();
     expect((await visit(broken(), "/a", { session: await mintSessionToken() })).status).toBe(200);
     expect(origin.only().headers.get("Remote-User")).toBe("ada");
   });
 
-  it("INC-20 whoever has a stale session passes as nobody where the policy asks for nobody", async () => {
+  it("INC-20 a stale session passes as anonymous on public paths", async () => {
     const origin = mockOrigin();
     const session = await mintSessionToken({ checkedAt: secondsAgo(61) });
     expect((await visit(broken(), "/public", { session })).status).toBe(200);
@@ -69,7 +69,7 @@ describe("when the store does not answer", () => {
     expect((await visit(broken(), "/public")).status).toBe(200);
   });
 
-  it("INC-20 a stranger is sent to sign-in, as ever", async () => {
+  it("INC-20 a visitor without a session is redirected to sign-in", async () => {
     const origin = mockOrigin();
     expect((await visit(broken(), "/a", { headers: pageLoad })).status).toBe(303);
     expect(origin.requests).toEqual([]);

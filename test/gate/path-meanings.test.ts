@@ -26,7 +26,7 @@ describe("a path with bytes that are not UTF-8", () => {
     "/a/%FF/b",
     "/x%2f%E1",
     "/%E1dmin.json",
-  ])("INC-36 is refused, whoever asks: %s", async (path) => {
+  ])("INC-36 is rejected for every client: %s", async (path) => {
     for (const { request, unreadable, name } of listEntryPoints(rules))
       expect([name, (await request(path)).status]).toEqual([name, unreadable]);
     expect(origin.requests).toEqual([]);

@@ -15,7 +15,7 @@ afterEach(() => vi.restoreAllMocks());
 
 const html = { Accept: pageLoad.Accept };
 
-describe("somebody who is not signed in", () => {
+describe("a visitor without a session", () => {
   it("is sent to sign-in from a page load, with the way back", async () => {
     const origin = mockOrigin();
     const response = await visit(gated(), "/reports/2026?q=a b&n=1", { headers: pageLoad });
@@ -92,7 +92,7 @@ describe("somebody who is not signed in", () => {
   );
 });
 
-describe("somebody who has shown a first factor only", () => {
+describe("a session with a first factor only", () => {
   it("is sent to set up the second one where everybody has to have it", async () => {
     const origin = mockOrigin();
     const session = await mintSessionToken(firstFactorOnly);
@@ -140,7 +140,7 @@ describe("somebody who has shown a first factor only", () => {
   });
 });
 
-describe("somebody who has shown both factors", () => {
+describe("a session with both factors", () => {
   it("passes", async () => {
     const origin = mockOrigin();
     const response = await visit(gated(), "/a?b=c", { session: await mintSessionToken() });
@@ -189,24 +189,24 @@ describe("somebody who has shown both factors", () => {
   });
 });
 
-describe("a rule that asks for nobody", () => {
+describe("a public path", () => {
   const open = gated([{ path: "/public/*", require: "none" }]);
 
-  it("INC-02 lets strangers pass, and says nothing about who they are", async () => {
+  it("INC-02 lets anonymous requests pass, without identity headers", async () => {
     const origin = mockOrigin();
     expect((await visit(open, "/public/logo.svg")).status).toBe(200);
     const names = [...origin.only().headers.keys()];
     expect(names.filter((name) => /^(remote-|x-sallyport)/.test(name))).toEqual([]);
   });
 
-  it("still says who is there, when somebody is", async () => {
+  it("still names a signed-in visitor", async () => {
     const origin = mockOrigin();
     await visit(open, "/public/logo.svg", { session: await mintSessionToken() });
     expect(origin.only().headers.get("Remote-User")).toBe("ada");
     expect(origin.only().headers.get("X-Sallyport-Assertion")).toMatch(/^ey/);
   });
 
-  it("WB-14 keeps what a stranger may see in shared caches, and nothing that was made for somebody", async () => {
+  it("WB-14 allows shared caches to store anonymous responses, and no response for a signed-in visitor", async () => {
     const origin = mockOrigin();
     const session = await mintSessionToken();
     await visit(open, "/public/style.css");

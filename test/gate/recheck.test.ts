@@ -35,7 +35,7 @@ const targetedForCaches = {
 };
 
 describe("a session at the gate", () => {
-  it("is believed without a trip to the store while it is fresh", async () => {
+  it("is accepted without a trip to the store while it is fresh", async () => {
     const { bindings, trips } = counted();
     const origin = mockOrigin();
     const session = await mintSessionToken({ checkedAt: secondsAgo(59) });
@@ -45,7 +45,7 @@ describe("a session at the gate", () => {
     expect(origin.requests).toHaveLength(1);
   });
 
-  it("is believed for SESSION_RECHECK and not a moment longer; for none at all where that is 0", async () => {
+  it("is accepted without a check for exactly SESSION_RECHECK seconds, and never where that is 0", async () => {
     mockOrigin();
     const ages = [
       ["60", 59.999, 200],
@@ -65,7 +65,7 @@ describe("a session at the gate", () => {
     }
   });
 
-  it("costs a stranger no trip either", async () => {
+  it("costs no trip without a session either", async () => {
     const { bindings, trips } = counted();
     mockOrigin();
     await visit(bindings, "/a");
@@ -183,7 +183,7 @@ describe("a session at the gate", () => {
     expect(origin.requests).toEqual([]);
   });
 
-  it("SE-06 that is over is nobody where the policy asks for nobody", async () => {
+  it("SE-06 that has ended is anonymous on public paths", async () => {
     const { session } = await signedIn();
     await new Client().post("/logout", {}, { token: session });
     const origin = mockOrigin();

@@ -138,7 +138,7 @@ describe("behind Traefik, with the site's own login", () => {
     return behindTraefik(sid === undefined ? new Browser(variables) : Browser.signedIn(sid, variables));
   };
 
-  it("lets nobody through as nobody, and somebody after his second factor", async () => {
+  it("forwards anonymous requests as anonymous, and a signed-in visitor after the second factor", async () => {
     site.sessions.set("s1", "ada").set("s2", "ada");
     const { browser: stranger } = setup();
     expect(await (await stranger.load("/login")).text()).toBe("hello nobody");
@@ -168,7 +168,7 @@ describe("behind Traefik, with the site's own login", () => {
     expect(await costOf(load)).toEqual(nothing);
   });
 
-  it("notices at the next request that a form has signed out, or somebody else in", async () => {
+  it("notices at the next request that a form has signed out, or has signed in another account", async () => {
     site.sessions.set("s1", "ada");
     const { browser } = setup("s1");
     await browser.enrol();
@@ -189,7 +189,7 @@ describe("behind Traefik, with the site's own login", () => {
     expect(site.pages).toHaveLength(0);
   });
 
-  it("INC-20 hands on that the site can't tell who is there", async () => {
+  it("INC-20 forwards the error when the who-am-I fails", async () => {
     site.whoAmI = () => new Response(null, { status: 500 });
     const { browser } = setup("s1");
     expect((await browser.load("/inbox")).status).toBe(503);

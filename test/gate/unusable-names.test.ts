@@ -50,7 +50,7 @@ describe("the who-am-I of a site with its own login", () => {
   };
   const latin1 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
-  it("INC-36 is not believed when it is not UTF-8, wherever in it that is", async () => {
+  it("INC-36 is rejected when any part of it is not UTF-8", async () => {
     expect(await statusWith('{"user":{"name":"müller"}}')).toEqual([200, "müller"]);
     for (const text of ['{"user":{"name":"müller"}}', '{"motd":"schön","user":{"name":"ada"}}'])
       expect(await statusWith(latin1(text))).toEqual([503]);

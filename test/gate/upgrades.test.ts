@@ -65,7 +65,7 @@ describe("an upgrade", () => {
     },
   );
 
-  it("INC-33 goes to the who-am-I of the site in no form", async () => {
+  it("INC-33 is not sent to the who-am-I of the site in any form", async () => {
     const site = openSite();
     site.sessions.set("s1", "ada");
     const browser = Browser.signedIn("s1");

@@ -67,7 +67,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     replace: 'kind: "full",',
     why: "a session that still needs a code is stored as a full session",
     tests: ["test/flows/sign-in.test.ts", "test/flows/pending-session.test.ts"],
-    titled: "SE-02|goes all the way",
+    titled: "SE-02|completes the flow",
   },
   {
     name: "pending-without-end",

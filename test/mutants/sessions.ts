@@ -188,7 +188,7 @@ export const sessionMutants: readonly Mutant[] = [
     replace: "if (token !== deps.config.adminKey || token !== '') {",
     why: "any bearer token can create accounts",
     tests: ["test/flows/audit-record.test.ts"],
-    titled: "LG-07 has whoever",
+    titled: "LG-07 has each denied action",
   },
   {
     name: "replay-told-apart",

@@ -144,7 +144,7 @@ export const subjectMutants: readonly Mutant[] = [
     replace: "{ fatal: false, ignoreBOM: false }",
     why: "a who-am-I response that is not UTF-8 is decoded with replacement characters (INC-36)",
     tests: [unusable],
-    titled: "INC-36 is not believed",
+    titled: "INC-36 is rejected when",
   },
   {
     name: "undecodable-body-believed",

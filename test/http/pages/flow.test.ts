@@ -235,7 +235,7 @@ describe("the second entryPoint", () => {
     expect(browser.trail(1)).toEqual(["GET /api/auth/sign-in?rd=%2Fx 200"]);
   });
 
-  it("SE-03 INC-10 gives new cookies to whoever comes through, and the old ones are dead", async () => {
+  it("SE-03 INC-10 sets new cookies after the code, and the old ones are rejected", async () => {
     const account = await createReadyAccount();
     const browser = await passFirstFactor(account);
     const before = browser.cookies;
@@ -250,7 +250,7 @@ describe("the second entryPoint", () => {
     expect([page.status, page.heading]).toEqual([401, "Sign in"]);
   });
 
-  it("lets somebody else sign in instead", async () => {
+  it("lets another account sign in instead", async () => {
     const account = await createReadyAccount();
     const browser = await passFirstFactor(account);
     const page = await browser.submit("/sign-out");
@@ -269,7 +269,7 @@ describe("the second entryPoint", () => {
     expect([arrived.path, arrived.heading]).toEqual(["/pay?to=x", "Hello ada"]);
   });
 
-  it("sends somebody who has no second factor to set it up", async () => {
+  it("redirects an account without a second factor to set it up", async () => {
     const { username, password } = await createAccount();
     const browser = new Browser(site);
     await browser.open("/x");

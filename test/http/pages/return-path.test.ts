@@ -27,7 +27,7 @@ describe("a hostile return path", () => {
     }
   });
 
-  it("INC-09 WB-04 takes nobody away who is signed in already", async () => {
+  it("INC-09 WB-04 redirects no signed-in visitor to another site", async () => {
     const browser = await passBothFactors(await createReadyAccount());
     const before = browser.exchanges.length;
     for (const rd of hostile) {
@@ -74,7 +74,7 @@ describe("a hostile return path", () => {
     "https://evil.example/",
     "/%2fevil.example",
     "/\t/evil.example",
-  ])("INC-09 WB-04 leads to / after both doors: %j", async (rd) => {
+  ])("INC-09 WB-04 leads to / after both factors: %j", async (rd) => {
     const account = await createReadyAccount();
     const browser = new Browser(site);
     const { username, password } = account;

@@ -129,7 +129,7 @@ describe("the wizard", () => {
     expect((await next.submit("/second-factor", { code: spent })).status).toBe(401);
   });
 
-  it("TH-07 lets nobody guess: five wrong codes, and a minute's wait", async () => {
+  it("TH-07 limits guesses: five wrong codes, and a minute's wait", async () => {
     const { browser, secret } = await atScan();
     for (let variant = 0; variant < 5; variant++)
       await browser.submit(wizard, { step: "confirm", code: await wrongCode(secret, variant) });

@@ -20,7 +20,7 @@ async function atAccount(user: EnrolledAccount): Promise<Browser> {
 }
 
 describe("the account page", () => {
-  it("says who is signed in, since when there is a second factor, and where else", async () => {
+  it("shows the account, the date of its second factor, and its other sessions", async () => {
     const browser = await atAccount(await createReadyAccount());
     const { page } = browser;
     expect([page.status, page.heading]).toEqual([200, "Your account"]);
@@ -37,7 +37,7 @@ describe("the account page", () => {
     for (const text of [user.secret, ...user.backupCodes]) expect(page.html).not.toContain(text);
   });
 
-  it("sends whoever is not signed in to sign-in, and back", async () => {
+  it("redirects a visitor without a session to sign-in, and back", async () => {
     const user = await createReadyAccount();
     const browser = new Browser(site);
     const page = await browser.open(account);
@@ -47,7 +47,7 @@ describe("the account page", () => {
     expect([arrived.path, arrived.heading]).toEqual([account, "Your account"]);
   });
 
-  it("SE-01 is not shown to somebody whose code is still to come", async () => {
+  it("SE-01 is not shown with a pending session", async () => {
     const browser = await passFirstFactor(await createReadyAccount());
     for (const path of [account, `/api/auth${wizard}`])
       expect((await browser.open(path)).heading).toBe("Sign in");

@@ -27,9 +27,9 @@ export interface OriginConfig extends AnyConfig {
   /** What else may carry a session or a token: headers and parameters of the address. */
   readonly credentials: readonly { readonly kind: "header" | "query"; readonly name: string }[];
   /** The statuses that say that nobody is signed in. */
-  readonly nobodyStatuses: readonly number[];
+  readonly anonymousStatuses: readonly number[];
   /** The names that the site has for nobody, compared exactly: an account `Guest` is not the anonymous `guest`. */
-  readonly nobodyNames: readonly string[];
+  readonly anonymousNames: readonly string[];
   /** Where the site's login is, if nobody gets anything else than what the policy opens. Null: nobody passes. */
   readonly loginPath: string | null;
 }
@@ -128,8 +128,8 @@ const origin = () =>
           const [kind = "", name = ""] = text.split(":");
           return { kind: kind === "header" ? "header" : "query", name };
         }),
-        nobodyStatuses: env.WHOAMI_NOBODY,
-        nobodyNames: env.WHOAMI_ANONYMOUS,
+        anonymousStatuses: env.WHOAMI_NOBODY,
+        anonymousNames: env.WHOAMI_ANONYMOUS,
         loginPath: env.ORIGIN_LOGIN ?? null,
       }),
     ),

@@ -1,8 +1,8 @@
 /**
- * The methods that act on the resource of their path and on nothing below it. Every other method counts with everything
- * below: `DELETE`, `COPY`, `MOVE`, `PROPFIND`, `LOCK`, `UNLOCK` (RFC 4918), `REPORT`, `UPDATE`, `MERGE`, `LABEL`,
+ * The methods that act on the resource of their path and on nothing below it. Every other method is judged for
+ * everything below the path too: `DELETE`, `COPY`, `MOVE`, `PROPFIND`, `LOCK`, `UNLOCK` (RFC 4918), `REPORT`, `UPDATE`, `MERGE`, `LABEL`,
  * `BASELINE-CONTROL` (RFC 3253), `ACL` (RFC 3744), `SEARCH` (RFC 5323), `BIND`, `UNBIND`, `REBIND` (RFC 5842), and methods
- * that only the site knows.
+ * of the site's own.
  */
 const onPathAlone: ReadonlySet<string> = new Set([
   "GET",
@@ -20,7 +20,7 @@ const onPathAlone: ReadonlySet<string> = new Set([
 const limitedByDepth: readonly string[] = ["PROPFIND", "LOCK"];
 
 /**
- * True when the method may act on what lies below the path, too (INC-31). Without the header `Depth`, `PROPFIND` and `LOCK`
+ * True when the method may also act on resources below the path (INC-31). Without the header `Depth`, `PROPFIND` and `LOCK`
  * do (RFC 4918 9.1, 9.10.3). `Depth: 1` counts as all levels.
  *
  * @param method upper case
@@ -30,6 +30,6 @@ export function actsBelow(method: string, headers: Headers): boolean {
   return !(limitedByDepth.includes(method) && isDepthZero(headers));
 }
 
-/** A proxy drops a header that `Connection` names (RFC 9110 7.6.1), and without it the depth is infinite. */
+/** False also when `Connection` names the header: a proxy then removes it (RFC 9110 7.6.1), and the depth is infinite. */
 const isDepthZero = (headers: Headers) =>
   headers.get("Depth") === "0" && !/\bdepth\b/i.test(headers.get("Connection") ?? "");

@@ -1,27 +1,28 @@
 import { isUndecodable } from "../core/parsing/undecodable.ts";
 import type { AccessDenied, AccessGranted } from "../domain/access/access.ts";
 import type { Deps } from "../domain/deps.ts";
-import { authorizeRequest, expireTokenAfterChange, type Unjudged, type Visitor } from "./authorize.ts";
+import { authorizeRequest, expireTokenAfterChange, type RejectedRequest, type Visitor } from "./authorize.ts";
 import { isForeignHandshake } from "./handshake.ts";
 import type { SignedIdentity } from "./headers.ts";
 import { isServedMethod } from "./request-meanings.ts";
 import { signIdentityAssertion } from "./sign-assertion.ts";
 
-/** The request that a proxy asks about. */
+/** The visitor's request, about which a proxy asks in a forward-auth request. */
 export interface OriginalRequest {
   readonly method: string;
-  /** As it came, without the query. */
+  /** As the proxy received it, without the query. */
   readonly path: string;
-  /** Path and query, to come back to. */
+  /** Path and query, for the way back after a sign-in. */
   readonly uri: string;
 }
 
 /**
- * Reads which request a proxy asks about: `X-Forwarded-Method` and `-Uri` (Caddy, Traefik), or `X-Original-Method`
- * and `-URL`, as a path or a whole URL. Null: it does not say, or not readably, and so nobody passes (INC-01).
+ * Reads the original request from the headers of a forward-auth request: `X-Forwarded-Method` and `X-Forwarded-Uri` (Caddy,
+ * Traefik), or `X-Original-Method` and `X-Original-URL`, with a path or a whole URL. Null when the headers are absent or
+ * invalid: access is then denied (INC-01).
  *
- * A proxy sets one pair, and a client may have sent the other. Nobody knows which is which, so two that contradict
- * each other are not readable, either (INC-04).
+ * A proxy sets one pair, and the client may have sent the other. The Worker cannot tell them apart, so two pairs that
+ * contradict each other are invalid too (INC-04).
  */
 export function readOriginalRequest(headers: Headers): OriginalRequest | null {
   const forwarded = readPair(headers, "X-Forwarded-Method", "X-Forwarded-Uri");
@@ -29,13 +30,13 @@ export function readOriginalRequest(headers: Headers): OriginalRequest | null {
   if (!agree(forwarded.method, original.method) || !agree(forwarded.uri, original.uri)) return null;
   const { method, uri } = forwarded.uri === null ? original : forwarded;
   if (method === null || uri === null || !isServedMethod(method)) return null;
-  // A proxy hands bytes that are not UTF-8 on as they came (INC-36).
+  // A proxy forwards bytes that are not UTF-8 unchanged (INC-36).
   if (isUndecodable(uri)) return null;
-  // No request has a blank in its address. A header that is there twice has one, behind its comma.
+  // A request target has no space. A header that was sent twice has one, after the comma that joins the values.
   return /^\/[^ \t]*$/.test(uri) ? { method, path: uri.split("?", 1)[0] ?? "", uri } : null;
 }
 
-/** An empty header is none: some proxies can't take a client's header away otherwise. */
+/** An empty header counts as absent: some proxies can only empty a client's header, and not remove it. */
 function readPair(headers: Headers, methodName: string, uriName: string) {
   const method = headers.get(methodName) || null;
   const uri = headers.get(uriName)?.replace(/^https?:\/\/[^/?#\\]+(?=\/)/i, "");
@@ -44,68 +45,71 @@ function readPair(headers: Headers, methodName: string, uriName: string) {
 
 const agree = (a: string | null, b: string | null) => a === null || b === null || a === b;
 
+/** The outcome of a forward-auth request. */
 export type ForwardAuthResult =
-  | { readonly kind: "passed"; readonly passage: AccessGranted; readonly vouched: SignedIdentity | null }
-  | { readonly kind: "refused"; readonly refusal: AccessDenied }
-  /** Also of a question whose host is not readable. A path of Sallyport's must not be passed to the site (INC-34). */
-  | Unjudged
-  /** Another site opens a WebSocket with the visitor's session (WB-12). */
+  | {
+      readonly kind: "allowed";
+      readonly granted: AccessGranted;
+      /** Null for an anonymous visitor. */
+      readonly signedIdentity: SignedIdentity | null;
+    }
+  | { readonly kind: "denied"; readonly denial: AccessDenied }
+  /** Also when `X-Forwarded-Host` is invalid. The proxy must not forward a path of Sallyport to the site (INC-34). */
+  | RejectedRequest
+  /** A page of another site opens a WebSocket with the visitor's session (WB-12). */
   | { readonly kind: "cross_origin" };
 
-/** A proxy's question. */
+/** A forward-auth request. */
 export interface ForwardAuthInput extends Visitor {
   readonly original: OriginalRequest;
-  /** Of the question, as the proxy sends it. */
+  /** The headers of the forward-auth request: those of the original request, as far as the proxy sends them. */
   readonly headers: Headers;
-  /** The scheme and host under which the Worker was asked. */
+  /** The scheme and host to which the forward-auth request was sent. */
   readonly publicOrigin: string;
-  /** The question has shown `PROXY_KEY`. */
+  /** The forward-auth request has the right `PROXY_KEY`. */
   readonly trusted: boolean;
 }
 
 /**
- * Judges the request that a proxy asks about, as the gate would. The question has the headers of the visitor's request, as
- * far as the proxy sends them. Whether the site gets a method override among them is not known, so it counts (INC-31).
+ * Decides about the original request of a forward-auth request as the gate does, and signs the assertion if it is allowed.
+ * A method override in the headers counts, because the Worker does not know whether the proxy forwards it to the site (INC-31).
  */
-export async function authorizeForwardAuth(
-  deps: Deps,
-  question: ForwardAuthInput,
-): Promise<ForwardAuthResult> {
-  const { original, headers, publicOrigin, trusted, ...visitor } = question;
+export async function authorizeForwardAuth(deps: Deps, input: ForwardAuthInput): Promise<ForwardAuthResult> {
+  const { original, headers, publicOrigin, trusted, ...visitor } = input;
   const named = readForwardedHost(headers, publicOrigin);
   if (trusted && named === "unreadable") return { kind: "unreadable", part: "host" };
   const askedHost = hostOf(publicOrigin);
   const namedHost = typeof named === "string" ? null : named.host;
-  const judged = await authorizeRequest(deps, {
+  const result = await authorizeRequest(deps, {
     ...visitor,
     method: original.method,
     path: original.path,
     query: original.uri.slice(original.path.length),
     headers,
     overridesForwarded: true,
-    // A client that invents one gains nothing: the path of a `Destination` is judged whatever its host is.
+    // A client gains nothing with an invented host: the path of a `Destination` is judged whatever its host is.
     hosts: namedHost === null ? [askedHost] : [askedHost, namedHost],
   });
-  if (judged.kind !== "judged") return judged;
-  const { decision, judgement, mayChange } = judged;
-  if (!judgement.allowed) return { kind: "refused", refusal: judgement };
-  // The page of another site can't choose this header in the visitor's browser, so a proxy without the key is believed here.
-  if (judgement.identity !== null && isForeignHandshake(headers, namedHost ?? askedHost))
+  if (result.kind !== "evaluated") return result;
+  const { decision, access, mayChange } = result;
+  if (!access.allowed) return { kind: "denied", denial: access };
+  // A page of another site cannot set `X-Forwarded-Host` in the visitor's browser, so it counts without `PROXY_KEY` here.
+  if (access.identity !== null && isForeignHandshake(headers, namedHost ?? askedHost))
     return { kind: "cross_origin" };
-  // The visitor can, so an assertion names the host only by the word of a proxy with the key.
+  // The visitor can set the header, so the assertion takes the host from it only with `PROXY_KEY`.
   const host = (trusted ? namedHost : null) ?? askedHost;
-  const vouched = await signIdentityAssertion(
+  const signedIdentity = await signIdentityAssertion(
     deps,
-    judgement.identity,
+    access.identity,
     publicOrigin,
     { ...decision, host },
     visitor.now,
   );
-  const passage = await expireTokenAfterChange(deps, visitor, mayChange, judgement);
-  return { kind: "passed", passage, vouched };
+  const granted = await expireTokenAfterChange(deps, visitor, mayChange, access);
+  return { kind: "allowed", granted, signedIdentity };
 }
 
-/** The host that the visitor asked for, as the proxy says it. */
+/** Reads the host of the original request from `X-Forwarded-Host`; `host` is null when the header is absent. */
 function readForwardedHost(
   headers: Headers,
   publicOrigin: string,

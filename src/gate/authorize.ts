@@ -8,73 +8,80 @@ import { type FullSession, issueTokenToRecheck } from "../domain/sessions/sessio
 import { provisionAndAuthorize } from "../domain/sign-in/external-sign-in.ts";
 import type { FirstFactorSource } from "../domain/sign-in/first-factor-source.ts";
 import type { ClientContext } from "../store/service/audit.ts";
-import { type AskedRequest, findMeanings, type UnreadablePart } from "./request-meanings.ts";
+import { findMeanings, type RequestParts, type UnreadablePart } from "./request-meanings.ts";
 
-/** Who wants to go where. */
-export interface AccessRequest extends AskedRequest {
-  /** As its token says, and belonging to what the request shows of the source. */
+/** A request for the origin, with the session and the first factor of the visitor. */
+export interface AccessRequest extends RequestParts {
+  /** From the request's session token, and bound to the first factor of this request. */
   readonly session: FullSession | null;
   /** Null: passwords are the first factor. */
   readonly source: FirstFactorSource | null;
-  /** A browser that will keep a cookie. */
+  /** True for a page load of a browser, which stores the cookie of a new session. */
   readonly keepsCookies: boolean;
   readonly client: ClientContext;
   readonly now: Date;
 }
 
-/** The visitor, without the request. */
-export type Visitor = Omit<AccessRequest, keyof AskedRequest>;
+/** The part of an {@link AccessRequest} that is about the visitor. */
+export type Visitor = Omit<AccessRequest, keyof RequestParts>;
 
-/** A request that is refused whatever the visitor has shown. */
-export type Unjudged =
-  /** A part of the request can't be judged. */
+/** A request that is rejected whatever session it has. */
+export type RejectedRequest =
+  /** A part of the request is invalid, so the policy can't be applied. */
   | { readonly kind: "unreadable"; readonly part: UnreadablePart }
-  /** The path belongs to Sallyport in some variant, so it is never the origin's (INC-34). */
+  /** A variant of the path is below `BASE_PATH`, so the request is never forwarded (INC-34). */
   | { readonly kind: "own_path" };
 
-export interface Judged {
-  readonly kind: "judged";
-  /** What the request requires. */
+/** A request to which the policy was applied. Its access can be granted or denied. */
+export interface EvaluatedRequest {
+  readonly kind: "evaluated";
+  /** What the policy requires of the request. */
   readonly decision: PolicyDecision;
-  /** Whether the visitor has shown it. */
-  readonly judgement: AccessResult;
-  /** The origin may change something when it serves the request. */
+  /** Whether the visitor meets the requirement. */
+  readonly access: AccessResult;
+  /** True when the origin may change state when it serves the request. */
   readonly mayChange: boolean;
 }
 
-/** Judges a request to the origin by the policy, in every way in which the origin may serve it (INC-31). */
-export async function authorizeRequest(deps: Deps, passenger: AccessRequest): Promise<Judged | Unjudged> {
+/**
+ * Applies the policy to a request for the origin, in every way in which the origin may serve it (INC-31), and checks whether
+ * the visitor meets the strictest requirement. It may renew the session, or create the account of an external identity.
+ */
+export async function authorizeRequest(
+  deps: Deps,
+  request: AccessRequest,
+): Promise<EvaluatedRequest | RejectedRequest> {
   const { policy, basePath } = deps.config;
-  const meanings = findMeanings(deps.config, passenger);
+  const meanings = findMeanings(deps.config, request);
   if (typeof meanings === "string") return { kind: "unreadable", part: meanings };
   const { itself, others } = meanings;
   const decision = evaluatePolicy(policy, itself, others);
   if (decision === null) return { kind: "unreadable", part: "path" };
   if (hasVariantBelow(basePath, itself.path) !== false) return { kind: "own_path" };
-  const { session, source, now } = passenger;
+  const { session, source, now } = request;
   const { requirement } = decision;
-  const judgement =
+  const access =
     source === null
       ? await authorizeSession(deps, requirement, session, now)
-      : await provisionAndAuthorize(deps, { ...passenger, source, requirement });
-  return { kind: "judged", decision, judgement, mayChange: [itself, ...others].some(isChange) };
+      : await provisionAndAuthorize(deps, { ...request, source, requirement });
+  return { kind: "evaluated", decision, access, mayChange: [itself, ...others].some(isChange) };
 }
 
-/** What a POST may be beside a POST (`namedOnly`) changes no more than the POST. */
+/** A method that the body of a POST may name (`namedOnly`) is left out: the POST itself is a change already. */
 const isChange = ({ method, namedOnly }: RequestInterpretation) =>
   namedOnly !== true && !isSafeMethod(method);
 
 /**
- * A site with its own login may have signed somebody in or out by a form, under the same session cookie. So after
- * every request that can change something, the next one asks again.
+ * Returns the access with a session token that must be rechecked, when the request may have changed something and the first
+ * factor is the origin's own login. The origin may have signed another account in under the same session cookie.
  */
 export async function expireTokenAfterChange(
   deps: Deps,
   { session, source }: Pick<AccessRequest, "session" | "source">,
   mayChange: boolean,
-  passage: AccessGranted,
+  granted: AccessGranted,
 ): Promise<AccessGranted> {
-  const current = passage.renewed?.session ?? session;
-  if (current === null || !mayChange || source?.realm !== "origin") return passage;
-  return { ...passage, renewed: await issueTokenToRecheck(deps, current) };
+  const current = granted.renewed?.session ?? session;
+  if (current === null || !mayChange || source?.realm !== "origin") return granted;
+  return { ...granted, renewed: await issueTokenToRecheck(deps, current) };
 }

@@ -1,6 +1,5 @@
 /**
- * Headers that are about one connection, and not about the request (RFC 9110 7.6.1). The gate's connection to the origin
- * is another one. `HTTP2-Settings` belongs to the upgrade to h2c (RFC 7540 3.2.1).
+ * Headers that describe one connection and not the request (RFC 9110 7.6.1). The gate has another connection to the origin. `HTTP2-Settings` belongs to the upgrade to h2c (RFC 7540 3.2.1).
  */
 const connectionHeaders: readonly string[] = [
   "Connection",
@@ -15,16 +14,16 @@ const connectionHeaders: readonly string[] = [
   "Proxy-Authorization",
 ];
 
-/** The one protocol that a connection may be upgraded to (INC-33). */
+/** True for a WebSocket handshake: no other upgrade is forwarded (INC-33). */
 export const isWebSocketUpgrade = (headers: Headers): boolean =>
   headers.get("Upgrade")?.trim().toLowerCase() === "websocket";
 
 /**
- * The headers without those that are about the client's connection, and without those that `Connection` names. Of
- * upgrades `websocket` alone stays: another protocol is a tunnel to the origin, in which no policy is applied (INC-33).
+ * Copies the headers without those that describe the client's connection and those that `Connection` names. Only
+ * `Upgrade: websocket` is kept: another protocol would be a tunnel to the origin, in which no policy is applied (INC-33).
  *
- * An upgrade to another protocol is not refused: a server may ignore it (RFC 9110 7.8), and clients such as
- * `curl --http2` send one with every request.
+ * The request with another upgrade is not rejected, but forwarded without it: a server may ignore the header (RFC 9110 7.8), and
+ * clients such as `curl --http2` send it with every request.
  */
 export function withoutConnectionHeaders(received: Headers): Headers {
   const headers = new Headers(received);
@@ -35,5 +34,5 @@ export function withoutConnectionHeaders(received: Headers): Headers {
   return headers;
 }
 
-/** `delete` throws for anything else. */
+/** `Headers.delete` throws for any other text. */
 const isHeaderName = (name: string) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name);

@@ -9,46 +9,49 @@ import {
 } from "../domain/access/long-lived-access.ts";
 import type { Deps } from "../domain/deps.ts";
 import type { IssuedSession } from "../domain/sessions/sessions.ts";
-import { authorizeRequest, expireTokenAfterChange, type Unjudged, type Visitor } from "./authorize.ts";
+import { authorizeRequest, expireTokenAfterChange, type RejectedRequest, type Visitor } from "./authorize.ts";
 import { isForeignHandshake } from "./handshake.ts";
-import { requestHeaders, responseHeaders } from "./headers.ts";
+import { createOriginHeaders, removeOwnCookies } from "./headers.ts";
 import { signIdentityAssertion } from "./sign-assertion.ts";
 import { relay } from "./web-socket.ts";
 
-/** A request for the origin, and who sends it. */
+/** A request for the origin, and its visitor. */
 export interface GateInput extends Visitor {
   readonly request: Request;
-  /** The request's address, resolved. */
+  /** The request's URL, parsed: dot segments are resolved. */
   readonly url: URL;
+  /** Names of the Worker's own cookies. */
   readonly ownCookies: readonly string[];
   /** The scheme and host that the visitor sees. */
   readonly publicOrigin: string;
 }
 
+/** The outcome of a request at the gate. */
 export type GateResult =
-  /** The origin's answer, and a renewed token for the visitor if there is one. */
+  /** The origin's response, and the visitor's renewed session, or null. */
   | { readonly kind: "forwarded"; readonly response: Response; readonly renewed: IssuedSession | null }
-  | { readonly kind: "refused"; readonly refusal: AccessDenied }
-  | Unjudged
-  /** Another site opens a WebSocket with the visitor's session (WB-12). */
+  | { readonly kind: "denied"; readonly denial: AccessDenied }
+  | RejectedRequest
+  /** A page of another site opens a WebSocket with the visitor's session (WB-12). */
   | { readonly kind: "cross_origin" }
   | { readonly kind: "origin_unavailable"; readonly error: unknown };
 
 /**
- * Judges a request by policy and session, and forwards it if it passes. Store and source are asked only when the
- * session's token has to be checked again, and one that fails is thrown on: the origin is not reached.
+ * Checks a request against the policy, and forwards it to the origin if access is granted. D1 and the first factor's source
+ * are queried only when the session's token has to be rechecked.
  *
- * @param originUrl scheme, host and port; `route`: the address that was asked for, behind the Worker's route
+ * @param originUrl scheme, host and port; `route`: the request's own URL, because the Worker is a route of the origin's zone
+ * @throws StoreUnavailable, FirstFactorUnavailable, AmbiguousCredentials: the request is not forwarded
  */
 export async function forwardIfAuthorized(
   deps: Deps,
   originUrl: string,
-  gateRequest: GateInput,
+  input: GateInput,
 ): Promise<GateResult> {
-  const { request, url } = gateRequest;
+  const { request, url } = input;
   const path = parseRawPath(request.url);
-  const judged = await authorizeRequest(deps, {
-    ...gateRequest,
+  const result = await authorizeRequest(deps, {
+    ...input,
     method: request.method,
     path,
     query: url.search,
@@ -56,25 +59,25 @@ export async function forwardIfAuthorized(
     overridesForwarded: deps.config.methodOverride === "pass",
     hosts: [url.host],
   });
-  if (judged.kind !== "judged") return judged;
-  const { decision, judgement, mayChange } = judged;
-  if (!judgement.allowed) return { kind: "refused", refusal: judgement };
-  if (judgement.identity !== null && isForeignHandshake(request.headers, url.host))
+  if (result.kind !== "evaluated") return result;
+  const { decision, access, mayChange } = result;
+  if (!access.allowed) return { kind: "denied", denial: access };
+  if (access.identity !== null && isForeignHandshake(request.headers, url.host))
     return { kind: "cross_origin" };
   const { requirement } = decision;
   const target = (originUrl === "route" ? url.origin : originUrl) + url.pathname + url.search;
-  const headers = await originHeaders(deps, gateRequest, judgement, { ...decision, host: url.host });
-  const { renewed } = await expireTokenAfterChange(deps, gateRequest, mayChange, judgement);
+  const headers = await createForwardedHeaders(deps, input, access, { ...decision, host: url.host });
+  const { renewed } = await expireTokenAfterChange(deps, input, mayChange, access);
   try {
-    const response = await forward(target, request, headers, isPersonal(requirement, judgement));
-    const access = { requirement, passage: judgement, source: gateRequest.source };
-    return { kind: "forwarded", response: withOwnHeaders(deps, response, gateRequest, access), renewed };
+    const response = await forward(target, request, headers, isPersonal(requirement, access));
+    const lasting = { requirement, granted: access, source: input.source };
+    return { kind: "forwarded", response: toVisitorResponse(deps, response, input, lasting), renewed };
   } catch (error) {
     return { kind: "origin_unavailable", error };
   }
 }
 
-/** Only what everybody may see, and nobody was named for, is left to caches (WB-14). */
+/** False for an anonymous request to a public path: only its response may come from a cache (WB-14). */
 const isPersonal = ({ level }: Requirement, { identity }: AccessGranted) =>
   level !== "none" || identity !== null;
 
@@ -84,35 +87,38 @@ function forward(target: string, request: Request, headers: Headers, personal: b
   return fetch(target, { method, headers, body, signal, redirect: "manual", ...cache });
 }
 
-async function originHeaders(
+async function createForwardedHeaders(
   deps: Deps,
-  gateRequest: GateInput,
+  input: GateInput,
   { identity }: AccessGranted,
   scope: AssertedScope,
 ): Promise<Headers> {
-  const { request, client, publicOrigin, now } = gateRequest;
-  const vouched = await signIdentityAssertion(deps, identity, publicOrigin, scope, now);
+  const { request, client, publicOrigin, now } = input;
+  const signedIdentity = await signIdentityAssertion(deps, identity, publicOrigin, scope, now);
   const { firstFactor, methodOverride } = deps.config;
   const overridesForwarded = methodOverride === "pass";
-  const facts = { ...gateRequest, vouched, address: client.address, firstFactor, overridesForwarded };
-  return requestHeaders(request.headers, facts);
+  const headersInput = { ...input, signedIdentity, address: client.address, firstFactor, overridesForwarded };
+  return createOriginHeaders(request.headers, headersInput);
 }
 
-function withOwnHeaders(
+/** Removes cookies that would replace the Worker's, and ends a WebSocket when its access ends. */
+function toVisitorResponse(
   deps: Deps,
   response: Response,
   { ownCookies }: GateInput,
-  access: LongLivedAccess,
+  lasting: LongLivedAccess,
 ): Response {
   const { status, statusText, webSocket } = response;
-  const headers = responseHeaders(response.headers, ownCookies);
+  const headers = removeOwnCookies(response.headers, ownCookies);
   if (webSocket === null) {
     return headers === null ? response : new Response(response.body, { status, statusText, headers });
   }
-  const lives = () => isAccessStillGranted(deps, access, new Date());
-  const guarded = mustRecheckAccess(access) ? relay(webSocket, lives, watchSeconds(deps)) : webSocket;
+  const isStillGranted = () => isAccessStillGranted(deps, lasting, new Date());
+  const guarded = mustRecheckAccess(lasting)
+    ? relay(webSocket, isStillGranted, recheckSeconds(deps))
+    : webSocket;
   return new Response(null, { status, statusText, headers: headers ?? response.headers, webSocket: guarded });
 }
 
-/** As often as a session is checked, but not so often that sockets keep the store busy. */
-const watchSeconds = ({ config }: Deps) => Math.max(config.sessionRecheckSeconds, 30);
+/** `SESSION_RECHECK`, but at least 30 seconds: every check of an open WebSocket is a query to D1. */
+const recheckSeconds = ({ config }: Deps) => Math.max(config.sessionRecheckSeconds, 30);

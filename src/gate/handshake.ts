@@ -1,14 +1,14 @@
 import { isWebSocketUpgrade } from "./connection-headers.ts";
 
 /**
- * True when another site's page opens a WebSocket as the visitor (WB-12, INC-32). CORS does not hold for WebSockets: any
- * page may open one, with the cookies that a same-site page has.
+ * True when a page of another site opens a WebSocket with the visitor's cookies (WB-12, INC-32). CORS does not cover WebSockets:
+ * any page can open one, and the browser sends the cookies.
  *
- * A proxy that asks about a request leaves `Upgrade` out, because it belongs to the connection. So a handshake is also known
- * by the headers that every browser sends with one and that no script can set (RFC 6455 4.1, the Fetch Standard's
- * forbidden request-headers). A request without `Origin` comes from no browser.
+ * A proxy leaves `Upgrade` out of its forward-auth requests, because it describes the connection. So a handshake is also
+ * recognised by the headers that every browser sends with it and that no script can set (RFC 6455 4.1; "forbidden request-header"
+ * in the Fetch Standard). Browsers send `Origin` with every handshake, so a request without it does not come from a browser.
  *
- * @param host the host that the visitor asked for
+ * @param host the host that the visitor requested
  */
 export function isForeignHandshake(headers: Headers, host: string): boolean {
   const origin = headers.get("Origin");

@@ -1,52 +1,53 @@
 import type { FirstFactorConfig } from "../config/first-factor-config.ts";
-import { cookieName, withoutCookies } from "../core/parsing/cookie-header.ts";
+import { parseCookieName, withoutCookies } from "../core/parsing/cookie-header.ts";
 import { foldName } from "../core/parsing/folded-name.ts";
 import type { AssertedIdentity } from "../core/tokens/assertion.ts";
 import { carriesOwnToken } from "../core/tokens/own-token.ts";
 import { isClearedHeader, isOverrideHeader, isPlainName } from "./cleared-headers.ts";
 import { withoutConnectionHeaders } from "./connection-headers.ts";
 
-/** Somebody, and the Worker's signature for it. */
+/** The identity of a visitor, and the assertion (a JWT) that the Worker has signed for it. */
 export interface SignedIdentity {
   readonly identity: AssertedIdentity;
   readonly assertion: string;
 }
 
-/** What the origin is told about a request that passed. */
-export interface ForwardedFacts {
-  /** Null: nobody had to be signed in, and nobody is. */
-  readonly vouched: SignedIdentity | null;
+/** What the headers for the origin are made from, beside the client's headers. */
+export interface OriginHeadersInput {
+  /** Null for an anonymous visitor. */
+  readonly signedIdentity: SignedIdentity | null;
+  /** The client's address. */
   readonly address: string | null;
   /** The scheme and host that the visitor sees. */
   readonly publicOrigin: string;
-  /** The Worker's own cookies, which the origin never sees. */
+  /** Names of the Worker's own cookies, which the origin never receives. */
   readonly ownCookies: readonly string[];
   readonly firstFactor: FirstFactorConfig;
-  /** `METHOD_OVERRIDE=pass`: the client may ask the origin for another method in a header. */
+  /** True with `METHOD_OVERRIDE=pass`: the client's override headers reach the origin. */
   readonly overridesForwarded?: boolean;
 }
 
 /**
- * The headers for the origin: what the client sent, without anything that only the gate may say
- * (WB-05, INC-08), and then what the gate says.
+ * Creates the headers for the origin: the client's headers without those that only the gate may set (WB-05, INC-08), and
+ * the gate's own.
  */
-export function requestHeaders(received: Headers, facts: ForwardedFacts): Headers {
+export function createOriginHeaders(received: Headers, input: OriginHeadersInput): Headers {
   const headers = siteHeaders(received);
-  const isFirstFactorHeader = firstFactorHeaders(facts.firstFactor);
-  const isForwarded = facts.overridesForwarded === true ? isOverrideHeader : noHeader;
-  const isConfigured = configuredHeaders(facts.firstFactor);
+  const isFirstFactorHeader = firstFactorHeaders(input.firstFactor);
+  const isForwarded = input.overridesForwarded === true ? isOverrideHeader : noHeader;
+  const isConfigured = configuredHeaders(input.firstFactor);
   for (const name of [...headers.keys()]) {
     const isCleared = isClearedHeader(name) && !isForwarded(name);
     if (isCleared || isFirstFactorHeader(name) || !(isPlainName(name) || isConfigured(name)))
       headers.delete(name);
   }
-  replaceCookies(headers, facts.ownCookies);
-  const [scheme = "", host = ""] = facts.publicOrigin.split("://");
+  replaceCookies(headers, input.ownCookies);
+  const [scheme = "", host = ""] = input.publicOrigin.split("://");
   headers.set("X-Forwarded-Host", host);
   headers.set("X-Forwarded-Proto", scheme);
-  if (facts.address !== null) headers.set("X-Forwarded-For", facts.address);
-  if (facts.vouched === null) return headers;
-  const { identity, assertion } = facts.vouched;
+  if (input.address !== null) headers.set("X-Forwarded-For", input.address);
+  if (input.signedIdentity === null) return headers;
+  const { identity, assertion } = input.signedIdentity;
   headers.set("Remote-User", identity.username);
   if (identity.email !== null) headers.set("Remote-Email", identity.email);
   headers.set("X-Sallyport-Assertion", assertion);
@@ -56,8 +57,8 @@ export function requestHeaders(received: Headers, facts: ForwardedFacts): Header
 const noHeader = (_: string) => false;
 
 /**
- * The headers of a first factor that the origin must not see. A proxy's user header is for the Worker. Of a token's header
- * only the spelling that the Worker has read may pass: the origin may read another one (INC-26).
+ * Returns the test for headers of the first factor that are not forwarded. A proxy's user header is for the Worker only. Of a
+ * token's header only the spelling that the Worker has read is forwarded: the origin may read another one (INC-26).
  */
 function firstFactorHeaders(config: FirstFactorConfig): (name: string) => boolean {
   if (config.kind !== "proxy") return otherSpellings(credentialHeaders(config));
@@ -65,7 +66,7 @@ function firstFactorHeaders(config: FirstFactorConfig): (name: string) => boolea
   return (name) => folded.includes(foldName(name));
 }
 
-/** The headers that carry the site's credentials. The operator may have named one with any character. */
+/** The configured headers that carry the site's credentials. Their names may have characters beside letters, digits and `-`. */
 function credentialHeaders(config: FirstFactorConfig): readonly string[] {
   if (config.kind === "jwt") return config.carrier.kind === "header" ? [config.carrier.name] : [];
   if (config.kind !== "origin") return [];
@@ -84,7 +85,7 @@ function otherSpellings(names: readonly string[]): (name: string) => boolean {
   return (name) => folded.includes(foldName(name)) && !exact.includes(name.toLowerCase());
 }
 
-/** What a client sends that may be the site's: nothing about the client's connection, and no token of the Worker's own. */
+/** Copies a client's headers without those of its connection and without an `Authorization` that carries a token of Sallyport. */
 export function siteHeaders(received: Headers): Headers {
   const headers = withoutConnectionHeaders(received);
   if (carriesOwnToken(headers.get("Authorization") ?? "")) headers.delete("Authorization");
@@ -100,14 +101,14 @@ function replaceCookies(headers: Headers, ownCookies: readonly string[]): void {
 }
 
 /**
- * The headers for the client: the origin's, without cookies that would take the place of the Worker's. Null: there are
- * none of those, and the answer is handed on as it is.
+ * Copies the headers of the origin's response without cookies that would replace the Worker's own. Null when there are no such
+ * cookies, so that the response can be returned as it is.
  */
-export function responseHeaders(received: Headers, ownCookies: readonly string[]): Headers | null {
+export function removeOwnCookies(received: Headers, ownCookies: readonly string[]): Headers | null {
   const cookies = received.getSetCookie();
   if (cookies.length === 0) return null;
   const own = ownCookies.map(foldName);
-  const foreign = cookies.filter((cookie) => !own.includes(foldName(cookieName(cookie))));
+  const foreign = cookies.filter((cookie) => !own.includes(foldName(parseCookieName(cookie))));
   if (foreign.length === cookies.length) return null;
   const headers = new Headers(received);
   headers.delete("Set-Cookie");

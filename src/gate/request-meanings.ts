@@ -6,22 +6,22 @@ import { namedMethods, type PolicyRule } from "../core/policy/policy.ts";
 import { actsBelow } from "./acts-below.ts";
 import { isOverrideHeader } from "./cleared-headers.ts";
 
-/** What a request says that can make an origin serve it in another way than its first line does. */
-export interface AskedRequest {
-  /** As it came. */
+/** The parts of a request that decide how an origin serves it. */
+export interface RequestParts {
+  /** As the client sent it. */
   readonly method: string;
-  /** As it came, without the query. */
+  /** As the client sent it, without the query. */
   readonly path: string;
-  /** As it came, with its question mark, or empty. */
+  /** As the client sent it, with the `?`, or empty. */
   readonly query: string;
   readonly headers: Headers;
-  /** The origin gets the override headers of the visitor, if there are any. */
+  /** True when the client's override headers reach the origin. */
   readonly overridesForwarded: boolean;
-  /** The names under which visitors ask for the site: a `Destination` names one of them, or none. */
+  /** The hosts of the site. A `Destination` with another host is invalid. */
   readonly hosts: readonly string[];
 }
 
-/** What of a request can't be judged. */
+/** The part of a request that is invalid, so that the policy can't be applied. */
 export type UnreadablePart = "method" | "path" | "host" | "destination" | "method_override";
 
 /** The ways in which an origin may serve a request. */
@@ -32,36 +32,38 @@ export interface Meanings {
 }
 
 /**
- * True for a method that a policy can be applied to, and that may reach an origin (INC-31). A method is compared exactly (RFC 9110 9.1),
- * and servers do not agree about `get`: some serve it as `GET`. `TRACE` and `TRACK` send the headers of the request back to the
- * client, the assertion among them. `CONNECT` opens a tunnel.
+ * True for a method that may be forwarded to an origin (INC-31). It has no lower-case letter: methods are case-sensitive (RFC 9110
+ * 9.1), but some servers serve `get` as `GET`. `TRACE` and `TRACK` are excluded because they return the request's headers to the
+ * client, with the assertion among them, and `CONNECT` because it opens a tunnel.
  */
 export const isServedMethod = (method: string): boolean =>
   /^[!#$%&'*+.^_`|~0-9A-Z-]+$/.test(method) && !["TRACE", "TRACK", "CONNECT"].includes(method);
 
-/** More methods than this in one request are no mistake. */
-const mostOverrides = 8;
+/** A request with more override methods than this is rejected as an attack. */
+const maxOverrides = 8;
 
-/** A form field, a query parameter, or a field of JSON: frameworks look into all three. */
+/** Frameworks read it from a form field, a query parameter or a JSON field. */
 const overrideParameter = "_method";
 
 /**
- * Finds all the ways in which an origin may serve a request (INC-31), beside the request itself:
+ * Finds all the ways in which an origin may serve a request (INC-31). Beside the request itself these are:
  *
  * - under each method that an override header or a `_method` in the query names;
- * - a POST under each method that a rule names, because a `_method` may be in its body, which is not read here;
- * - at its `Destination` too (RFC 4918 10.3).
+ * - for a POST, each method that a rule names: its body may have a `_method`, and the gate does not read bodies;
+ * - the same at the path of the header `Destination` (RFC 4918 10.3).
  *
- * A method that acts on a collection's members counts with everything below the path: {@link actsBelow}.
+ * A method that acts on the members of a collection is judged for everything below the path: {@link actsBelow}.
+ *
+ * @returns the first invalid part in place of the meanings, when there is one
  */
 export function findMeanings(
   { policy, methodOverride }: Pick<Config, "policy" | "methodOverride">,
-  request: AskedRequest,
+  request: RequestParts,
 ): Meanings | UnreadablePart {
   const { method, path, headers } = request;
   if (!isServedMethod(method)) return "method";
   const overrides = findOverrides(request, methodOverride);
-  if (overrides.length > mostOverrides) return "method_override";
+  if (overrides.length > maxOverrides) return "method_override";
   const [itself, ...others] = meaningsAt(path, method, headers, alsoAtSource);
   for (const served of overrides) others.push(...meaningsAt(path, served, headers, alsoAtSource));
   if (method === "POST") others.push(...meaningsOfPost(policy, methodOverride, request));
@@ -80,8 +82,8 @@ export function findMeanings(
 
 const none: readonly string[] = [];
 
-/** The methods that the request names beside its own, without those in a body. */
-function findOverrides(request: AskedRequest, mode: Config["methodOverride"]): readonly string[] {
+/** Finds the methods in the override headers and in the query. */
+function findOverrides(request: RequestParts, mode: Config["methodOverride"]): readonly string[] {
   const fromHeaders = request.overridesForwarded ? overridesInHeaders(request.headers) : none;
   const fromQuery = mode === "never" ? none : overridesInQuery(request.query);
   if (fromHeaders.length + fromQuery.length === 0) return none;
@@ -91,7 +93,7 @@ function findOverrides(request: AskedRequest, mode: Config["methodOverride"]): r
 function overridesInHeaders(headers: Headers): readonly string[] {
   const values: string[] = [];
   headers.forEach((value, name) => {
-    // To fold every name would cost more than the rest of the judgement.
+    // The cheap test comes first: folding every name would cost more than the rest of this function.
     if (name.includes("method") && isOverrideHeader(name)) values.push(value);
   });
   return values;
@@ -102,16 +104,16 @@ function overridesInQuery(query: string): readonly string[] {
   return findParameterValues(query.slice(1), overrideParameter);
 }
 
-/** Every word of the value: frameworks trim it, take it out of quotes, or take one of several. */
+/** Every word of the value counts, because frameworks differ: some trim it, unquote it, or use one of several. */
 function readMethods(value: string): readonly string[] {
   const words = decodeAscii(value).match(/[A-Za-z][A-Za-z-]*/g) ?? [];
   return words.map((word) => word.toUpperCase());
 }
 
-/** A copy is read where it lies afterwards, and what is moved is gone from here (RFC 4918 9.8, 9.9). */
+/** `COPY` discloses the source to readers of the target, and `MOVE` also deletes the source (RFC 4918 9.8, 9.9). */
 const alsoAtSource: Readonly<Record<string, readonly string[]>> = { COPY: ["GET"], MOVE: ["GET", "DELETE"] };
 
-/** Both write there, and delete what was there (RFC 4918 9.8.4, 9.9.3). */
+/** Both write the target and delete what was there (RFC 4918 9.8.4, 9.9.3). */
 const alsoAtDestination: Readonly<Record<string, readonly string[]>> = {
   COPY: ["PUT", "DELETE"],
   MOVE: ["PUT", "DELETE"],
@@ -130,20 +132,20 @@ function meaningsAt(
   return [actsBelow(method, headers) ? { method, path, withBelow: "all" } : { method, path }, ...named];
 }
 
-/** What frameworks make of a POST by themselves: Rails, Laravel, Symfony, Spring. */
+/** The methods that Rails, Laravel, Symfony and Spring accept in the `_method` of a POST. */
 const methodsOfForms = ["PUT", "PATCH", "DELETE"];
 
 /**
- * A POST whose body names another method. With `pass` the site is known to take such methods, so all of them count fully.
- * Otherwise only rules count that name the method: under all rules no login form could be opened for POST alone.
+ * The methods that a POST may have by a `_method` in its body. With `METHOD_OVERRIDE=pass` the site is known to support that, so
+ * every rule applies. Otherwise only rules that name the method apply: if all did, no rule could open a login form for POST alone.
  */
 function meaningsOfPost(
   policy: readonly PolicyRule[],
   mode: Config["methodOverride"],
-  { path, headers }: Pick<AskedRequest, "path" | "headers">,
+  { path, headers }: Pick<RequestParts, "path" | "headers">,
 ): readonly RequestInterpretation[] {
   if (mode === "never") return [];
-  // "ruled": a rule for exactly the path of a login form still opens the form.
+  // "ruled": a rule for exactly the path of a login form still makes the form public.
   const inBody = (method: string): RequestInterpretation =>
     actsBelow(method, headers) ? { method, path, withBelow: "ruled" } : { method, path };
   const known = mode === "pass" ? methodsOfForms : none;
@@ -155,8 +157,8 @@ function meaningsOfPost(
 }
 
 /**
- * The path of a `Destination`: `/path`, or an http(s) address of one of these hosts. A query, a fragment, a user name or a
- * blank has no place there, and servers disagree about what it means. What is left is judged like any path.
+ * Reads the path of a `Destination`: `/path`, or an http(s) URL with one of these hosts. Null for another host, and for a query, a
+ * fragment, a user name or a space, because servers read those differently.
  */
 function readDestination(destination: string, hosts: readonly string[]): string | null {
   const [, authority, path] = /^(https?:\/\/[^/?#\\@\s]+)?(\/[^?#\s]*)$/i.exec(destination) ?? [];

@@ -1,26 +1,30 @@
-/** RFC 6455 7.4.1: policy violation. */
-const sessionEnded = 1008;
+/** RFC 6455 7.4.1. */
+const policyViolation = 1008;
 
-/** RFC 6455 7.4.1: these are never sent; they say that there was no code, or no close at all. */
+/** RFC 6455 7.4.1: codes that are reported locally, for a close without a code or a lost connection, and never sent. */
 const unsendable = [1005, 1006, 1015];
 
 /**
- * Relays between a visitor and the origin, and closes both ends when the session is over.
+ * Relays messages between a visitor and the origin, and closes both sockets when access ends.
  *
- * @param origin the socket of the origin's handshake
- * @param lives asked every `intervalSeconds`; false, or a failure, ends the relay
- * @returns the visitor's end
+ * @param origin the socket from the origin's response to the handshake
+ * @param isStillGranted called every `intervalSeconds`; the relay ends when it returns false or rejects
+ * @returns the socket for the visitor's response
  */
-export function relay(origin: WebSocket, lives: () => Promise<boolean>, intervalSeconds: number): WebSocket {
+export function relay(
+  origin: WebSocket,
+  isStillGranted: () => Promise<boolean>,
+  intervalSeconds: number,
+): WebSocket {
   const { 0: visitor, 1: gate } = new WebSocketPair();
   for (const socket of [gate, origin]) {
     socket.binaryType = "arraybuffer";
     socket.accept();
   }
   const watch = setInterval(async () => {
-    if (await lives().catch(() => false)) return;
+    if (await isStillGranted().catch(() => false)) return;
     clearInterval(watch);
-    for (const socket of [gate, origin]) close(socket, sessionEnded, "The session has ended");
+    for (const socket of [gate, origin]) close(socket, policyViolation, "The session has ended");
   }, intervalSeconds * 1000);
   pass(gate, origin, watch);
   pass(origin, gate, watch);
@@ -48,6 +52,6 @@ function close(socket: WebSocket, code: number, reason: string): void {
     if (unsendable.includes(code)) socket.close();
     else socket.close(code, reason);
   } catch {
-    // It was closed from the other side in the meantime.
+    // The other side has closed the socket in the meantime.
   }
 }

@@ -1,6 +1,6 @@
 import { isUndecodableEncoded } from "../core/parsing/undecodable.ts";
 import type { AppContext } from "./context.ts";
-import { Refused } from "./problem/problem.ts";
+import { Refused } from "./problem/http-failure.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 

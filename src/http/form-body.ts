@@ -2,7 +2,7 @@ import type * as z from "zod/mini";
 import { readFormText } from "./body-text.ts";
 import type { AppContext } from "./context.ts";
 import { parseFields } from "./json-body.ts";
-import { Refused } from "./problem/problem.ts";
+import { Refused } from "./problem/http-failure.ts";
 
 /**
  * Reads what a page's form sends, and parses it. Throws as `readJson`; a field that is there twice is malformed.

@@ -7,8 +7,9 @@ import { findMisspelledHeader } from "../gate/misspelled-headers.ts";
 import { findVisitor } from "./caller.ts";
 import type { AppContext, AppEnv } from "./context.ts";
 import { setSessionCookie } from "./cookies.ts";
-import { accessRequestOf, respondNotFound } from "./gate.ts";
+import { accessRequestOf } from "./gate.ts";
 import { emptyResponse } from "./middleware/own-headers.ts";
+import { respondNotFound } from "./not-found.ts";
 import { refuse, refuseError } from "./problem/refusal.tsx";
 import { acceptsHtml, helpfulPage, redirectOrUnauthorized, type Wanted } from "./sign-in-redirect.ts";
 
@@ -57,7 +58,7 @@ async function judgeForProxy(
   if (original === null) return refuse(c, { ok: false, reason: "unreadable_original" });
   const misspelled = findMisspelledHeader(c.req.raw.headers);
   if (misspelled !== null) return refuse(c, { ok: false, reason: "misspelled_header", name: misspelled });
-  if (acceptsHtml(c)) c.set("face", "page");
+  if (acceptsHtml(c)) c.set("errorFormat", "page");
   const caller = await findVisitor(c);
   const passenger = accessRequestOf(c, caller, original);
   const outcome = await authorizeForwardAuth(c.get("deps"), {
@@ -74,13 +75,13 @@ async function judgeForProxy(
       return respondOwnPath();
     case "cross_origin":
       return refuse(c, { ok: false, reason: "cross_origin" });
-    case "refused":
-      return answer(outcome.refusal, original);
-    case "passed":
-      c.set("headersSetBy", "door");
-      c.res = respondPassed(outcome.vouched);
-      if (outcome.passage.renewed !== null && caller?.carrier !== "bearer")
-        setSessionCookie(c, outcome.passage.renewed);
+    case "denied":
+      return answer(outcome.denial, original);
+    case "allowed":
+      c.set("headersSetBy", "forward_auth");
+      c.res = respondAllowed(outcome.signedIdentity);
+      if (outcome.granted.renewed !== null && caller?.carrier !== "bearer")
+        setSessionCookie(c, outcome.granted.renewed);
       return c.res;
   }
 }
@@ -91,14 +92,14 @@ async function judgeForProxy(
  */
 const responses = new BoundedMap<string, Response>(1000);
 
-/** Always all headers: a proxy that copies one which is not there may leave the client's own in its place. */
-function respondPassed(vouched: SignedIdentity | null): Response {
-  const said = vouched === null ? undefined : responses.get(vouched.assertion);
-  if (said !== undefined) return new Response(null, said);
-  const answer = emptyResponse();
-  answer.headers.set("Remote-User", vouched?.identity.username ?? "");
-  answer.headers.set("Remote-Email", vouched?.identity.email ?? "");
-  answer.headers.set("X-Sallyport-Assertion", vouched?.assertion ?? "");
-  if (vouched !== null) responses.set(vouched.assertion, new Response(null, answer));
-  return answer;
+/** Sets all three headers, empty if need be: for an absent one, some proxies would forward the client's own. */
+function respondAllowed(signedIdentity: SignedIdentity | null): Response {
+  const cached = signedIdentity === null ? undefined : responses.get(signedIdentity.assertion);
+  if (cached !== undefined) return new Response(null, cached);
+  const response = emptyResponse();
+  response.headers.set("Remote-User", signedIdentity?.identity.username ?? "");
+  response.headers.set("Remote-Email", signedIdentity?.identity.email ?? "");
+  response.headers.set("X-Sallyport-Assertion", signedIdentity?.assertion ?? "");
+  if (signedIdentity !== null) responses.set(signedIdentity.assertion, new Response(null, response));
+  return response;
 }

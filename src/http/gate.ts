@@ -5,6 +5,7 @@ import { describeError, log } from "../log.ts";
 import { type Caller, findVisitor } from "./caller.ts";
 import type { AppContext } from "./context.ts";
 import { cookieNames, setSessionCookie } from "./cookies.ts";
+import { respondNotFound } from "./not-found.ts";
 import { refuse } from "./problem/refusal.tsx";
 import {
   acceptsHtml,
@@ -14,15 +15,9 @@ import {
   wantedOf,
 } from "./sign-in-redirect.ts";
 
-/** Refuses a request for what is not there: a 404, as a page for a browser. */
-export function respondNotFound(c: AppContext): Response {
-  if (acceptsHtml(c)) c.set("face", "page");
-  return refuse(c, { ok: false, reason: "no_such_page" });
-}
-
 /** Answers a request that is for the site: from the site if it may pass. */
 export async function respondAtGate(c: AppContext, originUrl: string | null): Promise<Response> {
-  if (acceptsHtml(c)) c.set("face", "page");
+  if (acceptsHtml(c)) c.set("errorFormat", "page");
   if (originUrl === null) return refuse(c, { ok: false, reason: "no_such_page" });
   const wanted = wantedOf(c);
   const caller = await findVisitor(c);
@@ -36,8 +31,8 @@ export async function respondAtGate(c: AppContext, originUrl: string | null): Pr
   switch (outcome.kind) {
     case "forwarded":
       return handBack(c, outcome, caller);
-    case "refused":
-      return redirectOrUnauthorized(c, outcome.refusal, wanted);
+    case "denied":
+      return redirectOrUnauthorized(c, outcome.denial, wanted);
     case "cross_origin":
       return refuse(c, { ok: false, reason: "cross_origin" });
     case "unreadable":

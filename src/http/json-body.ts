@@ -1,7 +1,7 @@
 import type * as z from "zod/mini";
 import { readBodyText } from "./body-text.ts";
 import type { AppContext } from "./context.ts";
-import { Refused } from "./problem/problem.ts";
+import { Refused } from "./problem/http-failure.ts";
 
 /**
  * Reads a JSON body and parses it. No body at all counts as `{}`, so calls that need nothing take nothing.

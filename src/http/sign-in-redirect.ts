@@ -1,6 +1,6 @@
 import type { AccessDenied } from "../domain/access/access.ts";
 import type { AppContext } from "./context.ts";
-import type { AnyFailure } from "./problem/problem.ts";
+import type { AnyFailure } from "./problem/http-failure.ts";
 import { refuse } from "./problem/refusal.tsx";
 
 /** The request that was refused: the one that came, or the one that a proxy asks about. */

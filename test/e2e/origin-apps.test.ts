@@ -512,7 +512,7 @@ async function enrol(visitor: Visitor, { app, scratchDir }: GatedApp): Promise<A
   await visitor.confirmApp(await authenticator.soonestCode());
   await visitor.shows("Save your backup codes");
   await visitor.readBackupCodes();
-  await visitor.follow("I have saved them: go on");
+  await visitor.follow("I have saved them: continue");
   assert.doesNotMatch(visitor.pathname, /^\/api\/auth/);
   return authenticator;
 }

@@ -40,7 +40,7 @@ describe("a hosted challenge for a user without a second factor", () => {
     const { challenge, browser, storedId } = await askedToEnrol();
     expect(browser.page.path).toBe(`${base}/account/two-factor?challenge=${challenge.id}`);
     expect(browser.page.heading).toBe("Set up two-factor authentication");
-    expect(browser.page.text).toContain("What Pay 20 € to Bob Account ada");
+    expect(browser.page.text).toContain("Action Pay 20 € to Bob Account ada");
     const scan = await step(browser, "start");
     expect(scan.heading).toBe("Scan the QR code");
     const secret = secretOn(scan);
@@ -57,7 +57,7 @@ describe("a hosted challenge for a user without a second factor", () => {
 
     // Somebody takes long to write them down, and longer than the challenge lived.
     advance(595);
-    const page = await browser.follow("I have saved them: go on to shop.example");
+    const page = await browser.follow("I have saved them: continue to shop.example");
     expect(page.path).toBe(`${base}/challenge/done?challenge=${challenge.id}`);
     expect(page.heading).toBe("Confirmed");
     const now = Date.now() / 1000;

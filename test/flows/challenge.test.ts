@@ -42,7 +42,7 @@ describe("a hosted challenge", () => {
     ]);
     expect(browser.page.heading).toBe("Confirm with your code");
     expect(browser.page.text).toContain("shop.example asks you to confirm this with your second factor.");
-    expect(browser.page.text).toContain("What Pay 20 € to Bob Account ada");
+    expect(browser.page.text).toContain("Action Pay 20 € to Bob Account ada");
 
     advance(7);
     const page = await submitCode(browser, await code(user.secret));

@@ -143,7 +143,7 @@ describe("an imported password", () => {
     );
     const { json } = await importFile(lines);
     expect(json.data.errors).toEqual([
-      { line: 4, code: "invalid_format", detail: "password_hash: is of no kind that is known" },
+      { line: 4, code: "invalid_format", detail: "password_hash: is of an unknown scheme" },
     ]);
     const users = (await operator().get("/v1/users")).json.data.users;
     const passwords = await Promise.all(

@@ -125,14 +125,12 @@ describe("the holder of ADMIN_KEY", () => {
         return browser;
       };
       await withFirstFactor().enrol();
-      expect(await withFirstFactor().visitChallenge("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+      expect(await withFirstFactor().redirectOf("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
       const [carol] = await query<{ id: string }>("SELECT id FROM users WHERE username = 'carol'");
       const path = `${userPath(carol?.id ?? "")}/reset?realm=${realm}`;
       const reset = await holder(env.ADMIN_KEY).post(path);
       expect(reset.status).toBe(200);
-      expect(await withFirstFactor().visitChallenge("/inbox")).toBe(
-        "/api/auth/account/two-factor?rd=%2Finbox",
-      );
+      expect(await withFirstFactor().redirectOf("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
     },
   );
 

@@ -361,7 +361,7 @@ describe("the site's own login as the first factor", () => {
     expect(await typeCode(owner, await code(secret))).toBe("/inside");
     expect((await owner.load("/inbox")).status).toBe(200);
     owner.cookies.set("sid", "s1");
-    expect(await owner.visitChallenge("/inbox")).toContain(secondFactor);
+    expect(await owner.redirectOf("/inbox")).toContain(secondFactor);
   });
 
   it("INC-24 does not return the session to a request that names another account", async () => {

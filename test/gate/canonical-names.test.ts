@@ -46,7 +46,7 @@ describe.each(combinations)(
       const secret = await (await named.visitor("Ada", canonical)).enrol();
       for (const name of ["ada", "ADA", "ＡＤＡ"]) {
         const visitor = await named.visitor(name, canonical);
-        expect(await named.visitChallenge(visitor)).toBe("/second-factor");
+        expect(await named.redirectOf(visitor)).toBe("/second-factor");
         await signIn(visitor, secret);
         const passed = await named.passes(visitor);
         expect([passed?.user, passed?.claims.preferred_username]).toEqual(["ada", "ada"]);
@@ -80,7 +80,7 @@ describe.each(combinations)(
       const id = (await rows()).find(({ username }) => username === "Ada")?.id;
       for (const name of ["ada", "aDa", "ADA"]) {
         const visitor = await named.visitor(name, canonical);
-        expect(await named.visitChallenge(visitor)).toBe("/second-factor");
+        expect(await named.redirectOf(visitor)).toBe("/second-factor");
         await signIn(visitor, secret);
         expect((await named.passes(visitor))?.claims.sub).toBe(id);
       }
@@ -98,10 +98,10 @@ describe.each(combinations)(
       const after = await redeployed(before, "Ada");
       expect(await named.passes(after)).toBeNull();
       const other = await named.visitor("ADA");
-      expect(await named.visitChallenge(other)).toBe("/second-factor");
+      expect(await named.redirectOf(other)).toBe("/second-factor");
       await signIn(after, secret);
       expect(await named.userAt(after)).toBe("Ada");
-      expect(await named.visitChallenge(other)).toBe("/account/two-factor");
+      expect(await named.redirectOf(other)).toBe("/account/two-factor");
     });
 
     it("a session of this time ends when another spelling takes the account, which has no second factor", async () => {

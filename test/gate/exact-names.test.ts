@@ -29,7 +29,7 @@ describe.each(combinations)(
       const victim = await named.visitor("victim");
       await victim.enrol();
       const other = await named.visitor("VICTIM");
-      expect(await named.visitChallenge(other)).toBe("/account/two-factor");
+      expect(await named.redirectOf(other)).toBe("/account/two-factor");
       await other.enrol();
       expect(await names()).toEqual(["VICTIM", "victim"]);
       const [first, second] = [await named.passes(victim), await named.passes(other)];
@@ -47,7 +47,7 @@ describe.each(combinations)(
       // The attacker has the first factor of the victim, and a session that has shown the attacker's second factor.
       await named.name(attacker, "victim");
       expect(await named.passes(attacker)).toBeNull();
-      expect(await named.visitChallenge(attacker)).toBe("/second-factor");
+      expect(await named.redirectOf(attacker)).toBe("/second-factor");
       await attacker.load("/api/auth/second-factor");
       expect((await attacker.load("/api/auth/account")).status).toBe(303);
     });
@@ -115,9 +115,9 @@ describe.each(combinations)(
       const secret = await visitor.enrol();
       await named.name(visitor, "ada.lovelace");
       expect(await named.passes(visitor)).toBeNull();
-      expect(await named.visitChallenge(visitor)).toBe("/account/two-factor");
+      expect(await named.redirectOf(visitor)).toBe("/account/two-factor");
       const next = await named.visitor("ada");
-      expect(await named.visitChallenge(next)).toBe("/second-factor");
+      expect(await named.redirectOf(next)).toBe("/second-factor");
       expect(await named.passes(next)).toBeNull();
       await next.load("/api/auth/second-factor");
       expect(await typeCode(next, secret)).toBe(true);

@@ -35,7 +35,7 @@ const secondFactor = "/api/auth/second-factor?rd=%2Finbox";
 describe("behind an identity provider", () => {
   it("accepts a valid token, creates the account in its realm, and requires a code", async () => {
     const browser = await signedIn();
-    expect(await browser.visitChallenge("/inbox")).toBe(setUp);
+    expect(await browser.redirectOf("/inbox")).toBe(setUp);
     expect(site.pages).toHaveLength(0);
     const users = await query("SELECT realm, username, email, password_hash FROM users");
     expect(users).toEqual([{ realm: "jwt", username: "ada", email: "ada@idp.test", password_hash: null }]);
@@ -74,13 +74,13 @@ describe("behind an identity provider", () => {
     await browser.load("/inbox");
     browser.added[carrier] = await idp.token({ sub: "grace" });
     const reached = site.pages.length;
-    expect(await browser.visitChallenge("/inbox")).toBe(secondFactor);
+    expect(await browser.redirectOf("/inbox")).toBe(secondFactor);
     expect((await browser.script("/inbox")).status).toBe(401);
     expect(site.pages).toHaveLength(reached);
     await browser.passSecondFactor(secret);
     expect(await (await browser.load("/inbox")).text()).toBe("hello grace");
     browser.added[carrier] = await idp.token({ sub: "ada" });
-    expect(await browser.visitChallenge("/inbox")).toBe(secondFactor);
+    expect(await browser.redirectOf("/inbox")).toBe(secondFactor);
   });
 
   it("asks the same name of another provider for a code of its own", async () => {
@@ -88,7 +88,7 @@ describe("behind an identity provider", () => {
     await browser.enrol();
     const other = await signedIn({ iss: "https://other.test" }, { JWT_ISSUER: "https://other.test" });
     for (const [name, value] of browser.cookies) other.cookies.set(name, value);
-    expect(await other.visitChallenge("/inbox")).toBe(secondFactor);
+    expect(await other.redirectOf("/inbox")).toBe(secondFactor);
   });
 
   it("ends at once with the token, however fresh the session is", async () => {
@@ -98,7 +98,7 @@ describe("behind an identity provider", () => {
     for (const token of [undefined, "", "garbage", await idp.token({ exp: Math.floor(Date.now() / 1000) })]) {
       if (token === undefined) delete browser.added[carrier];
       else browser.added[carrier] = token;
-      expect(await browser.visitChallenge("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
+      expect(await browser.redirectOf("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
     }
     expect(site.pages).toHaveLength(reached);
   });
@@ -114,7 +114,7 @@ describe("behind an identity provider", () => {
     const page = await browser.follow("/inbox");
     expect(page.status).toBe(401);
     const text = await page.text();
-    expect(text).toContain("Nobody is signed in at the identity provider");
+    expect(text).toContain("You are not signed in at the identity provider");
     expect(text).not.toContain("<form");
     for (const own of ["/account", "/account/two-factor", "/second-factor"])
       expect([own, (await browser.follow(`/api/auth${own}`)).status]).toEqual([own, 401]);

@@ -43,7 +43,7 @@ describe("an account of a user of the site", () => {
     await query(
       "INSERT INTO users (id, realm, username, totp_enabled, totp_last_step, second_factor_failures, created_at, updated_at) VALUES ('local-ada', 'local', 'ada', 1, 0, 0, 0, 0)",
     );
-    expect(await Browser.signedIn("s1").visitChallenge("/inbox")).toContain("/account/two-factor");
+    expect(await Browser.signedIn("s1").redirectOf("/inbox")).toContain("/account/two-factor");
     const all = await users();
     expect(all.map(({ realm }) => realm).sort()).toEqual(["local", "origin"]);
   });
@@ -179,8 +179,8 @@ describe("what POLICY asks for", () => {
     const browser = Browser.signedIn("s1", { ...POLICY, ENROLMENT: "optional" });
     expect((await browser.load("/fresh")).status).toBe(200);
     advance(121);
-    expect(await browser.visitChallenge("/fresh")).toBe("/api/auth/sign-in?rd=%2Ffresh&again=1");
-    expect(await browser.visitChallenge("/api/auth/sign-in?rd=%2Ffresh&again=1")).toBe("/fresh");
+    expect(await browser.redirectOf("/fresh")).toBe("/api/auth/sign-in?rd=%2Ffresh&again=1");
+    expect(await browser.redirectOf("/api/auth/sign-in?rd=%2Ffresh&again=1")).toBe("/fresh");
     expect((await browser.load("/fresh")).status).toBe(200);
   });
 });
@@ -216,7 +216,7 @@ describe("an account without a second factor where ENROLMENT is optional", () =>
     await first.load("/inbox");
     await Browser.signedIn("s2", optional).enrol();
     advance(60);
-    expect(await first.visitChallenge("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+    expect(await first.redirectOf("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
   });
 
   it("SE-08 gets an assertion with the first factor only", async () => {

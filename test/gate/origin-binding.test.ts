@@ -39,7 +39,7 @@ describe("another account in the same browser", () => {
       expect(data.status).toBe(401);
       expect(await data.text()).not.toContain("hello");
     }
-    expect(await browser.visitChallenge("/inbox")).toBe(setUp);
+    expect(await browser.redirectOf("/inbox")).toBe(setUp);
     expect(site.pages).toHaveLength(reached);
   });
 
@@ -50,7 +50,7 @@ describe("another account in the same browser", () => {
     const open = await browser.load("/public/style.css");
     expect(open.status).toBe(200);
     expect(site.lastPage.headers.get("Remote-User")).toBeNull();
-    expect(await browser.visitChallenge("/inbox")).toBe(setUp);
+    expect(await browser.redirectOf("/inbox")).toBe(setUp);
   });
 
   it.each([
@@ -63,7 +63,7 @@ describe("another account in the same browser", () => {
     const { browser } = await inside();
     await browser.post("/login", "grace");
     await browser.load(path);
-    expect([await browser.visitChallenge("/inbox"), site.lastPage.url]).toEqual([
+    expect([await browser.redirectOf("/inbox"), site.lastPage.url]).toEqual([
       setUp,
       "http://origin.test/login",
     ]);
@@ -76,7 +76,7 @@ describe("another account in the same browser", () => {
     await browser.load("/api/auth/second-factor");
     await browser.post("/login", "grace");
     await browser.post("/api/auth/second-factor", { code: await code(secret), rd: "/inbox" });
-    expect([await browser.visitChallenge("/inbox"), site.lastPage.url]).toEqual([
+    expect([await browser.redirectOf("/inbox"), site.lastPage.url]).toEqual([
       setUp,
       "http://origin.test/login",
     ]);
@@ -86,7 +86,7 @@ describe("another account in the same browser", () => {
     const secret = await Browser.signedIn("s3").enrol();
     const { browser } = await inside();
     await browser.post("/login", "grace");
-    expect(await browser.visitChallenge("/inbox")).toBe(secondFactor);
+    expect(await browser.redirectOf("/inbox")).toBe(secondFactor);
     await browser.passSecondFactor(secret);
     expect(await (await browser.load("/inbox")).text()).toBe("hello grace");
     expect(site.lastPage.headers.get("Remote-User")).toBe("grace");
@@ -110,7 +110,7 @@ describe("another account in the same browser", () => {
     const { browser } = await inside();
     site.sessions.set("s1", "grace");
     advance(60);
-    expect(await browser.visitChallenge("/inbox")).toBe(setUp);
+    expect(await browser.redirectOf("/inbox")).toBe(setUp);
   });
 
   it("gains no more than SESSION_RECHECK from a token that was kept back, and nothing where that is 0", async () => {
@@ -124,7 +124,7 @@ describe("another account in the same browser", () => {
       const thief = browser.steal("sid", sessionCookie);
       await browser.post("/login", "grace");
       advance(kept);
-      expect(await thief.visitChallenge("/inbox")).toBe(setUp);
+      expect(await thief.redirectOf("/inbox")).toBe(setUp);
     }
   });
 });
@@ -138,7 +138,7 @@ describe("session fixation at the site", () => {
     await victim.enrol();
     expect(await (await victim.load("/inbox")).text()).toBe("hello ada");
     const reached = site.pages.length;
-    expect(await attacker.visitChallenge("/inbox")).toBe(secondFactor);
+    expect(await attacker.redirectOf("/inbox")).toBe(secondFactor);
     expect((await attacker.script("/inbox")).status).toBe(401);
     expect(site.pages).toHaveLength(reached);
   });
@@ -151,7 +151,7 @@ describe("session fixation at the site", () => {
     await browser.enrol();
     expect(browser.cookies.get(sessionCookie)).not.toBe(before);
     advance(60);
-    expect(await old.visitChallenge("/inbox")).toBe(secondFactor);
+    expect(await old.redirectOf("/inbox")).toBe(secondFactor);
   });
 
   it("requires the site's login from a client with the Worker's cookie only, and shows nothing of its owner", async () => {
@@ -159,7 +159,7 @@ describe("session fixation at the site", () => {
     const thief = browser.steal(sessionCookie);
     expect(await (await thief.load("/inbox")).text()).toBe("hello nobody");
     thief.cookies.set("sid", "s2");
-    expect(await thief.visitChallenge("/inbox")).toBe(secondFactor);
+    expect(await thief.redirectOf("/inbox")).toBe(secondFactor);
   });
 });
 
@@ -240,7 +240,7 @@ describe("what a session is bound to", () => {
     await browser.enrol();
     expect((await browser.load("/inbox")).status).toBe(200);
     browser.cookies.set("sid", "s3");
-    expect(await browser.visitChallenge("/inbox")).toBe(secondFactor);
+    expect(await browser.redirectOf("/inbox")).toBe(secondFactor);
   });
 
   it("INC-23 is the name of each value, too: exchanged values are something else", async () => {
@@ -318,11 +318,11 @@ describe("a session of another first factor", () => {
 
     const behindSite = Browser.signedIn("s1");
     behindSite.cookies.set(sessionCookie, password.cookies.get(sessionCookie) ?? "");
-    expect(await behindSite.visitChallenge("/inbox")).toBe(setUp);
+    expect(await behindSite.redirectOf("/inbox")).toBe(setUp);
 
     const { browser } = await inside();
     password.cookies.set(sessionCookie, browser.cookies.get(sessionCookie) ?? "");
-    expect(await password.visitChallenge("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
+    expect(await password.redirectOf("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
   });
 
   it("is none as a bearer token: the header is the site's alone", async () => {
@@ -354,6 +354,6 @@ describe("a session of another first factor", () => {
     for (const other of [rotated, gone])
       for (const [name, value] of browser.cookies) other.cookies.set(name, value);
     expect((await rotated.load("/inbox")).status).toBe(200);
-    expect(await gone.visitChallenge("/inbox")).toBe(secondFactor);
+    expect(await gone.redirectOf("/inbox")).toBe(secondFactor);
   });
 });

@@ -162,20 +162,20 @@ describe("a gate that denies anonymous requests (ORIGIN_LOGIN)", () => {
     const handshake = { Upgrade: "websocket", "Sec-Fetch-Mode": "websocket" };
     expect((await browser.request("/live", { headers: handshake })).status).toBe(401);
     expect(site.pages).toHaveLength(reached);
-    expect(await browser.visitChallenge("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
-    expect(await browser.visitChallenge("/api/auth/sign-in?rd=%2Finbox")).toBe("/login");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
+    expect(await browser.redirectOf("/api/auth/sign-in?rd=%2Finbox")).toBe("/login");
     for (const own of ["/account", "/account/two-factor", "/second-factor"])
       expect(await (await browser.follow(`/api/auth${own}`)).text()).toBe("hello nobody");
   });
 
   it("requires the second factor after the site's login", async () => {
     const browser = Browser.signedIn("s1", closed);
-    expect(await browser.visitChallenge("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
     await browser.enrol();
     expect(await (await browser.load("/inbox")).text()).toBe("hello ada");
     site.sessions.delete("s1");
     await browser.post("/login", "");
-    expect(await browser.visitChallenge("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
   });
 
   it("breaks the loop when the login itself is not opened", async () => {

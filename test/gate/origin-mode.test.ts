@@ -38,13 +38,13 @@ describe("in front of a site with its own login", () => {
     expect(site.probes).toHaveLength(probes);
 
     browser.cookies.set("sid", "s2");
-    expect(await browser.visitChallenge("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
     expect(site.probes).toHaveLength(probes + 1);
     await browser.passSecondFactor(secret);
     expect(await (await browser.load("/inbox")).text()).toBe("hello ada");
 
     browser.cookies.set("sid", "s3");
-    expect(await browser.visitChallenge("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
   });
 
   it("EN-14 gives no byte to a script, a form, a range or another method before the second factor", async () => {
@@ -78,7 +78,7 @@ describe("in front of a site with its own login", () => {
     for (const name of ["ADA", " ada ", "ＡＤＡ"]) {
       site.whoAmI = () => Response.json({ user: { name } });
       const browser = Browser.signedIn("s2", variables);
-      expect(await browser.visitChallenge("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+      expect(await browser.redirectOf("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
       await browser.passSecondFactor(secret);
       await browser.load("/inbox");
       expect(site.lastPage.headers.get("Remote-User")).toBe("ada");
@@ -89,7 +89,7 @@ describe("in front of a site with its own login", () => {
 describe("in front of the zone's own origin (ORIGIN_URL=route)", () => {
   it("asks and forwards to the address that was asked for", async () => {
     const browser = Browser.signedIn("s1", { ORIGIN_URL: "route" });
-    expect(await browser.visitChallenge("/inbox")).toContain("/api/auth/account/two-factor");
+    expect(await browser.redirectOf("/inbox")).toContain("/api/auth/account/two-factor");
     expect(site.probes.map(({ url }) => url)).toEqual(["https://site.example/me"]);
     await browser.enrol();
     expect((await browser.load("/inbox?x=1")).status).toBe(200);
@@ -100,10 +100,10 @@ describe("in front of the zone's own origin (ORIGIN_URL=route)", () => {
 describe("the Worker's own pages in front of a site with its own login", () => {
   it("redirect an anonymous visitor from the sign-in page to the site's login", async () => {
     const browser = new Browser();
-    expect(await browser.visitChallenge("/api/auth/sign-in")).toBe("/");
-    expect(await browser.visitChallenge("/api/auth/sign-in?rd=%2Finbox%3Fx%3D1")).toBe("/inbox?x=1");
-    expect(await browser.visitChallenge("/api/auth/sign-in?rd=%2F%2Fevil.example")).toBe("/");
-    expect(await browser.visitChallenge("/api/auth/second-factor?rd=%2Finbox")).toBe(
+    expect(await browser.redirectOf("/api/auth/sign-in")).toBe("/");
+    expect(await browser.redirectOf("/api/auth/sign-in?rd=%2Finbox%3Fx%3D1")).toBe("/inbox?x=1");
+    expect(await browser.redirectOf("/api/auth/sign-in?rd=%2F%2Fevil.example")).toBe("/");
+    expect(await browser.redirectOf("/api/auth/second-factor?rd=%2Finbox")).toBe(
       "/api/auth/sign-in?rd=%2Finbox",
     );
     expect(await (await browser.load("/inbox")).text()).toBe("hello nobody");
@@ -124,12 +124,12 @@ describe("the Worker's own pages in front of a site with its own login", () => {
 
   it("redirect a signed-in visitor from the sign-in page to the missing step, and then to the requested page", async () => {
     const browser = Browser.signedIn("s1");
-    expect(await browser.visitChallenge("/api/auth/sign-in?rd=%2Finbox")).toBe("/inbox");
-    expect(await browser.visitChallenge("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
+    expect(await browser.redirectOf("/api/auth/sign-in?rd=%2Finbox")).toBe("/inbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
     await browser.enrol();
-    expect(await browser.visitChallenge("/api/auth/sign-in?rd=%2Finbox")).toBe("/inbox");
+    expect(await browser.redirectOf("/api/auth/sign-in?rd=%2Finbox")).toBe("/inbox");
     const other = Browser.signedIn("s2");
-    expect(await other.visitChallenge("/api/auth/sign-in?rd=%2Finbox")).toBe(
+    expect(await other.redirectOf("/api/auth/sign-in?rd=%2Finbox")).toBe(
       "/api/auth/second-factor?rd=%2Finbox",
     );
   });
@@ -159,7 +159,7 @@ describe("the Worker's own pages in front of a site with its own login", () => {
     const last = await browser.post("/api/auth/second-factor", spent);
     const text = await last.text();
     expect([last.status, text.includes('type="password"')]).toEqual([429, false]);
-    expect(await browser.visitChallenge("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
     await browser.passSecondFactor(secret);
     expect((await browser.load("/inbox")).status).toBe(200);
   });

@@ -144,7 +144,7 @@ describe("what a who-am-I may say", () => {
   it("may name an account by a number, 0 included", async () => {
     for (const id of [0, 17]) {
       site.whoAmI = user(id);
-      expect(await Browser.signedIn("s1").visitChallenge("/inbox")).toContain("/account/two-factor");
+      expect(await Browser.signedIn("s1").redirectOf("/inbox")).toContain("/account/two-factor");
     }
   });
 
@@ -156,7 +156,7 @@ describe("what a who-am-I may say", () => {
   ])("is JSON that calls itself %s", async (type) => {
     const body = JSON.stringify({ user: { name: "ada" } });
     site.whoAmI = () => new Response(body, { headers: { "Content-Type": type } });
-    expect(await Browser.signedIn("s1").visitChallenge("/inbox")).toContain("/account/two-factor");
+    expect(await Browser.signedIn("s1").redirectOf("/inbox")).toContain("/account/two-factor");
   });
 
   it("is in a header, where WHOAMI_USER says so, and what the body is does not matter", async () => {
@@ -176,7 +176,7 @@ describe("what a who-am-I may say", () => {
   it("is under names with slashes and tildes in them, and in lists", async () => {
     site.whoAmI = () => Response.json({ "a/b": [{ "~x": "ada" }] });
     const browser = Browser.signedIn("s1", { WHOAMI_USER: "json:/a~1b/0/~0x", WHOAMI_EMAIL: undefined });
-    expect(await browser.visitChallenge("/inbox")).toContain("/account/two-factor");
+    expect(await browser.redirectOf("/inbox")).toContain("/account/two-factor");
   });
 
   it.each(["json:/constructor/name", "json:/__proto__", "json:/user/toString", "json:/user/name/length"])(

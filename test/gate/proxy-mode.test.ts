@@ -41,7 +41,7 @@ describe("behind a proxy that names its user", () => {
   it("makes the account in its realm, asks for a second factor, and vouches for it", async () => {
     const browser = behindProxy("Ada", { PROXY_EMAIL_HEADER: "Remote-Mail" });
     browser.added["Remote-Mail"] = "ada@proxy.test";
-    expect(await browser.visitChallenge("/inbox")).toBe(setUp);
+    expect(await browser.redirectOf("/inbox")).toBe(setUp);
     expect(site.pages).toHaveLength(0);
     expect(await query("SELECT realm, username, email, password_hash FROM users")).toEqual([
       { realm: "proxy", username: "Ada", email: "ada@proxy.test", password_hash: null },
@@ -75,7 +75,7 @@ describe("behind a proxy that names its user", () => {
     const reached = site.pages.length;
     for (const another of ["grace", "ADA"]) {
       browser.added["Remote-User"] = another;
-      expect(await browser.visitChallenge("/inbox")).toBe(setUp);
+      expect(await browser.redirectOf("/inbox")).toBe(setUp);
       expect(site.pages).toHaveLength(reached);
     }
     browser.added["Remote-User"] = "ada";
@@ -84,7 +84,7 @@ describe("behind a proxy that names its user", () => {
 
   it("never forwards anonymous requests", async () => {
     const browser = behindProxy(null);
-    expect(await browser.visitChallenge("/inbox")).toBe(signIn);
+    expect(await browser.redirectOf("/inbox")).toBe(signIn);
     expect((await browser.script("/inbox")).status).toBe(401);
     expect((await browser.follow("/inbox")).status).toBe(401);
     for (const name of ["", "  ", "a\u0001b", "x".repeat(300)]) {
@@ -104,7 +104,7 @@ describe("behind a proxy that names its user", () => {
     for (const name of ["Remote-User", keyHeader]) {
       const { [name]: value = "" } = browser.added;
       delete browser.added[name];
-      expect(await browser.visitChallenge("/inbox")).toBe(signIn);
+      expect(await browser.redirectOf("/inbox")).toBe(signIn);
       browser.added[name] = value;
       expect((await browser.load("/inbox")).status).toBe(200);
     }

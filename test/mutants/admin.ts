@@ -7,7 +7,7 @@ export const adminMutants: readonly Mutant[] = [
   {
     name: "export-without-its-key",
     file: "src/domain/service-api/export.ts",
-    find: "if (refused !== null) return refused;",
+    find: "if (refusal !== null) return refusal;",
     replace: "",
     why: "ADMIN_KEY alone can export every secret (INC-29)",
     tests: ["test/flows/export.test.ts", "test/flows/leaked-secrets.test.ts"],
@@ -95,7 +95,7 @@ export const adminMutants: readonly Mutant[] = [
   },
   {
     name: "answer-shown-without-the-export-key",
-    file: "src/http/api/service/service-call.ts",
+    file: "src/http/api/service/service-request.ts",
     find: '...(exportKey === "right" ? ["export_key"] : []),',
     replace: "",
     why: "a retry without EXPORT_KEY gets the stored response of a call with it, which contains a secret (INC-29)",
@@ -130,7 +130,7 @@ export const adminMutants: readonly Mutant[] = [
   {
     name: "transfer-block-not-in-kv",
     file: "src/domain/service-api/transfer-limit.ts",
-    find: "if (standing !== null && standing > now) return tooManyAttempts(standing, now, transfer);",
+    find: "if (blockEnd !== null && blockEnd > now) return tooManyAttempts(blockEnd, now, transfer);",
     replace: "",
     why: "a blocked caller costs a batch in D1 for each request (INC-30)",
     tests: ["test/flows/transfer-limits.test.ts"],

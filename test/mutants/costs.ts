@@ -17,8 +17,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "invented-api-key-asks-primary",
     file: "src/domain/service-api/service-caller.ts",
-    find: 'return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", asked) : null;',
-    replace: 'return readCall(deps.db, "primary", asked);',
+    find: 'return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", question) : null;',
+    replace: 'return readCall(deps.db, "primary", question);',
     why: "each made-up API key costs a trip to the primary (INC-30)",
     tests: ["test/flows/backend-trips.test.ts"],
     titled: "key that is none|no copy has yet",
@@ -98,8 +98,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "answer-of-its-own-in-return-address",
     file: "src/core/parsing/return-address.ts",
-    find: "return answerNames.some((answerName) => readings.includes(answerName));",
-    replace: "return answerNames.some((answerName) => name === answerName);",
+    find: "return returnParameterNames.some((it) => foldedNames.includes(it));",
+    replace: "return returnParameterNames.some((it) => name === it);",
     why: "the return URL may already contain receipt[]= or another spelling of the receipt parameter (INC-37)",
     tests: ["test/core/parsing/return-address.test.ts"],
   },

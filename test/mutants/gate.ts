@@ -53,15 +53,15 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "max-age-not-compared",
     file: "src/domain/access/access.ts",
-    find: "ageSeconds(level, now) <= maxAgeSeconds",
-    replace: "ageSeconds(level, now) >= 0",
+    find: "ageSeconds(visitor, now) <= maxAgeSeconds",
+    replace: "ageSeconds(visitor, now) >= 0",
     why: "max_age is ignored: a second factor of any age is accepted (SE-12)",
     tests: ["test/gate/policy.test.ts"],
   },
   {
     name: "enrolled-passes-with-one-factor",
     file: "src/domain/access/access.ts",
-    find: 'if (level.enrolled) return { allowed: false, reason: "second_factor_required" };',
+    find: 'if (visitor.enrolled) return { allowed: false, reason: "second_factor_required" };',
     replace: "",
     why: "with ENROLMENT=optional, enrolled accounts need no second factor (EN-14)",
     tests: ["test/gate/policy.test.ts", "test/flows/enrolment.test.ts"],
@@ -109,7 +109,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "own-cookies-forwarded",
     file: "src/gate/headers.ts",
-    find: "  replaceCookies(headers, facts.ownCookies);\n",
+    find: "  replaceCookies(headers, input.ownCookies);\n",
     replace: "",
     why: "the origin gets the Worker's cookies",
     tests: ["test/gate/headers.test.ts"],
@@ -117,7 +117,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "origin-sets-own-cookies",
     file: "src/gate/headers.ts",
-    find: "const foreign = cookies.filter((cookie) => !own.includes(foldName(cookieName(cookie))));",
+    find: "const foreign = cookies.filter((cookie) => !own.includes(foldName(parseCookieName(cookie))));",
     replace: "const foreign = cookies;",
     why: "the origin's response can set Sallyport's session cookie (INC-10)",
     tests: ["test/gate/headers.test.ts"],
@@ -125,8 +125,8 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "origin-not-asked-after-change",
     file: "src/gate/authorize.ts",
-    find: 'if (current === null || !mayChange || source?.realm !== "origin") return passage;',
-    replace: "return passage;",
+    find: 'if (current === null || !mayChange || source?.realm !== "origin") return granted;',
+    replace: "return granted;",
     why: "after a change of the account at the site, the previous account's second factor still counts",
     tests: ["test/gate/origin-sessions.test.ts", "test/gate/origin-binding.test.ts"],
   },

@@ -5,7 +5,7 @@ export const proxyMutants: readonly Mutant[] = [
   {
     name: "misspelled-header-passes",
     file: "src/gate/misspelled-headers.ts",
-    find: "if (!isPlainName(name) && isRefused(name)) return name;",
+    find: "if (!isPlainName(name) && canBeReadAsCleared(name)) return name;",
     replace: "",
     why: "a proxy that clears headers by exact name passes Remote.User to the site (INC-35)",
     tests: ["test/gate/misspelled-headers.test.ts"],

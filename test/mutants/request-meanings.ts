@@ -5,7 +5,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   {
     name: "method-override-forwarded",
     file: "src/gate/headers.ts",
-    find: "facts.overridesForwarded === true ? isOverrideHeader : noHeader",
+    find: "input.overridesForwarded === true ? isOverrideHeader : noHeader",
     replace: "isOverrideHeader",
     why: "a public POST is a protected DELETE for the site (INC-31)",
     tests: ["test/gate/request-meanings.test.ts"],
@@ -85,7 +85,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   {
     name: "methods-unbounded",
     file: "src/gate/request-meanings.ts",
-    find: 'if (overrides.length > mostOverrides) return "method_override";',
+    find: 'if (overrides.length > maxOverrides) return "method_override";',
     replace: "",
     why: "the number of evaluations per request grows with the methods that it names (INC-31)",
     tests: ["test/gate/request-meanings.test.ts"],

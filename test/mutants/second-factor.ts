@@ -194,7 +194,7 @@ export const secondFactorMutants: readonly Mutant[] = [
   {
     name: "constant-comparison-of-codes",
     file: "src/core/crypto/totp.ts",
-    find: "if (equalInConstantTime(candidate, given)) match = step;",
+    find: "if (areEqualInConstantTime(candidate, given)) match = step;",
     replace: "match = step;",
     why: "every six-digit code is accepted",
     tests: ["test/core/crypto/totp.test.ts"],
@@ -202,8 +202,8 @@ export const secondFactorMutants: readonly Mutant[] = [
   {
     name: "smallest-step-of-equal-codes",
     file: "src/core/crypto/totp.ts",
-    find: "if (equalInConstantTime(candidate, given)) match = step;",
-    replace: "if (equalInConstantTime(candidate, given)) match ??= step;",
+    find: "if (areEqualInConstantTime(candidate, given)) match = step;",
+    replace: "if (areEqualInConstantTime(candidate, given)) match ??= step;",
     why: "a code that two steps share is accepted twice (OTP-10)",
     tests: ["test/core/crypto/totp.test.ts"],
   },

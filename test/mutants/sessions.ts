@@ -124,8 +124,8 @@ export const sessionMutants: readonly Mutant[] = [
   {
     name: "session-of-nobody-in-particular",
     file: "src/http/caller.ts",
-    find: 'if (session === null || !(await belongsTo(c.get("config").keyring, session, c.get("source")))) return null;',
-    replace: "if (session === null) return null;",
+    find: '|| !(await isSessionBoundTo(c.get("config").keyring, session, c.get("source"))))',
+    replace: ")",
     why: "a session is accepted whichever account the source names",
     tests: ["test/gate/origin-binding.test.ts"],
   },
@@ -192,7 +192,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "replay-told-apart",
-    file: "src/http/problem/problem.ts",
+    file: "src/http/problem/problem-kinds.ts",
     find: "  replayed_code: wrongCode,",
     replace: '  replayed_code: [401, "replayed_code", "Spent code", "This code was used before."],',
     why: "the response to a replayed code reveals that it was correct (OTP-17)",

@@ -98,7 +98,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "foreign-socket",
     file: "src/gate/forward-request.ts",
-    find: "if (judgement.identity !== null && isForeignHandshake(request.headers, url.host))",
+    find: "if (access.identity !== null && isForeignHandshake(request.headers, url.host))",
     replace: "if (request === null)",
     why: "another site opens a WebSocket as the visitor (WB-12)",
     tests: ["test/gate/foreign-handshake.test.ts"],
@@ -106,7 +106,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "foreign-socket-through-a-proxy",
     file: "src/gate/authorize-proxied.ts",
-    find: "if (judgement.identity !== null && isForeignHandshake(headers, namedHost ?? askedHost))",
+    find: "if (access.identity !== null && isForeignHandshake(headers, namedHost ?? askedHost))",
     replace: "if (headers === null)",
     why: "another site opens a WebSocket as the visitor, through a proxy (WB-12, INC-32)",
     tests: ["test/gate/foreign-handshake.test.ts"],
@@ -130,8 +130,8 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-watched-with-a-session-only",
     file: "src/domain/access/long-lived-access.ts",
-    find: 'passage.identity !== null || (source !== null && requirement.level !== "none");',
-    replace: "passage.sessionId !== null;",
+    find: 'granted.identity !== null || (source !== null && requirement.level !== "none");',
+    replace: "granted.sessionId !== null;",
     why: "a WebSocket that a token alone has opened outlives the account (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],
     titled: "account is disabled",
@@ -139,7 +139,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-of-an-open-path-unwatched",
     file: "src/domain/access/long-lived-access.ts",
-    find: "passage.identity !== null || ",
+    find: "granted.identity !== null || ",
     replace: "",
     why: "a WebSocket that the site serves for an account outlives its session, where the path is open (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],
@@ -157,7 +157,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-source-not-asked",
     file: "src/domain/access/long-lived-access.ts",
-    find: "if (source !== null && named?.username !== identity?.username) return false;",
+    find: "if (source !== null && current?.username !== identity?.username) return false;",
     replace: "",
     why: "a WebSocket goes on for an account that has signed out at the site (SE-06)",
     tests: ["test/gate/gate-web-socket.test.ts", "test/gate/lasting-sockets.test.ts"],
@@ -182,7 +182,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-level-not-judged",
     file: "src/domain/access/long-lived-access.ts",
-    find: "return authorizeVisitor(deps, requirement, level, null, now).allowed;",
+    find: "return authorizeVisitor(deps, requirement, visitor, null, now).allowed;",
     replace: "return true;",
     why: "a WebSocket goes on without the second factor that the account has set up since (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],
@@ -199,7 +199,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "routes-by-resolved-path",
-    file: "src/http/app.ts",
+    file: "src/http/route-path.ts",
     find: "const path = parseRawPath(url);",
     replace: "const path = new URL(url).pathname;",
     why: "a path that a proxy reads differently reaches a route of the Worker (INC-34)",
@@ -207,7 +207,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "routes-of-odd-paths",
-    file: "src/http/app.ts",
+    file: "src/http/route-path.ts",
     find: 'return isBelow(basePath, path) && !isNormalPath(path) ? "/" : path;',
     replace: "return path;",
     why: "a dot segment is accepted as a route parameter (INC-34)",

@@ -49,7 +49,7 @@ export const subjectMutants: readonly Mutant[] = [
   {
     name: "code-that-claims-nothing",
     file: "src/domain/sign-in/complete-sign-in.ts",
-    find: "...claim(deps, view, identity, drawn.row.id),",
+    find: "...claim(deps, view, identity, prepared.row.id),",
     replace: "",
     why: "an account stays unclaimed although its second factor was shown",
     tests: [unclaimed],

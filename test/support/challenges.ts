@@ -94,7 +94,7 @@ export async function verifyReceipt(receipt: string, audience: string) {
 export const readReceipt = (page: Page) => decodeJwt(receiptOn(page));
 
 /** The heading of the page of an ended challenge. */
-export const endedHeading = "This confirmation is over";
+export const endedHeading = "This confirmation has ended";
 
 /** Submits a code on the page of a challenge. */
 export const submitCode = (browser: Browser, text: string): Promise<Page> =>

@@ -99,7 +99,7 @@ export class NamedSite {
   }
 
   /** The path that a denied page load is redirected to, without its query. */
-  async visitChallenge(browser: Browser, path = "/inbox"): Promise<string | null> {
+  async redirectOf(browser: Browser, path = "/inbox"): Promise<string | null> {
     return (
       (await this.request(browser, path)).headers.get("Location")?.replace(/\?.*$/, "").replace(base, "") ??
       null

@@ -166,7 +166,7 @@ export class Browser {
   }
 
   /** The redirect target of a page load. Null when there is no redirect. */
-  async visitChallenge(path: string): Promise<string | null> {
+  async redirectOf(path: string): Promise<string | null> {
     return (await this.load(path)).headers.get("Location");
   }
 

@@ -3,7 +3,7 @@ import { generateEventId } from "../../store/service/audit.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
-import { lastEnd } from "../sign-in/throttle.ts";
+import { lastBlockEnd } from "../sign-in/throttle.ts";
 import { codeBudget, isSecondFactorDisabled } from "./code-budget.ts";
 import { compareWithPendingSecret, compareWithSecondFactor } from "./compare-code.ts";
 import {
@@ -66,7 +66,7 @@ export async function verifyCode<Outcome, Subject extends CodeSubject>(
     }
     if (result.claimed) return { ok: false, reason: refusedReason(comparison) };
     if (result.respondedBefore) return { ok: false, reason: "already_responded" };
-    const blockedUntil = lastEnd(result.overflows);
+    const blockedUntil = lastBlockEnd(result.overflows);
     if (blockedUntil !== null) return tooManyAttempts(blockedUntil, now, "first_factor");
     if (passwordWasChanged(input, user)) return { ok: false, reason: "wrong_credentials" };
     mayBeStale = false;

@@ -7,8 +7,8 @@ import { auditEventOf, findTargetUser, targetPlaceOf } from "./target-user.ts";
 import { toUserResult, type UserResult } from "./users.ts";
 
 /**
- * An administrator's answer to a lost phone and lost backup codes: the second factor is gone, with its failures, and
- * the account is signed out everywhere. No secret is shown or set (EN-12).
+ * Removes the second factor and its failures, and ends every session of the account. For a user who has lost the
+ * authenticator and the backup codes. No secret is returned or set (EN-12).
  */
 export async function resetSecondFactor(
   deps: Deps,
@@ -16,8 +16,8 @@ export async function resetSecondFactor(
 ): Promise<UserResult | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
-  const guarded = await requireExportKeyForAdminUsers(deps, call, "second_factor.reset", user);
-  if (guarded !== null) return guarded;
+  const refusal = await requireExportKeyForAdminUsers(deps, call, "second_factor.reset", user);
+  if (refusal !== null) return refusal;
   const after = { ...user, totpEnabled: false, totpSetupAt: null, updatedAt: call.now };
   const done = await removeSecondFactorOnce(deps.db, targetPlaceOf(call), true, {
     event: auditEventOf(call, "second_factor.reset", user.id),
@@ -27,15 +27,18 @@ export async function resetSecondFactor(
   return toUserResult(done, "no_such_user");
 }
 
-/** Takes back the failures of a second factor that is still its owner's: cool-down and disabling end. */
+/**
+ * Clears the failures of a second factor, which ends its cool-down or its disabling, and keeps the secret. For a user who
+ * still has the authenticator.
+ */
 export async function unlockSecondFactor(
   deps: Deps,
   call: UserServiceCall<UserResult>,
 ): Promise<UserResult | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
-  const guarded = await requireExportKeyForAdminUsers(deps, call, "second_factor.unlocked", user);
-  if (guarded !== null) return guarded;
+  const refusal = await requireExportKeyForAdminUsers(deps, call, "second_factor.unlocked", user);
+  if (refusal !== null) return refusal;
   const done = await unlockUserOnce(deps.db, targetPlaceOf(call), {
     event: auditEventOf(call, "second_factor.unlocked", user.id, { failures: user.secondFactorFailures }),
     answer: await call.keep({ ok: true, user: { ...user, updatedAt: call.now }, created: false }),

@@ -64,7 +64,7 @@ export async function putUser(
   call: UserServiceCall<UserResult>,
   fields: UserFields,
 ): Promise<UserResult | Failure> {
-  // A user that the read copy does not have is not looked up on the primary: the insertion itself checks there.
+  // A user that the read replica does not have is not looked up on the primary: the insertion itself checks there.
   const known = call.known === undefined ? await findTargetUser(deps, call) : call.known;
   if (known !== null) return updateUser(deps, call, known, fields);
   const username = fields.username ?? canonicalUsername(call.userId) ?? call.userId;
@@ -191,8 +191,15 @@ export interface UserStatus {
   readonly blockedUntil: Date | null;
   /** True after too many failures, until a reset or an unlock. */
   readonly secondFactorDisabled: boolean;
-  /** `reset_required`: the password was imported as a hash of a kind that Sallyport can't verify. */
-  readonly password: "none" | "set" | "reset_required";
+  readonly password: PasswordState;
+}
+
+/** `reset_required`: the password was imported as a hash of a kind that Sallyport can't verify. */
+export type PasswordState = "none" | "set" | "reset_required";
+
+export function passwordStateOf({ passwordHash }: Pick<User, "passwordHash">): PasswordState {
+  if (passwordHash === null) return "none";
+  return isVerifiable(passwordHash) ? "set" : "reset_required";
 }
 
 /** Reads the status of a user. One read, or none when the call brings the row. */
@@ -202,14 +209,14 @@ export async function getUserStatus(deps: Deps, call: UserServiceCall): Promise<
   if (user === null) return { ok: false, reason: "no_such_user" };
   const counted = await countBackupCodes(deps, { user, client, now });
   if (!counted.ok) return counted;
-  const { secondFactorBlockedUntil: until, passwordHash } = user;
+  const { secondFactorBlockedUntil: until } = user;
   return {
     ok: true,
     user,
     backupCodesRemaining: counted.remaining,
     blockedUntil: until !== null && until > now ? until : null,
     secondFactorDisabled: isSecondFactorDisabled(user),
-    password: passwordHash === null ? "none" : isVerifiable(passwordHash) ? "set" : "reset_required",
+    password: passwordStateOf(user),
   };
 }
 

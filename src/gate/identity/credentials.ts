@@ -5,79 +5,84 @@ import { type NamedValue, type NamedValues, summarizeNamedValues } from "../../c
 import { readNamedParameters } from "../../core/parsing/query-string.ts";
 import { isUndecodable, isUndecodableEncoded } from "../../core/parsing/undecodable.ts";
 
-/** Everything of a request that can carry a session of the site. */
-export interface VisitCredentials {
+/** The parts of a request that can carry a session of the site. */
+export interface CredentialCarriers {
   readonly headers: Headers;
   /** The `Cookie` header without the Worker's own cookies. Null: there are none. */
   readonly cookies: string | null;
-  /** The query string of the address that was asked for, without the `?`, as it was sent. */
+  /** The query string of the request for the site, without the `?`, as the client sent it. */
   readonly query: string;
-  /** The site may get credentials that are not in `headers` and `cookies`, so no question can be asked about them. */
+  /** True when the site may receive other credentials than the Worker can read, so that it cannot send them to the who-am-I. */
   readonly isUnclear: boolean;
 }
 
-/** What one question to the who-am-I carries: one credential, as the client sent it. */
-export interface Question {
+/** One credential as the client sent it, for one request to the who-am-I. */
+export interface WhoAmICredential {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Without the `?`, or empty. */
   readonly query: string;
 }
 
-/** One credential that a request shows. All cookies together are one, because a site may read several of them. */
+/** One credential of a request. All cookies together are one, because a site may read several of them. */
 interface Credential {
   readonly kind: "cookies" | "authorization" | "header" | "query";
   readonly shown: NamedValues;
-  readonly question: Question;
+  readonly sent: WhoAmICredential;
 }
 
-/** What a request shows of its session at the site. */
-export interface ShownCredentials {
-  /** The questions for the who-am-I, one for each credential. */
-  readonly questions: readonly Question[];
-  /** For cookies of which `ORIGIN_COOKIES` names none. The who-am-I must not know an account by them. */
-  readonly unnamedCookies: Question | null;
-  /** Kind, name and value of every credential as it came, in order: two different requests have different evidence. */
+/** All credentials of a request for the site. */
+export interface RequestCredentials {
+  /** One request to the who-am-I is made for each. */
+  readonly credentials: readonly WhoAmICredential[];
+  /** Cookies of which `ORIGIN_COOKIES` names none. The who-am-I must not identify an account by them. Null: no such cookies. */
+  readonly unnamedCookies: WhoAmICredential | null;
+  /** Kind, name and value of every credential as the client sent it, in order, for the session to be bound to. */
   readonly evidence: readonly (readonly string[])[];
+  /** True when two servers may read a credential differently. */
   readonly isAmbiguous: boolean;
+  /** True when a credential occurs more than once. */
   readonly isRepeated: boolean;
-  /** The request shows an entry of `ORIGIN_CREDENTIALS`. */
-  readonly showsOtherCredential: boolean;
+  /** True when the request has a header or query parameter of `ORIGIN_CREDENTIALS`. */
+  readonly hasOtherCredential: boolean;
 }
 
-/** Reads the credentials of a request. */
-export function readCredentials(config: OriginConfig, visit: VisitCredentials): ShownCredentials {
-  const all = [readCookies(config, visit), readAuthorization(visit), ...readOthers(config, visit)];
+/** Reads the credentials of a request for the site. */
+export function readCredentials(config: OriginConfig, carriers: CredentialCarriers): RequestCredentials {
+  const all = [readCookies(config, carriers), readAuthorization(carriers), ...readOthers(config, carriers)];
   const credentials = all.filter(({ shown }) => shown.values.length > 0 || shown.isAmbiguous);
-  const { cookies } = visit;
+  const { cookies } = carriers;
   const showsCookies = credentials.some(({ kind }) => kind === "cookies");
   return {
-    questions: credentials.map(({ question }) => question),
-    unnamedCookies: cookies !== null && !showsCookies ? cookieQuestion(cookies) : null,
+    credentials: credentials.map(({ sent }) => sent),
+    unnamedCookies: cookies !== null && !showsCookies ? cookieCredential(cookies) : null,
     evidence: credentials.flatMap(({ kind, shown }) =>
       shown.values.map(({ name, value }) => [kind, name, value] as const),
     ),
-    isAmbiguous: visit.isUnclear || credentials.some(({ shown }) => shown.isAmbiguous),
+    isAmbiguous: carriers.isUnclear || credentials.some(({ shown }) => shown.isAmbiguous),
     isRepeated: credentials.some(({ shown }) => shown.isRepeated),
-    showsOtherCredential: credentials.some(({ kind }) => kind === "header" || kind === "query"),
+    hasOtherCredential: credentials.some(({ kind }) => kind === "header" || kind === "query"),
   };
 }
 
-const cookieQuestion = (cookies: string): Question => ({ headers: [["Cookie", cookies]], query: "" });
+const cookieCredential = (cookies: string): WhoAmICredential => ({
+  headers: [["Cookie", cookies]],
+  query: "",
+});
 
-function readCookies({ cookies: names }: OriginConfig, visit: VisitCredentials): Credential {
-  const header = visit.cookies ?? "";
-  const shown = refuseUndecodable(readNamedCookies(header, names), isUndecodable);
-  return { kind: "cookies", shown, question: cookieQuestion(header) };
+function readCookies({ cookies: names }: OriginConfig, carriers: CredentialCarriers): Credential {
+  const header = carriers.cookies ?? "";
+  const shown = markUndecodable(readNamedCookies(header, names), isUndecodable);
+  return { kind: "cookies", shown, sent: cookieCredential(header) };
 }
 
-function readAuthorization({ headers }: VisitCredentials): Credential {
+function readAuthorization({ headers }: CredentialCarriers): Credential {
   const value = headers.get("Authorization") ?? "";
   const values = value === "" ? [] : [{ name: "Authorization", value }];
   const shown = summarizeNamedValues(values, ["Authorization"], !isSeveralAuthorizations(value));
   return {
     kind: "authorization",
-    shown: refuseUndecodable(shown, isUndecodable),
-    question: { headers: [["Authorization", value]], query: "" },
+    shown: markUndecodable(shown, isUndecodable),
+    sent: { headers: [["Authorization", value]], query: "" },
   };
 }
 
@@ -90,29 +95,29 @@ function isSeveralAuthorizations(value: string): boolean {
   return further.some((part) => !/^[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*=/.test(part));
 }
 
-function readOthers({ credentials }: OriginConfig, visit: VisitCredentials): Credential[] {
+function readOthers({ credentials }: OriginConfig, carriers: CredentialCarriers): Credential[] {
   return credentials.map(({ kind, name }) =>
-    kind === "header" ? readHeader(name, visit) : readParameter(name, visit),
+    kind === "header" ? readHeader(name, carriers) : readParameter(name, carriers),
   );
 }
 
-function readHeader(name: string, { headers }: VisitCredentials): Credential {
+function readHeader(name: string, { headers }: CredentialCarriers): Credential {
   const shown = findShownHeaders(headers, name);
-  const question = { headers: shown.values.map(({ value }) => [name, value] as const), query: "" };
-  return { kind: "header", shown: refuseUndecodable(shown, isUndecodable), question };
+  const sent = { headers: shown.values.map(({ value }) => [name, value] as const), query: "" };
+  return { kind: "header", shown: markUndecodable(shown, isUndecodable), sent };
 }
 
-function readParameter(name: string, { query }: VisitCredentials): Credential {
-  const shown = readNamedParameters(query, [name]);
-  const asked = shown.values.map(({ name: key, value }) => `${key}=${value}`).join("&");
+function readParameter(name: string, carriers: CredentialCarriers): Credential {
+  const shown = readNamedParameters(carriers.query, [name]);
+  const query = shown.values.map(({ name: key, value }) => `${key}=${value}`).join("&");
   return {
     kind: "query",
-    shown: refuseUndecodable(shown, isUndecodableEncoded),
-    question: { headers: [], query: asked },
+    shown: markUndecodable(shown, isUndecodableEncoded),
+    sent: { headers: [], query },
   };
 }
 
-/** The headers that some server may read under this name (INC-26). A comma may stand between two lines of one header. */
+/** Finds the headers that some server may read under this name (INC-26). A comma may join two lines of one header. */
 export function findShownHeaders(headers: Headers, name: string): NamedValues {
   const wanted = foldName(name);
   const values = [...headers]
@@ -121,8 +126,8 @@ export function findShownHeaders(headers: Headers, name: string): NamedValues {
   return summarizeNamedValues(values, [name.toLowerCase()], !values.some(({ value }) => value.includes(",")));
 }
 
-/** Values that differ in bytes that are not UTF-8 look the same here (INC-36). */
-function refuseUndecodable(shown: NamedValues, isWrong: (text: string) => boolean): NamedValues {
-  const wrong = shown.values.some(({ name, value }) => isWrong(name) || isWrong(value));
+/** Marks undecodable values as ambiguous: two values with different invalid UTF-8 are the same text here (INC-36). */
+function markUndecodable(shown: NamedValues, isUndecodableText: (text: string) => boolean): NamedValues {
+  const wrong = shown.values.some(({ name, value }) => isUndecodableText(name) || isUndecodableText(value));
   return wrong ? { ...shown, isAmbiguous: true } : shown;
 }

@@ -12,27 +12,29 @@ import {
 } from "../../domain/sign-in/first-factor-source.ts";
 import { findShownHeaders } from "./credentials.ts";
 
-/** Keys are kept this long, asked for again at an unknown key id, and never more often than every half minute. */
+/** In milliseconds. jose fetches the keys again after `cacheMaxAge`, and at an unknown key id, but not within `cooldownDuration`. */
 const keyCache = { cacheMaxAge: 600_000, cooldownDuration: 30_000, timeoutDuration: 5_000 };
 
-/** A provider that has failed is not asked by every visitor: as often as they are told to try again. */
+/** After a failed fetch the next one waits this long: the `Retry-After` of the 503. */
 const failurePauseMilliseconds = 5_000;
 
 const keySets = new Map<string, ReturnType<typeof createRemoteJWKSet>>();
 
-/** The provider's keys, fetched once an isolate. */
-function findKeySet(url: string) {
+/** Returns the provider's key set, which every request of the isolate shares. */
+function getKeySet(url: string) {
   const keys =
-    keySets.get(url) ?? createRemoteJWKSet(new URL(url), { ...keyCache, [customFetch]: patientFetch() });
+    keySets.get(url) ??
+    createRemoteJWKSet(new URL(url), { ...keyCache, [customFetch]: createPausingFetch() });
   keySets.set(url, keys);
   return keys;
 }
 
-/** Only jose's own pauses are after success; keys that it has keep counting while this one waits. */
-function patientFetch() {
+/** Creates a `fetch` that pauses after a failure: jose itself pauses only after a success. The keys that jose has stay valid. */
+function createPausingFetch() {
   let failedAt = Number.NEGATIVE_INFINITY;
   return async (url: string, options: RequestInit): Promise<Response> => {
-    if (Date.now() < failedAt + failurePauseMilliseconds) throw new Error("It has failed a moment ago");
+    if (Date.now() < failedAt + failurePauseMilliseconds)
+      throw new Error("The last fetch of the keys has failed a moment ago");
     try {
       const response = await fetch(url, options);
       if (response.status !== 200) failedAt = Date.now();
@@ -44,8 +46,8 @@ function patientFetch() {
   };
 }
 
-/** A JWT of an identity provider, verified with the provider's keys. */
-export function jwtSource(config: JwtConfig, headers: Headers, now: Date): FirstFactorSource {
+/** Creates the source for a JWT of an identity provider, which is verified with the provider's keys. */
+export function createJwtSource(config: JwtConfig, headers: Headers, now: Date): FirstFactorSource {
   const { values, isAmbiguous } = findTokens(config, headers);
   const verifyAt = async (time: Date) => {
     // The site may read another of the tokens than the one that is verified here (INC-24).
@@ -59,17 +61,17 @@ export function jwtSource(config: JwtConfig, headers: Headers, now: Date): First
   };
   return {
     realm: "jwt",
-    nobodyPasses: false,
-    showsOtherCredential: false,
-    mustBeAsked: false,
+    allowsAnonymous: false,
+    hasOtherCredential: false,
+    alwaysIdentify: false,
     loginPath: null,
-    // The account and not the token: providers hand out a new token every few minutes.
+    // The account and not the token: providers issue a new token every few minutes.
     evidence: async () => {
       const identity = isAmbiguous ? null : await identify();
       return identity === null ? null : [config.issuer, identity.username];
     },
     identify,
-    // A provider can't be asked about a token. But a token ends, and a key may have been withdrawn.
+    // Verified again at the new time: the token may have expired, and its key may have been withdrawn.
     identifyAgain: verifyAt,
   };
 }
@@ -79,11 +81,16 @@ const findTokens = ({ carrier }: JwtConfig, headers: Headers): NamedValues =>
     ? readNamedCookies(headers.get("Cookie") ?? "", [carrier.name])
     : findShownHeaders(headers, carrier.name);
 
-/** SE-15: only the configured algorithms, issuer and audience; keys of the configured place only. */
+/**
+ * Returns null for an invalid token. Only the configured algorithms, issuer and audience are accepted, and only keys from
+ * `JWT_JWKS_URL` (SE-15).
+ *
+ * @throws FirstFactorUnavailable when the keys can't be fetched
+ */
 async function verify(config: JwtConfig, token: string, now: Date): Promise<ExternalIdentity | null> {
   if (token === "") return null;
   try {
-    const { payload } = await jwtVerify(token, findKeySet(config.jwksUrl), {
+    const { payload } = await jwtVerify(token, getKeySet(config.jwksUrl), {
       issuer: config.issuer,
       audience: config.audience,
       algorithms: [...config.algorithms],
@@ -92,13 +99,13 @@ async function verify(config: JwtConfig, token: string, now: Date): Promise<Exte
     });
     return toIdentity(config, payload, now);
   } catch (error) {
-    if (isRefusal(error)) return null;
-    throw new FirstFactorUnavailable("The keys of the identity provider can't be had", { cause: error });
+    if (isInvalidToken(error)) return null;
+    throw new FirstFactorUnavailable("The keys of the identity provider can't be fetched", { cause: error });
   }
 }
 
-/** What is wrong with the token, as opposed to what is wrong with the keys. */
-function isRefusal(error: unknown): boolean {
+/** True for an error in the token, false for an error in the provider's keys. */
+function isInvalidToken(error: unknown): boolean {
   return (
     error instanceof errors.JOSEError &&
     !(error instanceof errors.JWKSTimeout) &&
@@ -108,7 +115,7 @@ function isRefusal(error: unknown): boolean {
 }
 
 function toIdentity(config: JwtConfig, payload: JWTPayload, now: Date): ExternalIdentity | null {
-  // jose looks at `iat` only with a maximum age. A token of the future is no token.
+  // jose checks `iat` only together with a maximum age. A token that is issued in the future is invalid.
   if (payload.iat !== undefined && payload.iat * 1000 > now.getTime() + 60_000) return null;
   if (config.userClaim === "email" && !isVerifiedEmail(config, payload)) return null;
   const user = payload[config.userClaim];
@@ -117,16 +124,16 @@ function toIdentity(config: JwtConfig, payload: JWTPayload, now: Date): External
 }
 
 /**
- * May the `email` claim say which account this is? At many providers an account can have any address until that is
+ * True when the `email` claim may identify the account. At many providers an account can have any address until it is
  * verified, and so the address of another account (OpenID Connect Core 5.1, 5.7).
  */
 const isVerifiedEmail = ({ emailVerified }: JwtConfig, payload: JWTPayload): boolean =>
   payload.email_verified === true || (emailVerified === "always" && !isUnverified(payload));
 
-/** Anything but nothing, true and `"true"` (some providers write it so) means that the address is not verified. */
-const isUnverified = ({ email_verified: said }: JWTPayload): boolean =>
-  said !== undefined && said !== true && said !== "true";
+/** False when the claim is absent, `true`, or `"true"` as some providers write it. */
+const isUnverified = ({ email_verified: verified }: JWTPayload): boolean =>
+  verified !== undefined && verified !== true && verified !== "true";
 
-/** The address for `Remote-Email`: no `email` of which the token says that it is not verified. */
+/** Reads the address for `Remote-Email`. Null for an `email` that the token marks as not verified. */
 const readEmailClaim = ({ emailClaim }: JwtConfig, payload: JWTPayload): string | null =>
   emailClaim === "email" && isUnverified(payload) ? null : parseEmail(payload[emailClaim]);

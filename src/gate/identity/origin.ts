@@ -5,41 +5,45 @@ import {
   type FirstFactorSource,
   FirstFactorUnavailable,
 } from "../../domain/sign-in/first-factor-source.ts";
-import { readCredentials, type VisitCredentials } from "./credentials.ts";
+import { type CredentialCarriers, readCredentials } from "./credentials.ts";
 import { showsPathSession } from "./path-session.ts";
-import { askWhoAmI, type WhoAmI } from "./who-am-i.ts";
+import { fetchIdentity, type WhoAmI } from "./who-am-i.ts";
 
-/** What a request to a site with its own login shows. */
-export interface OriginVisit extends VisitCredentials {
-  /** The path that was asked for, as the client sent it, without the query. */
+/** The parts of a request that identify a visitor of a site with its own login. */
+export interface OriginSourceInput extends CredentialCarriers {
+  /** The path of the request for the site, as the client sent it, without the query. */
   readonly path: string;
 }
 
-/** The site's own login: the Worker asks the site which account each credential of the request belongs to. */
-export function originSource(config: OriginConfig, visit: OriginVisit, whoAmI: WhoAmI): FirstFactorSource {
-  const { questions, unnamedCookies, evidence, ...shown } = readCredentials(config, visit);
+/** Creates the source for the site's own login. It asks the site which account each credential of the request belongs to. */
+export function createOriginSource(
+  config: OriginConfig,
+  input: OriginSourceInput,
+  whoAmI: WhoAmI,
+): FirstFactorSource {
+  const { credentials, unnamedCookies, evidence, ...shown } = readCredentials(config, input);
   const cookies = evidence.flatMap(([kind, name = "", value = ""]) =>
     kind === "cookies" ? [[name, value] as const] : [],
   );
-  const isAmbiguous = shown.isAmbiguous || showsPathSession(config, visit.path, cookies);
+  const isAmbiguous = shown.isAmbiguous || showsPathSession(config, input.path, cookies);
   const identify = async () => {
     if (isAmbiguous) throw new AmbiguousCredentials("A credential can be read in more than one way");
-    const asked = unnamedCookies === null ? questions : [...questions, unnamedCookies];
-    const identities = await Promise.all(asked.map((question) => askWhoAmI(config, whoAmI, question)));
-    if (identities.slice(questions.length).some((identity) => identity !== null))
+    const sent = unnamedCookies === null ? credentials : [...credentials, unnamedCookies];
+    const identities = await Promise.all(sent.map((credential) => fetchIdentity(config, whoAmI, credential)));
+    if (identities.slice(credentials.length).some((identity) => identity !== null))
       throw new FirstFactorUnavailable(
         "The origin knows an account by a cookie that ORIGIN_COOKIES does not name",
       );
-    return agreeOn(identities.slice(0, questions.length));
+    return agreeOn(identities.slice(0, credentials.length));
   };
-  // Asked once for a request, however many of its parts want to know.
+  // One call for each request, however often `identify` is called.
   let identified: Promise<ExternalIdentity | null> | undefined;
   return {
     realm: "origin",
-    nobodyPasses: config.loginPath === null,
-    // A site may take it in one place, such as its WebSocket, and not at the who-am-I.
-    showsOtherCredential: shown.showsOtherCredential,
-    mustBeAsked: shown.isRepeated,
+    allowsAnonymous: config.loginPath === null,
+    // A site may accept such a credential in one place, such as its WebSocket, and not at the who-am-I.
+    hasOtherCredential: shown.hasOtherCredential,
+    alwaysIdentify: shown.isRepeated,
     loginPath: config.loginPath,
     evidence: async () => (isAmbiguous || evidence.length === 0 ? null : evidence),
     identify: () => {
@@ -51,10 +55,10 @@ export function originSource(config: OriginConfig, visit: OriginVisit, whoAmI: W
 }
 
 /**
- * The account that every credential of a request names. The site's pages may read another credential first than its
- * who-am-I, so one that names another account, or none, makes the request ambiguous (INC-24).
+ * Returns the account that all credentials of a request belong to. The site's pages may prefer another credential than its
+ * who-am-I, so a credential of another account, or of none, makes the request ambiguous (INC-24).
  *
- * @returns null when no credential names an account
+ * @returns null when no credential belongs to an account
  * @throws AmbiguousCredentials
  */
 function agreeOn(identities: readonly (ExternalIdentity | null)[]): ExternalIdentity | null {

@@ -2,25 +2,25 @@ import type { OriginConfig } from "../../config/first-factor-config.ts";
 import { foldName, foldParameterName } from "../../core/parsing/folded-name.ts";
 import { findPathVariants } from "../../core/policy/path-variants.ts";
 
-/** Jakarta Servlet 6.0, 7.1.3. The containers that are told another name use that of their cookie. */
+/** Jakarta Servlet 6.0, 7.1.3. Containers with another configured name use it for their cookie too. */
 const servletParameter = "jsessionid";
 
-/** Without one of these, no variant of a path has a parameter or a session of ASP.NET. */
+/** A path without any of these has no path parameter and no ASP.NET session in any variant. */
 const canCarry = /[;(%\u0080-\uffff]/;
 
 /** A segment such as `(S(lit3py55t21z5v55vlm25s55))`, in which ASP.NET keeps sessions and tickets without cookies. */
 const aspNetSegment = /^\((?:[a-z]\([^()]*\))+\)$/i;
 
 /**
- * True when a server may read a session in the path (INC-24). The who-am-I is never asked about the path, so the request
- * could pass as anonymous, and be served as the account of the session. All variants of the path are searched for:
+ * True when a server may read a session from the path (INC-24). Requests to the who-am-I do not have the path, so the request
+ * could be allowed as anonymous and then be served with the account of the session. All variants of the path are searched for:
  *
- * - a path parameter (`;jsessionid=…`) with the name of a servlet's session or of a configured credential. One that
- *   repeats the value of the session cookie is none: servlet containers write it into the links of a visitor's first page.
+ * - a path parameter (`;jsessionid=…`) with the name of a servlet's session or of a configured credential. It is ignored when
+ *   it repeats the value of the session cookie: servlet containers add it to the links of a visitor's first page.
  * - a segment of ASP.NET: `/(S(…))/`
  *
  * @param path as the client sent it, without the query
- * @param cookies name and value of the session cookies that the request shows
+ * @param cookies name and value of the request's session cookies
  */
 export function showsPathSession(
   config: Pick<OriginConfig, "cookies" | "credentials">,
@@ -32,12 +32,12 @@ export function showsPathSession(
   if (variants === null) return true;
   const credentials = config.credentials.map(({ name }) => name);
   const carriers = new Set([servletParameter, ...config.cookies, ...credentials].map(foldName));
-  const isAskedAbout = (folded: string, value: string) =>
+  const isSentToWhoAmI = (folded: string, value: string) =>
     cookies.some(([name, shown]) => foldName(name) === folded && shown === value);
   for (const variant of variants) {
     if (variant.split("/").some((segment) => aspNetSegment.test(segment))) return true;
     for (const { name, value } of findPathParameters(variant))
-      if (foldParameterName(name).some((folded) => carriers.has(folded) && !isAskedAbout(folded, value)))
+      if (foldParameterName(name).some((folded) => carriers.has(folded) && !isSentToWhoAmI(folded, value)))
         return true;
   }
   return false;

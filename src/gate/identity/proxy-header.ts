@@ -4,17 +4,21 @@ import { parseSubject } from "../../core/parsing/external-subject.ts";
 import type { ExternalIdentity, FirstFactorSource } from "../../domain/sign-in/first-factor-source.ts";
 
 /**
- * What a proxy says of its user.
+ * Creates the source for a proxy that names the user in a header.
  *
- * @param trusted the request has shown `PROXY_KEY`; without it a user header is anybody's word
+ * @param trusted the request has the right `PROXY_KEY`. Without it the header is ignored, because any client can send it.
  */
-export function proxySource(config: ProxyConfig, headers: Headers, trusted: boolean): FirstFactorSource {
+export function createProxySource(
+  config: ProxyConfig,
+  headers: Headers,
+  trusted: boolean,
+): FirstFactorSource {
   const identity = trusted ? readIdentity(config, headers) : null;
   return {
     realm: "proxy",
-    nobodyPasses: false,
-    showsOtherCredential: false,
-    mustBeAsked: false,
+    allowsAnonymous: false,
+    hasOtherCredential: false,
+    alwaysIdentify: false,
     loginPath: null,
     evidence: async () => (identity === null ? null : [identity.username]),
     identify: async () => identity,
@@ -22,7 +26,7 @@ export function proxySource(config: ProxyConfig, headers: Headers, trusted: bool
   };
 }
 
-/** A header that can be no subject is no identity: bytes that are not UTF-8, such as a Latin-1 name, among others (INC-36). */
+/** Null when the user header is no valid subject, such as a name in Latin-1 (INC-36). */
 function readIdentity(config: ProxyConfig, headers: Headers): ExternalIdentity | null {
   const username = parseSubject(headers.get(config.userHeader), config.names);
   return username === null ? null : { username, email: parseEmail(headers.get(config.emailHeader)) };

@@ -4,57 +4,63 @@ import { isUndecodable } from "../../core/parsing/undecodable.ts";
 import { carriesMoreThanOwnToken } from "../../core/tokens/own-token.ts";
 import type { FirstFactorSource } from "../../domain/sign-in/first-factor-source.ts";
 import { siteHeaders } from "../headers.ts";
-import type { VisitCredentials } from "./credentials.ts";
-import { jwtSource } from "./jwt.ts";
-import { originSource } from "./origin.ts";
-import { proxySource } from "./proxy-header.ts";
+import type { CredentialCarriers } from "./credentials.ts";
+import { createJwtSource } from "./jwt.ts";
+import { createOriginSource } from "./origin.ts";
+import { createProxySource } from "./proxy-header.ts";
 
-/** What a request brings along for its first factor. */
-export interface Visit {
-  /** As the visitor sent them. */
+/** The parts of a request that a source identifies its visitor by. */
+export interface SourceInput {
+  /** As the client or the proxy sent them. */
   readonly headers: Headers;
-  /** The Worker's own cookies, which no source sees. */
+  /** Names of the Worker's own cookies, which are no credentials for a source. */
   readonly ownCookies: readonly string[];
+  /** The URL of the request to the Worker. */
   readonly url: URL;
-  /** The path of the address that was asked for, as the client sent it. */
+  /** The path of the request for the site, as the client sent it: in a forward-auth request that of the original request. */
   readonly path: string;
-  /** The query string of the address that was asked for, without the `?`: where a proxy asks, not that of `url`. */
+  /** The query string of the request for the site, without the `?`: in a forward-auth request that of the original request. */
   readonly query: string;
-  /** A proxy asks: the site gets the bytes of the visitor's request, which the Worker may not be able to repeat. */
-  readonly isProxyQuestion: boolean;
+  /** A forward-auth request: the proxy forwards the original bytes, and the Worker may not be able to send the same ones. */
+  readonly isForwardAuth: boolean;
   readonly publicOrigin: string;
   readonly address: string | null;
-  /** The request has shown `PROXY_KEY`. */
+  /** The request has the right `PROXY_KEY`. */
   readonly trusted: boolean;
   readonly now: Date;
 }
 
-/** The source of the first factor, for one request. Null: passwords are. */
-export function createSource(config: Config, visit: Visit): FirstFactorSource | null {
+/** Creates the source of the first factor for one request. Null: passwords are the first factor. */
+export function createSource(config: Config, input: SourceInput): FirstFactorSource | null {
   const { firstFactor, originUrl } = config;
-  const { headers, url, trusted, now } = visit;
+  const { headers, url, trusted, now } = input;
   switch (firstFactor.kind) {
     case "password":
       return null;
     case "origin": {
       const base = originUrl === null || originUrl === "route" ? url.origin : originUrl;
-      const { path, publicOrigin, address } = visit;
+      const { path, publicOrigin, address } = input;
       const whoAmI = { url: new URL(firstFactor.whoAmI, base).href, publicOrigin, address };
-      return originSource(firstFactor, { ...readSiteCredentials(visit), path }, whoAmI);
+      return createOriginSource(firstFactor, { ...readCredentialCarriers(input), path }, whoAmI);
     }
     case "jwt":
-      return jwtSource(firstFactor, headers, now);
+      return createJwtSource(firstFactor, headers, now);
     case "proxy":
-      return proxySource(firstFactor, headers, trusted);
+      return createProxySource(firstFactor, headers, trusted);
   }
 }
 
 /**
- * What can be a credential at the site: only what reaches the site. The Worker's own tokens and cookies do not, but a
- * proxy removes them by patterns. A request that has them in any other form than the Worker writes them is unclear, and so
- * is one whose bytes the Worker cannot repeat to the who-am-I (INC-23, INC-36).
+ * Returns the headers and the query that reach the site, without the Worker's own tokens and cookies. A proxy removes those
+ * by patterns, so a request is unclear when it has them in another form than the Worker writes them. It is also unclear when
+ * it has bytes that the Worker cannot send to the who-am-I (INC-23, INC-36).
  */
-function readSiteCredentials({ headers, ownCookies, query, isProxyQuestion }: Visit): VisitCredentials {
+function readCredentialCarriers({
+  headers,
+  ownCookies,
+  query,
+  isForwardAuth,
+}: SourceInput): CredentialCarriers {
   const authorization = headers.get("Authorization") ?? "";
   const cookieHeader = headers.get("Cookie") ?? "";
   const sent = siteHeaders(headers);
@@ -65,6 +71,6 @@ function readSiteCredentials({ headers, ownCookies, query, isProxyQuestion }: Vi
     isUnclear:
       carriesMoreThanOwnToken(authorization) ||
       hasMalformedOwnCookie(cookieHeader, ownCookies) ||
-      (isProxyQuestion && isUndecodable(cookieHeader)),
+      (isForwardAuth && isUndecodable(cookieHeader)),
   };
 }

@@ -1,45 +1,46 @@
 import type { OriginConfig } from "../../config/first-factor-config.ts";
 import { parseEmail } from "../../core/parsing/email.ts";
 import { parseSubject } from "../../core/parsing/external-subject.ts";
-import { locate, type ValuePath } from "../../core/parsing/value-path.ts";
+import { readJsonPointer, type ValuePath } from "../../core/parsing/value-path.ts";
 import { type ExternalIdentity, FirstFactorUnavailable } from "../../domain/sign-in/first-factor-source.ts";
-import type { Question } from "./credentials.ts";
+import type { WhoAmICredential } from "./credentials.ts";
 
-/** An origin that takes longer is down for its visitors, too. */
+/** An origin that takes longer counts as unavailable. */
 const timeoutMilliseconds = 5_000;
 
-/** A who-am-I that says more than this does not say who somebody is. */
-const longestAnswerBytes = 64 * 1024;
+/** The description of an account is smaller than this. */
+const maxResponseBytes = 64 * 1024;
 
-/** Where the who-am-I is asked, and what every question says beside the credential. */
+/** The address of the who-am-I, and what every request to it has beside the credential. */
 export interface WhoAmI {
   /** Absolute. */
   readonly url: string;
   /** The scheme and host that the visitor sees. */
   readonly publicOrigin: string;
+  /** The visitor's address. */
   readonly address: string | null;
 }
 
 /**
- * Asks the site which account a credential belongs to. The question carries the credential and headers that do not depend
- * on the rest of the request: another header of the client could change the response, and with it the account (INC-25).
+ * Asks the site which account a credential belongs to: one `fetch`. No other header of the visitor's request is sent, because
+ * it could change the response and with it the account (INC-25).
  *
- * @returns null when the site knows no account by it
- * @throws FirstFactorUnavailable when the response is neither an account nor a refusal
+ * @returns null when the site responds that the credential belongs to no account
+ * @throws FirstFactorUnavailable for any other response than an account or an anonymous visitor, and for none
  */
-export async function askWhoAmI(
+export async function fetchIdentity(
   config: OriginConfig,
   whoAmI: WhoAmI,
-  question: Question,
+  credential: WhoAmICredential,
 ): Promise<ExternalIdentity | null> {
-  const response = await reach(urlOf(whoAmI, question), headersOf(whoAmI, question));
-  if (config.nobodyStatuses.includes(response.status)) {
+  const response = await fetchWhoAmI(urlOf(whoAmI, credential), headersOf(whoAmI, credential));
+  if (config.anonymousStatuses.includes(response.status)) {
     await response.body?.cancel();
     return null;
   }
   if (response.status !== 200) {
     await response.body?.cancel();
-    throw new FirstFactorUnavailable(`The who-am-I of the origin answered ${response.status}`);
+    throw new FirstFactorUnavailable(`The who-am-I of the origin responded ${response.status}`);
   }
   const document =
     config.user.kind === "json" || config.email?.kind === "json" ? await readJson(response) : null;
@@ -51,15 +52,15 @@ export async function askWhoAmI(
   );
 }
 
-function urlOf({ url }: WhoAmI, { query }: Question): string {
+function urlOf({ url }: WhoAmI, { query }: WhoAmICredential): string {
   if (query === "") return url;
-  const asked = new URL(url);
-  asked.search = asked.search === "" ? query : `${asked.search}&${query}`;
-  return asked.href;
+  const extended = new URL(url);
+  extended.search = extended.search === "" ? query : `${extended.search}&${query}`;
+  return extended.href;
 }
 
-/** The site may bind a session to the client's address, so the origin is told the same address with every request. */
-function headersOf({ publicOrigin, address }: WhoAmI, { headers: shown }: Question): Headers {
+/** The site may bind its session to the visitor's address, so every request has the same `X-Forwarded-For`. */
+function headersOf({ publicOrigin, address }: WhoAmI, { headers: sent }: WhoAmICredential): Headers {
   const [scheme = "", host = ""] = publicOrigin.split("://");
   const headers = new Headers({
     Accept: "application/json",
@@ -68,32 +69,32 @@ function headersOf({ publicOrigin, address }: WhoAmI, { headers: shown }: Questi
     "X-Forwarded-Proto": scheme,
   });
   if (address !== null) headers.set("X-Forwarded-For", address);
-  for (const [name, value] of shown) headers.append(name, value);
+  for (const [name, value] of sent) headers.append(name, value);
   return headers;
 }
 
-async function reach(url: string, headers: Headers): Promise<Response> {
+async function fetchWhoAmI(url: string, headers: Headers): Promise<Response> {
   try {
     const signal = AbortSignal.timeout(timeoutMilliseconds);
     return await fetch(url, { headers, redirect: "manual", cache: "no-store", signal });
   } catch (cause) {
-    throw new FirstFactorUnavailable("The who-am-I of the origin does not answer", { cause });
+    throw new FirstFactorUnavailable("The who-am-I of the origin does not respond", { cause });
   }
 }
 
 async function readJson(response: Response): Promise<unknown> {
   if (!/^application\/([\w.-]+\+)?json\b/i.test(response.headers.get("Content-Type") ?? "")) {
     await response.body?.cancel();
-    throw new FirstFactorUnavailable("The who-am-I of the origin is no JSON");
+    throw new FirstFactorUnavailable("The response of the origin's who-am-I is not JSON");
   }
   try {
-    return JSON.parse(await readAtMost(response, longestAnswerBytes));
+    return JSON.parse(await readAtMost(response, maxResponseBytes));
   } catch (cause) {
-    throw new FirstFactorUnavailable("The who-am-I of the origin is no JSON", { cause });
+    throw new FirstFactorUnavailable("The response of the origin's who-am-I is not JSON", { cause });
   }
 }
 
-/** @throws TypeError when it is not UTF-8: two names would be read as one (INC-36) */
+/** @throws TypeError for invalid UTF-8: two different names could become the same text (INC-36) */
 async function readAtMost(response: Response, bytes: number): Promise<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
   let text = "";
@@ -108,19 +109,22 @@ async function readAtMost(response: Response, bytes: number): Promise<string> {
 
 function readValue(locator: ValuePath | null, response: Response, document: unknown): unknown {
   if (locator === null) return null;
-  return locator.kind === "header" ? response.headers.get(locator.name) : locate(document, locator.tokens);
+  return locator.kind === "header"
+    ? response.headers.get(locator.name)
+    : readJsonPointer(document, locator.tokens);
 }
 
 /**
- * Nothing where a name should be, or one of the names for nobody, means that no account is signed in.
+ * Returns null for an anonymous visitor: the name is absent, empty, or one of `WHOAMI_ANONYMOUS`.
  *
- * @throws FirstFactorUnavailable when there is something else, and it can be no subject
+ * @throws FirstFactorUnavailable when the name is present and is no valid subject
  */
 function toIdentity(config: OriginConfig, user: unknown, email: unknown): ExternalIdentity | null {
   if (user === undefined || user === null || user === "" || user === false) return null;
   const exact = parseSubject(user, "exact");
-  if (exact !== null && config.nobodyNames.includes(exact)) return null;
+  if (exact !== null && config.anonymousNames.includes(exact)) return null;
   const username = parseSubject(user, config.names);
-  if (username === null) throw new FirstFactorUnavailable("The who-am-I of the origin names no user");
+  if (username === null)
+    throw new FirstFactorUnavailable("The user name in the response of the origin's who-am-I is not valid");
   return { username, email: parseEmail(email) };
 }

@@ -4,15 +4,8 @@ import { StoreUnavailable } from "../../store/platform/database.ts";
 import type { AppContext } from "../context.ts";
 import { renderDocument } from "../pages/layout/layout.tsx";
 import { MessagePage } from "../pages/layout/message.tsx";
-import {
-  type AnyFailure,
-  describeFailure,
-  type Problem,
-  problemDocument,
-  problemHeaders,
-  problemType,
-  Refused,
-} from "./problem.ts";
+import { type AnyFailure, Refused } from "./http-failure.ts";
+import { describeFailure, type Problem, problemDocument, problemHeaders, problemType } from "./problem.ts";
 
 /** What an entry says of a refusal beside its failure. */
 export interface EntryDenied {
@@ -30,7 +23,9 @@ export function refuse(c: AppContext, failure: AnyFailure, entry?: EntryDenied):
   const problem = entry === undefined ? described : { ...described, status: entry.status };
   const headers = new Headers(problemHeaders(problem));
   logRefusal(c, problem.status, failure);
-  return c.var.face === "page" ? asPage(c, problem, headers, entry) : asDocument(c, problem, headers, entry);
+  return c.var.errorFormat === "page"
+    ? asPage(c, problem, headers, entry)
+    : asDocument(c, problem, headers, entry);
 }
 
 /** Writes a refusal into the log, whatever it looks like: a try that was not looked at leaves no other trace. */

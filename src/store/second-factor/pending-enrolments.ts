@@ -41,7 +41,7 @@ export interface EnrolmentStart {
  * Puts a pending secret beside the live one, which stays as it is; an earlier pending one is void
  * (EN-04, EN-05). While the counter blocks nothing happens (TH-07). One batch.
  */
-export async function startEnrolment(
+export async function writePendingSecret(
   db: Database,
   enrolment: PendingEnrolment,
   event: AuditEvent,

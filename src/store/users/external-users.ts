@@ -16,7 +16,7 @@ import type { Session } from "../sessions/session-rows.ts";
 import { accountNamed, type Claim, claimStatements, type ExternalName } from "./external-names.ts";
 
 /** An account that an external source has named, and a session of each kind, of which at most one will be opened. */
-export interface Meeting {
+export interface ExternalSignInResult {
   /** Created if the realm has no account of that name. */
   readonly user: UserRow;
   readonly created: AuditEvent;
@@ -47,7 +47,7 @@ export interface UpsertExternalUserResult {
  */
 export async function upsertExternalUser(
   db: Database,
-  meeting: Meeting,
+  meeting: ExternalSignInResult,
 ): Promise<UpsertExternalUserResult | null> {
   const { primary } = db;
   const { user, now } = meeting;
@@ -74,7 +74,7 @@ export async function upsertExternalUser(
   return found === undefined ? null : { user: found, session: opened };
 }
 
-function claimAtFirstSight(db: DrizzleD1Database, { user, claimed, now }: Meeting) {
+function claimAtFirstSight(db: DrizzleD1Database, { user, claimed, now }: ExternalSignInResult) {
   const { realm, username, canonicalName, email } = user;
   if (canonicalName === null) return [];
   const name = { realm, username, canonicalName };
@@ -86,7 +86,7 @@ const hasOwnName = ({ canonicalName }: ExternalName) =>
   canonicalName === null ? undefined : eq(users.canonicalName, canonicalName);
 
 /** The sessions, each for an account of the kind that it is for: a second factor on means pending. */
-function openingsOf(db: DrizzleD1Database, meeting: Meeting): Opening[] {
+function openingsOf(db: DrizzleD1Database, meeting: ExternalSignInResult): Opening[] {
   const { user, full, pending, bounds, now } = meeting;
   const open = (session: Session, how: Pick<Opening, "beyond" | "held">): Opening => {
     const fitting = db

@@ -52,7 +52,7 @@ describe("a visitor whose browser has no JavaScript", () => {
     expect([codes.heading, new Set(backupCodes).size]).toEqual(["Save your backup codes", 10]);
     expect(origin.requests).toEqual([]);
 
-    const arrived = await browser.follow("I have saved them: go on");
+    const arrived = await browser.follow("I have saved them: continue");
     expect([arrived.path, arrived.heading]).toEqual(["/reports?q=a%20b", "Hello ada"]);
 
     await browser.open("/api/auth/sign-out");
@@ -209,7 +209,7 @@ describe("the second entryPoint", () => {
     advance(60);
     const over = await browser.submit("/second-factor", { code: await code(account.secret) });
     expect([over.status, over.heading, over.field("rd")]).toEqual([429, "Sign in", "/reports?q=1"]);
-    expect(over.alert).toBe("That was one wrong code too many. Sign in again.");
+    expect(over.alert).toBe("Too many wrong codes. Sign in again.");
     expect(browser.cookies).toEqual({});
     await browser.signIn(account);
     const arrived = await browser.submit("/second-factor", { code: await code(account.secret) });

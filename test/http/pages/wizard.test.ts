@@ -105,7 +105,7 @@ describe("the wizard", () => {
       "Set up two-factor authentication",
       "/reports",
     ]);
-    expect(page.alert).toBe("That took longer than ten minutes. Begin again with a new QR code.");
+    expect(page.alert).toBe("The ten minutes for this QR code have passed. Begin again with a new one.");
     expect(secretOn(await browser.submit(wizard, { step: "start" }))).not.toBe(secret);
   });
 

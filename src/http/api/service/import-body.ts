@@ -4,9 +4,8 @@ import { splitLines } from "../../../core/parsing/lines.ts";
 import type { ParsedLine } from "../../../domain/service-api/import.ts";
 import { emailForm, type LineFailure, parseImportedUser } from "../../../domain/service-api/imported-user.ts";
 import { parseFields, parseObject } from "../../json-body.ts";
-import { Refused } from "../../problem/problem.ts";
-import { username } from "../fields.ts";
-import { userId } from "./service-schemas.ts";
+import { Refused } from "../../problem/http-failure.ts";
+import { userId, username } from "../fields.ts";
 
 /** What one request takes. Its work is bounded by the lines, its memory by the longest of them. */
 const mostLines = 5000;

@@ -17,9 +17,8 @@ import {
 const made = new Map<string, { account: EnrolledAccount; row: Record<string, unknown> }>();
 
 /**
- * An account with two-factor authentication, every live code of which is unspent, without a session, a record or a count.
- * The API makes it; when a later test of the same file asks again, its row is put back, which spares two password
- * hashes. Needs a stopped clock.
+ * Creates an account with a second factor, without sessions, events and counters. All codes that are valid now are unspent. Within a test
+ * file, a later call restores the row of the first one, which saves two password hashes. Needs a stopped clock.
  */
 export async function createReadyAccount(username = "ada"): Promise<EnrolledAccount> {
   const known = made.get(username);
@@ -68,8 +67,8 @@ export async function fullToken(account: EnrolledAccount): Promise<string> {
 }
 
 /**
- * What two answers have to have in common for a caller not to tell them apart: status, headers and body, but for
- * the request's own id.
+ * The parts of a response that a client can compare: status, headers and body, without the request id. Two responses with equal parts are
+ * indistinguishable.
  */
 export function visible({ status, headers, text }: Answer): unknown {
   const id = headers.get("X-Request-Id");

@@ -105,8 +105,8 @@ export interface EnrolledBackendUser extends BackendUser {
 }
 
 /**
- * A user with two-factor authentication, set up through the backend. Needs a stopped clock: the first code is that of
- * the step before, and every code from the current step on is unspent.
+ * Creates a user with a second factor through the service API. Needs a stopped clock. It is confirmed with the code of the previous step, so
+ * the codes from the current step on are unspent.
  */
 export async function enrolBackendUser(
   backend: Backend,

@@ -29,8 +29,8 @@ type FetchSite = "none" | "same-origin" | "same-site" | "cross-site";
 const mostRedirects = 6;
 
 /**
- * A visitor's browser without JavaScript: it keeps cookies as the standard says, says where its requests come
- * from, follows redirects within the host, and sends forms as they stand in the page.
+ * A browser without JavaScript. It keeps cookies according to RFC 6265bis, sends `Origin` and `Sec-Fetch-*`, follows redirects within the
+ * host, and submits forms as the page contains them.
  */
 export class Browser {
   /** Every exchange, in order. */
@@ -74,8 +74,7 @@ export class Browser {
   }
 
   /**
-   * Fills a form of the page and sends it. What is said about hidden fields chooses the form, and what is said
-   * about others is typed in.
+   * Submits a form of the page. `values` of hidden fields choose the form, all other values are filled in.
    */
   submit(action: string, values: Record<string, string> = {}): Promise<Page> {
     const form = this.page.forms.find(

@@ -4,8 +4,7 @@ import { vi } from "vitest";
 const start = Date.UTC(2030, 0, 7, 12, 0, 10);
 
 /**
- * Stops the clock of Worker and test alike. Only `Date` is moved: timers go on, and so does KV, which lets its
- * values expire by a clock of its own.
+ * Stops the clock of the Worker and the test. Only `Date` is mocked: timers run, and so does the clock by which KV expires its values.
  */
 export function stopClock(): void {
   vi.useFakeTimers({ toFake: ["Date"], now: start });

@@ -27,9 +27,9 @@ function readDocument() {
 }
 
 /**
- * Whatever a test has asked of the API, the answer must be one that its document describes.
+ * Checks a response against the OpenAPI document.
  *
- * @throws Error when it is not
+ * @throws Error when the document does not describe the response
  */
 export function expectDocumented(method: string, url: string, answer: Answer): void {
   documented ??= readDocument();

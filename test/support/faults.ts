@@ -69,9 +69,9 @@ export class FaultyStores {
   readonly #late: (() => Promise<unknown>)[] = [];
 
   /**
-   * @param plan null: nothing goes wrong
-   * @param afterWrite comes after each write to D1 that has happened
-   * @param db what is behind
+   * @param plan null: no fault
+   * @param afterWrite is called after each write to D1 that has taken effect
+   * @param db the database behind the faults
    */
   constructor(
     readonly plan: Plan | null,

@@ -20,8 +20,8 @@ export async function mockProvider(site: Site): Promise<IdentityProvider> {
 }
 
 /**
- * A browser that shows the first factor of the account `ada`, and no second one. `openSite` comes first. With a proxy as the
- * first factor, every request shows `PROXY_KEY`.
+ * A browser with the first factor of the account `ada` and without a second one. Call `openSite` first. With FIRST_FACTOR=proxy, every
+ * request has `PROXY_KEY`.
  */
 export async function showFirstFactor(
   name: FirstFactorName,

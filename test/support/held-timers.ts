@@ -8,7 +8,7 @@ export interface HeldTimers {
   /** The milliseconds of every running timer. */
   readonly running: readonly number[];
   /**
-   * Lets the time of all of them be over, one after the other.
+   * Expires all running timers in order.
    *
    * @returns their milliseconds
    */

@@ -17,8 +17,8 @@ export function insertMany(
 const hour = 3_600_000;
 
 /**
- * Writes accounts of other people in two realms, each with three sessions and three events, a counter, a challenge and an
- * answer that is kept. Nothing of it is over. They stand in front of everything and behind it, in the order of every index.
+ * Inserts other accounts in two realms, each with three sessions, three events, a counter, a challenge and a stored response, none of them
+ * expired. In every index they stand before and after the rows of the test.
  */
 export async function insertOthers(accounts: number): Promise<void> {
   const now = Date.now();

@@ -45,8 +45,8 @@ const then =
     steps.reduce<string | null>((text, step) => (text === null ? null : step(text)), path);
 
 /**
- * What servers are known to do with a path, written without a look at `core/policy/path-variants.ts`, each as one order of
- * steps. Names are those of where such an order has been seen; versions and settings differ.
+ * What known servers do with a path, as an order of steps for each, independent of `core/policy/path-variants.ts`. The names are those of
+ * servers with this order; versions and settings differ.
  */
 export const servers: Readonly<Record<string, Server>> = {
   "one that takes it as it is": (path) => path,
@@ -97,8 +97,7 @@ export const servers: Readonly<Record<string, Server>> = {
 const lastName = /[^/]*$/;
 
 /**
- * Frameworks that serve one page under several paths. Where the site is made with one of them, a rule for the page has to
- * hold for all of those.
+ * Frameworks that serve one page under several paths. On such a site, a rule for the page must hold for all these paths.
  */
 export const frameworks: Readonly<Record<string, Server>> = {
   "Rails: the format at the end": then(decode, resolve, (path) =>

@@ -16,8 +16,8 @@ import { secretOn } from "./site.ts";
 import { type Answer, base, Client, code, wrongCode } from "./worker.ts";
 
 /**
- * Uses everything that there is for backends: every call of `/v1`, with and without an Idempotency-Key where it takes
- * one, hosted challenges to their end, import and export, and the service binding. Needs a stopped clock.
+ * Uses the whole service API: every call of `/v1`, with and without an Idempotency-Key where one is allowed, hosted challenges, import and
+ * export, and the service binding. Needs a stopped clock.
  */
 export async function useAllServices(): Promise<void> {
   const shop = await createRealm("shop", { return_urls: shopUrls });

@@ -19,8 +19,8 @@ export interface PlaceWatch {
 }
 
 /**
- * Notes each place in `src/store` that begins a statement, or a part of one, from now on. A place is where the call
- * stands; the lines that V8 names are not those of the source, but every call has one of its own.
+ * Records each place in `src/store` that begins a statement or a part of one. A place is the position of the call in the compiled source,
+ * which is unique for each call.
  */
 export function watchPlaces(): PlaceWatch {
   const places = new Set<string>();

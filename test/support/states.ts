@@ -51,8 +51,8 @@ export async function restoreState({ tables, kv }: State): Promise<void> {
 const drawn = /(^|_)(id|hash|secret|codes)$/;
 
 /**
- * The database without what is drawn anew each time, so that two ways to the same state look the same. What was
- * there `before` keeps its name, and what was not is "new".
+ * A description of the rows in which random values that are not in `before` are replaced by "new". Two ways to the same state have equal
+ * descriptions.
  */
 export async function shapeOf(tables: Tables, before: Tables, keyring = workersKeyring()): Promise<string[]> {
   const known = new Set(Object.values(before).flatMap((rows) => rows.flatMap(Object.values)));
@@ -107,8 +107,8 @@ function changeBetween(before: Tables, after: Tables): Change {
 }
 
 /**
- * Looks for what is half-done: something that happened without its record, a record of what did not happen, or one
- * of two things that only happen together. `now` is when whatever happened did at the latest.
+ * Finds inconsistent changes: a change without its event, an event without its change, or one of two changes that belong together. `now` is
+ * the latest possible time of the changes.
  */
 export async function findHalfDone(
   before: Tables,

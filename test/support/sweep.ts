@@ -32,8 +32,8 @@ export interface Flow<W extends World> {
   readonly status: number;
   readonly refusal: DenialForm;
   /**
-   * How it goes on when everything has happened and the answer was lost. Without it, the same request does: it gets
-   * the answer that it would have had.
+   * Continues the flow after everything has taken effect and the response was lost. By default the same request is sent again, and gets the
+   * original response.
    */
   readonly afterLoss?: (client: Client, world: W) => Promise<void>;
   /** True when each attempt is counted, so that two attempts leave another state than one. */
@@ -111,8 +111,8 @@ async function runReference<W extends World>(flow: Flow<W>, world: W): Promise<R
 }
 
 /**
- * Lets a flow run once for every call that it makes and every way in which that call can go wrong, each time from
- * the same state, and looks whether the answer is honest, nothing is half-done, and the next try gets through.
+ * Runs a flow once for each fault of each of its calls, always from the same state. Checks that the response is correct, that no change is
+ * incomplete, and that the next attempt succeeds.
  */
 export async function sweep<W extends World>(flow: Flow<W>, world: W): Promise<Swept> {
   const reference = await runReference(flow, world);

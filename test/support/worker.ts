@@ -46,8 +46,7 @@ export interface Answer {
 }
 
 /**
- * A program that talks to the JSON API. Every client has an environment of its own. An answer that the OpenAPI document does not
- * describe fails the test that gets it.
+ * A client of the JSON API. Each client has its own environment. A response that the OpenAPI document does not describe fails the test.
  */
 export class Client {
   constructor(readonly bindings: Bindings = environment()) {}

@@ -4,7 +4,7 @@ import type { FullSession, PendingSession } from "../domain/sessions/sessions.ts
 import { isSessionBoundTo } from "../domain/sign-in/first-factor-source.ts";
 import type { AppContext } from "./context.ts";
 import { readChallengeCookie, readPendingCookie, readSessionCookie } from "./cookies.ts";
-import { Refused } from "./problem/http-failure.ts";
+import { FailureError } from "./problem/http-failure.ts";
 
 /** The session that a request carries, and where. */
 export interface Caller {
@@ -61,11 +61,11 @@ async function findByToken(c: AppContext, token: string, carrier: Caller["carrie
 /**
  * Returns the caller of a route that needs a full session.
  *
- * @throws Refused 401 without one. A pending session allows only the second factor and sign-out (SE-01)
+ * @throws FailureError 401 without one. A pending session allows only the second factor and sign-out (SE-01)
  */
 export async function getCaller(c: AppContext): Promise<Caller> {
   const caller = await findCaller(c);
-  if (caller === null) throw new Refused({ ok: false, reason: "unauthenticated" });
+  if (caller === null) throw new FailureError({ ok: false, reason: "unauthenticated" });
   return caller;
 }
 

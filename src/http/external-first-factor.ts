@@ -3,7 +3,7 @@ import { openExternalSession } from "../domain/sign-in/external-sign-in.ts";
 import { findPending } from "./caller.ts";
 import type { AppContext } from "./context.ts";
 import { setPendingCookie, setSessionCookie } from "./cookies.ts";
-import { Refused } from "./problem/http-failure.ts";
+import { FailureError } from "./problem/http-failure.ts";
 
 /** The session that an external sign-in leads to. */
 export type ExternalSession =
@@ -17,7 +17,7 @@ export type ExternalSession =
  * Signs in the account that the first factor's source names: opens a full or pending session, or reuses the pending session
  * of the request, and sets the cookie.
  *
- * @throws Refused 403 for a disabled account
+ * @throws FailureError 403 for a disabled account
  */
 export async function signInExternally(c: AppContext): Promise<ExternalSession> {
   const { source, deps, client, now } = c.var;
@@ -26,7 +26,7 @@ export async function signInExternally(c: AppContext): Promise<ExternalSession> 
   const held = await findPending(c);
   const arriving = { source, identity, opens: "any", held, client, now } as const;
   const { user, issued, pending } = await openExternalSession(deps, arriving);
-  if (user.disabledAt !== null) throw new Refused({ ok: false, reason: "account_disabled" });
+  if (user.disabledAt !== null) throw new FailureError({ ok: false, reason: "account_disabled" });
   if (pending?.kind === "issued") setPendingCookie(c, pending.token, pending.expiresAt);
   if (pending !== null) return { kind: "pending" };
   if (issued === null) throw new Error("A session that was just opened is not there");

@@ -10,7 +10,7 @@ import { setSessionCookie } from "./cookies.ts";
 import { accessRequestOf } from "./gate.ts";
 import { emptyResponse } from "./middleware/own-headers.ts";
 import { respondNotFound } from "./not-found.ts";
-import { refuse, refuseError } from "./problem/refusal.tsx";
+import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
 import { acceptsHtml, nextPageUrl, redirectOrUnauthorized, type TargetRequest } from "./sign-in-redirect.ts";
 
 /**
@@ -36,14 +36,15 @@ export async function respondToAuthRequest(c: AppContext): Promise<Response> {
     return await respondToProxy(
       c,
       (denial, target) => {
-        if (denial.reason === "account_disabled") return refuse(c, { ok: false, reason: "account_disabled" });
+        if (denial.reason === "account_disabled")
+          return respondWithFailure(c, { ok: false, reason: "account_disabled" });
         c.header("Location", nextPageUrl(c, denial, target.uri));
         return c.body(null, 401);
       },
-      () => refuse(c, { ok: false, reason: "unreadable_original" }),
+      () => respondWithFailure(c, { ok: false, reason: "unreadable_original" }),
     );
   } catch (error) {
-    const refused = refuseError(error as Error, c);
+    const refused = respondToError(error as Error, c);
     return new Response(refused.body, { status: 403, headers: refused.headers });
   }
 }
@@ -55,9 +56,10 @@ async function respondToProxy(
   respondOwnPath: () => Response,
 ): Promise<Response> {
   const original = readOriginalRequest(c.req.raw.headers);
-  if (original === null) return refuse(c, { ok: false, reason: "unreadable_original" });
+  if (original === null) return respondWithFailure(c, { ok: false, reason: "unreadable_original" });
   const misspelled = findMisspelledHeader(c.req.raw.headers);
-  if (misspelled !== null) return refuse(c, { ok: false, reason: "misspelled_header", name: misspelled });
+  if (misspelled !== null)
+    return respondWithFailure(c, { ok: false, reason: "misspelled_header", name: misspelled });
   if (acceptsHtml(c)) c.set("errorFormat", "page");
   const caller = await findTokenCaller(c);
   const outcome = await authorizeForwardAuth(c.get("deps"), {
@@ -69,11 +71,11 @@ async function respondToProxy(
   });
   switch (outcome.kind) {
     case "unreadable":
-      return refuse(c, { ok: false, reason: "unreadable_original" });
+      return respondWithFailure(c, { ok: false, reason: "unreadable_original" });
     case "own_path":
       return respondOwnPath();
     case "cross_origin":
-      return refuse(c, { ok: false, reason: "cross_origin" });
+      return respondWithFailure(c, { ok: false, reason: "cross_origin" });
     case "denied":
       return respondDenied(outcome.denial, original);
     case "allowed":

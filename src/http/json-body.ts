@@ -1,16 +1,16 @@
 import type * as z from "zod/mini";
 import type { AppContext } from "./context.ts";
-import { Refused } from "./problem/http-failure.ts";
+import { FailureError } from "./problem/http-failure.ts";
 
 /**
  * Parses and validates the text of a JSON body. An empty text counts as `{}`, for operations without required fields.
  *
- * @throws Refused 415 for another content type; 400 for text that is not a JSON object, has a duplicate name or an
+ * @throws FailureError 415 for another content type; 400 for text that is not a JSON object, has a duplicate name or an
  *   unknown field; 422 for a field that is missing or invalid. No message repeats a value of the body.
  */
 export function parseJson<T extends z.ZodMiniType>(c: AppContext, text: string, schema: T): z.output<T> {
   if (text !== "" && !isJsonType(c.req.header("Content-Type"))) {
-    throw new Refused({ ok: false, reason: "unsupported_media_type", expected: "application/json" });
+    throw new FailureError({ ok: false, reason: "unsupported_media_type", expected: "application/json" });
   }
   return parseFields(schema, text === "" ? {} : parseObject(text));
 }
@@ -22,7 +22,11 @@ export function parseFields<T extends z.ZodMiniType>(schema: T, fields: unknown)
   const [issue] = parsed.error.issues;
   if (issue?.code === "unrecognized_keys") throw malformed("There is a field that this call does not have.");
   const detail = issue === undefined ? undefined : `${issue.path.join(".") || "body"}: ${issue.message}`;
-  throw new Refused({ ok: false, reason: "invalid_format", ...(detail === undefined ? {} : { detail }) });
+  throw new FailureError({
+    ok: false,
+    reason: "invalid_format",
+    ...(detail === undefined ? {} : { detail }),
+  });
 }
 
 function isJsonType(contentType: string | undefined): boolean {
@@ -32,7 +36,7 @@ function isJsonType(contentType: string | undefined): boolean {
 /**
  * Parses the text of a JSON object.
  *
- * @throws Refused 400 for what is not JSON, not an object, or has a name twice
+ * @throws FailureError 400 for what is not JSON, not an object, or has a name twice
  */
 export function parseObject(text: string): object {
   let value: unknown;
@@ -47,7 +51,7 @@ export function parseObject(text: string): object {
   return value;
 }
 
-const malformed = (detail: string) => new Refused({ ok: false, reason: "malformed_request", detail });
+const malformed = (detail: string) => new FailureError({ ok: false, reason: "malformed_request", detail });
 
 /**
  * True if an object in the text has a name twice, or the name `__proto__`. Parsers disagree about duplicate names (RFC 8259,

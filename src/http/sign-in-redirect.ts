@@ -1,7 +1,7 @@
 import type { AccessDenied } from "../domain/access/access.ts";
 import type { AppContext } from "./context.ts";
+import { respondWithFailure } from "./problem/failure-response.tsx";
 import type { AnyFailure } from "./problem/http-failure.ts";
-import { refuse } from "./problem/refusal.tsx";
 
 /** The request that access is decided for: the client's own, or the one that a proxy asks about. */
 export interface TargetRequest {
@@ -21,12 +21,13 @@ export function targetRequestOf(c: AppContext): TargetRequest {
  * other request gets a 401 that names this page in `sign_in`; so does a form, because a redirect would lose its fields.
  */
 export function redirectOrUnauthorized(c: AppContext, denial: AccessDenied, target: TargetRequest): Response {
-  if (denial.reason === "account_disabled") return refuse(c, { ok: false, reason: "account_disabled" });
+  if (denial.reason === "account_disabled")
+    return respondWithFailure(c, { ok: false, reason: "account_disabled" });
   if (isPageLoad(c, target)) return c.redirect(nextPageUrl(c, denial, target.uri), 303);
   // After a form, the visitor returns to the page with the form.
   const back = isSafe(target) ? target.uri : refererPath(c);
   const page = nextPageUrl(c, denial, back);
-  return refuse(c, toFailure(denial), { status: 401, signIn: page, formLost: !isSafe(target) });
+  return respondWithFailure(c, toFailure(denial), { status: 401, signIn: page, formLost: !isSafe(target) });
 }
 
 const isSafe = ({ method }: TargetRequest) => method === "GET" || method === "HEAD";

@@ -4,7 +4,7 @@ import { splitLines } from "../../../core/parsing/lines.ts";
 import type { ParsedLine } from "../../../domain/service-api/import.ts";
 import { emailForm, type LineFailure, parseImportedUser } from "../../../domain/service-api/imported-user.ts";
 import { parseFields, parseObject } from "../../json-body.ts";
-import { Refused } from "../../problem/http-failure.ts";
+import { FailureError } from "../../problem/http-failure.ts";
 import { userId, username } from "../fields.ts";
 
 /** Limits of one request. The lines bound its work, the longest line its memory. */
@@ -123,7 +123,7 @@ async function readEntry(bytes: Uint8Array | null, now: Date): Promise<ParsedLin
     const fields = Object.entries(parseObject(text)).filter(([, value]) => value !== null);
     return await parseImportedUser(toImportLine(parseFields(importLine(), Object.fromEntries(fields))), now);
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
+    if (!(error instanceof FailureError)) throw error;
     // parseObject and parseFields have no other failures.
     return error.failure as LineFailure;
   }

@@ -14,15 +14,14 @@ import {
   type FirstResponse,
   findFirstResponse,
   type RepeatableCall,
-  sealResponse,
 } from "../../../domain/service-api/stored-response.ts";
 import { localRealm } from "../../../domain/sign-in/password-sign-in.ts";
 import type { User } from "../../../store/users/user-rows.ts";
 import { readBearerToken } from "../../caller.ts";
 import type { AppContext } from "../../context.ts";
-import { type AnyFailure, Refused } from "../../problem/http-failure.ts";
+import { respondWithFailure } from "../../problem/failure-response.tsx";
+import { type AnyFailure, FailureError } from "../../problem/http-failure.ts";
 import { describeFailure, problemDocument, problemType } from "../../problem/problem.ts";
-import { refuse } from "../../problem/refusal.tsx";
 import type { OkResult, PreparedResponse } from "../success-response.ts";
 
 /** An authenticated request of a service client, with the rows that were read on the way. */
@@ -49,7 +48,7 @@ const idempotencyKeyForm = /^[\x21-\x7e]{1,255}$/;
  * (`authenticateServiceCaller`).
  *
  * @param body the text of the body, which is part of the request's hash: a retry has the same text
- * @throws Refused 401 without a valid key; 403 when the key does not have the scope; 404 for another realm than the
+ * @throws FailureError 401 without a valid key; 403 when the key does not have the scope; 404 for another realm than the
  *   key's; 409 when the `Idempotency-Key` was used for another request
  */
 export async function readServiceRequest(
@@ -58,7 +57,7 @@ export async function readServiceRequest(
   { body, repeatable }: { body: string; repeatable: boolean },
 ): Promise<ServiceRequest> {
   const token = readBearerToken(c);
-  if (token === undefined) throw new Refused({ ok: false, reason: "invalid_api_key" });
+  if (token === undefined) throw new FailureError({ ok: false, reason: "invalid_api_key" });
   const realm = c.req.query("realm");
   const key = repeatable ? c.req.header("Idempotency-Key") : undefined;
   const keyHash = key === undefined ? null : await sha256(key);
@@ -72,14 +71,14 @@ export async function readServiceRequest(
     keyHash,
     now,
   });
-  if (authenticated === null) throw new Refused({ ok: false, reason: "invalid_api_key" });
+  if (authenticated === null) throw new FailureError({ ok: false, reason: "invalid_api_key" });
   const { caller, user, storedResponse } = authenticated;
-  if (!caller.scopes.includes(scope)) throw new Refused({ ok: false, reason: "scope_missing", scope });
+  if (!caller.scopes.includes(scope)) throw new FailureError({ ok: false, reason: "scope_missing", scope });
   if (realm !== undefined && realm !== caller.realm)
-    throw new Refused({ ok: false, reason: "no_such_realm" });
+    throw new FailureError({ ok: false, reason: "no_such_realm" });
   if (key !== undefined && !idempotencyKeyForm.test(key)) {
     const detail = "Idempotency-Key: must have 1 to 255 visible characters";
-    throw new Refused({ ok: false, reason: "invalid_format", detail });
+    throw new FailureError({ ok: false, reason: "invalid_format", detail });
   }
   const exportKey = await compareExportKey(deps.config, c.req.header(exportKeyHeader));
   if (keyHash === null) return { caller, user, exportKey, repeatable: null };
@@ -103,7 +102,7 @@ export async function readServiceRequest(
       ? ({ kind: "none" } as const)
       : await findFirstResponse(deps, call, now, storedResponse);
   const failure = failureOfFirst(first);
-  if (failure !== null) throw new Refused(failure);
+  if (failure !== null) throw new FailureError(failure);
   return { caller, user, exportKey, repeatable: { ...call, first } };
 }
 
@@ -132,7 +131,8 @@ export async function respondToServiceCall<Result extends OkResult>(
 ): Promise<Response> {
   if (repeatable?.first.kind === "found") return replay(c, repeatable.first.response);
   const { deps, client, now } = c.var;
-  const stored: { decided: boolean; success: PreparedResponse | null } = { decided: false, success: null };
+  const renderForRetry = (possible: Result | AnyFailure) =>
+    JSON.stringify(possible.ok ? render(possible) : renderFailure(c, possible));
   const result = await run({
     realm: caller.realm,
     client: { ...client, actor: caller.actor },
@@ -140,30 +140,20 @@ export async function respondToServiceCall<Result extends OkResult>(
     userId: c.req.param("id") ?? "",
     known: user,
     exportKey,
-    keep: async (possible) => {
-      if (repeatable === null) return null;
-      const rendered = possible.ok ? render(possible) : renderFailure(c, possible);
-      stored.decided = true;
-      if (possible.ok) stored.success = rendered;
-      return sealResponse(deps, repeatable, JSON.stringify(rendered), now);
-    },
+    idempotency: repeatable === null ? null : { call: repeatable, render: renderForRetry },
   });
-  // A retry gets the stored response, even if the account has changed at the same time: so does this request.
-  if (result.ok) return send(c, stored.success ?? render(result));
-  if (
-    repeatable !== null &&
-    (result.reason === "already_responded" || !stored.decided || !isCounted(result))
-  ) {
+  if (result.ok) return send(c, render(result));
+  if (repeatable !== null && !isStoredFailure(result)) {
     const first = await findFirstResponse(deps, repeatable, now);
     if (first.kind === "found") return replay(c, first.response);
     const failure = failureOfFirst(first);
-    if (failure !== null) return refuse(c, failure);
+    if (failure !== null) return respondWithFailure(c, failure);
   }
-  return refuse(c, result);
+  return respondWithFailure(c, result);
 }
 
-/** Failures that are written decisions. Before any other failure, a parallel request may have stored a response. */
-const isCounted = ({ reason }: AnyFailure) => reason === "wrong_code" || reason === "replayed_code";
+/** The failures that a batch stores for a retry. Before any other failure, a parallel request may have stored a response. */
+const isStoredFailure = ({ reason }: AnyFailure) => reason === "wrong_code" || reason === "replayed_code";
 
 function renderFailure(c: AppContext, failure: AnyFailure): PreparedResponse {
   const problem = describeFailure(failure);

@@ -8,7 +8,7 @@ import { FailureError } from "./problem/http-failure.ts";
 /** The session that an external sign-in leads to. */
 export type ExternalSession =
   /** The visitor is anonymous at the first factor's source, or the first factor is a password of Sallyport. */
-  | { readonly kind: "nobody" }
+  | { readonly kind: "anonymous" }
   /** A pending session is open: the visitor must enter a code. */
   | { readonly kind: "pending" }
   | { readonly kind: "full"; readonly session: FullSession };
@@ -22,7 +22,7 @@ export type ExternalSession =
 export async function signInExternally(c: AppContext): Promise<ExternalSession> {
   const { source, deps, client, now } = c.var;
   const identity = source === null ? null : await source.identify();
-  if (source === null || identity === null) return { kind: "nobody" };
+  if (source === null || identity === null) return { kind: "anonymous" };
   const held = await findPending(c);
   const arriving = { source, identity, opens: "any", held, client, now } as const;
   const { user, issued, pending } = await openExternalSession(deps, arriving);

@@ -30,7 +30,7 @@ export const securityHeaders: readonly (readonly [name: string, value: string])[
 
 const template = new Response(null, { headers: [...securityHeaders, ["Cache-Control", "no-store"]] });
 
-/** Creates a response without a body that has the own headers already: one copy is faster than setting each header. */
+/** Creates a response without a body that has the security headers already: one copy is faster than setting each header. */
 export const emptyResponse = (): Response => new Response(null, template);
 
 /**

@@ -157,7 +157,7 @@ function describeBody({ bodyType, bodyExample }: Operation, schema: JsonSchema):
 }
 
 function securityOf({ access }: Operation): DocumentedOperation["security"] {
-  if (access === "anybody") return [];
+  if (access === "public") return [];
   if (access === "session" || access === "any_session" || access === "visitor")
     return [{ sessionToken: [] }, { sessionCookie: [] }, ...(access === "visitor" ? [{}] : [])];
   // The token of a pending session is in the body or in a cookie.

@@ -14,7 +14,7 @@ import { defineOperation } from "../define-operation.ts";
 import { dataResponse } from "../success-response.ts";
 import { cursor, limit, nextCursor, time, timeOf } from "./service-schemas.ts";
 
-interface KeyPage {
+interface ApiKeyListResult {
   readonly ok: true;
   readonly keys: readonly ApiKey[];
   readonly limit: number;
@@ -100,7 +100,7 @@ export const apiKeyOperations = [
     response: dataResponse({
       data: () => z.object({ api_keys: z.array(apiKey()), next_cursor: z.nullable(z.string()) }),
       example: { api_keys: [example], next_cursor: null },
-      present: ({ keys, limit }: KeyPage) => ({
+      present: ({ keys, limit }: ApiKeyListResult) => ({
         api_keys: keys.map(describe),
         next_cursor: nextCursor(list, keys, limit, (last) => last.id),
       }),

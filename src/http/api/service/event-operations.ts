@@ -9,7 +9,7 @@ import { userId } from "../fields.ts";
 import { dataResponse } from "../success-response.ts";
 import { cursor, limit, time } from "./service-schemas.ts";
 
-interface EventList {
+interface EventListResult {
   readonly ok: true;
   readonly realm: string;
   readonly events: readonly StoredEvent[];
@@ -71,7 +71,7 @@ export const eventOperations = [
         ],
         next_cursor: "ZXZlbnRzIDE3",
       },
-      present: ({ realm, events, nextPosition }: EventList) => ({
+      present: ({ realm, events, nextPosition }: EventListResult) => ({
         events: events.map((row) => ({
           id: row.id,
           at: row.at.toISOString(),

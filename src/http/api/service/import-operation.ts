@@ -25,7 +25,7 @@ const query = lazy(() =>
   }),
 );
 
-interface Imported {
+interface ImportResult {
   readonly ok: true;
   readonly report: ImportReport;
 }
@@ -75,7 +75,7 @@ export const importOperation: Operation = defineOperation({
       errors: [{ line: 3, code: "weak_secret", detail: "The secret is shorter than 80 bits." }],
     },
     headers: transferHeaders,
-    present: (result: Imported) => describeImport(result.report),
+    present: (result: ImportResult) => describeImport(result.report),
   }),
   failures: ["import_too_large", "import_interrupted", "too_many_attempts"],
   run: async (c, { call, query: { first_line } }) => {

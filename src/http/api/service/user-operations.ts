@@ -25,7 +25,7 @@ import {
   userStatus,
 } from "./service-schemas.ts";
 
-interface UserPage {
+interface UserListResult {
   readonly ok: true;
   readonly users: readonly User[];
   readonly limit: number;
@@ -66,7 +66,7 @@ export const userOperations = [
     response: dataResponse({
       data: () => z.object({ users: z.array(user()), next_cursor: z.nullable(z.string()) }),
       example: { users: [exampleUser], next_cursor: null },
-      present: ({ users, limit }: UserPage) => ({
+      present: ({ users, limit }: UserListResult) => ({
         users: users.map(describeUser),
         next_cursor: nextCursor(list, users, limit, (last) => last.username),
       }),

@@ -31,12 +31,12 @@ const exampleKey = {
   use: "sig",
 } as const;
 
-interface PublicKeys {
+interface PublicKeysResult {
   readonly ok: true;
   readonly keys: Awaited<ReturnType<typeof listPublicKeys>>;
 }
 
-interface Healthy {
+interface HealthResult {
   readonly ok: true;
   readonly parts: Readonly<Record<string, string>>;
 }
@@ -49,11 +49,11 @@ export const deploymentOperations: readonly Operation[] = [
     path: "/health",
     tag,
     summary: "Check D1, KV and the keyring",
-    access: "anybody",
+    access: "public",
     response: dataResponse({
       data: () => z.catchall(z.object({}), z.literal("ok")),
       example: { d1: "ok", kv: "ok", keyring: "ok" },
-      present: ({ parts }: Healthy) => parts as Record<string, "ok">,
+      present: ({ parts }: HealthResult) => parts as Record<string, "ok">,
     }),
     failures: ["unhealthy"],
     run: async (c) => {
@@ -70,11 +70,11 @@ export const deploymentOperations: readonly Operation[] = [
     path: "/.well-known/jwks.json",
     tag,
     summary: "The public keys of assertions and receipts",
-    access: "anybody",
+    access: "public",
     response: jsonResponse({
       schema: jwks,
       example: { keys: [exampleKey] },
-      present: ({ keys }: PublicKeys) => ({ keys }),
+      present: ({ keys }: PublicKeysResult) => ({ keys }),
     }),
     run: async (c) => {
       c.header("Cache-Control", `public, max-age=${jwksMaxAgeSeconds}`);

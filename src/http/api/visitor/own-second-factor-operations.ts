@@ -20,14 +20,14 @@ const codeBody = () => z.strictObject({ code: code() });
 const bodyExample = { code: "123456" };
 const time = z.iso.datetime;
 
-interface SteppedUp {
+interface StepUpResult {
   readonly ok: true;
   readonly issued: IssuedSession;
   readonly evidence: Evidence;
   readonly authenticatedAt: Date;
 }
 
-interface NewCodes {
+interface BackupCodesResult {
   readonly ok: true;
   readonly backupCodes: readonly string[];
 }
@@ -86,7 +86,7 @@ export const ownSecondFactorOperations: readonly Operation[] = [
         data: { ...exampleEvidence, auth_time: "2026-11-22T09:30:00.000Z" },
       },
       headers: setsCookie,
-      present: ({ issued, evidence: shown, authenticatedAt }: SteppedUp) =>
+      present: ({ issued, evidence: shown, authenticatedAt }: StepUpResult) =>
         successBody({
           session_token: issued.token,
           data: {
@@ -117,7 +117,7 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     response: dataResponse({
       data: () => z.object({ backup_codes: z.array(z.string()) }),
       example: exampleCodes,
-      present: ({ backupCodes }: NewCodes) => ({ backup_codes: [...backupCodes] }),
+      present: ({ backupCodes }: BackupCodesResult) => ({ backup_codes: [...backupCodes] }),
     }),
     failures: codeFailures,
     run: (c, { session, body }) => {

@@ -41,18 +41,18 @@ const session = () =>
 const exampleLevel: { aal: 2; amr: string[] } = { aal: 2, amr: ["pwd", "otp"] };
 const [morning, evening] = ["2026-11-22T09:30:00.000Z", "2026-11-22T21:30:00.000Z"];
 
-interface Current {
+interface OwnSessionResult {
   readonly ok: true;
   readonly session: FullSession;
 }
 
-interface Listed {
+interface OwnSessionsResult {
   readonly ok: true;
   readonly sessions: readonly Session[];
   readonly currentId: string;
 }
 
-interface Ended {
+interface EndedSessionsResult {
   readonly ok: true;
   readonly ended: number;
 }
@@ -75,7 +75,7 @@ export const ownSessionOperations: readonly Operation[] = [
         expires_at: evening,
       },
       headers: setsCookie,
-      present: ({ session: current }: Current) => ({
+      present: ({ session: current }: OwnSessionResult) => ({
         user: { id: current.userId, username: current.username, email: current.email },
         ...describeLevel(current),
         auth_time: authenticatedAt(current).toISOString(),
@@ -134,7 +134,7 @@ export const ownSessionOperations: readonly Operation[] = [
           },
         ],
       },
-      present: ({ sessions, currentId }: Listed) => ({
+      present: ({ sessions, currentId }: OwnSessionsResult) => ({
         sessions: sessions.map((row) => describeSession(row, currentId)),
       }),
     }),
@@ -175,7 +175,7 @@ export const ownSessionOperations: readonly Operation[] = [
     response: dataResponse({
       data: () => z.object({ ended: z.int() }),
       example: { ended: 3 },
-      present: ({ ended }: Ended) => ({ ended }),
+      present: ({ ended }: EndedSessionsResult) => ({ ended }),
     }),
     failures: ["session_over"],
     run: (c, { session }) => revokeOtherSessions(c.var.deps, session, c.var.client, c.var.now),

@@ -25,14 +25,14 @@ const loginResponse = () =>
     z.object({ status: z.literal("totp_required"), session_token: z.string(), expires_in: z.int() }),
   ]);
 
-interface LoggedIn {
+interface LoginResult {
   readonly ok: true;
   readonly token: string;
   /** How long the pending session waits for the code. Null: the session is full. */
   readonly expiresInSeconds: number | null;
 }
 
-interface Verified {
+interface VerifySignInResult {
   readonly ok: true;
   readonly issued: IssuedSession;
   readonly evidence: Evidence;
@@ -48,7 +48,7 @@ export const signInOperations: readonly Operation[] = [
     summary: "Sign in with user name and password: the first factor",
     description:
       "If two-factor authentication is on, the response has the token of a pending session, which only POST /totp/verify and POST /logout accept. If the first factor is not a password of Sallyport, the response is 404.",
-    access: "anybody",
+    access: "public",
     isAvailable: (c) => c.var.source === null,
     body: loginBody,
     bodyExample: { username: "ada", password: "correct horse battery" },
@@ -56,7 +56,7 @@ export const signInOperations: readonly Operation[] = [
       schema: loginResponse,
       example: { status: "totp_required", session_token: examplePending, expires_in: pendingTtlSeconds },
       headers: setsCookie,
-      present: ({ token, expiresInSeconds }: LoggedIn) =>
+      present: ({ token, expiresInSeconds }: LoginResult) =>
         expiresInSeconds === null
           ? successBody({ session_token: token })
           : { status: "totp_required" as const, session_token: token, expires_in: expiresInSeconds },
@@ -88,7 +88,7 @@ export const signInOperations: readonly Operation[] = [
       schema: () => successSchema({ session_token: z.string(), data: evidence() }),
       example: { status: "success", session_token: exampleToken, data: exampleEvidence },
       headers: setsCookie,
-      present: ({ issued, evidence: shown }: Verified) =>
+      present: ({ issued, evidence: shown }: VerifySignInResult) =>
         successBody({
           session_token: issued.token,
           data: { method: shown.method, backup_codes_remaining: shown.backupCodesRemaining },

@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from "vitest";
 import { timeStep } from "../src/core/crypto/totp.ts";
 import type { Failure } from "../src/domain/failure.ts";
 import { describeFailure } from "../src/http/problem/problem.ts";
+import { refusalOf } from "../src/rpc/rpc-refusal.ts";
 import { SecondFactor } from "../src/rpc.ts";
 import { countTrips, delayD1, failAlways } from "./support/d1.ts";
 import { useFreshWorker } from "./support/fresh-worker.ts";
@@ -253,9 +254,8 @@ describe("when something fails", () => {
     "user_exists",
     "session_over",
     "field_unreadable",
-  ] as const)("%s has the code that HTTP gives it", async (reason) => {
+  ] as const)("%s has the code that HTTP gives it", (reason) => {
     const failure: Failure = { ok: false, reason };
-    const { refuse } = await import("../src/rpc.ts");
-    expect(refuse(failure).code).toBe(describeFailure(failure).code);
+    expect(refusalOf(failure).code).toBe(describeFailure(failure).code);
   });
 });

@@ -95,7 +95,7 @@ export const adminMutants: readonly Mutant[] = [
   },
   {
     name: "answer-shown-without-the-export-key",
-    file: "src/http/api/service/service-call.ts",
+    file: "src/http/api/service/service-request.ts",
     find: '...(exportKey === "right" ? ["export_key"] : []),',
     replace: "",
     why: "the first answer to a call with EXPORT_KEY, a secret in it, is given to a retry without (INC-29)",

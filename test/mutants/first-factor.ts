@@ -281,7 +281,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   },
   {
     name: "session-in-the-path-of-a-question",
-    file: "src/http/app.ts",
+    file: "src/http/request-source.ts",
     find: "const path = original?.path ?? parseRawPath(c.req.url);",
     replace: "const path = parseRawPath(c.req.url);",
     why: "a proxy asks about a path with a session in it, and the path of the question is looked at (INC-24)",

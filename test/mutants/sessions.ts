@@ -192,7 +192,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "replay-told-apart",
-    file: "src/http/problem/problem.ts",
+    file: "src/http/problem/problem-kinds.ts",
     find: "  replayed_code: wrongCode,",
     replace: '  replayed_code: [401, "replayed_code", "Spent code", "This code was used before."],',
     why: "who has watched a code learns that it was right (OTP-17)",
@@ -210,7 +210,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "address-in-the-log",
-    file: "src/http/problem/refusal.tsx",
+    file: "src/http/problem/failure-response.tsx",
     find: "    method: c.req.method,\n",
     replace: "    method: c.req.method,\n    address: c.req.url,\n",
     why: "what stands in a query gets into the log (LG-03)",

@@ -199,7 +199,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "routes-by-resolved-path",
-    file: "src/http/app.ts",
+    file: "src/http/route-path.ts",
     find: "const path = parseRawPath(url);",
     replace: "const path = new URL(url).pathname;",
     why: "a path that a proxy reads otherwise opens a route of ours (INC-34)",
@@ -207,7 +207,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "routes-of-odd-paths",
-    file: "src/http/app.ts",
+    file: "src/http/route-path.ts",
     find: 'return isBelow(basePath, path) && !isNormalPath(path) ? "/" : path;',
     replace: "return path;",
     why: "a dot segment is the parameter of a route (INC-34)",

@@ -4,7 +4,7 @@ import type { ChallengeSession } from "../../../domain/second-factor/challenge-s
 import { completeChallenge } from "../../../domain/second-factor/challenges.ts";
 import { findChallengeSession } from "../../caller.ts";
 import type { AppContext } from "../../context.ts";
-import type { HttpFailure } from "../../problem/problem.ts";
+import type { HttpFailure } from "../../problem/http-failure.ts";
 import { failureProps, type PageResponse, pageProps, rerenderWithFailure, showPage } from "../layout/page.ts";
 import { SecondFactorPage } from "../sign-in/second-factor-view.tsx";
 import {

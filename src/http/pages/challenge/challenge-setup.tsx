@@ -7,7 +7,7 @@ import { startEnrolment } from "../../../domain/second-factor/enrolment.ts";
 import { findChallengeSession } from "../../caller.ts";
 import type { AppContext } from "../../context.ts";
 import { setChallengeCookie } from "../../cookies.ts";
-import type { HttpFailure } from "../../problem/problem.ts";
+import type { HttpFailure } from "../../problem/http-failure.ts";
 import { BackupCodesPage } from "../account/backup-codes-view.tsx";
 import { SetupConfirmPage, SetupScanPage, SetupStartPage } from "../account/two-factor-setup-view.tsx";
 import { failureProps, type PageResponse, pageProps, rerenderWithFailure, showPage } from "../layout/page.ts";

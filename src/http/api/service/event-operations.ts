@@ -4,11 +4,14 @@ import { callerUserId } from "../../../core/parsing/user-id.ts";
 import { encodeCursor } from "../../../core/tokens/cursor.ts";
 import { listEvents } from "../../../domain/service-api/events.ts";
 import type { StoredEvent } from "../../../store/service/event-pages.ts";
-import { serviceOperation } from "./service-operation.ts";
-import { cursor, limit, time, userId } from "./service-schemas.ts";
+import { defineOperation } from "../define-operation.ts";
+import { userId } from "../fields.ts";
+import { dataResponse } from "../success-response.ts";
+import { cursor, limit, time } from "./service-schemas.ts";
 
 interface EventList {
   readonly ok: true;
+  readonly realm: string;
   readonly events: readonly StoredEvent[];
   readonly goesOnAt: number | null;
 }
@@ -32,7 +35,7 @@ const event = lazy(() =>
 );
 
 export const eventOperations = [
-  serviceOperation<EventList>()({
+  defineOperation({
     id: "listEvents",
     method: "get",
     path: "/v1/events",
@@ -40,7 +43,7 @@ export const eventOperations = [
     summary: "List what has happened in the realm",
     description:
       "In the order in which it was written. With order=asc the cursor always goes on, so that a reader who asks again misses nothing.",
-    scope: "users:read",
+    access: "users:read",
     query: () =>
       z.strictObject({
         cursor: cursor(list, /^\d{1,15}$/),
@@ -49,25 +52,42 @@ export const eventOperations = [
         type: z.optional(z.string().check(z.maxLength(64))),
         order: z._default(z.enum(["asc", "desc"], "must be asc or desc"), "asc"),
       }),
-    data: () => z.object({ events: z.array(event()), next_cursor: z.nullable(z.string()) }),
-    example: {
-      events: [
-        {
-          id: "6f1b9c1e-3f0a-4a39-9d0b-1d2f7c0f7a11",
-          at: "2026-11-22T09:30:00.000Z",
-          type: "second_factor.accepted",
-          user: "42",
-          session: null,
-          actor: "api_key:ab2cdefghij3klmn",
-          client_address: "198.51.100.7",
-          user_agent: null,
-          request_id: "0d6f9a52-6b1c-4a57-8f55-2b1a4a1e9c11",
-          detail: { method: "totp" },
-        },
-      ],
-      next_cursor: "ZXZlbnRzIDE3",
-    },
-    act: async (c, call, { query }) => {
+    response: dataResponse({
+      data: () => z.object({ events: z.array(event()), next_cursor: z.nullable(z.string()) }),
+      example: {
+        events: [
+          {
+            id: "6f1b9c1e-3f0a-4a39-9d0b-1d2f7c0f7a11",
+            at: "2026-11-22T09:30:00.000Z",
+            type: "second_factor.accepted",
+            user: "42",
+            session: null,
+            actor: "api_key:ab2cdefghij3klmn",
+            client_address: "198.51.100.7",
+            user_agent: null,
+            request_id: "0d6f9a52-6b1c-4a57-8f55-2b1a4a1e9c11",
+            detail: { method: "totp" },
+          },
+        ],
+        next_cursor: "ZXZlbnRzIDE3",
+      },
+      present: ({ realm, events, goesOnAt }: EventList) => ({
+        events: events.map((row) => ({
+          id: row.id,
+          at: row.at.toISOString(),
+          type: row.type,
+          user: row.userId === null ? null : callerUserId(realm, row.userId),
+          session: row.sessionId,
+          actor: row.actor,
+          client_address: row.clientAddress,
+          user_agent: row.userAgent,
+          request_id: row.requestId,
+          detail: row.detail ?? {},
+        })),
+        next_cursor: goesOnAt === null ? null : encodeCursor(list, String(goesOnAt)),
+      }),
+    }),
+    run: async (c, { call, query }) => {
       const after = query.cursor === undefined ? null : Number(query.cursor);
       const newestFirst = query.order === "desc";
       const events = await listEvents(c.var.deps, call, {
@@ -79,22 +99,7 @@ export const eventOperations = [
       });
       const last = events.at(-1)?.position ?? (newestFirst ? null : after);
       const ended = newestFirst && events.length < query.limit;
-      return { ok: true, events, goesOnAt: ended ? null : last };
+      return { ok: true, realm: call.realm, events, goesOnAt: ended ? null : last };
     },
-    present: ({ events, goesOnAt }, realm) => ({
-      events: events.map((row) => ({
-        id: row.id,
-        at: row.at.toISOString(),
-        type: row.type,
-        user: row.userId === null ? null : callerUserId(realm, row.userId),
-        session: row.sessionId,
-        actor: row.actor,
-        client_address: row.clientAddress,
-        user_agent: row.userAgent,
-        request_id: row.requestId,
-        detail: row.detail ?? {},
-      })),
-      next_cursor: goesOnAt === null ? null : encodeCursor(list, String(goesOnAt)),
-    }),
   }),
 ] as const;

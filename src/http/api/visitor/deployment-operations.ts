@@ -1,15 +1,14 @@
 import * as z from "zod/mini";
 import { listPublicKeys } from "../../../core/tokens/assertion.ts";
 import { checkHealth } from "../../../domain/maintenance/health.ts";
-import { refuse } from "../../problem/refusal.tsx";
+import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
-import { done, type ResponseOf, succeeded } from "./success.ts";
+import { dataResponse, jsonResponse } from "../success-response.ts";
 
 /** Overlaps with the hour that operators are told to leave between adding a key and making it current. */
 const jwksMaxAgeSeconds = 300;
 
 const tag = "Deployment";
-const healthy = () => succeeded({ data: z.catchall(z.object({}), z.literal("ok")) });
 const jwks = () =>
   z.object({
     keys: z.array(
@@ -32,39 +31,54 @@ const exampleKey = {
   use: "sig",
 } as const;
 
-/** What machines ask that have no account: `/health` and `/.well-known/jwks.json`. */
+interface PublicKeys {
+  readonly ok: true;
+  readonly keys: Awaited<ReturnType<typeof listPublicKeys>>;
+}
+
+interface Healthy {
+  readonly ok: true;
+  readonly parts: Readonly<Record<string, string>>;
+}
+
+/** The state of the deployment and its public keys: `/health` and `/.well-known/jwks.json`. */
 export const deploymentOperations: readonly Operation[] = [
-  {
+  defineOperation({
     id: "getHealth",
     method: "get",
     path: "/health",
     tag,
     summary: "Do D1, KV and the keyring answer?",
     access: "anybody",
-    successes: done(healthy, { status: "success", data: { d1: "ok", kv: "ok", keyring: "ok" } }),
+    response: dataResponse({
+      data: () => z.catchall(z.object({}), z.literal("ok")),
+      example: { d1: "ok", kv: "ok", keyring: "ok" },
+      present: ({ parts }: Healthy) => parts as Record<string, "ok">,
+    }),
     failures: ["unhealthy"],
-    handle: async (c) => {
-      const parts = await checkHealth(c.var.deps);
-      const data = Object.fromEntries(
-        Object.entries(parts).map(([part, answers]) => [part, answers ? "ok" : "failing"]),
-      );
-      if (Object.values(parts).every(Boolean)) return c.json({ status: "success", data });
-      return refuse(c, { ok: false, reason: "unhealthy", parts: data });
+    run: async (c) => {
+      const checked = Object.entries(await checkHealth(c.var.deps));
+      const parts = Object.fromEntries(checked.map(([part, works]) => [part, works ? "ok" : "failing"]));
+      return checked.every(([, works]) => works)
+        ? { ok: true, parts }
+        : { ok: false, reason: "unhealthy", parts };
     },
-  },
-  {
+  }),
+  defineOperation({
     id: "getPublicKeys",
     method: "get",
     path: "/.well-known/jwks.json",
     tag,
     summary: "The public keys of assertions and receipts",
     access: "anybody",
-    successes: done(jwks, { keys: [exampleKey] }),
-    failures: [],
-    handle: async (c) => {
-      const keys = await listPublicKeys(c.var.config.keyring);
+    response: jsonResponse({
+      schema: jwks,
+      example: { keys: [exampleKey] },
+      present: ({ keys }: PublicKeys) => ({ keys }),
+    }),
+    run: async (c) => {
       c.header("Cache-Control", `public, max-age=${jwksMaxAgeSeconds}`);
-      return c.json({ keys } satisfies ResponseOf<typeof jwks>);
+      return { ok: true, keys: await listPublicKeys(c.var.config.keyring) };
     },
-  },
+  }),
 ];

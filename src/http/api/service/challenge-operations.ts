@@ -6,9 +6,11 @@ import {
   createChallenge,
   getChallengeStatus,
 } from "../../../domain/service-api/service-challenges.ts";
-import { word } from "./second-factor-operations.ts";
-import { serviceOperation } from "./service-operation.ts";
-import { time, timeOf, userId } from "./service-schemas.ts";
+import { publicBaseUrl } from "../../context.ts";
+import { defineOperation } from "../define-operation.ts";
+import { receiptText, userId } from "../fields.ts";
+import { dataResponse } from "../success-response.ts";
+import { time, timeOf } from "./service-schemas.ts";
 
 const tag = "Hosted challenge";
 
@@ -18,7 +20,7 @@ const fits = (mostBytes: number) =>
     (text) => new TextEncoder().encode(JSON.stringify(text)).length <= mostBytes + 2,
     "is too long",
   );
-const shortWord = () => z.optional(word().check(fits(512)));
+const shortText = () => z.optional(receiptText().check(fits(512)));
 const returnTo = () => z.string("must be a string").check(z.maxLength(1024, "is too long"), fits(1024));
 
 const challenge = () =>
@@ -41,7 +43,7 @@ const id = "6f1b9c1e-3f0a-4a39-9d0b-1d2f7c0f7a11";
 const expiresAt = "2026-11-22T09:40:00.000Z";
 
 export const challengeOperations = [
-  serviceOperation<CreatedChallenge>()({
+  defineOperation({
     id: "createChallenge",
     method: "post",
     path: "/v1/challenges",
@@ -49,22 +51,29 @@ export const challengeOperations = [
     summary: "Have a person show a second factor in the browser",
     description:
       "Redirect the browser to url: it opens once, within ten minutes. The browser comes back to return_to with challenge and receipt in the query. A user who has no second factor is led through the set-up. Only the return_urls of the key are allowed, and ADMIN_KEY has none.",
-    scope: "verify",
+    access: "verify",
     body: () =>
       z.strictObject({
         user: userId(),
         return_to: returnTo(),
-        action: shortWord(),
-        nonce: shortWord(),
+        action: shortText(),
+        nonce: shortText(),
       }),
     bodyExample: wish,
-    data: () => z.object({ id: z.string(), url: z.string(), expires_at: time() }),
-    example: {
-      id,
-      url: "https://login.shop.example/api/auth/challenge/Yk0w…",
-      expires_at: expiresAt,
-    },
-    status: 201,
+    response: dataResponse({
+      data: () => z.object({ id: z.string(), url: z.string(), expires_at: time() }),
+      example: {
+        id,
+        url: "https://login.shop.example/api/auth/challenge/Yk0w…",
+        expires_at: expiresAt,
+      },
+      status: 201,
+      present: (created: CreatedChallenge) => ({
+        id: created.id,
+        url: created.url,
+        expires_at: created.expiresAt.toISOString(),
+      }),
+    }),
     failures: [
       "export_key_required",
       "no_such_user",
@@ -72,7 +81,7 @@ export const challengeOperations = [
       "return_address_refused",
       "return_address_has_receipt_parameter",
     ],
-    act: (c, call, { body, issuer, returnUrls, keyId }) =>
+    run: (c, { call, caller: { returnUrls, keyId }, body }) =>
       createChallenge(c.var.deps, call, {
         userId: body.user,
         returnTo: body.return_to,
@@ -80,46 +89,43 @@ export const challengeOperations = [
         keyId,
         action: body.action ?? null,
         nonce: body.nonce ?? null,
-        issuer,
+        issuer: publicBaseUrl(c),
       }),
-    present: (created) => ({
-      id: created.id,
-      url: created.url,
-      expires_at: created.expiresAt.toISOString(),
-    }),
   }),
-  serviceOperation<ChallengeStatus>()({
+  defineOperation({
     id: "getChallenge",
     method: "get",
     path: "/v1/challenges/:challenge",
     tag,
     summary: "Get what has become of a challenge, until a day after its end",
-    scope: "verify",
-    data: challenge,
-    example: {
-      ...wish,
-      id,
-      status: "completed",
-      created_at: "2026-11-22T09:30:00.000Z",
-      expires_at: expiresAt,
-      opened_at: "2026-11-22T09:30:01.000Z",
-      completed_at: "2026-11-22T09:30:12.000Z",
-      amr: ["otp"],
-    },
-    failures: ["no_such_challenge"],
-    act: (c, call, { param }) => getChallengeStatus(c.var.deps, call, param("challenge")),
-    present: ({ challenge: row, status }, realm) => ({
-      id: row.id,
-      user: callerUserId(realm, row.userId),
-      status,
-      action: row.action,
-      nonce: row.nonce,
-      return_to: row.returnTo,
-      created_at: row.createdAt.toISOString(),
-      expires_at: row.expiresAt.toISOString(),
-      opened_at: timeOf(row.openedAt),
-      completed_at: timeOf(row.completedAt),
-      amr: row.amr,
+    access: "verify",
+    response: dataResponse({
+      data: challenge,
+      example: {
+        ...wish,
+        id,
+        status: "completed",
+        created_at: "2026-11-22T09:30:00.000Z",
+        expires_at: expiresAt,
+        opened_at: "2026-11-22T09:30:01.000Z",
+        completed_at: "2026-11-22T09:30:12.000Z",
+        amr: ["otp"],
+      },
+      present: ({ challenge: row, status }: ChallengeStatus) => ({
+        id: row.id,
+        user: callerUserId(row.realm, row.userId),
+        status,
+        action: row.action,
+        nonce: row.nonce,
+        return_to: row.returnTo,
+        created_at: row.createdAt.toISOString(),
+        expires_at: row.expiresAt.toISOString(),
+        opened_at: timeOf(row.openedAt),
+        completed_at: timeOf(row.completedAt),
+        amr: row.amr,
+      }),
     }),
+    failures: ["no_such_challenge"],
+    run: (c, { call, param }) => getChallengeStatus(c.var.deps, call, param("challenge")),
   }),
 ] as const;

@@ -10,8 +10,8 @@ import {
 } from "../../../domain/service-api/api-keys.ts";
 import { type Scope, scopes } from "../../../domain/service-api/service-caller.ts";
 import type { ApiKey } from "../../../store/service/api-key-rows.ts";
-import { Refused } from "../../problem/problem.ts";
-import { serviceOperation } from "./service-operation.ts";
+import { defineOperation } from "../define-operation.ts";
+import { dataResponse } from "../success-response.ts";
 import { cursor, limit, nextCursor, time, timeOf } from "./service-schemas.ts";
 
 interface KeyPage {
@@ -89,26 +89,28 @@ const createBody = () =>
   });
 
 export const apiKeyOperations = [
-  serviceOperation<KeyPage>()({
+  defineOperation({
     id: "listApiKeys",
     method: "get",
     path: "/v1/api-keys",
     tag,
     summary: "List the API keys of the realm, those that have ended too",
-    scope: "admin",
+    access: "admin",
     query: () => z.strictObject({ cursor: cursor(list), limit: limit() }),
-    data: () => z.object({ api_keys: z.array(apiKey()), next_cursor: z.nullable(z.string()) }),
-    example: { api_keys: [example], next_cursor: null },
-    act: async (c, call, { query }) => {
+    response: dataResponse({
+      data: () => z.object({ api_keys: z.array(apiKey()), next_cursor: z.nullable(z.string()) }),
+      example: { api_keys: [example], next_cursor: null },
+      present: ({ keys, asked }: KeyPage) => ({
+        api_keys: keys.map(describe),
+        next_cursor: nextCursor(list, keys, asked, (last) => last.id),
+      }),
+    }),
+    run: async (c, { call, query }) => {
       const page = { afterId: query.cursor ?? "", limit: query.limit };
       return { ok: true, keys: await listApiKeys(c.var.deps, call, page), asked: query.limit };
     },
-    present: ({ keys, asked }) => ({
-      api_keys: keys.map(describe),
-      next_cursor: nextCursor(list, keys, asked, (last) => last.id),
-    }),
   }),
-  serviceOperation<CreatedApiKey>()({
+  defineOperation({
     id: "createApiKey",
     method: "post",
     path: "/v1/api-keys",
@@ -116,20 +118,23 @@ export const apiKeyOperations = [
     summary: "Make an API key for the realm; it is shown once",
     description:
       "Two keys of one name can live at the same time, so that one is changed for the other without a gap. The first key of a realm is made with ADMIN_KEY and ?realm=.",
-    scope: "admin",
+    access: "admin",
     body: createBody,
     bodyExample: { name: "checkout", scopes: ["users:read", "verify"] },
-    data: () => z.object({ ...shape(), key: z.string() }),
-    example: { ...example, key: "sp_ab2cdefghij3klmn_…" },
-    status: 201,
+    response: dataResponse({
+      data: () => z.object({ ...shape(), key: z.string() }),
+      example: { ...example, key: "sp_ab2cdefghij3klmn_…" },
+      status: 201,
+      present: ({ apiKey: row, key }: CreatedApiKey) => ({ ...describe(row), key }),
+    }),
     failures: ["too_many_api_keys"],
-    act: async (c, call, { body, scopes: own }) => {
+    run: async (c, { call, caller, body }) => {
       const { name, scopes: wanted, return_urls: returnUrls, expires_at: end } = body;
-      const missing = wanted.find((scope: Scope) => !own.includes(scope));
-      if (missing !== undefined) throw new Refused({ ok: false, reason: "scope_missing", scope: missing });
+      const missing = wanted.find((scope: Scope) => !caller.scopes.includes(scope));
+      if (missing !== undefined) return { ok: false, reason: "scope_missing", scope: missing };
       const expiresAt = end === undefined ? null : new Date(end);
       if (expiresAt !== null && expiresAt <= call.now)
-        throw new Refused({ ok: false, reason: "invalid_format", detail: "expires_at: is in the past" });
+        return { ok: false, reason: "invalid_format", detail: "expires_at: is in the past" };
       return createApiKey(c.var.deps, call, {
         name,
         scopes: [...new Set(wanted)],
@@ -137,19 +142,20 @@ export const apiKeyOperations = [
         expiresAt,
       });
     },
-    present: ({ apiKey: row, key }) => ({ ...describe(row), key }),
   }),
-  serviceOperation<RevokedApiKey>()({
+  defineOperation({
     id: "revokeApiKey",
     method: "delete",
     path: "/v1/api-keys/:key",
     tag,
     summary: "Revoke an API key: everywhere within a minute",
-    scope: "admin",
-    data: apiKey,
-    example: { ...example, revoked_at: "2026-11-22T09:30:00.000Z" },
+    access: "admin",
+    response: dataResponse({
+      data: apiKey,
+      example: { ...example, revoked_at: "2026-11-22T09:30:00.000Z" },
+      present: ({ apiKey: row }: RevokedApiKey) => describe(row),
+    }),
     failures: ["no_such_api_key"],
-    act: (c, call, { param }) => revokeApiKey(c.var.deps, call, param("key")),
-    present: ({ apiKey: row }) => describe(row),
+    run: (c, { call, param }) => revokeApiKey(c.var.deps, call, param("key")),
   }),
 ] as const;

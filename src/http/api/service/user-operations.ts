@@ -8,11 +8,11 @@ import {
   listUsers,
   putUser,
   type UserResult,
-  type UserStatus,
 } from "../../../domain/service-api/users.ts";
 import type { User } from "../../../store/users/user-rows.ts";
-import { email, password, username } from "../fields.ts";
-import { serviceOperation } from "./service-operation.ts";
+import { defineOperation } from "../define-operation.ts";
+import { email, password, userId, username } from "../fields.ts";
+import { dataResponse } from "../success-response.ts";
 import {
   cursor,
   describeStatus,
@@ -22,7 +22,6 @@ import {
   limit,
   nextCursor,
   user,
-  userId,
   userStatus,
 } from "./service-schemas.ts";
 
@@ -49,20 +48,30 @@ const putBody = () =>
 const list = "users";
 const listQuery = () =>
   z.strictObject({ cursor: cursor(list), limit: limit(), username: z.optional(username()) });
-const present = ({ user: row }: UserResult) => describeUser(row);
+const userResponse = dataResponse({
+  data: user,
+  example: exampleUser,
+  present: ({ user: row }: UserResult) => describeUser(row),
+});
 
 export const userOperations = [
-  serviceOperation<UserPage>()({
+  defineOperation({
     id: "listUsers",
     method: "get",
     path: "/v1/users",
     tag,
     summary: "List the users of the realm by name",
-    scope: "users:read",
+    access: "users:read",
     query: listQuery,
-    data: () => z.object({ users: z.array(user()), next_cursor: z.nullable(z.string()) }),
-    example: { users: [exampleUser], next_cursor: null },
-    act: async (c, call, { query }) => {
+    response: dataResponse({
+      data: () => z.object({ users: z.array(user()), next_cursor: z.nullable(z.string()) }),
+      example: { users: [exampleUser], next_cursor: null },
+      present: ({ users, asked }: UserPage) => ({
+        users: users.map(describeUser),
+        next_cursor: nextCursor(list, users, asked, (last) => last.username),
+      }),
+    }),
+    run: async (c, { call, query }) => {
       const page = {
         afterName: query.cursor ?? "",
         limit: query.limit,
@@ -70,89 +79,89 @@ export const userOperations = [
       };
       return { ok: true, users: await listUsers(c.var.deps, call, page), asked: query.limit };
     },
-    present: ({ users, asked }) => ({
-      users: users.map(describeUser),
-      next_cursor: nextCursor(list, users, asked, (last) => last.username),
-    }),
   }),
-  serviceOperation<UserResult>()({
+  defineOperation({
     id: "createUser",
     method: "post",
     path: "/v1/users",
     tag,
     summary: "Create a user",
     description: "Under the id that you give, or a random one. To create or update in one call, use PUT.",
-    scope: "users:write",
+    access: "users:write",
     body: createBody,
     bodyExample: { id: "42", username: "ada", email: "ada@example.com" },
-    data: user,
-    example: exampleUser,
-    status: 201,
+    response: dataResponse({
+      data: user,
+      example: exampleUser,
+      status: 201,
+      present: ({ user: row }: UserResult) => describeUser(row),
+    }),
     failures: ["export_key_required", "user_exists", "weak_password"],
-    act: (c, call, { body: { id, ...fields } }) => createUser(c.var.deps, call, id ?? null, fields),
-    present,
+    run: (c, { call, body: { id, ...fields } }) => createUser(c.var.deps, call, id ?? null, fields),
   }),
-  serviceOperation<UserResult>()({
+  defineOperation({
     id: "putUser",
     method: "put",
     path: "/v1/users/:id",
     tag,
     summary: "Create or update a user by your own id",
     description: "Fields that are left out keep their value. A new password signs the user out everywhere.",
-    scope: "users:write",
+    access: "users:write",
     body: putBody,
     bodyExample: { username: "ada", email: "ada@example.com" },
-    data: user,
-    example: exampleUser,
-    createdStatus: ({ created }) => created,
+    response: dataResponse({
+      data: user,
+      example: exampleUser,
+      isCreated: ({ created }) => created,
+      present: ({ user: row }: UserResult) => describeUser(row),
+    }),
     failures: ["export_key_required", "user_exists", "weak_password"],
-    act: (c, call, { body }) => {
-      const id = userId().safeParse(call.userId);
-      return id.success ? putUser(c.var.deps, call, body) : Promise.resolve(noSuchUser);
+    run: async (c, { call, body }) => {
+      if (!userId().safeParse(call.userId).success) return { ok: false, reason: "no_such_user" };
+      return putUser(c.var.deps, call, body);
     },
-    present,
   }),
-  serviceOperation<UserStatus>()({
+  defineOperation({
     id: "getUser",
     method: "get",
     path: "/v1/users/:id",
     tag,
     summary: "Get a user: enrolled, blocked until, backup codes left",
-    scope: "users:read",
-    data: userStatus,
-    example: exampleStatus,
+    access: "users:read",
+    response: dataResponse({
+      data: userStatus,
+      example: exampleStatus,
+      present: describeStatus,
+    }),
     failures: ["no_such_user"],
-    act: (c, call) => getUserStatus(c.var.deps, call),
-    present: describeStatus,
+    run: (c, { call }) => getUserStatus(c.var.deps, call),
   }),
   ...(["disable", "enable"] as const).map((verb) =>
-    serviceOperation<UserResult>()({
+    defineOperation({
       id: `${verb}User`,
       method: "post",
       path: `/v1/users/:id/${verb}`,
       tag,
       summary: verb === "disable" ? "Close an account and sign it out everywhere" : "Open an account again",
-      scope: "users:write",
-      data: user,
-      example: exampleUser,
+      access: "users:write",
+      response: userResponse,
       failures: ["export_key_required", "no_such_user"],
-      act: (c, call) => (verb === "disable" ? disableUser : enableUser)(c.var.deps, call),
-      present,
+      run: (c, { call }) => (verb === "disable" ? disableUser : enableUser)(c.var.deps, call),
     }),
   ),
-  serviceOperation<{ readonly ok: true }>()({
+  defineOperation({
     id: "deleteUser",
     method: "delete",
     path: "/v1/users/:id",
     tag,
     summary: "Delete a user with everything but the record of what happened",
-    scope: "users:write",
-    data: () => z.object({ deleted: z.literal(true) }),
-    example: { deleted: true },
+    access: "users:write",
+    response: dataResponse({
+      data: () => z.object({ deleted: z.literal(true) }),
+      example: { deleted: true },
+      present: () => ({ deleted: true }) as const,
+    }),
     failures: ["export_key_required", "no_such_user"],
-    act: (c, call) => deleteUser(c.var.deps, call),
-    present: () => ({ deleted: true }) as const,
+    run: (c, { call }) => deleteUser(c.var.deps, call),
   }),
 ] as const;
-
-const noSuchUser = { ok: false, reason: "no_such_user" } as const;

@@ -4,14 +4,12 @@ import { lazy } from "../../../core/lib/lazy.ts";
 import { exportUsers } from "../../../domain/service-api/export.ts";
 import { countTransfer } from "../../../domain/service-api/transfer-limit.ts";
 import { describeError, log } from "../../../log.ts";
-import { readBodyText } from "../../body-text.ts";
 import type { AppContext } from "../../context.ts";
-import { parseFields, parseJson } from "../../json-body.ts";
-import { Refused } from "../../problem/problem.ts";
-import { rateLimitHeaders } from "../../rate-limit.ts";
+import { setRateLimitHeaders } from "../../rate-limit.ts";
+import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
-import { readServiceRequest, streamedCall } from "./service-call.ts";
-import { exportKeyParameter, transferHeaders } from "./service-schemas.ts";
+import { streamResponse } from "../success-response.ts";
+import { transferHeaders } from "./service-schemas.ts";
 
 const ndjson = "application/x-ndjson";
 
@@ -57,8 +55,8 @@ const body = lazy(() =>
   }),
 );
 
-/** `POST /v1/export`: all users of the realm, for the holder of a private key and of `EXPORT_KEY`. */
-export const exportOperation: Operation = {
+/** `POST /v1/export`: all users of the realm, encrypted to the public key in the request. Needs `EXPORT_KEY`. */
+export const exportOperation: Operation = defineOperation({
   id: "exportUsers",
   method: "post",
   path: "/v1/export",
@@ -67,43 +65,29 @@ export const exportOperation: Operation = {
   description:
     "Needs EXPORT_KEY in X-Sallyport-Export-Key, beside ADMIN_KEY or an API key with the scope admin. A stream of lines, each a compact JWE (RSA-OAEP-256 or ECDH-ES, A256GCM) that holds lines as an import takes them. The protected header counts them in part; the last one has last: true. A stream without it was cut off: ask again.",
   access: "admin",
-  headers: exportKeyParameter,
+  stream: "response",
   body,
   bodyExample: {
     recipient: { kty: "OKP", crv: "X25519", x: "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo", kid: "move" },
   },
-  successes: [
-    {
-      status: 200,
-      description: "All users of the realm",
-      schema: null,
-      mediaType: ndjson,
-      example: "eyJhbGciOiJFQ0RILUVTIiwiZW5jIjoiQTI1NkdDTSJ9..aXY.Y2lwaGVydGV4dA.dGFn\n",
-      headers: transferHeaders,
-    },
-  ],
+  response: streamResponse({
+    description: "All users of the realm",
+    mediaType: ndjson,
+    example: "eyJhbGciOiJFQ0RILUVTIiwiZW5jIjoiQTI1NkdDTSJ9..aXY.Y2lwaGVydGV4dA.dGFn\n",
+    headers: transferHeaders,
+  }),
   failures: ["export_key_required", "too_many_attempts"],
-  handle: answerExport,
-};
-
-async function answerExport(c: AppContext): Promise<Response> {
-  const text = await readBodyText(c);
-  const request = await readServiceRequest(c, "admin", { body: text, repeatable: false });
-  const { realm: _realm, ...rest } = c.req.query();
-  parseFields(z.strictObject({}), rest);
-  const recipient = await parseRecipient(parseJson(c, text, body()).recipient);
-  if (recipient === null) {
-    const detail = `recipient: ${advice}`;
-    throw new Refused({ ok: false, reason: "invalid_format", detail });
-  }
-  const call = streamedCall(c, request);
-  const admitted = await countTransfer(c.var.deps, call, "exports");
-  if (!admitted.ok) throw new Refused(admitted);
-  const started = await exportUsers(c.var.deps, call, recipient);
-  if (!started.ok) throw new Refused(started);
-  const headers = { "Content-Type": ndjson, ...rateLimitHeaders("exports", admitted.quota) };
-  return c.body(streamLines(c, started.parts), 200, headers);
-}
+  run: async (c, { call, body: { recipient: jwk } }) => {
+    const recipient = await parseRecipient(jwk);
+    if (recipient === null) return { ok: false, reason: "invalid_format", detail: `recipient: ${advice}` };
+    const admitted = await countTransfer(c.var.deps, call, "exports");
+    if (!admitted.ok) return admitted;
+    const started = await exportUsers(c.var.deps, call, recipient);
+    if (!started.ok) return started;
+    setRateLimitHeaders(c, "exports", admitted.quota);
+    return { ok: true, stream: streamLines(c, started.parts) };
+  },
+});
 
 /** A line is made when the one before it has been taken, so one part is all that is held. */
 function streamLines(c: AppContext, parts: AsyncGenerator<string>): ReadableStream<Uint8Array> {

@@ -227,7 +227,10 @@ describe("the judge", () => {
     ["config/config.ts", 'import * as z from "zod/v4";'],
     ["store/users/user-rows.ts", 'import { signIn } from "../../domain/sign-in/password-sign-in.ts";'],
     ["store/users/user-rows.ts", 'import { Hono } from "hono/tiny";'],
-    ["domain/sign-in/password-sign-in.ts", 'import { refuse } from "../../http/problem/failure-response.tsx";'],
+    [
+      "domain/sign-in/password-sign-in.ts",
+      'import { refuse } from "../../http/problem/failure-response.tsx";',
+    ],
     ["domain/sign-in/password-sign-in.ts", 'import { log } from "../../log.ts";'],
     ["domain/sign-in/password-sign-in.ts", 'import type { Bindings } from "../../runtime.ts";'],
     ["domain/sign-in/password-sign-in.ts", 'import { eq } from "drizzle-orm";'],

@@ -130,7 +130,7 @@ describe("the pages", () => {
         await visitor.open();
         await visitor.signIn({ ...account, password: "not the password" });
         assert.match(await visitor.page.title(), /^Error: /);
-        assert.equal(await visitor.error, "User name or password is wrong.");
+        assert.equal(await visitor.error, "The user name or the password is wrong.");
         assert.equal(await visitor.field("User name").inputValue(), account.username);
         assert.equal(await visitor.field("Password").inputValue(), "");
         assert.equal((await describeFocus(visitor.page))?.name, "Password");
@@ -167,7 +167,7 @@ describe("the pages", () => {
           await visitor.giveCode(account.authenticator.wrongCode());
           assert.equal(
             await visitor.error,
-            "This code is not accepted. Each code works once: try the next one.",
+            "This code was not accepted. Each code works once: wait for the next one and try again.",
           );
         }
         await stage.inspect(visitor, "second-factor-wrong");
@@ -195,7 +195,7 @@ describe("the pages", () => {
           await visitor.giveCode(account.authenticator.lastCode());
           assert.equal(
             await visitor.error,
-            "This code is not accepted. Each code works once: try the next one.",
+            "This code was not accepted. Each code works once: wait for the next one and try again.",
           );
         }
         await visitor.giveCode(account.authenticator.lastCode());

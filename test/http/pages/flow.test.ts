@@ -100,7 +100,7 @@ describe("a visitor whose browser has no JavaScript", () => {
     await browser.open("/reports?q=1");
     const page = await browser.submit("/sign-in", { username: "Ada <\"&'>", password: "wrong-password-1" });
     expect([page.status, page.heading]).toEqual([401, "Sign in"]);
-    expect(page.alert).toBe("User name or password is wrong.");
+    expect(page.alert).toBe("The user name or the password is wrong.");
     expect([page.field("username"), page.field("password"), page.field("rd")]).toEqual([
       "Ada <\"&'>",
       "",
@@ -163,7 +163,9 @@ describe("the second door", () => {
     const browser = await knocking(account);
     const page = await browser.submit("/second-factor", { code: await wrongCode(account.secret) });
     expect([page.status, page.heading, page.field("rd")]).toEqual([401, "Enter your code", "/reports?q=1"]);
-    expect(page.alert).toBe("This code is not accepted. Each code works once: try the next one.");
+    expect(page.alert).toBe(
+      "This code was not accepted. Each code works once: wait for the next one and try again.",
+    );
     expect(page.field("code")).toBe("");
     const arrived = await browser.submit("/second-factor", { code: await code(account.secret) });
     expect([arrived.path, arrived.heading]).toEqual(["/reports?q=1", "Hello ada"]);
@@ -190,7 +192,7 @@ describe("the second door", () => {
     const page = await (await knocking(account)).submit("/second-factor", { code: spent });
     expect([page.status, page.alert]).toEqual([
       401,
-      "This code is not accepted. Each code works once: try the next one.",
+      "This code was not accepted. Each code works once: wait for the next one and try again.",
     ]);
   });
 

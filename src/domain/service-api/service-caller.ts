@@ -6,9 +6,8 @@ import type { ClientContext } from "../../store/service/audit.ts";
 import { type CallQuestion, type CallView, readCall } from "../../store/service/service-call-rows.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
-import type { Failure } from "../failure.ts";
 import type { ExportKeyState } from "./export-key.ts";
-import type { StoreResponse } from "./stored-response.ts";
+import type { Idempotency } from "./stored-response.ts";
 
 /** The permissions that an API key can have. */
 export const scopes = ["users:read", "users:write", "verify", "admin"] as const;
@@ -34,7 +33,8 @@ export interface ServiceCall<Result = never> {
   readonly now: Date;
   /** How the key in the request compares with `EXPORT_KEY`; `requireExportKey` uses it. */
   readonly exportKey: ExportKeyState;
-  readonly keep: StoreResponse<Result | Failure>;
+  /** Null for a call without an `Idempotency-Key`, and for a method that takes none. */
+  readonly idempotency: Idempotency<Result> | null;
 }
 
 /** The context of a call about one user of the realm: the target user. */

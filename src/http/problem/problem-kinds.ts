@@ -193,7 +193,7 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
     409,
     "conflict",
     "User differs",
-    "A user with this id exists and has other data. The existing user was not changed.",
+    "This user already exists with other data. Nothing was changed.",
   ],
   import_interrupted: [
     503,

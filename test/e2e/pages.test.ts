@@ -167,7 +167,7 @@ describe("the pages", () => {
           await visitor.giveCode(account.authenticator.wrongCode());
           assert.equal(
             await visitor.error,
-            "This code was not accepted. Each code works once: wait for the next one and try again.",
+            "This code is not accepted. Each code works once: try the next one.",
           );
         }
         await stage.inspect(visitor, "second-factor-wrong");
@@ -195,7 +195,7 @@ describe("the pages", () => {
           await visitor.giveCode(account.authenticator.lastCode());
           assert.equal(
             await visitor.error,
-            "This code was not accepted. Each code works once: wait for the next one and try again.",
+            "This code is not accepted. Each code works once: try the next one.",
           );
         }
         await visitor.giveCode(account.authenticator.lastCode());

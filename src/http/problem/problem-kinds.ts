@@ -8,7 +8,7 @@ const wrongCode: Kind = [
   401,
   "invalid_code",
   "Invalid code",
-  "This code was not accepted. Each code works once: wait for the next one and try again.",
+  "This code is not accepted. Each code works once: try the next one.",
 ];
 
 const idempotencyAdvice = "This Idempotency-Key was used for another request. Send a new one.";

@@ -163,9 +163,7 @@ describe("the second door", () => {
     const browser = await knocking(account);
     const page = await browser.submit("/second-factor", { code: await wrongCode(account.secret) });
     expect([page.status, page.heading, page.field("rd")]).toEqual([401, "Enter your code", "/reports?q=1"]);
-    expect(page.alert).toBe(
-      "This code was not accepted. Each code works once: wait for the next one and try again.",
-    );
+    expect(page.alert).toBe("This code is not accepted. Each code works once: try the next one.");
     expect(page.field("code")).toBe("");
     const arrived = await browser.submit("/second-factor", { code: await code(account.secret) });
     expect([arrived.path, arrived.heading]).toEqual(["/reports?q=1", "Hello ada"]);
@@ -192,7 +190,7 @@ describe("the second door", () => {
     const page = await (await knocking(account)).submit("/second-factor", { code: spent });
     expect([page.status, page.alert]).toEqual([
       401,
-      "This code was not accepted. Each code works once: wait for the next one and try again.",
+      "This code is not accepted. Each code works once: try the next one.",
     ]);
   });
 

@@ -72,9 +72,7 @@ describe("the wizard", () => {
     const { browser, secret } = await atScan();
     const page = await browser.submit(wizard, { step: "confirm", code: await wrongCode(secret) });
     expect([page.status, page.heading, page.field("rd")]).toEqual([401, "Confirm your app", "/reports"]);
-    expect(page.alert).toBe(
-      "This code was not accepted. Each code works once: wait for the next one and try again.",
-    );
+    expect(page.alert).toBe("This code is not accepted. Each code works once: try the next one.");
     expect(page.html).not.toContain(secret.slice(0, 4));
     expect((await browser.open("/reports")).path).toBe("/api/auth/account/two-factor?rd=%2Freports");
     const codes = await browser.post(wizard, { step: "confirm", code: await code(secret), rd: "/reports" });

@@ -150,7 +150,7 @@ describe("switching the second factor off", () => {
       "a wrong code",
       async (user: EnrolledAccount) => ({ code: await wrongCode(user.secret), password: user.password }),
       401,
-      "This code was not accepted. Each code works once: wait for the next one and try again.",
+      "This code is not accepted. Each code works once: try the next one.",
     ],
     [
       "no code",

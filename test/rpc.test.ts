@@ -80,7 +80,7 @@ describe("over a service binding", () => {
     expect(answer.json.data.email).toBe("grace@example.com");
   });
 
-  it("EN-03 replaces an authenticator only for who shows a code of it", async () => {
+  it("EN-03 replaces an authenticator only with a code of it", async () => {
     const { user, secret } = await enrolled();
     expect(await env.SECOND_FACTOR.enrol({ user })).toEqual({ ok: false, code: "already_enabled" });
     const again = await env.SECOND_FACTOR.enrol({ user, code: await code(secret) });
@@ -96,7 +96,7 @@ describe("over a service binding", () => {
     expect(event).toMatchObject({ actor: "rpc:checkout", client_address: "198.51.100.7", realm: "shop" });
   });
 
-  it("a receipt says who approved what, and verifies with the public keys", async () => {
+  it("a receipt names user and action, and verifies with the public keys", async () => {
     const { user, secret } = await enrolled();
     const answer = await env.SECOND_FACTOR.verify({
       user,
@@ -115,7 +115,7 @@ describe("over a service binding", () => {
   });
 });
 
-describe("who calls", () => {
+describe("the caller", () => {
   it("is refused without props", async () => {
     const lines = collectLogLines();
     expect(await env.UNKNOWN_CALLER.status({ user: "42" })).toEqual({ ok: false, code: "forbidden" });
@@ -199,7 +199,7 @@ describe("what is asked", () => {
 describe("sessions", () => {
   const local = { realm: "local", caller: "shop-front" };
 
-  it("says who is signed in, without I/O while the token is fresh", async () => {
+  it("names the signed-in account, without I/O while the token is fresh", async () => {
     const account = await createEnrolledAccount();
     const client = new Client();
     const { session_token: pending } = (await client.login(account)).json;

@@ -1,6 +1,6 @@
 import type { Visitor } from "../gate/authorize.ts";
 import { forwardIfAuthorized, type GateResult } from "../gate/forward-request.ts";
-import type { UnreadablePart } from "../gate/request-meanings.ts";
+import type { UnreadablePart } from "../gate/request-interpretations.ts";
 import { describeError, log } from "../log.ts";
 import { type Caller, findVisitor } from "./caller.ts";
 import type { AppContext } from "./context.ts";

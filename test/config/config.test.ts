@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import example from "../../.dev.vars.example?raw";
 import { type ConfigProblem, parseConfig } from "../../src/config/config.ts";
 import worker from "../../src/index.ts";
-import { standOrigin } from "../support/gate.ts";
+import { mockOrigin } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { environment, host, send } from "../support/worker.ts";
 
@@ -214,7 +214,7 @@ describe("the configuration", () => {
     expect(problemsOf({ EXPORT_KEY: exportKey, PROXY_KEY: randomKey(24) })).toEqual([]);
   });
 
-  it("SE-07 refuses to believe a session for longer than it may idle", () => {
+  it("SE-07 rejects a SESSION_RECHECK longer than the idle limit of sessions", () => {
     const wrong = { SESSION_IDLE: "300", SESSION_RECHECK: "301" };
     expect(problemsOf(wrong)).toEqual([
       { name: "SESSION_RECHECK", message: expect.stringContaining("SESSION_IDLE") },
@@ -276,7 +276,7 @@ describe("a Worker with a variable that is wrong", () => {
 
   it("answers every request with 500 and serves nothing", async () => {
     collectLogLines();
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const paths = [
       "/",
       "/a",

@@ -96,7 +96,7 @@ describe("TH-07 beginning to set up", () => {
     expect(await listEvents("totp.setup_started")).toHaveLength(10);
   });
 
-  it("is not used up by who may not replace what is there, nor by a session that is over", async () => {
+  it("is not used up by requests that may not replace the second factor, nor by an ended session", async () => {
     const account = await createReadyAccount();
     const token = await fullToken(account);
     advance(300);

@@ -438,7 +438,7 @@ describe("a kept answer", () => {
     expect(new Set(rows.map(({ answer }) => answer.slice(6, 22))).size).toBe(5);
   });
 
-  it("CR-02 opens in its own place only: moved to another key or realm it is nobody's answer", async () => {
+  it("CR-02 opens in its own place only: moved to another key or realm it is never returned", async () => {
     const shop = await createRealm();
     const { answers } = await keepEverything(shop);
     const [start, confirm] = [await sha256("key-start"), await sha256("key-confirm")];

@@ -21,7 +21,7 @@ useFreshWorker();
 const farAway = () => delayD1(env.DB, 20);
 const databases = [
   ["a database 20 ms away", farAway],
-  ["a database next door", () => env.DB],
+  ["a database next entryPoint", () => env.DB],
 ] as const;
 
 type OpenDatabase = () => D1Database;
@@ -432,7 +432,7 @@ describe("a copy of the database that is behind", () => {
     expect(await query("SELECT id FROM users")).toEqual([]);
   });
 
-  it("has a user who is gone, and nothing of him works or comes back", async () => {
+  it("deletes a user, and nothing of the user works or is created again", async () => {
     const shop = await createRealm();
     const { secret } = await enrolBackendUser(shop);
     const far = await behind(shop);

@@ -102,7 +102,7 @@ describe("setting up through a backend", () => {
     expect((await confirm(shop, await code(third))).status).toBe(200);
   });
 
-  it("EN-03 EN-04 asks who has a second factor for a code of it, and shows and changes nothing else", async () => {
+  it("EN-03 EN-04 requires a code of an existing second factor, and shows and changes nothing else", async () => {
     const shop = await createRealm();
     const user = await enrolBackendUser(shop);
     const before = await readUser(user.storedId);
@@ -200,7 +200,7 @@ describe("taking a second factor away", () => {
     expect((await confirm(shop, await code(secret, 1))).status).toBe(200);
   });
 
-  it("EN-12 by a reset removes it with its failures, shows nothing, signs out, and is written down with who did it", async () => {
+  it("EN-12 by a reset removes it with its failures, shows nothing, signs out, and is recorded with the actor", async () => {
     const shop = await createRealm();
     const user = await enrolBackendUser(shop);
     await start(shop, await code(user.secret));

@@ -252,7 +252,7 @@ describe("a call of a backend costs", () => {
     }
   });
 
-  it("for a user who is not there a read of the copy and one of the primary, and no batch", async () => {
+  it("for an unknown user a read of the replica and one of the primary, and no batch", async () => {
     const shop = await createRealm();
     const body = { code: "123456" };
     const calls: Act[] = [
@@ -299,7 +299,7 @@ describe("a call of a backend costs", () => {
     expect(trips).toEqual({ reads: 5, batches: 0 });
   });
 
-  it("as much as before with a key whose id was drawn when ids had no mark", async () => {
+  it("the same with a key whose id was generated before ids had a mark", async () => {
     const shop = await createRealm();
     const old = `sp_${"a".repeat(16)}${shop.key.slice(19)}`;
     await query("UPDATE api_keys SET id = ?, key_hash = ?", "a".repeat(16), await sha256(old));

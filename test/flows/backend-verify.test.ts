@@ -89,7 +89,7 @@ describe("checking a code for a backend", () => {
     expect(written.slice(1).map(({ type }) => type)).toEqual(types);
   });
 
-  it("LG-01 LG-02 writes down who asked for whom, and from which address the person came", async () => {
+  it("LG-01 LG-02 records the backend, the user and the visitor's address", async () => {
     const shop = await createRealm();
     const { secret } = await enrolBackendUser(shop);
     const backend = { address: "192.0.2.1", headers: { "User-Agent": "shop/1.0" } };
@@ -126,7 +126,7 @@ describe("checking a code for a backend", () => {
     expect(await listEvents("backup_codes.regenerated")).toHaveLength(2);
   });
 
-  it("is 409 for who has no second factor, and 403 for whose account is closed, for every call with a code", async () => {
+  it("is 409 without a second factor, and 403 for a disabled account, for every call with a code", async () => {
     const shop = await createRealm();
     await createBackendUser(shop);
     const calls = [
@@ -145,7 +145,7 @@ describe("checking a code for a backend", () => {
     expect((await shop.verify("42", await code(secret))).status).toBe(200);
   });
 
-  it("CR-02 accepts nothing with a secret or backup codes of somebody else", async () => {
+  it("CR-02 accepts nothing with another account's secret or backup codes", async () => {
     const shop = await createRealm("shop");
     const books = await createRealm("books");
     const user = await enrolBackendUser(shop, "42");
@@ -321,7 +321,7 @@ describe("the receipt of a code", () => {
   it.each([
     ["a TOTP code", "otp", (user: EnrolledBackendUser) => code(user.secret)],
     ["a backup code", "backup_code", async (user: EnrolledBackendUser) => user.backupCodes[0]],
-  ])("says who approved what with %s, and verifies with the published keys", async (_, method, write) => {
+  ])("names user, action and method %s, and verifies with the published keys", async (_, method, write) => {
     const shop = await createRealm();
     const user = await enrolBackendUser(shop, "a/B 3".replace(" ", "%"));
     const words = { action: "transfer 100 € to ‘Bob’", nonce: "n-81" };

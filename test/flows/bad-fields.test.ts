@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { verify } from "../support/accounts.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, standOrigin, visit } from "../support/gate.ts";
+import { gated, mockOrigin, visit } from "../support/gate.ts";
 import {
   exchange,
   expectProblem,
@@ -181,7 +181,7 @@ describe("a field", () => {
       body: '{"username":"bob"}',
     });
     expectProblem("users", user, 401, "invalid_api_key");
-    const origin = standOrigin();
+    const origin = mockOrigin();
     expect((await visit(gated(), `/?${search}`)).status).toBe(401);
     expect(origin.requests).toEqual([]);
     await expectUntouched(before);

@@ -59,7 +59,7 @@ describe("a request that another site has caused", () => {
     await expectUntouched(before);
   });
 
-  it("WB-01 signs nobody in, though it needs no cookie for that", async () => {
+  it("WB-01 opens no session, though it needs no cookie for that", async () => {
     const account: Account = await createAccount();
     const { username, password } = account;
     for (const headers of [{ Origin: evil }, { "Sec-Fetch-Site": "cross-site" }, { Origin: "null" }]) {
@@ -104,7 +104,7 @@ describe("a request that another site has caused", () => {
     await expectUntouched(before);
   });
 
-  it("WB-02 is allowed to read nothing: no answer says who may", async () => {
+  it("WB-02 is allowed to read nothing: no response has CORS headers", async () => {
     const { full } = await prepareJsonCalls();
     for (const { method, path } of listRoutes()) {
       for (const headers of [

@@ -4,7 +4,7 @@ import { createReadyAccount, fullToken, signInWith, verify } from "../support/ac
 import { advance } from "../support/clock.ts";
 import { browserHeaders, cookieValue, pendingCookieName, sessionCookieName } from "../support/cookies.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, standOrigin, visit } from "../support/gate.ts";
+import { gated, mockOrigin, visit } from "../support/gate.ts";
 import { listEvents, listSessionRows, query } from "../support/rows.ts";
 import { asBrowser, expectActive, expectEnded, readSession } from "../support/sessions.ts";
 import { Client, code, createAccount, environment, pendingToken } from "../support/worker.ts";
@@ -43,7 +43,7 @@ describe("the end of a session", () => {
     await readSession(token);
     const issuedAgo = 30;
     await new Client().post("/logout", {}, { token });
-    const origin = standOrigin();
+    const origin = mockOrigin();
     advance(60 - issuedAgo - 1);
     expect((await visit(gated(), "/", { session: token })).status).toBe(200);
     advance(1);
@@ -54,7 +54,7 @@ describe("the end of a session", () => {
 
   it("SE-06 by signing out is at once at the gate, too, where SESSION_RECHECK is 0", async () => {
     const token = await fullToken(await createReadyAccount());
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const bindings = gated([], { SESSION_RECHECK: "0" });
     expect((await visit(bindings, "/", { session: token })).status).toBe(200);
     await new Client().post("/logout", {}, { token });
@@ -89,7 +89,7 @@ describe("the end of a session", () => {
 
   it("SE-07 comes after an hour without use at the gate, and not while it is used there", async () => {
     const token = await fullToken(await createReadyAccount());
-    const origin = standOrigin();
+    const origin = mockOrigin();
     for (let i = 0; i < 3; i++) {
       advance(3500);
       expect((await visit(gated(), "/", { session: token })).status).toBe(200);
@@ -102,7 +102,7 @@ describe("the end of a session", () => {
   it("SE-07 comes after twelve hours, however much it is used, under the base path and at the gate", async () => {
     const account = await createReadyAccount();
     let token = (await signInWith(account, await code(account.secret))).json.session_token;
-    standOrigin();
+    mockOrigin();
     for (let waited = 0; waited < 42_000; waited += 3000) {
       advance(3000);
       const answer = await new Client().call("/session", asBrowser(token));
@@ -145,7 +145,7 @@ describe("the end of a session", () => {
     await expectEnded(token);
     const answer = await new Client().post("/step-up", { code: await code(account.secret) }, { token });
     expect(answer.json.code).toBe("session_expired");
-    standOrigin();
+    mockOrigin();
     advance(60);
     expect((await visit(gated(), "/", { session: token })).status).toBe(401);
   });
@@ -154,7 +154,7 @@ describe("the end of a session", () => {
     const account = await createReadyAccount();
     const token = await fullToken(account);
     const pending = await pendingToken(account);
-    const origin = standOrigin();
+    const origin = mockOrigin();
     await query("UPDATE users SET disabled_at = ? WHERE id = ?", Date.now(), account.id);
     for (const path of ["/session", "/sessions", "/totp"]) {
       expect((await new Client().call(path, { token })).status).toBe(401);

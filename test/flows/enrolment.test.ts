@@ -3,7 +3,7 @@ import { createReadyAccount, fullToken, signInWith, verify } from "../support/ac
 import { advance } from "../support/clock.ts";
 import { cookieValue, pendingCookieName, sessionCookieName } from "../support/cookies.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, pageLoad, standOrigin, visit } from "../support/gate.ts";
+import { gated, mockOrigin, pageLoad, visit } from "../support/gate.ts";
 import { listRoutes } from "../support/routes.ts";
 import { listEvents, listSessionRows, readUser } from "../support/rows.ts";
 import { asBrowser, expectActive, expectEnded, readSession } from "../support/sessions.ts";
@@ -109,7 +109,7 @@ describe("setting two-factor authentication up", () => {
     expect((await new Client().post("/totp/disable", { code: right, password }, { token })).status).toBe(200);
   });
 
-  it("EN-02 who has only a stolen session learns nothing about codes by switching it off", async () => {
+  it("EN-02 a client with a stolen session only learns nothing about codes by disabling it", async () => {
     const account = await createReadyAccount();
     const token = await fullToken(account);
     const bodies = [await code(account.secret), await wrongCode(account.secret), account.backupCodes[0]];
@@ -329,7 +329,7 @@ describe("setting two-factor authentication up", () => {
     expect(cookieValue(page, pendingCookieName)).toMatch(/^pending_/);
 
     const basic = btoa(`${username}:${password}`);
-    const origin = standOrigin();
+    const origin = mockOrigin();
     for (const headers of [
       { Authorization: `Basic ${basic}` },
       { Authorization: `Bearer ${login.json.session_token}` },
@@ -347,7 +347,7 @@ describe("setting two-factor authentication up", () => {
     const token = (await new Client().login(account)).json.session_token;
     const { secret } = (await new Client().post("/totp/setup", {}, { token })).json.data;
     await new Client().post("/totp/enable", { code: await code(secret) }, { token });
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const bindings = gated([], { ENROLMENT: "optional" });
     // Fresh tokens are believed for a minute; then the account's own state counts.
     advance(60);

@@ -5,7 +5,7 @@ import { advance } from "../support/clock.ts";
 import { browserHeaders, pendingCookieName, sessionCookieName } from "../support/cookies.ts";
 import { countTrips, failAlways, failBatches } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, pageLoad, standOrigin, visit } from "../support/gate.ts";
+import { gated, mockOrigin, pageLoad, visit } from "../support/gate.ts";
 import { tapKv } from "../support/kv.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { listSessionRows } from "../support/rows.ts";
@@ -77,7 +77,7 @@ describe("D1 that fails", () => {
 
   const programs: readonly Call[] = [
     ["POST /login", (client, { account }) => client.login(account)],
-    ["POST /login of nobody", (client) => client.login({ username: "nobody", password: "x" })],
+    ["POST /login with an unknown name", (client) => client.login({ username: "nobody", password: "x" })],
     [
       "POST /totp/verify",
       (client, { pending, text }) => client.post("/totp/verify", { session_token: pending, code: text }),
@@ -211,7 +211,7 @@ describe("D1 that fails", () => {
 
   it("WB-13 TH-09 closes the gate for a session that has to be checked, and the origin is not reached", async () => {
     const token = await fullToken(await createReadyAccount());
-    const origin = standOrigin();
+    const origin = mockOrigin();
     advance(60);
     for (const broken of [failAlways(env.DB), failBatches(env.DB)]) {
       for (const options of [
@@ -232,15 +232,15 @@ describe("D1 that fails", () => {
 
   it("WB-13 closes the gate at once where every request is checked", async () => {
     const token = await fullToken(await createReadyAccount());
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const bindings = gated([], { DB: failAlways(env.DB), SESSION_RECHECK: "0" });
     expect((await visit(bindings, "/private", { session: token })).status).toBe(503);
     expect(origin.requests).toEqual([]);
   });
 
-  it("WB-13 leaves open what the policy asks nobody for, as if nobody were signed in", async () => {
+  it("WB-13 lets requests to public paths pass as anonymous", async () => {
     const token = await fullToken(await createReadyAccount());
-    const origin = standOrigin();
+    const origin = mockOrigin();
     advance(60);
     const bindings = gated([{ path: "/public", require: "none" }], { DB: failAlways(env.DB) });
     expect((await visit(bindings, "/public", { session: token })).status).toBe(200);

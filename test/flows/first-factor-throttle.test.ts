@@ -127,7 +127,7 @@ describe("failures at the first factor", () => {
     );
   });
 
-  it("INC-16 at a name that nobody has are counted as at any other", async () => {
+  it("INC-16 at an unknown name are counted as at any other", async () => {
     await setCounter(await counterKey("account", { username: "nobody" }), 99);
     expect((await wrongLogin({ username: "nobody" }, { address: home })).status).toBe(401);
     expectBlocked(await wrongLogin({ username: "nobody" }, { address: "203.0.113.8" }), 900);
@@ -188,7 +188,7 @@ describe("failures at the first factor", () => {
 });
 
 describe("KV", () => {
-  it("holds the block under a keyed name, and whoever is in it costs no trip and no password hash", async () => {
+  it("stores the block under a keyed hash, and a blocked request costs no trip and no password hash", async () => {
     const account = await createReadyAccount();
     const key = await counterKey("network_account", {});
     await setCounter(key, 9);
@@ -204,7 +204,7 @@ describe("KV", () => {
     expect((await client.login(account, { address: "203.0.113.8" })).status).toBe(200);
   });
 
-  it("with a block that is over, or with nonsense, blocks nobody", async () => {
+  it("with an expired block, or with an invalid value, blocks no request", async () => {
     const account = await createReadyAccount();
     const key = await counterKey("network", {});
     for (const value of [String(Date.now()), String(Date.now() - 1), "nonsense", "", "NaN", "{}"]) {
@@ -266,7 +266,7 @@ const unusableHashes = {
   nonsense: "nonsense",
 };
 
-describe("who can't be told from whom", () => {
+describe("accounts that a client cannot distinguish", () => {
   /** Accounts of every kind that must look alike to who has not got the right password. */
   async function everyKind(): Promise<Record<string, { username: string; password: string }>> {
     const plain = await createAccount("plain");

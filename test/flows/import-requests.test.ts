@@ -4,8 +4,8 @@ import { hashBackupCode } from "../../src/core/crypto/backup-code-hashes.ts";
 import { createRealm } from "../support/backend.ts";
 import { countTrips, tapD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
+import { fileOf, importFile, rfcSecret } from "../support/import-export.ts";
 import { collectLogLines } from "../support/log-lines.ts";
-import { fileOf, importFile, rfcSecret } from "../support/moving.ts";
 import { dumpDatabase, listEvents, query } from "../support/rows.ts";
 import { Client, environment } from "../support/worker.ts";
 
@@ -197,8 +197,8 @@ describe("the body of an import", () => {
   });
 });
 
-describe("who imports", () => {
-  it("WB-09 reaches nobody of another realm", async () => {
+describe("the caller of an import", () => {
+  it("WB-09 changes no user of another realm", async () => {
     const [one, two] = [await createRealm("one"), await createRealm("two")];
     const uuid = "0d6f9a52-6b1c-4a57-8f55-2b1a4a1e9c11";
     const mine = fileOf({ id: "42", username: "ada", secret: rfcSecret }, { id: uuid, username: "bob" });

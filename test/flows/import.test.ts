@@ -5,8 +5,8 @@ import { timeStep } from "../../src/core/crypto/totp.ts";
 import { visible } from "../support/accounts.ts";
 import { operator } from "../support/backend.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
+import { fileOf, importFile, rfcSecret } from "../support/import-export.ts";
 import { collectLogLines } from "../support/log-lines.ts";
-import { fileOf, importFile, rfcSecret } from "../support/moving.ts";
 import { dumpDatabase, listEvents, query, readUser } from "../support/rows.ts";
 import { Client, code, codeOfStep } from "../support/worker.ts";
 import vectors from "../vectors/rfc6238-appendix-b.json";
@@ -319,7 +319,7 @@ async function dumpAccounts() {
   return tables;
 }
 
-describe("a user who is there already", () => {
+describe("a user who exists already", () => {
   const ada = {
     id: "42",
     username: "ada",
@@ -333,7 +333,7 @@ describe("a user who is there already", () => {
     disabled_at: "2026-03-04T05:06:07Z",
   };
 
-  it("stays as he is, however often the file is sent", async () => {
+  it("stays unchanged, however often the file is sent", async () => {
     const file = fileOf(ada, ...manyUsers(30));
     expect(counts(await importFile(file, shop))).toMatchObject({ created: 31, unchanged: 0, failed: 0 });
     const before = await dumpAccounts();
@@ -359,21 +359,21 @@ describe("a user who is there already", () => {
     ["day of creation", { created_at: "2020-01-02T03:04:06Z" }],
     ["day of set-up", { totp_setup_at: "2026-01-02T03:04:05.679Z" }],
     ["day of closing", { disabled_at: "2026-03-04T05:06:08Z" }],
-  ])("is a conflict with another %s, and stays as he is", async (_what, other) => {
+  ])("is a conflict with another %s, and stays unchanged", async (_what, other) => {
     await importFile(fileOf(ada), shop);
     const before = await dumpAccounts();
     expect(await errorOf({ ...ada, ...other })).toBe("conflict");
     expect(await dumpAccounts()).toEqual(before);
   });
 
-  it("is a conflict for another one of his name", async () => {
+  it("is a conflict for another user with the same name", async () => {
     await importFile(fileOf({ id: "1", username: "ada" }), shop);
     expect(await errorOf({ id: "2", username: "ADA" })).toBe("conflict");
     expect(await errorOf({ username: " ada " })).toBeNull();
     expect(await query("SELECT id FROM users")).toEqual([{ id: "shop:1" }]);
   });
 
-  it("is the same one after he has used what was imported", async () => {
+  it("is the same user after a use of the imported data", async () => {
     const { disabled_at: _, ...open } = ada;
     const cheap = "$scrypt$ln=4,r=8,p=1$c29tZXNhbHRzb21lc2FsdA$";
     const line = { ...open, password_hash: `${cheap}${"A".repeat(43)}` };
@@ -388,14 +388,14 @@ describe("a user who is there already", () => {
     expect(counts(await importFile(fileOf(line), shop))).toMatchObject({ unchanged: 1, failed: 0 });
   });
 
-  it("is a conflict where his second factor is another one by now, or none", async () => {
+  it("is a conflict where the second factor is another one by now, or none", async () => {
     await importFile(fileOf({ id: "1", secret: rfcSecret }), shop);
     await operator().post(`/v1/users/1/reset?realm=${realm}`);
     expect(await errorOf({ id: "1", secret: rfcSecret })).toBe("conflict");
     expect(await errorOf({ id: "1" })).toBeNull();
   });
 
-  it("is told apart from others of the same file, who wait for the first of them", async () => {
+  it("is distinguished from others of the same file, which wait for the first of them", async () => {
     const { json } = await importFile(
       fileOf(
         { id: "1", username: "ada" },
@@ -411,7 +411,7 @@ describe("a user who is there already", () => {
     expect(json.data.errors.map(({ line }: { line: number }) => line)).toEqual([3, 4]);
   });
 
-  it("CR-02 is refused and written down where his envelope does not open", async () => {
+  it("CR-02 is rejected and recorded where the user's envelope does not open", async () => {
     collectLogLines();
     await importFile(fileOf(ada), shop);
     await query("UPDATE users SET totp_secret = replace(totp_secret, 'v1.', 'v1.x')");

@@ -4,7 +4,7 @@ import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
 import { advance } from "../support/clock.ts";
 import { browserHeaders, cookieValue, pendingCookieName, sessionCookieName } from "../support/cookies.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, pageLoad, standOrigin, visit } from "../support/gate.ts";
+import { gated, mockOrigin, pageLoad, visit } from "../support/gate.ts";
 import { listRoutes, type Route } from "../support/routes.ts";
 import { listSessionRows, query, readUser } from "../support/rows.ts";
 import { expectEnded } from "../support/sessions.ts";
@@ -13,7 +13,7 @@ import { base, Client, code, type EnrolledAccount, pendingToken } from "../suppo
 useFreshWorker();
 
 describe("a pending session", () => {
-  /** What anybody may call. It is no door, so it opens to a pending session as to anybody. */
+  /** What anybody may call. It is no entryPoint, so it opens to a pending session as to anybody. */
   const open = new Set([
     "GET /health",
     "GET /.well-known/jwks.json",
@@ -108,7 +108,7 @@ describe("a pending session", () => {
 
   it.each(Object.entries(carriers))("SE-01 INC-11 does not pass the gate as %s", async (_, carry) => {
     const token = await pendingToken(await createReadyAccount());
-    const origin = standOrigin();
+    const origin = mockOrigin();
     for (const level of ["first_factor", "second_factor"] as const) {
       const bindings = gated([{ path: "/*", require: level }]);
       for (const method of ["GET", "POST", "DELETE"]) {

@@ -21,7 +21,7 @@ useFreshWorker();
 /** The local database is so near that requests hardly overlap on it; the production database is not. */
 const databases = [
   ["a database 20 ms away", () => delayD1(env.DB, 20)],
-  ["a database next door", () => env.DB],
+  ["a database next entryPoint", () => env.DB],
 ] as const;
 
 const statusesOf = (answers: readonly Answer[]) => answers.map(({ status }) => status);
@@ -297,7 +297,7 @@ describe("password guesses at the same time", () => {
     expect(statusesOf(answers).filter((status) => status === 401)).toHaveLength(refused);
   });
 
-  it("INC-16 at names that nobody has lock nobody out but their own network", async () => {
+  it("INC-16 at unknown names block only their own network", async () => {
     const account = await createReadyAccount();
     const worker = new Client(environment({ DB: delayD1(env.DB, 20) }));
     const attacker = { address: "203.0.113.66" };

@@ -109,7 +109,7 @@ describe("a copy of the database that is behind opens nothing", () => {
     expect((await countEvaluated()).accepted).toBe(1);
   });
 
-  it("EN-02 for who switches it off with a password that it does not know to be changed", async () => {
+  it("EN-02 for disabling it with a password that has been changed since", async () => {
     const account = await createReadyAccount();
     const other = await createAccount("bob", "another password");
     const token = await fullToken(account);

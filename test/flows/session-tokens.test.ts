@@ -19,7 +19,7 @@ import {
   sessionCookieName,
 } from "../support/cookies.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, standOrigin, visit, workersKeyring } from "../support/gate.ts";
+import { gated, mockOrigin, visit, workersKeyring } from "../support/gate.ts";
 import { listSessionRows } from "../support/rows.ts";
 import { asBrowser, expectActive, expectEnded, readSession } from "../support/sessions.ts";
 import { Client, code, createAccount, pendingToken } from "../support/worker.ts";
@@ -88,7 +88,7 @@ describe("a change of level", () => {
 });
 
 describe("a session's token and cookies", () => {
-  it("SE-04 carry 256 random bits that nobody has twice", async () => {
+  it("SE-04 carry 256 random bits, never the same twice", async () => {
     const account = await createReadyAccount();
     const tokens = [(await pendingToken(account)).slice("pending_".length), await fullToken(account)];
     for (const token of tokens) {
@@ -145,7 +145,7 @@ describe("a session's token and cookies", () => {
     expect(ages).toEqual(["43200", "300", "43200"]);
   });
 
-  it("SE-05 are not given to who brings a bearer token", async () => {
+  it("SE-05 are not set for a request with a bearer token", async () => {
     const account = await createReadyAccount();
     const token = await fullToken(account);
     for (const answer of [
@@ -186,7 +186,7 @@ describe("a session's token and cookies", () => {
       amr: ["pwd", "backup_code"],
       auth_time: new Date().toISOString(),
     });
-    const origin = standOrigin();
+    const origin = mockOrigin();
     await visit(gated(), "/", { session: stepped.json.session_token });
     const assertion = decodeJwt(origin.only().headers.get("X-Sallyport-Assertion") ?? "");
     expect(assertion).toMatchObject({ amr: ["pwd", "backup_code"], auth_time: Date.now() / 1000 });
@@ -194,7 +194,7 @@ describe("a session's token and cookies", () => {
 
   it("SE-08 say no more than was shown: a password alone is no second factor at the gate", async () => {
     const token = (await new Client().login(await createAccount())).json.session_token;
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const strict = await visit(gated(), "/", { session: token });
     expect(strict.status).toBe(401);
     expect(origin.requests).toEqual([]);
@@ -331,11 +331,11 @@ describe("a token that this Worker did not sign", () => {
     };
   }
 
-  it("SE-15 is nobody's as a full session, under the base path and at the gate", async () => {
+  it("SE-15 is rejected as a full session, under the base path and at the gate", async () => {
     const account = await createReadyAccount();
     const full = read(await fullToken(account));
     const pending = read((await pendingToken(account)).slice("pending_".length));
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const hostile = Object.entries({
       ...(await mutations(full, pending)),
       "with the pending prefix": `pending_${full.token}`,
@@ -355,7 +355,7 @@ describe("a token that this Worker did not sign", () => {
     await expectActive(full.token);
   });
 
-  it("SE-15 is nobody's as a pending session", async () => {
+  it("SE-15 is rejected as a pending session", async () => {
     const account = await createReadyAccount();
     const full = read(await fullToken(account));
     const pending = read((await pendingToken(account)).slice("pending_".length));
@@ -375,7 +375,7 @@ describe("a token that this Worker did not sign", () => {
 
   it("INC-02 is no cookie at all when it is garbage, whatever stands around it", async () => {
     const token = await fullToken(await createReadyAccount());
-    const origin = standOrigin();
+    const origin = mockOrigin();
     for (const cookie of [
       `${sessionCookieName}=`,
       `${sessionCookieName}`,

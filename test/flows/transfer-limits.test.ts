@@ -6,15 +6,15 @@ import { type Backend, createKey, createRealm, operator } from "../support/backe
 import { advance } from "../support/clock.ts";
 import { countTrips, delayD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { tapKv } from "../support/kv.ts";
-import { collectLogLines } from "../support/log-lines.ts";
 import {
   fileOf,
   generateOperatorKey,
   type ImportOptions,
   importFile,
   requestExport,
-} from "../support/moving.ts";
+} from "../support/import-export.ts";
+import { tapKv } from "../support/kv.ts";
+import { collectLogLines } from "../support/log-lines.ts";
 import { listEvents, query, type ThrottleRecord } from "../support/rows.ts";
 import { environment } from "../support/worker.ts";
 

@@ -7,7 +7,7 @@ import { advance } from "../support/clock.ts";
 import { browserHeaders, cookieValue, sessionCookieName } from "../support/cookies.ts";
 import { countTrips, type Trips, tapD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { originUrl, standOrigin, visit } from "../support/gate.ts";
+import { mockOrigin, originUrl, visit } from "../support/gate.ts";
 import { type KvCalls, tapKv } from "../support/kv.ts";
 import { query } from "../support/rows.ts";
 import {
@@ -62,7 +62,7 @@ describe("a sign-in costs one read and one batch", () => {
     expect([d1, kv]).toEqual([oneOfEach, { gets: 1, puts: 0 }]);
   });
 
-  it("with a name that nobody has", async () => {
+  it("with an unknown name", async () => {
     const { answer, d1, kv } = await costOf((client) =>
       client.login({ username: "nobody", password: "wrong" }),
     );
@@ -70,7 +70,7 @@ describe("a sign-in costs one read and one batch", () => {
     expect([d1, kv]).toEqual([oneOfEach, { gets: 1, puts: 0 }]);
   });
 
-  it("and for who is blocked, neither", async () => {
+  it("and for a blocked client, neither", async () => {
     const account = await createAccount();
     for (let i = 0; i < 10; i++) await new Client().login({ ...account, password: "wrong" });
     const { answer, d1, kv } = await costOf((client) => client.login(account));
@@ -82,7 +82,7 @@ describe("a sign-in costs one read and one batch", () => {
   });
 });
 
-it("a password within a session costs who is blocked neither a read nor a batch", async () => {
+it("a password within a session costs a blocked account neither a read nor a batch", async () => {
   const account = await createReadyAccount();
   const token = await fullToken(account);
   for (let i = 0; i < 10; i++) await new Client().login({ ...account, password: "wrong" });
@@ -252,7 +252,7 @@ describe("a session costs", () => {
     ["a bearer token", (token: string) => ({ Authorization: `Bearer ${token}` })],
   ])("nothing at the gate while it is fresh, in %s", async (_, carry) => {
     const token = await fullToken(await createReadyAccount());
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const headers = carry(token);
     for (const waited of [0, 29]) {
       advance(waited);
@@ -265,7 +265,7 @@ describe("a session costs", () => {
 
   it("one batch at the gate when it has to be checked again, and then nothing for as long", async () => {
     const token = await fullToken(await createReadyAccount());
-    standOrigin();
+    mockOrigin();
     advance(60);
     const stale = await costOf(
       (client) => visitGate(client, browserHeaders({ [sessionCookieName]: token })),
@@ -286,7 +286,7 @@ describe("a session costs", () => {
 
   it("nothing at the gate when it is none", async () => {
     const pending = await pendingToken(await createReadyAccount());
-    const origin = standOrigin();
+    const origin = mockOrigin();
     for (const token of ["garbage", pending]) {
       const { answer, d1, kv } = await costOf(
         (client) => visitGate(client, { Authorization: `Bearer ${token}` }),

@@ -284,7 +284,7 @@ describe("the assertion that a site behind the gate gets", () => {
 });
 
 describe("an endpoint for proxies behind the gate", () => {
-  it("INC-28 is, to anybody else, what a path is that Sallyport does not have", async () => {
+  it("INC-28 is 404 for all other requests, as a path that does not exist", async () => {
     for (const method of ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]) {
       for (const overrides of [{ PROXY_KEY: undefined }, { PROXY_KEY: proxyKey }]) {
         const bindings = environment({

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { gated, mintSessionToken, originUrl, standOrigin, visit, workersKeyring } from "../support/gate.ts";
+import { gated, mintSessionToken, mockOrigin, originUrl, visit, workersKeyring } from "../support/gate.ts";
 
 beforeEach(() => void vi.spyOn(console, "info").mockImplementation(() => {}));
 afterEach(() => {
@@ -14,7 +14,7 @@ const issuer = "https://site.example/api/auth";
 
 /** Lets somebody pass, and returns what the origin was shown. */
 async function passAs(bindings: ReturnType<typeof gated>, session: string): Promise<string> {
-  const origin = standOrigin();
+  const origin = mockOrigin();
   const response = await visit(bindings, "/a", { session });
   expect(response.status).toBe(200);
   return origin.only().headers.get("X-Sallyport-Assertion") ?? "";
@@ -31,7 +31,7 @@ const randomKey = (kid: string) =>
   `${kid}:${Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64")}`;
 
 describe("the assertion", () => {
-  it("WB-05 verifies with the published keys, and says who is there", async () => {
+  it("WB-05 verifies with the published keys, and names the account", async () => {
     const firstFactorAt = new Date(Math.floor(Date.now() / 1000) * 1000 - 600_000);
     const secondFactorAt = new Date(firstFactorAt.getTime() + 60_000);
     const session = await mintSessionToken({ firstFactorAt, secondFactorAt });
@@ -103,7 +103,7 @@ describe("the assertion", () => {
   it("SE-15 opens no gate: it is no session token", async () => {
     const jwt = await passAs(gated(), await mintSessionToken());
     vi.mocked(fetch).mockRestore();
-    const origin = standOrigin();
+    const origin = mockOrigin();
     for (const headers of [{ Cookie: `__Host-sallyport=${jwt}` }, { Authorization: `Bearer ${jwt}` }])
       expect((await visit(gated(), "/a", { headers })).status).toBe(401);
     expect(origin.requests).toEqual([]);
@@ -161,7 +161,7 @@ describe("the public keys", () => {
     const old = await passAs(gated(), await mintSessionToken());
     await expect(verifyAsOrigin(old, await fetchJwks(after))).rejects.toThrow("no applicable key");
     vi.mocked(fetch).mockRestore();
-    standOrigin();
+    mockOrigin();
     expect((await visit(after, "/a", { session: await mintSessionToken() })).status).toBe(401);
     const session = await mintSessionToken({}, workersKeyring(keyring));
     expect((await visit(after, "/a", { session })).status).toBe(200);

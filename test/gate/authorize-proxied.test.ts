@@ -32,19 +32,14 @@ const refusals: [string, (() => Partial<SessionClaims>) | null, string, string][
   ["nobody", null, "/inbox?x=1&y=2", "/api/auth/sign-in?rd=%2Finbox%3Fx%3D1%26y%3D2"],
   ["nobody at the root", null, "/", "/api/auth/sign-in"],
   [
-    "somebody who has to set it up",
+    "an account that must set it up",
     () => firstFactorOnly,
     "/inbox",
     "/api/auth/account/two-factor?rd=%2Finbox",
   ],
+  ["a session without it", () => ({ secondFactorAt: null }), "/inbox", "/api/auth/second-factor?rd=%2Finbox"],
   [
-    "somebody who has not shown it",
-    () => ({ secondFactorAt: null }),
-    "/inbox",
-    "/api/auth/second-factor?rd=%2Finbox",
-  ],
-  [
-    "somebody who has shown it too long ago",
+    "a session with it from too long ago",
     () => ({ secondFactorAt: secondsAgo(301) }),
     "/admin/x",
     "/api/auth/second-factor?rd=%2Fadmin%2Fx",
@@ -162,7 +157,7 @@ describe("/forward-auth, for Caddy and Traefik", () => {
     }
   });
 
-  it("says so when the store does not answer, and lets nobody through", async () => {
+  it("denies access with 503 when the store does not respond", async () => {
     const session = await mintSessionToken({ checkedAt: secondsAgo(61) });
     const response = await ask(asked(policy, { DB: failAlways(env.DB) }), "/forward-auth", { session });
     expect([response.status, response.headers.get("Retry-After")]).toEqual([503, "5"]);
@@ -171,7 +166,7 @@ describe("/forward-auth, for Caddy and Traefik", () => {
 });
 
 describe.each(endpoints)("%s", (endpoint) => {
-  it("names who may pass with all identity headers", async () => {
+  it("names an allowed visitor with all identity headers", async () => {
     const response = await ask(asked(), endpoint, { session: await mintSessionToken(), headers: page });
     expect([response.status, await response.text()]).toEqual([200, ""]);
     expect(identityIn(response)).toEqual(["ada", "ada@example.com", expect.stringMatching(/^ey/)]);
@@ -179,7 +174,7 @@ describe.each(endpoints)("%s", (endpoint) => {
     expect(response.headers.getSetCookie()).toEqual([]);
   });
 
-  it("has all identity headers for nobody and for who has no address, and they are empty", async () => {
+  it("has all identity headers for an anonymous request and for an account without an email address, and they are empty", async () => {
     const nobody = await ask(asked(policy), endpoint, { uri: "/public/x" });
     expect([nobody.status, identityIn(nobody)]).toEqual([200, noIdentity]);
     const names = [...nobody.headers.keys()];
@@ -196,7 +191,7 @@ describe.each(endpoints)("%s", (endpoint) => {
   });
 
   it.each(["garbage", "", "a.b.c", "null", "%00", "x".repeat(4000), '"; Path=/'])(
-    "INC-02 takes a cookie of %j for none: 200 comes from a rule for nobody only, and names nobody",
+    "INC-02 treats the cookie %j as absent: only a public path responds with 200, and without a name",
     async (session) => {
       const refused = await ask(asked(policy), endpoint, { session });
       expect([refused.status, identityIn(refused)]).toEqual([401, [null, null, null]]);
@@ -258,7 +253,7 @@ describe.each(endpoints)("%s", (endpoint) => {
     expect(await response.json()).toMatchObject({ code: "step_up_required", max_age: 300 });
   });
 
-  it("costs no trip to D1 and no call of KV with a fresh session, and none for nobody", async () => {
+  it("costs no trip to D1 and no call of KV with a fresh session, and none without a session", async () => {
     const { db, trips } = countTrips(env.DB);
     const { kv, calls } = tapKv(env.BLOCKS);
     const fetched = vi.spyOn(globalThis, "fetch");

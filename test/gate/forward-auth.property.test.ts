@@ -94,7 +94,7 @@ function isPublic(address: string): boolean {
 }
 
 describe("whatever stands in the headers of a question", () => {
-  it("INC-01 INC-03 INC-06 nobody passes who has no session, where everything requires a second factor", async () => {
+  it("INC-01 INC-03 INC-06 no request without a session passes where every path requires a second factor", async () => {
     const seen = new Set<number>();
     await fc.assert(
       fc.asyncProperty(question, async (asking) => {
@@ -108,7 +108,7 @@ describe("whatever stands in the headers of a question", () => {
     expect([...seen].sort()).toEqual([303, 401, 403]);
   });
 
-  it("INC-04 INC-05 nobody passes to more than is open, by whichever header the proxy means", async () => {
+  it("INC-04 INC-05 a request without a session passes to public paths only, with any header of a proxy", async () => {
     let passed = 0;
     await fc.assert(
       fc.asyncProperty(question, async (asking) => {
@@ -127,7 +127,7 @@ describe("whatever stands in the headers of a question", () => {
     expect(passed).toBeGreaterThan(50);
   });
 
-  it("INC-02 who has a session is named, or does not pass", async () => {
+  it("INC-02 a request with a session is named, or does not pass", async () => {
     const Cookie = `__Host-sallyport=${await mintSessionToken()}`;
     let passed = 0;
     await fc.assert(

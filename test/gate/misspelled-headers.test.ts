@@ -48,7 +48,7 @@ describe.each(endpoints)("a question to %s", (endpoint) => {
   const open = [{ path: "/*", require: "none" }] as const;
   const names = ["Remote_User", "Remote~User", "X.Forwarded-User", "X-Rewrite_URL", "X_HTTP_Method_Override"];
 
-  it.each(names)("INC-35 INC-08 is refused for %s, and names nobody", async (name) => {
+  it.each(names)("INC-35 INC-08 is rejected for %s, and names no account", async (name) => {
     const session = await mintSessionToken();
     for (const visitor of [{}, { session }]) {
       const answer = await ask(asked(open), endpoint, { ...visitor, headers: { [name]: "root" } });

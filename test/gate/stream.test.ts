@@ -3,7 +3,7 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import worker from "../../src/index.ts";
 import type { Bindings } from "../../src/runtime.ts";
-import { gated, mintSessionToken, originUrl, standOrigin, visit } from "../support/gate.ts";
+import { gated, mintSessionToken, mockOrigin, originUrl, visit } from "../support/gate.ts";
 import { host } from "../support/worker.ts";
 
 // Here requests and answers go through the runtime's HTTP, from the client to the Worker and from the Worker to the
@@ -91,7 +91,7 @@ describe("a request on its way to the origin", () => {
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
     const writer = writable.getWriter();
     const heard = Promise.withResolvers<string>();
-    standOrigin(async (request) => {
+    mockOrigin(async (request) => {
       const reader = readerOf(request);
       heard.resolve(await readText(reader));
       return new Response(await readText(reader));
@@ -209,7 +209,7 @@ describe("an answer on its way back", () => {
   it("WB-12 streams: the first event arrives before the last one is written", async () => {
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
     const writer = writable.getWriter();
-    standOrigin(() => new Response(readable, { headers: { "Content-Type": "text/event-stream" } }));
+    mockOrigin(() => new Response(readable, { headers: { "Content-Type": "text/event-stream" } }));
     const response = await visit(open, "/events", { headers: { Accept: "text/event-stream" } });
     expect(response.headers.get("Content-Type")).toBe("text/event-stream");
     const reader = readerOf(response);

@@ -7,7 +7,7 @@ export const siteRequestMutants: readonly Mutant[] = [
     file: "src/core/parsing/raw-path.ts",
     find: "=> plainOrigin.test(text);",
     replace: '=> text !== "";',
-    why: "the path that is judged is not the one that is forwarded (INC-34)",
+    why: "the policy is applied to another path than the forwarded one (INC-34)",
     tests: ["test/core/parsing/raw-path.test.ts"],
   },
   {
@@ -15,7 +15,7 @@ export const siteRequestMutants: readonly Mutant[] = [
     file: "src/http/gate.ts",
     find: "    forbidSharedCaching(c);\n",
     replace: "",
-    why: "a shared cache hands one visitor's session cookie to another (INC-37)",
+    why: "a shared cache can return one visitor's session cookie to another visitor (INC-37)",
     tests: ["test/gate/recheck.test.ts"],
   },
   {
@@ -92,7 +92,7 @@ export const siteRequestMutants: readonly Mutant[] = [
     file: "src/gate/connection-headers.ts",
     find: "[...connectionHeaders, ...named]",
     replace: "connectionHeaders",
-    why: "what is about the client's connection reaches the site (INC-33)",
+    why: "headers of the client's connection reach the site (INC-33)",
     tests: ["test/gate/upgrades.test.ts"],
   },
   {
@@ -116,7 +116,7 @@ export const siteRequestMutants: readonly Mutant[] = [
     file: "src/gate/handshake.ts",
     find: '  headers.has("Sec-WebSocket-Key") ||\n  headers.has("Sec-WebSocket-Version") ||\n  headers.get("Sec-Fetch-Mode") === "websocket";',
     replace: "  false;",
-    why: "proxies leave Upgrade out of their question, so a foreign WebSocket passes (INC-32)",
+    why: "proxies omit Upgrade from the forward-auth request, so a cross-site WebSocket passes (INC-32)",
     tests: ["test/gate/foreign-handshake.test.ts"],
   },
   {
@@ -150,7 +150,7 @@ export const siteRequestMutants: readonly Mutant[] = [
     file: "src/domain/access/long-lived-access.ts",
     find: ' || (source !== null && requirement.level !== "none");',
     replace: ";",
-    why: "who signs in at the site after opening a WebSocket goes on in it without the second factor (INC-32)",
+    why: "a WebSocket opened before a sign-in at the site stays open without the second factor (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],
     titled: "under the same cookie",
   },
@@ -202,7 +202,7 @@ export const siteRequestMutants: readonly Mutant[] = [
     file: "src/http/route-path.ts",
     find: "const path = parseRawPath(url);",
     replace: "const path = new URL(url).pathname;",
-    why: "a path that a proxy reads otherwise opens a route of ours (INC-34)",
+    why: "a path that a proxy reads differently reaches a route of the Worker (INC-34)",
     tests: ["test/gate/base-path.test.ts"],
   },
   {
@@ -210,7 +210,7 @@ export const siteRequestMutants: readonly Mutant[] = [
     file: "src/http/route-path.ts",
     find: 'return isBelow(basePath, path) && !isNormalPath(path) ? "/" : path;',
     replace: "return path;",
-    why: "a dot segment is the parameter of a route (INC-34)",
+    why: "a dot segment is accepted as a route parameter (INC-34)",
     tests: ["test/gate/base-path.test.ts"],
   },
   {
@@ -218,7 +218,7 @@ export const siteRequestMutants: readonly Mutant[] = [
     file: "src/gate/authorize.ts",
     find: 'if (hasVariantBelow(basePath, itself.path) !== false) return { kind: "own_path" };',
     replace: "",
-    why: "a path that is Sallyport's in some variant reaches the site (INC-34)",
+    why: "a path with a variant below BASE_PATH reaches the site (INC-34)",
     tests: ["test/gate/base-path.test.ts", "test/gate/forward-auth-requests.test.ts"],
   },
   {
@@ -226,7 +226,7 @@ export const siteRequestMutants: readonly Mutant[] = [
     file: "src/core/parsing/raw-path.ts",
     find: "for (const variant of variants)",
     replace: "for (const variant of [rawPath])",
-    why: "a path that is Sallyport's in a variant that the origin uses reaches the site (INC-34)",
+    why: "a path with a variant below BASE_PATH that only the origin uses reaches the site (INC-34)",
     tests: ["test/core/parsing/raw-path.test.ts"],
   },
   {

@@ -7,20 +7,20 @@ export const proxyKey = "Q7f2-hW9x_Lk3mZ8vTn5cRb1yGd6pJs4";
 export type Endpoint = "/auth-request" | "/forward-auth";
 export const endpoints: readonly Endpoint[] = ["/auth-request", "/forward-auth"];
 
-/** The environment of a Worker that proxies ask: there is no origin behind it. */
+/** The environment of a Worker with the forward-auth endpoints and without an origin. */
 export const asked = (policy: readonly Rule[] = [], overrides: Overrides = {}): Bindings =>
   environment({ POLICY: JSON.stringify(policy), PROXY_KEY: proxyKey, ...overrides });
 
 export interface Question {
   readonly method?: string;
   readonly uri?: string;
-  /** What the client has sent, or what the proxy says in another way. */
+  /** Further headers: those of the client, or other headers of the proxy. */
   readonly headers?: Record<string, string>;
-  /** The token of a full session, sent as a browser sends it. */
+  /** The token of a full session, sent in its cookie. */
   readonly session?: string;
 }
 
-/** Asks about a request, as Caddy and Traefik do. */
+/** Sends a forward-auth request, as Caddy and Traefik do. */
 export function ask(bindings: Bindings, endpoint: Endpoint, question: Question = {}): Promise<Response> {
   const { method = "GET", uri = "/inbox", session } = question;
   const headers = new Headers({ "X-Forwarded-Method": method, "X-Forwarded-Uri": uri, ...question.headers });
@@ -28,7 +28,7 @@ export function ask(bindings: Bindings, endpoint: Endpoint, question: Question =
   return send(new Request(host + base + endpoint, { headers, redirect: "manual" }), bindings);
 }
 
-/** Asks with these headers and no others. */
+/** Sends a forward-auth request with these headers and no others. */
 export function askWith(
   bindings: Bindings,
   endpoint: Endpoint,
@@ -39,7 +39,7 @@ export function askWith(
 
 export const page = { Accept: "text/html", "Sec-Fetch-Mode": "navigate" };
 
-/** The identity headers of an answer, as they are. Null: the header is not there. */
+/** The identity headers of a response. Null for an absent header. */
 export const identityIn = ({ headers }: Response) => [
   headers.get("Remote-User"),
   headers.get("Remote-Email"),

@@ -9,7 +9,7 @@ import { environment, host, type Overrides, send } from "./worker.ts";
 
 export const originUrl = "http://origin.test";
 
-/** How a browser asks for a page, and how its script asks for data. */
+/** The headers of a page load, and of a script's request. */
 export const pageLoad = {
   Accept: "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
   "Sec-Fetch-Mode": "navigate",
@@ -17,20 +17,20 @@ export const pageLoad = {
 };
 export const scripted = { Accept: "application/json", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty" };
 
-/** An origin that a test can look into. It takes the place of everything that the Worker could fetch. */
+/** A mock of `fetch` that records the requests to the origin. */
 export interface FakeOrigin {
-  /** What has reached it, in order. */
+  /** The requests, in order. */
   readonly requests: Request[];
-  /** What the Worker told `fetch` beside the request. */
+  /** The second argument of each call of `fetch`. */
   readonly inits: (RequestInit | undefined)[];
-  /** The only request that has reached it. */
+  /** Returns the only request, and throws when there is none or another one. */
   only(): Request;
 }
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
-/** Stands an origin behind the gate, until `vi.restoreAllMocks()`. */
-export function standOrigin(answer: Handler = () => new Response("from the origin")): FakeOrigin {
+/** Mocks `fetch` with an origin until `vi.restoreAllMocks()`. */
+export function mockOrigin(answer: Handler = () => new Response("from the origin")): FakeOrigin {
   const requests: Request[] = [];
   const inits: (RequestInit | undefined)[] = [];
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
@@ -66,11 +66,11 @@ export interface Visit {
   readonly method?: string;
   readonly headers?: HeadersInit;
   readonly body?: BodyInit;
-  /** The token of a full session, sent as a browser sends it. */
+  /** The token of a full session, sent in its cookie. */
   readonly session?: string;
 }
 
-/** One request to the gate. */
+/** Sends a request to the gate. */
 export function visit(bindings: Bindings, path: string, options: Visit = {}): Promise<Response> {
   const { method, body, session } = options;
   const headers = new Headers(options.headers);

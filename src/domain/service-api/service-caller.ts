@@ -3,7 +3,7 @@ import { sha256 } from "../../core/crypto/digest.ts";
 import { isMarkedApiKeyId, parseApiKeyId } from "../../core/tokens/api-key.ts";
 import { type ApiKey, touchApiKey } from "../../store/service/api-key-rows.ts";
 import type { ClientContext } from "../../store/service/audit.ts";
-import { type CallQuestion, type CallView, readCall } from "../../store/service/service-call-rows.ts";
+import { type CallQuery, type CallView, readCall } from "../../store/service/service-call-rows.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { ExportKeyState } from "./export-key.ts";
@@ -108,11 +108,7 @@ export async function authenticateServiceCaller(
  * Reads a key that the read replica does not have on the primary. Only for an id with Sallyport's mark: invented ids cause
  * no load on the primary (INC-30).
  */
-async function readCallOnPrimary(
-  deps: Deps,
-  keyId: string,
-  question: CallQuestion,
-): Promise<CallView | null> {
+async function readCallOnPrimary(deps: Deps, keyId: string, question: CallQuery): Promise<CallView | null> {
   return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", question) : null;
 }
 

@@ -2,7 +2,7 @@ import { openField, sealField } from "../../core/crypto/envelope.ts";
 import type { IdempotencyKeyRow } from "../../store/platform/schema.ts";
 import {
   findStoredResponse,
-  type IdempotencyPlace,
+  type IdempotencyKeyRef,
   type StoredResponse,
 } from "../../store/service/idempotency.ts";
 import type { Deps } from "../deps.ts";
@@ -20,7 +20,7 @@ export interface Idempotency<Result> {
 }
 
 /** A call with an `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). */
-export interface RepeatableCall extends IdempotencyPlace {
+export interface RepeatableCall extends IdempotencyKeyRef {
   /** SHA-256 of everything that a retry must have in common with the first call. */
   readonly requestHash: string;
   /** The API key of the caller. Null: `ADMIN_KEY`. */
@@ -29,7 +29,7 @@ export interface RepeatableCall extends IdempotencyPlace {
   readonly userIds: readonly string[];
 }
 
-const sealedFieldOf = ({ realm, keyHash }: IdempotencyPlace) => ({
+const sealedFieldOf = ({ realm, keyHash }: IdempotencyKeyRef) => ({
   table: "idempotency_keys",
   column: "answer",
   rowId: `${realm}:${keyHash}`,

@@ -2,7 +2,7 @@ import { findPasswordWeakness, hashPassword, isVerifiable } from "../../core/cry
 import { possibleStoredUserIds, storedUserId } from "../../core/parsing/user-id.ts";
 import { canonicalUsername } from "../../core/parsing/username.ts";
 import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
-import type { Done } from "../../store/service/idempotent-write.ts";
+import type { WriteResult } from "../../store/service/idempotent-write.ts";
 import {
   deleteUserOnce,
   insertUserOnce,
@@ -182,7 +182,7 @@ export async function deleteUser(deps: Deps, call: UserServiceCall): Promise<{ o
  * @param otherwise the failure when the account exists and the write still did not happen
  */
 export function toUserResult(
-  done: Done<User>,
+  done: WriteResult<User>,
   { stored, otherwise }: { readonly stored: User | null; readonly otherwise: "no_such_user" | "user_exists" },
 ): UserResult | Failure {
   const [user] = done.rows;

@@ -67,7 +67,7 @@ describe("Authorization", () => {
     ],
     ["text of three parts", async () => "Bearer a.b.c"],
     ["JSON that is no object", async () => `Bearer ${btoa("null")}.b.c`],
-    ["a key of somebody else", async () => "Bearer sp_short_x"],
+    ["a key of another issuer", async () => "Bearer sp_short_x"],
     [
       "a receipt, which is made for others",
       async () =>

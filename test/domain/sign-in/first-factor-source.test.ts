@@ -39,14 +39,14 @@ async function session(realm: string, bound: readonly string[] | null): Promise<
 }
 
 describe("a session", () => {
-  it("belongs to who shows what it is bound to, in the realm that it was opened in", async () => {
+  it("is accepted with the credentials that it is bound to, in its own realm", async () => {
     const own = await session("jwt", evidence);
     expect(await isSessionBoundTo(keyring, own, source("jwt", evidence))).toBe(true);
     expect(await isSessionBoundTo(keyring, own, source("jwt", ["https://team.idp.test", "bob"]))).toBe(false);
     expect(await isSessionBoundTo(keyring, own, source("jwt", null))).toBe(false);
   });
 
-  it("belongs to nobody of another realm, though he shows the same to the letter", async () => {
+  it("is rejected in another realm, even with the same credentials", async () => {
     const own = await session("jwt", evidence);
     for (const realm of ["origin", "proxy"] as const)
       expect(await isSessionBoundTo(keyring, own, source(realm, evidence))).toBe(false);
@@ -55,14 +55,14 @@ describe("a session", () => {
     );
   });
 
-  it("that is bound to nothing belongs to nobody where passwords are not the first factor", async () => {
+  it("without a binding is rejected with an external first factor", async () => {
     expect(await isSessionBoundTo(keyring, await session("jwt", null), source("jwt", evidence))).toBe(false);
     expect(await isSessionBoundTo(keyring, await session("local", null), source("jwt", evidence))).toBe(
       false,
     );
   });
 
-  it("of another realm belongs to nobody where passwords are the first factor", async () => {
+  it("of another realm is rejected with FIRST_FACTOR=password", async () => {
     expect(await isSessionBoundTo(keyring, await session("local", null), null)).toBe(true);
     expect(await isSessionBoundTo(keyring, await session("jwt", evidence), null)).toBe(false);
     expect(await isSessionBoundTo(keyring, await session("origin", null), null)).toBe(false);

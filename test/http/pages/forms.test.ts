@@ -3,7 +3,7 @@ import { createReadyAccount } from "../../support/accounts.ts";
 import { Browser } from "../../support/browser.ts";
 import { useFreshWorker } from "../../support/fresh-worker.ts";
 import { gated, mintSessionToken, pageLoad, visit } from "../../support/gate.ts";
-import { entered, knocking, openSite, site } from "../../support/site.ts";
+import { openSite, passBothFactors, passFirstFactor, site } from "../../support/site.ts";
 import { code, host, send } from "../../support/worker.ts";
 
 useFreshWorker();
@@ -26,7 +26,7 @@ describe("a form that another site sends", () => {
   ] as [string, Record<string, string>][])(
     "WB-01 to %s gets a page with 403, and nothing happens",
     async (path, fields) => {
-      const browser = await entered(await createReadyAccount());
+      const browser = await passBothFactors(await createReadyAccount());
       const { cookies } = browser;
       for (const from of [evil, sibling, { origin: "null", site: "cross-site" } as const]) {
         const page = await browser.post(path, fields, from);
@@ -78,7 +78,7 @@ describe("a form that another site sends", () => {
   });
 
   it("WB-01 SE-05 finds no way round by GET: links change nothing", async () => {
-    const browser = await entered(await createReadyAccount());
+    const browser = await passBothFactors(await createReadyAccount());
     for (const path of [
       "/sign-out",
       "/sign-out?confirm=1",
@@ -152,7 +152,7 @@ describe("a form with something wrong in it", () => {
 
   it("WB-10 is not looked for in the address", async () => {
     const user = await createReadyAccount();
-    const browser = await knocking(user);
+    const browser = await passFirstFactor(user);
     await browser.open(`${base}/second-factor?code=${await code(user.secret)}`);
     expect([browser.page.heading, browser.page.field("code")]).toEqual(["Enter your code", ""]);
     const { username, password } = user;

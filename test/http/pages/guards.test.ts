@@ -5,7 +5,7 @@ import { Browser, type Exchange } from "../../support/browser.ts";
 import { failAlways } from "../../support/d1.ts";
 import { useFreshWorker } from "../../support/fresh-worker.ts";
 import { mintSessionToken, pageLoad, secondsAgo, visit } from "../../support/gate.ts";
-import { knocking, openSite, site } from "../../support/site.ts";
+import { openSite, passFirstFactor, site } from "../../support/site.ts";
 import { code, createAccount, type EnrolledAccount, environment, host } from "../../support/worker.ts";
 
 useFreshWorker();
@@ -27,7 +27,7 @@ async function everyPage(user: EnrolledAccount): Promise<Exchange[]> {
   await fresh.open(`${base}/sign-out`);
   await fresh.submit("/sign-out");
 
-  const member = await knocking(user);
+  const member = await passFirstFactor(user);
   await member.submit("/second-factor", { code: "x" });
   await member.submit("/second-factor", { code: await code(user.secret) });
   await member.open(`${base}/account`);

@@ -45,13 +45,13 @@ export async function importFile(
   return { status: response.status, headers: response.headers, text, json: JSON.parse(text) };
 }
 
-/** A key pair, the private half of which stays with the operator. */
+/** A key pair of the operator. The Worker gets the public key only. */
 export interface OperatorKey {
   readonly publicJwk: JWK;
   readonly privateJwk: JWK;
 }
 
-/** Draws a key of one of the kinds that an export can be encrypted to. */
+/** Generates a key of one of the kinds that an export can be encrypted to. */
 export async function generateOperatorKey(
   kind: "RSA" | "P-256" | "X25519" = "X25519",
   modulusLength = 2048,
@@ -64,10 +64,10 @@ export async function generateOperatorKey(
   return { publicJwk: await toJwk(publicKey), privateJwk: await toJwk(privateKey) };
 }
 
-/** The header that shows `EXPORT_KEY`. */
+/** The header with `EXPORT_KEY`. */
 export const withExportKey: Readonly<Record<string, string>> = { "X-Sallyport-Export-Key": env.EXPORT_KEY };
 
-/** Asks for an export, with `EXPORT_KEY` unless other headers are given. The body is not read. */
+/** Requests an export, with `EXPORT_KEY` unless other headers are given. The body is not read. */
 export function requestExport(
   recipient: unknown,
   { realm, token = env.ADMIN_KEY, headers = withExportKey, bindings }: ImportOptions = {},
@@ -81,18 +81,18 @@ export function requestExport(
   return send(request, bindings ?? environment());
 }
 
-/** What an export came to, opened. */
+/** A decrypted export. */
 export interface OpenedExport {
-  /** As it was sent. */
+  /** The encrypted text. */
   readonly sealed: string;
-  /** Ready to be imported. */
+  /** The decrypted lines, as an import accepts them. */
   readonly file: string;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into lines of every shape
   readonly users: any[];
   readonly totals: { readonly users: number; readonly unreadable: number };
 }
 
-/** Exports and opens everybody of a realm. */
+/** Exports and decrypts all users of a realm. */
 export async function exportAll(options: ImportOptions = {}, operator?: OperatorKey): Promise<OpenedExport> {
   const key = operator ?? (await generateOperatorKey());
   const response = await requestExport(key.publicJwk, options);

@@ -1,7 +1,7 @@
 import { base32nopad, base64, base64nopad, base64url, base64urlnopad, hex } from "@scure/base";
 import { hashBackupCode } from "../../src/core/crypto/backup-code-hashes.ts";
 
-/** What something is that nobody may find where it does not belong. */
+/** The kinds of sensitive values. */
 export type Kind =
   | "password"
   | "password hash's salt-free form"
@@ -26,8 +26,8 @@ export type Kind =
 
 export type Sensitive = readonly [what: Kind, text: string];
 
-/** Notes everything sensitive that goes in and out while people use all there is to use. */
-export class Notebook {
+/** Collects the sensitive values of all requests and responses, and finds them in other texts. */
+export class SensitiveData {
   readonly texts: Sensitive[] = [];
 
   note(what: Kind, ...texts: (string | undefined)[]): void {
@@ -37,7 +37,7 @@ export class Notebook {
     }
   }
 
-  /** Notes a token whole, and in the parts that are of use by themselves. */
+  /** Adds a token, and those of its parts that are sensitive on their own. */
   noteToken(token: string): string {
     const [, payload = "", signature] = token.replace(/^pending_/, "").split(".");
     const claims = JSON.parse(new TextDecoder().decode(base64urlnopad.decode(payload)));
@@ -46,7 +46,7 @@ export class Notebook {
     return token;
   }
 
-  /** Notes a TOTP secret in every form in which it could be written down. */
+  /** Adds a TOTP secret in all its encodings. */
   noteSecret(secret: string): string {
     const bytes = base32nopad.decode(secret);
     const groups = secret.match(/.{4}/g)?.join(" ");
@@ -57,7 +57,7 @@ export class Notebook {
     return secret;
   }
 
-  /** Notes backup codes in every spelling that is accepted, or nearly. */
+  /** Adds backup codes in every spelling that is accepted, and in similar ones. */
   async noteBackupCodes(codes: readonly string[]): Promise<void> {
     for (const shown of codes) {
       const plain = shown.replace("-", "");
@@ -65,7 +65,7 @@ export class Notebook {
       for (const form of new Set([shown, plain, shown.replace("-", " "), spoken])) {
         this.note("backup code", form, form.toLowerCase());
       }
-      // 40 bits can be searched through, so the plain hash is no place for them either.
+      // 40 bits can be searched exhaustively, so a hash without a key is sensitive as well.
       this.note("hash of a backup code", await hashBackupCode(plain));
     }
   }
@@ -80,13 +80,13 @@ export class Notebook {
     return text;
   }
 
-  /** All that stands in this text and does not belong there. */
+  /** Finds the sensitive values in a text. */
   findIn(haystack: string): Sensitive[] {
     return this.texts.filter((sensitive) => isIn(haystack, sensitive));
   }
 }
 
-/** Six digits can be part of a longer number by chance; as a value or a word of their own they are a leak. */
+/** Six digits can be part of a longer number by chance. Only as a separate value or word they are a leak. */
 function isIn(haystack: string, [what, text]: Sensitive): boolean {
   if (what !== "code") return haystack.includes(text);
   return new RegExp(`(?<![0-9A-Za-z_-])${text}(?![0-9A-Za-z_-])`).test(haystack);

@@ -69,7 +69,7 @@ describe("a visitor's way through both doors", () => {
         await visitor.unfold("Use a backup code");
         await stage.inspect(visitor, "second-factor-noscript");
         await visitor
-          .field("If your keyboard has only digits there, type the backup code here")
+          .field("If your keyboard shows only digits for that field, type the backup code here")
           .fill(codes[0] ?? "");
         await visitor.press("Continue with a backup code");
         await assertKnownToOrigin(visitor, account, "pwd, backup_code");

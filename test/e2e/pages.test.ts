@@ -130,7 +130,7 @@ describe("the pages", () => {
         await visitor.open();
         await visitor.signIn({ ...account, password: "not the password" });
         assert.match(await visitor.page.title(), /^Error: /);
-        assert.equal(await visitor.error, "User name or password is wrong.");
+        assert.equal(await visitor.error, "The user name or the password is wrong.");
         assert.equal(await visitor.field("User name").inputValue(), account.username);
         assert.equal(await visitor.field("Password").inputValue(), "");
         assert.equal((await describeFocus(visitor.page))?.name, "Password");

@@ -81,7 +81,7 @@ const attempts: Readonly<Record<string, Attempts>> = {
     // In another spelling; by then there is one.
     {
       ...post("/v1/users", { id: "h-2", username: " ＨＥＩＲ " }),
-      fails: { code: "conflict", words: "There is a user of this name." },
+      fails: { code: "conflict", words: "A user with this name exists. Choose another name." },
     },
   ],
   putUser: ({ root, bob }) => [

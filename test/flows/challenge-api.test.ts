@@ -121,7 +121,7 @@ describe("POST /v1/challenges", () => {
       const answer = await shop.post("/v1/challenges", challengeInput("42", { return_to }));
       expect(answer).toMatchObject({ status: 422, json: { code: "invalid_format" } });
       expect(answer.json.detail).toBe(
-        "return_to: it has a parameter that could be read as challenge or receipt, which Sallyport adds",
+        "return_to: has a parameter that could be read as challenge or receipt, which Sallyport adds",
       );
       expect(await challengeRows()).toEqual([]);
     },

@@ -39,7 +39,7 @@ describe("a form whose session has run out", () => {
     expect(response.headers.get("Content-Type")).toContain("text/html");
     expect(response.headers.get("Cache-Control")).toBe("no-store");
     expect(text).toContain("Your form was not sent");
-    expect(text).toContain("was not passed on");
+    expect(text).toContain("did not reach the site");
     expect(text).toContain('href="/api/auth/second-factor?rd=%2Forders%2Fnew%3Fstep%3D2"');
     expect(text).not.toContain("4111");
     expect(site.pages).toHaveLength(reached);

@@ -7,28 +7,28 @@ import { MessagePage } from "../pages/layout/message.tsx";
 import { type AnyFailure, FailureError } from "./http-failure.ts";
 import { describeFailure, type Problem, problemDocument, problemHeaders, problemType } from "./problem.ts";
 
-/** What an entry says of a refusal beside its failure. */
-export interface EntryDenied {
-  /** Instead of the failure's own: the gate has a contract of its own. */
+/** How a visitor whose request to the site was denied can continue. */
+export interface SignInHint {
+  /** Replaces the failure's own status: for the gate, every denied request that can be helped is a 401. */
   readonly status: Problem["status"];
-  /** The page that helps. */
+  /** The address of the page on which the visitor can sign in or enter a code. */
   readonly signIn: string;
-  /** What was sent is a form that is lost with this. */
+  /** The request was a form submission, whose data is lost. */
   readonly formLost: boolean;
 }
 
-/** Answers with a failure: problem JSON (RFC 9457) to programs, a page to people. */
-export function respondWithFailure(c: AppContext, failure: AnyFailure, entry?: EntryDenied): Response {
+/** Logs the failure and responds with it: with a page on routes of pages, else with a problem document (RFC 9457). */
+export function respondWithFailure(c: AppContext, failure: AnyFailure, hint?: SignInHint): Response {
   const described = describeFailure(failure);
-  const problem = entry === undefined ? described : { ...described, status: entry.status };
+  const problem = hint === undefined ? described : { ...described, status: hint.status };
   const headers = new Headers(problemHeaders(problem));
   logFailure(c, problem.status, failure);
   return c.var.errorFormat === "page"
-    ? asPage(c, problem, headers, entry)
-    : asDocument(c, problem, headers, entry);
+    ? respondWithPage(c, problem, headers, hint)
+    : respondWithDocument(c, problem, headers, hint);
 }
 
-/** Writes a refusal into the log, whatever it looks like: a try that was not looked at leaves no other trace. */
+/** Logs a failure response. For an attempt that was not evaluated, such as one during a cool-down, this is the only record. */
 export function logFailure(c: AppContext, status: number, { reason }: AnyFailure): void {
   log(status >= 500 ? "error" : "info", "request.refused", {
     request_id: c.var.client.requestId,
@@ -38,18 +38,18 @@ export function logFailure(c: AppContext, status: number, { reason }: AnyFailure
   });
 }
 
-function asDocument(c: AppContext, problem: Problem, headers: Headers, entry?: EntryDenied): Response {
+function respondWithDocument(c: AppContext, problem: Problem, headers: Headers, hint?: SignInHint): Response {
   headers.set("Content-Type", problemType);
-  const members = entry === undefined ? problem.members : { ...problem.members, sign_in: entry.signIn };
+  const members = hint === undefined ? problem.members : { ...problem.members, sign_in: hint.signIn };
   const document = problemDocument({ ...problem, members }, c.var.client.requestId);
   return c.body(document, problem.status, Object.fromEntries(headers));
 }
 
 const lostForm =
-  "What you sent was not passed on, because your session had ended. Go on to sign in, come back, and send it again.";
+  "Your form did not reach the site, because your session has ended. Sign in, go back to the form, and send it again.";
 
-function asPage(c: AppContext, problem: Problem, headers: Headers, entry?: EntryDenied): Response {
-  const lost = entry?.formLost === true;
+function respondWithPage(c: AppContext, problem: Problem, headers: Headers, hint?: SignInHint): Response {
+  const lost = hint?.formLost === true;
   const page = (
     <MessagePage
       base={c.var.config.basePath}
@@ -60,20 +60,20 @@ function asPage(c: AppContext, problem: Problem, headers: Headers, entry?: Entry
       code={problem.code}
       requestId={c.var.client.requestId}
       retryAfterSeconds={problem.retryAfterSeconds ?? undefined}
-      actions={[wayOn(c, entry)]}
+      actions={[nextAction(c, hint)]}
     />
   );
   return c.html(renderDocument(page), problem.status, Object.fromEntries(headers));
 }
 
-/** A page is never the end of the way. */
-function wayOn(c: AppContext, entry?: EntryDenied) {
-  return entry === undefined
+/** Returns the link on the page, with which the visitor can continue. */
+function nextAction(c: AppContext, hint?: SignInHint) {
+  return hint === undefined
     ? { href: `${c.var.config.basePath}/account`, label: "Go to your account" }
-    : { href: entry.signIn, label: "Sign in and go back" };
+    : { href: hint.signIn, label: "Sign in and go back" };
 }
 
-/** Answers to whatever was thrown. Nothing of an error gets into a body (WB-11). */
+/** Responds to an error that was thrown. The response contains nothing of an unexpected error (WB-11). */
 export function respondToError(error: Error, c: AppContext): Response {
   if (error instanceof FailureError) return respondWithFailure(c, error.failure);
   const failure = { ok: false, reason: reasonOf(error) } as const;

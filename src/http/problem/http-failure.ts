@@ -1,7 +1,7 @@
 import type { Failure } from "../../domain/failure.ts";
 import type { ImportReport } from "../../domain/service-api/import.ts";
 
-/** What goes wrong before a use case is reached, or beside it. */
+/** A failure that occurs in HTTP, before or outside of a use case. */
 export type HttpFailure =
   | { readonly ok: false; readonly reason: "malformed_request"; readonly detail?: string }
   | { readonly ok: false; readonly reason: "invalid_format"; readonly detail?: string }
@@ -16,27 +16,28 @@ export type HttpFailure =
   | { readonly ok: false; readonly reason: "store_unavailable" }
   | { readonly ok: false; readonly reason: "unhealthy"; readonly parts: Readonly<Record<string, string>> }
   | { readonly ok: false; readonly reason: "unreadable_original" }
-  /** A header of the client can be read as one that only a proxy may set. */
+  /** Servers can read a header of the client as one that only a proxy may set. */
   | { readonly ok: false; readonly reason: "misspelled_header"; readonly name: string }
   | { readonly ok: false; readonly reason: "first_factor_unavailable" }
-  /** The request shows credentials of the site that do not all name the same account (INC-23, INC-24). */
+  /** The site's credentials in the request do not all belong to the same account (INC-23, INC-24). */
   | { readonly ok: false; readonly reason: "ambiguous_credentials" }
-  /** The key's scopes do not cover this. */
+  /** The API key does not have this scope. */
   | { readonly ok: false; readonly reason: "scope_missing"; readonly scope: string }
-  /** Another realm than the key's (WB-09). */
+  /** The request names another realm than the API key's (WB-09). */
   | { readonly ok: false; readonly reason: "no_such_realm" }
   | { readonly ok: false; readonly reason: "origin_unavailable" }
-  /** A user is there, and is not the one that a line of an import describes. */
+  /** A line of an import has the id of an existing user, and other data. */
   | { readonly ok: false; readonly reason: "user_differs" }
-  /** The store failed in the middle of an import. */
+  /** D1 failed during an import. */
   | { readonly ok: false; readonly reason: "import_interrupted"; readonly report: ImportReport }
-  /** More lines or bytes than one request takes. */
+  /** The import has more lines or bytes than one request may have. */
   | { readonly ok: false; readonly reason: "import_too_large"; readonly report: ImportReport }
   | { readonly ok: false; readonly reason: "internal_error" };
 
+/** Every failure that has a response. */
 export type AnyFailure = Failure | HttpFailure;
 
-/** A failure on its way out of a helper. The app turns it into a response in one place. */
+/** Thrown by a function that cannot return its failure. `respondToError` (`failure-response.tsx`) turns it into a response. */
 export class FailureError extends Error {
   override readonly name = "FailureError";
   constructor(readonly failure: AnyFailure) {

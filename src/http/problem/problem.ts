@@ -5,24 +5,25 @@ import { rateLimitHeaders } from "../rate-limit.ts";
 import type { AnyFailure } from "./http-failure.ts";
 import { describeReason } from "./problem-kinds.ts";
 
-/** What a caller is told: RFC 9457 members, and headers. */
+/** The contents of an error response: the members of an RFC 9457 document, and values for headers. */
 export interface Problem {
   readonly status: ContentfulStatusCode;
   readonly code: string;
   readonly title: string;
   readonly detail: string;
   readonly retryAfterSeconds: number | null;
-  /** What the request counts under. */
+  /** The limit that the request counts against, for the rate limit headers. */
   readonly limit: Limit | null;
-  /** Further members of the document. */
+  /** Extension members of the document (RFC 9457 3.2). */
   readonly members: Readonly<Record<string, unknown>>;
+  /** The methods for the header `Allow`. */
   readonly allow: readonly string[] | null;
 }
 
-/** When a store or an origin is down, this is soon enough to ask again. */
+/** `Retry-After` when D1, the origin or a first-factor source does not respond. */
 const outageRetrySeconds = 5;
 
-/** Translates a failure. The only place where a reason becomes a status. */
+/** Returns the problem for a failure. The only function that maps a failure to a status. */
 export function describeFailure(failure: AnyFailure): Problem {
   const { status, code, title, detail } = describeReason(failure.reason);
   return {
@@ -37,7 +38,7 @@ export function describeFailure(failure: AnyFailure): Problem {
   };
 }
 
-/** The headers that go with a problem, in whatever form it is shown. */
+/** Returns the headers for a problem. They are the same for documents and for pages. */
 export function problemHeaders({ retryAfterSeconds, limit, allow }: Problem): Record<string, string> {
   const remainder = retryAfterSeconds === null ? null : { left: 0, seconds: retryAfterSeconds };
   return {
@@ -48,8 +49,8 @@ export function problemHeaders({ retryAfterSeconds, limit, allow }: Problem): Re
 }
 
 /**
- * What is left is not said with a refused try. Of a password it would tell who else has been at this account from
- * here, and of a code whether it was right once (TH-10).
+ * Returns the limit that a failed attempt counts against. The number of attempts left is not sent with a failed attempt: for
+ * a password it would reveal attempts of other clients, and for a code whether it was a replayed one (TH-10).
  */
 function limitOf(failure: AnyFailure): Limit | null {
   switch (failure.reason) {
@@ -74,7 +75,7 @@ function furtherMembers(failure: AnyFailure): Problem["members"] {
   return failure.reason === "unhealthy" ? { parts: failure.parts } : {};
 }
 
-/** What has become of the lines of an import, as its answer says it, whatever its status. */
+/** Returns the JSON form of an import's report. It is part of the response for every status. */
 export const describeImport = ({ lines, created, unchanged, failed, nextLine, errors }: ImportReport) => ({
   lines,
   created,
@@ -88,9 +89,9 @@ export const describeImport = ({ lines, created, unchanged, failed, nextLine, er
 });
 
 const weaknesses = {
-  too_short: "A password has at least 8 characters.",
-  too_long: "A password has at most 1024 characters.",
-  common: "This password is among the first that anybody would try.",
+  too_short: "A password needs at least 8 characters.",
+  too_long: "A password may have at most 1024 characters.",
+  common: "This password is one of the most common ones. Choose another password.",
   contains_context: "A password must not be the user name, e-mail address or name of the site.",
 } as const;
 
@@ -98,12 +99,12 @@ const exportKeyAdvice = {
   not_set:
     "This call needs EXPORT_KEY, and this deployment has none: set it with wrangler secret put EXPORT_KEY, then send it in X-Sallyport-Export-Key.",
   not_shown:
-    "This call needs EXPORT_KEY: send it in X-Sallyport-Export-Key, beside the key in Authorization.",
-  wrong: "What X-Sallyport-Export-Key says is not EXPORT_KEY.",
-  binding: "This can't be done over a service binding.",
+    "This call needs EXPORT_KEY: send it in X-Sallyport-Export-Key, in addition to the API key in Authorization.",
+  wrong: "The value of X-Sallyport-Export-Key is not EXPORT_KEY. Send the EXPORT_KEY of this deployment.",
+  binding: "This call is not available over a service binding. Use the HTTP API.",
 } as const;
 
-const spentSignIn = "This sign-in has had its attempts, and no waiting gives it more. Sign in again.";
+const noAttemptsLeft = "This sign-in has no attempts left. Sign in again.";
 
 function specificDetail(failure: AnyFailure): string | undefined {
   switch (failure.reason) {
@@ -119,7 +120,7 @@ function specificDetail(failure: AnyFailure): string | undefined {
     case "export_key_required":
       return exportKeyAdvice[failure.why];
     case "too_many_attempts":
-      return failure.startOver === true ? spentSignIn : undefined;
+      return failure.startOver === true ? noAttemptsLeft : undefined;
     case "misspelled_header":
       return `Servers can read the header "${failure.name}" as one that only a proxy may set.`;
     case "unsupported_media_type":
@@ -134,7 +135,7 @@ function retryAfter(failure: AnyFailure, status: ContentfulStatusCode): number |
   return status === 502 || status === 503 ? outageRetrySeconds : null;
 }
 
-/** RFC 9457, as every error of the API is answered. */
+/** Returns the RFC 9457 document of a problem as JSON text. */
 export function problemDocument(
   { status, code, title, detail, members }: Problem,
   requestId: string,
@@ -143,4 +144,5 @@ export function problemDocument(
   return JSON.stringify({ type, title, status, detail, code, request_id: requestId, ...members });
 }
 
+/** The `Content-Type` of a problem document. */
 export const problemType = "application/problem+json; charset=utf-8";

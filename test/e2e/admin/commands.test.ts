@@ -381,7 +381,7 @@ describe("keys", () => {
 
     const third = await add();
     assert.equal(third.code, 1);
-    assert.match(third.stderr, /two living keys of this name/);
+    assert.match(third.stderr, /two active keys of this name/);
 
     assert.equal((await admin("keys", "revoke", firstId, ...realm)).code, 2, "without --yes");
     assert.notEqual((await result("keys", "revoke", firstId, ...realm, "--yes")).revoked_at, null);

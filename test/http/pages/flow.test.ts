@@ -100,7 +100,7 @@ describe("a visitor whose browser has no JavaScript", () => {
     await browser.open("/reports?q=1");
     const page = await browser.submit("/sign-in", { username: "Ada <\"&'>", password: "wrong-password-1" });
     expect([page.status, page.heading]).toEqual([401, "Sign in"]);
-    expect(page.alert).toBe("User name or password is wrong.");
+    expect(page.alert).toBe("The user name or the password is wrong.");
     expect([page.field("username"), page.field("password"), page.field("rd")]).toEqual([
       "Ada <\"&'>",
       "",

@@ -43,10 +43,10 @@ type Headers<M> = M extends "post" ? { header?: { "Idempotency-Key"?: string } }
 type Endpoint<O> = O extends {
   method: infer M;
   path: infer P;
-  shapes: { query: infer Q; body: infer B; data: infer D };
+  shapes: { query: infer Q; body: infer B; response: infer R };
 }
   ? { input: Param<P> & Query<Q> & Json<B> & Headers<M>; outputFormat: "json" } & (
-      | { output: { status: "success"; data: D }; status: 200 | 201 }
+      | { output: R; status: 200 | 201 }
       | { output: Problem; status: ClientErrorStatusCode | ServerErrorStatusCode }
     )
   : never;

@@ -4,8 +4,8 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 
 /** ASVS 6.2.4 asks for the 3000 most common ones that the length rule lets through. */
-const wantedCount = 3100;
-const fewestCharacters = 8;
+const passwordCount = 3100;
+const minCharacters = 8;
 const lineLength = 104;
 /** Bits that are kept of each hash: one in 2^27 / 3100, 43,000, other passwords is taken for a common one. */
 const hashBits = 27;
@@ -35,10 +35,10 @@ function parseList(json: string): string[] {
 function selectPasswords(list: string[]): string[] {
   const folded = list.map((password) => password.normalize("NFKC").toLowerCase());
   const fitting = folded.filter(
-    (password) => password.length >= fewestCharacters && /^[!#-[\]-~]+$/.test(password),
+    (password) => password.length >= minCharacters && /^[!#-[\]-~]+$/.test(password),
   );
-  const selected = [...new Set(fitting)].slice(0, wantedCount);
-  if (selected.length < wantedCount) throw new Error(`Only ${selected.length} passwords fit`);
+  const selected = [...new Set(fitting)].slice(0, passwordCount);
+  if (selected.length < passwordCount) throw new Error(`Only ${selected.length} passwords fit`);
   return selected;
 }
 
@@ -69,19 +69,19 @@ import { base64 } from "@scure/base";
 let hashes: ReadonlySet<number> | null = null;
 
 /**
- * Whether a password of 8 characters or more is among the ${wantedCount} that leaks show most often (ASVS 6.2.4). They are
- * kept as ${hashBits} bits of a hash each, two fifths of their own size, so one in ${Math.round(2 ** hashBits / count)} others is taken for one of them.
+ * True when a password of 8 characters or more is among the ${passwordCount} most common ones in leaks (ASVS 6.2.4). Stored are ${hashBits}
+ * bits of the SHA-256 hash of each, so one of ${Math.round(2 ** hashBits / count)} other passwords is taken for a common one.
  *
- * @param folded NFKC, lower case
+ * @param folded the password after NFKC, in lower case
  */
 export async function isCommonPassword(folded: string): Promise<boolean> {
-  // Built at first use: most isolates never see a password being chosen.
+  // Built at first use, because in most isolates no new password is checked.
   hashes ??= new Set(decodeDistances(base64.decode(coded)));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(folded));
   return hashes.has(new DataView(digest).getUint32(0) >>> ${32 - hashBits});
 }
 
-/** Golomb-Rice, as the script has written it: ascending hashes by their distances. */
+/** Decodes the ascending hashes from their distances in Golomb-Rice code, as scripts/common-passwords.ts wrote them. */
 function decodeDistances(bytes: Uint8Array): number[] {
   let position = 0;
   const bit = () => ((bytes[position >>> 3] ?? 0) >>> (7 - (position++ & 7))) & 1;

@@ -66,7 +66,7 @@ export function createDeps(config: Config, env: Bindings, context: EventContext,
         log("warn", "blocks.unavailable", { request_id: eventId, ...describeError(error) });
       });
     },
-    admit:
+    isWithinRateLimit:
       limiter === undefined
         ? null
         : async (key) => (await withTimeLimit(longestAdmissionSeconds, () => limiter.limit({ key }))).success,

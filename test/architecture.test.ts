@@ -41,9 +41,11 @@ const mayImport: Record<Part, readonly Part[]> = {
   index: ["http", "rpc", "scheduled", "runtime", "config"],
 };
 
-/** Sideways, by argument: the route table mounts the gate, and these two files make responses of what the gate decides. */
+/** These files hand requests to the gate, and make responses of its decisions. */
 const exceptions = [
-  ["http/app.ts", "gate"],
+  ["http/request-source.ts", "gate"],
+  // The schemas of fields that both APIs take.
+  ["rpc/rpc-inputs.ts", "http"],
   ["http/gate.ts", "gate"],
   ["http/forward-auth-routes.ts", "gate"],
 ];
@@ -149,9 +151,12 @@ function judgeFile(path: string, text: string): string[] {
     .filter((name, index) => shapelessNames.test(name) && !isServiceApi(name, index))
     .map((name) => `src/${path}: what is a ${name}?`);
   if (segments.at(-1) === "index" && path !== "index.ts") faults.push(`src/${path} is a barrel`);
-  // The platform looks for entrypoints among the exports of the Worker's face.
-  const face = path === "index.ts";
-  if (!face && /\bexport\s+(?:type\s+)?(?:\*|\{[^}]*\})[^;"']*\bfrom\b/.test(bare(text, { strings: true })))
+  // The entrypoints of the Worker and of the package: their exports are an interface to the outside.
+  const isEntrypoint = path === "index.ts" || path === "rpc.ts";
+  if (
+    !isEntrypoint &&
+    /\bexport\s+(?:type\s+)?(?:\*|\{[^}]*\})[^;"']*\bfrom\b/.test(bare(text, { strings: true }))
+  )
     faults.push(`src/${path} exports what is another file's`);
   return faults;
 }
@@ -222,13 +227,16 @@ describe("the judge", () => {
     ["config/config.ts", 'import * as z from "zod/v4";'],
     ["store/users/user-rows.ts", 'import { signIn } from "../../domain/sign-in/password-sign-in.ts";'],
     ["store/users/user-rows.ts", 'import { Hono } from "hono/tiny";'],
-    ["domain/sign-in/password-sign-in.ts", 'import { refuse } from "../../http/problem/refusal.tsx";'],
+    [
+      "domain/sign-in/password-sign-in.ts",
+      'import { refuse } from "../../http/problem/failure-response.tsx";',
+    ],
     ["domain/sign-in/password-sign-in.ts", 'import { log } from "../../log.ts";'],
     ["domain/sign-in/password-sign-in.ts", 'import type { Bindings } from "../../runtime.ts";'],
     ["domain/sign-in/password-sign-in.ts", 'import { eq } from "drizzle-orm";'],
     ["domain/sign-in/password-sign-in.ts", 'export { eq } from "drizzle-orm";'],
     ["domain/sign-in/password-sign-in.ts", 'const x = await import("../../gate/forward-request.ts");'],
-    ["gate/forward-request.ts", 'import { refuse } from "../http/problem/refusal.tsx";'],
+    ["gate/forward-request.ts", 'import { refuse } from "../http/problem/failure-response.tsx";'],
     ["gate/forward-request.ts", 'import {\n  log,\n} from "../log.ts";'],
     ["gate/forward-request.ts", 'import { eq } from "drizzle-orm";'],
     ["http/sign-in-redirect.ts", 'import { forwardIfAuthorized } from "../gate/forward-request.ts";'],
@@ -247,7 +255,7 @@ describe("the judge", () => {
   });
 
   it.each([
-    ["http/app.ts", 'import { forwardIfAuthorized } from "../gate/forward-request.ts";'],
+    ["http/gate.ts", 'import { forwardIfAuthorized } from "../gate/forward-request.ts";'],
     ["domain/sign-in/password-sign-in.ts", 'import type { Config } from "../../config.ts";'],
     ["domain/sign-in/password-sign-in.ts", '// import { x } from "../../http/app.ts";'],
     ["domain/sign-in/password-sign-in.ts", '/* like\n * import { x } from "hono";\n */'],

@@ -2,7 +2,7 @@ import { getTableColumns, getTableName, is } from "drizzle-orm";
 import { SQLiteTable } from "drizzle-orm/sqlite-core";
 import { describe, expect, it } from "vitest";
 import { api } from "../src/http/app.ts";
-import { problemCodes } from "../src/http/problem/problem.ts";
+import { problemCodes } from "../src/http/problem/problem-kinds.ts";
 import * as schema from "../src/store/platform/schema.ts";
 
 // A comment, a test title or a page that cites something outside of the repository, or nothing, explains nothing. So every
@@ -32,7 +32,8 @@ const texts = new Map(
     .map(([path, text]) => [fromRoot(path), text] as const)
     .filter(([path]) => path !== "test/docs-citations.test.ts"),
 );
-const paths = new Set([...texts.keys(), ...Object.keys(others).map(fromRoot)]);
+// A glob leaves out the file that it is in.
+const paths = new Set([...texts.keys(), ...Object.keys(others).map(fromRoot), "test/docs-citations.test.ts"]);
 
 const requirementsPage = "docs/security-requirements.md";
 const requirementId = /\b(?:OTP|URI|BC|EN|TH|SE|CR|WB|LG|INC)-\d{2}\b/g;
@@ -108,6 +109,18 @@ const brokenLinks = (line: string, page: string): string[] =>
       return !pathname.startsWith("/root/") || !resolves(pathname.slice("/root/".length), anchor);
     });
 
+/** The files of the repository that a line names by their path from the root, or from `src`, and that are not there. */
+const unknownFiles = (line: string): string[] =>
+  [
+    ...line
+      .replace(/new `[^`]*`(?: and `[^`]*`|, `[^`]*`)*/gi, "")
+      .matchAll(
+        /(?<=`)(?:(?:src|test|scripts|bench|examples)\/|(?=(?:core|store|domain|gate|http|config)\/))[\w/.-]+\.(?:tsx?|js|sql)(?=`)/g,
+      ),
+  ]
+    .map(([path]) => path)
+    .filter((path) => !resolves(path, undefined) && !resolves(`src/${path}`, undefined));
+
 const outside = /\b(?:SPEC|STANDARDS|DESIGN)\b|(?:\.\.|\/work)\/shared\b/g;
 
 /** What a line names that only a folder beside the repository had. */
@@ -130,6 +143,11 @@ describe("citations in src, test and docs", () => {
     expect(findEverywhere((line) => [...unknownPages(line), ...unknownDecisions(line)])).toEqual([]);
   });
 
+  it("name files that are there", () => {
+    const past = /^CHANGELOG|^docs\/decisions\//;
+    expect(findEverywhere((line, path) => (past.test(path) ? [] : unknownFiles(line)))).toEqual([]);
+  });
+
   it("link to files, folders and anchors that are there", () => {
     expect(findEverywhere((line, path) => (path.endsWith(".md") ? brokenLinks(line, path) : []))).toEqual([]);
   });
@@ -137,6 +155,31 @@ describe("citations in src, test and docs", () => {
   it("name no page from outside of the repository", () => {
     expect(findEverywhere(namesFromOutside)).toEqual([]);
   });
+});
+
+describe("docs/architecture.md, on the path of a code", () => {
+  const page = texts.get("docs/architecture.md") ?? "";
+  const section = page.split("### Path of a code\n")[1]?.split(/^## /m)[0] ?? "";
+  const steps = (call: string): string[] =>
+    section
+      .split(`\`${call}\`:\n`)[1]
+      ?.split(/^`/m)[0]
+      ?.match(/^\d+\. .*$/gm)
+      ?.slice() ?? [];
+
+  it.each(["POST /totp/verify", "POST /v1/users/{id}/verify"])(
+    "names at most 8 files of %s, and functions that are in them",
+    (call) => {
+      expect(steps(call).length).toBeGreaterThanOrEqual(5);
+      expect(steps(call).length).toBeLessThanOrEqual(8);
+      for (const step of steps(call)) {
+        const [, path = ""] = /`(src\/[^`]+)`/.exec(step) ?? [];
+        const names = [...step.matchAll(/`([a-z]\w+)`/g)].map(([, name = ""]) => name);
+        expect(names.length, step).toBeGreaterThan(0);
+        for (const name of names) expect(texts.get(path), `${path}: ${name}`).toContain(name);
+      }
+    },
+  );
 });
 
 describe("docs/security-requirements.md", () => {
@@ -202,6 +245,20 @@ describe("the check", () => {
   ])("finds the page or the anchor that is not there in %j", (line) => {
     expect(unknownPages(line)).toHaveLength(1);
   });
+
+  it.each(["`src/core/nothing.ts`", "`domain/nothing.ts`", "see `test/flows/nothing.test.ts`"])(
+    "finds the file that is not there in %j",
+    (line) => {
+      expect(unknownFiles(line)).toHaveLength(1);
+    },
+  );
+
+  it.each(["`src/index.ts`", "`config/config.ts`", "new `src/core/nothing.ts` and `src/nothing.ts`"])(
+    "finds no wrong file in %j",
+    (line) => {
+      expect(unknownFiles(line)).toEqual([]);
+    },
+  );
 
   it.each(["docs/contract.md", "docs/contract.md#json-api", "(docs/security-requirements.md#otp-09)"])(
     "finds the page of %j",

@@ -5,8 +5,9 @@ import { describe, expect, it, vi } from "vitest";
 import { timeStep } from "../src/core/crypto/totp.ts";
 import type { Failure } from "../src/domain/failure.ts";
 import { describeFailure } from "../src/http/problem/problem.ts";
+import { refusalOf } from "../src/rpc/rpc-refusal.ts";
 import { SecondFactor } from "../src/rpc.ts";
-import { countTrips, failAlways, slowDown } from "./support/d1.ts";
+import { countTrips, delayD1, failAlways } from "./support/d1.ts";
 import { useFreshWorker } from "./support/fresh-worker.ts";
 import { collectLogLines } from "./support/log-lines.ts";
 import { countEvaluated, listEvents, readUser } from "./support/rows.ts";
@@ -79,7 +80,7 @@ describe("over a service binding", () => {
     expect(answer.json.data.email).toBe("grace@example.com");
   });
 
-  it("EN-03 replaces an authenticator only for who shows a code of it", async () => {
+  it("EN-03 replaces an authenticator only with a code of it", async () => {
     const { user, secret } = await enrolled();
     expect(await env.SECOND_FACTOR.enrol({ user })).toEqual({ ok: false, code: "already_enabled" });
     const again = await env.SECOND_FACTOR.enrol({ user, code: await code(secret) });
@@ -95,7 +96,7 @@ describe("over a service binding", () => {
     expect(event).toMatchObject({ actor: "rpc:checkout", client_address: "198.51.100.7", realm: "shop" });
   });
 
-  it("a receipt says who approved what, and verifies with the public keys", async () => {
+  it("a receipt names user and action, and verifies with the public keys", async () => {
     const { user, secret } = await enrolled();
     const answer = await env.SECOND_FACTOR.verify({
       user,
@@ -114,7 +115,7 @@ describe("over a service binding", () => {
   });
 });
 
-describe("who calls", () => {
+describe("the caller", () => {
   it("is refused without props", async () => {
     const lines = collectLogLines();
     expect(await env.UNKNOWN_CALLER.status({ user: "42" })).toEqual({ ok: false, code: "forbidden" });
@@ -177,7 +178,7 @@ describe("what is asked", () => {
   it("OTP-11 fifty parallel verifies with one right code are one success", async () => {
     const { user, secret } = await enrolled();
     const right = await code(secret);
-    const answers = await withBindings({ DB: slowDown(env.DB, 20) }, (rpc) =>
+    const answers = await withBindings({ DB: delayD1(env.DB, 20) }, (rpc) =>
       Promise.all(Array.from({ length: 50 }, () => rpc.verify({ user, code: right }))),
     );
     expect(answers.filter(({ ok }) => ok)).toHaveLength(1);
@@ -198,7 +199,7 @@ describe("what is asked", () => {
 describe("sessions", () => {
   const local = { realm: "local", caller: "shop-front" };
 
-  it("says who is signed in, without I/O while the token is fresh", async () => {
+  it("names the signed-in account, without I/O while the token is fresh", async () => {
     const account = await createEnrolledAccount();
     const client = new Client();
     const { session_token: pending } = (await client.login(account)).json;
@@ -253,9 +254,8 @@ describe("when something fails", () => {
     "user_exists",
     "session_over",
     "field_unreadable",
-  ] as const)("%s has the code that HTTP gives it", async (reason) => {
+  ] as const)("%s has the code that HTTP gives it", (reason) => {
     const failure: Failure = { ok: false, reason };
-    const { refuse } = await import("../src/rpc.ts");
-    expect(refuse(failure).code).toBe(describeFailure(failure).code);
+    expect(refusalOf(failure).code).toBe(describeFailure(failure).code);
   });
 });

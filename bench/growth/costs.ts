@@ -1,5 +1,5 @@
+import type { D1Cost } from "../../test/support/d1.ts";
 import type { PreparedRequest } from "../load/exchange.ts";
-import type { D1Cost } from "./worker/count-rows.ts";
 
 /** What an answer of the Worker that counts says, and how long it took. */
 export interface CountedAnswer {

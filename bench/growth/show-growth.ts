@@ -1,10 +1,10 @@
+import type { D1Cost } from "../../test/support/d1.ts";
 import { type Section, showRatio, type Table, type Verdict } from "../report.ts";
 import { latencyRatio, type Measured, p50, p95 } from "../rounds.ts";
 import type { CountedAnswer } from "./costs.ts";
 import { rowsPerUser } from "./fill.ts";
 import { verify } from "./operations.ts";
 import type { DatabaseSizes } from "./table-sizes.ts";
-import type { D1Cost } from "./worker/count-rows.ts";
 
 /** One operation, at each size in turn. */
 export interface OperationResult {

@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { countD1 } from "../delayed-d1.ts";
+import { countD1 } from "../trip-count.ts";
 import { createPeerAuth, type PeerVariables } from "./better-auth-options.ts";
 import { tellTrips } from "./trip-header.ts";
 

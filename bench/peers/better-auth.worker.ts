@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { delayD1 } from "../delayed-d1.ts";
+import { delayD1 } from "../../test/support/d1.ts";
 import { createPeerAuth, type PeerVariables } from "./better-auth-options.ts";
 
 interface Env extends PeerVariables {

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import sallyport from "../../src/index.ts";
 import type { Bindings } from "../../src/runtime.ts";
-import { countD1 } from "../delayed-d1.ts";
+import { countD1 } from "../trip-count.ts";
 import { tellTrips } from "./trip-header.ts";
 
 const bindings = env as unknown as Bindings;

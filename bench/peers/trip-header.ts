@@ -1,4 +1,4 @@
-import type { TripCount } from "../delayed-d1.ts";
+import type { TripCount } from "../trip-count.ts";
 
 const header = "X-D1-Trips";
 

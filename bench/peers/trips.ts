@@ -1,6 +1,6 @@
-import type { TripCount } from "../delayed-d1.ts";
 import type { PreparedRequest } from "../load/exchange.ts";
 import type { Section, Verdict } from "../report.ts";
+import type { TripCount } from "../trip-count.ts";
 import { bundleBenchWorker, type RunningWorkers, startWorkers } from "../workers.ts";
 import { createPeer, peerWorker } from "./better-auth.ts";
 import {

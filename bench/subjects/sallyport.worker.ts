@@ -1,8 +1,7 @@
 import { env } from "cloudflare:workers";
 import sallyport from "../../src/index.ts";
 import type { Bindings } from "../../src/runtime.ts";
-import { interceptD1 } from "../../test/support/d1.ts";
-import { delayD1 } from "../delayed-d1.ts";
+import { delayD1, interceptD1 } from "../../test/support/d1.ts";
 import type { SentTrip } from "./sent-trip.ts";
 
 interface Env extends Bindings {

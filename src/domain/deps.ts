@@ -3,20 +3,20 @@ import type { Database } from "../store/platform/database.ts";
 import type { Blocks } from "../store/sessions/throttle-blocks.ts";
 import type { IsolateCache } from "./isolate-cache.ts";
 
-/** What every use case works with. The clock is not among it: time is an argument. */
+/** The dependencies of every use case. The clock is not one of them: use cases take the time as an argument. */
 export interface Deps {
   readonly config: Config;
   readonly cache: IsolateCache;
   readonly db: Database;
   readonly blocks: Blocks;
-  /** The rate limit in front of first factors: false when this key has had its share. Null: none is bound. */
-  readonly admit: ((key: string) => Promise<boolean>) | null;
-  /** Lets work go on that nobody has to wait for. It must not be what a decision hangs on. */
+  /** The rate limit in front of first factors: false when this key is over it. Null: no rate limiter is bound. */
+  readonly isWithinRateLimit: ((key: string) => Promise<boolean>) | null;
+  /** Runs work after the response (`waitUntil`). No decision may depend on it: it can fail, which is only logged. */
   readonly defer: (work: Promise<unknown>) => void;
   readonly log: Log;
 }
 
-/** One line of the operator's log. Names and figures only; never a code, secret, token or password. */
+/** Writes one line to the operator's log. Fields are names and numbers, never a code, secret, token or password. */
 export type Log = (
   level: "info" | "warn" | "error",
   event: string,

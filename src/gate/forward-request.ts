@@ -70,7 +70,7 @@ export async function forwardIfAuthorized(
   const { renewed } = await expireTokenAfterChange(deps, input, mayChange, access);
   try {
     const response = await forward(target, request, headers, isPersonal(requirement, access));
-    const lasting = { requirement, passage: access, source: input.source };
+    const lasting = { requirement, granted: access, source: input.source };
     return { kind: "forwarded", response: toVisitorResponse(deps, response, input, lasting), renewed };
   } catch (error) {
     return { kind: "origin_unavailable", error };

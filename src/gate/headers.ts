@@ -1,5 +1,5 @@
 import type { FirstFactorConfig } from "../config/first-factor-config.ts";
-import { cookieName, withoutCookies } from "../core/parsing/cookie-header.ts";
+import { parseCookieName, withoutCookies } from "../core/parsing/cookie-header.ts";
 import { foldName } from "../core/parsing/folded-name.ts";
 import type { AssertedIdentity } from "../core/tokens/assertion.ts";
 import { carriesOwnToken } from "../core/tokens/own-token.ts";
@@ -108,7 +108,7 @@ export function removeOwnCookies(received: Headers, ownCookies: readonly string[
   const cookies = received.getSetCookie();
   if (cookies.length === 0) return null;
   const own = ownCookies.map(foldName);
-  const foreign = cookies.filter((cookie) => !own.includes(foldName(cookieName(cookie))));
+  const foreign = cookies.filter((cookie) => !own.includes(foldName(parseCookieName(cookie))));
   if (foreign.length === cookies.length) return null;
   const headers = new Headers(received);
   headers.delete("Set-Cookie");

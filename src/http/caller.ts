@@ -1,10 +1,10 @@
 import { type ChallengeSession, identifyChallenge } from "../domain/second-factor/challenge-session.ts";
 import { readFullSession, readPendingSession } from "../domain/sessions/read-session-token.ts";
 import type { FullSession, PendingSession } from "../domain/sessions/sessions.ts";
-import { belongsTo } from "../domain/sign-in/first-factor-source.ts";
+import { isSessionBoundTo } from "../domain/sign-in/first-factor-source.ts";
 import type { AppContext } from "./context.ts";
 import { readChallengeCookie, readPendingCookie, readSessionCookie } from "./cookies.ts";
-import { Refused } from "./problem/problem.ts";
+import { FailureError } from "./problem/http-failure.ts";
 
 /** Who calls, as its token says. */
 export interface Caller {
@@ -53,17 +53,18 @@ async function findByCookie(c: AppContext): Promise<Caller | null> {
 
 async function findByToken(c: AppContext, token: string, carrier: Caller["carrier"]): Promise<Caller | null> {
   const session = await readFullSession(c.get("deps"), token, c.get("now"));
-  if (session === null || !(await belongsTo(c.get("config").keyring, session, c.get("source")))) return null;
+  if (session === null || !(await isSessionBoundTo(c.get("config").keyring, session, c.get("source"))))
+    return null;
   return { session, carrier };
 }
 
 /**
- * @throws Refused when the request carries no full session; a pending one opens nothing but the second-factor
+ * @throws FailureError when the request carries no full session; a pending one opens nothing but the second-factor
  *   step and sign-out (SE-01)
  */
 export async function getCaller(c: AppContext): Promise<Caller> {
   const caller = await findCaller(c);
-  if (caller === null) throw new Refused({ ok: false, reason: "unauthenticated" });
+  if (caller === null) throw new FailureError({ ok: false, reason: "unauthenticated" });
   return caller;
 }
 

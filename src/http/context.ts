@@ -22,11 +22,14 @@ export interface AppEnv {
     trusted: boolean;
     /** What the request shows of a first factor that is not a password here. Null: passwords are. */
     source: FirstFactorSource | null;
-    /** What a refusal looks like: problem JSON for programs, a page for people. */
-    face: "api" | "page";
+    /** The format of refusals: a problem document, or a page for browsers. */
+    errorFormat: "json" | "page";
     /** Whose headers the answer has already: it is the origin's, or made by {@link emptyResponse}. */
-    headersSetBy?: "origin" | "door";
+    headersSetBy?: "origin" | "forward_auth";
   };
 }
 
 export type AppContext = Context<AppEnv>;
+
+/** The URL of `BASE_PATH` as the visitor sees it, such as `https://shop.example/api/auth`. Also the issuer of receipts. */
+export const publicBaseUrl = (c: AppContext): string => c.var.publicOrigin + c.var.config.basePath;

@@ -1,9 +1,9 @@
 import type { FullSession } from "../domain/sessions/sessions.ts";
-import { meet } from "../domain/sign-in/external-sign-in.ts";
+import { openExternalSession } from "../domain/sign-in/external-sign-in.ts";
 import { findPending } from "./caller.ts";
 import type { AppContext } from "./context.ts";
 import { setPendingCookie, setSessionCookie } from "./cookies.ts";
-import { Refused } from "./problem/problem.ts";
+import { FailureError } from "./problem/http-failure.ts";
 
 /** How far somebody has come who has no session here yet. */
 export type ExternalSignInResult =
@@ -20,8 +20,8 @@ export async function signInExternally(c: AppContext): Promise<ExternalSignInRes
   if (source === null || identity === null) return { kind: "nobody" };
   const held = await findPending(c);
   const arriving = { source, identity, opens: "any", held, client, now } as const;
-  const { user, issued, pending } = await meet(deps, arriving);
-  if (user.disabledAt !== null) throw new Refused({ ok: false, reason: "account_disabled" });
+  const { user, issued, pending } = await openExternalSession(deps, arriving);
+  if (user.disabledAt !== null) throw new FailureError({ ok: false, reason: "account_disabled" });
   if (pending?.kind === "issued") setPendingCookie(c, pending.token, pending.expiresAt);
   if (pending !== null) return { kind: "pending" };
   if (issued === null) throw new Error("A session that was just opened is not there");

@@ -7,9 +7,10 @@ import { findMisspelledHeader } from "../gate/misspelled-headers.ts";
 import { findVisitor } from "./caller.ts";
 import type { AppContext, AppEnv } from "./context.ts";
 import { setSessionCookie } from "./cookies.ts";
-import { accessRequestOf, respondNotFound } from "./gate.ts";
+import { accessRequestOf } from "./gate.ts";
 import { emptyResponse } from "./middleware/own-headers.ts";
-import { refuse, refuseError } from "./problem/refusal.tsx";
+import { respondNotFound } from "./not-found.ts";
+import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
 import { acceptsHtml, helpfulPage, redirectOrUnauthorized, type Wanted } from "./sign-in-redirect.ts";
 
 /**
@@ -36,14 +37,14 @@ export async function respondToAuthRequest(c: AppContext): Promise<Response> {
       c,
       (refusal, wanted) => {
         if (refusal.reason === "account_disabled")
-          return refuse(c, { ok: false, reason: "account_disabled" });
+          return respondWithFailure(c, { ok: false, reason: "account_disabled" });
         c.header("Location", helpfulPage(c, refusal, wanted.uri));
         return c.body(null, 401);
       },
-      () => refuse(c, { ok: false, reason: "unreadable_original" }),
+      () => respondWithFailure(c, { ok: false, reason: "unreadable_original" }),
     );
   } catch (error) {
-    const refused = refuseError(error as Error, c);
+    const refused = respondToError(error as Error, c);
     return new Response(refused.body, { status: 403, headers: refused.headers });
   }
 }
@@ -54,10 +55,11 @@ async function judgeForProxy(
   respondOwnPath: () => Response,
 ): Promise<Response> {
   const original = readOriginalRequest(c.req.raw.headers);
-  if (original === null) return refuse(c, { ok: false, reason: "unreadable_original" });
+  if (original === null) return respondWithFailure(c, { ok: false, reason: "unreadable_original" });
   const misspelled = findMisspelledHeader(c.req.raw.headers);
-  if (misspelled !== null) return refuse(c, { ok: false, reason: "misspelled_header", name: misspelled });
-  if (acceptsHtml(c)) c.set("face", "page");
+  if (misspelled !== null)
+    return respondWithFailure(c, { ok: false, reason: "misspelled_header", name: misspelled });
+  if (acceptsHtml(c)) c.set("errorFormat", "page");
   const caller = await findVisitor(c);
   const passenger = accessRequestOf(c, caller, original);
   const outcome = await authorizeForwardAuth(c.get("deps"), {
@@ -69,15 +71,15 @@ async function judgeForProxy(
   });
   switch (outcome.kind) {
     case "unreadable":
-      return refuse(c, { ok: false, reason: "unreadable_original" });
+      return respondWithFailure(c, { ok: false, reason: "unreadable_original" });
     case "own_path":
       return respondOwnPath();
     case "cross_origin":
-      return refuse(c, { ok: false, reason: "cross_origin" });
+      return respondWithFailure(c, { ok: false, reason: "cross_origin" });
     case "denied":
       return answer(outcome.denial, original);
     case "allowed":
-      c.set("headersSetBy", "door");
+      c.set("headersSetBy", "forward_auth");
       c.res = respondAllowed(outcome.signedIdentity);
       if (outcome.granted.renewed !== null && caller?.carrier !== "bearer")
         setSessionCookie(c, outcome.granted.renewed);

@@ -1,6 +1,7 @@
 import type { Limit } from "../domain/failure.ts";
 import { codeBudget } from "../domain/second-factor/code-budget.ts";
 import { firstFactorQuota, setupQuota, transferQuota } from "../domain/sign-in/throttle.ts";
+import type { AppContext } from "./context.ts";
 
 /** What is left of a limit. */
 export interface Remainder {
@@ -27,4 +28,9 @@ export function rateLimitHeaders(limit: Limit, remainder: Remainder | null): Rec
   if (remainder === null) return { "RateLimit-Policy": policy };
   const [name] = policy.split(";", 1);
   return { "RateLimit-Policy": policy, RateLimit: `${name};r=${remainder.left};t=${remainder.seconds}` };
+}
+
+/** Sets these headers on the response to come. */
+export function setRateLimitHeaders(c: AppContext, limit: Limit, remainder: Remainder): void {
+  for (const [name, value] of Object.entries(rateLimitHeaders(limit, remainder))) c.header(name, value);
 }

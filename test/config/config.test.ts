@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import example from "../../.dev.vars.example?raw";
 import { type ConfigProblem, parseConfig } from "../../src/config/config.ts";
 import worker from "../../src/index.ts";
-import { standOrigin } from "../support/gate.ts";
+import { mockOrigin } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { environment, host, send } from "../support/worker.ts";
 
@@ -110,10 +110,10 @@ describe("the configuration", () => {
     ["KEYRING", `k 1:${randomKey()}`, /id:base64 of 32 bytes/],
     ["KEYRING", `${"k".repeat(33)}:${randomKey()}`, /id:base64 of 32 bytes/],
     ["KEYRING", "k1:not base64 at all", /not base64/],
-    ["KEYRING", `k1:${randomKey(16)}`, /16 bytes, and 32 are needed/],
-    ["KEYRING", `k1:${randomKey(31)}`, /31 bytes, and 32 are needed/],
-    ["KEYRING", `k1:${randomKey(33)}`, /33 bytes, and 32 are needed/],
-    ["KEYRING", `k1:${randomKey()},k1:${randomKey()}`, /key 2: the id "k1" is there twice/],
+    ["KEYRING", `k1:${randomKey(16)}`, /16 bytes instead of 32/],
+    ["KEYRING", `k1:${randomKey(31)}`, /31 bytes instead of 32/],
+    ["KEYRING", `k1:${randomKey(33)}`, /33 bytes instead of 32/],
+    ["KEYRING", `k1:${randomKey()},k1:${randomKey()}`, /key 2: the id "k1" occurs twice/],
     ["KEYRING", `k1:${randomKey()},`, /key 2: /],
     ["KEYRING", `k2:${randomKey()},k1:${randomKey(8)}`, /key 2: it has 8 bytes/],
     ["ADMIN_KEY", undefined, /must be set/],
@@ -214,7 +214,7 @@ describe("the configuration", () => {
     expect(problemsOf({ EXPORT_KEY: exportKey, PROXY_KEY: randomKey(24) })).toEqual([]);
   });
 
-  it("SE-07 refuses to believe a session for longer than it may idle", () => {
+  it("SE-07 rejects a SESSION_RECHECK longer than the idle limit of sessions", () => {
     const wrong = { SESSION_IDLE: "300", SESSION_RECHECK: "301" };
     expect(problemsOf(wrong)).toEqual([
       { name: "SESSION_RECHECK", message: expect.stringContaining("SESSION_IDLE") },
@@ -276,7 +276,7 @@ describe("a Worker with a variable that is wrong", () => {
 
   it("answers every request with 500 and serves nothing", async () => {
     collectLogLines();
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const paths = [
       "/",
       "/a",

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { advance } from "../support/clock.ts";
-import { failAlways, slowDown } from "../support/d1.ts";
+import { delayD1, failAlways } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { dumpDatabase } from "../support/rows.ts";
@@ -28,7 +28,7 @@ function deploymentHere(overrides: Overrides = {}): Deployment {
     powers: ["clock", "dump", "stores", "logs", "variables"],
     advance: async (seconds) => advance(seconds),
     dump: dumpDatabase,
-    slowedDown: (milliseconds) => deploymentHere({ ...overrides, DB: slowDown(env.DB, milliseconds) }),
+    slowedDown: (milliseconds) => deploymentHere({ ...overrides, DB: delayD1(env.DB, milliseconds) }),
     withFailingStore: () => deploymentHere({ ...overrides, DB: failAlways(env.DB) }),
     logLines: () => logged,
     configured: (variables) => deploymentHere({ ...overrides, ...variables }),

@@ -78,7 +78,7 @@ describe("a hosted challenge in a browser", () => {
         await visitor.confirmApp(await phone.soonestCode());
         await visitor.shows("Save your backup codes");
         await visitor.readBackupCodes();
-        await visitor.link(`I have saved them: go on to ${new URL(shop.origin).host}`).click();
+        await visitor.link(`I have saved them: continue to ${new URL(shop.origin).host}`).click();
         await arriveAtShop(visitor, "Order confirmed");
         const { receipt } = shop.returns.at(-1) ?? {};
         assert.deepEqual([receipt?.sub, receipt?.amr], [id, ["otp"]]);
@@ -100,7 +100,7 @@ describe("a hosted challenge in a browser", () => {
       const before = shop.returns.length;
       await visitor.page.goBack();
       assert.equal(visitor.pathname, "/api/auth/second-factor");
-      await visitor.shows("This confirmation is over");
+      await visitor.shows("This confirmation has ended");
       assert.equal(shop.returns.length, before);
     });
   });
@@ -148,7 +148,7 @@ describe("a hosted challenge in a browser", () => {
       await customer(async (other) => {
         const response = await other.page.goto(address);
         assert.equal(response?.status(), 410);
-        await other.shows("This confirmation is over");
+        await other.shows("This confirmation has ended");
         await stage.inspect(other, "challenge-over");
         await other.link(`Go back to ${new URL(shop.origin).host}`).click();
         await arriveAtShop(other, "Order cancelled");

@@ -29,7 +29,7 @@ describe("a visitor's way through both doors", () => {
       await visitor.confirmApp(await phone.nextCode());
       await visitor.shows("Save your backup codes");
       await saveBackupCodes(visitor, await visitor.readBackupCodes());
-      await visitor.follow("I have saved them: go on");
+      await visitor.follow("I have saved them: continue");
       await assertKnownToOrigin(visitor, account, "pwd, otp");
 
       await signOut(visitor);
@@ -56,7 +56,7 @@ describe("a visitor's way through both doors", () => {
         const codes = await visitor.readBackupCodes();
         for (const name of ["Copy", "Download", "Print"])
           assert.equal(await visitor.button(name).count(), 0, `${name} needs the script`);
-        await visitor.follow("I have saved them: go on");
+        await visitor.follow("I have saved them: continue");
         await assertKnownToOrigin(visitor, account, "pwd, otp");
 
         await signOut(visitor);

@@ -1,18 +1,26 @@
 /**
- * `FIRST_FACTOR=origin` in front of applications with their own login that nobody here wrote, as they come: in
- * Chromium from the application's login page through the second factor to a protected page, and out again.
+ * `FIRST_FACTOR=origin` in front of unchanged third-party applications with their own login: in Chromium from the application's login page
+ * through the second factor to a protected page, and sign-out.
  */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Browser, WebSocket } from "playwright-core";
-import type { App, AppOptions } from "./apps/app.ts";
-import { startFossil } from "./apps/fossil.ts";
-import { startJsreport } from "./apps/jsreport.ts";
-import { startMediaWiki } from "./apps/mediawiki.ts";
-import { startSignalK } from "./apps/signalk.ts";
-import { startSonicJs } from "./apps/sonicjs.ts";
+import type { App } from "./apps/app.ts";
+import {
+  basic,
+  bearer,
+  fossil,
+  garbage,
+  jsreport,
+  mediaWiki,
+  type Shown,
+  type SignedIn,
+  type Subject,
+  signalK,
+  sonicJs,
+} from "./apps/subjects.ts";
 import { Authenticator, decodeQr } from "./support/authenticator.ts";
 import { launchBrowser } from "./support/browser.ts";
 import { type Answer, Client, pageLoad, scriptLoad } from "./support/client.ts";
@@ -20,134 +28,6 @@ import { type GatedApp, originVars, startGatedApp } from "./support/gated-app.ts
 import { Visitor } from "./support/visitor.ts";
 import { openWebSocket } from "./support/web-socket.ts";
 import { startWorker, type Worker } from "./support/worker.ts";
-
-/** What these tests know of an application beside what its harness does. */
-interface Subject {
-  readonly start: (options: AppOptions) => Promise<App>;
-  readonly vars: Record<string, string>;
-  /** Where the bytes of the protected page come from, and what only they hold. */
-  readonly secret: { readonly path: string; readonly marker: RegExp };
-  /** Further places from which it takes a credential, and an address that does. */
-  readonly carriers: ReadonlyArray<{
-    readonly name: string;
-    readonly path: string;
-    readonly show: (signedIn: SignedIn) => Shown;
-    readonly marker: RegExp;
-  }>;
-  /** What its own pages make a browser complain about, with or without a gate. */
-  readonly noise: readonly RegExp[];
-}
-
-/** Beside the session cookie, what a request shows. */
-interface Shown {
-  readonly query?: string;
-  readonly headers?: Record<string, string>;
-}
-
-/** An account, and the value of its session cookie. */
-interface SignedIn {
-  readonly session: string;
-  /** Every cookie of the application. */
-  readonly appCookies: Readonly<Record<string, string>>;
-  readonly username: string;
-  readonly password: string;
-}
-
-const garbage: SignedIn = {
-  session: "garbage",
-  appCookies: {},
-  username: "garbage",
-  password: "garbage",
-};
-
-const users = { path: "/skServer/security/users", marker: /"userId":"alice"/ };
-const bearer = (token: string) => `Bearer ${token}`;
-const basic = ({ username, password }: SignedIn) => `Basic ${btoa(`${username}:${password}`)}`;
-
-const signalK: Subject = {
-  start: startSignalK,
-  vars: { ORIGIN_CREDENTIALS: "header:X-Authorization,query:token" },
-  secret: users,
-  carriers: [
-    {
-      name: "Authorization",
-      ...users,
-      show: ({ session }) => ({ headers: { Authorization: bearer(session) } }),
-    },
-    {
-      name: "X-Authorization",
-      ...users,
-      show: ({ session }) => ({ headers: { "X-Authorization": bearer(session) } }),
-    },
-  ],
-  noise: [
-    /status of 401/, // Its pages ask before they know whether somebody is signed in.
-    /status of 404 .*\/skServer\/appstore\/available/, // There is no app store in this one.
-    /WebSocket .* HTTP Authentication failed/, // Its script asks for one before the second factor is there.
-    /ERR_ABORTED/, // A page that is left while it asks.
-  ],
-};
-
-const fossil: Subject = {
-  start: startFossil,
-  vars: { ORIGIN_CREDENTIALS: "query:authToken" },
-  secret: { path: "/setup_ulist", marker: /Administrator|setup_uedit/ },
-  carriers: [
-    {
-      name: "?authToken=",
-      path: "/json/user/list",
-      show: ({ session }) => ({ query: `authToken=${session}` }),
-      marker: /"name":"alice"/,
-    },
-  ],
-  noise: [],
-};
-
-const mediaWiki: Subject = {
-  start: startMediaWiki,
-  vars: {},
-  secret: { path: "/index.php?title=Special:Preferences", marker: /mw-prefs-form/ },
-  carriers: [],
-  noise: [/deprecated ResourceLoader module/, /status of 404 .*\/favicon\.ico/],
-};
-
-const ledger = { path: "/odata/templates", marker: /"name":"Ledger"/ };
-
-const jsreport: Subject = {
-  start: startJsreport,
-  vars: {},
-  secret: ledger,
-  carriers: [
-    { name: "Authorization", ...ledger, show: (account) => ({ headers: { Authorization: basic(account) } }) },
-  ],
-  noise: [/status of 404 .*\/favicon\.ico/, /ERR_ABORTED/],
-};
-
-const sonicUsers = { path: "/admin/users", marker: /admin@sonicjs\.com/ };
-
-const sonicJs: Subject = {
-  start: startSonicJs,
-  vars: {},
-  secret: sonicUsers,
-  carriers: [
-    {
-      name: "Authorization",
-      ...sonicUsers,
-      show: ({ session }) => ({ headers: { Authorization: bearer(session) } }),
-    },
-    {
-      name: "Authorization without a scheme",
-      ...sonicUsers,
-      show: ({ session }) => ({ headers: { Authorization: session } }),
-    },
-  ],
-  noise: [
-    /unpkg\.com|cdn\.tailwindcss\.com|cdn\.jsdelivr\.net|fonts\.googleapis\.com/, // There is no other host here.
-    /tailwind is not defined/,
-    /status of 404/,
-    /ERR_ABORTED/,
-  ],
-};
 
 const hasMediaWiki = ["/usr/bin/php", "/usr/share/mediawiki/index.php"].every((path) => existsSync(path));
 
@@ -512,7 +392,7 @@ async function enrol(visitor: Visitor, { app, scratchDir }: GatedApp): Promise<A
   await visitor.confirmApp(await authenticator.soonestCode());
   await visitor.shows("Save your backup codes");
   await visitor.readBackupCodes();
-  await visitor.follow("I have saved them: go on");
+  await visitor.follow("I have saved them: continue");
   assert.doesNotMatch(visitor.pathname, /^\/api\/auth/);
   return authenticator;
 }

@@ -28,7 +28,7 @@ describe("the pages", () => {
         await visitor.go(() => keyboard.press("Enter"));
 
         await visitor.shows("Enter your code");
-        const stops = ["Code", "Continue", "Use a backup code", "Cancel and sign in as somebody else"];
+        const stops = ["Code", "Continue", "Use a backup code", "Cancel and use another account"];
         assert.deepEqual(await tabStops(visitor), stops);
         await visitor.go(() => visitor.page.reload());
         // Chromium gives the focus to an autofocus field after the load event, in its next frame.
@@ -84,7 +84,7 @@ describe("the pages", () => {
         await stage.inspect(visitor, "setup-wrong");
         await visitor.confirmApp(computeCode(secret));
         await stage.inspect(visitor, "backup-codes");
-        await visitor.follow("I have saved them: go on");
+        await visitor.follow("I have saved them: continue");
         await stage.inspect(visitor, "origin");
 
         await visitor.follow("Account");
@@ -201,7 +201,7 @@ describe("the pages", () => {
         await visitor.giveCode(account.authenticator.lastCode());
         await visitor.shows("Sign in");
         await stage.inspect(visitor, "sign-in-start-over");
-        assert.equal(await visitor.error, "That was one wrong code too many. Sign in again.");
+        assert.equal(await visitor.error, "Too many wrong codes. Sign in again.");
         await visitor.signIn(account);
         await visitor.giveCode(await account.authenticator.soonestCode());
         await assertKnownToOrigin(visitor, account, "pwd, otp");

@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Bundle } from "../../scripts/bundle.ts";
-import { createKeyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
-import { generateSessionSecret, signFullToken } from "../../src/core/tokens/session-token.ts";
+import { keyringOf } from "../support/keyring.ts";
+import { firstFactorOnly, signSession } from "../support/session-token.ts";
 import { type CgiSite, startCgiSite } from "./support/cgi-site.ts";
 import {
   bundleSallyport,
@@ -49,25 +49,9 @@ after(async () => {
   if (bundle) removeBundle(bundle);
 });
 
-/** Of a session that has shown the first factor only. While it is fresh, no store is asked. */
+/** Signs the token of a session with a first factor only. */
 async function signToken(): Promise<string> {
-  const parsed = parseKeyring(keyring);
-  if (!parsed.ok) throw new Error(parsed.message);
-  const now = new Date();
-  return signFullToken(createKeyring(parsed.entries), {
-    sessionSecret: generateSessionSecret(),
-    userId: "u-ada",
-    realm: "local",
-    username: "ada",
-    email: null,
-    enrolled: false,
-    binding: null,
-    amr: ["pwd"],
-    firstFactorAt: now,
-    secondFactorAt: null,
-    checkedAt: now,
-    expiresAt: new Date(now.getTime() + 3_600_000),
-  });
+  return signSession(keyringOf(keyring), { ...firstFactorOnly, email: null });
 }
 
 const request = (method: string, target: string, lines: readonly string[] = []) =>

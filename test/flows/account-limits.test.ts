@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createReadyAccount, fullToken } from "../support/accounts.ts";
 import { advance } from "../support/clock.ts";
 import { browserHeaders, sessionCookieName } from "../support/cookies.ts";
-import { countTrips, slowDown } from "../support/d1.ts";
+import { countTrips, delayD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { countEvaluated, listEvents, query, readUser } from "../support/rows.ts";
 import { home } from "../support/throttles.ts";
@@ -89,14 +89,14 @@ describe("TH-07 beginning to set up", () => {
   it.each([0, 20])("is ten of forty that come at once, with %i ms to the database", async (milliseconds) => {
     const account = await createAccount();
     const token = await tokenOf(account);
-    const client = new Client(environment({ DB: slowDown(env.DB, milliseconds) }));
+    const client = new Client(environment({ DB: delayD1(env.DB, milliseconds) }));
     const answers = await Promise.all(Array.from({ length: 40 }, () => beginSetup(token, client)));
     const statuses = answers.map(({ status }) => status).toSorted();
     expect(statuses).toEqual([...Array(10).fill(200), ...Array(30).fill(429)]);
     expect(await listEvents("totp.setup_started")).toHaveLength(10);
   });
 
-  it("is not used up by who may not replace what is there, nor by a session that is over", async () => {
+  it("is not used up by requests that may not replace the second factor, nor by an ended session", async () => {
     const account = await createReadyAccount();
     const token = await fullToken(account);
     advance(300);
@@ -169,7 +169,7 @@ describe("TH-07 a burst of wrong codes ends after five, and a minute's wait", ()
     const { secret } = (await beginSetup(token)).json.data;
     const against = path === "/totp/enable" ? secret : account.secret;
     const password = path === "/totp/disable" ? { password: account.password } : {};
-    const client = new Client(environment({ DB: slowDown(env.DB, 20) }));
+    const client = new Client(environment({ DB: delayD1(env.DB, 20) }));
     const answers = await Promise.all(
       Array.from({ length: count }, async (_, i) =>
         client.post(path, { code: await wrongCode(against, i), ...password }, { token, address: home }),

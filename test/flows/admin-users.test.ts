@@ -4,11 +4,11 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import { SecondFactor } from "../../src/rpc.ts";
 import { type Backend, createKey, operator, repeatable, userPath } from "../support/backend.ts";
-import { shopUrls, wish } from "../support/challenges.ts";
+import { challengeInput, shopUrls } from "../support/challenges.ts";
 import { tapD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
+import { fileOf, importFile, rfcSecret, withExportKey } from "../support/import-export.ts";
 import { collectLogLines, parseLines } from "../support/log-lines.ts";
-import { fileOf, importFile, rfcSecret, withExportKey } from "../support/moving.ts";
 import { dumpDatabase, type EventRecord, listEvents, listEveryEvent, query } from "../support/rows.ts";
 import { type Answer, Client, code, codeOfStep, environment } from "../support/worker.ts";
 
@@ -113,8 +113,8 @@ const attempts: Readonly<Record<string, Attempts>> = {
   resetUser: ({ root }) => [post(`${userPath(root.id)}/reset`)],
   unlockUser: ({ root }) => [post(`${userPath(root.id)}/unlock`)],
   createChallenge: ({ root, toor }) => [
-    post("/v1/challenges", wish(toor.id)),
-    post("/v1/challenges", wish(root.id)),
+    post("/v1/challenges", challengeInput(toor.id)),
+    post("/v1/challenges", challengeInput(root.id)),
   ],
   endUserSessions: ({ root }) => [remove(`${userPath(root.id)}/sessions`)],
   endUserSession: ({ root }) => [remove(`${userPath(root.id)}/sessions/s-1`)],
@@ -312,7 +312,7 @@ describe("EXPORT_KEY", () => {
 
   it("INC-29 INC-20 opens nothing when its use can't be recorded", async () => {
     const world = await createWorld("local");
-    const DB = tapD1(env.DB, (_kind, sql) => {
+    const DB = tapD1(env.DB, ({ sql }) => {
       if (sql.length === 1 && sql[0]?.startsWith('insert into "audit_events"')) throw new Error("D1_ERROR");
     });
     const client = new Client(environment({ ...variables, DB }));

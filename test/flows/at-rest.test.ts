@@ -7,10 +7,10 @@ import { createReadyAccount, fullToken, signInWith, verify } from "../support/ac
 import { advance } from "../support/clock.ts";
 import { browserHeaders, cookieValue, pendingCookieName, sessionCookieName } from "../support/cookies.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, standOrigin, visit } from "../support/gate.ts";
+import { gated, mockOrigin, visit } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
-import { Notebook } from "../support/notebook.ts";
 import { dumpDatabase, dumpKv, listEvents, listSessionRows, query, readUser } from "../support/rows.ts";
+import { SensitiveData } from "../support/sensitive-data.ts";
 import { type Answer, Client, code, environment, pendingToken, wrongCode } from "../support/worker.ts";
 
 useFreshWorker();
@@ -18,7 +18,7 @@ useFreshWorker();
 const password = "tuna-melt parachute 91";
 
 /** Every flow that there is, the wrong turns as well, through the API and through the pages. */
-async function useEverything(book: Notebook): Promise<void> {
+async function useEverything(book: SensitiveData): Promise<void> {
   const client = new Client();
   const ok = (answer: Answer, status = 200): Answer => {
     if (answer.status !== status) throw new Error(`${answer.status} ${answer.text}`);
@@ -83,13 +83,13 @@ async function useEverything(book: Notebook): Promise<void> {
 
   const visitor = ok(await form("/sign-in", { username: "ada", password }), 303);
   const pendingCookie = book.noteToken(cookieValue(visitor, pendingCookieName) ?? "");
-  const door = await form(
+  const entryPoint = await form(
     "/second-factor",
     { code: await nextCode(secret) },
     { [pendingCookieName]: pendingCookie },
   );
-  const cookie = book.noteToken(cookieValue(ok(door, 303), sessionCookieName) ?? "");
-  const origin = standOrigin();
+  const cookie = book.noteToken(cookieValue(ok(entryPoint, 303), sessionCookieName) ?? "");
+  const origin = mockOrigin();
   const passed = await visit(gated(), "/private?token=in-the-query-9182", { session: cookie });
   if (passed.status !== 200) throw new Error(`The gate: ${passed.status}`);
   book.note("assertion", origin.only().headers.get("X-Sallyport-Assertion") ?? undefined);
@@ -106,7 +106,7 @@ async function useEverything(book: Notebook): Promise<void> {
 
 describe("what lies in the stores and in the log", () => {
   it("CR-01 LG-03 holds no secret, code, password, token or session secret in the clear, after all flows", async () => {
-    const book = new Notebook();
+    const book = new SensitiveData();
     const lines = collectLogLines();
     await useEverything(book);
     // While a code is being counted: what blocks somebody is in KV.
@@ -132,7 +132,7 @@ describe("what lies in the stores and in the log", () => {
 
   it("CR-01 LG-03 holds no session secret while the sessions live", async () => {
     const account = await createReadyAccount();
-    const book = new Notebook();
+    const book = new SensitiveData();
     const token = book.noteToken(await fullToken(account));
     book.noteToken(await pendingToken(account));
     book.noteSecret(account.secret);
@@ -194,7 +194,7 @@ describe("what lies in the stores and in the log", () => {
     }
   });
 
-  it("LG-02 is written down with who, what, when, from where and in which request", async () => {
+  it("LG-02 is recorded with account, action, time, address and request id", async () => {
     const account = await createReadyAccount();
     const headers = { "User-Agent": "Firefox" };
     const options = { address: "203.0.113.7", headers };
@@ -365,7 +365,7 @@ describe("a new key in front of the old one", () => {
     expect(keyOfToken(verified.json.session_token)).toBe("k-new");
     const signedIn = await verify(await pendingToken(account, both()), account.backupCodes[0], {}, both());
     expect(signedIn.status).toBe(200);
-    standOrigin();
+    mockOrigin();
     const bindings = gated([], { KEYRING: `${newKey},${env.KEYRING}` });
     expect((await visit(bindings, "/", { session: full })).status).toBe(200);
   });

@@ -6,9 +6,10 @@ import { advance } from "../support/clock.ts";
 import { browserHeaders, pendingCookieName } from "../support/cookies.ts";
 import { failAlways } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { firstFactorOnly, gated, mintToken, pageLoad, standOrigin, visit } from "../support/gate.ts";
+import { gated, mintSessionToken, mockOrigin, pageLoad, visit } from "../support/gate.ts";
 import { collectLogLines, parseLines } from "../support/log-lines.ts";
 import { listEvents, listEveryEvent, listSessionRows, query } from "../support/rows.ts";
+import { firstFactorOnly } from "../support/session-token.ts";
 import {
   type Answer,
   type CallOptions,
@@ -238,7 +239,7 @@ describe("an attempt", () => {
     },
   );
 
-  it("LG-01 is one event with nobody's account, and not the name, when there is nobody of this name", async () => {
+  it("LG-01 is one event without an account and without the name, for an unknown name", async () => {
     const answer = await client.login({ username: "nobody-here", password: "wrong-password" }, options);
     expect(await listEveryEvent()).toEqual([
       {
@@ -336,7 +337,7 @@ describe("the record", () => {
     ([, sql = ""]) => sql,
   );
 
-  it("LG-06 shows who had the password and not the second factor", async () => {
+  it("LG-06 shows sign-ins with the password and without the second factor", async () => {
     const account = await createReadyAccount();
     const other = await createReadyAccount("bob");
     const token = await pendingToken(account);
@@ -366,18 +367,18 @@ describe("the record", () => {
     },
   );
 
-  it("LG-07 has whoever is not allowed to do what he tries", async () => {
+  it("LG-07 has each denied action", async () => {
     const account = await createReadyAccount();
     const other = await createReadyAccount("bob");
     const [full, pending] = [await fullToken(account), await pendingToken(account)];
     await fullToken(other);
     const theirs = (await listSessionRows("full")).find(({ user_id }) => user_id === other.id)?.id;
     advance(400);
-    standOrigin();
+    mockOrigin();
     const upgrade = { Upgrade: "websocket", Origin: "https://evil.example" };
     lines.length = 0;
-    const fresh = await mintToken();
-    const bare = await mintToken(firstFactorOnly);
+    const fresh = await mintSessionToken();
+    const bare = await mintSessionToken(firstFactorOnly);
     await client.call("/session", { token: pending });
     await client.call("/session", { token: `${full.slice(0, -5)}AAAAA` });
     await client.call(`/sessions/${theirs}`, { method: "DELETE", token: full });
@@ -400,7 +401,7 @@ describe("the record", () => {
     ]);
   });
 
-  it("LG-07 has what went wrong inside, with what it was and nothing of whom it was about", async () => {
+  it("LG-07 has internal errors, with the error and without data of the account", async () => {
     const account = await createAccount();
     lines.length = 0;
     const answers = [
@@ -443,8 +444,8 @@ describe("the record", () => {
     ]);
   });
 
-  it("LG-07 has no line for a visitor who is only sent to sign in", async () => {
-    standOrigin();
+  it("LG-07 has no line for a redirect to sign-in", async () => {
+    mockOrigin();
     lines.length = 0;
     expect((await visit(gated(), "/private", { headers: pageLoad })).status).toBe(303);
     expect(lines).toEqual([]);

@@ -9,7 +9,7 @@ import {
   userPath,
 } from "../support/backend.ts";
 import { advance } from "../support/clock.ts";
-import { freezeNearestCopy, slowDown } from "../support/d1.ts";
+import { delayD1, freezeReplica } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { query } from "../support/rows.ts";
 import { Client, code, createAccount, environment, wrongCode } from "../support/worker.ts";
@@ -53,7 +53,7 @@ async function write(realm: string | null, count: number, type = "user.updated")
 const typesOf = (events: readonly Event[]) => events.map(({ type }) => type);
 
 describe("the events of a realm", () => {
-  it("LG-01 LG-02 EN-13 say who did what to whom, when and from where, in the order in which it happened", async () => {
+  it("LG-01 LG-02 EN-13 name actor, action, user, time and address, in order", async () => {
     const shop = await createRealm();
     const user = await enrolBackendUser(shop, "42", { username: "ada" });
     advance(60);
@@ -140,7 +140,7 @@ describe("the events of a realm", () => {
     ]);
   });
 
-  it("are of one user, of one type, or both, of users who are gone, too", async () => {
+  it("are filtered by user, by type, or both, deleted users included", async () => {
     const shop = await createRealm();
     await createBackendUser(shop, "42");
     await createBackendUser(shop, "43");
@@ -162,7 +162,7 @@ describe("the events of a realm", () => {
       expect((await shop.get(`/v1/events${search}`)).status, search).toBe(422);
   });
 
-  it("WB-09 are those of the realm, never another's, and never those of nobody's", async () => {
+  it("WB-09 are those of the realm, never of another realm, and never those without a realm", async () => {
     const [shop, books] = [await createRealm("shop"), await createRealm("books")];
     await createAccount("ada");
     await createBackendUser(books, "42");
@@ -212,7 +212,7 @@ describe("the cursor of events", () => {
     }
   });
 
-  it("always goes on: who has read everything asks again with it, and gets what is new", async () => {
+  it("always continues: after the last page, the same cursor returns the new events", async () => {
     const shop = await createRealm();
     const { events, cursor } = await readOn(shop, null, 50);
     expect(events).toHaveLength(1);
@@ -231,7 +231,7 @@ describe("the cursor of events", () => {
 
   it("misses nothing and repeats nothing while others write", async () => {
     const shop = await createRealm();
-    const far = shop.at(new Client(environment({ DB: slowDown(env.DB, 3) })));
+    const far = shop.at(new Client(environment({ DB: delayD1(env.DB, 3) })));
     const written = new Set<string>();
     let writing = true;
     const writers = Array.from({ length: 4 }, async (_, writer) => {
@@ -276,7 +276,7 @@ describe("the cursor of events", () => {
   it("waits for a copy of the database that is behind, and jumps over nothing", async () => {
     const shop = await createRealm();
     await write("shop", 2);
-    const far = shop.at(new Client(environment({ DB: await freezeNearestCopy(env.DB) })));
+    const far = shop.at(new Client(environment({ DB: await freezeReplica(env.DB) })));
     const before = await readOn(far, null, 10);
     expect(before.events).toHaveLength(3);
     const later = await write("shop", 2);

@@ -14,7 +14,7 @@ import {
   userPath,
 } from "../support/backend.ts";
 import { advance } from "../support/clock.ts";
-import { loseAnswers } from "../support/d1.ts";
+import { failBatches, loseResponses } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { randomKey } from "../support/keyring.ts";
 import { countEvaluated, dumpDatabase, listEvents, query, readUser } from "../support/rows.ts";
@@ -165,7 +165,7 @@ describe.each(Object.entries({ ...deeds, ...furtherDeeds }))("%s", (_, prepare) 
     const shop = await createRealm();
     const deed = await prepare(shop);
     const before = await eventsOf(deed.event);
-    const far = shop.at(new Client(environment({ DB: loseAnswers(env.DB) })));
+    const far = shop.at(new Client(environment({ DB: loseResponses(env.DB) })));
     const lost = await far.post(deed.path, deed.body, repeatable(key));
     expect([lost.status, lost.json.code]).toEqual([503, "store_unavailable"]);
     expect(await eventsOf(deed.event)).toBe(before + 1);
@@ -198,7 +198,7 @@ describe("a refusal", () => {
     }
     expect((await readUser("shop:42")).second_factor_failures).toBe(3);
 
-    const far = shop.at(new Client(environment({ DB: loseAnswers(env.DB) })));
+    const far = shop.at(new Client(environment({ DB: loseResponses(env.DB) })));
     expect((await far.post(path("/verify"), body, repeatable("lost"))).status).toBe(503);
     const again = await shop.post(path("/verify"), body, repeatable("lost"));
     expect([again.status, again.json.code, again.headers.get("Content-Type")]).toEqual([
@@ -273,17 +273,8 @@ describe("a refusal", () => {
   it("TH-09 by a store that fails before it has decided leaves nothing, and the retry is decided", async () => {
     const shop = await createRealm();
     const { secret } = await enrolBackendUser(shop);
-    const broken = new Proxy(env.DB, {
-      get(target, name) {
-        if (name !== "withSession") return Reflect.get(target, name);
-        return () => ({
-          prepare: (sql: string) => target.prepare(sql),
-          batch: () => Promise.reject(new Error("D1_ERROR: Network connection lost.")),
-        });
-      },
-    });
     const body = { code: await code(secret) };
-    const far = shop.at(new Client(environment({ DB: broken })));
+    const far = shop.at(new Client(environment({ DB: failBatches(env.DB) })));
     expect((await far.post(path("/verify"), body, repeatable(key))).status).toBe(503);
     const answer = await shop.post(path("/verify"), body, repeatable(key));
     expect([answer.status, answer.headers.get("Idempotency-Replayed")]).toEqual([200, null]);
@@ -447,7 +438,7 @@ describe("a kept answer", () => {
     expect(new Set(rows.map(({ answer }) => answer.slice(6, 22))).size).toBe(5);
   });
 
-  it("CR-02 opens in its own place only: moved to another key or realm it is nobody's answer", async () => {
+  it("CR-02 opens in its own place only: moved to another key or realm it is never returned", async () => {
     const shop = await createRealm();
     const { answers } = await keepEverything(shop);
     const [start, confirm] = [await sha256("key-start"), await sha256("key-confirm")];

@@ -6,9 +6,9 @@ import { serviceOperations } from "../../src/http/api/service/service-operations
 import { visible } from "../support/accounts.ts";
 import { Backend, createKey, createRealm, operator } from "../support/backend.ts";
 import { advance } from "../support/clock.ts";
-import { slowDown } from "../support/d1.ts";
+import { delayD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { withExportKey } from "../support/moving.ts";
+import { withExportKey } from "../support/import-export.ts";
 import { dumpDatabase, query } from "../support/rows.ts";
 import { type Answer, Client, environment } from "../support/worker.ts";
 
@@ -69,7 +69,7 @@ describe("an API key", () => {
     expect((await worker.verify("nobody", "123456")).status).toBe(404);
   });
 
-  it("is written down with who made and who revoked it, and without itself", async () => {
+  it("is recorded with its creator and its revoker, and without the key itself", async () => {
     const shop = await createRealm();
     const { id, key } = (await make(shop, { name: "worker" })).json.data;
     await shop.delete(`/v1/api-keys/${id}`);
@@ -114,12 +114,12 @@ describe("an API key", () => {
 
   it("CR-09 is made twice when twenty ask for one of a name at once", async () => {
     const shop = await createRealm("shop", { name: "first" });
-    const far = shop.at(new Client(environment({ DB: slowDown(env.DB, 20) })));
+    const far = shop.at(new Client(environment({ DB: delayD1(env.DB, 20) })));
     const answers = await Promise.all(Array.from({ length: 20 }, () => make(far)));
     expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 201, ...new Array(18).fill(409)]);
   });
 
-  it("CR-09 ends on the second that was said, where it is believed and where it is not", async () => {
+  it("CR-09 ends at the exact second of its expiry, cached or not", async () => {
     const shop = await createRealm();
     const worker = await createKey(shop, "shop", { name: "worker", expires_at: inSeconds(45) });
     advance(44);
@@ -155,7 +155,7 @@ describe("an API key", () => {
 });
 
 describe("a revoked API key", () => {
-  it("CR-09 is refused at once where it was revoked, and within a minute where it is believed", async () => {
+  it("CR-09 is rejected at once in the isolate of its revocation, and within a minute where it is cached", async () => {
     const shop = await createRealm();
     const here = await createKey(shop, "shop", { name: "worker" });
     const elsewhere = here.at(new Client());
@@ -306,7 +306,7 @@ describe("what an API key may do", () => {
     expect((await make(worker)).status).toBe(403);
   });
 
-  it("is nothing for anybody of the visitor's API, and nothing of the visitor's is one", async () => {
+  it("is rejected by the visitor's API, and the visitor's tokens are rejected as a key", async () => {
     const shop = await createRealm();
     for (const path of ["/session", "/sessions", "/totp"])
       expect((await shop.get(path)).status, path).toBe(401);
@@ -314,7 +314,7 @@ describe("what an API key may do", () => {
   });
 });
 
-describe("who shows no API key", () => {
+describe("a request without an API key", () => {
   /** Everything that looks like a key, and everything that is somebody's key but for a little. */
   const near = (key: string, other: string): Record<string, string> => ({
     garbage: "garbage",
@@ -334,7 +334,7 @@ describe("who shows no API key", () => {
     "ADMIN_KEY as the secret": `${key.slice(0, 20)}${env.ADMIN_KEY.slice(0, 43)}`,
   });
 
-  it("CR-09 is refused the same way, whatever is wrong with what he shows", async () => {
+  it("CR-09 is rejected in the same way, whatever is wrong with it", async () => {
     const shop = await createRealm();
     const books = await createRealm("books");
     const none = visible(await new Client().call("/v1/users"));

@@ -9,7 +9,7 @@ import {
   repeatable,
   userPath,
 } from "../support/backend.ts";
-import { freezeNearestCopy, holdBatches, slowDown } from "../support/d1.ts";
+import { delayD1, freezeReplica, holdBatches } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { openPendingSessions } from "../support/pending.ts";
 import { countEvaluated, listEvents, query, readUser } from "../support/rows.ts";
@@ -18,10 +18,10 @@ import { type Answer, Client, code, environment, wrongCode } from "../support/wo
 useFreshWorker();
 
 /** The local database is so near that requests hardly overlap on it; the production database is not. */
-const farAway = () => slowDown(env.DB, 20);
+const farAway = () => delayD1(env.DB, 20);
 const databases = [
   ["a database 20 ms away", farAway],
-  ["a database next door", () => env.DB],
+  ["a database next entryPoint", () => env.DB],
 ] as const;
 
 type OpenDatabase = () => D1Database;
@@ -368,7 +368,7 @@ describe("a call of a backend that has read, and comes to the primary after othe
 describe("a copy of the database that is behind", () => {
   /** A backend whose reads go to a copy that stands still from now on. */
   const behind = async (shop: Backend) =>
-    shop.at(new Client(environment({ DB: await freezeNearestCopy(env.DB) })));
+    shop.at(new Client(environment({ DB: await freezeReplica(env.DB) })));
 
   it("WB-15 has not the first answer yet, and its retry gets it all the same", async () => {
     const shop = await createRealm();
@@ -432,7 +432,7 @@ describe("a copy of the database that is behind", () => {
     expect(await query("SELECT id FROM users")).toEqual([]);
   });
 
-  it("has a user who is gone, and nothing of him works or comes back", async () => {
+  it("deletes a user, and nothing of the user works or is created again", async () => {
     const shop = await createRealm();
     const { secret } = await enrolBackendUser(shop);
     const far = await behind(shop);

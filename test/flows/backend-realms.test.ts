@@ -299,7 +299,7 @@ describe("the id of a user", () => {
     ["a letter that is not ASCII", "%C3%A9"],
     ["129 characters", "x".repeat(129)],
     ["5,000 characters", "x".repeat(5000)],
-  ])("is not %s: nobody is found, and nobody made", async (_, segment) => {
+  ])("is not %s: no user is found, and none created", async (_, segment) => {
     const shop = await createRealm("shop");
     const calls = serviceOperations.filter(({ path }) => path.includes("/users/:id"));
     expect(calls.length).toBeGreaterThanOrEqual(14);

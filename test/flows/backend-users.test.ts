@@ -73,7 +73,7 @@ describe("a user of a backend", () => {
     expect((await shop.verify("42", await code(user.secret))).status).toBe(200);
   });
 
-  it("has a name that nobody else of its realm has", async () => {
+  it("has a unique name in its realm", async () => {
     const shop = await createRealm();
     await createBackendUser(shop, "1", { username: "ada" });
     await createBackendUser(shop, "2", { username: "bob" });
@@ -307,7 +307,7 @@ describe("a list", () => {
     expect(unasked.users).toHaveLength(50);
   });
 
-  it("of users goes on behind the last one, whoever comes and goes meanwhile", async () => {
+  it("of users continues after the last one, whatever users are created and deleted meanwhile", async () => {
     const shop = await createRealm("shop");
     for (const id of ["b", "d", "f", "h"]) await createBackendUser(shop, id);
     const first = (await shop.get("/v1/users?limit=2")).json.data;

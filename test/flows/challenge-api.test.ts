@@ -11,14 +11,14 @@ import {
 } from "../support/backend.ts";
 import {
   challengeCookieName,
+  challengeInput,
   createChallenge,
-  sentTo,
   shopUrls,
   statusOf,
-  wish,
+  visitChallenge,
 } from "../support/challenges.ts";
 import { advance } from "../support/clock.ts";
-import { slowDown } from "../support/d1.ts";
+import { delayD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { dumpDatabase, listEvents, query } from "../support/rows.ts";
@@ -36,7 +36,7 @@ describe("POST /v1/challenges", () => {
   it("gives a one-time address, and says until when it is good", async () => {
     const shop = await createShop({ scopes: ["users:write", "verify"] });
     await createBackendUser(shop);
-    const answer = await shop.post("/v1/challenges", wish("42"));
+    const answer = await shop.post("/v1/challenges", challengeInput("42"));
     expect(answer.status).toBe(201);
     expect(answer.json).toEqual({
       status: "success",
@@ -80,18 +80,18 @@ describe("POST /v1/challenges", () => {
     expect(await statusOf(local, challenge)).toMatchObject({ user: ada.id });
   });
 
-  it("needs a user of the realm, whose account is open", async () => {
+  it("needs a user of the realm with an enabled account", async () => {
     const shop = await createShop();
     const other = await createRealm("other", { return_urls: shopUrls });
     await createBackendUser(shop);
-    expect(await shop.post("/v1/challenges", wish("43"))).toMatchObject({
+    expect(await shop.post("/v1/challenges", challengeInput("43"))).toMatchObject({
       status: 404,
       json: { code: "not_found" },
     });
-    expect((await other.post("/v1/challenges", wish("42"))).status).toBe(404);
-    expect((await other.post("/v1/challenges", wish("shop:42"))).status).toBe(404);
+    expect((await other.post("/v1/challenges", challengeInput("42"))).status).toBe(404);
+    expect((await other.post("/v1/challenges", challengeInput("shop:42"))).status).toBe(404);
     await shop.post(`${userPath("42")}/disable`);
-    expect(await shop.post("/v1/challenges", wish("42"))).toMatchObject({
+    expect(await shop.post("/v1/challenges", challengeInput("42"))).toMatchObject({
       status: 403,
       json: { code: "forbidden" },
     });
@@ -106,7 +106,7 @@ describe("POST /v1/challenges", () => {
   ])("INC-09 sends no browser where the key may not: %s", async (_, return_to) => {
     const shop = await createShop();
     await createBackendUser(shop);
-    const answer = await shop.post("/v1/challenges", wish("42", { return_to }));
+    const answer = await shop.post("/v1/challenges", challengeInput("42", { return_to }));
     expect(answer).toMatchObject({ status: 422, json: { code: "invalid_format" } });
     expect(answer.json.detail).toContain("return_to");
     expect(await challengeRows()).toEqual([]);
@@ -118,7 +118,7 @@ describe("POST /v1/challenges", () => {
       const shop = await createShop();
       await createBackendUser(shop);
       const return_to = `https://shop.example/confirmed${search}`;
-      const answer = await shop.post("/v1/challenges", wish("42", { return_to }));
+      const answer = await shop.post("/v1/challenges", challengeInput("42", { return_to }));
       expect(answer).toMatchObject({ status: 422, json: { code: "invalid_format" } });
       expect(answer.json.detail).toBe(
         "return_to: it has a parameter that could be read as challenge or receipt, which Sallyport adds",
@@ -130,7 +130,7 @@ describe("POST /v1/challenges", () => {
   it("lets ADMIN_KEY send no browser anywhere: it lists no address", async () => {
     const shop = await createShop();
     await createBackendUser(shop);
-    const answer = await operator().post("/v1/challenges?realm=shop", wish("42"));
+    const answer = await operator().post("/v1/challenges?realm=shop", challengeInput("42"));
     expect(answer).toMatchObject({ status: 422, json: { code: "invalid_format" } });
   });
 
@@ -143,9 +143,9 @@ describe("POST /v1/challenges", () => {
       scopes: ["users:read", "users:write"],
       return_urls: shopUrls,
     });
-    expect((await reader.post("/v1/challenges", wish("42"))).status).toBe(403);
+    expect((await reader.post("/v1/challenges", challengeInput("42"))).status).toBe(403);
     expect((await reader.get(`/v1/challenges/${id}`)).status).toBe(403);
-    expect((await new Client().post("/v1/challenges", wish("42"))).status).toBe(401);
+    expect((await new Client().post("/v1/challenges", challengeInput("42"))).status).toBe(401);
   });
 
   it.each([
@@ -163,7 +163,7 @@ describe("POST /v1/challenges", () => {
   ])("refuses %s with 422", async (_, fields) => {
     const shop = await createShop();
     await createBackendUser(shop);
-    expect(await shop.post("/v1/challenges", wish("42", fields))).toMatchObject({
+    expect(await shop.post("/v1/challenges", challengeInput("42", fields))).toMatchObject({
       status: 422,
       json: { code: "invalid_format" },
     });
@@ -171,7 +171,7 @@ describe("POST /v1/challenges", () => {
 
   it("refuses what it does not know with 400", async () => {
     const shop = await createShop();
-    const answer = await shop.post("/v1/challenges", wish("42", { lives: 3600 }));
+    const answer = await shop.post("/v1/challenges", challengeInput("42", { lives: 3600 }));
     expect(answer).toMatchObject({ status: 400, json: { code: "malformed_request" } });
   });
 
@@ -189,7 +189,7 @@ describe("POST /v1/challenges", () => {
       action: "\u{1f600}".repeat(128),
       nonce: "\\".repeat(256),
     });
-    const browser = await sentTo(challenge, client.bindings);
+    const browser = await visitChallenge(challenge, client.bindings);
     expect(browser.page.heading).toBe("Set up two-factor authentication");
     const cookie = `${challengeCookieName}=${browser.cookies[challengeCookieName]}`;
     // RFC 6265bis 5.6: browsers take no more of name and value.
@@ -202,12 +202,16 @@ describe("a repeated POST /v1/challenges", () => {
   it("gets the first answer, address and all", async () => {
     const shop = await createShop();
     await createBackendUser(shop);
-    const first = await shop.post("/v1/challenges", wish("42"), repeatable("k-1"));
+    const first = await shop.post("/v1/challenges", challengeInput("42"), repeatable("k-1"));
     advance(30);
-    const again = await shop.post("/v1/challenges", wish("42"), repeatable("k-1"));
+    const again = await shop.post("/v1/challenges", challengeInput("42"), repeatable("k-1"));
     expect([again.status, again.text]).toEqual([201, first.text]);
     expect(again.headers.get("Idempotency-Replayed")).toBe("true");
-    const other = await shop.post("/v1/challenges", wish("42", { nonce: "n-82" }), repeatable("k-1"));
+    const other = await shop.post(
+      "/v1/challenges",
+      challengeInput("42", { nonce: "n-82" }),
+      repeatable("k-1"),
+    );
     expect(other).toMatchObject({ status: 409, json: { code: "idempotency_conflict" } });
     expect(await challengeRows()).toHaveLength(1);
   });
@@ -215,9 +219,9 @@ describe("a repeated POST /v1/challenges", () => {
   it("makes one challenge of fifty at once", async () => {
     const shop = await createShop();
     await createBackendUser(shop);
-    const far = shop.at(new Client(environment({ DB: slowDown(env.DB, 20) })));
+    const far = shop.at(new Client(environment({ DB: delayD1(env.DB, 20) })));
     const answers = await Promise.all(
-      Array.from({ length: 50 }, () => far.post("/v1/challenges", wish("42"), repeatable("k-1"))),
+      Array.from({ length: 50 }, () => far.post("/v1/challenges", challengeInput("42"), repeatable("k-1"))),
     );
     expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
     expect(await challengeRows()).toHaveLength(1);
@@ -226,9 +230,9 @@ describe("a repeated POST /v1/challenges", () => {
 
   it("is tried anew after a refusal", async () => {
     const shop = await createShop();
-    expect((await shop.post("/v1/challenges", wish("42"), repeatable("k-1"))).status).toBe(404);
+    expect((await shop.post("/v1/challenges", challengeInput("42"), repeatable("k-1"))).status).toBe(404);
     await createBackendUser(shop);
-    expect((await shop.post("/v1/challenges", wish("42"), repeatable("k-1"))).status).toBe(201);
+    expect((await shop.post("/v1/challenges", challengeInput("42"), repeatable("k-1"))).status).toBe(201);
   });
 });
 
@@ -255,7 +259,7 @@ describe("GET /v1/challenges/{id}", () => {
     };
     expect(await statusOf(shop, challenge)).toEqual(pending);
     advance(5);
-    const browser = await sentTo(challenge);
+    const browser = await visitChallenge(challenge);
     const opened = { ...pending, status: "opened", opened_at: at(5) };
     expect(await statusOf(shop, challenge)).toEqual(opened);
     advance(30);
@@ -266,11 +270,11 @@ describe("GET /v1/challenges/{id}", () => {
     expect(await statusOf(shop, challenge)).toEqual(completed);
   });
 
-  it("says expired of what nobody has opened, and of what was opened and not completed in time", async () => {
+  it("is expired when it was not opened, or not completed, in time", async () => {
     const shop = await createShop();
     await enrolBackendUser(shop);
     const [left, opened] = [await createChallenge(shop, "42"), await createChallenge(shop, "42")];
-    await sentTo(opened);
+    await visitChallenge(opened);
     advance(599);
     expect((await statusOf(shop, left)).status).toBe("pending");
     expect((await statusOf(shop, opened)).status).toBe("opened");
@@ -310,6 +314,6 @@ describe("GET /v1/challenges/{id}", () => {
     const challenge = await createChallenge(shop, "42");
     await shop.delete(userPath("42"));
     expect((await shop.get(`/v1/challenges/${challenge.id}`)).status).toBe(404);
-    expect((await sentTo(challenge)).page.status).toBe(410);
+    expect((await visitChallenge(challenge)).page.status).toBe(410);
   });
 });

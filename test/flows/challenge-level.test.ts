@@ -12,11 +12,11 @@ import {
   askForSetup,
   challengeCookieName,
   createChallenge,
-  give,
-  overPage,
-  sentTo,
+  endedHeading,
   shopUrls,
   statusOf,
+  submitCode,
+  visitChallenge,
 } from "../support/challenges.ts";
 import { advance } from "../support/clock.ts";
 import {
@@ -27,7 +27,7 @@ import {
   sessionCookieName,
 } from "../support/cookies.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, pageLoad, standOrigin, visit, workersKeyring } from "../support/gate.ts";
+import { gated, mockOrigin, pageLoad, visit, workersKeyring } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { listRoutes, type Route } from "../support/routes.ts";
 import { dumpDatabase, listEvents, listSessionRows } from "../support/rows.ts";
@@ -82,7 +82,7 @@ async function knock(route: Route, headers: Record<string, string>, token: strin
 
 describe("the session of a hosted challenge", () => {
   it.each(Object.entries(carriers))(
-    "SE-01 INC-11 opens on every route what it opens to nobody, as %s",
+    "SE-01 INC-11 opens on every route no more than without it, as %s",
     async (_, carry) => {
       const { user, browser } = await askForCode(shop);
       const token = browser.cookies[challengeCookieName] ?? "";
@@ -99,7 +99,7 @@ describe("the session of a hosted challenge", () => {
       }
       // Nothing has happened, and it was good all the time.
       expect(await dumpDatabase()).toEqual(before);
-      expect((await give(browser, text)).heading).toBe("Confirmed");
+      expect((await submitCode(browser, text)).heading).toBe("Confirmed");
       expect(await listSessionRows()).toEqual([]);
     },
   );
@@ -107,7 +107,7 @@ describe("the session of a hosted challenge", () => {
   it.each(Object.entries(carriers))("SE-01 INC-11 does not pass the gate as %s", async (_, carry) => {
     const { browser } = await askForCode(shop);
     const headers = carry(browser.cookies[challengeCookieName] ?? "");
-    const origin = standOrigin();
+    const origin = mockOrigin();
     for (const level of ["first_factor", "second_factor"] as const) {
       for (const enrolment of ["required", "optional"]) {
         const bindings = gated([{ path: "/*", require: level }], { ENROLMENT: enrolment });
@@ -131,7 +131,7 @@ describe("the session of a hosted challenge", () => {
         ? await askForCode(shop).then(({ user, ...rest }) => ({ ...rest, secret: user.secret }))
         : { ...(await askForSetup(shop)), secret: "" };
     const token = browser.cookies[challengeCookieName] ?? "";
-    if (way === "a code") await give(browser, await code(secret));
+    if (way === "a code") await submitCode(browser, await code(secret));
     else {
       const scan = await browser.submit("/account/two-factor", { step: "start" });
       const key = /data-copy="([A-Z2-7]{32})"/.exec(scan.html)?.[1] ?? "";
@@ -160,13 +160,13 @@ describe("the session of a hosted challenge", () => {
     await other.post("/second-factor", { code: text });
     expect(other.page.heading).toBe("Sign in");
     expect(await listSessionRows()).toMatchObject([{ kind: "pending", attempts: 0 }]);
-    expect((await give(browser, text)).heading).toBe("Confirmed");
+    expect((await submitCode(browser, text)).heading).toBe("Confirmed");
   });
 
   it("belongs to its own challenge, whatever a token says", async () => {
     const { user, challenge, browser } = await askForCode(shop);
     const other = await createChallenge(shop, "42");
-    await sentTo(other);
+    await visitChallenge(other);
     const claims = await claimsOf(browser.cookies[challengeCookieName] ?? "");
     if (claims.challenge === undefined) throw new Error("No challenge");
     const swapped = { ...claims, challenge: { ...claims.challenge, id: other.id } };
@@ -174,7 +174,7 @@ describe("the session of a hosted challenge", () => {
     thief.adopt({ [challengeCookieName]: await signPendingToken(workersKeyring(), swapped, new Date()) });
     for (const fields of [{ code: await code(user.secret) }, { code: user.backupCodes[0] ?? "" }]) {
       const page = await thief.post("/second-factor", { ...fields, challenge: other.id });
-      expect([page.status, page.heading]).toEqual([410, overPage]);
+      expect([page.status, page.heading]).toEqual([410, endedHeading]);
     }
     for (const each of [challenge, other]) expect((await statusOf(shop, each)).status).toBe("opened");
     expect(await listEvents("challenge.completed")).toEqual([]);
@@ -194,7 +194,7 @@ describe("a sign-in", () => {
       for (const fields of [{ code: text }, { step: "start" }, { step: "confirm", code: text }]) {
         const path = "step" in fields ? "/account/two-factor" : "/second-factor";
         const page = await browser.post(path, { ...fields, challenge: id } as Record<string, string>);
-        expect([page.status, page.heading]).toEqual([410, overPage]);
+        expect([page.status, page.heading]).toEqual([410, endedHeading]);
       }
       for (const path of ["/second-factor", "/account/two-factor", "/challenge/done"])
         expect((await browser.open(`${base}${path}?challenge=${id}`)).status).toBe(410);
@@ -205,7 +205,7 @@ describe("a sign-in", () => {
     const local = await createKey(operator(), "local", { return_urls: shopUrls });
     const account = await createReadyAccount();
     const challenge = await createChallenge(local, account.id);
-    const opener = await sentTo(challenge);
+    const opener = await visitChallenge(challenge);
     const { challenge: claims } = await claimsOf(opener.cookies[challengeCookieName] ?? "");
     const pending = await claimsOf(await pendingToken(account));
     if (claims === undefined) throw new Error("No challenge");
@@ -224,17 +224,17 @@ describe("a sign-in", () => {
     await browser.open(`${base}/sign-in`);
     await browser.signIn(account);
     const pending = browser.cookies[pendingCookieName];
-    await sentTo(await createChallenge(local, account.id), environment(), browser);
-    expect((await give(browser, await code(account.secret))).heading).toBe("Confirmed");
+    await visitChallenge(await createChallenge(local, account.id), environment(), browser);
+    expect((await submitCode(browser, await code(account.secret))).heading).toBe("Confirmed");
     expect(browser.cookies).toEqual({ [pendingCookieName]: pending });
     advance(30);
     await browser.open(`${base}/second-factor`);
-    expect((await give(browser, await code(account.secret))).heading).toBe("Your account");
+    expect((await submitCode(browser, await code(account.secret))).heading).toBe("Your account");
     const { [sessionCookieName]: session, [deviceCookieName]: device } = browser.cookies;
 
-    await sentTo(await createChallenge(local, account.id), environment(), browser);
+    await visitChallenge(await createChallenge(local, account.id), environment(), browser);
     advance(30);
-    expect((await give(browser, await code(account.secret))).heading).toBe("Confirmed");
+    expect((await submitCode(browser, await code(account.secret))).heading).toBe("Confirmed");
     expect(browser.cookies).toEqual({ [sessionCookieName]: session, [deviceCookieName]: device });
     expect((await new Client().call("/session", { token: session ?? "" })).status).toBe(200);
   });

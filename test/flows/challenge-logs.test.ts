@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { createRealm, enrolBackendUser } from "../support/backend.ts";
-import { createChallenge, pathOf, sentTo, shopUrls } from "../support/challenges.ts";
+import { createChallenge, pathOf, shopUrls, visitChallenge } from "../support/challenges.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { environment, host, send } from "../support/worker.ts";
@@ -33,7 +33,7 @@ it("INC-37 Sallyport's own log never holds the address of a challenge, whatever 
   }
   // The failed store has left a line, and none of these requests has used the address up.
   expect(lines.length).toBeGreaterThan(0);
-  expect((await sentTo(challenge)).page.status).toBe(200);
+  expect((await visitChallenge(challenge)).page.status).toBe(200);
   expect((await ask({}))[0]).toBe(410);
   expect(lines.join()).not.toContain(secret);
 });

@@ -7,18 +7,18 @@ import {
   askForCode,
   askForSetup,
   challengeCookieName,
+  challengeInput,
   createChallenge,
-  give,
-  goesOnTo,
   pathOf,
   readReceipt,
-  sentTo,
+  redirectTarget,
   shopUrls,
   statusOf,
   step,
-  wish,
+  submitCode,
+  visitChallenge,
 } from "../support/challenges.ts";
-import { countTrips, failAlways, failBatches, holdBatches, slowDown, type Trips } from "../support/d1.ts";
+import { countTrips, delayD1, failAlways, failBatches, holdBatches, type Trips } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { pageLoad, visit } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
@@ -34,8 +34,8 @@ beforeEach(async () => {
 });
 
 const databases = [
-  ["a database 20 ms away", () => slowDown(env.DB, 20)],
-  ["a database next door", () => env.DB],
+  ["a database 20 ms away", () => delayD1(env.DB, 20)],
+  ["a database next entryPoint", () => env.DB],
 ] as const;
 
 const times = <T>(count: number, make: (index: number) => Promise<T>): Promise<T[]> =>
@@ -97,7 +97,7 @@ describe.each(databases)("at the same time, on %s", (_, database) => {
   it("OTP-11 one code completes one of ten challenges", async () => {
     const user = await enrolBackendUser(shop);
     const challenges = await times(10, () => createChallenge(shop, "42"));
-    const browsers = await Promise.all(challenges.map((challenge) => sentTo(challenge)));
+    const browsers = await Promise.all(challenges.map((challenge) => visitChallenge(challenge)));
     const text = await code(user.secret);
     const bindings = environment({ DB: database() });
     const answers = await Promise.all(
@@ -187,7 +187,7 @@ describe("a hosted challenge costs", () => {
       return backend;
     });
     const readsBefore = trips.reads;
-    const answer = await value.post("/v1/challenges", wish("42"));
+    const answer = await value.post("/v1/challenges", challengeInput("42"));
     expect(answer.status).toBe(201);
     expect(trips).toEqual({ reads: readsBefore, batches: 1 });
     await value.get(`/v1/challenges/${answer.json.data.id}`);
@@ -197,7 +197,7 @@ describe("a hosted challenge costs", () => {
   it("one batch to open, and nothing to be shown", async () => {
     await enrolBackendUser(shop);
     const challenge = await createChallenge(shop, "42");
-    const { trips, value } = await costOf((bindings) => sentTo(challenge, bindings));
+    const { trips, value } = await costOf((bindings) => visitChallenge(challenge, bindings));
     expect(value.page.heading).toBe("Confirm with your code");
     expect(trips).toEqual({ reads: 0, batches: 1 });
   });
@@ -210,8 +210,8 @@ describe("a hosted challenge costs", () => {
     ] as const) {
       const { trips, value } = await costOf(async (bindings) => {
         const other = going(browser, bindings);
-        await sentTo({ id: "", url: `${host}${base}${pathTo(browser)}` }, bindings, other);
-        return give(other, text);
+        await visitChallenge({ id: "", url: `${host}${base}${pathTo(browser)}` }, bindings, other);
+        return submitCode(other, text);
       });
       expect(value.heading).toBe(heading);
       expect(trips).toEqual({ reads: 1, batches: 1 });
@@ -235,7 +235,7 @@ describe("a hosted challenge costs", () => {
     await other.post("/account/two-factor", fields);
     expect(trips).toEqual({ reads: 1, batches: 1 });
     const done = await other.follow(other.page.links[0]?.href ?? "");
-    expect(goesOnTo(done)).not.toBeNull();
+    expect(redirectTarget(done)).not.toBeNull();
     expect(readReceipt(done).sub).toBe("42");
     expect(trips).toEqual({ reads: 2, batches: 1 });
   });
@@ -248,9 +248,9 @@ describe("TH-09 when the database fails", () => {
   it("opens nothing, and the address is good afterwards", async () => {
     await enrolBackendUser(shop);
     const challenge = await createChallenge(shop, "42");
-    const broken = await sentTo(challenge, environment({ DB: failAlways(env.DB) }));
+    const broken = await visitChallenge(challenge, environment({ DB: failAlways(env.DB) }));
     expect([broken.page.status, broken.cookies]).toEqual([503, {}]);
-    expect((await sentTo(challenge)).page.status).toBe(200);
+    expect((await visitChallenge(challenge)).page.status).toBe(200);
   });
 
   it("takes no code, and gives no receipt", async () => {
@@ -262,12 +262,12 @@ describe("TH-09 when the database fails", () => {
       expect(answer.status).toBe(503);
       expect(answer.headers.getSetCookie()).toEqual([]);
     }
-    expect((await give(browser, fields.code)).heading).toBe("Confirmed");
+    expect((await submitCode(browser, fields.code)).heading).toBe("Confirmed");
   });
 
   it("makes none", async () => {
     await enrolBackendUser(shop);
     const broken = shop.at(new Client(environment({ DB: failBatches(env.DB) })));
-    expect((await broken.post("/v1/challenges", wish("42"))).status).toBe(503);
+    expect((await broken.post("/v1/challenges", challengeInput("42"))).status).toBe(503);
   });
 });

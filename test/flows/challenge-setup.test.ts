@@ -7,15 +7,15 @@ import {
   askForSetup,
   challengeCookieName,
   createChallenge,
-  give,
-  goesOnTo,
-  overPage,
+  endedHeading,
   receiptOn,
-  sentTo,
+  redirectTarget,
   shopUrls,
   statusOf,
   step,
+  submitCode,
   verifyReceipt,
+  visitChallenge,
 } from "../support/challenges.ts";
 import { advance } from "../support/clock.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
@@ -40,7 +40,7 @@ describe("a hosted challenge for a user without a second factor", () => {
     const { challenge, browser, storedId } = await askedToEnrol();
     expect(browser.page.path).toBe(`${base}/account/two-factor?challenge=${challenge.id}`);
     expect(browser.page.heading).toBe("Set up two-factor authentication");
-    expect(browser.page.text).toContain("What Pay 20 € to Bob Account ada");
+    expect(browser.page.text).toContain("Action Pay 20 € to Bob Account ada");
     const scan = await step(browser, "start");
     expect(scan.heading).toBe("Scan the QR code");
     const secret = secretOn(scan);
@@ -57,7 +57,7 @@ describe("a hosted challenge for a user without a second factor", () => {
 
     // Somebody takes long to write them down, and longer than the challenge lived.
     advance(595);
-    const page = await browser.follow("I have saved them: go on to shop.example");
+    const page = await browser.follow("I have saved them: continue to shop.example");
     expect(page.path).toBe(`${base}/challenge/done?challenge=${challenge.id}`);
     expect(page.heading).toBe("Confirmed");
     const now = Date.now() / 1000;
@@ -73,8 +73,8 @@ describe("a hosted challenge for a user without a second factor", () => {
     });
     expect(browser.cookies).toEqual({});
 
-    const next = await sentTo(await createChallenge(shop, "42"));
-    expect((await give(next, codes[0] ?? "")).heading).toBe("Confirmed");
+    const next = await visitChallenge(await createChallenge(shop, "42"));
+    expect((await submitCode(next, codes[0] ?? "")).heading).toBe("Confirmed");
     expect(await listEvents("totp.setup_started", "totp.enabled", "challenge.completed")).toMatchObject([
       { type: "totp.setup_started", realm: "shop", user_id: storedId },
       { type: "challenge.completed", realm: "shop", user_id: storedId },
@@ -97,11 +97,11 @@ describe("a hosted challenge for a user without a second factor", () => {
 
   it("EN-10 ends every session of the account, other challenges' too", async () => {
     const { browser } = await askedToEnrol();
-    const other = await sentTo(await createChallenge(shop, "42"));
+    const other = await visitChallenge(await createChallenge(shop, "42"));
     const secret = secretOn(await step(browser, "start"));
     await step(browser, "confirm", { code: await code(secret) });
     expect(await listSessionRows()).toEqual([]);
-    expect((await step(other, "start")).heading).toBe(overPage);
+    expect((await step(other, "start")).heading).toBe(endedHeading);
   });
 
   it("BC-12 takes no backup code, and text that is no code costs no attempt", async () => {
@@ -114,7 +114,7 @@ describe("a hosted challenge for a user without a second factor", () => {
     expect(await countEvaluated()).toEqual({ accepted: 0, refused: 0, replayed: 0 });
   });
 
-  it("TH-07 has five attempts, however often somebody begins anew", async () => {
+  it("TH-07 has five attempts, however often it is started again", async () => {
     const { challenge, browser } = await askedToEnrol();
     let secret = "";
     for (let attempt = 0; attempt < 5; attempt++) {
@@ -137,17 +137,17 @@ describe("a hosted challenge for a user without a second factor", () => {
     expect(page.links.map(({ text }) => text)).toEqual(["Go back to shop.example"]);
   });
 
-  it("EN-03 EN-04 never replaces a second factor: who has got one meanwhile is asked for it", async () => {
+  it("EN-03 EN-04 never replaces a second factor: one that was set up meanwhile is required", async () => {
     const { challenge, browser } = await askedToEnrol();
     const { secret } = await enrol(shop, "42");
     // Enrolling has ended every session: another challenge, opened by a page from before.
     const other = await createChallenge(shop, "42");
-    await sentTo(other, environment(), browser);
+    await visitChallenge(other, environment(), browser);
     const before = await readUser("shop:42");
     const page = await browser.post("/account/two-factor", { step: "start", challenge: other.id });
     expect(page.path).toBe(`${base}/second-factor?challenge=${other.id}`);
     expect(await readUser("shop:42")).toEqual(before);
-    expect((await give(browser, await code(secret))).heading).toBe("Confirmed");
+    expect((await submitCode(browser, await code(secret))).heading).toBe("Confirmed");
     expect((await statusOf(shop, challenge)).status).toBe("opened");
   });
 
@@ -163,19 +163,19 @@ describe("a hosted challenge for a user without a second factor", () => {
       forger.adopt({ [challengeCookieName]: forged });
       return (await forger.post("/account/two-factor", { step: "start", challenge: id })).heading;
     };
-    expect(await start(other.id, { challenge: { ...claims.challenge, id: other.id } })).toBe(overPage);
+    expect(await start(other.id, { challenge: { ...claims.challenge, id: other.id } })).toBe(endedHeading);
     advance(600);
-    expect(await start(challenge.id, { expiresAt: new Date(Date.now() + 60_000) })).toBe(overPage);
+    expect(await start(challenge.id, { expiresAt: new Date(Date.now() + 60_000) })).toBe(endedHeading);
     expect((await readUser(storedId)).totp_pending_secret).toBeNull();
   });
 
-  it("is where somebody is led whose second factor was taken away while the challenge was open", async () => {
+  it("is shown when the second factor was removed while the challenge was open", async () => {
     const { user, challenge, browser } = await asked();
     // Without its sessions being ended: the store says so, whoever has done it.
     await query(
       "UPDATE users SET totp_enabled = 0, totp_secret = NULL, backup_codes = NULL WHERE id = 'shop:42'",
     );
-    const page = await give(browser, await code(user.secret));
+    const page = await submitCode(browser, await code(user.secret));
     expect(page.path).toBe(`${base}/account/two-factor?challenge=${challenge.id}`);
     advance(30);
     const secret = secretOn(await step(browser, "start"));
@@ -188,14 +188,14 @@ describe("a hosted challenge for a user without a second factor", () => {
     const { challenge, browser } = await askedToEnrol();
     const { cookies } = browser;
     const page = await browser.open(`${base}/challenge/done?challenge=${challenge.id}`);
-    expect([page.status, page.heading, goesOnTo(page)]).toEqual([410, overPage, null]);
+    expect([page.status, page.heading, redirectTarget(page)]).toEqual([410, endedHeading, null]);
     browser.adopt(cookies);
     for (const query of ["", "?challenge=", "?challenge=nothing"]) {
       expect((await browser.open(`${base}/challenge/done${query}`)).status).toBe(410);
     }
   });
 
-  it("hands its receipt to nobody but the browser that has completed it", async () => {
+  it("returns its receipt only to the browser that has completed it", async () => {
     const { challenge, browser } = await askedToEnrol();
     const secret = secretOn(await step(browser, "start"));
     await step(browser, "confirm", { code: await code(secret) });
@@ -212,9 +212,9 @@ describe("a hosted challenge for a user without a second factor", () => {
     }
     const stranger = new Browser(environment());
     const page = await stranger.open(`${base}/challenge/done?challenge=${challenge.id}`);
-    expect([page.status, goesOnTo(page)]).toEqual([410, null]);
-    expect((await sentTo(challenge)).page.status).toBe(410);
+    expect([page.status, redirectTarget(page)]).toEqual([410, null]);
+    expect((await visitChallenge(challenge)).page.status).toBe(410);
     // The browser itself may come back by the address that it was sent to.
-    expect((await sentTo(challenge, environment(), browser)).page.heading).toBe("Confirmed");
+    expect((await visitChallenge(challenge, environment(), browser)).page.heading).toBe("Confirmed");
   });
 });

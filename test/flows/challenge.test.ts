@@ -5,16 +5,16 @@ import {
   askForCode,
   challengeCookieName,
   createChallenge,
-  give,
-  goesOnTo,
-  overPage,
+  endedHeading,
   pathOf,
   readReceipt,
   receiptOn,
-  sentTo,
+  redirectTarget,
   shopUrls,
   statusOf,
+  submitCode,
   verifyReceipt,
+  visitChallenge,
 } from "../support/challenges.ts";
 import { advance } from "../support/clock.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
@@ -42,12 +42,12 @@ describe("a hosted challenge", () => {
     ]);
     expect(browser.page.heading).toBe("Confirm with your code");
     expect(browser.page.text).toContain("shop.example asks you to confirm this with your second factor.");
-    expect(browser.page.text).toContain("What Pay 20 € to Bob Account ada");
+    expect(browser.page.text).toContain("Action Pay 20 € to Bob Account ada");
 
     advance(7);
-    const page = await give(browser, await code(user.secret));
+    const page = await submitCode(browser, await code(user.secret));
     expect([page.status, page.heading]).toEqual([200, "Confirmed"]);
-    const address = goesOnTo(page);
+    const address = redirectTarget(page);
     expect(address?.href).toMatch(
       /^https:\/\/shop\.example\/confirmed\?order=7&challenge=[^&]+&receipt=[^&]+$/,
     );
@@ -72,7 +72,7 @@ describe("a hosted challenge", () => {
   it("takes a backup code in its place", async () => {
     const { user, challenge, browser } = await asked({ action: undefined, nonce: undefined });
     expect(browser.page.text).toContain("shop.example asks for your second factor. Account ada");
-    const page = await give(browser, user.backupCodes[0] ?? "");
+    const page = await submitCode(browser, user.backupCodes[0] ?? "");
     const receipt = await verifyReceipt(receiptOn(page), "shop");
     expect(receipt.amr).toEqual(["backup_code"]);
     expect([receipt.action, receipt.nonce]).toEqual([undefined, undefined]);
@@ -93,10 +93,10 @@ describe("a hosted challenge", () => {
     expect((await statusOf(shop, challenge)).status).toBe("opened");
   });
 
-  it("LG-01 is written down from its beginning to its end, with who did what", async () => {
+  it("LG-01 is recorded from its beginning to its end, with the actor of each event", async () => {
     const { user, challenge, browser } = await asked();
     const [{ id: sessionId } = { id: "" }] = await listSessionRows();
-    await give(browser, await code(user.secret));
+    await submitCode(browser, await code(user.secret));
     const events = await listEvents(
       "challenge.created",
       "challenge.opened",
@@ -126,8 +126,8 @@ describe("a hosted challenge", () => {
   it("LG-03 URI-04 leaves no secret in a page, a log line or an address but the one-time one", async () => {
     const { user, challenge, browser } = await asked();
     const token = browser.cookies[challengeCookieName] ?? "";
-    await give(browser, await wrongCode(user.secret));
-    await give(browser, await code(user.secret));
+    await submitCode(browser, await wrongCode(user.secret));
+    await submitCode(browser, await code(user.secret));
     const secret = challenge.url.split("/").at(-1) ?? "";
     for (const { path, body } of browser.exchanges.slice(1)) {
       expect(path + body).not.toContain(secret);
@@ -153,23 +153,23 @@ describe("a hosted challenge", () => {
       ["12345", 422, "Type the six digits"],
       ["AAAA-AAAA", 401, "This code is not accepted."],
     ] as const) {
-      const page = await give(browser, text);
+      const page = await submitCode(browser, text);
       expect([page.status, page.heading]).toEqual([status, "Confirm with your code"]);
       expect(page.alert).toContain(alert);
       expect(page.text).toContain("Pay 20 € to Bob");
     }
-    expect((await give(browser, await code(user.secret))).heading).toBe("Confirmed");
+    expect((await submitCode(browser, await code(user.secret))).heading).toBe("Confirmed");
   });
 
   it("OTP-09 takes no code that was accepted before, and spends the one that it takes", async () => {
     const { user, browser } = await asked();
     const used = await code(user.secret);
     expect((await shop.verify("42", used)).status).toBe(200);
-    expect((await give(browser, used)).status).toBe(401);
+    expect((await submitCode(browser, used)).status).toBe(401);
     expect(await countEvaluated()).toMatchObject({ replayed: 1, refused: 0 });
     advance(30);
     const next = await code(user.secret);
-    expect((await give(browser, next)).heading).toBe("Confirmed");
+    expect((await submitCode(browser, next)).heading).toBe("Confirmed");
     expect((await shop.verify("42", next)).status).toBe(401);
   });
 
@@ -177,7 +177,7 @@ describe("a hosted challenge", () => {
     const { user, challenge, browser } = await asked();
     const { cookies } = browser;
     const text = await code(user.secret);
-    const first = readReceipt(await give(browser, text));
+    const first = readReceipt(await submitCode(browser, text));
     const twin = new Browser(environment());
     twin.adopt(cookies);
     advance(2);
@@ -194,8 +194,8 @@ describe("a hosted challenge", () => {
 describe("the address of a challenge", () => {
   it("opens in one browser: any other finds that it is over, and how to go back", async () => {
     const { challenge } = await asked();
-    const { page } = await sentTo(challenge);
-    expect([page.status, page.heading]).toEqual([410, overPage]);
+    const { page } = await visitChallenge(challenge);
+    expect([page.status, page.heading]).toEqual([410, endedHeading]);
     expect(page.html).toContain("challenge_expired");
     expect(page.links).toEqual([
       {
@@ -210,12 +210,12 @@ describe("the address of a challenge", () => {
   it("leads the browser that has opened it to the same page again, and has not opened it twice", async () => {
     const { user, challenge, browser } = await asked();
     const { cookies } = browser;
-    await sentTo(challenge, environment(), browser);
+    await visitChallenge(challenge, environment(), browser);
     expect([browser.page.status, browser.page.heading]).toEqual([200, "Confirm with your code"]);
     expect(browser.cookies).toEqual(cookies);
     expect(await listEvents("challenge.opened")).toHaveLength(1);
-    expect((await give(browser, await code(user.secret))).heading).toBe("Confirmed");
-    expect((await sentTo(challenge, environment(), browser)).page.status).toBe(410);
+    expect((await submitCode(browser, await code(user.secret))).heading).toBe("Confirmed");
+    expect((await visitChallenge(challenge, environment(), browser)).page.status).toBe(410);
   });
 
   it.each([
@@ -232,7 +232,7 @@ describe("the address of a challenge", () => {
     const response = await visit(environment(), path, { method, headers: { ...pageLoad, ...headers } });
     expect([response.status, response.headers.getSetCookie(), await response.text()]).toEqual([403, [], ""]);
     expect((await statusOf(shop, challenge)).status).toBe("pending");
-    expect((await sentTo(challenge)).page.heading).toBe("Confirm with your code");
+    expect((await visitChallenge(challenge)).page.heading).toBe("Confirm with your code");
   });
 
   it.each(["x", "%00", "a".repeat(43), `${"a".repeat(43)}/x`, `${"a".repeat(42)}=`])(
@@ -250,10 +250,10 @@ describe("the address of a challenge", () => {
     advance(1);
     const inTime = await createChallenge(shop, "42");
     advance(599);
-    const tooLate = await sentTo(late);
+    const tooLate = await visitChallenge(late);
     expect([tooLate.page.status, tooLate.page.path]).toEqual([410, pathOf(late.url)]);
     expect([await listSessionRows(), await listEvents("challenge.opened")]).toEqual([[], []]);
-    expect((await sentTo(inTime)).page.status).toBe(200);
+    expect((await visitChallenge(inTime)).page.status).toBe(200);
     expect((await statusOf(shop, late)).status).toBe("expired");
   });
 
@@ -261,13 +261,13 @@ describe("the address of a challenge", () => {
     const { user, challenge, browser } = await asked();
     const other = await createChallenge(shop, "42");
     await shop.post(`${userPath("42")}/disable`);
-    expect((await sentTo(other)).page.status).toBe(410);
-    const page = await give(browser, await code(user.secret));
-    expect([page.status, page.heading]).toEqual([410, overPage]);
+    expect((await visitChallenge(other)).page.status).toBe(410);
+    const page = await submitCode(browser, await code(user.secret));
+    expect([page.status, page.heading]).toEqual([410, endedHeading]);
     expect((await statusOf(shop, challenge)).status).toBe("opened");
   });
 
-  it("is answered as a page to whoever asks, and takes no other method", async () => {
+  it("gets a page for every client, and allows no other method", async () => {
     for (const method of ["POST", "PUT", "DELETE"]) {
       const response = await visit(environment(), `${base}/challenge/${"a".repeat(43)}`, {
         method,
@@ -294,7 +294,7 @@ describe("the session of a challenge", () => {
       code: await code(user.secret),
       challenge: challenge.id,
     });
-    expect([page.status, page.heading]).toEqual([410, overPage]);
+    expect([page.status, page.heading]).toEqual([410, endedHeading]);
     expect((await statusOf(shop, challenge)).status).toBe("expired");
     expect(await countEvaluated()).toMatchObject({ accepted: 1, refused: 0 });
   });
@@ -305,9 +305,9 @@ describe("the session of a challenge", () => {
     // Not wrong: the account's own counter would stop it first.
     const used = await code(user.secret);
     await shop.verify("42", used);
-    for (let attempt = 0; attempt < 5; attempt++) expect((await give(browser, used)).status).toBe(401);
+    for (let attempt = 0; attempt < 5; attempt++) expect((await submitCode(browser, used)).status).toBe(401);
     advance(30);
-    const page = await give(browser, await code(user.secret));
+    const page = await submitCode(browser, await code(user.secret));
     expect([page.status, page.heading]).toEqual([429, "Too many attempts"]);
     expect(page.links.map(({ text }) => text)).toEqual(["Go back to shop.example"]);
     expect(browser.cookies).toEqual({});
@@ -321,20 +321,20 @@ describe("the session of a challenge", () => {
   it("TH-02 shares the account's counter with every other path and every other challenge", async () => {
     const { user, browser } = await asked();
     for (let i = 0; i < 2; i++) await shop.verify("42", await wrongCode(user.secret, i));
-    const second = await sentTo(await createChallenge(shop, "42"));
-    for (const each of [browser, second, browser]) await give(each, await wrongCode(user.secret));
+    const second = await visitChallenge(await createChallenge(shop, "42"));
+    for (const each of [browser, second, browser]) await submitCode(each, await wrongCode(user.secret));
     expect((await readUser("shop:42")).second_factor_failures).toBe(5);
-    const page = await give(second, await code(user.secret));
+    const page = await submitCode(second, await code(user.secret));
     expect([page.status, page.exchange.headers.get("Retry-After")]).toEqual([429, "60"]);
     expect(page.heading).toBe("Confirm with your code");
     advance(60);
-    expect((await give(second, await code(user.secret))).heading).toBe("Confirmed");
+    expect((await submitCode(second, await code(user.secret))).heading).toBe("Confirmed");
   });
 
   it("TH-01 says when the second factor is disabled, and leads back", async () => {
     const { user, browser } = await asked();
     await query("UPDATE users SET second_factor_failures = 100 WHERE id = 'shop:42'");
-    const page = await give(browser, await code(user.secret));
+    const page = await submitCode(browser, await code(user.secret));
     expect([page.status, page.heading]).toEqual([403, "Second factor disabled"]);
     expect(page.links.map(({ text }) => text)).toEqual(["Go back to shop.example"]);
   });
@@ -359,10 +359,10 @@ describe("the session of a challenge", () => {
   it("belongs to one challenge: the form of another one finds that it is over", async () => {
     const { user, challenge, browser } = await asked();
     const other = await createChallenge(shop, "42");
-    await sentTo(other, environment(), browser);
+    await visitChallenge(other, environment(), browser);
     const text = await code(user.secret);
     const page = await browser.post("/second-factor", { code: text, challenge: challenge.id });
-    expect([page.status, page.heading]).toEqual([410, overPage]);
+    expect([page.status, page.heading]).toEqual([410, endedHeading]);
     expect((await statusOf(shop, other)).status).toBe("opened");
   });
 
@@ -370,7 +370,7 @@ describe("the session of a challenge", () => {
     const { user, challenge, browser } = await asked();
     const { cookies } = browser;
     const taken = await createChallenge(shop, "42");
-    await sentTo(taken);
+    await visitChallenge(taken);
     const secret = "a".repeat(43);
     for (const path of [
       pathOf(taken.url),
@@ -380,13 +380,13 @@ describe("the session of a challenge", () => {
       expect((await browser.open(path)).status).toBe(410);
     expect(browser.cookies).toEqual(cookies);
     await browser.open(`${base}/second-factor?challenge=${challenge.id}`);
-    expect((await give(browser, await code(user.secret))).heading).toBe("Confirmed");
+    expect((await submitCode(browser, await code(user.secret))).heading).toBe("Confirmed");
   });
 
-  it("does not need what a first factor elsewhere says: the backend has said who it is", async () => {
+  it("does not need a first factor: the backend has named the user", async () => {
     const bindings = environment({ FIRST_FACTOR: "proxy", PROXY_KEY: "Q7f2-hW9x_Lk3mZ8vTn5cRb1yGd6pJs4" });
     const user = await enrolBackendUser(shop);
-    const browser = await sentTo(await createChallenge(shop, "42"), bindings);
-    expect((await give(browser, await code(user.secret))).heading).toBe("Confirmed");
+    const browser = await visitChallenge(await createChallenge(shop, "42"), bindings);
+    expect((await submitCode(browser, await code(user.secret))).heading).toBe("Confirmed");
   });
 });

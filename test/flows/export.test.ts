@@ -7,8 +7,6 @@ import { createRealm, enrolBackendUser, operator, userPath } from "../support/ba
 import { advance } from "../support/clock.ts";
 import { tapD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { randomKey } from "../support/keyring.ts";
-import { collectLogLines } from "../support/log-lines.ts";
 import {
   exportAll,
   fileOf,
@@ -17,7 +15,9 @@ import {
   type OperatorKey,
   requestExport,
   rfcSecret,
-} from "../support/moving.ts";
+} from "../support/import-export.ts";
+import { randomKey } from "../support/keyring.ts";
+import { collectLogLines } from "../support/log-lines.ts";
 import { dumpDatabase, listEvents, query } from "../support/rows.ts";
 import { Client, code, environment, resetStores } from "../support/worker.ts";
 
@@ -97,7 +97,7 @@ describe("a realm that moves", () => {
     ).not.toBe(200);
   });
 
-  it("OTP-05 takes weak secrets along that were let in once, and failures that nobody took back", async () => {
+  it("OTP-05 exports weak secrets that were accepted earlier, and failures that were not reset", async () => {
     const weak = "JBSWY3DPEHPK3PXP";
     await importFile(fileOf({ id: "1", secret: weak, allow_weak: true, second_factor_failures: 7 }), {
       realm: "shop",
@@ -108,7 +108,7 @@ describe("a realm that moves", () => {
     expect((await importFile(file, { realm: "shop", bindings })).json.data).toMatchObject({ created: 1 });
   });
 
-  it("leaves what is not finished behind: a set-up, and whose second factor is off", async () => {
+  it("does not export an unfinished set-up, or a disabled second factor", async () => {
     const shop = await createRealm();
     await enrolBackendUser(shop, "1");
     await shop.put("/v1/users/2");
@@ -188,7 +188,7 @@ describe("an export", () => {
 
     let reads = 0;
     const bindings = environment({
-      DB: tapD1(env.DB, (_kind, [sql]) => {
+      DB: tapD1(env.DB, ({ sql: [sql] }) => {
         if (sql?.includes("rowid")) reads += 1;
       }),
     });
@@ -201,10 +201,10 @@ describe("an export", () => {
     expect(reads).toBe(3);
   });
 
-  it("misses nobody who is renamed or created while it goes on", async () => {
+  it("misses no user who is renamed or created meanwhile", async () => {
     await importFile(many(600), shop);
     let reads = 0;
-    const db = tapD1(env.DB, async (_kind, [sql]) => {
+    const db = tapD1(env.DB, async ({ sql: [sql] }) => {
       if (!sql?.includes("rowid") || ++reads !== 2) return;
       await query("UPDATE users SET username = 'aaa' WHERE id = 'shop:550'");
       await query("UPDATE users SET username = 'zzz' WHERE id = 'shop:5'");
@@ -245,7 +245,7 @@ describe("an export", () => {
     await importFile(many(600), shop);
     const lines = collectLogLines();
     let reads = 0;
-    const db = tapD1(env.DB, (_kind, [sql]) => {
+    const db = tapD1(env.DB, ({ sql: [sql] }) => {
       if (sql?.includes("rowid") && ++reads === 2) throw new Error("D1_ERROR");
     });
     const response = await requestExport((await generateOperatorKey()).publicJwk, {
@@ -256,7 +256,7 @@ describe("an export", () => {
     expect(lines.filter((line) => line.includes("export.interrupted"))).toHaveLength(1);
   });
 
-  it("INC-20 leaves out whose second factor does not open, and says so", async () => {
+  it("INC-20 omits users whose second factor does not open, and reports them", async () => {
     const lines = collectLogLines();
     await importFile(
       fileOf({ id: "1", secret: rfcSecret }, { id: "2", secret: rfcSecret }, { id: "3" }),
@@ -274,7 +274,7 @@ describe("an export", () => {
     const lines = collectLogLines();
     const backend = await createRealm();
     await importFile(fileOf({ id: "1", secret: rfcSecret, backup_codes: ["1111-1111"] }), shop);
-    const broken = tapD1(env.DB, (_kind, sql) => {
+    const broken = tapD1(env.DB, ({ sql }) => {
       if (sql.some((text) => text.startsWith("insert"))) throw new Error("D1_ERROR");
     });
     const key = await generateOperatorKey();
@@ -296,7 +296,7 @@ describe("an export", () => {
     for (const secret of [rfcSecret, users[0].backup_codes[0]]) expect(said).not.toContain(secret);
   });
 
-  it("WB-09 CR-09 has nobody of another realm in it, and needs the scope `admin`", async () => {
+  it("WB-09 CR-09 has no user of another realm, and needs the scope `admin`", async () => {
     const [one, two] = [await createRealm("one"), await createRealm("two", { scopes: ["users:read"] })];
     await importFile(fileOf({ id: "1" }), { realm: "one" });
     await importFile(fileOf({ id: "2" }), { realm: "two" });
@@ -367,7 +367,7 @@ describe("an export", () => {
     expect(await listEvents("users.exported")).toEqual([]);
   });
 
-  it("may be of nobody", async () => {
+  it("may be empty", async () => {
     const { file, totals } = await exportAll({ realm: "empty" });
     expect([file, totals]).toEqual(["", { users: 0, unreadable: 0 }]);
   });

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { createRealm, operator, userPath } from "../support/backend.ts";
-import { createChallenge, give, sentTo, shopUrls, statusOf } from "../support/challenges.ts";
+import { createChallenge, shopUrls, statusOf, submitCode, visitChallenge } from "../support/challenges.ts";
 import { advance } from "../support/clock.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { exportAll, fileOf, importFile, rfcSecret } from "../support/moving.ts";
+import { exportAll, fileOf, importFile, rfcSecret } from "../support/import-export.ts";
 import { externalFactors, NamedSite, typeCode } from "../support/named-site.ts";
 import { listEvents, query } from "../support/rows.ts";
 import { code } from "../support/worker.ts";
@@ -63,7 +63,7 @@ describe.each(externalFactors)("the API of the accounts with FIRST_FACTOR=%s", (
     expect(await named.passes(visitor)).toBeNull();
     expect((await visitor.script("/api/auth/session")).status).toBe(401);
     const next = await named.visitor("Ada.Lovelace");
-    expect(await named.sentTo(next)).toBe("/second-factor");
+    expect(await named.redirectOf(next)).toBe("/second-factor");
     await next.load("/api/auth/second-factor");
     expect(await typeCode(next, secret)).toBe(true);
     expect((await named.passes(next))?.claims.sub).toBe(id);
@@ -85,10 +85,10 @@ describe.each(externalFactors)("the API of the accounts with FIRST_FACTOR=%s", (
     const secret = await visitor.enrol();
     const backend = await createRealm(realm, { return_urls: shopUrls });
     const challenge = await createChallenge(backend, await idOf("Ada"));
-    const browser = await sentTo(challenge);
+    const browser = await visitChallenge(challenge);
     await put(await idOf("Ada"), { username: "grace" });
     expect(await statusOf(backend, challenge)).toMatchObject({ status: "opened" });
-    await give(browser, await code(secret));
+    await submitCode(browser, await code(secret));
     expect(await statusOf(backend, challenge)).toMatchObject({ status: "completed" });
   });
 
@@ -96,11 +96,11 @@ describe.each(externalFactors)("the API of the accounts with FIRST_FACTOR=%s", (
     const line = { username: "ADA", secret: rfcSecret };
     expect(await counts(line)).toEqual({ created: 1, unchanged: 0, errors: [] });
     const [visitor, other] = [await named.visitor("Ada"), await named.visitor("ada")];
-    for (const browser of [visitor, other]) expect(await named.sentTo(browser)).toBe("/second-factor");
+    for (const browser of [visitor, other]) expect(await named.redirectOf(browser)).toBe("/second-factor");
     await visitor.load("/api/auth/second-factor");
     expect(await typeCode(visitor, rfcSecret)).toBe(true);
     expect(await named.userAt(visitor)).toBe("Ada");
-    expect(await named.sentTo(other)).toBe("/account/two-factor");
+    expect(await named.redirectOf(other)).toBe("/account/two-factor");
     // Sent again, the line is about the account that has been claimed.
     await query("DELETE FROM users WHERE username = 'ada'");
     expect(await counts(line)).toEqual({ created: 0, unchanged: 1, errors: [] });
@@ -135,9 +135,9 @@ describe.each(externalFactors)("the API of the accounts with FIRST_FACTOR=%s", (
 
   it("INC-27 refuses an exact name that no source can have, that is another name, or that is taken", async () => {
     for (const exact_name of [" ada", "a\u200bda", "m\ufffdller", "a".repeat(257)])
-      expect((await counts({ id: "1", exact_name })).errors).toEqual(["exact_name: can be no name"]);
+      expect((await counts({ id: "1", exact_name })).errors).toEqual(["exact_name: is not a valid name"]);
     expect((await counts({ id: "1", username: "grace", exact_name: "Ada" })).errors).toEqual([
-      "exact_name: is another name than username",
+      "exact_name: its canonical form is not username",
     ]);
     expect(await counts({ id: "1", exact_name: "Ada" })).toMatchObject({ created: 1 });
     expect(await counts({ id: "2", exact_name: "Ada" })).toMatchObject({ created: 0 });

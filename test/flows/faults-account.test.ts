@@ -5,29 +5,29 @@ import worker from "../../src/index.ts";
 import { verify } from "../support/accounts.ts";
 import { advance } from "../support/clock.ts";
 import { browserHeaders, pendingCookieName, sessionCookieName } from "../support/cookies.ts";
-import { buildTown, codeNow, type Town } from "../support/fault-world.ts";
+import { codeNow, createFaultWorld, type FaultWorld } from "../support/fault-world.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { randomKey } from "../support/keyring.ts";
 import { query, readUser } from "../support/rows.ts";
 import { expectSwept, type Flow } from "../support/sweep.ts";
 import { type Client, code, wrongCode } from "../support/worker.ts";
 
-let town: Town;
+let faultWorld: FaultWorld;
 
 useFreshWorker({ per: "suite" });
 beforeAll(async () => {
-  town = await buildTown();
+  faultWorld = await createFaultWorld();
 });
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const failuresOf = async ({ ada }: Town) => (await readUser(ada.id)).second_factor_failures;
-const asAda = ({ adaToken }: Town) => ({ token: adaToken });
-const asBob = ({ bobToken }: Town) => ({ token: bobToken });
+const failuresOf = async ({ ada }: FaultWorld) => (await readUser(ada.id)).second_factor_failures;
+const asAda = ({ adaToken }: FaultWorld) => ({ token: adaToken });
+const asBob = ({ bobToken }: FaultWorld) => ({ token: bobToken });
 
 /** The code is spent, which the owner is told, and which costs nothing. The next one does it. */
-async function doWithNextCode(client: Client, world: Town, path: string): Promise<void> {
+async function doWithNextCode(client: Client, world: FaultWorld, path: string): Promise<void> {
   const again = await client.post(path, { code: await codeNow(world) }, asAda(world));
   expect(again).toMatchObject({ status: 401, json: { code: "invalid_code" } });
   expect(await failuresOf(world)).toBe(0);
@@ -35,7 +35,7 @@ async function doWithNextCode(client: Client, world: Town, path: string): Promis
   expect((await client.post(path, { code: await codeNow(world) }, asAda(world))).status).toBe(200);
 }
 
-const secondFactor: Flow<Town>[] = [
+const secondFactor: Flow<FaultWorld>[] = [
   {
     name: "POST /totp/setup",
     send: (client, world) => client.post("/totp/setup", {}, asBob(world)),
@@ -154,10 +154,10 @@ const secondFactor: Flow<Town>[] = [
   },
 ];
 
-const cookiesOf = ({ adaToken, pending }: Town) =>
+const cookiesOf = ({ adaToken, pending }: FaultWorld) =>
   browserHeaders({ [sessionCookieName]: adaToken, [pendingCookieName]: pending });
 
-const sessions: Flow<Town>[] = [
+const sessions: Flow<FaultWorld>[] = [
   {
     name: "GET /session",
     send: (client, world) => client.call("/session", asAda(world)),
@@ -203,7 +203,7 @@ const sessions: Flow<Town>[] = [
 ];
 
 /** What an hourly job finds: something of everything that is over, and envelopes of an older key. */
-async function letTimePass({ at, ada }: Town): Promise<void> {
+async function letTimePass({ at, ada }: FaultWorld): Promise<void> {
   await query("UPDATE sessions SET expires_at = ? WHERE kind = 'pending'", at);
   await query("INSERT INTO throttles (key, failures, window_ends_at) VALUES ('old', 3, ?)", at);
   await query("UPDATE users SET totp_pending_expires_at = ? WHERE totp_pending_secret IS NOT NULL", at);
@@ -213,7 +213,7 @@ async function letTimePass({ at, ada }: Town): Promise<void> {
 
 const newerKey = randomKey();
 
-const hourly: Flow<Town> = {
+const hourly: Flow<FaultWorld> = {
   name: "the hourly job",
   variables: { KEYRING: `k2:${newerKey},${env.KEYRING}` },
   given: letTimePass,
@@ -231,9 +231,9 @@ const hourly: Flow<Town> = {
 describe("whatever fails, and however", () => {
   it.each([...secondFactor, ...sessions])(
     "TH-09 INC-17 INC-20 $name: nothing is half-done, and the next try gets through",
-    (flow) => expectSwept(flow, town),
+    (flow) => expectSwept(flow, faultWorld),
   );
 
   it("LG-08 CR-04 the hourly job: nothing is half-done, and the next run does the rest", () =>
-    expectSwept(hourly, town));
+    expectSwept(hourly, faultWorld));
 });

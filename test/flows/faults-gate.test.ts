@@ -1,19 +1,19 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { buildTown, type Town } from "../support/fault-world.ts";
+import { createFaultWorld, type FaultWorld } from "../support/fault-world.ts";
 import { FaultyStores } from "../support/faults.ts";
 import { ask, page } from "../support/forward-auth.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { mintToken, originUrl, pageLoad, scripted, standOrigin, visit } from "../support/gate.ts";
+import { mintSessionToken, mockOrigin, originUrl, pageLoad, scripted, visit } from "../support/gate.ts";
 import { query } from "../support/rows.ts";
 import { expectSwept, type Flow, sweep } from "../support/sweep.ts";
 import type { Answer, Client, Overrides } from "../support/worker.ts";
 
-let town: Town;
+let faultWorld: FaultWorld;
 
 useFreshWorker({ per: "suite" });
 beforeAll(async () => {
-  town = await buildTown();
-  town = { ...town, at: town.at + 60_000 };
+  faultWorld = await createFaultWorld();
+  faultWorld = { ...faultWorld, at: faultWorld.at + 60_000 };
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -31,7 +31,7 @@ const gate: Overrides = { ORIGIN_URL: originUrl, POLICY: JSON.stringify([open]) 
 
 const visitWith =
   (headers: Record<string, string>, path = "/private") =>
-  ({ bindings }: Client, { adaToken }: Town) =>
+  ({ bindings }: Client, { adaToken }: FaultWorld) =>
     answerOf(visit(bindings, path, { session: adaToken, headers }));
 
 const proxyKey = "Q7f2-hW9x_Lk3mZ8vTn5cRb1yGd6pJs4";
@@ -39,10 +39,10 @@ const asked: Overrides = { PROXY_KEY: proxyKey };
 
 const askWith =
   (endpoint: "/auth-request" | "/forward-auth", headers = {}) =>
-  ({ bindings }: Client, { adaToken }: Town) =>
+  ({ bindings }: Client, { adaToken }: FaultWorld) =>
     answerOf(ask(bindings, endpoint, { session: adaToken, headers }));
 
-const doors: Flow<Town>[] = [
+const entryPoints: Flow<FaultWorld>[] = [
   {
     name: "a page at the gate",
     variables: gate,
@@ -72,7 +72,7 @@ const doors: Flow<Town>[] = [
     variables: gate,
     send: visitWith(pageLoad, "/public"),
     status: 200,
-    refusal: "as nobody",
+    refusal: "anonymous",
   },
   {
     name: "GET /forward-auth",
@@ -108,11 +108,11 @@ const fromProxy = (name: string, more: Record<string, string> = {}) => ({
 });
 
 /** Somebody whom the proxy names, and who has a second factor here. */
-async function knowGrace({ ada }: Town): Promise<void> {
+async function knowGrace({ ada }: FaultWorld): Promise<void> {
   await query("UPDATE users SET realm = 'proxy', username = 'grace', email = NULL WHERE id = ?", ada.id);
 }
 
-const arrivals: Flow<Town>[] = [
+const arrivals: Flow<FaultWorld>[] = [
   {
     name: "a stranger's first page",
     variables: { ...proxy, ENROLMENT: "optional" },
@@ -159,25 +159,28 @@ const arrivals: Flow<Town>[] = [
 ];
 
 describe("whatever fails, and however", () => {
-  it.each(doors)("TH-09 WB-13 INC-20 $name with a session to be checked: nobody passes unseen", (flow) =>
-    expectSwept(flow, town),
+  it.each(entryPoints)("TH-09 WB-13 INC-20 $name with a session to be checked: access is denied", (flow) =>
+    expectSwept(flow, faultWorld),
   );
 
   // Each arrival opens a session of its own: what the first one has opened is left to expire.
-  it.each(arrivals)("TH-09 WB-13 INC-20 $name: nobody passes, and no account is half there", (flow) =>
-    expectSwept({ ...flow, everyTryCounts: true }, town),
+  it.each(arrivals)("TH-09 WB-13 INC-20 $name: access is denied, and no account is incomplete", (flow) =>
+    expectSwept({ ...flow, everyTryCounts: true }, faultWorld),
   );
 
-  it("INC-20 SE-06 a WebSocket whose session nobody can check any more is closed", async () => {
-    vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"], now: town.at });
+  it("INC-20 SE-06 a WebSocket is closed when its session can no longer be checked", async () => {
+    vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"], now: faultWorld.at });
     const stores = new FaultyStores({ call: 2, fault: "hangs", lasts: false });
-    standOrigin(() => {
+    mockOrigin(() => {
       const { 0: forVisitor, 1: own } = new WebSocketPair();
       own.accept();
       return new Response(null, { status: 101, webSocket: forVisitor });
     });
     const headers = { Upgrade: "websocket", Connection: "Upgrade" };
-    const { webSocket } = await visit(stores.bindings(gate), "/live", { session: town.adaToken, headers });
+    const { webSocket } = await visit(stores.bindings(gate), "/live", {
+      session: faultWorld.adaToken,
+      headers,
+    });
     if (webSocket === null) throw new Error("There is no socket");
     const { promise: ended, resolve: end } = Promise.withResolvers<number>();
     webSocket.addEventListener("close", ({ code }) => end(code));
@@ -187,14 +190,15 @@ describe("whatever fails, and however", () => {
     expect(stores.limitsOver).toEqual([10_000]);
   });
 
-  it("WB-13 a fresh session at the gate asks nobody, so that nothing can fail", async () => {
-    const flow: Flow<Town> = {
+  it("WB-13 a fresh session at the gate calls no store, so that nothing can fail", async () => {
+    const flow: Flow<FaultWorld> = {
       name: "fresh",
       variables: gate,
-      send: async ({ bindings }) => answerOf(visit(bindings, "/private", { session: await mintToken() })),
+      send: async ({ bindings }) =>
+        answerOf(visit(bindings, "/private", { session: await mintSessionToken() })),
       status: 200,
       refusal: "problem",
     };
-    expect(await sweep(flow, town)).toEqual({ calls: 0, faults: 0, problems: [] });
+    expect(await sweep(flow, faultWorld)).toEqual({ calls: 0, faults: 0, problems: [] });
   });
 });

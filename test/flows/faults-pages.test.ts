@@ -2,17 +2,17 @@ import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { verify } from "../support/accounts.ts";
 import { advance } from "../support/clock.ts";
 import { browserHeaders, pendingCookieName, sessionCookieName } from "../support/cookies.ts";
-import { buildTown, codeNow, type Town } from "../support/fault-world.ts";
+import { codeNow, createFaultWorld, type FaultWorld } from "../support/fault-world.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { readUser } from "../support/rows.ts";
 import { expectSwept, type Flow } from "../support/sweep.ts";
 import { type Answer, type Client, code, wrongCode } from "../support/worker.ts";
 
-let town: Town;
+let faultWorld: FaultWorld;
 
 useFreshWorker({ per: "suite" });
 beforeAll(async () => {
-  town = await buildTown();
+  faultWorld = await createFaultWorld();
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -34,24 +34,24 @@ const submit = (client: Client, path: string, cookies: Cookies, fields: Record<s
     },
   });
 
-const asAda = ({ adaToken }: Town): Cookies => ({ [sessionCookieName]: adaToken });
-const asBob = ({ bobToken }: Town): Cookies => ({ [sessionCookieName]: bobToken });
-const waiting = ({ pending }: Town): Cookies => ({ [pendingCookieName]: pending });
-const failuresOf = async ({ ada }: Town) => (await readUser(ada.id)).second_factor_failures;
+const asAda = ({ adaToken }: FaultWorld): Cookies => ({ [sessionCookieName]: adaToken });
+const asBob = ({ bobToken }: FaultWorld): Cookies => ({ [sessionCookieName]: bobToken });
+const waiting = ({ pending }: FaultWorld): Cookies => ({ [pendingCookieName]: pending });
+const failuresOf = async ({ ada }: FaultWorld) => (await readUser(ada.id)).second_factor_failures;
 
 const toSignIn = { status: 303, location: "/api/auth/sign-in?rd=%2Fapi%2Fauth%2Faccount" };
 const whereTo = ({ status, headers }: Answer) => ({ status, location: headers.get("Location") });
 
-const secondFactorForm = async (client: Client, world: Town) =>
+const secondFactorForm = async (client: Client, world: FaultWorld) =>
   submit(client, "/second-factor", waiting(world), { code: await codeNow(world) });
 
-const stepUpForm = async (client: Client, world: Town) =>
+const stepUpForm = async (client: Client, world: FaultWorld) =>
   submit(client, "/second-factor", asAda(world), { code: await codeNow(world) });
 
-const confirmForm = async (client: Client, world: Town) =>
+const confirmForm = async (client: Client, world: FaultWorld) =>
   submit(client, "/account/two-factor", asBob(world), { step: "confirm", code: await code(world.bobSecret) });
 
-const flows: Flow<Town>[] = [
+const flows: Flow<FaultWorld>[] = [
   {
     name: "GET /sign-in with a session",
     send: (client, world) => open(client, "/sign-in", asAda(world)),
@@ -212,6 +212,6 @@ const flows: Flow<Town>[] = [
 
 describe("whatever fails, and however, behind a page", () => {
   it.each(flows)("TH-09 WB-11 $name: nothing is half-done, and the next try gets through", (flow) =>
-    expectSwept(flow, town),
+    expectSwept(flow, faultWorld),
   );
 });

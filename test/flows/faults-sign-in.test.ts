@@ -2,18 +2,18 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { verify } from "../support/accounts.ts";
 import { advance } from "../support/clock.ts";
-import { buildTown, cheapHash, codeNow, type Town } from "../support/fault-world.ts";
+import { cheapHash, codeNow, createFaultWorld, type FaultWorld } from "../support/fault-world.ts";
 import { FaultyStores, listPlans, type Plan } from "../support/faults.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { query, readUser, type ThrottleRecord } from "../support/rows.ts";
 import { expectSwept, type Flow } from "../support/sweep.ts";
 import { Client, code, wrongCode } from "../support/worker.ts";
 
-let town: Town;
+let faultWorld: FaultWorld;
 
 useFreshWorker({ per: "suite" });
 beforeAll(async () => {
-  town = await buildTown();
+  faultWorld = await createFaultWorld();
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -22,41 +22,41 @@ afterEach(() => {
 const home = { address: "203.0.113.7" };
 
 /** Her password costs what it costs. */
-async function hashedAsEver({ ada, adaHash }: Town): Promise<void> {
+async function hashedAsEver({ ada, adaHash }: FaultWorld): Promise<void> {
   await query("UPDATE users SET password_hash = ? WHERE id = ?", adaHash, ada.id);
 }
 
-const wrongLogin = (client: Client, { ada }: Town) => client.login({ ...ada, password: "wrong" }, home);
+const wrongLogin = (client: Client, { ada }: FaultWorld) => client.login({ ...ada, password: "wrong" }, home);
 
 /** The counters that this flow has begun to count with. */
-async function listCounters({ state }: Town): Promise<ThrottleRecord[]> {
+async function listCounters({ state }: FaultWorld): Promise<ThrottleRecord[]> {
   const known = new Set(state.tables.throttles?.map(({ key }) => key));
   const rows = await query<ThrottleRecord>("SELECT * FROM throttles");
   return rows.filter(({ key }) => !known.has(key));
 }
 
 /** Her network has failed at her account nine times. */
-async function nineFailures(world: Town): Promise<void> {
+async function nineFailures(world: FaultWorld): Promise<void> {
   await wrongLogin(new Client(), world);
   for (const { key } of await listCounters(world))
     await query("UPDATE throttles SET failures = 9 WHERE key = ?", key);
 }
 
 /** And a tenth. */
-async function blocked(world: Town): Promise<void> {
+async function blocked(world: FaultWorld): Promise<void> {
   await nineFailures(world);
   await wrongLogin(new Client(), world);
 }
 
-const failuresOf = async ({ ada }: Town) => (await readUser(ada.id)).second_factor_failures;
+const failuresOf = async ({ ada }: FaultWorld) => (await readUser(ada.id)).second_factor_failures;
 
-async function expectCounters(world: Town, failures: number): Promise<void> {
+async function expectCounters(world: FaultWorld, failures: number): Promise<void> {
   const counted = (await listCounters(world)).map((row) => row.failures);
   expect(counted.length).toBeGreaterThanOrEqual(3);
   expect(new Set(counted)).toEqual(new Set([failures]));
 }
 
-const firstDoor: Flow<Town>[] = [
+const firstDoor: Flow<FaultWorld>[] = [
   {
     name: "POST /login with a second factor",
     given: hashedAsEver,
@@ -115,7 +115,7 @@ const firstDoor: Flow<Town>[] = [
 ];
 
 /** The sign-in has happened, and nobody has its token. Another one gets in with the next code. */
-async function signInAnew(client: Client, world: Town): Promise<void> {
+async function signInAnew(client: Client, world: FaultWorld): Promise<void> {
   const { ada, pending, nextPending, lastPending } = world;
   const again = await verify(pending, await codeNow(world), {}, client);
   expect(again).toMatchObject({ status: 401, json: { code: "session_expired" } });
@@ -127,7 +127,7 @@ async function signInAnew(client: Client, world: Town): Promise<void> {
   expect(await failuresOf(world)).toBe(0);
 }
 
-const secondDoor: Flow<Town>[] = [
+const secondDoor: Flow<FaultWorld>[] = [
   {
     name: "POST /totp/verify with a TOTP code",
     send: async (client, world) => verify(world.pending, await codeNow(world), {}, client),
@@ -202,7 +202,7 @@ const secondDoor: Flow<Town>[] = [
 ];
 
 /** What was read turns out to be old: there are more calls than one read and one batch. */
-const behind: Flow<Town>[] = [
+const behind: Flow<FaultWorld>[] = [
   {
     name: "POST /login with a wrong password, compared with one that has been changed",
     behind: async ({ ada }) => {
@@ -241,11 +241,11 @@ const behind: Flow<Town>[] = [
 describe("whatever fails, and however", () => {
   it.each([...firstDoor, ...secondDoor])(
     "TH-09 INC-17 INC-20 $name: nothing is half-done, and the next try gets through",
-    (flow) => expectSwept(flow, town),
+    (flow) => expectSwept(flow, faultWorld),
   );
 
   it.each(behind)("TH-09 INC-17 INC-20 $name: nothing is half-done, and the next try gets through", (flow) =>
-    expectSwept(flow, town),
+    expectSwept(flow, faultWorld),
   );
 
   it("TH-09 GET /health answers in any case, and names the part", async () => {

@@ -1,9 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import {
-  generateSessionSecret,
-  signFullToken,
-  signPendingToken,
-} from "../../src/core/tokens/session-token.ts";
+import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import { openings } from "../../src/domain/sign-in/openings.ts";
 import { api } from "../../src/http/app.ts";
 import { createReadyAccount } from "../support/accounts.ts";
@@ -19,6 +15,7 @@ import { keyringOf } from "../support/keyring.ts";
 import { type Browser, openSite, pageLoad, type Site, scripted } from "../support/origin-site.ts";
 import { listCatchAllPaths, listRoutes } from "../support/routes.ts";
 import { query } from "../support/rows.ts";
+import { signSession } from "../support/session-token.ts";
 import { type Watch, watchStatements } from "../support/statements.ts";
 import { base, type environment, host, pendingToken, send } from "../support/worker.ts";
 
@@ -177,24 +174,12 @@ const cookies = (value: string) =>
     .map((name) => `__Host-${name}=${value}`)
     .join("; ");
 
-/** Tokens that another Sallyport has signed. */
+/** Tokens signed with the keys of another deployment. */
 async function foreignTokens(): Promise<{ full: string; pending: string }> {
   const [keyring, now] = [keyringOf("k1"), new Date()];
   const expiresAt = new Date(now.getTime() + 3_600_000);
   const common = { sessionSecret: generateSessionSecret(), username: "ada", expiresAt };
-  const full = await signFullToken(keyring, {
-    ...common,
-    userId: "u",
-    realm: "local",
-    email: null,
-    enrolled: true,
-    binding: null,
-    amr: ["pwd", "otp"],
-    firstFactorAt: now,
-    secondFactorAt: now,
-    checkedAt: now,
-  });
-  return { full, pending: await signPendingToken(keyring, common, now) };
+  return { full: await signSession(keyring, common), pending: await signPendingToken(keyring, common, now) };
 }
 
 describe.each([

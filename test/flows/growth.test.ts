@@ -10,9 +10,9 @@ import {
   userPath,
 } from "../support/backend.ts";
 import { advance } from "../support/clock.ts";
-import { buildTown, codeNow, type Town } from "../support/fault-world.ts";
+import { codeNow, createFaultWorld, type FaultWorld } from "../support/fault-world.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, standOrigin, visit } from "../support/gate.ts";
+import { gated, mockOrigin, visit } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { insertEventsOf, insertOthers, insertSessionsOf } from "../support/many-rows.ts";
 import { type Trip, watchStatements } from "../support/statements.ts";
@@ -21,23 +21,23 @@ import { type Answer, Client, code, wrongCode } from "../support/worker.ts";
 
 // Issue 6: what an operation costs in D1 is the same however much is stored.
 
-let town: Town;
+let faultWorld: FaultWorld;
 let shop: Backend;
 let user: EnrolledBackendUser;
 let start: State;
 
 useFreshWorker({ per: "suite" });
 beforeAll(async () => {
-  town = await buildTown();
+  faultWorld = await createFaultWorld();
   shop = await createRealm("shop");
   user = await enrolBackendUser(shop);
   start = await readState();
 });
 beforeEach(async () => {
-  vi.setSystemTime(town.at);
+  vi.setSystemTime(faultWorld.at);
   await restoreState(start);
   collectLogLines();
-  standOrigin();
+  mockOrigin();
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -67,12 +67,12 @@ function costOf(trips: readonly Trip[]): Cost {
 class Isolate {
   readonly client = new Client();
   readonly shop = shop.at(this.client);
-  readonly asAda = { token: town.adaToken };
-  readonly asBob = { token: town.bobToken };
+  readonly asAda = { token: faultWorld.adaToken };
+  readonly asBob = { token: faultWorld.bobToken };
   bobSecret = "";
 
   login(fields: { username?: string; password?: string } = {}): Promise<Answer> {
-    return this.client.login({ ...town.ada, ...fields }, { address: "203.0.113.7" });
+    return this.client.login({ ...faultWorld.ada, ...fields }, { address: "203.0.113.7" });
   }
 
   verify(token: string, text: unknown): Promise<Answer> {
@@ -91,7 +91,7 @@ class Isolate {
 
   recheck(): Promise<Response> {
     advance(60);
-    return visit(gated(), "/private", { session: town.adaToken });
+    return visit(gated(), "/private", { session: faultWorld.adaToken });
   }
 
   async hourlyJob(): Promise<{ readonly status: number }> {
@@ -142,23 +142,23 @@ const steps: readonly Step[] = [
   ["sign-in, the password being hashed anew", (i) => i.login(), 200, [1, 1, 11, 48, 11]],
   ["sign-in", (i) => i.login(), 200, [1, 1, 10, 47, 10]],
   ["sign-in with a wrong password", (i) => i.login({ password: "wrong" }), 401, [1, 1, 8, 20, 14]],
-  ["sign-in of nobody", (i) => i.login({ username: "nobody" }), 401, [1, 1, 8, 19, 13]],
+  ["sign-in with an unknown name", (i) => i.login({ username: "nobody" }), 401, [1, 1, 8, 19, 13]],
   [
     "verify, a wrong code",
-    async (i) => i.verify(town.pending, await wrongCode(town.ada.secret)),
+    async (i) => i.verify(faultWorld.pending, await wrongCode(faultWorld.ada.secret)),
     401,
     [1, 1, 8, 8, 7],
   ],
-  ["verify", async (i) => i.verify(town.pending, await codeNow(town)), 200, [1, 1, 11, 11, 13]],
+  ["verify", async (i) => i.verify(faultWorld.pending, await codeNow(faultWorld)), 200, [1, 1, 11, 11, 13]],
   [
     "verify, a spent code",
-    async (i) => i.verify(town.nextPending, await codeNow(town)),
+    async (i) => i.verify(faultWorld.nextPending, await codeNow(faultWorld)),
     401,
     [1, 1, 11, 12, 6],
   ],
   [
     "verify, a backup code",
-    (i) => i.verify(town.lastPending, town.ada.backupCodes[0]),
+    (i) => i.verify(faultWorld.lastPending, faultWorld.ada.backupCodes[0]),
     200,
     [1, 1, 11, 11, 14],
   ],
@@ -168,13 +168,13 @@ const steps: readonly Step[] = [
   ["a session that is checked again at the gate", (i) => i.recheck(), 200, [0, 1, 2, 4, 1]],
   [
     "step-up",
-    async (i) => i.client.post("/step-up", { code: await codeNow(town) }, i.asAda),
+    async (i) => i.client.post("/step-up", { code: await codeNow(faultWorld) }, i.asAda),
     200,
     [1, 1, 10, 12, 9],
   ],
   [
     "new backup codes",
-    (i) => i.client.post("/backup-codes", { code: town.ada.backupCodes[1] }, i.asAda),
+    (i) => i.client.post("/backup-codes", { code: faultWorld.ada.backupCodes[1] }, i.asAda),
     200,
     [1, 1, 11, 14, 16],
   ],
@@ -207,10 +207,10 @@ describe("reads, batches, statements, rows read and rows written of every operat
       "10,000 events of the same users, and 1,000 sessions",
       async () => {
         await insertOthers(10);
-        await insertEventsOf("local", town.ada.id, 10_000);
-        await insertEventsOf("local", town.bob.id, 10_000);
+        await insertEventsOf("local", faultWorld.ada.id, 10_000);
+        await insertEventsOf("local", faultWorld.bob.id, 10_000);
         await insertEventsOf("shop", user.storedId, 10_000);
-        await insertSessionsOf(town.ada.id, 1000);
+        await insertSessionsOf(faultWorld.ada.id, 1000);
       },
     ],
   ])("among %s", async (_, fill) => {
@@ -225,7 +225,7 @@ it("a list of sessions reads those of its own account alone", async () => {
     await restoreState(start);
     await insertOthers(others);
     const watch = watchStatements();
-    await new Client().call("/sessions", { token: town.adaToken }).finally(watch.stop);
+    await new Client().call("/sessions", { token: faultWorld.adaToken }).finally(watch.stop);
     costs.push(costOf(watch.trips));
   }
   expect(costs[1]).toEqual(costs[0]);

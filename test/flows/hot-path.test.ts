@@ -7,7 +7,7 @@ import { advance } from "../support/clock.ts";
 import { type CryptoCalls, countCryptoCalls } from "../support/crypto-calls.ts";
 import { ask, asked, proxyKey } from "../support/forward-auth.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, mintToken, pageLoad, standOrigin, visit } from "../support/gate.ts";
+import { gated, mintSessionToken, mockOrigin, pageLoad, visit } from "../support/gate.ts";
 import { generateKey, IdentityProvider } from "../support/identity-provider.ts";
 import { type KvCalls, tapKv } from "../support/kv.ts";
 import { collectLogLines } from "../support/log-lines.ts";
@@ -51,14 +51,14 @@ const nothing: Cost = { d1: 0, kv: 0, fetches: 0, crypto: {} };
 /** What each isolate does once: the keys of tokens and of assertions are derived from `KEYRING`. */
 const keysDerived: CryptoCalls = { importKey: 4, exportKey: 1, deriveKey: 1, deriveBits: 1 };
 
-interface Door {
+interface EntryPoint {
   readonly name: string;
   readonly isolate: (overrides: Overrides) => Bindings;
   readonly pass: (bindings: Bindings, session: string) => Promise<Outcome>;
   readonly fetches: number;
 }
 
-const doors: readonly Door[] = [
+const entryPoints: readonly EntryPoint[] = [
   {
     name: "a page at the gate",
     isolate: (overrides) => gated([{ path: "/pay/*", require: "second_factor", max_age: 300 }], overrides),
@@ -85,9 +85,9 @@ const doors: readonly Door[] = [
   },
 ];
 
-describe.each(doors)("$name, with a fresh session", ({ isolate, pass, fetches }) => {
+describe.each(entryPoints)("$name, with a fresh session", ({ isolate, pass, fetches }) => {
   const open = () => {
-    standOrigin();
+    mockOrigin();
     const { kv, calls } = tapKv(env.BLOCKS);
     const bindings = isolate({ BLOCKS: kv });
     return { calls, through: (session: string) => pass(bindings, session) };
@@ -95,7 +95,10 @@ describe.each(doors)("$name, with a fresh session", ({ isolate, pass, fetches })
 
   it("costs no trip, one check of the token and one signature, and the keys are derived once", async () => {
     const { calls, through } = open();
-    const [first, second] = [await mintToken(), await mintToken({ userId: "u-bob", username: "bob" })];
+    const [first, second] = [
+      await mintSessionToken(),
+      await mintSessionToken({ userId: "u-bob", username: "bob" }),
+    ];
     const once: CryptoCalls = { verify: 1, digest: 1, sign: 1 };
     expect(await costOf(() => through(first), calls)).toEqual({
       ...nothing,
@@ -107,7 +110,7 @@ describe.each(doors)("$name, with a fresh session", ({ isolate, pass, fetches })
 
   it("costs no cryptography at all when it comes again, and a signature every ten seconds", async () => {
     const { calls, through } = open();
-    const session = await mintToken();
+    const session = await mintSessionToken();
     await through(session);
     for (const [seconds, crypto] of [
       [0, {}],
@@ -122,7 +125,7 @@ describe.each(doors)("$name, with a fresh session", ({ isolate, pass, fetches })
 
   it("derives the keys once when the first twenty come at the same time", async () => {
     const { calls, through } = open();
-    const sessions = await Promise.all(Array.from({ length: 20 }, () => mintToken()));
+    const sessions = await Promise.all(Array.from({ length: 20 }, () => mintSessionToken()));
     const together = async () => {
       const answers = await Promise.all(sessions.map(through));
       return { status: Math.max(...answers.map(({ status }) => status)) };
@@ -131,7 +134,7 @@ describe.each(doors)("$name, with a fresh session", ({ isolate, pass, fetches })
     expect(crypto).toEqual({ ...keysDerived, verify: 20, digest: 20, sign: 20 });
   });
 
-  it("costs nothing for whoever has none, or something that is none", async () => {
+  it("costs nothing without a token, or with an invalid one", async () => {
     const { calls, through } = open();
     for (const token of ["", "garbage", "a.b.c"]) {
       const refused = async () => ({ status: (await through(token)).status >= 300 ? 400 : 200 });
@@ -141,10 +144,10 @@ describe.each(doors)("$name, with a fresh session", ({ isolate, pass, fetches })
 });
 
 it("a session that another Worker asks about costs one check, and then nothing while it is fresh", async () => {
-  standOrigin();
+  mockOrigin();
   const { kv, calls } = tapKv(env.BLOCKS);
   const bindings = environment({ BLOCKS: kv });
-  const token = await mintToken({ realm: "shop" });
+  const token = await mintSessionToken({ realm: "shop" });
   const session = async () => {
     const context = Object.defineProperty(createExecutionContext(), "props", {
       value: { realm: "shop", caller: "checkout" },

@@ -1,24 +1,19 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { startClock, stopClock } from "../support/clock.ts";
-import { ask, asked, type Endpoint, endpoints, mintSession } from "../support/forward-auth.ts";
+import { describe, expect, it, vi } from "vitest";
+import { ask, asked, type Endpoint, endpoints } from "../support/forward-auth.ts";
+import { useFreshWorker } from "../support/fresh-worker.ts";
+import { mintSessionToken } from "../support/gate.ts";
 
 // Other tests that fail when a cache never hits: `hot-path.test.ts` for sessions and assertions, `backend-keys.test.ts` for API
 // keys, `path-meanings.test.ts` for the route table.
 
-beforeEach(() => {
-  stopClock();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  startClock();
-});
+useFreshWorker();
 
 describe("what an isolate keeps", () => {
   it.each<Endpoint>([...endpoints])(
     "is the response of %s for an assertion, whose headers are set once",
     async (endpoint) => {
       const bindings = asked();
-      const session = await mintSession({ username: endpoint });
+      const session = await mintSessionToken({ username: endpoint });
       const set = vi.spyOn(Headers.prototype, "set");
       const identityHeaders = () =>
         set.mock.calls.filter(([name]) => name === "X-Sallyport-Assertion").length;

@@ -12,9 +12,9 @@ import {
   pendingCookieName,
   sessionCookieName,
 } from "../support/cookies.ts";
-import { countTrips, recordStatements, slowDown } from "../support/d1.ts";
+import { countTrips, delayD1, recordStatements } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, standOrigin, visit, workersKeyring } from "../support/gate.ts";
+import { gated, mockOrigin, visit, workersKeyring } from "../support/gate.ts";
 import { randomKey } from "../support/keyring.ts";
 import { tapKv } from "../support/kv.ts";
 import { openSite, Browser as SiteBrowser } from "../support/origin-site.ts";
@@ -58,7 +58,7 @@ async function lockOutStrangers({ username }: Account, address = home, bindings 
   expect((await wrong({ username }, { address }, client)).status).toBe(401);
 }
 
-describe("a stranger who knows a user name", () => {
+describe("an attacker who knows a user name", () => {
   it("TH-06 INC-16 can't lock its owner out of a known device, from any networks or from the owner's own", async () => {
     const account = await createReadyAccount();
     const client = new Client();
@@ -88,7 +88,7 @@ describe("a stranger who knows a user name", () => {
     expect((await readCounter(await counterKey("account")))?.failures).toBe(100);
   });
 
-  it("TH-06 doesn't stop a person who signs in with pages", async () => {
+  it("TH-06 does not block a sign-in with pages", async () => {
     const account = await createAccount();
     const bindings = environment({ ENROLMENT: "optional" });
     const browser = new Browser(bindings);
@@ -164,7 +164,7 @@ describe("a device becomes known", () => {
     expect([page.path, browser.cookies[deviceCookieName]]).toEqual(["/api/auth/account", device]);
   });
 
-  it("not where something else than a password is the first factor: nobody guesses there", async () => {
+  it("not with an external first factor, where there are no passwords to guess", async () => {
     const site = openSite();
     site.sessions.set("s1", "ada").set("s2", "ada");
     const secret = await SiteBrowser.signedIn("s1").enrol();
@@ -206,7 +206,7 @@ describe("a device becomes known", () => {
       expect((await new Client().call("/session", { headers })).status).toBe(401);
       expect((await new Client().post("/totp/verify", { code: "123456" }, { headers })).status).toBe(401);
     }
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const bindings = gated([{ path: "/public", require: "none" }]);
     const headers = { Cookie: `a=1; ${deviceCookieName}=${device}; b=2` };
     expect((await visit(bindings, "/private", { headers })).status).toBe(401);
@@ -216,7 +216,7 @@ describe("a device becomes known", () => {
 });
 
 describe("what is no known device", () => {
-  it("TH-06 is forged, damaged, over, or of somebody else: it stands with the strangers", async () => {
+  it("TH-06 is forged, damaged, expired or of another account: it counts as an unknown device", async () => {
     const account = await createAccount();
     const device = await deviceOf(account.username);
     const other = environment({ KEYRING: `k1:${randomKey()}` });
@@ -245,7 +245,7 @@ describe("what is no known device", () => {
     expectBlocked(await new Client().login(account, from(device, elsewhere)));
   });
 
-  it("TH-10 INC-16 changes nothing for whoever brings it: another's name is met as ever", async () => {
+  it("TH-10 INC-16 changes nothing for other accounts: another name is treated as without the cookie", async () => {
     const device = await deviceOf("ada");
     await createAccount("ada");
     await createAccount("bob");
@@ -280,7 +280,7 @@ describe("what is no known device", () => {
 });
 
 describe("failures on a known device", () => {
-  it("TH-04 are ten, on a counter of its own, and move nobody else's", async () => {
+  it("TH-04 are ten, on a counter of its own, and change no other counter", async () => {
     const account = await createAccount();
     const device = await deviceOf(account.username);
     const key = await counterKey("account_device", { device });
@@ -293,7 +293,7 @@ describe("failures on a known device", () => {
     expect(await listEvents("first_factor.refused")).toHaveLength(2);
   });
 
-  it("TH-08 lock the cookie out until its block ends; without it a stranger may still try", async () => {
+  it("TH-08 block the cookie until its block ends; a request without it may still try", async () => {
     const account = await createAccount();
     const device = await deviceOf(account.username);
     await setCounter(await counterKey("account_device", { device }), 9);
@@ -342,7 +342,7 @@ describe("failures on a known device", () => {
       const device = await deviceOf(account.username);
       const key = await counterKey("account_device", { device });
       await setCounter(key, 4);
-      const client = new Client(environment({ DB: slowDown(env.DB, milliseconds) }));
+      const client = new Client(environment({ DB: delayD1(env.DB, milliseconds) }));
       const answers = await Promise.all(
         Array.from({ length: 16 }, (_, i) => wrong(account, from(device, `198.51.100.${i}`), client)),
       );
@@ -397,7 +397,7 @@ function entriesOf({ username }: Account, text: string, options: CallOptions): r
   ];
 }
 
-describe("a stranger's failures", () => {
+describe("failures of an unknown device", () => {
   it("INC-15 count together wherever the password is asked for, and the block is one", async () => {
     const account = await createReadyAccount();
     const token = await fullToken(account);

@@ -6,13 +6,12 @@ import { scopes } from "../../src/domain/service-api/service-caller.ts";
 import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
 import { Backend, createKey, operator, userPath } from "../support/backend.ts";
-import { createChallenge, sentTo, shopUrls, step } from "../support/challenges.ts";
+import { createChallenge, shopUrls, step, visitChallenge } from "../support/challenges.ts";
 import { advance } from "../support/clock.ts";
 import { proxyKey } from "../support/forward-auth.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, mintToken, originUrl, standOrigin, visit, workersKeyring } from "../support/gate.ts";
+import { gated, mintSessionToken, mockOrigin, originUrl, visit, workersKeyring } from "../support/gate.ts";
 import { generateKey, IdentityProvider } from "../support/identity-provider.ts";
-import { collectLogLines } from "../support/log-lines.ts";
 import {
   exportAll,
   fileOf,
@@ -20,7 +19,8 @@ import {
   importFile,
   requestExport,
   rfcSecret,
-} from "../support/moving.ts";
+} from "../support/import-export.ts";
+import { collectLogLines } from "../support/log-lines.ts";
 import { originVariables, Site, Browser as SiteBrowser } from "../support/origin-site.ts";
 import { listEvents, query, readUser } from "../support/rows.ts";
 import { secretOn } from "../support/site.ts";
@@ -70,7 +70,7 @@ async function forwardIfAuthorized(
   session: string,
   overrides = {},
 ): Promise<{ status: number; user: string | null }> {
-  const origin = standOrigin();
+  const origin = mockOrigin();
   const { status } = await visit(gated([], { ...variables, ...overrides }), "/private", { session });
   return { status, user: origin.requests[0]?.headers.get("Remote-User") ?? null };
 }
@@ -125,12 +125,12 @@ describe("the holder of ADMIN_KEY", () => {
         return browser;
       };
       await withFirstFactor().enrol();
-      expect(await withFirstFactor().sentTo("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+      expect(await withFirstFactor().redirectOf("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
       const [carol] = await query<{ id: string }>("SELECT id FROM users WHERE username = 'carol'");
       const path = `${userPath(carol?.id ?? "")}/reset?realm=${realm}`;
       const reset = await holder(env.ADMIN_KEY).post(path);
       expect(reset.status).toBe(200);
-      expect(await withFirstFactor().sentTo("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
+      expect(await withFirstFactor().redirectOf("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
     },
   );
 
@@ -187,7 +187,7 @@ describe("the holder of ADMIN_KEY", () => {
   });
 
   it("INC-29 can't speak as a visitor: it is no session token, at the API and at the gate", async () => {
-    standOrigin();
+    mockOrigin();
     const headers = { Authorization: `Bearer ${env.ADMIN_KEY}` };
     expect((await visit(gated([], variables), "/private", { headers })).status).toBe(401);
     expect((await new Client(bindings()).call("/session", { token: env.ADMIN_KEY })).status).toBe(401);
@@ -212,7 +212,7 @@ describe("the holder of EXPORT_KEY", () => {
       for (const { status, json } of answers)
         expect([path, status, json.code]).toEqual([path, 401, "invalid_api_key"]);
     }
-    standOrigin();
+    mockOrigin();
     const gate = { headers: { ...beside.headers, Authorization: `Bearer ${env.EXPORT_KEY}` } };
     expect((await visit(gated([], variables), "/private", gate)).status).toBe(401);
   });
@@ -307,7 +307,7 @@ describe("the holder of an API key", () => {
   it("INC-29 with the scope verify can put a second factor on an account that has none, and can't sign in with it", async () => {
     const dave = await createAccount("dave");
     const key = await keyWith("verify");
-    const browser = await sentTo(await createChallenge(key, dave.id), bindings());
+    const browser = await visitChallenge(await createChallenge(key, dave.id), bindings());
     const secret = secretOn(await step(browser, "start"));
     await step(browser, "confirm", { code: await code(secret) });
     expect((await readUser(dave.id)).totp_enabled).toBe(1);
@@ -357,7 +357,7 @@ describe("the holder of PROXY_KEY", () => {
     // Without it they all come from one network.
     for (let tries = 0; tries < 10; tries++) await guess({ "X-Forwarded-For": `198.51.${tries}.1` });
     expect((await guess({})).status).toBe(429);
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const bound = gated([], { PROXY_KEY: proxyKey });
     expect((await visit(bound, "/private", { headers: asRoot })).status).toBe(401);
     expect(origin.requests).toEqual([]);
@@ -412,11 +412,11 @@ describe("the holder of KEYRING", () => {
   const asRoot = { userId: "any", username: "root", realm: "local" } as const;
 
   it("can make a session that the gate believes without asking the store", async () => {
-    expect(await forwardIfAuthorized(await mintToken(asRoot))).toEqual({ status: 200, user: "root" });
+    expect(await forwardIfAuthorized(await mintSessionToken(asRoot))).toEqual({ status: 200, user: "root" });
   });
 
   it("can't with SESSION_RECHECK = 0, nor under BASE_PATH, where the store is asked", async () => {
-    const token = await mintToken(asRoot);
+    const token = await mintSessionToken(asRoot);
     expect((await forwardIfAuthorized(token, { SESSION_RECHECK: "0" })).status).toBe(401);
     for (const path of ["/session", "/totp", "/sessions"])
       expect([path, (await new Client(bindings()).call(path, { token })).status]).toEqual([path, 401]);
@@ -441,7 +441,7 @@ describe("the holder of KEYRING", () => {
     const client = new Client(bindings());
     expect((await client.login({ ...root, password: env.KEYRING })).status).toBe(401);
     expect((await client.call("/v1/users", { token: env.KEYRING.slice(0, 200) })).status).toBe(401);
-    expect((await client.call("/v1/users", { token: await mintToken(asRoot) })).status).toBe(401);
+    expect((await client.call("/v1/users", { token: await mintSessionToken(asRoot) })).status).toBe(401);
   });
 
   it("with a copy of D1 can compute the codes of every account, and can't read a password", async () => {

@@ -6,8 +6,8 @@ import { parseSetCookies } from "../support/cookies.ts";
 import { type Recorded, recordExchanges } from "../support/exchanges.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { collectLogLines, parseLines } from "../support/log-lines.ts";
-import { type Kind, Notebook, type Sensitive } from "../support/notebook.ts";
 import { type EventRecord, listEveryEvent, query } from "../support/rows.ts";
+import { type Kind, type Sensitive, SensitiveData } from "../support/sensitive-data.ts";
 
 describe("after everything that there is to use was used", () => {
   /** Where something sensitive is part of an answer: method, path and status. Nowhere else, and nothing else. */
@@ -31,7 +31,7 @@ describe("after everything that there is to use was used", () => {
     },
   } satisfies Record<string, Partial<Record<Kind, RegExp>>>;
 
-  const book = new Notebook();
+  const book = new SensitiveData();
   let lines: readonly string[] = [];
   let recorded: readonly Recorded[] = [];
   let events: readonly EventRecord[] = [];

@@ -186,7 +186,7 @@ beforeAll(async () => {
 beforeEach(() => world.restore());
 
 describe("the document", () => {
-  it("is handed out to anybody, as it is", async () => {
+  it("is returned to every client, unchanged", async () => {
     const { status, json, headers } = await world.client.call("/openapi.json");
     expect(status).toBe(200);
     expect(json).toEqual(JSON.parse(JSON.stringify(documented.document)));
@@ -286,7 +286,7 @@ describe.each(calls)("$name", (one) => {
     }
   });
 
-  it("refuses as documented whoever may not call", async () => {
+  it("denies access as documented", async () => {
     const input = await goodInput(one);
     const refused: [string, Tweak, Partial<Input>, number, string][] = [];
     if (security?.apiKey !== undefined) {

@@ -222,7 +222,7 @@ describe("TH-08 what is left is said", () => {
 });
 
 describe("TH-10 what is left is not said", () => {
-  it("of passwords, where it would tell who else was at this account from here", async () => {
+  it("of passwords, where it would reveal other clients' attempts", async () => {
     const account = await createAccount();
     await setCounter(await counterKey("network_account", { address: "198.51.100.1" }), 7);
     await setCounter(await counterKey("account"), 97);

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
-import { freezeNearestCopy } from "../support/d1.ts";
+import { freezeReplica } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { openPendingSessions } from "../support/pending.ts";
 import { countEvaluated, listSessionRows, query, readUser } from "../support/rows.ts";
@@ -18,7 +18,7 @@ import {
 useFreshWorker();
 
 /** A client whose nearest copy of the database knows what has happened until now, and nothing later. */
-const behind = async () => new Client(environment({ DB: await freezeNearestCopy(env.DB) }));
+const behind = async () => new Client(environment({ DB: await freezeReplica(env.DB) }));
 
 /** Gives an account the password of another one, on the primary. */
 const changePassword = (account: Pick<Account, "id">, like: Pick<Account, "id">) =>
@@ -109,7 +109,7 @@ describe("a copy of the database that is behind opens nothing", () => {
     expect((await countEvaluated()).accepted).toBe(1);
   });
 
-  it("EN-02 for who switches it off with a password that it does not know to be changed", async () => {
+  it("EN-02 for disabling it with a password that has been changed since", async () => {
     const account = await createReadyAccount();
     const other = await createAccount("bob", "another password");
     const token = await fullToken(account);

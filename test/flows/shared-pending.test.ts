@@ -103,7 +103,7 @@ describe.each(external)("with %s as the first factor", (name) => {
     expect(await typeCode(owner, await code(secret))).toBe("/inside");
   });
 
-  it("INC-30 an owner who comes after a flood gets in with a session that is shared", async () => {
+  it("INC-30 an owner signs in with a shared session after a flood", async () => {
     const { owner, secret } = await enrolled(name);
     await flood(owner, 40);
     await owner.load(secondFactor);
@@ -177,7 +177,7 @@ describe.each(external)("with %s as the first factor", (name) => {
     expect(await typeCode(owner, await code(secret))).toBe("/inside");
   });
 
-  it("INC-30 wrong codes in a shared session end it for nobody longer than the account's cool-down", async () => {
+  it("INC-30 wrong codes in a shared session block it for no longer than the account's cool-down", async () => {
     const { owner, secret } = await enrolled(name);
     await flood(owner, openings.maxPerNetwork);
     const thief = clientLike(owner);
@@ -253,7 +253,7 @@ describe.each(external)("with %s as the first factor", (name) => {
     const { owner } = await enrolled(name);
     for (const change of [
       "UPDATE sessions SET attempts = 5",
-      `UPDATE sessions SET expires_at = ${Date.now() + openings.leastSeconds * 1000}`,
+      `UPDATE sessions SET expires_at = ${Date.now() + openings.minSeconds * 1000}`,
       "UPDATE sessions SET user_id = 'somebody else'",
     ]) {
       await query("DELETE FROM sessions");
@@ -274,7 +274,7 @@ describe.each(external)("with %s as the first factor", (name) => {
       const { owner, secret } = await enrolled(name);
       await flood(owner, openings.maxPerNetwork);
       for (const [seconds, rows] of [
-        [openings.leastSeconds - 1, openings.maxPerNetwork],
+        [openings.minSeconds - 1, openings.maxPerNetwork],
         [1, openings.maxPerNetwork + 1],
       ] as const) {
         advance(seconds);
@@ -284,7 +284,7 @@ describe.each(external)("with %s as the first factor", (name) => {
       expect(await listEvents("first_factor.accepted")).toHaveLength(openings.maxPerNetwork);
       const late = clientLike(owner);
       await late.load(secondFactor);
-      advance(openings.leastSeconds);
+      advance(openings.minSeconds);
       expect(await typeCode(late, await code(secret))).toBe("/inside");
     },
   );
@@ -361,10 +361,10 @@ describe("the site's own login as the first factor", () => {
     expect(await typeCode(owner, await code(secret))).toBe("/inside");
     expect((await owner.load("/inbox")).status).toBe(200);
     owner.cookies.set("sid", "s1");
-    expect(await owner.sentTo("/inbox")).toContain(secondFactor);
+    expect(await owner.redirectOf("/inbox")).toContain(secondFactor);
   });
 
-  it("INC-24 gives the session to nobody whose request names another account", async () => {
+  it("INC-24 does not return the session to a request that names another account", async () => {
     const { owner, secret } = await enrolled("origin");
     await owner.load(secondFactor);
     site.sessions.set("s1", "grace");

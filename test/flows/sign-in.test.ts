@@ -5,7 +5,7 @@ import { Client, code, createAccount, createEnrolledAccount, pendingToken } from
 useFreshWorker();
 
 describe("signing in through the JSON API", () => {
-  it("goes all the way: password, set-up, code, session, out", async () => {
+  it("completes the flow: password, set-up, code, session, sign-out", async () => {
     const account = await createAccount();
     const client = new Client();
     const login = await client.login(account);

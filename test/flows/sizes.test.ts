@@ -2,9 +2,9 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { addKnownDevice } from "../../src/core/tokens/known-devices.ts";
 import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import { Browser } from "../support/browser.ts";
-import { buildTown, codeNow, type Town } from "../support/fault-world.ts";
+import { codeNow, createFaultWorld, type FaultWorld } from "../support/fault-world.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { mintToken, workersKeyring } from "../support/gate.ts";
+import { mintSessionToken, workersKeyring } from "../support/gate.ts";
 import { randomKey } from "../support/keyring.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { secretOn } from "../support/site.ts";
@@ -26,7 +26,7 @@ describe("with the longest names, ids and key id that there are", () => {
   const realm = "r".repeat(64);
 
   it("a session's token fits into its cookie", async () => {
-    const token = await mintToken(
+    const token = await mintSessionToken(
       {
         username,
         email,
@@ -56,9 +56,9 @@ describe("with the longest names, ids and key id that there are", () => {
 });
 
 describe("a visitor on a slow line waits for", () => {
-  let town: Town;
+  let faultWorld: FaultWorld;
   beforeAll(async () => {
-    town = await buildTown();
+    faultWorld = await createFaultWorld();
     collectLogLines();
   });
 
@@ -67,17 +67,17 @@ describe("a visitor on a slow line waits for", () => {
   it("no more than a few kilobytes a page, at sign-in and behind it", async () => {
     const browser = new Browser(environment());
     expect(await open(browser, "/api/auth/sign-in")).toBeLessThan(2500);
-    const door = await browser.signIn(town.ada);
-    expect(door.heading).toBe("Enter your code");
-    expect(bytesOf(door.html)).toBeLessThan(4000);
-    await browser.submit("/second-factor", { code: await codeNow(town) });
+    const entryPoint = await browser.signIn(faultWorld.ada);
+    expect(entryPoint.heading).toBe("Enter your code");
+    expect(bytesOf(entryPoint.html)).toBeLessThan(4000);
+    await browser.submit("/second-factor", { code: await codeNow(faultWorld) });
     expect(await open(browser, "/api/auth/account")).toBeLessThan(8000);
   });
 
   it("no more than that in the wizard, whose one picture is in the page", async () => {
     const browser = new Browser(environment());
     await browser.open("/api/auth/sign-in");
-    await browser.signIn(town.bob);
+    await browser.signIn(faultWorld.bob);
     expect(await open(browser, "/api/auth/account/two-factor")).toBeLessThan(3000);
     const scan = await browser.submit("/account/two-factor", { step: "start" });
     expect(bytesOf(scan.html)).toBeLessThan(8000);
@@ -98,7 +98,7 @@ describe("a visitor on a slow line waits for", () => {
     expect(files).toHaveLength(2);
     const sizes = await Promise.all(files.map((path) => open(new Browser(environment()), path)));
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(18_000);
-    await browser.signIn(town.ada);
+    await browser.signIn(faultWorld.ada);
     for (const { headers } of browser.exchanges) {
       const bytes = [...headers].reduce((sum, [name, value]) => sum + bytesOf(`${name}: ${value}\r\n`), 0);
       expect(bytes).toBeLessThan(2000);

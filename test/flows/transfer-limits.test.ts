@@ -4,17 +4,17 @@ import { type Transfer, transferCounter, transferQuota } from "../../src/domain/
 import { getConfig } from "../../src/runtime.ts";
 import { type Backend, createKey, createRealm, operator } from "../support/backend.ts";
 import { advance } from "../support/clock.ts";
-import { countTrips, slowDown } from "../support/d1.ts";
+import { countTrips, delayD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { tapKv } from "../support/kv.ts";
-import { collectLogLines } from "../support/log-lines.ts";
 import {
   fileOf,
   generateOperatorKey,
   type ImportOptions,
   importFile,
   requestExport,
-} from "../support/moving.ts";
+} from "../support/import-export.ts";
+import { tapKv } from "../support/kv.ts";
+import { collectLogLines } from "../support/log-lines.ts";
 import { listEvents, query, type ThrottleRecord } from "../support/rows.ts";
 import { environment } from "../support/worker.ts";
 
@@ -117,7 +117,7 @@ describe.each(transfers)("%s", (transfer) => {
   it("TH-04 INC-30 are limited also when they come at once", async () => {
     const shop = await createRealm();
     await setUsed(transfer, shop, most - 3);
-    const bindings = () => environment({ DB: slowDown(env.DB, 20) });
+    const bindings = () => environment({ DB: delayD1(env.DB, 20) });
     const all = await Promise.all(
       Array.from({ length: 20 }, () => move(transfer, shop, { bindings: bindings() })),
     );

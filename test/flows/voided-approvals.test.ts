@@ -15,17 +15,17 @@ import { Browser, type Page } from "../support/browser.ts";
 import {
   type Challenge,
   createChallenge,
-  give,
-  goesOnTo,
-  overPage,
+  endedHeading,
   receiptOn,
-  sentTo,
+  redirectTarget,
   shopUrls,
   statusOf,
   step,
+  submitCode,
+  visitChallenge,
 } from "../support/challenges.ts";
 import { advance } from "../support/clock.ts";
-import { freezeNearestCopy } from "../support/d1.ts";
+import { freezeReplica } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { listSessionRows, query } from "../support/rows.ts";
@@ -77,7 +77,7 @@ const voidings: Record<string, () => Promise<unknown>> = {
 
 /** None of these may hold a receipt. */
 function expectNoReceipt(page: Page): void {
-  expect(goesOnTo(page)).toBeNull();
+  expect(redirectTarget(page)).toBeNull();
   expect(page.html).not.toContain("receipt=");
 }
 
@@ -85,7 +85,7 @@ function expectNoReceipt(page: Page): void {
 async function enrolByChallenge(): Promise<{ challenge: Challenge; browser: Browser; secret: string }> {
   await send(shop.put(path(), { username: "ada" }));
   const challenge = await createChallenge(shop, "42");
-  const browser = await sentTo(challenge);
+  const browser = await visitChallenge(challenge);
   const secret = secretOn(await step(browser, "start"));
   await step(browser, "confirm", { code: await code(secret) });
   return { challenge, browser, secret };
@@ -106,20 +106,20 @@ describe.each(Object.entries(voidings))("INC-37 once %s", (name, makeVoid) => {
     const [again, byLink] = [twinOf(browser), twinOf(browser)];
     await makeVoid();
     const page = await again.open(done);
-    expect([page.status, page.heading]).toEqual([410, overPage]);
+    expect([page.status, page.heading]).toEqual([410, endedHeading]);
     expectNoReceipt(page);
-    expectNoReceipt((await sentTo(challenge, environment(), byLink)).page);
+    expectNoReceipt((await visitChallenge(challenge, environment(), byLink)).page);
   });
 
   it("nor does its code, sent again", async () => {
     const { secret } = await enrolBackendUser(shop, "42", { username: "ada" });
-    const browser = await sentTo(await createChallenge(shop, "42"));
+    const browser = await visitChallenge(await createChallenge(shop, "42"));
     const twin = twinOf(browser);
     await twin.open(browser.page.path);
     const text = await code(secret);
-    expect(receiptOn(await give(browser, text))).not.toBe("");
+    expect(receiptOn(await submitCode(browser, text))).not.toBe("");
     await makeVoid();
-    const page = await give(twin, text);
+    const page = await submitCode(twin, text);
     expect(page.status).toBe(410);
     expectNoReceipt(page);
   });
@@ -127,9 +127,9 @@ describe.each(Object.entries(voidings))("INC-37 once %s", (name, makeVoid) => {
   it("a challenge that was opened is over", async () => {
     const { secret } = await enrolBackendUser(shop, "42", { username: "ada" });
     const challenge = await createChallenge(shop, "42");
-    const browser = await sentTo(challenge);
+    const browser = await visitChallenge(challenge);
     await makeVoid();
-    const page = await give(browser, await code(secret));
+    const page = await submitCode(browser, await code(secret));
     expect(page.status).toBe(name.includes("hundred failures") ? 403 : 410);
     expectNoReceipt(page);
     if (!name.includes("deleted")) expect((await statusOf(sibling, challenge)).completed_at).toBeNull();
@@ -140,8 +140,8 @@ describe.each(Object.entries(voidings))("INC-37 once %s", (name, makeVoid) => {
     await enrolBackendUser(shop, "42", { username: "ada" });
     const challenge = await createChallenge(shop, "42");
     await makeVoid();
-    const browser = await sentTo(challenge);
-    expect([browser.page.status, browser.page.heading]).toEqual([410, overPage]);
+    const browser = await visitChallenge(challenge);
+    expect([browser.page.status, browser.page.heading]).toEqual([410, endedHeading]);
     expect(await listSessionRows()).toEqual([]);
     if (!name.includes("deleted")) expect((await statusOf(sibling, challenge)).opened_at).toBeNull();
   });
@@ -153,7 +153,7 @@ describe.each(Object.entries(voidings))("INC-37 once %s", (name, makeVoid) => {
       const body = { code: await code(secret) };
       const first = await shop.post(path(`/${call}`), body, repeatable("key"));
       expect(first.status).toBe(200);
-      const behind = new Client(environment({ DB: await freezeNearestCopy(env.DB) }));
+      const behind = new Client(environment({ DB: await freezeReplica(env.DB) }));
       expect((await shop.at(behind).post(path(`/${call}`), body, repeatable("key"))).text).toBe(first.text);
       await makeVoid();
       for (const client of [behind, new Client()]) {
@@ -173,10 +173,10 @@ describe("what an account has approved", () => {
     const token = await fullToken(ada);
     const ofCode = async () => code(ada.secret);
     const challenge = await createChallenge(local, ada.id);
-    const browser = await sentTo(challenge);
+    const browser = await visitChallenge(challenge);
     const [before, after] = [twinOf(browser), twinOf(browser)];
     advance(30);
-    await give(browser, await ofCode());
+    await submitCode(browser, await ofCode());
     const done = `${base}/challenge/done?challenge=${challenge.id}`;
     expect(receiptOn(await before.open(done))).not.toBe("");
     const unopened = await createChallenge(local, ada.id);
@@ -186,7 +186,7 @@ describe("what an account has approved", () => {
     const page = await after.open(done);
     expect(page.status).toBe(410);
     expectNoReceipt(page);
-    expect((await sentTo(unopened)).page.status).toBe(410);
+    expect((await visitChallenge(unopened)).page.status).toBe(410);
   });
 
   it("is not void for what else happens to it: unlocking, new backup codes, a new name, another key's end", async () => {

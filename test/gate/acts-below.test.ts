@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type FakeOrigin, firstFactorOnly, mintToken, type Rule, standOrigin } from "../support/gate.ts";
+import { everywhere, listEntryPoints, statusesAt } from "../support/entry-points.ts";
+import { type FakeOrigin, mintSessionToken, mockOrigin, type Rule } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
-import { everywhere, openDoors, statusesAt } from "../support/three-doors.ts";
+import { firstFactorOnly } from "../support/session-token.ts";
 
 let origin: FakeOrigin;
 beforeEach(() => {
   collectLogLines();
-  origin = standOrigin();
+  origin = mockOrigin();
 });
 afterEach(() => vi.restoreAllMocks());
 
@@ -34,24 +35,26 @@ describe("a method that acts on everything below its path", () => {
     { path: "/files/*", require: "first_factor" },
     { path: "/*", require: "first_factor" },
   ];
-  const doors = openDoors(rules);
+  const entryPoints = listEntryPoints(rules);
 
   describe.each(methodsOfCollections)("%s %j", (method, headers) => {
     it.each(["/files", "/files/", "/FILES/", "/%66iles/", "/index.php/files/", "/files/x/.."])(
       "INC-31 needs at %s what is required below",
       async (path) => {
-        const session = await mintToken(firstFactorOnly);
-        expect(await statusesAt(doors, path, { method, headers, session })).toEqual(everywhere(401));
+        const session = await mintSessionToken(firstFactorOnly);
+        expect(await statusesAt(entryPoints, path, { method, headers, session })).toEqual(everywhere(401));
         expect(origin.requests).toEqual([]);
-        const strong = await mintToken();
-        expect(await statusesAt(doors, path, { method, headers, session: strong })).toEqual(everywhere(200));
+        const strong = await mintSessionToken();
+        expect(await statusesAt(entryPoints, path, { method, headers, session: strong })).toEqual(
+          everywhere(200),
+        );
       },
     );
 
     it("passes where no rule below is stricter: a REST call goes on as before", async () => {
-      const session = await mintToken(firstFactorOnly);
+      const session = await mintSessionToken(firstFactorOnly);
       for (const path of ["/files/5", "/files/5/", "/files/secrets"])
-        expect(await statusesAt(doors, path, { method, headers, session })).toEqual(everywhere(200));
+        expect(await statusesAt(entryPoints, path, { method, headers, session })).toEqual(everywhere(200));
     });
   });
 
@@ -59,8 +62,8 @@ describe("a method that acts on everything below its path", () => {
   it.each(["UNBIND", "REBIND", "BASELINE-CONTROL", "BDELETE"])(
     "INC-31 %s needs it through a proxy",
     async (method) => {
-      const session = await mintToken(firstFactorOnly);
-      const [, ...endpoints] = doors;
+      const session = await mintSessionToken(firstFactorOnly);
+      const [, ...endpoints] = entryPoints;
       const { "the gate": _, ...refused } = everywhere(401);
       expect(await statusesAt(endpoints, "/files/", { method, session })).toEqual(refused);
     },
@@ -75,22 +78,22 @@ describe("a method that acts on everything below its path", () => {
     ["PUT", {}],
     ["POST", { Depth: "infinity" }],
   ])("%s %j acts on the path alone", async (method, headers) => {
-    const session = await mintToken(firstFactorOnly);
-    expect(await statusesAt(doors, "/files/", { method, headers, session })).toEqual(everywhere(200));
+    const session = await mintSessionToken(firstFactorOnly);
+    expect(await statusesAt(entryPoints, "/files/", { method, headers, session })).toEqual(everywhere(200));
   });
 
   it("INC-31 is judged so as well when it comes in the query, in a header or in a form", async () => {
-    const session = await mintToken(firstFactorOnly);
+    const session = await mintSessionToken(firstFactorOnly);
     const form = { method: "POST", session };
-    expect(await statusesAt(doors, "/files/?_method=DELETE", form)).toEqual(everywhere(401));
-    const passing = openDoors(rules, { METHOD_OVERRIDE: "pass" });
+    expect(await statusesAt(entryPoints, "/files/?_method=DELETE", form)).toEqual(everywhere(401));
+    const passing = listEntryPoints(rules, { METHOD_OVERRIDE: "pass" });
     expect(await statusesAt(passing, "/files/", form)).toEqual(everywhere(401));
     expect(await statusesAt(passing, "/files/5", form)).toEqual(everywhere(200));
     const headers = { "X-HTTP-Method-Override": "PROPFIND" };
     expect(await statusesAt(passing, "/files/", { method: "PUT", headers, session })).toEqual(
       everywhere(401),
     );
-    const named = openDoors([
+    const named = listEntryPoints([
       { path: "/files/secret/*", methods: ["DELETE"], require: "second_factor" },
       { path: "/files/*", require: "first_factor" },
     ]);
@@ -102,9 +105,9 @@ describe("a rule for exactly one path", () => {
   const opened: readonly Rule[] = [{ path: "/", require: "none" }];
 
   it.each(methodsOfCollections)("INC-31 does not open what lies below for %s %j", async (method, headers) => {
-    expect(await statusesAt(openDoors(opened), "/", { method, headers })).toEqual(everywhere(401));
-    const session = await mintToken(firstFactorOnly);
-    const home = openDoors([
+    expect(await statusesAt(listEntryPoints(opened), "/", { method, headers })).toEqual(everywhere(401));
+    const session = await mintSessionToken(firstFactorOnly);
+    const home = listEntryPoints([
       { path: "/home/", require: "none" },
       { path: "/*", require: "first_factor" },
     ]);
@@ -114,14 +117,16 @@ describe("a rule for exactly one path", () => {
 
   it("still opens the path itself", async () => {
     for (const method of ["GET", "POST"])
-      expect(await statusesAt(openDoors(opened), "/", { method })).toEqual(everywhere(200));
-    expect(await statusesAt(openDoors(opened), "/", { method: "PROPFIND", headers: { Depth: "0" } })).toEqual(
-      everywhere(200),
-    );
+      expect(await statusesAt(listEntryPoints(opened), "/", { method })).toEqual(everywhere(200));
+    expect(
+      await statusesAt(listEntryPoints(opened), "/", { method: "PROPFIND", headers: { Depth: "0" } }),
+    ).toEqual(everywhere(200));
   });
 
   it("decides for a method that it names", async () => {
     const rules: readonly Rule[] = [{ path: "/session", methods: ["DELETE"], require: "none" }];
-    expect(await statusesAt(openDoors(rules), "/session", { method: "DELETE" })).toEqual(everywhere(200));
+    expect(await statusesAt(listEntryPoints(rules), "/session", { method: "DELETE" })).toEqual(
+      everywhere(200),
+    );
   });
 });

@@ -1,16 +1,16 @@
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { checkAssertion } from "../../examples/demo-origin/assertion.ts";
-import { endpoints, mintSession } from "../support/forward-auth.ts";
-import { type FakeOrigin, originUrl, type Rule, standOrigin } from "../support/gate.ts";
+import { listEntryPoints, statusesAt, type Visited } from "../support/entry-points.ts";
+import { endpoints } from "../support/forward-auth.ts";
+import { type FakeOrigin, mintSessionToken, mockOrigin, originUrl, type Rule } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
-import { openDoors, statusesAt, type Visited } from "../support/three-doors.ts";
 import { base, host, send } from "../support/worker.ts";
 
 let origin: FakeOrigin;
 beforeEach(() => {
   collectLogLines();
-  origin = standOrigin();
+  origin = mockOrigin();
 });
 afterEach(() => vi.restoreAllMocks());
 
@@ -49,8 +49,8 @@ describe("the assertion for a request that may mean more than it says", () => {
     "INC-28 INC-31 covers the request itself: %s",
     async (path, visited, pathPrefix, methods) => {
       const check = await originCheck();
-      const session = await mintSession();
-      for (const { name, request } of openDoors(rules)) {
+      const session = await mintSessionToken();
+      for (const { name, request } of listEntryPoints(rules)) {
         const response = await request(path, { ...visited, session });
         expect([name, response.status]).toEqual([name, 200]);
         const carrier = name === "the gate" ? origin.only() : response;
@@ -67,10 +67,10 @@ describe("the assertion for a request that may mean more than it says", () => {
   );
 
   it.each(requests)("INC-28 INC-31 is not made for a session with less: %s", async (path, visited) => {
-    const session = await mintSession({ amr: ["pwd"], secondFactorAt: null });
-    const doors = openDoors(rules);
+    const session = await mintSessionToken({ amr: ["pwd"], secondFactorAt: null });
+    const entryPoints = listEntryPoints(rules);
     const refused = Object.fromEntries(["the gate", ...endpoints].map((name) => [name, 401]));
-    expect(await statusesAt(doors, path, { ...visited, session })).toEqual(refused);
+    expect(await statusesAt(entryPoints, path, { ...visited, session })).toEqual(refused);
     expect(origin.requests).toEqual([]);
   });
 });

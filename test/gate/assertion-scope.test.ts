@@ -2,16 +2,9 @@ import { createLocalJWKSet, decodeJwt, type JSONWebKeySet } from "jose";
 import { beforeEach, describe, expect, it } from "vitest";
 import { checkAssertion } from "../../examples/demo-origin/assertion.ts";
 import { type FirstFactorName, firstFactors, headersOf, showFirstFactor } from "../support/first-factors.ts";
-import {
-  ask,
-  type Endpoint,
-  endpoints,
-  mintSession,
-  page,
-  proxyKey,
-  type Rule,
-} from "../support/forward-auth.ts";
+import { ask, type Endpoint, endpoints, page, proxyKey } from "../support/forward-auth.ts";
 import { startFreshWorker, useFreshWorker } from "../support/fresh-worker.ts";
+import { mintSessionToken, type Rule } from "../support/gate.ts";
 import { type Browser, openSite, type Site } from "../support/origin-site.ts";
 import { base, environment, host, send } from "../support/worker.ts";
 
@@ -186,7 +179,7 @@ describe("the scope of an assertion", () => {
     ["/public/..%2fnotes/x", { path: "/notes/" }],
     ["/public/%2e%2e/public/x", { path: "/public/" }],
   ])("INC-28 is the rule that decided: %s", async (uri, expected) => {
-    expect(await scopeOf(await mintSession(), { uri })).toEqual({ ...whole, ...expected });
+    expect(await scopeOf(await mintSessionToken(), { uri })).toEqual({ ...whole, ...expected });
   });
 
   it("INC-28 says a rule for exactly the root otherwise than no rule", async () => {
@@ -195,7 +188,7 @@ describe("the scope of an assertion", () => {
       ORIGIN_URL: "",
     });
     const assertion = assertionIn(
-      await ask(root, "/auth-request", { uri: "/", session: await mintSession() }),
+      await ask(root, "/auth-request", { uri: "/", session: await mintSessionToken() }),
     );
     expect(decodeJwt(assertion ?? "").path).toBe("/$");
     const check = await originCheck();
@@ -205,7 +198,7 @@ describe("the scope of an assertion", () => {
   });
 
   it("INC-28 names the host that the visitor asked for, by the word of a proxy with the key only", async () => {
-    const session = await mintSession();
+    const session = await mintSessionToken();
     const hostBy = async (headers: Record<string, string>) => (await scopeOf(session, { headers })).host;
     const forwarded = { "X-Forwarded-Host": "WWW.Site.Example:443" };
     const trusted = { "X-Sallyport-Proxy-Key": proxyKey };
@@ -226,14 +219,14 @@ describe("the scope of an assertion", () => {
     async (name) => {
       for (const endpoint of endpoints) {
         const headers = { "X-Forwarded-Host": name, "X-Sallyport-Proxy-Key": proxyKey };
-        const response = await ask(bindings, endpoint, { headers, session: await mintSession() });
+        const response = await ask(bindings, endpoint, { headers, session: await mintSessionToken() });
         expect([response.status, assertionIn(response)]).toEqual([403, null]);
       }
     },
   );
 
   it("INC-28 is never another request's, though its signature is used again for ten seconds", async () => {
-    const session = await mintSession();
+    const session = await mintSessionToken();
     const trusted = { "X-Sallyport-Proxy-Key": proxyKey };
     const questions = ["/inbox", "/feed", "/notes/x", "/api/x", "/pay/x", "/public/x"].flatMap((uri) =>
       ["a.example", "b.example"].map((name) => ({ uri, headers: { ...trusted, "X-Forwarded-Host": name } })),
@@ -263,8 +256,8 @@ describe("the assertion that a site behind the gate gets", () => {
     "INC-28 names level, host, path and methods: ORIGIN_URL=%s",
     async (ORIGIN_URL) => {
       const bindings = environment({ POLICY, ORIGIN_URL });
-      const sent = async (path: string, claims: Parameters<typeof mintSession>[0] = {}) => {
-        const headers = { Cookie: `__Host-sallyport=${await mintSession(claims)}` };
+      const sent = async (path: string, claims: Parameters<typeof mintSessionToken>[0] = {}) => {
+        const headers = { Cookie: `__Host-sallyport=${await mintSessionToken(claims)}` };
         await send(new Request(host + path, { headers }), bindings);
         const {
           acr,
@@ -291,7 +284,7 @@ describe("the assertion that a site behind the gate gets", () => {
 });
 
 describe("an endpoint for proxies behind the gate", () => {
-  it("INC-28 is, to anybody else, what a path is that Sallyport does not have", async () => {
+  it("INC-28 is 404 for all other requests, as a path that does not exist", async () => {
     for (const method of ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]) {
       for (const overrides of [{ PROXY_KEY: undefined }, { PROXY_KEY: proxyKey }]) {
         const bindings = environment({

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { gated, mintToken, originUrl, standOrigin, visit, workersKeyring } from "../support/gate.ts";
+import { gated, mintSessionToken, mockOrigin, originUrl, visit, workersKeyring } from "../support/gate.ts";
 
 beforeEach(() => void vi.spyOn(console, "info").mockImplementation(() => {}));
 afterEach(() => {
@@ -14,7 +14,7 @@ const issuer = "https://site.example/api/auth";
 
 /** Lets somebody pass, and returns what the origin was shown. */
 async function passAs(bindings: ReturnType<typeof gated>, session: string): Promise<string> {
-  const origin = standOrigin();
+  const origin = mockOrigin();
   const response = await visit(bindings, "/a", { session });
   expect(response.status).toBe(200);
   return origin.only().headers.get("X-Sallyport-Assertion") ?? "";
@@ -31,10 +31,10 @@ const randomKey = (kid: string) =>
   `${kid}:${Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64")}`;
 
 describe("the assertion", () => {
-  it("WB-05 verifies with the published keys, and says who is there", async () => {
+  it("WB-05 verifies with the published keys, and names the account", async () => {
     const firstFactorAt = new Date(Math.floor(Date.now() / 1000) * 1000 - 600_000);
     const secondFactorAt = new Date(firstFactorAt.getTime() + 60_000);
-    const session = await mintToken({ firstFactorAt, secondFactorAt });
+    const session = await mintSessionToken({ firstFactorAt, secondFactorAt });
     const jwt = await passAs(gated(), session);
     const { payload, protectedHeader } = await verifyAsOrigin(jwt, await fetchJwks(gated()));
     expect(protectedHeader).toEqual({ alg: "EdDSA", kid: "k1", typ: "JWT" });
@@ -59,7 +59,7 @@ describe("the assertion", () => {
   });
 
   it("has no e-mail address where the account has none", async () => {
-    const jwt = await passAs(gated(), await mintToken({ email: null }));
+    const jwt = await passAs(gated(), await mintSessionToken({ email: null }));
     const { payload } = await verifyAsOrigin(jwt, await fetchJwks(gated()));
     expect(payload).not.toHaveProperty("email");
   });
@@ -67,27 +67,32 @@ describe("the assertion", () => {
   it("SE-08 says one factor when there was one", async () => {
     const firstFactorAt = new Date(1_900_000_000_000);
     vi.useFakeTimers({ toFake: ["Date"], now: 1_900_000_100_000 });
-    const session = await mintToken({ enrolled: false, amr: ["pwd"], firstFactorAt, secondFactorAt: null });
+    const session = await mintSessionToken({
+      enrolled: false,
+      amr: ["pwd"],
+      firstFactorAt,
+      secondFactorAt: null,
+    });
     const bindings = gated([], { ENROLMENT: "optional" });
     const { payload } = await verifyAsOrigin(await passAs(bindings, session), await fetchJwks(bindings));
     expect(payload).toMatchObject({ acr: "first_factor", amr: ["pwd"], auth_time: 1_900_000_000 });
   });
 
   it("names a user of another script", async () => {
-    const jwt = await passAs(gated(), await mintToken({ username: "жанна" }));
+    const jwt = await passAs(gated(), await mintSessionToken({ username: "жанна" }));
     const { payload } = await verifyAsOrigin(jwt, await fetchJwks(gated()));
     expect(payload.preferred_username).toBe("жанна");
   });
 
   it("is made for one origin, and refused by another", async () => {
-    const jwt = await passAs(gated(), await mintToken());
+    const jwt = await passAs(gated(), await mintSessionToken());
     const jwks = await fetchJwks(gated());
     await expect(verifyAsOrigin(jwt, jwks, "http://other.test")).rejects.toThrow('"aud"');
   });
 
   it("is made for one request: a minute later it is refused", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: 1_900_000_000_000 });
-    const jwt = await passAs(gated(), await mintToken());
+    const jwt = await passAs(gated(), await mintSessionToken());
     const jwks = await fetchJwks(gated());
     vi.setSystemTime(1_900_000_059_000);
     await expect(verifyAsOrigin(jwt, jwks)).resolves.toBeDefined();
@@ -96,9 +101,9 @@ describe("the assertion", () => {
   });
 
   it("SE-15 opens no gate: it is no session token", async () => {
-    const jwt = await passAs(gated(), await mintToken());
+    const jwt = await passAs(gated(), await mintSessionToken());
     vi.mocked(fetch).mockRestore();
-    const origin = standOrigin();
+    const origin = mockOrigin();
     for (const headers of [{ Cookie: `__Host-sallyport=${jwt}` }, { Authorization: `Bearer ${jwt}` }])
       expect((await visit(gated(), "/a", { headers })).status).toBe(401);
     expect(origin.requests).toEqual([]);
@@ -137,14 +142,14 @@ describe("the public keys", () => {
 
   it("CR-08 stay published after a rotation, so that what the old key signed verifies until it ends", async () => {
     const before = gated();
-    const old = await passAs(before, await mintToken());
+    const old = await passAs(before, await mintSessionToken());
     const after = gated([], { KEYRING: `${randomKey("k2")},${env.KEYRING}` });
     const jwks = await fetchJwks(after);
     expect(jwks.keys.map(({ kid }) => kid)).toEqual(["k2", "k1"]);
     await expect(verifyAsOrigin(old, jwks)).resolves.toMatchObject({ payload: { sub: "u-ada" } });
 
     vi.mocked(fetch).mockRestore();
-    const fresh = await passAs(after, await mintToken());
+    const fresh = await passAs(after, await mintSessionToken());
     expect(decodeProtectedHeader(fresh).kid).toBe("k2");
     await expect(verifyAsOrigin(fresh, jwks)).resolves.toMatchObject({ payload: { sub: "u-ada" } });
     await expect(verifyAsOrigin(fresh, await fetchJwks(before))).rejects.toThrow("no applicable key");
@@ -153,18 +158,18 @@ describe("the public keys", () => {
   it("CR-08 forget a key that has left the keyring, and so does the gate", async () => {
     const keyring = randomKey("k2");
     const after = gated([], { KEYRING: keyring });
-    const old = await passAs(gated(), await mintToken());
+    const old = await passAs(gated(), await mintSessionToken());
     await expect(verifyAsOrigin(old, await fetchJwks(after))).rejects.toThrow("no applicable key");
     vi.mocked(fetch).mockRestore();
-    standOrigin();
-    expect((await visit(after, "/a", { session: await mintToken() })).status).toBe(401);
-    const session = await mintToken({}, workersKeyring(keyring));
+    mockOrigin();
+    expect((await visit(after, "/a", { session: await mintSessionToken() })).status).toBe(401);
+    const session = await mintSessionToken({}, workersKeyring(keyring));
     expect((await visit(after, "/a", { session })).status).toBe(200);
   });
 
   it("are of another keyring where the key is another one of the same name", async () => {
     const other = gated([], { KEYRING: randomKey("k1") });
-    const jwt = await passAs(gated(), await mintToken());
+    const jwt = await passAs(gated(), await mintSessionToken());
     await expect(verifyAsOrigin(jwt, await fetchJwks(other))).rejects.toThrow("signature");
   });
 });

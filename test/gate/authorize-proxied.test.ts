@@ -4,19 +4,9 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { SessionClaims } from "../../src/core/tokens/session-token.ts";
 import { advance } from "../support/clock.ts";
 import { countTrips, failAlways } from "../support/d1.ts";
-import {
-  ask,
-  asked,
-  endpoints,
-  identityIn,
-  mintSession,
-  noIdentity,
-  page,
-  proxyKey,
-  type Rule,
-  secondsAgo,
-} from "../support/forward-auth.ts";
+import { ask, asked, endpoints, identityIn, noIdentity, page, proxyKey } from "../support/forward-auth.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
+import { mintSessionToken, type Rule, secondsAgo } from "../support/gate.ts";
 import { tapKv } from "../support/kv.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { query } from "../support/rows.ts";
@@ -35,26 +25,21 @@ const policy: readonly Rule[] = [
   { path: "/fresh", require: "first_factor", max_age: 300 },
 ];
 const firstFactorOnly = { enrolled: false, amr: ["pwd"], secondFactorAt: null };
-const notEnrolled = () => mintSession(firstFactorOnly);
+const notEnrolled = () => mintSessionToken(firstFactorOnly);
 
 /** Who is refused, by the claims of his session, and for what; and which page helps. */
 const refusals: [string, (() => Partial<SessionClaims>) | null, string, string][] = [
   ["nobody", null, "/inbox?x=1&y=2", "/api/auth/sign-in?rd=%2Finbox%3Fx%3D1%26y%3D2"],
   ["nobody at the root", null, "/", "/api/auth/sign-in"],
   [
-    "somebody who has to set it up",
+    "an account that must set it up",
     () => firstFactorOnly,
     "/inbox",
     "/api/auth/account/two-factor?rd=%2Finbox",
   ],
+  ["a session without it", () => ({ secondFactorAt: null }), "/inbox", "/api/auth/second-factor?rd=%2Finbox"],
   [
-    "somebody who has not shown it",
-    () => ({ secondFactorAt: null }),
-    "/inbox",
-    "/api/auth/second-factor?rd=%2Finbox",
-  ],
-  [
-    "somebody who has shown it too long ago",
+    "a session with it from too long ago",
     () => ({ secondFactorAt: secondsAgo(301) }),
     "/admin/x",
     "/api/auth/second-factor?rd=%2Fadmin%2Fx",
@@ -62,7 +47,7 @@ const refusals: [string, (() => Partial<SessionClaims>) | null, string, string][
 ];
 
 const sessionOf = async (claims: (() => Partial<SessionClaims>) | null) =>
-  claims === null ? {} : { session: await mintSession(claims()) };
+  claims === null ? {} : { session: await mintSessionToken(claims()) };
 
 describe("/auth-request, for nginx and HAProxy", () => {
   it.each(refusals)("answers %s with 401 and the page that helps", async (_who, claims, uri, location) => {
@@ -88,15 +73,15 @@ describe("/auth-request, for nginx and HAProxy", () => {
   });
 
   it("answers 403 and nothing else when it can't judge: no store, no readable path, no request", async () => {
-    const stale = { session: await mintSession({ checkedAt: secondsAgo(61) }) };
+    const stale = { session: await mintSessionToken({ checkedAt: secondsAgo(61) }) };
     const broken = asked(policy, { DB: failAlways(env.DB) });
     const answers = [
       await ask(broken, "/auth-request", stale),
       await ask(broken, "/auth-request", { ...stale, headers: page }),
       await ask(asked(policy), "/auth-request", { uri: "/%zz" }),
-      await ask(asked(policy), "/auth-request", { uri: "/%00", session: await mintSession() }),
-      await ask(asked(policy), "/auth-request", { uri: "", session: await mintSession() }),
-      await ask(asked(policy), "/auth-request", { method: "", session: await mintSession() }),
+      await ask(asked(policy), "/auth-request", { uri: "/%00", session: await mintSessionToken() }),
+      await ask(asked(policy), "/auth-request", { uri: "", session: await mintSessionToken() }),
+      await ask(asked(policy), "/auth-request", { method: "", session: await mintSessionToken() }),
     ];
     for (const response of answers) {
       expect([response.status, response.headers.get("Location")]).toEqual([403, null]);
@@ -172,8 +157,8 @@ describe("/forward-auth, for Caddy and Traefik", () => {
     }
   });
 
-  it("says so when the store does not answer, and lets nobody through", async () => {
-    const session = await mintSession({ checkedAt: secondsAgo(61) });
+  it("denies access with 503 when the store does not respond", async () => {
+    const session = await mintSessionToken({ checkedAt: secondsAgo(61) });
     const response = await ask(asked(policy, { DB: failAlways(env.DB) }), "/forward-auth", { session });
     expect([response.status, response.headers.get("Retry-After")]).toEqual([503, "5"]);
     expect(identityIn(response)).toEqual([null, null, null]);
@@ -181,32 +166,32 @@ describe("/forward-auth, for Caddy and Traefik", () => {
 });
 
 describe.each(endpoints)("%s", (endpoint) => {
-  it("names who may pass with all identity headers", async () => {
-    const response = await ask(asked(), endpoint, { session: await mintSession(), headers: page });
+  it("names an allowed visitor with all identity headers", async () => {
+    const response = await ask(asked(), endpoint, { session: await mintSessionToken(), headers: page });
     expect([response.status, await response.text()]).toEqual([200, ""]);
     expect(identityIn(response)).toEqual(["ada", "ada@example.com", expect.stringMatching(/^ey/)]);
     expect(response.headers.get("Cache-Control")).toBe("no-store");
     expect(response.headers.getSetCookie()).toEqual([]);
   });
 
-  it("has all identity headers for nobody and for who has no address, and they are empty", async () => {
+  it("has all identity headers for an anonymous request and for an account without an email address, and they are empty", async () => {
     const nobody = await ask(asked(policy), endpoint, { uri: "/public/x" });
     expect([nobody.status, identityIn(nobody)]).toEqual([200, noIdentity]);
     const names = [...nobody.headers.keys()];
     expect(names).toEqual(expect.arrayContaining(["remote-user", "remote-email", "x-sallyport-assertion"]));
-    const noAddress = await ask(asked(), endpoint, { session: await mintSession({ email: null }) });
+    const noAddress = await ask(asked(), endpoint, { session: await mintSessionToken({ email: null }) });
     expect(identityIn(noAddress)).toEqual(["ada", "", expect.stringMatching(/^ey/)]);
   });
 
   it("WB-05 does not repeat what a client says of itself", async () => {
     const headers = { "Remote-User": "root", "Remote-Email": "root@x", "X-Sallyport-Assertion": "forged" };
     expect(identityIn(await ask(asked(policy), endpoint, { uri: "/public/x", headers }))).toEqual(noIdentity);
-    const session = await mintSession();
+    const session = await mintSessionToken();
     expect(identityIn(await ask(asked(policy), endpoint, { headers, session }))[0]).toBe("ada");
   });
 
   it.each(["garbage", "", "a.b.c", "null", "%00", "x".repeat(4000), '"; Path=/'])(
-    "INC-02 takes a cookie of %j for none: 200 comes from a rule for nobody only, and names nobody",
+    "INC-02 treats the cookie %j as absent: only a public path responds with 200, and without a name",
     async (session) => {
       const refused = await ask(asked(policy), endpoint, { session });
       expect([refused.status, identityIn(refused)]).toEqual([401, [null, null, null]]);
@@ -254,7 +239,7 @@ describe.each(endpoints)("%s", (endpoint) => {
   });
 
   it("SE-12 asks for a fresh second factor where a rule has max_age", async () => {
-    const session = await mintSession();
+    const session = await mintSessionToken();
     const status = async (uri: string) => (await ask(asked(policy), endpoint, { uri, session })).status;
     const stepped = { SESSION_RECHECK: "3600", SESSION_IDLE: "3600" };
     const later = async (uri: string) =>
@@ -268,12 +253,12 @@ describe.each(endpoints)("%s", (endpoint) => {
     expect(await response.json()).toMatchObject({ code: "step_up_required", max_age: 300 });
   });
 
-  it("costs no trip to D1 and no call of KV with a fresh session, and none for nobody", async () => {
+  it("costs no trip to D1 and no call of KV with a fresh session, and none without a session", async () => {
     const { db, trips } = countTrips(env.DB);
     const { kv, calls } = tapKv(env.BLOCKS);
     const fetched = vi.spyOn(globalThis, "fetch");
     const bindings = asked(policy, { DB: db, BLOCKS: kv });
-    const session = await mintSession({ checkedAt: secondsAgo(59) });
+    const session = await mintSessionToken({ checkedAt: secondsAgo(59) });
     expect((await ask(bindings, endpoint, { session })).status).toBe(200);
     expect((await ask(bindings, endpoint, { uri: "/public/x", session })).status).toBe(200);
     expect((await ask(bindings, endpoint)).status).toBe(401);
@@ -321,7 +306,7 @@ describe.each(endpoints)("%s", (endpoint) => {
       const headers = {
         "X-Forwarded-Method": "GET",
         "X-Forwarded-Uri": "/inbox",
-        Cookie: `__Host-sallyport=${await mintSession()}`,
+        Cookie: `__Host-sallyport=${await mintSessionToken()}`,
         ...extra,
       };
       const response = await send(new Request(inside, { headers }), asked([], overrides));

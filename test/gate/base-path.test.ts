@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, mintToken, pageLoad, scripted, standOrigin, visit } from "../support/gate.ts";
+import { gated, mintSessionToken, mockOrigin, pageLoad, scripted, visit } from "../support/gate.ts";
 import { rawRequest } from "../support/raw-request.ts";
 import { query } from "../support/rows.ts";
 import { createAccount, environment, send } from "../support/worker.ts";
@@ -33,8 +33,8 @@ describe("what is under BASE_PATH", () => {
     "/%61%70%69/%61%75%74%68/nothing",
     "/api/%61uth",
   ])("never reaches the origin: %j", async (path) => {
-    const origin = standOrigin();
-    const session = await mintToken();
+    const origin = mockOrigin();
+    const session = await mintSessionToken();
     for (const method of methods) {
       const response = await visit(gated([{ path: "/*", require: "none" }]), path, { method, session });
       expect(response.status, method).not.toBe(500);
@@ -61,10 +61,10 @@ describe("what is under BASE_PATH", () => {
     "/api/auth/%2e%2e/x",
     "/api/auth\\..\\x",
   ])("INC-34 is never the origin's, in any reading: %j is 404 to everybody", async (path) => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     for (const ORIGIN_URL of ["http://origin.test", "route"]) {
       const bindings = gated([{ path: "/*", require: "none" }], { ORIGIN_URL });
-      for (const Cookie of ["", `__Host-sallyport=${await mintToken()}`]) {
+      for (const Cookie of ["", `__Host-sallyport=${await mintSessionToken()}`]) {
         for (const method of ["GET", "POST"]) {
           const request = rawRequest(path, { method, headers: { ...scripted, Cookie } });
           const response = await send(request, bindings);
@@ -79,10 +79,10 @@ describe("what is under BASE_PATH", () => {
   it.each(["/api/authentication", "/api/auth-x/login", "/x/api/auth/login"])(
     "is not what is the origin's, by its policy: %j",
     async (path) => {
-      const origin = standOrigin();
+      const origin = mockOrigin();
       expect((await visit(gated(), path, { headers: scripted })).status).toBe(401);
       expect(origin.requests).toEqual([]);
-      expect((await visit(gated(), path, { session: await mintToken() })).status).toBe(200);
+      expect((await visit(gated(), path, { session: await mintSessionToken() })).status).toBe(200);
       expect(origin.only().url).toBe(`http://origin.test${path}`);
     },
   );
@@ -107,7 +107,7 @@ describe("what is under BASE_PATH", () => {
     ["/sign-in", "/api/auth/account/..%5csign-in"],
     ["/assets/sallyport.css", "/api/auth/assets/../assets/sallyport.css"],
   ])("INC-34 matches the raw path: %s is not at %j", async (route, path) => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     for (const bindings of [gated(), environment({ ORIGIN_URL: "" })]) {
       expect((await send(rawRequest(`/api/auth${route}`), bindings)).status).toBe(200);
       expect((await send(rawRequest(path, { headers: scripted }), bindings)).status).toBe(404);
@@ -128,7 +128,7 @@ describe("what is under BASE_PATH", () => {
   it.each(["*", "", ":8443*", ":8443"])(
     "INC-01 says 400 or 404 for a target that is no path: %j",
     async (target) => {
-      const origin = standOrigin();
+      const origin = mockOrigin();
       for (const method of ["OPTIONS", "GET"]) {
         const gate = await send(rawRequest(target, { method }), gated([{ path: "/*", require: "none" }]));
         expect(gate.status).toBe(400);
@@ -141,7 +141,7 @@ describe("what is under BASE_PATH", () => {
   );
 
   it.each([" b", ":99999", "["])("INC-01 says 400 for a Host that is none: site.example%s", async (more) => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     for (const target of ["/x", "/api/auth/health", "*"]) {
       const response = await send(rawRequest(more + target), gated([{ path: "/*", require: "none" }]));
       expect([response.status, response.headers.get("X-Content-Type-Options")]).toEqual([400, "nosniff"]);
@@ -150,7 +150,7 @@ describe("what is under BASE_PATH", () => {
   });
 
   it("says 404 for what it has not, as a page or as a problem document", async () => {
-    standOrigin();
+    mockOrigin();
     const page = await visit(gated(), "/api/auth/nothing", { headers: pageLoad });
     expect([page.status, page.headers.get("Content-Type")]).toEqual([404, "text/html; charset=UTF-8"]);
     const program = await visit(gated(), "/api/auth/nothing", { headers: scripted });
@@ -159,7 +159,7 @@ describe("what is under BASE_PATH", () => {
   });
 
   it("WB-06 says 405 and what is allowed for another method", async () => {
-    standOrigin();
+    mockOrigin();
     const response = await visit(gated(), "/api/auth/login", {
       method: "PUT",
       headers: scripted,
@@ -174,7 +174,7 @@ describe("BASE_PATH=/door", () => {
   const moved = gated([{ path: "/public", require: "none" }], { BASE_PATH: "/door" });
 
   it("moves every page, call and redirect there", async () => {
-    standOrigin();
+    mockOrigin();
     const account = await createAccount();
     const refused = await visit(moved, "/a", { headers: pageLoad });
     expect(refused.headers.get("Location")).toBe("/door/sign-in?rd=%2Fa");
@@ -200,20 +200,20 @@ describe("BASE_PATH=/door", () => {
   });
 
   it("leaves /api/auth to the origin, under its policy like any other path", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     expect((await visit(moved, "/api/auth/login", { method: "POST", body: "{}" })).status).toBe(401);
     expect(origin.requests).toEqual([]);
-    const session = await mintToken();
+    const session = await mintSessionToken();
     expect((await visit(moved, "/api/auth/login", { method: "POST", body: "{}", session })).status).toBe(200);
     expect(origin.only().url).toBe("http://origin.test/api/auth/login");
   });
 });
 
 describe("without ORIGIN_URL", () => {
-  it.each(["/", "/a", "/robots.txt", "/%zz"])("there is nothing at %j, for anybody", async (path) => {
-    const origin = standOrigin();
+  it.each(["/", "/a", "/robots.txt", "/%zz"])("%j is 404 for every client", async (path) => {
+    const origin = mockOrigin();
     const bindings = environment({ ORIGIN_URL: "" });
-    for (const session of [undefined, await mintToken()]) {
+    for (const session of [undefined, await mintSessionToken()]) {
       const page = await visit(bindings, path, { headers: pageLoad, ...(session && { session }) });
       expect([page.status, page.headers.get("Content-Type")]).toEqual([404, "text/html; charset=UTF-8"]);
       const program = await visit(bindings, path, { headers: scripted, ...(session && { session }) });

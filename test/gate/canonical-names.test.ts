@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { getConfig } from "../../src/runtime.ts";
 import { advance } from "../support/clock.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { doors, externalFactors, NamedSite, typeCode } from "../support/named-site.ts";
+import { entryPoints, externalFactors, NamedSite, typeCode } from "../support/named-site.ts";
 import { type Browser, originVariables } from "../support/origin-site.ts";
 import { listEvents, query } from "../support/rows.ts";
 import { environment, type Overrides } from "../support/worker.ts";
@@ -10,7 +10,7 @@ import { environment, type Overrides } from "../support/worker.ts";
 useFreshWorker();
 
 const combinations = externalFactors.flatMap((factor) =>
-  doors.flatMap((door) => ["0", "60"].map((recheck) => ({ factor, door, recheck }))),
+  entryPoints.flatMap((entryPoint) => ["0", "60"].map((recheck) => ({ factor, entryPoint, recheck }))),
 );
 const canonical = { EXTERNAL_NAMES: "canonical" };
 
@@ -36,17 +36,17 @@ async function signIn(browser: Browser, secret: string): Promise<void> {
 }
 
 describe.each(combinations)(
-  "INC-27 with FIRST_FACTOR=$factor, at $door, with SESSION_RECHECK=$recheck and EXTERNAL_NAMES=canonical",
-  ({ factor, door, recheck }) => {
+  "INC-27 with FIRST_FACTOR=$factor, at $entryPoint, with SESSION_RECHECK=$recheck and EXTERNAL_NAMES=canonical",
+  ({ factor, entryPoint, recheck }) => {
     beforeEach(async () => {
-      named = await NamedSite.open(factor, door, { SESSION_RECHECK: recheck });
+      named = await NamedSite.open(factor, entryPoint, { SESSION_RECHECK: recheck });
     });
 
     it("all spellings of a name are one account", async () => {
       const secret = await (await named.visitor("Ada", canonical)).enrol();
       for (const name of ["ada", "ADA", "ＡＤＡ"]) {
         const visitor = await named.visitor(name, canonical);
-        expect(await named.sentTo(visitor)).toBe("/second-factor");
+        expect(await named.redirectOf(visitor)).toBe("/second-factor");
         await signIn(visitor, secret);
         const passed = await named.passes(visitor);
         expect([passed?.user, passed?.claims.preferred_username]).toEqual(["ada", "ada"]);
@@ -80,7 +80,7 @@ describe.each(combinations)(
       const id = (await rows()).find(({ username }) => username === "Ada")?.id;
       for (const name of ["ada", "aDa", "ADA"]) {
         const visitor = await named.visitor(name, canonical);
-        expect(await named.sentTo(visitor)).toBe("/second-factor");
+        expect(await named.redirectOf(visitor)).toBe("/second-factor");
         await signIn(visitor, secret);
         expect((await named.passes(visitor))?.claims.sub).toBe(id);
       }
@@ -98,10 +98,10 @@ describe.each(combinations)(
       const after = await redeployed(before, "Ada");
       expect(await named.passes(after)).toBeNull();
       const other = await named.visitor("ADA");
-      expect(await named.sentTo(other)).toBe("/second-factor");
+      expect(await named.redirectOf(other)).toBe("/second-factor");
       await signIn(after, secret);
       expect(await named.userAt(after)).toBe("Ada");
-      expect(await named.sentTo(other)).toBe("/account/two-factor");
+      expect(await named.redirectOf(other)).toBe("/account/two-factor");
     });
 
     it("a session of this time ends when another spelling takes the account, which has no second factor", async () => {

@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import {
   gated,
-  mintToken,
+  mintSessionToken,
+  mockOrigin,
   pageLoad,
   secondsAgo,
-  standOrigin,
   visit,
   workersKeyring,
 } from "../support/gate.ts";
@@ -34,7 +34,7 @@ describe("garbage in the place of a session", () => {
   ];
 
   it.each(garbage)("INC-02 the cookie %j is no cookie", async (value) => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const bindings = gated([{ path: "/public", require: "none" }]);
     const headers = { Cookie: `__Host-sallyport=${value}; __Host-sallyport-pending=${value}` };
     expect((await visit(bindings, "/a", { headers })).status).toBe(401);
@@ -45,7 +45,7 @@ describe("garbage in the place of a session", () => {
   });
 
   it.each(garbage)("INC-02 the bearer token %j is no token", async (value) => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const headers = { Authorization: `Bearer ${value}` };
     expect((await visit(gated(), "/a", { headers })).status).toBe(401);
     expect(origin.requests).toEqual([]);
@@ -54,14 +54,14 @@ describe("garbage in the place of a session", () => {
   it.each(["=", ";", ";;;=;", "__Host-sallyport", "__Host-sallyport;=", "=__Host-sallyport=x", "\u00a0=1"])(
     "INC-02 the header %j holds no cookie",
     async (cookie) => {
-      const origin = standOrigin();
+      const origin = mockOrigin();
       expect((await visit(gated(), "/a", { headers: { Cookie: cookie } })).status).toBe(401);
       expect(origin.requests).toEqual([]);
     },
   );
 
   it("SE-01 a pending session opens nothing, wherever its token is put", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const expiresAt = new Date(Date.now() + 300_000);
     const claims = { sessionSecret: generateSessionSecret(), username: "ada", expiresAt };
     const pending = await signPendingToken(workersKeyring(), claims, new Date());
@@ -77,8 +77,8 @@ describe("garbage in the place of a session", () => {
   });
 
   it("SE-07 a token that has expired is no token", async () => {
-    const origin = standOrigin();
-    const session = await mintToken({ expiresAt: secondsAgo(1) });
+    const origin = mockOrigin();
+    const session = await mintSessionToken({ expiresAt: secondsAgo(1) });
     expect((await visit(gated(), "/a", { session })).status).toBe(401);
     expect(origin.requests).toEqual([]);
   });

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type FakeOrigin, gated, type Rule, standOrigin, visit } from "../support/gate.ts";
+import { everywhere, listEntryPoints, statusesAt } from "../support/entry-points.ts";
+import { type FakeOrigin, gated, mockOrigin, type Rule, visit } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
-import { everywhere, openDoors, statusesAt } from "../support/three-doors.ts";
 
 let origin: FakeOrigin;
 beforeEach(() => {
   collectLogLines();
-  origin = standOrigin();
+  origin = mockOrigin();
 });
 afterEach(() => vi.restoreAllMocks());
 
@@ -33,7 +33,7 @@ describe("the destination of a COPY or MOVE", () => {
     "https://site.example:443/private/a",
   ])("INC-31 is judged like the path: %s", async (destination) => {
     for (const method of ["COPY", "MOVE", "PUT", "POST"])
-      expect(await statusesAt(openDoors(rules), "/a", { ...to(destination, method) })).toEqual(
+      expect(await statusesAt(listEntryPoints(rules), "/a", { ...to(destination, method) })).toEqual(
         everywhere(401),
       );
     expect(origin.requests).toEqual([]);
@@ -42,7 +42,9 @@ describe("the destination of a COPY or MOVE", () => {
   it.each(["/b", "/b/", "https://site.example/b%20c", "/100%25"])(
     "passes to %s, as it came",
     async (destination) => {
-      expect(await statusesAt(openDoors(rules), "/a/x", to(destination, "MOVE"))).toEqual(everywhere(200));
+      expect(await statusesAt(listEntryPoints(rules), "/a/x", to(destination, "MOVE"))).toEqual(
+        everywhere(200),
+      );
       expect(origin.only().headers.get("Destination")).toBe(destination);
     },
   );
@@ -70,7 +72,7 @@ describe("the destination of a COPY or MOVE", () => {
     "/%E1",
     "/%EF%BF%BD",
   ])("INC-31 INC-36 is refused where it names another host or can't be read: %j", async (destination) => {
-    for (const { name, request, unreadable } of openDoors(rules)) {
+    for (const { name, request, unreadable } of listEntryPoints(rules)) {
       const { status } = await request("/a", to(destination));
       expect([name, status]).toEqual([name, unreadable]);
     }
@@ -90,10 +92,10 @@ describe("the destination of a COPY or MOVE", () => {
         { path: "/private/*", methods: [method], require: "second_factor" },
         { path: "/*", require: "none" },
       ];
-      const doors = openDoors(read);
+      const entryPoints = listEntryPoints(read);
       const copied = method === "GET" ? 401 : 200;
-      expect(await statusesAt(doors, "/private/a", to("/b"))).toEqual(everywhere(copied));
-      expect(await statusesAt(doors, "/private/a", to("/b", "MOVE"))).toEqual(everywhere(401));
+      expect(await statusesAt(entryPoints, "/private/a", to("/b"))).toEqual(everywhere(copied));
+      expect(await statusesAt(entryPoints, "/private/a", to("/b", "MOVE"))).toEqual(everywhere(401));
     }
   });
 
@@ -104,22 +106,24 @@ describe("the destination of a COPY or MOVE", () => {
         { path: "/*", require: "none" },
       ];
       for (const moving of ["COPY", "MOVE"])
-        expect(await statusesAt(openDoors(write), "/a", to("/private/b", moving))).toEqual(everywhere(401));
+        expect(await statusesAt(listEntryPoints(write), "/a", to("/private/b", moving))).toEqual(
+          everywhere(401),
+        );
     }
   });
 
   it("INC-31 what lies below goes along, at both ends", async () => {
-    const doors = openDoors(rules);
+    const entryPoints = listEntryPoints(rules);
     for (const path of ["/", "/shared", "/shared/"]) {
-      expect(await statusesAt(doors, path, to("/b"))).toEqual(everywhere(401));
-      expect(await statusesAt(doors, "/a", to(path, "MOVE"))).toEqual(everywhere(401));
-      expect(await statusesAt(doors, path)).toEqual(everywhere(200));
+      expect(await statusesAt(entryPoints, path, to("/b"))).toEqual(everywhere(401));
+      expect(await statusesAt(entryPoints, "/a", to(path, "MOVE"))).toEqual(everywhere(401));
+      expect(await statusesAt(entryPoints, path)).toEqual(everywhere(200));
     }
-    expect(await statusesAt(doors, "/shared/x", to("/b"))).toEqual(everywhere(200));
+    expect(await statusesAt(entryPoints, "/shared/x", to("/b"))).toEqual(everywhere(200));
   });
 
   it("is judged under the name that the proxy says the site has", async () => {
-    const [, ...endpoints] = openDoors(rules);
+    const [, ...endpoints] = listEntryPoints(rules);
     const headers = { Destination: "https://files.example/b", "X-Forwarded-Host": "files.example" };
     for (const { request } of endpoints) {
       expect((await request("/a", { method: "MOVE", headers })).status).toBe(200);

@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { doors, externalFactors, NamedSite, typeCode } from "../support/named-site.ts";
+import { entryPoints, externalFactors, NamedSite, typeCode } from "../support/named-site.ts";
 import { listEvents, query } from "../support/rows.ts";
 import { wrongCode } from "../support/worker.ts";
 
 useFreshWorker();
 
 const combinations = externalFactors.flatMap((factor) =>
-  doors.flatMap((door) => ["0", "60"].map((recheck) => ({ factor, door, recheck }))),
+  entryPoints.flatMap((entryPoint) => ["0", "60"].map((recheck) => ({ factor, entryPoint, recheck }))),
 );
 
 let named: NamedSite;
@@ -18,18 +18,18 @@ const names = async () =>
   );
 
 describe.each(combinations)(
-  "INC-27 with FIRST_FACTOR=$factor, at $door, with SESSION_RECHECK=$recheck, accounts whose names differ in spelling",
-  ({ factor, door, recheck }) => {
+  "INC-27 with FIRST_FACTOR=$factor, at $entryPoint, with SESSION_RECHECK=$recheck, accounts whose names differ in spelling",
+  ({ factor, entryPoint, recheck }) => {
     beforeEach(async () => {
       const POLICY = JSON.stringify([{ path: "/feed", require: "first_factor" }]);
-      named = await NamedSite.open(factor, door, { SESSION_RECHECK: recheck, POLICY });
+      named = await NamedSite.open(factor, entryPoint, { SESSION_RECHECK: recheck, POLICY });
     });
 
     it("are two accounts: each has a second factor, a name and an id of its own", async () => {
       const victim = await named.visitor("victim");
       await victim.enrol();
       const other = await named.visitor("VICTIM");
-      expect(await named.sentTo(other)).toBe("/account/two-factor");
+      expect(await named.redirectOf(other)).toBe("/account/two-factor");
       await other.enrol();
       expect(await names()).toEqual(["VICTIM", "victim"]);
       const [first, second] = [await named.passes(victim), await named.passes(other)];
@@ -47,7 +47,7 @@ describe.each(combinations)(
       // The attacker has the first factor of the victim, and a session that has shown the attacker's second factor.
       await named.name(attacker, "victim");
       expect(await named.passes(attacker)).toBeNull();
-      expect(await named.sentTo(attacker)).toBe("/second-factor");
+      expect(await named.redirectOf(attacker)).toBe("/second-factor");
       await attacker.load("/api/auth/second-factor");
       expect((await attacker.load("/api/auth/account")).status).toBe(303);
     });
@@ -115,9 +115,9 @@ describe.each(combinations)(
       const secret = await visitor.enrol();
       await named.name(visitor, "ada.lovelace");
       expect(await named.passes(visitor)).toBeNull();
-      expect(await named.sentTo(visitor)).toBe("/account/two-factor");
+      expect(await named.redirectOf(visitor)).toBe("/account/two-factor");
       const next = await named.visitor("ada");
-      expect(await named.sentTo(next)).toBe("/second-factor");
+      expect(await named.redirectOf(next)).toBe("/second-factor");
       expect(await named.passes(next)).toBeNull();
       await next.load("/api/auth/second-factor");
       expect(await typeCode(next, secret)).toBe(true);

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { jwtHeader, standProvider } from "../support/first-factors.ts";
+import { everywhere, listEntryPoints, statusesAt, type Visited } from "../support/entry-points.ts";
+import { jwtHeader, mockProvider } from "../support/first-factors.ts";
 import { proxyKey } from "../support/forward-auth.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import type { Rule } from "../support/gate.ts";
 import { openSite, originVariables, type Site } from "../support/origin-site.ts";
-import { everywhere, openDoors, statusesAt, type Visited } from "../support/three-doors.ts";
 import { Client, createAccount, type Overrides } from "../support/worker.ts";
 
 let site: Site;
@@ -34,7 +34,7 @@ const firstFactors: Readonly<Record<string, () => Promise<Visitor>>> = {
     headers: { Cookie: "sid=s1" },
   }),
   jwt: async () => {
-    const provider = await standProvider(site);
+    const provider = await mockProvider(site);
     return { variables: provider.variables, headers: { [jwtHeader]: await provider.token() } };
   },
   proxy: async () => ({
@@ -79,9 +79,9 @@ describe.each(Object.entries(firstFactors))(
       "INC-31 gets nothing that needs the second one by another spelling, with SESSION_RECHECK=%s",
       async (SESSION_RECHECK) => {
         const { variables, headers } = await show();
-        const doors = openDoors(policy, { ...variables, SESSION_RECHECK, PROXY_KEY: proxyKey });
+        const entryPoints = listEntryPoints(policy, { ...variables, SESSION_RECHECK, PROXY_KEY: proxyKey });
         const get = (path: string, visited: Visited = {}) =>
-          statusesAt(doors, path, { ...visited, headers: { ...visited.headers, ...headers } });
+          statusesAt(entryPoints, path, { ...visited, headers: { ...visited.headers, ...headers } });
         for (const path of ["/blog", "/blog.json", "/index.php/blog", "/posts/1"])
           expect([path, await get(path)]).toEqual([path, everywhere(200)]);
         const reached = site.pages.length;

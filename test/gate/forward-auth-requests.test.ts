@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { readOriginalRequest } from "../../src/gate/authorize-proxied.ts";
-import { asked, askWith, endpoints, mintSession, page, type Rule } from "../support/forward-auth.ts";
+import { asked, askWith, endpoints, page } from "../support/forward-auth.ts";
+import { mintSessionToken, type Rule } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { send } from "../support/worker.ts";
 import ambiguousPaths from "../vectors/ambiguous-paths.json";
@@ -158,7 +159,7 @@ describe("the request that a proxy asks about", () => {
   it.each(unreadable)(
     "INC-01 INC-03 INC-04 is refused with 403 to everybody from %s",
     async (_what, headers) => {
-      const Cookie = `__Host-sallyport=${await mintSession()}`;
+      const Cookie = `__Host-sallyport=${await mintSessionToken()}`;
       const open = asked([{ path: "/*", require: "none" }]);
       for (const endpoint of endpoints) {
         for (const client of [{}, { Cookie }, page]) {
@@ -240,7 +241,7 @@ describe("an ambiguous path", () => {
   it.each(["/%", "/%zz", "/%c0%af", "/%00", "/admin%0a", "/a#b", "/%2500"])(
     "INC-01 that does not parse is refused with 403, to everybody: %s",
     async (uri) => {
-      const Cookie = `__Host-sallyport=${await mintSession()}`;
+      const Cookie = `__Host-sallyport=${await mintSessionToken()}`;
       for (const endpoint of endpoints) {
         const headers = { "X-Forwarded-Method": "GET", "X-Forwarded-Uri": uri };
         expect((await askWith(asked(policy), endpoint, headers)).status).toBe(403);
@@ -284,7 +285,7 @@ describe("a path of Sallyport's own", () => {
     "/x/..%2fapi/auth",
     "https://site.example/api/auth/x?y",
   ])("INC-34 is never passed to the site, in any reading: %j is refused to everybody", async (uri) => {
-    const Cookie = `__Host-sallyport=${await mintSession()}`;
+    const Cookie = `__Host-sallyport=${await mintSessionToken()}`;
     const open = asked([{ path: "/*", require: "none" }]);
     for (const client of [{}, { Cookie }, { ...page, Cookie }]) {
       const headers = { "X-Forwarded-Method": "GET", "X-Forwarded-Uri": uri, ...client };

@@ -47,14 +47,14 @@ describe.each(endpoints)("%s in front of a site with its own login", (endpoint) 
   const askAs = (Cookie: string, question = {}, overrides = {}) =>
     ask(environment({ ...variables, ...overrides }), endpoint, { ...question, headers: { Cookie } });
 
-  it("passes nobody as nobody, with all headers empty, and does not ask about who has no cookie", async () => {
+  it("lets an anonymous request pass with all headers empty, without a who-am-I request when there is no cookie", async () => {
     const stranger = await ask(environment(variables), endpoint);
     expect([stranger.status, identityIn(stranger), site.probes.length]).toEqual([200, noIdentity, 0]);
     const stale = await askAs("sid=stale");
     expect([stale.status, identityIn(stale), site.probes.length]).toEqual([200, noIdentity, 1]);
   });
 
-  it("refuses somebody without a second factor, and makes his account", async () => {
+  it("denies access without a second factor, and creates the account", async () => {
     const response = await askAs("sid=s1");
     expect([response.status, identityIn(response)]).toEqual([401, [null, null, null]]);
     expect(await query("SELECT realm, username FROM users")).toEqual([{ realm: "origin", username: "ada" }]);
@@ -112,7 +112,7 @@ describe.each(endpoints)("%s in front of a site with its own login", (endpoint) 
     expect((await ask(bindings, endpoint, { headers })).headers.getSetCookie()).toHaveLength(1);
   });
 
-  it("opens a session for who needs no second factor, from a page load only", async () => {
+  it("opens a session for an account that needs no second factor, at a page load only", async () => {
     const bindings = environment({ ...variables, ENROLMENT: "optional" });
     const script = await ask(bindings, endpoint, { headers: { Cookie: "sid=s1" } });
     expect([script.status, script.headers.getSetCookie()]).toEqual([200, []]);
@@ -124,7 +124,7 @@ describe.each(endpoints)("%s in front of a site with its own login", (endpoint) 
     expect(await query("SELECT kind FROM sessions")).toEqual([{ kind: "full" }]);
   });
 
-  it("INC-20 passes nobody when the site can't tell, and SE-11 nobody whose account is closed", async () => {
+  it("INC-20 denies access when the who-am-I fails, and SE-11 to a disabled account", async () => {
     site.whoAmI = () => new Response(null, { status: 500 });
     expect((await askAs("sid=s1")).status).toBe(endpoint === "/auth-request" ? 403 : 503);
     site.whoAmI = () => Response.json({ user: { name: "ada" } });

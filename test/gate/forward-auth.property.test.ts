@@ -1,15 +1,8 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { disguised, hostileText } from "../support/arbitrary-paths.ts";
-import {
-  asked,
-  askWith,
-  type Endpoint,
-  endpoints,
-  mintSession,
-  page,
-  type Rule,
-} from "../support/forward-auth.ts";
+import { asked, askWith, type Endpoint, endpoints, page } from "../support/forward-auth.ts";
+import { mintSessionToken, type Rule } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { servers } from "../support/servers.ts";
 
@@ -101,7 +94,7 @@ function isPublic(address: string): boolean {
 }
 
 describe("whatever stands in the headers of a question", () => {
-  it("INC-01 INC-03 INC-06 nobody passes who has no session, where everything requires a second factor", async () => {
+  it("INC-01 INC-03 INC-06 no request without a session passes where every path requires a second factor", async () => {
     const seen = new Set<number>();
     await fc.assert(
       fc.asyncProperty(question, async (asking) => {
@@ -115,7 +108,7 @@ describe("whatever stands in the headers of a question", () => {
     expect([...seen].sort()).toEqual([303, 401, 403]);
   });
 
-  it("INC-04 INC-05 nobody passes to more than is open, by whichever header the proxy means", async () => {
+  it("INC-04 INC-05 a request without a session passes to public paths only, with any header of a proxy", async () => {
     let passed = 0;
     await fc.assert(
       fc.asyncProperty(question, async (asking) => {
@@ -134,8 +127,8 @@ describe("whatever stands in the headers of a question", () => {
     expect(passed).toBeGreaterThan(50);
   });
 
-  it("INC-02 who has a session is named, or does not pass", async () => {
-    const Cookie = `__Host-sallyport=${await mintSession()}`;
+  it("INC-02 a request with a session is named, or does not pass", async () => {
+    const Cookie = `__Host-sallyport=${await mintSessionToken()}`;
     let passed = 0;
     await fc.assert(
       fc.asyncProperty(question, async (asking) => {

@@ -53,7 +53,7 @@ describe("a WebSocket through the gate", () => {
     expect(await echo(webSocket, bytes)).toEqual(bytes.buffer);
   });
 
-  it("WB-12 takes the handshake to the site as it is, with who it is, and back", async () => {
+  it("WB-12 forwards the handshake to the site unchanged, with the identity, and the response back", async () => {
     const { response } = await openSocket(await inside());
     const { headers } = site.lastPage;
     for (const name of ["Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Protocol", "Origin"] as const)
@@ -64,7 +64,7 @@ describe("a WebSocket through the gate", () => {
     expect(response.headers.getSetCookie()).toEqual(["ws=1"]);
   });
 
-  it("goes through for nobody, as everything does, where the site has its own login", async () => {
+  it("is forwarded for an anonymous visitor where the site has its own login", async () => {
     const { webSocket } = await openSocket(new Browser());
     expect(await echo(webSocket, "hello")).toBe("hello");
     expect(site.lastPage.headers.get("Remote-User")).toBeNull();
@@ -74,9 +74,9 @@ describe("a WebSocket through the gate", () => {
     ["its session here has been ended", () => query("DELETE FROM sessions")],
     ["its account has been closed", () => query("UPDATE users SET disabled_at = 1")],
     ["its visitor has signed out at the site", () => site.sessions.delete("s1")],
-    ["somebody else is signed in at the site", () => site.sessions.set("s1", "grace")],
+    ["another account is signed in at the site", () => site.sessions.set("s1", "grace")],
     [
-      "the site can't tell any more who is there",
+      "the who-am-I fails",
       () => {
         site.whoAmI = () => new Response(null, { status: 500 });
       },

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { gated, mintToken, standOrigin, visit } from "../support/gate.ts";
+import { gated, mintSessionToken, mockOrigin, visit } from "../support/gate.ts";
 
 beforeEach(() => void vi.spyOn(console, "info").mockImplementation(() => {}));
 afterEach(() => vi.restoreAllMocks());
@@ -53,8 +53,8 @@ describe("identity headers of the client", () => {
   ];
 
   it.each(names)("INC-08 WB-05 %s does not reach the origin", async (name) => {
-    const origin = standOrigin();
-    const session = await mintToken();
+    const origin = mockOrigin();
+    const session = await mintSessionToken();
     await visit(open, "/a", { headers: { [name]: forged } });
     await visit(open, "/a", { headers: { [name]: forged }, session });
     expect(origin.requests.flatMap(forgeriesIn)).toEqual([]);
@@ -68,7 +68,7 @@ describe("identity headers of the client", () => {
     "Cf-Access-Authenticated-User-Email",
     "Cf-Access-Jwt-Assertion",
   ])("WB-05 %s, which the requirement names, does not reach the origin", async (name) => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     await visit(open, "/a", { headers: { [name]: forged } });
     expect(forgeriesIn(origin.only())).toEqual([]);
   });
@@ -120,17 +120,17 @@ describe("identity headers of the client", () => {
     "X-Original-Url",
     "X-Rewrite-Url",
   ])("INC-08 INC-26 %s reaches the origin in no spelling that a server folds", async (name) => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const headers = new Headers(spellingsOf(name).map((spelling): [string, string] => [spelling, forged]));
     expect([...headers.keys()].length).toBeGreaterThanOrEqual(separators.length);
     await visit(open, "/a", { headers });
-    await visit(open, "/a", { headers, session: await mintToken() });
+    await visit(open, "/a", { headers, session: await mintSessionToken() });
     expect(origin.requests.flatMap(forgeriesIn)).toEqual([]);
     expect(origin.requests.map((request) => request.headers.get("Remote-User"))).toEqual([null, "ada"]);
   });
 
   it("INC-08 all of them at once leave nothing but what the gate says", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const headers = new Headers(names.map((name): [string, string] => [name, forged]));
     await visit(open, "/a", { headers });
     expect(Object.fromEntries(origin.only().headers)).toEqual({
@@ -162,19 +162,19 @@ describe("identity headers of the client", () => {
     "X.Api~Key",
     "a!b",
   ])("INC-35 INC-26 %s does not reach the origin", async (name) => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     for (const METHOD_OVERRIDE of ["drop", "pass", "never"]) {
       const bindings = gated([{ path: "/*", require: "none" }], { METHOD_OVERRIDE });
       const headers = { [name]: forged, "X-Request-Id": "7" };
       await visit(bindings, "/a", { headers });
-      await visit(bindings, "/a", { headers, session: await mintToken() });
+      await visit(bindings, "/a", { headers, session: await mintSessionToken() });
     }
     expect(origin.requests.flatMap(forgeriesIn)).toEqual([]);
     expect(origin.requests.map(({ headers }) => headers.get("X-Request-Id"))).toEqual(Array(6).fill("7"));
   });
 
   it("INC-31 a method override reaches the origin in no spelling that a server folds", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const bindings = gated([{ path: "/*", require: "none" }], { METHOD_OVERRIDE: "pass" });
     await visit(bindings, "/a", { headers: { "X-HTTP-Method": "GET", X_HTTP_Method_Override: "GET" } });
     const names = [...origin.only().headers.keys()];
@@ -182,7 +182,7 @@ describe("identity headers of the client", () => {
   });
 
   it("keeps headers that only look like them", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const headers = { "X-Remotes": "a", Remoteness: "b", "X-Forwardedness": "c", "X-Sallyports": "d" };
     await visit(open, "/a", { headers });
     for (const [name, value] of Object.entries(headers))
@@ -194,7 +194,7 @@ describe("a client's request for another method", () => {
   it.each(["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override"])(
     "INC-31 %s does not reach the origin, which might take a POST for a DELETE",
     async (name) => {
-      const origin = standOrigin();
+      const origin = mockOrigin();
       await visit(open, "/a", { method: "POST", headers: { [name]: "DELETE" } });
       expect([...origin.only().headers].filter(([, value]) => value === "DELETE")).toEqual([]);
     },
@@ -203,9 +203,9 @@ describe("a client's request for another method", () => {
 
 describe("what the gate says", () => {
   it("WB-05 names the account, and how the visitor came", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const headers = { "CF-Connecting-IP": "198.51.100.7", "X-Forwarded-For": "203.0.113.9" };
-    await visit(gated(), "/a", { headers, session: await mintToken() });
+    await visit(gated(), "/a", { headers, session: await mintSessionToken() });
     const seen = origin.only().headers;
     expect(seen.get("Remote-User")).toBe("ada");
     expect(seen.get("Remote-Email")).toBe("ada@example.com");
@@ -216,21 +216,21 @@ describe("what the gate says", () => {
   });
 
   it("says no address of an account that has none, whatever the client says", async () => {
-    const origin = standOrigin();
-    const session = await mintToken({ email: null });
+    const origin = mockOrigin();
+    const session = await mintSessionToken({ email: null });
     await visit(gated(), "/a", { headers: { "Remote-Email": "root@example.com" }, session });
     expect(origin.only().headers.has("Remote-Email")).toBe(false);
   });
 
   it("names an account of another script in UTF-8, without an error", async () => {
-    const origin = standOrigin();
-    const response = await visit(gated(), "/a", { session: await mintToken({ username: "жанна é" }) });
+    const origin = mockOrigin();
+    const response = await visit(gated(), "/a", { session: await mintSessionToken({ username: "жанна é" }) });
     expect(response.status).toBe(200);
     expect(origin.only().headers.get("Remote-User")).toBe("жанна é");
   });
 
   it("leaves other headers of the client as they are", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const headers = {
       Accept: "text/*;q=0.5, */*",
       "Accept-Encoding": "gzip, br",
@@ -242,7 +242,7 @@ describe("what the gate says", () => {
       "User-Agent": "test/1",
       "X-Csrf-Token": "t",
     };
-    await visit(gated(), "/a", { headers, session: await mintToken() });
+    await visit(gated(), "/a", { headers, session: await mintSessionToken() });
     expect(Object.fromEntries(origin.only().headers)).toMatchObject(
       Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
     );
@@ -251,8 +251,8 @@ describe("what the gate says", () => {
 
 describe("cookies on their way in", () => {
   it("keeps the Worker's from the origin, and all others in their order", async () => {
-    const origin = standOrigin();
-    const token = await mintToken();
+    const origin = mockOrigin();
+    const token = await mintSessionToken();
     const Cookie = `a=1; __Host-sallyport=${token}; b="x y"; __Host-sallyport-pending=pending_x; c=%zz; __Host-sallyport-device=k1.1.1.x; d; a=2`;
     const response = await visit(gated(), "/a", { headers: { Cookie } });
     expect(response.status).toBe(200);
@@ -265,13 +265,13 @@ describe("cookies on their way in", () => {
     "__Host-sallyport=x;__Host-sallyport=y",
     "__Host-sallyport",
   ])("sends no Cookie header when there is nothing but %j in it", async (Cookie) => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     await visit(open, "/a", { headers: { Cookie } });
     expect(origin.only().headers.get("Cookie")).toBeNull();
   });
 
   it("keeps cookies of others that have a similar name", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const Cookie = "sallyport=1; __Host-sallyport2=2; __Secure-sallyport=3; x__Host-sallyport=4";
     await visit(open, "/a", { headers: { Cookie } });
     expect(origin.only().headers.get("Cookie")).toBe(Cookie);
@@ -291,7 +291,7 @@ describe("cookies on their way out", () => {
       "a=3",
       "__Host-other=4; Secure; Path=/",
     ];
-    standOrigin(answerWith(...cookies));
+    mockOrigin(answerWith(...cookies));
     const response = await visit(open, "/a");
     expect(response.headers.getSetCookie()).toEqual(cookies);
   });
@@ -312,7 +312,7 @@ describe("cookies on their way out", () => {
     "=__Host-sallyport=evil; Secure; Path=/",
     " = __Host-sallyport=evil",
   ])("the origin can't set or end a session with %j", async (cookie) => {
-    standOrigin(answerWith("a=1", cookie, "b=2"));
+    mockOrigin(answerWith("a=1", cookie, "b=2"));
     const response = await visit(open, "/a");
     expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
   });
@@ -322,8 +322,8 @@ describe("Authorization", () => {
   it.each(["Bearer", "bearer", "BEARER"])(
     "opens the gate with the Worker's own token after %s, and does not show it to the origin",
     async (scheme) => {
-      const origin = standOrigin();
-      const headers = { Authorization: `${scheme} ${await mintToken()}` };
+      const origin = mockOrigin();
+      const headers = { Authorization: `${scheme} ${await mintSessionToken()}` };
       expect((await visit(gated(), "/a", { headers })).status).toBe(200);
       expect(origin.only().headers.get("Authorization")).toBeNull();
       expect(origin.only().headers.get("Remote-User")).toBe("ada");
@@ -338,7 +338,7 @@ describe("Authorization", () => {
     "Negotiate abc=",
     "x",
   ])("of somebody else (%s) goes on to the origin untouched", async (Authorization) => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     expect((await visit(open, "/a", { headers: { Authorization } })).status).toBe(200);
     expect(origin.only().headers.get("Authorization")).toBe(Authorization);
   });
@@ -346,8 +346,11 @@ describe("Authorization", () => {
   it.each(["Basic YWRhOng=", "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln", "Bearer opaque"])(
     "of somebody else (%s) does not hide the session in the cookie",
     async (Authorization) => {
-      const origin = standOrigin();
-      const response = await visit(gated(), "/a", { headers: { Authorization }, session: await mintToken() });
+      const origin = mockOrigin();
+      const response = await visit(gated(), "/a", {
+        headers: { Authorization },
+        session: await mintSessionToken(),
+      });
       expect(response.status).toBe(200);
       expect(origin.only().headers.get("Authorization")).toBe(Authorization);
       expect(origin.only().headers.get("Remote-User")).toBe("ada");

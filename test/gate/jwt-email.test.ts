@@ -1,7 +1,7 @@
 import type { JWTPayload } from "jose";
 import { beforeEach, describe, expect, it } from "vitest";
 import { getConfig } from "../../src/runtime.ts";
-import { jwtHeader, standProvider } from "../support/first-factors.ts";
+import { jwtHeader, mockProvider } from "../support/first-factors.ts";
 import { endpoints } from "../support/forward-auth.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import type { IdentityProvider } from "../support/identity-provider.ts";
@@ -14,7 +14,7 @@ let provider: IdentityProvider;
 useFreshWorker();
 beforeEach(async () => {
   site = openSite();
-  provider = await standProvider(site);
+  provider = await mockProvider(site);
 });
 
 const byEmail = { JWT_USER_CLAIM: "email" };

@@ -36,7 +36,7 @@ describe("the keys of an identity provider", () => {
     expect(idp.fetches).toBe(1);
   });
 
-  it("are not fetched for who has no token, or one that can't be good", async () => {
+  it("are not fetched without a token, or for a token that cannot be valid", async () => {
     for (const token of [
       "",
       "garbage",
@@ -58,7 +58,7 @@ describe("the keys of an identity provider", () => {
     expect(idp.fetches).toBe(2);
   });
 
-  it("are not fetched by every token with a key id that nobody knows", async () => {
+  it("are not fetched for every token with an unknown key id", async () => {
     expect(await visit(idp.token())).toBe(200);
     for (let i = 0; i < 20; i++) expect(await visit(unknown(`k${i + 10}`))).toBe(401);
     expect(idp.fetches).toBe(1);
@@ -92,7 +92,7 @@ describe("the keys of an identity provider", () => {
     ["null", () => Response.json(null)],
     ["a key without its figures", () => Response.json({ keys: [{ kty: "RSA", kid: "k1", alg: "RS256" }] })],
     ["a connection that is refused", () => Promise.reject(new TypeError("connection refused"))],
-  ])("INC-20 let nobody in when the provider answers with %s", async (_what, publish) => {
+  ])("INC-20 deny access when the provider responds with %s", async (_what, publish) => {
     idp.publish = publish;
     expect(await visit(idp.token())).toBe(503);
     const browser = new Browser(idp.variables);
@@ -104,7 +104,7 @@ describe("the keys of an identity provider", () => {
     expect(site.pages).toHaveLength(0);
   });
 
-  it("INC-20 let nobody in when there are none, or the wrong ones", async () => {
+  it("INC-20 deny access when there are none, or the wrong ones", async () => {
     for (const keys of [[], [newKey.jwk], [{ ...key.jwk, use: "enc" }], [{ ...key.jwk, alg: "PS256" }]]) {
       idp.publish = () => Response.json({ keys });
       advance(600);
@@ -113,7 +113,7 @@ describe("the keys of an identity provider", () => {
     expect(site.pages).toHaveLength(0);
   });
 
-  it("INC-20 let nobody in when the provider does not answer", async () => {
+  it("INC-20 deny access when the provider does not respond", async () => {
     idp.publish = ({ signal }) =>
       new Promise((_resolve, reject) => {
         signal.addEventListener("abort", () => reject(signal.reason));
@@ -133,7 +133,7 @@ describe("the keys of an identity provider", () => {
     expect(idp.fetches).toBe(2);
   });
 
-  it("keep counting while the provider is down, for whom they are enough", async () => {
+  it("stay in use while the provider is down", async () => {
     expect(await visit(idp.token())).toBe(200);
     idp.publish = () => new Response(null, { status: 503 });
     advance(31);

@@ -33,9 +33,9 @@ const setUp = "/api/auth/account/two-factor?rd=%2Finbox";
 const secondFactor = "/api/auth/second-factor?rd=%2Finbox";
 
 describe("behind an identity provider", () => {
-  it("knows who comes with a good token, makes the account in its realm, and lets nobody in without a code", async () => {
+  it("accepts a valid token, creates the account in its realm, and requires a code", async () => {
     const browser = await signedIn();
-    expect(await browser.sentTo("/inbox")).toBe(setUp);
+    expect(await browser.redirectOf("/inbox")).toBe(setUp);
     expect(site.pages).toHaveLength(0);
     const users = await query("SELECT realm, username, email, password_hash FROM users");
     expect(users).toEqual([{ realm: "jwt", username: "ada", email: "ada@idp.test", password_hash: null }]);
@@ -66,7 +66,7 @@ describe("behind an identity provider", () => {
     }
   });
 
-  it("asks for a code of his own from another person in the same browser", async () => {
+  it("requires another account in the same browser to submit its own code", async () => {
     const grace = await signedIn({ sub: "grace" });
     const secret = await grace.enrol();
     const browser = await signedIn();
@@ -74,13 +74,13 @@ describe("behind an identity provider", () => {
     await browser.load("/inbox");
     browser.added[carrier] = await idp.token({ sub: "grace" });
     const reached = site.pages.length;
-    expect(await browser.sentTo("/inbox")).toBe(secondFactor);
+    expect(await browser.redirectOf("/inbox")).toBe(secondFactor);
     expect((await browser.script("/inbox")).status).toBe(401);
     expect(site.pages).toHaveLength(reached);
     await browser.passSecondFactor(secret);
     expect(await (await browser.load("/inbox")).text()).toBe("hello grace");
     browser.added[carrier] = await idp.token({ sub: "ada" });
-    expect(await browser.sentTo("/inbox")).toBe(secondFactor);
+    expect(await browser.redirectOf("/inbox")).toBe(secondFactor);
   });
 
   it("asks the same name of another provider for a code of its own", async () => {
@@ -88,7 +88,7 @@ describe("behind an identity provider", () => {
     await browser.enrol();
     const other = await signedIn({ iss: "https://other.test" }, { JWT_ISSUER: "https://other.test" });
     for (const [name, value] of browser.cookies) other.cookies.set(name, value);
-    expect(await other.sentTo("/inbox")).toBe(secondFactor);
+    expect(await other.redirectOf("/inbox")).toBe(secondFactor);
   });
 
   it("ends at once with the token, however fresh the session is", async () => {
@@ -98,12 +98,12 @@ describe("behind an identity provider", () => {
     for (const token of [undefined, "", "garbage", await idp.token({ exp: Math.floor(Date.now() / 1000) })]) {
       if (token === undefined) delete browser.added[carrier];
       else browser.added[carrier] = token;
-      expect(await browser.sentTo("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
+      expect(await browser.redirectOf("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
     }
     expect(site.pages).toHaveLength(reached);
   });
 
-  it("never forwards nobody: a script gets 401, and a page load a page that explains", async () => {
+  it("never forwards anonymous requests: a script gets 401, and a page load a page that explains", async () => {
     const browser = new Browser(idp.variables);
     const data = await browser.script("/inbox");
     expect([data.status, await data.json()]).toEqual([
@@ -114,14 +114,14 @@ describe("behind an identity provider", () => {
     const page = await browser.follow("/inbox");
     expect(page.status).toBe(401);
     const text = await page.text();
-    expect(text).toContain("Nobody is signed in at the identity provider");
+    expect(text).toContain("You are not signed in at the identity provider");
     expect(text).not.toContain("<form");
     for (const own of ["/account", "/account/two-factor", "/second-factor"])
       expect([own, (await browser.follow(`/api/auth${own}`)).status]).toEqual([own, 401]);
     expect([site.pages.length, idp.fetches]).toEqual([0, 0]);
   });
 
-  it("forwards nobody as nobody where a rule asks for nobody", async () => {
+  it("forwards anonymous requests as anonymous where the path is public", async () => {
     const POLICY = JSON.stringify([{ path: "/public/*", require: "none" }]);
     const browser = new Browser({ ...idp.variables, POLICY });
     expect(await (await browser.load("/public/x")).text()).toBe("hello nobody");

@@ -226,7 +226,7 @@ const mutations: Record<string, () => Promise<string> | string> = {
 };
 
 describe("a bad token", () => {
-  it.each(Object.entries(mutations))("SE-15 names nobody when it has %s", async (_what, make) => {
+  it.each(Object.entries(mutations))("SE-15 is rejected when it has %s", async (_what, make) => {
     const token = await make();
     expect(token.length).toBeGreaterThan(1);
     const reached = site.pages.length;

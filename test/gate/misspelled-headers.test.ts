@@ -3,7 +3,8 @@ import { knownHeaders } from "../../scripts/examples/known-headers.ts";
 import { separators } from "../../scripts/examples/name-patterns.ts";
 import { isPlainName } from "../../src/gate/cleared-headers.ts";
 import { findMisspelledHeader } from "../../src/gate/misspelled-headers.ts";
-import { ask, asked, endpoints, mintSession } from "../support/forward-auth.ts";
+import { ask, asked, endpoints } from "../support/forward-auth.ts";
+import { mintSessionToken } from "../support/gate.ts";
 
 beforeEach(() => void vi.spyOn(console, "info").mockImplementation(() => {}));
 afterEach(() => vi.restoreAllMocks());
@@ -47,8 +48,8 @@ describe.each(endpoints)("a question to %s", (endpoint) => {
   const open = [{ path: "/*", require: "none" }] as const;
   const names = ["Remote_User", "Remote~User", "X.Forwarded-User", "X-Rewrite_URL", "X_HTTP_Method_Override"];
 
-  it.each(names)("INC-35 INC-08 is refused for %s, and names nobody", async (name) => {
-    const session = await mintSession();
+  it.each(names)("INC-35 INC-08 is rejected for %s, and names no account", async (name) => {
+    const session = await mintSessionToken();
     for (const visitor of [{}, { session }]) {
       const answer = await ask(asked(open), endpoint, { ...visitor, headers: { [name]: "root" } });
       expect(answer.status).toBe(403);

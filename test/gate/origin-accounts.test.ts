@@ -23,7 +23,7 @@ const users = () =>
     "SELECT realm, username, email, password_hash FROM users ORDER BY username",
   );
 
-describe("an account of somebody whom the site knows", () => {
+describe("an account of a user of the site", () => {
   it("is made on first sight, in a realm of its own and without a password", async () => {
     await Browser.signedIn("s1").load("/inbox");
     expect(await users()).toEqual([
@@ -33,7 +33,7 @@ describe("an account of somebody whom the site knows", () => {
     expect([event?.realm, more]).toEqual(["origin", []]);
   });
 
-  it("is not made for nobody", async () => {
+  it("is not created for an anonymous request", async () => {
     await Browser.signedIn("stale").load("/inbox");
     await new Browser().load("/inbox");
     expect(await users()).toEqual([]);
@@ -43,7 +43,7 @@ describe("an account of somebody whom the site knows", () => {
     await query(
       "INSERT INTO users (id, realm, username, totp_enabled, totp_last_step, second_factor_failures, created_at, updated_at) VALUES ('local-ada', 'local', 'ada', 1, 0, 0, 0, 0)",
     );
-    expect(await Browser.signedIn("s1").sentTo("/inbox")).toContain("/account/two-factor");
+    expect(await Browser.signedIn("s1").redirectOf("/inbox")).toContain("/account/two-factor");
     const all = await users();
     expect(all.map(({ realm }) => realm).sort()).toEqual(["local", "origin"]);
   });
@@ -122,7 +122,7 @@ describe("what POLICY asks for", () => {
     { path: "/fresh", require: "first_factor", max_age: 120 },
   );
 
-  it("lets everybody in by a rule that asks for nobody, and costs nothing for who has no session", async () => {
+  it("lets every request to a public path pass, at no cost for a request without a session", async () => {
     const { bindings, costOf } = countCosts(site);
     const browser = Browser.signedIn("s1", { ...POLICY, ...bindings });
     const cost = await costOf(async () => {
@@ -133,7 +133,7 @@ describe("what POLICY asks for", () => {
     expect(site.lastPage.headers.get("Remote-User")).toBeNull();
   });
 
-  it("names who is inside where nobody has to be", async () => {
+  it("names the signed-in visitor on public paths as well", async () => {
     const browser = Browser.signedIn("s1", POLICY);
     await browser.enrol();
     await browser.load("/inbox");
@@ -175,17 +175,17 @@ describe("what POLICY asks for", () => {
     expect((await pay()).status).toBe(200);
   });
 
-  it("asks who has no second factor to sign in again where a rule has max_age", async () => {
+  it("requires a new sign-in by an account without a second factor where a rule has max_age", async () => {
     const browser = Browser.signedIn("s1", { ...POLICY, ENROLMENT: "optional" });
     expect((await browser.load("/fresh")).status).toBe(200);
     advance(121);
-    expect(await browser.sentTo("/fresh")).toBe("/api/auth/sign-in?rd=%2Ffresh&again=1");
-    expect(await browser.sentTo("/api/auth/sign-in?rd=%2Ffresh&again=1")).toBe("/fresh");
+    expect(await browser.redirectOf("/fresh")).toBe("/api/auth/sign-in?rd=%2Ffresh&again=1");
+    expect(await browser.redirectOf("/api/auth/sign-in?rd=%2Ffresh&again=1")).toBe("/fresh");
     expect((await browser.load("/fresh")).status).toBe(200);
   });
 });
 
-describe("somebody without a second factor where ENROLMENT is optional", () => {
+describe("an account without a second factor where ENROLMENT is optional", () => {
   const optional = { ENROLMENT: "optional" };
 
   it("passes with a name, and gets a session from a page load, which is fresh", async () => {
@@ -216,10 +216,10 @@ describe("somebody without a second factor where ENROLMENT is optional", () => {
     await first.load("/inbox");
     await Browser.signedIn("s2", optional).enrol();
     advance(60);
-    expect(await first.sentTo("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+    expect(await first.redirectOf("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
   });
 
-  it("SE-08 is vouched for as somebody who has shown the first factor only", async () => {
+  it("SE-08 gets an assertion with the first factor only", async () => {
     const browser = Browser.signedIn("s1", optional);
     await browser.load("/inbox");
     const assertion = site.lastPage.headers.get("X-Sallyport-Assertion") ?? "";
@@ -231,7 +231,7 @@ describe("somebody without a second factor where ENROLMENT is optional", () => {
 });
 
 describe("while D1 does not answer", () => {
-  it("WB-13 lets nobody through who has to be looked up, and everybody else", async () => {
+  it("WB-13 denies the requests that need the store, and lets all others pass", async () => {
     const POLICY = rules({ path: "/public/*", require: "none" });
     const inside = Browser.signedIn("s1", POLICY);
     await inside.enrol();

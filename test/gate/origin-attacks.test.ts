@@ -39,10 +39,10 @@ beforeEach(() => {
     new Response(`page of ${firstOf([cookieOf(request), keyOf(request), tokenOf(request)]) ?? "anonymous"}`);
 });
 
-const doors = ["gate", "/auth-request", "/forward-auth"] as const;
-const settings = doors.flatMap((door) =>
+const entryPoints = ["gate", "/auth-request", "/forward-auth"] as const;
+const settings = entryPoints.flatMap((entryPoint) =>
   (["0", "60"] as const).flatMap((recheck) =>
-    [undefined, "/login"].map((login) => ({ door, recheck, login: login ?? "none" })),
+    [undefined, "/login"].map((login) => ({ entryPoint, recheck, login: login ?? "none" })),
   ),
 );
 
@@ -52,9 +52,9 @@ interface Sent {
   readonly method?: string;
 }
 
-describe.each(settings)("through $door, SESSION_RECHECK=$recheck, ORIGIN_LOGIN: $login", (setting) => {
+describe.each(settings)("through $entryPoint, SESSION_RECHECK=$recheck, ORIGIN_LOGIN: $login", (setting) => {
   const variables = {
-    ORIGIN_URL: setting.door === "gate" ? "http://origin.test" : "",
+    ORIGIN_URL: setting.entryPoint === "gate" ? "http://origin.test" : "",
     WHOAMI_URL: "http://origin.test/me",
     PROXY_KEY: proxyKey,
     SESSION_RECHECK: setting.recheck,
@@ -68,12 +68,12 @@ describe.each(settings)("through $door, SESSION_RECHECK=$recheck, ORIGIN_LOGIN: 
     browser: Browser,
     { path = "/inbox", headers, method = "GET" }: Sent,
   ): Promise<string> {
-    if (setting.door === "gate") {
+    if (setting.entryPoint === "gate") {
       const response = await browser.request(path, { method, headers });
       return response.status === 200 ? response.text() : String(response.status);
     }
     const asked = { ...headers, "X-Sallyport-Proxy-Key": proxyKey };
-    const response = await ask(browser.bindings, setting.door, { method, uri: path, headers: asked });
+    const response = await ask(browser.bindings, setting.entryPoint, { method, uri: path, headers: asked });
     for (const line of response.headers.getSetCookie()) {
       const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
       if (value !== "") browser.cookies.set(name, value);

@@ -39,7 +39,7 @@ describe("another account in the same browser", () => {
       expect(data.status).toBe(401);
       expect(await data.text()).not.toContain("hello");
     }
-    expect(await browser.sentTo("/inbox")).toBe(setUp);
+    expect(await browser.redirectOf("/inbox")).toBe(setUp);
     expect(site.pages).toHaveLength(reached);
   });
 
@@ -50,7 +50,7 @@ describe("another account in the same browser", () => {
     const open = await browser.load("/public/style.css");
     expect(open.status).toBe(200);
     expect(site.lastPage.headers.get("Remote-User")).toBeNull();
-    expect(await browser.sentTo("/inbox")).toBe(setUp);
+    expect(await browser.redirectOf("/inbox")).toBe(setUp);
   });
 
   it.each([
@@ -63,7 +63,10 @@ describe("another account in the same browser", () => {
     const { browser } = await inside();
     await browser.post("/login", "grace");
     await browser.load(path);
-    expect([await browser.sentTo("/inbox"), site.lastPage.url]).toEqual([setUp, "http://origin.test/login"]);
+    expect([await browser.redirectOf("/inbox"), site.lastPage.url]).toEqual([
+      setUp,
+      "http://origin.test/login",
+    ]);
   });
 
   it("gets no byte with a code of the first account either, typed while the site changed the account", async () => {
@@ -73,14 +76,17 @@ describe("another account in the same browser", () => {
     await browser.load("/api/auth/second-factor");
     await browser.post("/login", "grace");
     await browser.post("/api/auth/second-factor", { code: await code(secret), rd: "/inbox" });
-    expect([await browser.sentTo("/inbox"), site.lastPage.url]).toEqual([setUp, "http://origin.test/login"]);
+    expect([await browser.redirectOf("/inbox"), site.lastPage.url]).toEqual([
+      setUp,
+      "http://origin.test/login",
+    ]);
   });
 
   it("passes with its own code, which does not count as a wrong one of the first account", async () => {
     const secret = await Browser.signedIn("s3").enrol();
     const { browser } = await inside();
     await browser.post("/login", "grace");
-    expect(await browser.sentTo("/inbox")).toBe(secondFactor);
+    expect(await browser.redirectOf("/inbox")).toBe(secondFactor);
     await browser.passSecondFactor(secret);
     expect(await (await browser.load("/inbox")).text()).toBe("hello grace");
     expect(site.lastPage.headers.get("Remote-User")).toBe("grace");
@@ -104,7 +110,7 @@ describe("another account in the same browser", () => {
     const { browser } = await inside();
     site.sessions.set("s1", "grace");
     advance(60);
-    expect(await browser.sentTo("/inbox")).toBe(setUp);
+    expect(await browser.redirectOf("/inbox")).toBe(setUp);
   });
 
   it("gains no more than SESSION_RECHECK from a token that was kept back, and nothing where that is 0", async () => {
@@ -118,13 +124,13 @@ describe("another account in the same browser", () => {
       const thief = browser.steal("sid", sessionCookie);
       await browser.post("/login", "grace");
       advance(kept);
-      expect(await thief.sentTo("/inbox")).toBe(setUp);
+      expect(await thief.redirectOf("/inbox")).toBe(setUp);
     }
   });
 });
 
 describe("session fixation at the site", () => {
-  it("INC-10 asks who planted the site's cookie for a code, after its victim has passed with both", async () => {
+  it("INC-10 requires a code from the attacker who planted the site's cookie, after the victim has passed with both", async () => {
     const attacker = Browser.signedIn("planted");
     expect(await (await attacker.load("/login")).text()).toBe("hello nobody");
     const victim = Browser.signedIn("planted");
@@ -132,7 +138,7 @@ describe("session fixation at the site", () => {
     await victim.enrol();
     expect(await (await victim.load("/inbox")).text()).toBe("hello ada");
     const reached = site.pages.length;
-    expect(await attacker.sentTo("/inbox")).toBe(secondFactor);
+    expect(await attacker.redirectOf("/inbox")).toBe(secondFactor);
     expect((await attacker.script("/inbox")).status).toBe(401);
     expect(site.pages).toHaveLength(reached);
   });
@@ -145,15 +151,15 @@ describe("session fixation at the site", () => {
     await browser.enrol();
     expect(browser.cookies.get(sessionCookie)).not.toBe(before);
     advance(60);
-    expect(await old.sentTo("/inbox")).toBe(secondFactor);
+    expect(await old.redirectOf("/inbox")).toBe(secondFactor);
   });
 
-  it("asks who has only the Worker's cookie for the site's login, and shows nothing of its owner", async () => {
+  it("requires the site's login from a client with the Worker's cookie only, and shows nothing of its owner", async () => {
     const { browser } = await inside();
     const thief = browser.steal(sessionCookie);
     expect(await (await thief.load("/inbox")).text()).toBe("hello nobody");
     thief.cookies.set("sid", "s2");
-    expect(await thief.sentTo("/inbox")).toBe(secondFactor);
+    expect(await thief.redirectOf("/inbox")).toBe(secondFactor);
   });
 });
 
@@ -234,7 +240,7 @@ describe("what a session is bound to", () => {
     await browser.enrol();
     expect((await browser.load("/inbox")).status).toBe(200);
     browser.cookies.set("sid", "s3");
-    expect(await browser.sentTo("/inbox")).toBe(secondFactor);
+    expect(await browser.redirectOf("/inbox")).toBe(secondFactor);
   });
 
   it("INC-23 is the name of each value, too: exchanged values are something else", async () => {
@@ -312,11 +318,11 @@ describe("a session of another first factor", () => {
 
     const behindSite = Browser.signedIn("s1");
     behindSite.cookies.set(sessionCookie, password.cookies.get(sessionCookie) ?? "");
-    expect(await behindSite.sentTo("/inbox")).toBe(setUp);
+    expect(await behindSite.redirectOf("/inbox")).toBe(setUp);
 
     const { browser } = await inside();
     password.cookies.set(sessionCookie, browser.cookies.get(sessionCookie) ?? "");
-    expect(await password.sentTo("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
+    expect(await password.redirectOf("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
   });
 
   it("is none as a bearer token: the header is the site's alone", async () => {
@@ -348,6 +354,6 @@ describe("a session of another first factor", () => {
     for (const other of [rotated, gone])
       for (const [name, value] of browser.cookies) other.cookies.set(name, value);
     expect((await rotated.load("/inbox")).status).toBe(200);
-    expect(await gone.sentTo("/inbox")).toBe(secondFactor);
+    expect(await gone.redirectOf("/inbox")).toBe(secondFactor);
   });
 });

@@ -143,13 +143,13 @@ describe("credentials of the site beside its cookie", () => {
   });
 });
 
-describe("a gate that is closed to nobody (ORIGIN_LOGIN)", () => {
+describe("a gate that denies anonymous requests (ORIGIN_LOGIN)", () => {
   const closed = {
     ORIGIN_LOGIN: "/login",
     POLICY: JSON.stringify([{ path: "/login", require: "none" }]),
   };
 
-  it("lets nobody through but to what the policy opens, and sends page loads to the site's login", async () => {
+  it("lets anonymous requests pass to public paths only, and redirects page loads to the site's login", async () => {
     const browser = new Browser(closed);
     expect((await browser.load("/login")).status).toBe(200);
     expect((await browser.post("/login", "ada")).status).toBe(200);
@@ -162,20 +162,20 @@ describe("a gate that is closed to nobody (ORIGIN_LOGIN)", () => {
     const handshake = { Upgrade: "websocket", "Sec-Fetch-Mode": "websocket" };
     expect((await browser.request("/live", { headers: handshake })).status).toBe(401);
     expect(site.pages).toHaveLength(reached);
-    expect(await browser.sentTo("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
-    expect(await browser.sentTo("/api/auth/sign-in?rd=%2Finbox")).toBe("/login");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
+    expect(await browser.redirectOf("/api/auth/sign-in?rd=%2Finbox")).toBe("/login");
     for (const own of ["/account", "/account/two-factor", "/second-factor"])
       expect(await (await browser.follow(`/api/auth${own}`)).text()).toBe("hello nobody");
   });
 
-  it("asks who has signed in there for the second factor, as ever", async () => {
+  it("requires the second factor after the site's login", async () => {
     const browser = Browser.signedIn("s1", closed);
-    expect(await browser.sentTo("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
     await browser.enrol();
     expect(await (await browser.load("/inbox")).text()).toBe("hello ada");
     site.sessions.delete("s1");
     await browser.post("/login", "");
-    expect(await browser.sentTo("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
   });
 
   it("breaks the loop when the login itself is not opened", async () => {
@@ -190,9 +190,9 @@ describe("a gate that is closed to nobody (ORIGIN_LOGIN)", () => {
   });
 });
 
-describe("the names of nobody (WHOAMI_ANONYMOUS)", () => {
+describe("the names of anonymous users (WHOAMI_ANONYMOUS)", () => {
   it.each(["exact", "canonical"])(
-    "INC-27 pass as nobody, and no other spelling does (EXTERNAL_NAMES=%s)",
+    "INC-27 pass as anonymous, and no other spelling does (EXTERNAL_NAMES=%s)",
     async (EXTERNAL_NAMES) => {
       const variables = { WHOAMI_ANONYMOUS: "guest, Anonymous", EXTERNAL_NAMES };
       for (const name of ["guest", "Anonymous"]) {

@@ -2,7 +2,7 @@ import { base64urlnopad } from "@scure/base";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ask, endpoints, proxyKey } from "../support/forward-auth.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { mintToken } from "../support/gate.ts";
+import { mintSessionToken } from "../support/gate.ts";
 import { Browser, openSite, type Site } from "../support/origin-site.ts";
 
 // Requests in which the site reads a credential that looks like something else to the Worker. The attacker has the
@@ -22,17 +22,17 @@ const encode = (text: string) => base64urlnopad.encode(new TextEncoder().encode(
 const escapedType = `${encode('{"typ":"sallyport\\u002dsession+jwt"}')}.e30.x`;
 const apiKey = `sp_${"a2".repeat(8)}_${"x".repeat(43)}`;
 
-const doors = ["gate", ...endpoints] as const;
-const settings = doors.flatMap((door) =>
+const entryPoints = ["gate", ...endpoints] as const;
+const settings = entryPoints.flatMap((entryPoint) =>
   (["0", "60"] as const).flatMap((recheck) =>
-    (["none", "/login"] as const).map((login) => ({ door, recheck, login })),
+    (["none", "/login"] as const).map((login) => ({ entryPoint, recheck, login })),
   ),
 );
 
-describe.each(settings)("through $door, SESSION_RECHECK=$recheck, ORIGIN_LOGIN: $login", (setting) => {
-  const { door, recheck, login } = setting;
+describe.each(settings)("through $entryPoint, SESSION_RECHECK=$recheck, ORIGIN_LOGIN: $login", (setting) => {
+  const { entryPoint, recheck, login } = setting;
   const variables = {
-    ORIGIN_URL: door === "gate" ? "http://origin.test" : "",
+    ORIGIN_URL: entryPoint === "gate" ? "http://origin.test" : "",
     WHOAMI_URL: "http://origin.test/me",
     PROXY_KEY: proxyKey,
     SESSION_RECHECK: recheck,
@@ -41,9 +41,9 @@ describe.each(settings)("through $door, SESSION_RECHECK=$recheck, ORIGIN_LOGIN: 
 
   async function send(browser: Browser, headers: Record<string, string>) {
     const response =
-      door === "gate"
+      entryPoint === "gate"
         ? await browser.request("/inbox", { headers })
-        : await ask(browser.bindings, door, { headers });
+        : await ask(browser.bindings, entryPoint, { headers });
     const text = await response.text();
     const isProblem = response.headers.get("Content-Type")?.includes("json") === true;
     return [response.status, isProblem ? (JSON.parse(text) as { code: string }).code : text];
@@ -51,7 +51,7 @@ describe.each(settings)("through $door, SESSION_RECHECK=$recheck, ORIGIN_LOGIN: 
 
   /** `/auth-request` knows 401 and 403 only. */
   const ambiguous =
-    door === "/auth-request" ? [403, "ambiguous_credentials"] : [401, "ambiguous_credentials"];
+    entryPoint === "/auth-request" ? [403, "ambiguous_credentials"] : [401, "ambiguous_credentials"];
 
   const anonymous = () => new Browser(variables);
 
@@ -69,7 +69,7 @@ describe.each(settings)("through $door, SESSION_RECHECK=$recheck, ORIGIN_LOGIN: 
 
   describe("Authorization", () => {
     it("INC-23 is refused with a token of Sallyport's beside anything else", async () => {
-      const session = await mintToken();
+      const session = await mintSessionToken();
       for (const Authorization of [
         `Bearer v1 ${session}`,
         `Bearer v1, ${session}`,
@@ -119,7 +119,7 @@ describe.each(settings)("through $door, SESSION_RECHECK=$recheck, ORIGIN_LOGIN: 
     });
 
     it("INC-32 is not asked about with nothing but a token of Sallyport's", async () => {
-      const session = await mintToken();
+      const session = await mintSessionToken();
       for (const token of [session, `pending_${session}`, apiKey])
         await send(anonymous(), { Authorization: `Bearer ${token}` });
       expect(site.probes).toEqual([]);
@@ -231,7 +231,7 @@ describe.each(settings)("through $door, SESSION_RECHECK=$recheck, ORIGIN_LOGIN: 
       const { attacker, own } = await mallory();
       const Cookie = `sid=m1; ${own}; a=\uFFFD`;
       const before = site.pages.length;
-      if (door !== "gate") return expect(await send(attacker, { Cookie })).toEqual(ambiguous);
+      if (entryPoint !== "gate") return expect(await send(attacker, { Cookie })).toEqual(ambiguous);
       // The page gets the same text as the who-am-I.
       expect(await send(attacker, { Cookie })).toEqual([200, "hello mallory"]);
       expect(site.pages.slice(before).map(({ headers }) => headers.get("Cookie"))).toEqual([

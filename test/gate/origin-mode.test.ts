@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 
 describe("in front of a site with its own login", () => {
-  it("lets who is nobody there through to its login, and does not even ask about who has no cookie at all", async () => {
+  it("lets an anonymous visitor pass to its login, without a who-am-I request when there is no cookie", async () => {
     const browser = new Browser();
     expect(await (await browser.load("/login")).text()).toBe("hello nobody");
     expect(site.probes).toHaveLength(0);
@@ -21,7 +21,7 @@ describe("in front of a site with its own login", () => {
     expect(site.probes).toHaveLength(1);
   });
 
-  it("sends somebody to set up a second factor, then asks for it in every other session of the site", async () => {
+  it("redirects an account to set up a second factor, then requires it in every other session of the site", async () => {
     const browser = Browser.signedIn("s1");
     const refused = await browser.load("/inbox?x=1");
     expect(refused.status).toBe(303);
@@ -38,13 +38,13 @@ describe("in front of a site with its own login", () => {
     expect(site.probes).toHaveLength(probes);
 
     browser.cookies.set("sid", "s2");
-    expect(await browser.sentTo("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
     expect(site.probes).toHaveLength(probes + 1);
     await browser.passSecondFactor(secret);
     expect(await (await browser.load("/inbox")).text()).toBe("hello ada");
 
     browser.cookies.set("sid", "s3");
-    expect(await browser.sentTo("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
   });
 
   it("EN-14 gives no byte to a script, a form, a range or another method before the second factor", async () => {
@@ -78,7 +78,7 @@ describe("in front of a site with its own login", () => {
     for (const name of ["ADA", " ada ", "ＡＤＡ"]) {
       site.whoAmI = () => Response.json({ user: { name } });
       const browser = Browser.signedIn("s2", variables);
-      expect(await browser.sentTo("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+      expect(await browser.redirectOf("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
       await browser.passSecondFactor(secret);
       await browser.load("/inbox");
       expect(site.lastPage.headers.get("Remote-User")).toBe("ada");
@@ -89,7 +89,7 @@ describe("in front of a site with its own login", () => {
 describe("in front of the zone's own origin (ORIGIN_URL=route)", () => {
   it("asks and forwards to the address that was asked for", async () => {
     const browser = Browser.signedIn("s1", { ORIGIN_URL: "route" });
-    expect(await browser.sentTo("/inbox")).toContain("/api/auth/account/two-factor");
+    expect(await browser.redirectOf("/inbox")).toContain("/api/auth/account/two-factor");
     expect(site.probes.map(({ url }) => url)).toEqual(["https://site.example/me"]);
     await browser.enrol();
     expect((await browser.load("/inbox?x=1")).status).toBe(200);
@@ -98,17 +98,19 @@ describe("in front of the zone's own origin (ORIGIN_URL=route)", () => {
 });
 
 describe("the Worker's own pages in front of a site with its own login", () => {
-  it("send who is nobody from the sign-in page to the site, whose login it is", async () => {
+  it("redirect an anonymous visitor from the sign-in page to the site's login", async () => {
     const browser = new Browser();
-    expect(await browser.sentTo("/api/auth/sign-in")).toBe("/");
-    expect(await browser.sentTo("/api/auth/sign-in?rd=%2Finbox%3Fx%3D1")).toBe("/inbox?x=1");
-    expect(await browser.sentTo("/api/auth/sign-in?rd=%2F%2Fevil.example")).toBe("/");
-    expect(await browser.sentTo("/api/auth/second-factor?rd=%2Finbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
+    expect(await browser.redirectOf("/api/auth/sign-in")).toBe("/");
+    expect(await browser.redirectOf("/api/auth/sign-in?rd=%2Finbox%3Fx%3D1")).toBe("/inbox?x=1");
+    expect(await browser.redirectOf("/api/auth/sign-in?rd=%2F%2Fevil.example")).toBe("/");
+    expect(await browser.redirectOf("/api/auth/second-factor?rd=%2Finbox")).toBe(
+      "/api/auth/sign-in?rd=%2Finbox",
+    );
     expect(await (await browser.load("/inbox")).text()).toBe("hello nobody");
   });
 
   it.each(["/account", "/account/two-factor"])(
-    "end with a page that names the site's login, when nobody asks for %s",
+    "end with a page that names the site's login, without a request for %s",
     async (path) => {
       const browser = new Browser();
       const response = await browser.follow(`/api/auth${path}`);
@@ -120,14 +122,16 @@ describe("the Worker's own pages in front of a site with its own login", () => {
     },
   );
 
-  it("send who is somebody from the sign-in page to what is missing, and then to where he wanted to go", async () => {
+  it("redirect a signed-in visitor from the sign-in page to the missing step, and then to the requested page", async () => {
     const browser = Browser.signedIn("s1");
-    expect(await browser.sentTo("/api/auth/sign-in?rd=%2Finbox")).toBe("/inbox");
-    expect(await browser.sentTo("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
+    expect(await browser.redirectOf("/api/auth/sign-in?rd=%2Finbox")).toBe("/inbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
     await browser.enrol();
-    expect(await browser.sentTo("/api/auth/sign-in?rd=%2Finbox")).toBe("/inbox");
+    expect(await browser.redirectOf("/api/auth/sign-in?rd=%2Finbox")).toBe("/inbox");
     const other = Browser.signedIn("s2");
-    expect(await other.sentTo("/api/auth/sign-in?rd=%2Finbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+    expect(await other.redirectOf("/api/auth/sign-in?rd=%2Finbox")).toBe(
+      "/api/auth/second-factor?rd=%2Finbox",
+    );
   });
 
   it("have no password form, and nothing that takes a password", async () => {
@@ -145,7 +149,7 @@ describe("the Worker's own pages in front of a site with its own login", () => {
     expect(await (await browser.load("/api/auth/account")).text()).not.toContain('type="password"');
   });
 
-  it("show who has used up his attempts no password form either", async () => {
+  it("show no password form after the last attempt either", async () => {
     const secret = await Browser.signedIn("s1").enrol();
     const browser = Browser.signedIn("s2");
     await browser.load("/api/auth/second-factor");
@@ -155,12 +159,12 @@ describe("the Worker's own pages in front of a site with its own login", () => {
     const last = await browser.post("/api/auth/second-factor", spent);
     const text = await last.text();
     expect([last.status, text.includes('type="password"')]).toEqual([429, false]);
-    expect(await browser.sentTo("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
     await browser.passSecondFactor(secret);
     expect((await browser.load("/inbox")).status).toBe(200);
   });
 
-  it("set up no second factor for who has signed out at the site since the page was shown", async () => {
+  it("set up no second factor when the visitor has signed out at the site since the page was shown", async () => {
     const browser = Browser.signedIn("s1");
     await browser.load("/api/auth/account/two-factor");
     site.sessions.delete("s1");
@@ -175,7 +179,7 @@ describe("the Worker's own pages in front of a site with its own login", () => {
     expect(await other.text()).not.toMatch(/[A-Z2-7]{32}/);
   });
 
-  it("INC-20 set up nothing while the site can't tell who is there", async () => {
+  it("INC-20 set up nothing while the who-am-I fails", async () => {
     const browser = Browser.signedIn("s1");
     await browser.load("/api/auth/account/two-factor");
     site.whoAmI = () => new Response(null, { status: 500 });

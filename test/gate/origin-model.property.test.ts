@@ -115,7 +115,7 @@ class Attacker {
 
   constructor(
     readonly site: CredentialSite,
-    readonly door: "gate" | "/auth-request" | "/forward-auth",
+    readonly entryPoint: "gate" | "/auth-request" | "/forward-auth",
     variables: Record<string, string>,
   ) {
     this.jar = new Browser(variables);
@@ -136,12 +136,12 @@ class Attacker {
     const query = credentials.query.join("&");
     const uri = query === "" ? "/inbox" : `/inbox?${query}`;
     const headers = this.headersOf(credentials, step);
-    if (this.door === "gate") {
+    if (this.entryPoint === "gate") {
       const response = await this.jar.request(uri, { method, headers });
       return response.status === 200 ? response.text() : null;
     }
     const asked = { ...Object.fromEntries(headers), "X-Sallyport-Proxy-Key": proxyKey };
-    const response = await ask(this.jar.bindings, this.door, { method, uri, headers: asked });
+    const response = await ask(this.jar.bindings, this.entryPoint, { method, uri, headers: asked });
     for (const line of response.headers.getSetCookie()) {
       const [name = "", value = ""] = (line.split(";")[0] ?? "").split("=");
       if (value !== "") this.jar.cookies.set(name, value);
@@ -179,7 +179,7 @@ const alone = (who: "victim" | "mallory"): SentCredentials => ({
 describe("an attacker with the victim's first factor and an account of their own", () => {
   it.each(["gate", "/auth-request", "/forward-auth"] as const)(
     "INC-23 INC-24 INC-25 gets no page of the victim through %s",
-    async (door) => {
+    async (entryPoint) => {
       const world = fc.record({
         whoAmI: reading,
         pages: reading,
@@ -195,11 +195,11 @@ describe("an attacker with the victim's first factor and an account of their own
         const site = openCredentialSite(readings.whoAmI, readings.pages, readings.refusesForeignOrigins);
         const variables = {
           ...siteVariables,
-          ORIGIN_URL: door === "gate" ? "http://origin.test" : "",
+          ORIGIN_URL: entryPoint === "gate" ? "http://origin.test" : "",
           SESSION_RECHECK: recheck,
           ...(isClosed ? { ORIGIN_LOGIN: "/login" } : {}),
         };
-        const attacker = new Attacker(site, door, variables);
+        const attacker = new Attacker(site, entryPoint, variables);
         let last = alone("mallory");
         await attacker.prove(last, { ...(steps[0] as Step), keepsSession: false }, secrets.mallory);
         for (const one of steps) {

@@ -91,7 +91,7 @@ describe("a form whose session has run out", () => {
     });
   });
 
-  it("names the wizard to who has no second factor yet", async () => {
+  it("names the wizard to an account without a second factor", async () => {
     const response = await Browser.signedIn("s1").script("/api/orders");
     expect([response.status, await response.json()]).toEqual([
       401,
@@ -102,7 +102,7 @@ describe("a form whose session has run out", () => {
     ]);
   });
 
-  it("has its body read by nobody", async () => {
+  it("does not have its body read", async () => {
     const browser = await waiting();
     let pulled = 0;
     const body = new ReadableStream(
@@ -119,7 +119,7 @@ describe("a form whose session has run out", () => {
   });
 });
 
-describe("a visitor who is sent round in circles", () => {
+describe("a redirect loop", () => {
   const signIn = "/api/auth/sign-in?rd=%2Finbox";
 
   async function signedIn() {
@@ -130,16 +130,16 @@ describe("a visitor who is sent round in circles", () => {
 
   it("gets a page that names the mistake after five rounds, and may try again", async () => {
     const browser = await signedIn();
-    for (let round = 1; round <= 5; round++) expect(await browser.sentTo(signIn)).toBe("/inbox");
+    for (let round = 1; round <= 5; round++) expect(await browser.redirectOf(signIn)).toBe("/inbox");
     const page = await browser.load(signIn);
     expect([page.status, page.headers.get("Location")]).toEqual([508, null]);
-    expect(await page.text()).toContain("Going in circles");
-    expect(await browser.sentTo(signIn)).toBe("/inbox");
+    expect(await page.text()).toContain("Redirect loop");
+    expect(await browser.redirectOf(signIn)).toBe("/inbox");
   });
 
-  it("gets it as nobody at the site, too, whose login sends him here", async () => {
+  it("reaches the page from the site's login as well, which redirects an anonymous visitor here", async () => {
     const browser = new Browser();
-    for (let round = 1; round <= 5; round++) expect(await browser.sentTo(signIn)).toBe("/inbox");
+    for (let round = 1; round <= 5; round++) expect(await browser.redirectOf(signIn)).toBe("/inbox");
     expect((await browser.load(signIn)).status).toBe(508);
   });
 
@@ -162,15 +162,15 @@ describe("a visitor who is sent round in circles", () => {
       const Cookie = [...cookies, `__Host-sallyport-circle=${value}`].join("; ");
       const response = await browser.load(signIn, { Cookie });
       expect([303, 508]).toContain(response.status);
-      expect(await browser.sentTo(signIn)).toBe("/inbox");
+      expect(await browser.redirectOf(signIn)).toBe("/inbox");
     },
   );
 
-  it("is not sent in circles by a session that was ended: he is asked for his code", async () => {
+  it("does not cause a redirect loop after a session was ended: the visitor is asked for a code", async () => {
     const browser = await signedIn();
     await query("DELETE FROM sessions");
     advance(60);
-    expect(await browser.sentTo(signIn)).toBe("/api/auth/second-factor?rd=%2Finbox");
+    expect(await browser.redirectOf(signIn)).toBe("/api/auth/second-factor?rd=%2Finbox");
     expect((await browser.load("/api/auth/second-factor?rd=%2Finbox")).status).toBe(200);
   });
 });

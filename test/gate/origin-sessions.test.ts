@@ -58,7 +58,7 @@ describe("a session behind the site's own login", () => {
     const { bindings, costOf } = countCosts(site);
     const { browser } = await inside(bindings);
     browser.cookies.set("sid", "s2");
-    const cost = await costOf(async () => expect(await browser.sentTo("/inbox")).toBe(secondFactor));
+    const cost = await costOf(async () => expect(await browser.redirectOf("/inbox")).toBe(secondFactor));
     expect(cost.probes).toBe(1);
     expect(site.pages.filter(({ url }) => url.endsWith("/inbox"))).toEqual([]);
   });
@@ -66,22 +66,22 @@ describe("a session behind the site's own login", () => {
   it("comes back with the site's session that it was made for", async () => {
     const { browser } = await inside();
     browser.cookies.set("sid", "s2");
-    expect(await browser.sentTo("/inbox")).toBe(secondFactor);
+    expect(await browser.redirectOf("/inbox")).toBe(secondFactor);
     browser.cookies.set("sid", "s1");
-    expect(await browser.sentTo("/inbox")).toBeNull();
+    expect(await browser.redirectOf("/inbox")).toBeNull();
   });
 
   it("SE-06 passes at the gate for no longer than SESSION_RECHECK when it has been ended here", async () => {
     const { browser } = await inside();
     await query("DELETE FROM sessions");
     advance(60);
-    expect(await browser.sentTo("/inbox")).toBe(secondFactor);
+    expect(await browser.redirectOf("/inbox")).toBe(secondFactor);
     expect(site.lastPage.url).not.toContain("/inbox");
   });
 });
 
 describe("signing out at the site", () => {
-  it("is noticed at once when it takes the cookie away: the visitor passes as nobody", async () => {
+  it("is noticed at once when it removes the cookie: the visitor passes as anonymous", async () => {
     const { browser } = await inside();
     browser.cookies.delete("sid");
     expect(await (await browser.load("/inbox")).text()).toBe("hello nobody");
@@ -111,7 +111,7 @@ describe("signing out at the site", () => {
     },
   );
 
-  it("is noticed at the next request where no rule asks for anybody at /logout", async () => {
+  it("is noticed at the next request where /logout is public", async () => {
     const POLICY = JSON.stringify([{ path: "/logout", require: "none" }]);
     const { browser } = await inside({ POLICY });
     site.answer = () => {

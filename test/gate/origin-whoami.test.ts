@@ -54,8 +54,8 @@ const lies: [string, Site["whoAmI"]][] = [
   ["a connection that is refused", () => Promise.reject(new TypeError("connection refused"))],
 ];
 
-describe("a who-am-I that can't tell who is there", () => {
-  it.each(lies)("INC-20 lets nobody through when it says %s", async (_what, answer) => {
+describe("a who-am-I that fails", () => {
+  it.each(lies)("INC-20 denies access when it responds with %s", async (_what, answer) => {
     site.whoAmI = answer;
     const browser = Browser.signedIn("s1");
     const page = await browser.load("/inbox");
@@ -70,7 +70,7 @@ describe("a who-am-I that can't tell who is there", () => {
     expect([...browser.cookies.keys()]).toEqual(["sid"]);
   });
 
-  it("INC-20 lets nobody through when it does not answer, or does not end its answer", async () => {
+  it("INC-20 denies access when it does not respond, or does not end its response", async () => {
     const patience = [never, trickle].map(async (answer) => {
       site.whoAmI = answer;
       return (await Browser.signedIn("s1").load("/inbox")).status;
@@ -89,7 +89,7 @@ describe("a who-am-I that can't tell who is there", () => {
     expect(site.pages).toHaveLength(reached);
   });
 
-  it("INC-20 is no reason to refuse who asks for what is open to everybody", async () => {
+  it("INC-20 does not affect public paths", async () => {
     const POLICY = JSON.stringify([{ path: "/public/*", require: "none" }]);
     site.whoAmI = () => new Response(null, { status: 500 });
     const browser = Browser.signedIn("s1", { POLICY });
@@ -104,7 +104,7 @@ describe("a who-am-I that can't tell who is there", () => {
     expect(page).not.toContain("origin.test");
   });
 
-  it("is no who-am-I when somebody is there who shows none of ORIGIN_COOKIES: nothing could be bound to", async () => {
+  it("counts as failed when it names an account without any of ORIGIN_COOKIES: a session could not be bound", async () => {
     site.whoAmI = user("ada");
     const browser = new Browser();
     browser.cookies.set("another", "s1");
@@ -123,13 +123,13 @@ describe("what a who-am-I may say", () => {
     ["nothing where the name's place begins", () => Response.json({})],
     ["a text where an object should be", () => Response.json({ user: "ada" })],
     ["null", () => Response.json(null)],
-  ])("is nobody with %s", async (_what, answer) => {
+  ])("is anonymous with %s", async (_what, answer) => {
     site.whoAmI = answer;
     const response = await Browser.signedIn("s1").load("/inbox");
     expect([response.status, site.lastPage.headers.get("Remote-User")]).toEqual([200, null]);
   });
 
-  it("is nobody with the statuses of WHOAMI_NOBODY, and with no other", async () => {
+  it("is anonymous with the statuses of WHOAMI_NOBODY, and with no other", async () => {
     const WHOAMI_NOBODY = "302,404";
     const status = async (nobody: number) => {
       site.whoAmI = () => new Response(null, { status: nobody, headers: { Location: "/login" } });
@@ -141,10 +141,10 @@ describe("what a who-am-I may say", () => {
     ]);
   });
 
-  it("is a number that names somebody, and 0 is a number", async () => {
+  it("may name an account by a number, 0 included", async () => {
     for (const id of [0, 17]) {
       site.whoAmI = user(id);
-      expect(await Browser.signedIn("s1").sentTo("/inbox")).toContain("/account/two-factor");
+      expect(await Browser.signedIn("s1").redirectOf("/inbox")).toContain("/account/two-factor");
     }
   });
 
@@ -156,7 +156,7 @@ describe("what a who-am-I may say", () => {
   ])("is JSON that calls itself %s", async (type) => {
     const body = JSON.stringify({ user: { name: "ada" } });
     site.whoAmI = () => new Response(body, { headers: { "Content-Type": type } });
-    expect(await Browser.signedIn("s1").sentTo("/inbox")).toContain("/account/two-factor");
+    expect(await Browser.signedIn("s1").redirectOf("/inbox")).toContain("/account/two-factor");
   });
 
   it("is in a header, where WHOAMI_USER says so, and what the body is does not matter", async () => {
@@ -176,7 +176,7 @@ describe("what a who-am-I may say", () => {
   it("is under names with slashes and tildes in them, and in lists", async () => {
     site.whoAmI = () => Response.json({ "a/b": [{ "~x": "ada" }] });
     const browser = Browser.signedIn("s1", { WHOAMI_USER: "json:/a~1b/0/~0x", WHOAMI_EMAIL: undefined });
-    expect(await browser.sentTo("/inbox")).toContain("/account/two-factor");
+    expect(await browser.redirectOf("/inbox")).toContain("/account/two-factor");
   });
 
   it.each(["json:/constructor/name", "json:/__proto__", "json:/user/toString", "json:/user/name/length"])(
@@ -316,7 +316,7 @@ describe("the variables of the site's own login", () => {
     expect(problems({ [name]: value })).toContain(name);
   });
 
-  it("are refused when a path is given for who-am-I, and no origin for the path", () => {
+  it("are rejected when WHOAMI is a path and there is no origin", () => {
     expect(problems({ ORIGIN_URL: "" })).toContain("WHOAMI_URL");
     expect(problems({ ORIGIN_URL: "", WHOAMI_URL: "https://site.test/me" })).toBe("");
   });

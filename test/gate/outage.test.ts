@@ -6,12 +6,12 @@ import { failAlways } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import {
   gated,
-  mintToken,
+  mintSessionToken,
+  mockOrigin,
   originUrl,
   pageLoad,
   scripted,
   secondsAgo,
-  standOrigin,
   visit,
 } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
@@ -32,8 +32,8 @@ describe("when the store does not answer", () => {
   ])(
     "INC-20 WB-13 a stale session does not pass: 503 to %s, and the origin is not reached",
     async (_who, headers, type) => {
-      const origin = standOrigin();
-      const session = await mintToken({ checkedAt: secondsAgo(61) });
+      const origin = mockOrigin();
+      const session = await mintSessionToken({ checkedAt: secondsAgo(61) });
       const response = await visit(broken(), "/a", { session, headers });
       expect(response.status).toBe(503);
       expect(response.headers.get("Retry-After")).toMatch(/^[1-9]\d*$/);
@@ -43,8 +43,8 @@ describe("when the store does not answer", () => {
   );
 
   it("WB-11 says so without the store's own words, to the visitor and in the log", async () => {
-    standOrigin();
-    const session = await mintToken({ checkedAt: secondsAgo(61) });
+    mockOrigin();
+    const session = await mintSessionToken({ checkedAt: secondsAgo(61) });
     for (const headers of [pageLoad, scripted]) {
       const text = await (await visit(broken(), "/a", { session, headers })).text();
       expect(text).toContain("store_unavailable");
@@ -54,31 +54,33 @@ describe("when the store does not answer", () => {
     expect(logged.join("\n")).not.toContain(session);
   });
 
-  it("INC-20 a fresh session passes, because nobody has to be asked", async () => {
-    const origin = standOrigin();
-    expect((await visit(broken(), "/a", { session: await mintToken() })).status).toBe(200);
+  it("INC-20 a fresh session passes, because it needs no store", async () => {
+    const origin = mockOrigin();
+    expect((await visit(broken(), "/a", { session: await mintSessionToken() })).status).toBe(200);
     expect(origin.only().headers.get("Remote-User")).toBe("ada");
   });
 
-  it("INC-20 whoever has a stale session passes as nobody where the policy asks for nobody", async () => {
-    const origin = standOrigin();
-    const session = await mintToken({ checkedAt: secondsAgo(61) });
+  it("INC-20 a stale session passes as anonymous on public paths", async () => {
+    const origin = mockOrigin();
+    const session = await mintSessionToken({ checkedAt: secondsAgo(61) });
     expect((await visit(broken(), "/public", { session })).status).toBe(200);
     const seen = [...origin.only().headers.keys()];
     expect(seen.filter((name) => /^(remote-|x-sallyport)/.test(name))).toEqual([]);
     expect((await visit(broken(), "/public")).status).toBe(200);
   });
 
-  it("INC-20 a stranger is sent to sign-in, as ever", async () => {
-    const origin = standOrigin();
+  it("INC-20 a visitor without a session is redirected to sign-in", async () => {
+    const origin = mockOrigin();
     expect((await visit(broken(), "/a", { headers: pageLoad })).status).toBe(303);
     expect(origin.requests).toEqual([]);
   });
 
   it("INC-20 KV has no say at the gate", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const BLOCKS = new Proxy({}, { get: () => () => Promise.reject(new Error("KV is down")) });
-    expect((await visit(gated([], { BLOCKS }), "/a", { session: await mintToken() })).status).toBe(200);
+    expect((await visit(gated([], { BLOCKS }), "/a", { session: await mintSessionToken() })).status).toBe(
+      200,
+    );
     expect(origin.requests).toHaveLength(1);
   });
 });
@@ -92,8 +94,8 @@ describe("when the origin does not answer", () => {
   ])(
     "gives 502 as %s, says when to try again, and nothing about the inside",
     async (_what, headers, type) => {
-      standOrigin(fail);
-      const response = await visit(gated(), "/a", { session: await mintToken(), headers });
+      mockOrigin(fail);
+      const response = await visit(gated(), "/a", { session: await mintSessionToken(), headers });
       expect(response.status).toBe(502);
       expect(response.headers.get("Retry-After")).toMatch(/^[1-9]\d*$/);
       expect(response.headers.get("Content-Type")).toContain(type);
@@ -108,17 +110,17 @@ describe("when the origin does not answer", () => {
   it("keeps a session that has just been renewed", async () => {
     const session = await fullToken(await createReadyAccount());
     advance(60);
-    standOrigin(fail);
+    mockOrigin(fail);
     const response = await visit(gated(), "/a", { session });
     expect(response.status).toBe(502);
     vi.mocked(fetch).mockRestore();
-    standOrigin();
+    mockOrigin();
     expect((await visit(gated(), "/a", { session })).status).toBe(200);
   });
 
   it.each([400, 401, 404, 500, 502, 503])("leaves the origin's own %d alone", async (status) => {
-    standOrigin(() => new Response("mine", { status, headers: { "X-Origin": originUrl } }));
-    const response = await visit(gated(), "/a", { session: await mintToken(), headers: pageLoad });
+    mockOrigin(() => new Response("mine", { status, headers: { "X-Origin": originUrl } }));
+    const response = await visit(gated(), "/a", { session: await mintSessionToken(), headers: pageLoad });
     expect([response.status, await response.text()]).toEqual([status, "mine"]);
     expect(Object.fromEntries(response.headers)).toEqual({
       "content-type": "text/plain;charset=UTF-8",

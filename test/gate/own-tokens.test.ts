@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
 import { firstFactors, showFirstFactor } from "../support/first-factors.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { mintToken, workersKeyring } from "../support/gate.ts";
+import { mintSessionToken, workersKeyring } from "../support/gate.ts";
 import { openSite, type Site } from "../support/origin-site.ts";
 
 let site: Site;
@@ -20,9 +20,9 @@ const pending = (endsInSeconds: number) => {
 
 /** Tokens of the Worker's own: those that open something, and those that no longer do. */
 const tokens: [string, () => Promise<string>][] = [
-  ["a full session's token", () => mintToken()],
-  ["a full session's token of another realm", () => mintToken({ realm: "shop" })],
-  ["an expired full session's token", () => mintToken({ expiresAt: new Date(Date.now() - 1000) })],
+  ["a full session's token", () => mintSessionToken()],
+  ["a full session's token of another realm", () => mintSessionToken({ realm: "shop" })],
+  ["an expired full session's token", () => mintSessionToken({ expiresAt: new Date(Date.now() - 1000) })],
   ["a pending session's token", () => pending(300)],
   ["an expired pending session's token", () => pending(-1)],
   ["an API key", async () => `sp_${"a2".repeat(8)}_${"B-_9".repeat(10)}abc`],

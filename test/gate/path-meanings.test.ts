@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type FakeOrigin, gated, type Rule, standOrigin, visit } from "../support/gate.ts";
+import { everywhere, listEntryPoints, statusesAt } from "../support/entry-points.ts";
+import { type FakeOrigin, gated, mockOrigin, type Rule, visit } from "../support/gate.ts";
 import { collectLogLines, parseLines } from "../support/log-lines.ts";
-import { everywhere, openDoors, statusesAt } from "../support/three-doors.ts";
 import pathAliases from "../vectors/path-aliases.json";
 
 let origin: FakeOrigin;
 let lines: readonly string[];
 beforeEach(() => {
   lines = collectLogLines();
-  origin = standOrigin();
+  origin = mockOrigin();
 });
 afterEach(() => vi.restoreAllMocks());
 
@@ -26,24 +26,24 @@ describe("a path with bytes that are not UTF-8", () => {
     "/a/%FF/b",
     "/x%2f%E1",
     "/%E1dmin.json",
-  ])("INC-36 is refused, whoever asks: %s", async (path) => {
-    for (const { request, unreadable, name } of openDoors(rules))
+  ])("INC-36 is rejected for every client: %s", async (path) => {
+    for (const { request, unreadable, name } of listEntryPoints(rules))
       expect([name, (await request(path)).status]).toEqual([name, unreadable]);
     expect(origin.requests).toEqual([]);
   });
 
   it("INC-36 is refused where the proxy hands the bytes on as they are", async () => {
-    const [, ...endpoints] = openDoors(rules);
+    const [, ...endpoints] = listEntryPoints(rules);
     for (const path of ["/\uFFFDdmin/x", "/x?a=\uFFFD", "/x/\uFFFD"])
       for (const { request } of endpoints) expect((await request(path)).status).toBe(403);
   });
 
   it("passes with bytes that are not UTF-8 in its query, which no rule is about", async () => {
-    expect(await statusesAt(openDoors(rules), "/search?q=%E1")).toEqual(everywhere(200));
+    expect(await statusesAt(listEntryPoints(rules), "/search?q=%E1")).toEqual(everywhere(200));
   });
 
   it("INC-36 the same name in UTF-8 is judged", async () => {
-    expect(await statusesAt(openDoors(rules), "/%C3%A1dmin/x")).toEqual(everywhere(401));
+    expect(await statusesAt(listEntryPoints(rules), "/%C3%A1dmin/x")).toEqual(everywhere(401));
   });
 });
 
@@ -54,7 +54,7 @@ describe("a path that a framework serves as one with a rule", () => {
   ];
 
   it.each(pathAliases)("INC-31 needs what the rule asks for: %s", async (path) => {
-    expect(await statusesAt(openDoors(rules), path)).toEqual(everywhere(401));
+    expect(await statusesAt(listEntryPoints(rules), path)).toEqual(everywhere(401));
     expect(origin.requests).toEqual([]);
   });
 });

@@ -1,23 +1,23 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
-  firstFactorOnly,
   gated,
-  mintToken,
+  mintSessionToken,
+  mockOrigin,
   pageLoad,
   scripted,
   secondsAgo,
-  standOrigin,
   visit,
 } from "../support/gate.ts";
+import { firstFactorOnly } from "../support/session-token.ts";
 
 beforeEach(() => void vi.spyOn(console, "info").mockImplementation(() => {}));
 afterEach(() => vi.restoreAllMocks());
 
 const html = { Accept: pageLoad.Accept };
 
-describe("somebody who is not signed in", () => {
+describe("a visitor without a session", () => {
   it("is sent to sign-in from a page load, with the way back", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const response = await visit(gated(), "/reports/2026?q=a b&n=1", { headers: pageLoad });
     expect(response.status).toBe(303);
     const back = encodeURIComponent("/reports/2026?q=a%20b&n=1");
@@ -27,19 +27,19 @@ describe("somebody who is not signed in", () => {
   });
 
   it("is sent to sign-in without a way back from the root, which is where it goes anyway", async () => {
-    standOrigin();
+    mockOrigin();
     const response = await visit(gated(), "/", { headers: pageLoad });
     expect(response.headers.get("Location")).toBe("/api/auth/sign-in");
   });
 
   it("is taken for a browser when it asks for HTML and says no more", async () => {
-    standOrigin();
+    mockOrigin();
     const response = await visit(gated(), "/", { headers: html });
     expect(response.status).toBe(303);
   });
 
   it("is redirected on HEAD as on GET", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const response = await visit(gated(), "/x", { method: "HEAD", headers: pageLoad });
     expect([response.status, response.headers.get("Location")]).toEqual([303, "/api/auth/sign-in?rd=%2Fx"]);
     const program = await visit(gated(), "/x", { method: "HEAD" });
@@ -54,7 +54,7 @@ describe("somebody who is not signed in", () => {
     ["curl", { Accept: "*/*" }],
     ["a client that says nothing", {}],
   ])("is refused with 401, not redirected, when it is %s", async (_who, headers) => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const response = await visit(gated(), "/data", { headers });
     expect(response.status).toBe(401);
     expect(response.headers.get("Location")).toBeNull();
@@ -62,7 +62,7 @@ describe("somebody who is not signed in", () => {
   });
 
   it("gets a problem document with a code, as a program", async () => {
-    standOrigin();
+    mockOrigin();
     const response = await visit(gated(), "/data", { headers: scripted });
     expect(response.headers.get("Content-Type")).toBe("application/problem+json; charset=utf-8");
     expect(await response.json()).toEqual({
@@ -79,7 +79,7 @@ describe("somebody who is not signed in", () => {
   it.each(["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"])(
     "is never redirected away from a %s, whose body would be lost",
     async (method) => {
-      const origin = standOrigin();
+      const origin = mockOrigin();
       const body = method === "OPTIONS" ? {} : { body: "a=1" };
       const page = await visit(gated(), "/form", { method, headers: pageLoad, ...body });
       expect([page.status, page.headers.get("Location")]).toEqual([401, null]);
@@ -92,10 +92,10 @@ describe("somebody who is not signed in", () => {
   );
 });
 
-describe("somebody who has shown a first factor only", () => {
+describe("a session with a first factor only", () => {
   it("is sent to set up the second one where everybody has to have it", async () => {
-    const origin = standOrigin();
-    const session = await mintToken(firstFactorOnly);
+    const origin = mockOrigin();
+    const session = await mintSessionToken(firstFactorOnly);
     const page = await visit(gated(), "/a", { session, headers: pageLoad });
     expect([page.status, page.headers.get("Location")]).toEqual([
       303,
@@ -108,16 +108,16 @@ describe("somebody who has shown a first factor only", () => {
   });
 
   it("passes where a second factor is optional and the account has none", async () => {
-    const origin = standOrigin();
-    const session = await mintToken(firstFactorOnly);
+    const origin = mockOrigin();
+    const session = await mintSessionToken(firstFactorOnly);
     const response = await visit(gated([], { ENROLMENT: "optional" }), "/a", { session });
     expect(await response.text()).toBe("from the origin");
     expect(origin.only().headers.get("Remote-User")).toBe("ada");
   });
 
   it("is asked for the second factor that the account has, optional or not", async () => {
-    const origin = standOrigin();
-    const session = await mintToken({ ...firstFactorOnly, enrolled: true });
+    const origin = mockOrigin();
+    const session = await mintSessionToken({ ...firstFactorOnly, enrolled: true });
     for (const ENROLMENT of ["required", "optional"]) {
       const response = await visit(gated([], { ENROLMENT }), "/a", { session, headers: pageLoad });
       expect([response.status, response.headers.get("Location")]).toEqual([
@@ -129,9 +129,9 @@ describe("somebody who has shown a first factor only", () => {
   });
 
   it("passes a rule that asks for a first factor, and no other", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const bindings = gated([{ path: "/wiki/*", require: "first_factor" }]);
-    const session = await mintToken(firstFactorOnly);
+    const session = await mintSessionToken(firstFactorOnly);
     expect((await visit(bindings, "/wiki/start", { session })).status).toBe(200);
     expect(origin.only().headers.get("Remote-User")).toBe("ada");
     expect((await visit(bindings, "/wikipedia", { session })).status).toBe(401);
@@ -140,26 +140,29 @@ describe("somebody who has shown a first factor only", () => {
   });
 });
 
-describe("somebody who has shown both factors", () => {
+describe("a session with both factors", () => {
   it("passes", async () => {
-    const origin = standOrigin();
-    const response = await visit(gated(), "/a?b=c", { session: await mintToken() });
+    const origin = mockOrigin();
+    const response = await visit(gated(), "/a?b=c", { session: await mintSessionToken() });
     expect([response.status, await response.text()]).toEqual([200, "from the origin"]);
     expect(origin.only().url).toBe("http://origin.test/a?b=c");
   });
 
   it("SE-12 passes a rule with max_age while the second factor is fresh", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const bindings = gated([{ path: "/pay", require: "second_factor", max_age: 300 }]);
-    const session = await mintToken({ firstFactorAt: secondsAgo(4000), secondFactorAt: secondsAgo(299) });
+    const session = await mintSessionToken({
+      firstFactorAt: secondsAgo(4000),
+      secondFactorAt: secondsAgo(299),
+    });
     expect((await visit(bindings, "/pay", { session })).status).toBe(200);
     expect(origin.requests).toHaveLength(1);
   });
 
   it("SE-12 is asked for a fresh code by a rule with max_age when the second factor is older", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const bindings = gated([{ path: "/pay", require: "second_factor", max_age: 300 }]);
-    const session = await mintToken({ secondFactorAt: secondsAgo(302) });
+    const session = await mintSessionToken({ secondFactorAt: secondsAgo(302) });
     const page = await visit(bindings, "/pay?to=x", { session, headers: pageLoad });
     expect([page.status, page.headers.get("Location")]).toEqual([
       303,
@@ -173,39 +176,39 @@ describe("somebody who has shown both factors", () => {
   });
 
   it("SE-12 is sent to sign in again by a rule with max_age when there is no second factor to show", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const bindings = gated([{ path: "/pay", require: "first_factor", max_age: 300 }]);
-    const stale = await mintToken({ ...firstFactorOnly, firstFactorAt: secondsAgo(302) });
+    const stale = await mintSessionToken({ ...firstFactorOnly, firstFactorAt: secondsAgo(302) });
     const page = await visit(bindings, "/pay", { session: stale, headers: pageLoad });
     expect([page.status, page.headers.get("Location")]).toEqual([303, "/api/auth/sign-in?rd=%2Fpay&again=1"]);
     const program = await visit(bindings, "/pay", { session: stale, headers: scripted });
     expect([program.status, (await program.json<{ code: string }>()).code]).toEqual([401, "session_expired"]);
     expect(origin.requests).toEqual([]);
-    const fresh = await mintToken({ ...firstFactorOnly, firstFactorAt: secondsAgo(200) });
+    const fresh = await mintSessionToken({ ...firstFactorOnly, firstFactorAt: secondsAgo(200) });
     expect((await visit(bindings, "/pay", { session: fresh })).status).toBe(200);
   });
 });
 
-describe("a rule that asks for nobody", () => {
+describe("a public path", () => {
   const open = gated([{ path: "/public/*", require: "none" }]);
 
-  it("INC-02 lets strangers pass, and says nothing about who they are", async () => {
-    const origin = standOrigin();
+  it("INC-02 lets anonymous requests pass, without identity headers", async () => {
+    const origin = mockOrigin();
     expect((await visit(open, "/public/logo.svg")).status).toBe(200);
     const names = [...origin.only().headers.keys()];
     expect(names.filter((name) => /^(remote-|x-sallyport)/.test(name))).toEqual([]);
   });
 
-  it("still says who is there, when somebody is", async () => {
-    const origin = standOrigin();
-    await visit(open, "/public/logo.svg", { session: await mintToken() });
+  it("still names a signed-in visitor", async () => {
+    const origin = mockOrigin();
+    await visit(open, "/public/logo.svg", { session: await mintSessionToken() });
     expect(origin.only().headers.get("Remote-User")).toBe("ada");
     expect(origin.only().headers.get("X-Sallyport-Assertion")).toMatch(/^ey/);
   });
 
-  it("WB-14 keeps what a stranger may see in shared caches, and nothing that was made for somebody", async () => {
-    const origin = standOrigin();
-    const session = await mintToken();
+  it("WB-14 allows shared caches to store anonymous responses, and no response for a signed-in visitor", async () => {
+    const origin = mockOrigin();
+    const session = await mintSessionToken();
     await visit(open, "/public/style.css");
     await visit(open, "/public/style.css", { session });
     await visit(open, "/account/style.css", { session });
@@ -213,7 +216,7 @@ describe("a rule that asks for nobody", () => {
   });
 
   it("holds for its methods only", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const bindings = gated([{ path: "/feed", methods: ["GET"], require: "none" }]);
     expect((await visit(bindings, "/feed")).status).toBe(200);
     expect((await visit(bindings, "/feed", { method: "HEAD" })).status).toBe(200);

@@ -41,7 +41,7 @@ describe("behind a proxy that names its user", () => {
   it("makes the account in its realm, asks for a second factor, and vouches for it", async () => {
     const browser = behindProxy("Ada", { PROXY_EMAIL_HEADER: "Remote-Mail" });
     browser.added["Remote-Mail"] = "ada@proxy.test";
-    expect(await browser.sentTo("/inbox")).toBe(setUp);
+    expect(await browser.redirectOf("/inbox")).toBe(setUp);
     expect(site.pages).toHaveLength(0);
     expect(await query("SELECT realm, username, email, password_hash FROM users")).toEqual([
       { realm: "proxy", username: "Ada", email: "ada@proxy.test", password_hash: null },
@@ -75,16 +75,16 @@ describe("behind a proxy that names its user", () => {
     const reached = site.pages.length;
     for (const another of ["grace", "ADA"]) {
       browser.added["Remote-User"] = another;
-      expect(await browser.sentTo("/inbox")).toBe(setUp);
+      expect(await browser.redirectOf("/inbox")).toBe(setUp);
       expect(site.pages).toHaveLength(reached);
     }
     browser.added["Remote-User"] = "ada";
     expect((await browser.load("/inbox")).status).toBe(200);
   });
 
-  it("never forwards nobody", async () => {
+  it("never forwards anonymous requests", async () => {
     const browser = behindProxy(null);
-    expect(await browser.sentTo("/inbox")).toBe(signIn);
+    expect(await browser.redirectOf("/inbox")).toBe(signIn);
     expect((await browser.script("/inbox")).status).toBe(401);
     expect((await browser.follow("/inbox")).status).toBe(401);
     for (const name of ["", "  ", "a\u0001b", "x".repeat(300)]) {
@@ -98,13 +98,13 @@ describe("behind a proxy that names its user", () => {
     expect(await query("SELECT id FROM users")).toEqual([]);
   });
 
-  it("ends at once when the proxy names nobody any more, or does not show its key", async () => {
+  it("ends at once when the proxy no longer names a user, or does not send its key", async () => {
     const browser = behindProxy("ada");
     await browser.enrol();
     for (const name of ["Remote-User", keyHeader]) {
       const { [name]: value = "" } = browser.added;
       delete browser.added[name];
-      expect(await browser.sentTo("/inbox")).toBe(signIn);
+      expect(await browser.redirectOf("/inbox")).toBe(signIn);
       browser.added[name] = value;
       expect((await browser.load("/inbox")).status).toBe(200);
     }
@@ -122,7 +122,7 @@ describe("the proxy's key", () => {
     ["the key twice", `${PROXY_KEY}, ${PROXY_KEY}`],
     ["the key behind another", `x, ${PROXY_KEY}`],
     ["the key as a bearer token", `Bearer ${PROXY_KEY}`],
-  ])("is what makes the user header believed, and nothing is with %s", async (_what, key) => {
+  ])("is required for the user header, which is ignored with %s", async (_what, key) => {
     const headers = { "Remote-User": "ada", ...(key === undefined ? {} : { [keyHeader]: key }) };
     expect(await statusOf(headers, { ENROLMENT: "optional" })).toBe(401);
     expect(site.pages).toHaveLength(0);
@@ -197,7 +197,7 @@ describe("the user header of a client", () => {
     },
   );
 
-  it("names nobody where the first factor is another one, with the key or without", async () => {
+  it("is ignored where the first factor is another one, with or without the key", async () => {
     site.sessions.set("s1", "ada");
     const browser = Browser.signedIn("s1", { PROXY_KEY, ENROLMENT: "optional" });
     await browser.load("/inbox", { "Remote-User": "root", [keyHeader]: PROXY_KEY });

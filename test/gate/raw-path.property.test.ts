@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { disguised, hostileText } from "../support/arbitrary-paths.ts";
 import { ask, asked, endpoints } from "../support/forward-auth.ts";
-import { type FakeOrigin, gated, standOrigin } from "../support/gate.ts";
+import { type FakeOrigin, gated, mockOrigin } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { rawRequest } from "../support/raw-request.ts";
 import { findServerThatOpens } from "../support/servers.ts";
@@ -44,7 +44,7 @@ const open = () => gated([{ path: "/*", require: "none" }], { PROXY_KEY: undefin
 
 describe("whatever path a client sends", () => {
   it("INC-34 a route of ours responds to its exact raw path only, and the origin gets no path below the prefix in any reading", async () => {
-    const origin: FakeOrigin = standOrigin();
+    const origin: FakeOrigin = mockOrigin();
     const bindings = open();
     const seen = { own: 0, origin: 0, refused: 0 };
     await fc.assert(

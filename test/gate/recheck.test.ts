@@ -5,7 +5,7 @@ import { advance } from "../support/clock.ts";
 import { cookieValue, parseSetCookies, sessionCookieName } from "../support/cookies.ts";
 import { countTrips } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, mintToken, pageLoad, secondsAgo, standOrigin, visit } from "../support/gate.ts";
+import { gated, mintSessionToken, mockOrigin, pageLoad, secondsAgo, visit } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
 import { query } from "../support/rows.ts";
 import { Client } from "../support/worker.ts";
@@ -35,18 +35,18 @@ const targetedForCaches = {
 };
 
 describe("a session at the gate", () => {
-  it("is believed without a trip to the store while it is fresh", async () => {
+  it("is accepted without a trip to the store while it is fresh", async () => {
     const { bindings, trips } = counted();
-    const origin = standOrigin();
-    const session = await mintToken({ checkedAt: secondsAgo(59) });
+    const origin = mockOrigin();
+    const session = await mintSessionToken({ checkedAt: secondsAgo(59) });
     const response = await visit(bindings, "/a", { session });
     expect([response.status, trips]).toEqual([200, { reads: 0, batches: 0 }]);
     expect(response.headers.getSetCookie()).toEqual([]);
     expect(origin.requests).toHaveLength(1);
   });
 
-  it("is believed for SESSION_RECHECK and not a moment longer; for none at all where that is 0", async () => {
-    standOrigin();
+  it("is accepted without a check for exactly SESSION_RECHECK seconds, and never where that is 0", async () => {
+    mockOrigin();
     const ages = [
       ["60", 59.999, 200],
       ["60", 60, 401],
@@ -55,7 +55,7 @@ describe("a session at the gate", () => {
     ] as const;
     for (const [SESSION_RECHECK, age, status] of ages) {
       // No store knows this session, so whoever asks one refuses it.
-      const session = await mintToken({ checkedAt: new Date(Date.now()) });
+      const session = await mintSessionToken({ checkedAt: new Date(Date.now()) });
       advance(age);
       expect([age, (await visit(gated([], { SESSION_RECHECK }), "/a", { session })).status]).toEqual([
         age,
@@ -65,9 +65,9 @@ describe("a session at the gate", () => {
     }
   });
 
-  it("costs a stranger no trip either", async () => {
+  it("costs no trip without a session either", async () => {
     const { bindings, trips } = counted();
-    standOrigin();
+    mockOrigin();
     await visit(bindings, "/a");
     await visit(bindings, "/public");
     await visit(bindings, "/a", { session: "garbage" });
@@ -77,7 +77,7 @@ describe("a session at the gate", () => {
   it("is checked with one batch when SESSION_RECHECK is over, and renewed beside the origin's cookies", async () => {
     const { session } = await signedIn();
     const { bindings, trips } = counted();
-    standOrigin(() => {
+    mockOrigin(() => {
       const headers = new Headers([
         ["Set-Cookie", "a=1"],
         ["Set-Cookie", "b=2"],
@@ -108,7 +108,7 @@ describe("a session at the gate", () => {
       ["GET", 304],
       ["POST", 500],
     ] as const) {
-      standOrigin(() => new Response(null, { status }));
+      mockOrigin(() => new Response(null, { status }));
       const response = await visit(gated(), "/a", { session, method });
       expect([response.status, cookieValue(response, sessionCookieName)]).toEqual([
         status,
@@ -136,7 +136,7 @@ describe("a session at the gate", () => {
     async (_what, headers, expected) => {
       const { session } = await signedIn();
       advance(60);
-      standOrigin(() => new Response("ok", { headers }));
+      mockOrigin(() => new Response("ok", { headers }));
       const response = await visit(gated(), "/a", { session });
       expect(cookieValue(response, sessionCookieName)).toEqual(expect.any(String));
       expect(response.headers.get("Cache-Control")).toBe(expected);
@@ -154,7 +154,7 @@ describe("a session at the gate", () => {
   it("gets no cookie that it did not come with: a bearer token stays as it is", async () => {
     const { session } = await signedIn();
     const { bindings, trips } = counted();
-    standOrigin();
+    mockOrigin();
     advance(60);
     const response = await visit(bindings, "/a", { headers: { Authorization: `Bearer ${session}` } });
     expect([response.status, response.headers.getSetCookie(), trips.batches]).toEqual([200, [], 1]);
@@ -163,7 +163,7 @@ describe("a session at the gate", () => {
   it("is asked about every time when SESSION_RECHECK is 0", async () => {
     const { session } = await signedIn();
     const { bindings, trips } = counted({ SESSION_RECHECK: "0" });
-    standOrigin();
+    mockOrigin();
     await visit(bindings, "/a", { session });
     await visit(bindings, "/a", { session });
     expect(trips.batches).toBe(2);
@@ -172,7 +172,7 @@ describe("a session at the gate", () => {
   it("SE-06 dies within SESSION_RECHECK after signing out elsewhere, and at once where that is 0", async () => {
     const { session } = await signedIn();
     await new Client().post("/logout", {}, { token: session });
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const atOnce = gated([], { SESSION_RECHECK: "0" });
     expect((await visit(atOnce, "/a", { session })).status).toBe(401);
     expect(origin.requests).toEqual([]);
@@ -183,10 +183,10 @@ describe("a session at the gate", () => {
     expect(origin.requests).toEqual([]);
   });
 
-  it("SE-06 that is over is nobody where the policy asks for nobody", async () => {
+  it("SE-06 that has ended is anonymous on public paths", async () => {
     const { session } = await signedIn();
     await new Client().post("/logout", {}, { token: session });
-    const origin = standOrigin();
+    const origin = mockOrigin();
     advance(60);
     const { bindings } = counted();
     expect((await visit(bindings, "/public", { session })).status).toBe(200);
@@ -197,7 +197,7 @@ describe("a session at the gate", () => {
   it("SE-11 dies with its account", async () => {
     const { account, session } = await signedIn();
     await query("UPDATE users SET disabled_at = ? WHERE id = ?", Date.now(), account.id);
-    const origin = standOrigin();
+    const origin = mockOrigin();
     advance(60);
     expect((await visit(gated(), "/a", { session })).status).toBe(401);
     expect(origin.requests).toEqual([]);
@@ -205,7 +205,7 @@ describe("a session at the gate", () => {
 
   it("SE-07 ends when it was idle for SESSION_IDLE, and not while it is used", async () => {
     let { session } = await signedIn();
-    const origin = standOrigin();
+    const origin = mockOrigin();
     for (let use = 0; use < 3; use++) {
       advance(3500);
       const response = await visit(gated(), "/a", { session });
@@ -219,7 +219,7 @@ describe("a session at the gate", () => {
 
   it("SE-07 ends after SESSION_MAX_AGE, however busy it is", async () => {
     let { session } = await signedIn();
-    standOrigin();
+    mockOrigin();
     for (let hour = 1; hour <= 12; hour++) {
       advance(3540);
       const response = await visit(gated(), "/a", { session });
@@ -236,7 +236,7 @@ describe("a session at the gate", () => {
       "UPDATE sessions SET second_factor_at = NULL, amr = '[\"pwd\"]' WHERE user_id = ?",
       account.id,
     );
-    const origin = standOrigin();
+    const origin = mockOrigin();
     advance(60);
     const page = await visit(gated([], { ENROLMENT: "optional" }), "/a", { session, headers: pageLoad });
     expect([page.status, page.headers.get("Location")]).toEqual([303, "/api/auth/second-factor?rd=%2Fa"]);

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { findInterpretations, isServedMethod } from "../../src/gate/request-interpretations.ts";
-import { type FakeOrigin, gated, type Rule, standOrigin, visit } from "../support/gate.ts";
+import { everywhere, listEntryPoints, statusesAt } from "../support/entry-points.ts";
+import { type FakeOrigin, gated, mockOrigin, type Rule, visit } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
-import { everywhere, openDoors, statusesAt } from "../support/three-doors.ts";
 
 let origin: FakeOrigin;
 beforeEach(() => {
   collectLogLines();
-  origin = standOrigin();
+  origin = mockOrigin();
 });
 afterEach(() => vi.restoreAllMocks());
 
@@ -55,7 +55,7 @@ describe("the method of a request", () => {
         hosts: [],
       };
       expect(findInterpretations({ policy: [], methodOverride: "drop" }, asked)).toBe("method");
-      const [, ...endpoints] = openDoors(open);
+      const [, ...endpoints] = listEntryPoints(open);
       const refused = { "/auth-request": 403, "/forward-auth": 403 };
       expect(await statusesAt(endpoints, "/a", { method })).toEqual(refused);
     },
@@ -84,7 +84,7 @@ describe("a header that overrides the method", () => {
   });
 
   it.each(spelledOverrides)("INC-31 %s is judged where it may reach the origin", async (name) => {
-    const passing = openDoors(posts, { METHOD_OVERRIDE: "pass" });
+    const passing = listEntryPoints(posts, { METHOD_OVERRIDE: "pass" });
     const overriding = { method: "GET", headers: { [name]: "delete" } };
     // The endpoints refuse a cleared header in an odd spelling, with every setting (INC-35).
     const atEndpoints = /^[a-z-]+$/i.test(name) ? 401 : 403;
@@ -93,7 +93,7 @@ describe("a header that overrides the method", () => {
     expect(await statusesAt(passing, "/posts/1", { method: "GET" })).toEqual(everywhere(200));
     // Whether a proxy takes such a header away is not known at the endpoints.
     for (const METHOD_OVERRIDE of ["drop", "never"]) {
-      const [, ...endpoints] = openDoors(posts, { METHOD_OVERRIDE });
+      const [, ...endpoints] = listEntryPoints(posts, { METHOD_OVERRIDE });
       expect(await statusesAt(endpoints, "/posts/1", overriding)).toEqual(answered);
     }
   });
@@ -108,16 +108,16 @@ describe("a header that overrides the method", () => {
     "%44ELETE",
     "DELETE;q=1",
   ])("INC-31 the value %j is one that means DELETE", async (value) => {
-    const doors = openDoors(posts, { METHOD_OVERRIDE: "pass" });
+    const entryPoints = listEntryPoints(posts, { METHOD_OVERRIDE: "pass" });
     const overriding = { headers: { "X-HTTP-Method-Override": value } };
-    expect(await statusesAt(doors, "/posts/1", overriding)).toEqual(everywhere(401));
+    expect(await statusesAt(entryPoints, "/posts/1", overriding)).toEqual(everywhere(401));
   });
 
   it("INC-31 it never makes a requirement weaker", async () => {
     const rules: readonly Rule[] = [{ path: "/a", methods: ["GET"], require: "none" }];
-    const doors = openDoors(rules, { METHOD_OVERRIDE: "pass" });
+    const entryPoints = listEntryPoints(rules, { METHOD_OVERRIDE: "pass" });
     const overriding = { method: "DELETE", headers: { "X-HTTP-Method-Override": "GET" } };
-    expect(await statusesAt(doors, "/a", overriding)).toEqual(everywhere(401));
+    expect(await statusesAt(entryPoints, "/a", overriding)).toEqual(everywhere(401));
   });
 
   it("reaches the origin as it came with METHOD_OVERRIDE=pass", async () => {
@@ -128,8 +128,8 @@ describe("a header that overrides the method", () => {
 
   it("INC-31 INC-01 a request that names more methods than any client would is refused", async () => {
     const many = "A B C D E F G H I";
-    const doors = openDoors([{ path: "/*", require: "none" }], { METHOD_OVERRIDE: "pass" });
-    for (const { request, unreadable } of doors)
+    const entryPoints = listEntryPoints([{ path: "/*", require: "none" }], { METHOD_OVERRIDE: "pass" });
+    for (const { request, unreadable } of entryPoints)
       expect((await request("/a", { headers: { "X-Method-Override": many } })).status).toBe(unreadable);
   });
 });
@@ -154,8 +154,8 @@ describe("a _method in the query", () => {
     "_method=%2544ELETE",
   ])("INC-31 is judged under both methods: %s", async (query) => {
     for (const METHOD_OVERRIDE of ["drop", "pass"]) {
-      const doors = openDoors(posts, { METHOD_OVERRIDE });
-      expect(await statusesAt(doors, `/posts/1?${query}`)).toEqual(everywhere(401));
+      const entryPoints = listEntryPoints(posts, { METHOD_OVERRIDE });
+      expect(await statusesAt(entryPoints, `/posts/1?${query}`)).toEqual(everywhere(401));
     }
     expect(origin.requests).toEqual([]);
   });
@@ -163,13 +163,13 @@ describe("a _method in the query", () => {
   it.each(["method=DELETE", "_methods=DELETE", "x=_method", "q=%25", "_method", "_method=", "_method=GET"])(
     "means nothing in %s",
     async (query) => {
-      expect(await statusesAt(openDoors(posts), `/posts/1?${query}`)).toEqual(everywhere(200));
+      expect(await statusesAt(listEntryPoints(posts), `/posts/1?${query}`)).toEqual(everywhere(200));
     },
   );
 
   it("means nothing with METHOD_OVERRIDE=never", async () => {
-    const doors = openDoors(posts, { METHOD_OVERRIDE: "never" });
-    expect(await statusesAt(doors, "/posts/1?_method=DELETE")).toEqual(everywhere(200));
+    const entryPoints = listEntryPoints(posts, { METHOD_OVERRIDE: "never" });
+    expect(await statusesAt(entryPoints, "/posts/1?_method=DELETE")).toEqual(everywhere(200));
   });
 });
 
@@ -180,10 +180,10 @@ describe("a POST whose body may name another method", () => {
   ];
 
   it("INC-31 needs what a rule asks for that names another method for the path", async () => {
-    const doors = openDoors(named);
-    expect(await statusesAt(doors, "/posts/1", form)).toEqual(everywhere(401));
-    expect(await statusesAt(doors, "/posts/1")).toEqual(everywhere(200));
-    expect(await statusesAt(doors, "/pages/1", form)).toEqual(everywhere(200));
+    const entryPoints = listEntryPoints(named);
+    expect(await statusesAt(entryPoints, "/posts/1", form)).toEqual(everywhere(401));
+    expect(await statusesAt(entryPoints, "/posts/1")).toEqual(everywhere(200));
+    expect(await statusesAt(entryPoints, "/pages/1", form)).toEqual(everywhere(200));
   });
 
   it("INC-31 needs it whatever the type of the body is: frameworks look into JSON too", async () => {
@@ -194,7 +194,7 @@ describe("a POST whose body may name another method", () => {
       "application/x-other",
     ]) {
       const visited = { ...form, headers: { "Content-Type": type } };
-      expect(await statusesAt(openDoors(named), "/posts/1", visited)).toEqual(everywhere(401));
+      expect(await statusesAt(listEntryPoints(named), "/posts/1", visited)).toEqual(everywhere(401));
     }
   });
 
@@ -203,27 +203,27 @@ describe("a POST whose body may name another method", () => {
       { path: "/report", methods: ["GET"], require: "second_factor" },
       { path: "/*", require: "none" },
     ];
-    expect(await statusesAt(openDoors(rules), "/report", form)).toEqual(everywhere(401));
+    expect(await statusesAt(listEntryPoints(rules), "/report", form)).toEqual(everywhere(401));
   });
 
   it("can be opened alone: a login form needs no rule for the methods that it does not have", async () => {
     const login: readonly Rule[] = [{ path: "/login", methods: ["GET", "POST"], require: "none" }];
-    expect(await statusesAt(openDoors(login), "/login", form)).toEqual(everywhere(200));
-    expect(await statusesAt(openDoors(login), "/login", { method: "DELETE" })).toEqual(everywhere(401));
+    expect(await statusesAt(listEntryPoints(login), "/login", form)).toEqual(everywhere(200));
+    expect(await statusesAt(listEntryPoints(login), "/login", { method: "DELETE" })).toEqual(everywhere(401));
   });
 
   it("INC-31 needs what any rule asks for PUT, PATCH and DELETE with METHOD_OVERRIDE=pass", async () => {
     const login: readonly Rule[] = [{ path: "/login", methods: ["GET", "POST"], require: "none" }];
-    const doors = openDoors(login, { METHOD_OVERRIDE: "pass" });
-    expect(await statusesAt(doors, "/login", form)).toEqual(everywhere(401));
+    const entryPoints = listEntryPoints(login, { METHOD_OVERRIDE: "pass" });
+    expect(await statusesAt(entryPoints, "/login", form)).toEqual(everywhere(401));
     const all: readonly Rule[] = [{ path: "/login", require: "none" }];
-    expect(await statusesAt(openDoors(all, { METHOD_OVERRIDE: "pass" }), "/login", form)).toEqual(
+    expect(await statusesAt(listEntryPoints(all, { METHOD_OVERRIDE: "pass" }), "/login", form)).toEqual(
       everywhere(200),
     );
   });
 
   it("is a POST and nothing else with METHOD_OVERRIDE=never", async () => {
-    const doors = openDoors(named, { METHOD_OVERRIDE: "never" });
-    expect(await statusesAt(doors, "/posts/1", form)).toEqual(everywhere(200));
+    const entryPoints = listEntryPoints(named, { METHOD_OVERRIDE: "never" });
+    expect(await statusesAt(entryPoints, "/posts/1", form)).toEqual(everywhere(200));
   });
 });

@@ -90,7 +90,7 @@ describe("what the gate vouches for", () => {
     expect((await vouch({ ...ada(), ...change }, now))?.assertion).not.toBe(first?.assertion);
   });
 
-  it("is never another one's, though he looks the same", async () => {
+  it("is never shared between sessions with the same claims", async () => {
     const [one, other] = [ada(), { ...ada(), userId: "u-2" }];
     await vouch(one, now);
     expect(decodeJwt((await vouch(other, now))?.assertion ?? "").sub).toBe("u-2");
@@ -102,7 +102,7 @@ describe("what the gate vouches for", () => {
     expect(decodeJwt((await vouch(identity, now))?.assertion ?? "").iat).toBe(now.getTime() / 1000);
   });
 
-  it("is nothing for nobody", async () => {
+  it("is absent for an anonymous request", async () => {
     expect(await signIdentityAssertion(deps, null, site, scope, now)).toBeNull();
   });
 });

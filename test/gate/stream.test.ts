@@ -3,7 +3,7 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import worker from "../../src/index.ts";
 import type { Bindings } from "../../src/runtime.ts";
-import { gated, mintToken, originUrl, standOrigin, visit } from "../support/gate.ts";
+import { gated, mintSessionToken, mockOrigin, originUrl, visit } from "../support/gate.ts";
 import { host } from "../support/worker.ts";
 
 // Here requests and answers go through the runtime's HTTP, from the client to the Worker and from the Worker to the
@@ -91,7 +91,7 @@ describe("a request on its way to the origin", () => {
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
     const writer = writable.getWriter();
     const heard = Promise.withResolvers<string>();
-    standOrigin(async (request) => {
+    mockOrigin(async (request) => {
       const reader = readerOf(request);
       heard.resolve(await readText(reader));
       return new Response(await readText(reader));
@@ -116,7 +116,7 @@ describe("a request on its way to the origin", () => {
 
   it("names a user of another script to the origin in UTF-8", async () => {
     const client = connect((request) => new Response(request.headers.get("Remote-User")), gated());
-    const headers = { Cookie: `__Host-sallyport=${await mintToken({ username: "жанна é" })}` };
+    const headers = { Cookie: `__Host-sallyport=${await mintSessionToken({ username: "жанна é" })}` };
     expect(await (await client("/a", { headers })).text()).toBe("жанна é");
   });
 
@@ -209,7 +209,7 @@ describe("an answer on its way back", () => {
   it("WB-12 streams: the first event arrives before the last one is written", async () => {
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
     const writer = writable.getWriter();
-    standOrigin(() => new Response(readable, { headers: { "Content-Type": "text/event-stream" } }));
+    mockOrigin(() => new Response(readable, { headers: { "Content-Type": "text/event-stream" } }));
     const response = await visit(open, "/events", { headers: { Accept: "text/event-stream" } });
     expect(response.headers.get("Content-Type")).toBe("text/event-stream");
     const reader = readerOf(response);
@@ -275,7 +275,7 @@ describe("a WebSocket", () => {
 
   it("WB-12 goes through to the origin, both ways and to its end", async () => {
     const client = connect(echo, gated());
-    const response = await client("/chat", handshake(await mintToken(), { Origin: host }));
+    const response = await client("/chat", handshake(await mintSessionToken(), { Origin: host }));
     expect([response.status, response.headers.get("Sec-WebSocket-Protocol")]).toEqual([101, "chat"]);
     expect(response.headers.getSetCookie()).toEqual([]);
     const socket = response.webSocket as WebSocket;
@@ -301,7 +301,7 @@ describe("a WebSocket", () => {
   it("WB-12 is refused when another site opens it with a visitor's session", async () => {
     const origin = vi.fn(echo);
     const client = connect(origin, gated());
-    const session = await mintToken();
+    const session = await mintSessionToken();
     for (const Origin of [
       "https://evil.example",
       "https://evil.site.example",

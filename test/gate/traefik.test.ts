@@ -41,17 +41,17 @@ describe("behind Traefik, with passwords", () => {
     const account = await createEnrolledAccount();
     advance(60);
     const { browser } = setup();
-    expect(await browser.sentTo("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
     expect((await browser.load("/api/auth/sign-in?rd=%2Finbox")).status).toBe(200);
     await browser.post("/api/auth/sign-in", { username: "ada", password: account.password, rd: "/inbox" });
-    expect(await browser.sentTo("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
     expect(site.pages).toHaveLength(0);
     await browser.post("/api/auth/second-factor", { code: await code(account.secret), rd: "/inbox" });
     expect(await (await browser.load("/inbox")).text()).toBe("hello ada");
     expect(site.lastPage.headers.get("Remote-Email")).toBe("ada@example.com");
     expect(site.lastPage.headers.get("X-Sallyport-Assertion")).toMatch(/^ey/);
     await browser.post("/api/auth/sign-out", {});
-    expect(await browser.sentTo("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");
     const addresses = await listEvents("first_factor.accepted");
     expect(addresses.at(-1)?.client_address).toBe("203.0.113.7");
   });
@@ -138,21 +138,21 @@ describe("behind Traefik, with the site's own login", () => {
     return behindTraefik(sid === undefined ? new Browser(variables) : Browser.signedIn(sid, variables));
   };
 
-  it("lets nobody through as nobody, and somebody after his second factor", async () => {
+  it("forwards anonymous requests as anonymous, and a signed-in visitor after the second factor", async () => {
     site.sessions.set("s1", "ada").set("s2", "ada");
     const { browser: stranger } = setup();
     expect(await (await stranger.load("/login")).text()).toBe("hello nobody");
     expect([site.lastPage.headers.get("Remote-User"), site.probes.length]).toEqual(["", 0]);
 
     const { browser } = setup("s1");
-    expect(await browser.sentTo("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
     const reached = site.pages.length;
     expect((await browser.script("/inbox")).status).toBe(401);
     expect(site.pages).toHaveLength(reached);
     await browser.enrol();
     expect(await (await browser.load("/inbox")).text()).toBe("hello ada");
     expect(site.lastPage.headers.get("Remote-User")).toBe("ada");
-    expect(await setup("s2").browser.sentTo("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
+    expect(await setup("s2").browser.redirectOf("/inbox")).toBe("/api/auth/second-factor?rd=%2Finbox");
   });
 
   it("costs no trip, no call and no question while a session is fresh, and one of each when it is not", async () => {
@@ -168,7 +168,7 @@ describe("behind Traefik, with the site's own login", () => {
     expect(await costOf(load)).toEqual(nothing);
   });
 
-  it("notices at the next request that a form has signed out, or somebody else in", async () => {
+  it("notices at the next request that a form has signed out, or has signed in another account", async () => {
     site.sessions.set("s1", "ada");
     const { browser } = setup("s1");
     await browser.enrol();
@@ -176,7 +176,7 @@ describe("behind Traefik, with the site's own login", () => {
     const reached = site.pages.length;
     await browser.post("/login", "grace");
     expect(site.pages).toHaveLength(reached + 1);
-    expect(await browser.sentTo("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
+    expect(await browser.redirectOf("/inbox")).toBe("/api/auth/account/two-factor?rd=%2Finbox");
     expect(site.pages).toHaveLength(reached + 1);
   });
 
@@ -189,7 +189,7 @@ describe("behind Traefik, with the site's own login", () => {
     expect(site.pages).toHaveLength(0);
   });
 
-  it("INC-20 hands on that the site can't tell who is there", async () => {
+  it("INC-20 forwards the error when the who-am-I fails", async () => {
     site.whoAmI = () => new Response(null, { status: 500 });
     const { browser } = setup("s1");
     expect((await browser.load("/inbox")).status).toBe(503);

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { openings } from "../../src/domain/sign-in/openings.ts";
 import { advance } from "../support/clock.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { doors, externalFactors, NamedSite, typeCode } from "../support/named-site.ts";
+import { entryPoints, externalFactors, NamedSite, typeCode } from "../support/named-site.ts";
 import { type Browser, countCosts, nothing } from "../support/origin-site.ts";
 import { listEvents, query } from "../support/rows.ts";
 import { makeUnclaimed } from "../support/unclaimed.ts";
@@ -13,7 +13,7 @@ useFreshWorker();
 // Accounts of external sources that are older than exact names: their name is canonical, and no subject has claimed them.
 
 const combinations = externalFactors.flatMap((factor) =>
-  doors.flatMap((door) => ["0", "60"].map((recheck) => ({ factor, door, recheck }))),
+  entryPoints.flatMap((entryPoint) => ["0", "60"].map((recheck) => ({ factor, entryPoint, recheck }))),
 );
 
 /** Two spellings of one canonical name: that of the account's owner, and that of another account of the site. */
@@ -62,15 +62,15 @@ async function tryWithoutCode(browser: Browser): Promise<void> {
   for (const own of ["/account", "/account/two-factor", "/sign-in"]) await browser.follow(`/api/auth${own}`);
   await browser.load("/api/auth/second-factor");
   expect(await typeCode(browser, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")).toBe(false);
-  expect(await named.sentTo(browser)).toBe("/second-factor");
+  expect(await named.redirectOf(browser)).toBe("/second-factor");
 }
 
 describe.each(combinations)(
-  "INC-27 with FIRST_FACTOR=$factor, at $door, with SESSION_RECHECK=$recheck, an account that no exact name has claimed",
-  ({ factor, door, recheck }) => {
+  "INC-27 with FIRST_FACTOR=$factor, at $entryPoint, with SESSION_RECHECK=$recheck, an account that no exact name has claimed",
+  ({ factor, entryPoint, recheck }) => {
     beforeEach(async () => {
       const POLICY = JSON.stringify([{ path: "/feed", require: "first_factor" }]);
-      named = await NamedSite.open(factor, door, { SESSION_RECHECK: recheck, POLICY });
+      named = await NamedSite.open(factor, entryPoint, { SESSION_RECHECK: recheck, POLICY });
     });
 
     it.each(spellings)(
@@ -87,7 +87,7 @@ describe.each(combinations)(
 
         const owner = await named.visitor(own);
         expect(await named.passes(owner, "/feed")).toBeNull();
-        expect(await named.sentTo(owner)).toBe("/second-factor");
+        expect(await named.redirectOf(owner)).toBe("/second-factor");
         expect(await signIn(owner, secret)).toBe(true);
         const [account] = await rows();
         expect(account).toEqual({ id: account?.id, username: own, canonical_name: "victim" });
@@ -100,7 +100,7 @@ describe.each(combinations)(
         expect([event?.user_id, event?.detail, more]).toEqual([account?.id, '{"fields":"username"}', []]);
         // With the first factor alone, the owner's account stays closed to the attacker.
         await named.name(attacker, own);
-        expect(await named.sentTo(attacker)).toBe("/second-factor");
+        expect(await named.redirectOf(attacker)).toBe("/second-factor");
       },
     );
 
@@ -111,7 +111,7 @@ describe.each(combinations)(
         const owner = await named.visitor(own);
         expect(await signIn(owner, secret)).toBe(true);
         const second = await named.visitor(other);
-        expect(await named.sentTo(second)).toBe("/account/two-factor");
+        expect(await named.redirectOf(second)).toBe("/account/two-factor");
         await second.enrol();
         const [first, newcomer] = [await named.passes(owner), await named.passes(second)];
         expect([first?.user, newcomer?.user]).toEqual([own, other]);
@@ -129,7 +129,7 @@ describe.each(combinations)(
       expect(await signIn(await named.visitor("victim"), secret)).toBe(true);
       expect(await typeCode(other, secret)).toBe(false);
       expect(await named.passes(other)).toBeNull();
-      expect(await named.sentTo(other)).toBe("/account/two-factor");
+      expect(await named.redirectOf(other)).toBe("/account/two-factor");
     });
 
     it.each(spellings)(
@@ -145,7 +145,7 @@ describe.each(combinations)(
         expect(await query("SELECT count(*) AS n FROM sessions")).toEqual([{ n: 1 }]);
         expect(await named.userAt(owner)).toBe(own);
         expect(await typeCode(waiting, secret)).toBe(false);
-        expect(await named.sentTo(waiting)).toBe("/account/two-factor");
+        expect(await named.redirectOf(waiting)).toBe("/account/two-factor");
       },
     );
 
@@ -168,7 +168,7 @@ describe.each(combinations)(
         await leaveWithoutSecondFactor();
         const [old] = await rows();
         const visitors = [await named.visitor(first), await named.visitor(later)] as const;
-        for (const visitor of visitors) expect(await named.sentTo(visitor)).toBe("/account/two-factor");
+        for (const visitor of visitors) expect(await named.redirectOf(visitor)).toBe("/account/two-factor");
         const id = async (name: string) => (await rows()).find(({ username }) => username === name)?.id;
         expect(await id(first)).toBe(old?.id);
         for (const visitor of visitors) await visitor.enrol();

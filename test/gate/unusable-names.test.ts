@@ -1,24 +1,24 @@
 import { CompactSign } from "jose";
 import { beforeEach, describe, expect, it } from "vitest";
-import { jwtHeader, standProvider } from "../support/first-factors.ts";
+import { jwtHeader, mockProvider } from "../support/first-factors.ts";
 import { startFreshWorker, useFreshWorker } from "../support/fresh-worker.ts";
-import { doors, externalFactors, NamedSite } from "../support/named-site.ts";
+import { entryPoints, externalFactors, NamedSite } from "../support/named-site.ts";
 import { Browser, openSite } from "../support/origin-site.ts";
 import { query } from "../support/rows.ts";
 
 useFreshWorker();
 
 const combinations = externalFactors.flatMap((factor) =>
-  doors.flatMap((door) => ["exact", "canonical"].map((names) => ({ factor, door, names }))),
+  entryPoints.flatMap((entryPoint) => ["exact", "canonical"].map((names) => ({ factor, entryPoint, names }))),
 );
 
 let named: NamedSite;
 
 describe.each(combinations)(
-  "with FIRST_FACTOR=$factor, at $door, with EXTERNAL_NAMES=$names, a name",
-  ({ factor, door, names }) => {
+  "with FIRST_FACTOR=$factor, at $entryPoint, with EXTERNAL_NAMES=$names, a name",
+  ({ factor, entryPoint, names }) => {
     beforeEach(async () => {
-      named = await NamedSite.open(factor, door, { EXTERNAL_NAMES: names, ENROLMENT: "optional" });
+      named = await NamedSite.open(factor, entryPoint, { EXTERNAL_NAMES: names, ENROLMENT: "optional" });
     });
 
     it.each([
@@ -28,8 +28,8 @@ describe.each(combinations)(
     ])("%s, is no account", async (_what, name) => {
       const visitor = await named.visitor(name);
       const response = await named.request(visitor);
-      const unavailable = door === "/auth-request" ? 403 : 503;
-      const signIn = door === "/auth-request" ? 401 : 303;
+      const unavailable = entryPoint === "/auth-request" ? 403 : 503;
+      const signIn = entryPoint === "/auth-request" ? 401 : 303;
       expect(response.status).toBe(factor === "origin" ? unavailable : signIn);
       expect(await named.passes(visitor)).toBeNull();
       expect(await query("SELECT id FROM users")).toEqual([]);
@@ -50,7 +50,7 @@ describe("the who-am-I of a site with its own login", () => {
   };
   const latin1 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
-  it("INC-36 is not believed when it is not UTF-8, wherever in it that is", async () => {
+  it("INC-36 is rejected when any part of it is not UTF-8", async () => {
     expect(await statusWith('{"user":{"name":"müller"}}')).toEqual([200, "müller"]);
     for (const text of ['{"user":{"name":"müller"}}', '{"motd":"schön","user":{"name":"ada"}}'])
       expect(await statusWith(latin1(text))).toEqual([503]);
@@ -75,7 +75,7 @@ describe("the who-am-I of a site with its own login", () => {
 describe("the token of an identity provider", () => {
   it("INC-36 is no identity when its name is not UTF-8", async () => {
     const site = openSite();
-    const provider = await standProvider(site);
+    const provider = await mockProvider(site);
     const [key] = provider.keys;
     if (key === undefined) throw new Error("The provider has no key");
     const { alg, kid, privateKey } = key;

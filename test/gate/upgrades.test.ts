@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { withoutConnectionHeaders } from "../../src/gate/connection-headers.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
-import { gated, mintToken, standOrigin, visit } from "../support/gate.ts";
+import { gated, mintSessionToken, mockOrigin, visit } from "../support/gate.ts";
 import { Browser, openSite } from "../support/origin-site.ts";
 
 useFreshWorker();
@@ -26,7 +26,7 @@ describe("an upgrade", () => {
     "foo",
     "",
   ])("INC-33 to %j does not reach the site, and the request is one without", async (Upgrade) => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const headers = {
       Connection: "Upgrade, HTTP2-Settings",
       Upgrade,
@@ -35,7 +35,9 @@ describe("an upgrade", () => {
     };
     expect((await visit(gated(open), "/public/x", { headers })).status).toBe(200);
     expect((await visit(gated(open), "/private", { headers })).status).toBe(401);
-    expect((await visit(gated(open), "/private", { headers, session: await mintToken() })).status).toBe(200);
+    expect(
+      (await visit(gated(open), "/private", { headers, session: await mintSessionToken() })).status,
+    ).toBe(200);
     expect(origin.requests).toHaveLength(2);
     for (const request of origin.requests) {
       for (const name of ["Upgrade", "HTTP2-Settings", "Connection"])
@@ -47,7 +49,7 @@ describe("an upgrade", () => {
   it.each(["websocket", "WebSocket", "WEBSOCKET"])(
     "INC-33 to %j does, and nothing else with it",
     async (Upgrade) => {
-      const origin = standOrigin();
+      const origin = mockOrigin();
       const headers = {
         Connection: "keep-alive, Upgrade, HTTP2-Settings",
         Upgrade,
@@ -63,7 +65,7 @@ describe("an upgrade", () => {
     },
   );
 
-  it("INC-33 goes to the who-am-I of the site in no form", async () => {
+  it("INC-33 is not sent to the who-am-I of the site in any form", async () => {
     const site = openSite();
     site.sessions.set("s1", "ada");
     const browser = Browser.signedIn("s1");
@@ -80,7 +82,7 @@ describe("an upgrade", () => {
 
 describe("headers of the client's own connection", () => {
   it("INC-33 do not reach the site, nor does what Connection names", async () => {
-    const origin = standOrigin();
+    const origin = mockOrigin();
     const headers = {
       Connection: "close, X-Foo,x_bar ,, Cookie, not a name, Remote-User",
       "Keep-Alive": "timeout=5",
@@ -93,7 +95,7 @@ describe("headers of the client's own connection", () => {
       Cookie: "a=b",
       "X-Kept": "1",
     };
-    await visit(gated(open), "/inside", { headers, session: await mintToken() });
+    await visit(gated(open), "/inside", { headers, session: await mintSessionToken() });
     const { headers: received } = origin.only();
     const names = [
       "Connection",

@@ -97,7 +97,7 @@ describe("a relayed WebSocket", () => {
     }
   });
 
-  it("lets who closed it know that it is closed", async () => {
+  it("confirms the closing to the side that closed it", async () => {
     const { visitor, site } = stand();
     const [atVisitor, atSite] = [closed(visitor), closed(site)];
     visitor.close(4001, "bye");
@@ -114,7 +114,7 @@ describe("a relayed WebSocket", () => {
     ]);
   });
 
-  it("INC-20 is closed when nobody can say whether its session lives", async () => {
+  it("INC-20 is closed when its session cannot be checked", async () => {
     const { visitor, site } = stand(() => Promise.reject(new Error("D1 did not answer")), soon);
     expect((await Promise.all([closed(visitor), closed(site)])).map(([code]) => code)).toEqual([1008, 1008]);
   });

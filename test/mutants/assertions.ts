@@ -7,7 +7,7 @@ export const assertionMutants: readonly Mutant[] = [
     file: "src/gate/sign-assertion.ts",
     find: "[issuer, audience, host,",
     replace: "[host,",
-    why: "what was signed for one host of the Worker is handed out for another",
+    why: "an assertion signed for one host of the Worker is returned for another host",
     tests: ["test/gate/sign-assertion.test.ts"],
   },
   {
@@ -15,7 +15,7 @@ export const assertionMutants: readonly Mutant[] = [
     file: "src/gate/sign-assertion.ts",
     find: "[issuer, audience, host,",
     replace: "[issuer, audience,",
-    why: "what was signed for one host of the site is handed out for another (INC-28)",
+    why: "an assertion signed for one host of the site is returned for another host (INC-28)",
     tests: ["test/gate/sign-assertion.test.ts"],
   },
   {
@@ -23,7 +23,7 @@ export const assertionMutants: readonly Mutant[] = [
     file: "src/gate/sign-assertion.ts",
     find: '?? "", pathPrefix]',
     replace: '?? ""]',
-    why: "what was signed for one rule is handed out for another (INC-28)",
+    why: "an assertion signed for one rule is returned for another rule (INC-28)",
     tests: ["test/gate/sign-assertion.test.ts"],
   },
   {
@@ -31,7 +31,7 @@ export const assertionMutants: readonly Mutant[] = [
     file: "src/gate/sign-assertion.ts",
     find: 'methods?.join(",") ?? "", ',
     replace: "",
-    why: "what was signed for GET is handed out for POST (INC-28)",
+    why: "an assertion signed for GET is returned for POST (INC-28)",
     tests: ["test/gate/sign-assertion.test.ts"],
   },
   {
@@ -39,7 +39,7 @@ export const assertionMutants: readonly Mutant[] = [
     file: "src/gate/sign-assertion.ts",
     find: "JSON.stringify([userId, username, email, acr, amr,",
     replace: "JSON.stringify([userId, username, email, amr,",
-    why: "what was signed for a session with the second factor is returned for one without it (INC-28)",
+    why: "an assertion signed for a session with the second factor is returned for a session without it (INC-28)",
     tests: ["test/gate/sign-assertion.test.ts"],
   },
   {
@@ -63,7 +63,7 @@ export const assertionMutants: readonly Mutant[] = [
     file: "src/core/policy/policy.ts",
     find: 'pathPrefix: path + (coversBelow ? "/" : "$"),',
     replace: "pathPrefix: path,",
-    why: "an assertion for /feed is one for /feedback and for all below, too (INC-28)",
+    why: "an assertion for /feed also covers /feedback and the paths below it (INC-28)",
     tests: ["test/core/policy/policy.test.ts"],
   },
   {
@@ -71,7 +71,7 @@ export const assertionMutants: readonly Mutant[] = [
     file: "src/core/tokens/assertion.ts",
     find: "    acr: identity.acr,\n",
     replace: "",
-    why: "an origin can't tell what was shown (INC-28)",
+    why: "an assertion does not say which factors the session has (INC-28)",
     tests: ["test/core/tokens/assertion.test.ts"],
   },
   {
@@ -79,7 +79,7 @@ export const assertionMutants: readonly Mutant[] = [
     file: "src/core/tokens/assertion.ts",
     find: "    path: scope.pathPrefix,\n",
     replace: "",
-    why: "an origin can't tell for which path the policy was applied (INC-28)",
+    why: "an assertion does not say for which path the policy was applied (INC-28)",
     tests: ["test/core/tokens/assertion.test.ts"],
   },
   {
@@ -96,7 +96,7 @@ export const assertionMutants: readonly Mutant[] = [
     file: "src/gate/authorize-proxied.ts",
     find: 'if (trusted && named === "unreadable") return { kind: "unreadable", part: "host" };',
     replace: "",
-    why: "a visitor who asks for a host that is none gets an assertion for another one (INC-28)",
+    why: "a request with an invalid host gets an assertion for another host (INC-28)",
     tests: ["test/gate/assertion-scope.test.ts"],
     titled: "names what is no host",
   },
@@ -105,7 +105,7 @@ export const assertionMutants: readonly Mutant[] = [
     file: "src/http/app.ts",
     find: "if (config.originUrl !== null) app.use(config.basePath + path, proxiesOnly);",
     replace: "",
-    why: "a visitor gets an assertion for a path that the visitor invents (INC-28)",
+    why: "a visitor gets an assertion for a path of the visitor's choice (INC-28)",
     tests: ["test/gate/assertion-scope.test.ts"],
     titled: "calls an endpoint behind the gate",
   },
@@ -114,7 +114,7 @@ export const assertionMutants: readonly Mutant[] = [
     file: "src/http/forward-auth-routes.ts",
     find: 'c.get("trusted") ? next() : respondNotFound(c),',
     replace: 'c.get("config").proxyKey !== null ? next() : respondNotFound(c),',
-    why: "where PROXY_KEY is set, a visitor need not show it (INC-28)",
+    why: "with PROXY_KEY set, a forward-auth request without the key is accepted (INC-28)",
     tests: ["test/gate/assertion-scope.test.ts"],
     titled: "calls an endpoint behind the gate",
   },
@@ -123,7 +123,7 @@ export const assertionMutants: readonly Mutant[] = [
     file: "src/gate/sign-assertion.ts",
     find: "return age >= 0 && age < reusedForSeconds * 1000;",
     replace: "return age >= 0;",
-    why: "an origin gets assertions that are over",
+    why: "an origin gets expired assertions",
     tests: ["test/gate/sign-assertion.test.ts"],
   },
   {
@@ -131,7 +131,7 @@ export const assertionMutants: readonly Mutant[] = [
     file: "src/core/tokens/assertion.ts",
     find: "const assertionTtlSeconds = 60;",
     replace: "const assertionTtlSeconds = 600;",
-    why: "what the gate vouches for can be replayed for longer than promised",
+    why: "an assertion can be replayed for longer than its documented lifetime",
     tests: ["test/core/tokens/assertion.test.ts"],
   },
 ];

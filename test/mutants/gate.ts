@@ -7,7 +7,7 @@ export const gateMutants: readonly Mutant[] = [
     file: "src/core/policy/evaluate-policy.ts",
     find: "for (const page of findPagesOfData(path))",
     replace: "for (const page of [] as readonly string[])",
-    why: "an open rule for a framework's assets opens the data of every page (INC-31)",
+    why: "a public rule for a framework's assets makes the data of every page public (INC-31)",
     tests: ["test/core/policy/path-aliases.test.ts"],
   },
   {
@@ -15,7 +15,7 @@ export const gateMutants: readonly Mutant[] = [
     file: "src/core/policy/evaluate-policy.ts",
     find: "for (const variant of variants) {",
     replace: "for (const variant of [rest.path]) {",
-    why: "a rule is dodged by writing the path differently (INC-05)",
+    why: "a differently written path evades its rule (INC-05)",
     tests: ["test/core/policy/policy.test.ts"],
   },
   {
@@ -23,7 +23,7 @@ export const gateMutants: readonly Mutant[] = [
     file: "src/core/policy/evaluate-policy.ts",
     find: 'evaluateVariant(rules, interpretation, "folded", foldCase(variant)),',
     replace: 'evaluateVariant(rules, interpretation, "folded", variant),',
-    why: "a rule is dodged by upper case (INC-07)",
+    why: "a path in upper case evades its rule (INC-07)",
     tests: ["test/core/policy/policy.test.ts"],
   },
   {
@@ -31,7 +31,7 @@ export const gateMutants: readonly Mutant[] = [
     file: "src/core/policy/evaluate-policy.ts",
     find: 'requirement: { level: "second_factor", maxAgeSeconds: null },',
     replace: 'requirement: { level: "first_factor", maxAgeSeconds: null },',
-    why: "what no rule names needs one factor only",
+    why: "a path without a rule needs only one factor",
     tests: ["test/core/policy/policy.test.ts"],
   },
   {
@@ -39,7 +39,7 @@ export const gateMutants: readonly Mutant[] = [
     file: "src/core/policy/evaluate-policy.ts",
     find: "if (distance !== 0) return distance > 0 ? right : left;",
     replace: "if (distance !== 0) return distance > 0 ? left : right;",
-    why: "of two variants the milder one counts (INC-05)",
+    why: "of a path's variants, the least strict rule decides (INC-05)",
     tests: ["test/core/policy/policy.test.ts"],
   },
   {
@@ -47,31 +47,31 @@ export const gateMutants: readonly Mutant[] = [
     file: "src/core/policy/path-variants.ts",
     find: '(path) => path.replaceAll("\\\\", "/"),',
     replace: "",
-    why: "a rule is dodged by a backslash (INC-05)",
+    why: "a path with a backslash evades its rule (INC-05)",
     tests: ["test/core/policy/policy.test.ts"],
   },
   {
     name: "max-age-not-compared",
     file: "src/domain/access/access.ts",
-    find: "ageSeconds(level, now) <= maxAgeSeconds",
-    replace: "ageSeconds(level, now) >= 0",
-    why: "a second factor of this morning opens what asks for a fresh one (SE-12)",
+    find: "ageSeconds(visitor, now) <= maxAgeSeconds",
+    replace: "ageSeconds(visitor, now) >= 0",
+    why: "max_age is ignored: a second factor of any age is accepted (SE-12)",
     tests: ["test/gate/policy.test.ts"],
   },
   {
     name: "enrolled-passes-with-one-factor",
     file: "src/domain/access/access.ts",
-    find: 'if (level.enrolled) return { allowed: false, reason: "second_factor_required" };',
+    find: 'if (visitor.enrolled) return { allowed: false, reason: "second_factor_required" };',
     replace: "",
-    why: "with ENROLMENT=optional the second factor is optional for those who have one (EN-14)",
-    tests: ["test/gate/policy.test.ts", "test/flows/sessions.test.ts"],
+    why: "with ENROLMENT=optional, enrolled accounts need no second factor (EN-14)",
+    tests: ["test/gate/policy.test.ts", "test/flows/enrolment.test.ts"],
   },
   {
     name: "closed-account-vouched-for",
     file: "src/domain/sign-in/external-sign-in.ts",
     find: 'if (user.disabledAt !== null) return { allowed: false, reason: "account_disabled" };',
     replace: "",
-    why: "an account that was closed here passes with its login at the site (SE-11)",
+    why: "a disabled account passes with its login at the site (SE-11)",
     tests: ["test/gate/origin-accounts.test.ts", "test/gate/forward-auth-sources.test.ts"],
   },
   {
@@ -103,7 +103,7 @@ export const gateMutants: readonly Mutant[] = [
     file: "src/gate/headers.ts",
     find: "|| !(isPlainName(name) || isConfigured(name)))",
     replace: "|| !isPlainName(name))",
-    why: "a credential under the operator's own name does not reach the site",
+    why: "a credential header that the operator has configured is removed",
     tests: ["test/gate/origin-credentials.test.ts"],
   },
   {
@@ -117,9 +117,9 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "origin-sets-own-cookies",
     file: "src/gate/headers.ts",
-    find: "const foreign = cookies.filter((cookie) => !own.includes(foldName(cookieName(cookie))));",
+    find: "const foreign = cookies.filter((cookie) => !own.includes(foldName(parseCookieName(cookie))));",
     replace: "const foreign = cookies;",
-    why: "the origin plants a session (INC-10)",
+    why: "the origin's response can set Sallyport's session cookie (INC-10)",
     tests: ["test/gate/headers.test.ts"],
   },
   {
@@ -127,7 +127,7 @@ export const gateMutants: readonly Mutant[] = [
     file: "src/gate/authorize.ts",
     find: 'if (current === null || !mayChange || source?.realm !== "origin") return granted;',
     replace: "return granted;",
-    why: "who signs in as somebody else at the site keeps the first one's second factor",
+    why: "after a change of the account at the site, the previous account's second factor still counts",
     tests: ["test/gate/origin-sessions.test.ts", "test/gate/origin-binding.test.ts"],
   },
   {
@@ -135,7 +135,7 @@ export const gateMutants: readonly Mutant[] = [
     file: "src/gate/authorize-proxied.ts",
     find: "if (!agree(forwarded.method, original.method) || !agree(forwarded.uri, original.uri)) return null;",
     replace: "",
-    why: "a client chooses which path is judged (INC-04)",
+    why: "a client chooses the path that the policy is applied to (INC-04)",
     tests: ["test/gate/forward-auth-requests.test.ts"],
   },
   {
@@ -151,7 +151,7 @@ export const gateMutants: readonly Mutant[] = [
     file: "src/http/pages/layout/page.ts",
     find: 'safeReturnPath(c.req.query("rd"))',
     replace: '(c.req.query("rd") ?? "/")',
-    why: "a page believes its address about where to send people (WB-04)",
+    why: "a page redirects to any URL in its query (WB-04)",
     tests: ["test/http/pages/return-path.test.ts"],
   },
   {
@@ -159,7 +159,7 @@ export const gateMutants: readonly Mutant[] = [
     file: "src/http/pages/layout/page.ts",
     find: "z.transform((path) => safeReturnPath(path)),",
     replace: 'z.transform((path) => path ?? "/"),',
-    why: "a page believes a form about where to send people (WB-04)",
+    why: "a page redirects to any URL in its form (WB-04)",
     tests: ["test/http/pages/return-path.test.ts"],
   },
 ];

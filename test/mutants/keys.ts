@@ -5,25 +5,25 @@ export const keyMutants: readonly Mutant[] = [
   {
     name: "aad-without-row",
     file: "src/core/crypto/envelope.ts",
-    find: "place.table, place.column, place.rowId];",
-    replace: "place.table, place.column];",
+    find: "location.table, location.column, location.rowId];",
+    replace: "location.table, location.column];",
     why: "a ciphertext opens in another account's row (CR-02)",
     tests: ["test/core/crypto/envelope.test.ts"],
   },
   {
     name: "aad-without-column",
     file: "src/core/crypto/envelope.ts",
-    find: "place.table, place.column, place.rowId];",
-    replace: "place.table, place.rowId];",
+    find: "location.table, location.column, location.rowId];",
+    replace: "location.table, location.rowId];",
     why: "a pending secret opens as the live one (CR-02)",
     tests: ["test/core/crypto/envelope.test.ts"],
   },
   {
     name: "aad-not-given",
     file: "src/core/crypto/envelope.ts",
-    find: "const parts = [version, kid, place.table,",
-    replace: "return new Uint8Array();\n  const parts = [version, kid, place.table,",
-    why: "envelopes are bound to nothing",
+    find: "const parts = [version, kid, location.table,",
+    replace: "return new Uint8Array();\n  const parts = [version, kid, location.table,",
+    why: "envelopes have no additional data",
     tests: ["test/core/crypto/envelope.test.ts"],
   },
   {
@@ -31,7 +31,7 @@ export const keyMutants: readonly Mutant[] = [
     file: "src/core/crypto/envelope.ts",
     find: "const iv = crypto.getRandomValues(new Uint8Array(ivBytes));",
     replace: "const iv = new Uint8Array(ivBytes);",
-    why: "two envelopes give away what both hold (CR-03)",
+    why: "two envelopes share an IV, which reveals the XOR of their plaintexts (CR-03)",
     tests: ["test/core/crypto/envelope.test.ts"],
   },
   {
@@ -39,7 +39,7 @@ export const keyMutants: readonly Mutant[] = [
     file: "src/core/crypto/envelope.ts",
     find: "const ivBytes = 12;",
     replace: "const ivBytes = 16;",
-    why: "GCM with IVs that it is not made for, and rows that no longer open",
+    why: "GCM gets an IV of another length, and stored envelopes no longer open",
     tests: ["test/core/crypto/wycheproof.test.ts", "test/core/crypto/envelope.test.ts"],
   },
   {
@@ -47,16 +47,16 @@ export const keyMutants: readonly Mutant[] = [
     file: "src/core/crypto/keyring.ts",
     find: 'if (looksLikePlaceholder(bytes)) return "it looks like a placeholder, not like random bytes";',
     replace: "",
-    why: "the Worker runs with a key out of an example (CR-10)",
+    why: "the Worker starts with the keyring of the example (CR-10)",
     tests: ["test/config/config.test.ts"],
   },
   {
     name: "short-key-taken",
     file: "src/core/crypto/keyring.ts",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a line of the source
-    find: "if (bytes.length !== keyBytes) return `it has ${bytes.length} bytes, and ${keyBytes} are needed`;",
+    find: "if (bytes.length !== keyBytes) return `it has ${bytes.length} bytes instead of ${keyBytes}`;",
     replace: "",
-    why: "the Worker runs with a key that can be guessed",
+    why: "the Worker starts with a key that can be guessed",
     tests: ["test/core/crypto/keyring.test.ts", "test/config/config.test.ts"],
   },
   {
@@ -65,7 +65,7 @@ export const keyMutants: readonly Mutant[] = [
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a line of the source
     find: "`sallyport/v1/${purpose}`",
     replace: '"sallyport/v1"',
-    why: "a key for one thing opens another",
+    why: "keys for different purposes are the same",
     tests: ["test/core/crypto/keyring.test.ts"],
   },
   {
@@ -73,7 +73,7 @@ export const keyMutants: readonly Mutant[] = [
     file: "src/core/crypto/keyring.ts",
     find: "await importHkdf(bytes), algorithm, false, usages);",
     replace: "await importHkdf(bytes), algorithm, true, usages);",
-    why: "a fault elsewhere can read a key out (CR-08)",
+    why: "derived keys are extractable (CR-08)",
     tests: ["test/core/crypto/keyring.test.ts"],
   },
   {
@@ -81,7 +81,7 @@ export const keyMutants: readonly Mutant[] = [
     file: "src/config/config.ts",
     find: "(key) => !/change|replace|example|placeholder|secret/i.test(key),",
     replace: "() => true,",
-    why: "the Worker runs with the admin key of the example (CR-10)",
+    why: "the Worker starts with the admin key of the example (CR-10)",
     tests: ["test/config/config.test.ts"],
   },
   {
@@ -89,7 +89,7 @@ export const keyMutants: readonly Mutant[] = [
     file: "src/core/crypto/constant-time.ts",
     find: "return crypto.subtle.timingSafeEqual(left, right);",
     replace: "return true;",
-    why: "every key is the right one",
+    why: "every key is accepted",
     tests: ["test/core/crypto/constant-time.test.ts"],
   },
   {
@@ -97,7 +97,7 @@ export const keyMutants: readonly Mutant[] = [
     file: "src/domain/maintenance/reseal.ts",
     find: "    .slice(1)",
     replace: "    .slice(2)",
-    why: "what the old key has sealed stays as it is, and the log says that the key can go (CR-04)",
+    why: "envelopes under the old key are not re-sealed, and the log says that the key can be removed (CR-04)",
     tests: ["test/domain/maintenance/reseal.test.ts"],
   },
   {
@@ -105,7 +105,7 @@ export const keyMutants: readonly Mutant[] = [
     file: "src/domain/maintenance/reseal.ts",
     find: "after: last.position",
     replace: "after: 0",
-    why: "what does not open keeps the job from all that is behind it (CR-04)",
+    why: "an envelope that does not open keeps the job from re-sealing the rows after it (CR-04)",
     tests: ["test/flows/hourly-bounds.test.ts"],
   },
 ];

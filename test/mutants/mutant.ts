@@ -1,15 +1,15 @@
-/** One deliberate fault: what a slip of somebody who changes this line could be, and who would notice. */
+/** A deliberate fault in one line of the source, and the tests that must find it. */
 export interface Mutant {
   readonly name: string;
-  /** From the project's root. */
+  /** Path from the root of the project. */
   readonly file: string;
-  /** Stands in the file exactly once. */
+  /** Occurs in the file exactly once. */
   readonly find: string;
   readonly replace: string;
-  /** What would be wrong. */
+  /** What the faulty program does wrong. */
   readonly why: string;
-  /** The test files of which at least one test has to fail. */
+  /** Test files. At least one of their tests must fail. */
   readonly tests: readonly [string, ...string[]];
-  /** A pattern of their titles, where the files have many tests: these are tried first. */
+  /** A pattern of test titles. Matching tests run first. */
   readonly titled?: string;
 }

@@ -55,7 +55,7 @@ export const proxyMutants: readonly Mutant[] = [
     file: "src/gate/cleared-headers.ts",
     find: "    methodOverrideNames.includes(folded) ||\n",
     replace: "",
-    why: "X_HTTP_Method_Override makes another method of the one that was judged (INC-31, INC-35)",
+    why: "X_HTTP_Method_Override changes the method after the policy was applied (INC-31, INC-35)",
     tests: ["test/gate/misspelled-headers.test.ts"],
   },
   {
@@ -87,7 +87,7 @@ export const proxyMutants: readonly Mutant[] = [
     file: "examples/haproxy/haproxy.cfg",
     find: "    http-request set-uri %[pathq]\n",
     replace: "",
-    why: "HAProxy asks about one path of `http:///public/x`, and the site reads another one (INC-34)",
+    why: "for `http:///public/x`, HAProxy's forward-auth request names another path than the site reads (INC-34)",
     tests: ["test/examples/own-rules.test.ts"],
   },
   {
@@ -95,7 +95,7 @@ export const proxyMutants: readonly Mutant[] = [
     file: "examples/nginx/sallyport-site.conf",
     find: "proxy_ignore_headers X-Accel-Redirect;",
     replace: "",
-    why: "a response of an open page opens any other page (INC-34)",
+    why: "with X-Accel-Redirect in the response of a public page, nginx returns any other page (INC-34)",
     tests: ["test/examples/own-rules.test.ts"],
   },
   {
@@ -111,7 +111,7 @@ export const proxyMutants: readonly Mutant[] = [
     file: "scripts/examples/raw-path.ts",
     find: "([.]|%2[Ee]){1,2}",
     replace: "[.]{1,2}",
-    why: "a proxy passes on x/%2e%2e/auth-request, which it has not read as the question (INC-34)",
+    why: "a proxy forwards x/%2e%2e/auth-request from a client, which the Worker reads as the forward-auth endpoint (INC-34)",
     tests: ["test/examples/patterns.test.ts"],
   },
   {

@@ -7,7 +7,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/gate/headers.ts",
     find: "input.overridesForwarded === true ? isOverrideHeader : noHeader",
     replace: "isOverrideHeader",
-    why: "an open POST is a protected DELETE for the site (INC-31)",
+    why: "a public POST is a protected DELETE for the site (INC-31)",
     tests: ["test/gate/request-meanings.test.ts"],
   },
   {
@@ -15,7 +15,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/gate/request-interpretations.ts",
     find: "0-9A-Z-]+$/.test(method)",
     replace: "0-9A-Za-z-]+$/.test(method)",
-    why: "a proxy passes `get` on under the rule for GET, and the site serves something else (INC-31)",
+    why: "the rule for GET applies to `get`, which the site handles differently (INC-31)",
     tests: ["test/gate/request-meanings.test.ts"],
   },
   {
@@ -39,7 +39,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/gate/request-interpretations.ts",
     find: "request.overridesForwarded ? overridesInHeaders(request.headers) : none",
     replace: "none",
-    why: "with METHOD_OVERRIDE=pass an open POST is a protected DELETE for the site (INC-31)",
+    why: "with METHOD_OVERRIDE=pass, a public POST is a protected DELETE for the site (INC-31)",
     tests: ["test/gate/request-meanings.test.ts"],
   },
   {
@@ -47,7 +47,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/gate/request-interpretations.ts",
     find: 'mode === "never" ? none : overridesInQuery(request.query)',
     replace: "none",
-    why: "?_method=DELETE makes a protected DELETE of an open request (INC-31)",
+    why: "?_method=DELETE turns a public request into a protected DELETE (INC-31)",
     tests: ["test/gate/request-meanings.test.ts"],
   },
   {
@@ -71,7 +71,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/gate/request-interpretations.ts",
     find: 'if (method === "POST") others.push(...interpretationsOfPost(policy, methodOverride, request));',
     replace: "",
-    why: "_method=DELETE in a form makes a protected DELETE of an open POST (INC-31)",
+    why: "_method=DELETE in a form turns a public POST into a protected DELETE (INC-31)",
     tests: ["test/gate/request-meanings.test.ts"],
   },
   {
@@ -79,7 +79,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/gate/request-interpretations.ts",
     find: 'const known = mode === "pass" ? methodsOfForms : none;',
     replace: "const known = none;",
-    why: "with METHOD_OVERRIDE=pass a form gets past the rule for all methods (INC-31)",
+    why: "with METHOD_OVERRIDE=pass, a form evades the rule for all methods (INC-31)",
     tests: ["test/gate/request-meanings.test.ts"],
   },
   {
@@ -87,7 +87,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/gate/request-interpretations.ts",
     find: 'if (overrides.length > maxOverrides) return "method_override";',
     replace: "",
-    why: "one request costs as many judgements as it names methods (INC-31)",
+    why: "the number of evaluations per request grows with the methods that it names (INC-31)",
     tests: ["test/gate/request-meanings.test.ts"],
   },
   {
@@ -103,7 +103,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/gate/request-interpretations.ts",
     find: "return host !== undefined && hosts.includes(host) ? path : null;",
     replace: "return host === undefined ? null : path;",
-    why: "a Destination of another host is taken for a path of the site's (INC-31)",
+    why: "a Destination on another host is read as a path of the site (INC-31)",
     tests: ["test/gate/destination.test.ts"],
   },
   {
@@ -111,7 +111,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/gate/request-interpretations.ts",
     find: 'COPY: ["GET"], MOVE: ["GET", "DELETE"]',
     replace: "COPY: [], MOVE: []",
-    why: "who may not GET a file copies it to where it can be read (INC-31)",
+    why: "COPY makes a protected file readable under a public path (INC-31)",
     tests: ["test/gate/destination.test.ts"],
   },
   {
@@ -119,7 +119,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/core/policy/evaluate-policy.ts",
     find: "if (allowsMethod(rule, interpretation.method) && isStrictlyBelow(rule[spelling].path, top))",
     replace: 'if (rule.written.path === "//")',
-    why: "MOVE of an open folder takes a protected one along (INC-31)",
+    why: "MOVE of a public folder also moves a protected folder in it (INC-31)",
     tests: ["test/core/policy/evaluate-policy.test.ts"],
   },
   {
@@ -127,7 +127,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/gate/acts-below.ts",
     find: "if (onPathAlone.has(method)) return false;",
     replace: "return false;",
-    why: "DELETE of an open folder deletes a protected one in it (INC-31)",
+    why: "DELETE of a public folder also deletes a protected folder in it (INC-31)",
     tests: ["test/gate/acts-below.test.ts"],
   },
   {
@@ -135,7 +135,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/gate/acts-below.ts",
     find: "limitedByDepth.includes(method) && isDepthZero(headers)",
     replace: "isDepthZero(headers)",
-    why: "a server ignores Depth: 0 of a DELETE, and the gate does not (INC-31)",
+    why: "the gate applies Depth: 0 to a DELETE, which servers ignore (INC-31)",
     tests: ["test/gate/acts-below.test.ts"],
   },
   {
@@ -151,7 +151,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/gate/acts-below.ts",
     find: ' && !/\\bdepth\\b/i.test(headers.get("Connection") ?? "")',
     replace: "",
-    why: "Connection: Depth takes Depth: 0 away on the way to the site (INC-31)",
+    why: "Connection: Depth removes Depth: 0 before the site reads it (INC-31)",
     tests: ["test/gate/acts-below.test.ts"],
   },
   {
@@ -159,7 +159,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/core/policy/evaluate-policy.ts",
     find: 'if (interpretation.withBelow !== "all" || rule.methods?.has(method)) return { direct, requirement };',
     replace: 'if (method !== "") return { direct, requirement };',
-    why: "a rule that opens exactly / opens DELETE of the whole site (INC-31)",
+    why: "a public rule for exactly / allows DELETE of the whole site (INC-31)",
     tests: ["test/gate/acts-below.test.ts"],
   },
   {
@@ -167,7 +167,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/gate/request-interpretations.ts",
     find: 'actsBelow(method, headers) ? { method, path, withBelow: "ruled" } : { method, path };',
     replace: "({ method, path });",
-    why: "a form with _method=DELETE deletes the protected folder in an open one (INC-31)",
+    why: "a form with _method=DELETE deletes a protected folder in a public one (INC-31)",
     tests: ["test/gate/acts-below.test.ts"],
   },
   {
@@ -183,7 +183,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/core/policy/evaluate-policy.ts",
     find: "requirement = stricter(requirement, other.requirement);",
     replace: "",
-    why: "a request needs what its first meaning needs only (INC-31)",
+    why: "only the first interpretation of a request is checked (INC-31)",
     tests: ["test/core/policy/evaluate-policy.test.ts"],
   },
   {
@@ -191,7 +191,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/core/policy/evaluate-policy.ts",
     find: "direct: isRightStricter ? right.direct : left.direct,",
     replace: "direct: right.direct,",
-    why: "an assertion names a milder rule than the one that decided (INC-28)",
+    why: "an assertion names a less strict rule than the deciding one (INC-28)",
     tests: ["test/core/policy/policy.test.ts"],
   },
   {
@@ -207,7 +207,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/core/policy/evaluate-policy.ts",
     find: "for (const alias of findPathAliases(rules, spelling, path, rule)) {",
     replace: "for (const alias of findPathAliases([], spelling, path, rule)) {",
-    why: "/admin.json is served as /admin, and judged as another path (INC-31)",
+    why: "the site serves /admin.json as /admin, and the policy treats it as another path (INC-31)",
     tests: ["test/core/policy/path-aliases.test.ts"],
   },
   {
@@ -215,7 +215,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/core/policy/path-aliases.ts",
     find: "found.push(path.slice(end), path.slice(0, from - 1) + path.slice(end));",
     replace: "",
-    why: "/index.php/admin/x is served as /admin/x, and judged as another path (INC-31)",
+    why: "the site serves /index.php/admin/x as /admin/x, and the policy treats it as another path (INC-31)",
     tests: ["test/core/policy/path-aliases.test.ts"],
   },
   {
@@ -223,7 +223,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/core/policy/path-aliases.ts",
     find: 'below === "" || below === "/" || ',
     replace: 'below === "" || ',
-    why: "a rule for /settings is dodged by /settings/ (INC-31)",
+    why: "/settings/ evades the rule for /settings (INC-31)",
     tests: ["test/core/policy/path-aliases.test.ts"],
   },
   {
@@ -231,7 +231,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/core/policy/path-variants.ts",
     find: "  ...asciiSubstitutions,\n",
     replace: "",
-    why: "fullwidth dots and slashes lead out of an open path on Windows, or after NFKC (INC-31)",
+    why: "fullwidth dots and slashes leave a public path on Windows, or after NFKC (INC-31)",
     tests: ["test/core/policy/path-variants.test.ts", "test/core/policy/policy.test.ts"],
   },
   {
@@ -239,7 +239,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/core/policy/best-fit.ts",
     find: "return folded.replace(notAscii, (letter) => bestFitLetters.get(letter) ?? letter);",
     replace: "return folded;",
-    why: "a rule is dodged by a letter that a code page writes as another (INC-31)",
+    why: "a letter that a code page converts to another one evades a rule (INC-31)",
     tests: ["test/core/policy/best-fit.test.ts"],
   },
   {
@@ -247,7 +247,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/core/policy/path-variants.ts",
     find: "[...rewrites, decodeOnce, decodeObsoleteEscapes]",
     replace: "[...rewrites, decodeOnce]",
-    why: "a rule is dodged by %u002f or overlong UTF-8 below the first level (INC-31)",
+    why: "%u002f or overlong UTF-8 below the first level evades a rule (INC-31)",
     tests: ["test/core/policy/path-variants.test.ts", "test/core/policy/path-variants.property.test.ts"],
   },
   {
@@ -255,7 +255,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/core/policy/path-variants.ts",
     find: " || isUndecodable(path);",
     replace: ";",
-    why: "two paths with different bytes are one for the policy (INC-36)",
+    why: "the policy treats two paths with different bytes as one (INC-36)",
     tests: ["test/core/policy/path-variants.test.ts", "test/core/policy/policy.test.ts"],
   },
   {
@@ -263,7 +263,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/gate/authorize-proxied.ts",
     find: "if (isUndecodable(uri)) return null;",
     replace: "",
-    why: "a proxy asks about an address that the visitor has not sent (INC-36)",
+    why: "a forward-auth request is evaluated for another URL than the visitor has sent (INC-36)",
     tests: ["test/gate/path-meanings.test.ts"],
   },
   {
@@ -271,7 +271,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/core/parsing/return-path.ts",
     find: " || isUndecodable(input)",
     replace: "",
-    why: "a visitor comes back to another address than the one that was asked for (INC-36)",
+    why: "after sign-in, a visitor is redirected to another URL than the requested one (INC-36)",
     tests: ["test/core/parsing/return-path.test.ts"],
   },
   {
@@ -279,7 +279,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
     file: "src/gate/authorize.ts",
     find: "mayChange: [itself, ...others].some(isChange)",
     replace: "mayChange: isChange(itself)",
-    why: "who signs in by a request with _method=POST keeps the second factor of another account (INC-31)",
+    why: "after a sign-in by a request with _method=POST, the previous account's second factor still counts (INC-31)",
     tests: ["test/gate/forward-auth-sources.test.ts"],
   },
   {

@@ -2,9 +2,7 @@ import type { Mutant } from "./mutant.ts";
 
 const budget = "test/flows/budget.test.ts";
 const oneTime = "test/flows/one-time.test.ts";
-const races = "test/flows/races.test.ts";
 const replica = "test/flows/replica.test.ts";
-const sessions = "test/flows/sessions.test.ts";
 const store = "src/store/second-factor/code-attempt.ts";
 const effects = "src/store/second-factor/code-effects.ts";
 
@@ -15,8 +13,8 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: store,
     find: "lt(sessions.attempts, budget.attemptsPerPendingSession),",
     replace: "lte(sessions.attempts, budget.attemptsPerPendingSession),",
-    why: "a pending session has six attempts when they come at once (TH-04)",
-    tests: [races],
+    why: "concurrent requests get six attempts in one pending session (TH-04)",
+    tests: ["test/flows/stale-reads.test.ts"],
     titled: "sixth of its pending session",
   },
   {
@@ -26,7 +24,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: "attempts: sql`${sessions.attempts} + 1`",
     replace: "attempts: sessions.attempts",
     why: "a pending session never runs out of attempts",
-    tests: [budget, races],
+    tests: [budget],
     titled: "are five, and a right code as the sixth",
   },
   {
@@ -34,8 +32,8 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: store,
     find: "or(isNull(users.secondFactorBlockedUntil), lte(users.secondFactorBlockedUntil, now)),",
     replace: "",
-    why: "guesses that come at once pass a cool-down that has just begun (TH-04)",
-    tests: [races, replica],
+    why: "concurrent guesses are evaluated after a cool-down has begun (TH-04)",
+    tests: ["test/flows/stale-reads.test.ts", replica],
     titled: "TH-04 is not evaluated when a cool-down",
   },
   {
@@ -43,8 +41,8 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: store,
     find: "lt(users.secondFactorFailures, budget.failuresUntilDisabled),",
     replace: "lte(users.secondFactorFailures, budget.failuresUntilDisabled),",
-    why: "an account has one hundred and one failures (TH-01)",
-    tests: [races],
+    why: "an account gets 101 failures instead of 100 (TH-01)",
+    tests: ["test/flows/stale-reads.test.ts"],
     titled: "TH-01 is not evaluated when the hundredth",
   },
   {
@@ -52,8 +50,8 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: store,
     find: "    isNull(users.disabledAt),",
     replace: "",
-    why: "a code of an account that was closed a moment ago opens a session (SE-11)",
-    tests: [races, replica],
+    why: "a code of an account disabled between read and batch still opens a session (SE-11)",
+    tests: ["test/flows/stale-reads.test.ts", replica],
     titled: "SE-11",
   },
   {
@@ -61,8 +59,8 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: store,
     find: "eq(users[comparedWith.column], comparedWith.envelope),",
     replace: "",
-    why: "a code counts that was compared with a secret of before (EN-08), and a backup code twice (BC-01)",
-    tests: [races],
+    why: "a code compared with a replaced secret is accepted (EN-08), and a backup code twice (BC-01)",
+    tests: ["test/flows/stale-reads.test.ts"],
     titled: "EN-08 is refused when",
   },
   {
@@ -70,8 +68,8 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: store,
     find: 'type: "second_factor.refused" }, previousChangedRow),',
     replace: 'type: "second_factor.refused" }, sql`1`),',
-    why: "guesses beyond the budget are evaluated, and said to be wrong",
-    tests: [races],
+    why: "guesses beyond the budget are evaluated, and recorded as wrong codes",
+    tests: ["test/flows/races.test.ts", "test/flows/stale-reads.test.ts"],
     titled: "TH-04 is not evaluated|TH-04 two hundred",
   },
   {
@@ -79,7 +77,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: store,
     find: "    .where(and(eq(users.id, userId), previousChangedRow));",
     replace: "    .where(and(eq(users.id, userId), sql`0`));",
-    why: "wrong codes cost the account nothing (TH-02)",
+    why: "wrong codes are not counted for the account (TH-02)",
     tests: [budget],
     titled: "INC-17 has the failure",
   },
@@ -99,8 +97,8 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: store,
     find: "const account = and(eq(users.id, userId), previousChangedRow);",
     replace: "const account = eq(users.id, userId);",
-    why: "a right code outside the budget is used up, and takes the failures back (TH-03, INC-13)",
-    tests: [races, replica],
+    why: "a correct code outside the budget is spent, and resets the failures (TH-03, INC-13)",
+    tests: ["test/flows/races.test.ts", replica],
     titled: "the right one as number 100",
   },
   {
@@ -108,7 +106,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: store,
     find: "return update({ totpLastStep: spend.step }).where(and(account, lt(users.totpLastStep, spend.step)));",
     replace: "return update({ totpLastStep: spend.step }).where(account);",
-    why: "a code is accepted as long as it lives (OTP-09)",
+    why: "a code can be used repeatedly during its lifetime (OTP-09)",
     tests: [oneTime],
     titled: "OTP-09",
   },
@@ -127,8 +125,8 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: store,
     find: "      }).where(and(account, lt(users.totpLastStep, spend.step)));",
     replace: "      }).where(account);",
-    why: "the step that confirms an enrolment may be spent already (OTP-12)",
-    tests: [oneTime, races],
+    why: "an enrolment is confirmed with a code whose step is already spent (OTP-12)",
+    tests: [oneTime, "test/flows/races.test.ts"],
     titled: "OTP-10",
   },
   {
@@ -136,7 +134,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: store,
     find: ".where(and(eq(auditEvents.id, event.id), previousChangedRow)),",
     replace: ".where(eq(auditEvents.id, event.id)),",
-    why: "a code counts as accepted although nothing was spent (OTP-11)",
+    why: "a code is accepted although no step or backup code was spent (OTP-11)",
     tests: [oneTime],
     titled: "OTP-09",
   },
@@ -146,7 +144,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     find: "insertWhere(db, sessions, effect.session, accepted),",
     replace: "db.insert(sessions).values(effect.session),",
     why: "a replayed code leaves a full session behind",
-    tests: [oneTime, races],
+    tests: [oneTime, "test/flows/races.test.ts"],
     titled: "OTP-11 one pending session",
   },
   {
@@ -154,8 +152,8 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: effects,
     find: "db.delete(sessions).where(and(eq(sessions.id, effect.insteadOf), accepted)),",
     replace: "",
-    why: "the token of before a change of level goes on (SE-03, INC-10)",
-    tests: [sessions],
+    why: "the previous token stays valid after a change of level (SE-03, INC-10)",
+    tests: ["test/flows/pending-session.test.ts", "test/flows/session-tokens.test.ts"],
     titled: "SE-03",
   },
   {
@@ -163,8 +161,8 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: effects,
     find: "              eq(sessions.userId, userId),\n              effect.keep",
     replace: "              ne(sessions.userId, userId),\n              effect.keep",
-    why: "replacing the second factor leaves a thief's session alone (EN-10)",
-    tests: [sessions],
+    why: "replacing the second factor does not end the attacker's session (EN-10)",
+    tests: ["test/flows/enrolment.test.ts"],
     titled: "EN-10",
   },
   {
@@ -172,7 +170,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: "src/domain/second-factor/code-budget.ts",
     find: "attemptsPerPendingSession: 5,",
     replace: "attemptsPerPendingSession: 6,",
-    why: "the budget of a pending session is not the promised one",
+    why: "a pending session has more attempts than documented",
     tests: [budget],
     titled: "are five, and a right code as the sixth",
   },
@@ -181,7 +179,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: "src/domain/second-factor/code-budget.ts",
     find: "failuresUntilDisabled: 100,",
     replace: "failuresUntilDisabled: 1000,",
-    why: "whoever has the password guesses a code with 0.3 %, not 0.03 % (TH-01)",
+    why: "a client with the password guesses a code with a probability of 0.3 % instead of 0.03 % (TH-01)",
     tests: [budget],
     titled: "TH-01 has its last attempt",
   },
@@ -190,22 +188,22 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: "src/core/crypto/totp.ts",
     find: "export const totpDriftSteps = 1;",
     replace: "export const totpDriftSteps = 2;",
-    why: "five codes are live at a time (OTP-08)",
+    why: "five codes are valid at a time (OTP-08)",
     tests: ["test/core/crypto/totp.test.ts"],
   },
   {
     name: "constant-comparison-of-codes",
     file: "src/core/crypto/totp.ts",
-    find: "if (equalInConstantTime(candidate, given)) match = step;",
+    find: "if (areEqualInConstantTime(candidate, given)) match = step;",
     replace: "match = step;",
-    why: "every six digits are right",
+    why: "every six-digit code is accepted",
     tests: ["test/core/crypto/totp.test.ts"],
   },
   {
     name: "smallest-step-of-equal-codes",
     file: "src/core/crypto/totp.ts",
-    find: "if (equalInConstantTime(candidate, given)) match = step;",
-    replace: "if (equalInConstantTime(candidate, given)) match ??= step;",
+    find: "if (areEqualInConstantTime(candidate, given)) match = step;",
+    replace: "if (areEqualInConstantTime(candidate, given)) match ??= step;",
     why: "a code that two steps share is accepted twice (OTP-10)",
     tests: ["test/core/crypto/totp.test.ts"],
   },
@@ -223,7 +221,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: "src/core/crypto/backup-code-hashes.ts",
     find: 'const state = isSpent(entry) ? "spent" : "unspent";',
     replace: 'const state = "unspent" as string;',
-    why: "the owner's own code counts against the account (INC-21)",
+    why: "a spent backup code counts as a failure of the account (INC-21)",
     tests: ["test/core/crypto/backup-code-hashes.test.ts"],
   },
   {
@@ -231,7 +229,7 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: "src/core/parsing/code-input.ts",
     find: "if (/^[0-9]{6}$/.test(code))",
     replace: "if (/^\\p{Nd}{6}$/u.test(code))",
-    why: "what is no code costs an attempt (OTP-15)",
+    why: "malformed input costs an attempt (OTP-15)",
     tests: ["test/core/parsing/code-input.test.ts"],
   },
   {
@@ -239,8 +237,8 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: "src/domain/second-factor/enrolment.ts",
     find: "export const enrolmentTtlSeconds = 600;",
     replace: "export const enrolmentTtlSeconds = 86_400;",
-    why: "a secret that somebody saw waits for its code all day (EN-05)",
-    tests: [sessions],
+    why: "a pending secret stays usable for longer than ten minutes (EN-05)",
+    tests: ["test/flows/enrolment.test.ts"],
     titled: "EN-05",
   },
   {
@@ -248,8 +246,8 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: "src/store/second-factor/pending-enrolments.ts",
     find: "            mayEnrol,\n",
     replace: "",
-    why: "a session that has shown the password alone replaces the second factor (EN-02, EN-03)",
-    tests: [sessions],
+    why: "a session with only the password can replace the second factor (EN-02, EN-03)",
+    tests: ["test/flows/enrolment.test.ts"],
     titled: "EN-0[23]",
   },
   {
@@ -257,8 +255,8 @@ export const secondFactorMutants: readonly Mutant[] = [
     file: "src/domain/second-factor/compare-code.ts",
     find: "if (expectedSecret !== null && expectedSecret !== secret.text)",
     replace: "if (false)",
-    why: "an enrolment is confirmed that is not the one that the caller means",
-    tests: [sessions, "test/flows/bad-input.test.ts"],
+    why: "another pending secret than the caller has named is confirmed",
+    tests: ["test/flows/enrolment.test.ts"],
     titled: "secret",
   },
 ];

@@ -1,7 +1,5 @@
 import type { Mutant } from "./mutant.ts";
 
-const sessions = "test/flows/sessions.test.ts";
-const badInput = "test/flows/bad-input.test.ts";
 const token = "test/core/tokens/session-token.test.ts";
 
 /** Tokens, cookies, and what a request may do with them. */
@@ -11,7 +9,7 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/core/tokens/session-token.ts",
     find: "      typ: type,\n",
     replace: "",
-    why: "a token of one kind passes for another (SE-01)",
+    why: "a token of one type is accepted as another type (SE-01)",
     tests: [token],
   },
   {
@@ -19,7 +17,7 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/core/tokens/session-token.ts",
     find: "      audience,\n",
     replace: "",
-    why: "a token for something else under the same key is a session (SE-15)",
+    why: "a token for another purpose under the same key is accepted as a session (SE-15)",
     tests: [token],
   },
   {
@@ -43,7 +41,7 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/core/tokens/session-token.ts",
     find: "if (!isCanonicalJws(token)) return null;",
     replace: "",
-    why: "a token has several spellings (SE-15)",
+    why: "a token is accepted in several encodings (SE-15)",
     tests: [token],
   },
   {
@@ -51,7 +49,7 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/core/tokens/session-token.ts",
     find: "      currentDate: now,\n",
     replace: "",
-    why: "a token is judged by another time than everything else",
+    why: "a token's expiry is compared with another clock than the request's",
     tests: [token],
   },
   {
@@ -59,8 +57,8 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/store/sessions/session-rows.ts",
     find: "    gt(sessions.lastSeenAt, idleSince),\n    exists",
     replace: "    exists",
-    why: "a session that nobody uses goes on (SE-07)",
-    tests: [sessions],
+    why: "an unused session does not end (SE-07)",
+    tests: ["test/flows/session-tokens.test.ts", "test/flows/ended-sessions.test.ts"],
     titled: "SE-07",
   },
   {
@@ -68,8 +66,8 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/store/sessions/session-rows.ts",
     find: "    gt(sessions.expiresAt, now),\n    gt(sessions.lastSeenAt, idleSince),\n    exists",
     replace: "    gt(sessions.lastSeenAt, idleSince),\n    exists",
-    why: "only the token knows when a session ends (SE-07)",
-    tests: [sessions],
+    why: "the expiry in the session's row is ignored (SE-07)",
+    tests: ["test/flows/session-tokens.test.ts", "test/flows/ended-sessions.test.ts"],
     titled: "SE-07",
   },
   {
@@ -77,8 +75,8 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/store/sessions/session-rows.ts",
     find: "    gt(sessions.lastSeenAt, idleSince),\n    exists(openAccount(db)),\n",
     replace: "    gt(sessions.lastSeenAt, idleSince),\n",
-    why: "closing an account does not end its sessions (SE-11)",
-    tests: [sessions],
+    why: "disabling an account does not end its sessions (SE-11)",
+    tests: ["test/flows/ended-sessions.test.ts"],
     titled: "SE-11",
   },
   {
@@ -86,8 +84,8 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/store/sessions/session-rows.ts",
     find: "and(which, eq(sessions.userId, caller.userId), gt(sessions.expiresAt, cutoff.now));",
     replace: "and(which, gt(sessions.expiresAt, cutoff.now));",
-    why: "anybody ends anybody's session (WB-09)",
-    tests: [sessions],
+    why: "an account can end another account's session (WB-09)",
+    tests: ["test/flows/ended-sessions.test.ts"],
     titled: "WB-09",
   },
   {
@@ -95,8 +93,8 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/domain/access/access.ts",
     find: "return now.getTime() < session.checkedAt.getTime()",
     replace: "return now.getTime() <= session.checkedAt.getTime()",
-    why: "with SESSION_RECHECK=0 a token is believed within its millisecond",
-    tests: ["test/gate/recheck.test.ts", sessions],
+    why: "with SESSION_RECHECK=0, a token is accepted without a check within the millisecond of its last check",
+    tests: ["test/gate/recheck.test.ts", "test/flows/ended-sessions.test.ts"],
     titled: "SESSION_RECHECK",
   },
   {
@@ -104,7 +102,7 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/domain/sign-in/first-factor-source.ts",
     find: "if (session.realm !== source.realm || session.binding === null) return false;",
     replace: "if (session.binding === null) return false;",
-    why: "a session of one source passes under another",
+    why: "a session of one external source is accepted under another",
     tests: ["test/domain/sign-in/first-factor-source.test.ts"],
   },
   {
@@ -112,7 +110,7 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/domain/sign-in/first-factor-source.ts",
     find: "if (source === null) return session.realm === localRealm;",
     replace: "if (source === null) return true;",
-    why: "a session of an external source is a password user's",
+    why: "a session of an external source is accepted with FIRST_FACTOR=password",
     tests: ["test/domain/sign-in/first-factor-source.test.ts"],
   },
   {
@@ -120,15 +118,15 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/core/tokens/session-binding.ts",
     find: "return expected !== null && equalInConstantTime(expected, binding);",
     replace: "return expected !== null;",
-    why: "the full session of one visitor passes with the origin session of another",
+    why: "a full session is accepted with another visitor's session at the origin",
     tests: ["test/gate/origin-binding.test.ts"],
   },
   {
     name: "session-of-nobody-in-particular",
     file: "src/http/caller.ts",
-    find: 'if (session === null || !(await belongsTo(c.get("config").keyring, session, c.get("source")))) return null;',
-    replace: "if (session === null) return null;",
-    why: "a session counts whoever shows himself at its source",
+    find: '|| !(await isSessionBoundTo(c.get("config").keyring, session, c.get("source"))))',
+    replace: ")",
+    why: "a session is accepted whichever account the source names",
     tests: ["test/gate/origin-binding.test.ts"],
   },
   {
@@ -136,7 +134,7 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/domain/sessions/read-session-token.ts",
     find: "if (cached !== undefined) return cached.expiresAt > now ? cached : null;",
     replace: "if (cached !== undefined) return cached;",
-    why: "a token that an isolate remembers outlives its end",
+    why: "a token cached in an isolate is accepted after its expiry",
     tests: ["test/domain/sessions/read-session-token.test.ts"],
   },
   {
@@ -152,8 +150,8 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/http/cookies.ts",
     find: "httpOnly: true,",
     replace: "httpOnly: false,",
-    why: "a script of the site reads the session (SE-05)",
-    tests: [sessions],
+    why: "a script of the site can read the session cookie (SE-05)",
+    tests: ["test/flows/session-tokens.test.ts"],
     titled: "SE-05",
   },
   {
@@ -161,8 +159,8 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/http/cookies.ts",
     find: 'sameSite: "Lax" }',
     replace: 'sameSite: "None" }',
-    why: "requests that other sites cause bring the session (SE-05)",
-    tests: [sessions],
+    why: "cross-site requests carry the session cookie (SE-05)",
+    tests: ["test/flows/session-tokens.test.ts"],
     titled: "SE-05",
   },
   {
@@ -170,8 +168,8 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/http/middleware/same-origin.ts",
     find: "if (safe || isOwn(c)) return next();",
     replace: "return next();",
-    why: "another site's form changes something here (WB-01)",
-    tests: [badInput],
+    why: "a form of another site can change data (WB-01)",
+    tests: ["test/flows/cross-site-requests.test.ts"],
     titled: "WB-01",
   },
   {
@@ -179,8 +177,8 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/http/middleware/same-origin.ts",
     find: 'if (site !== undefined) return site === "same-origin";',
     replace: 'if (site !== undefined) return site !== "cross-site";',
-    why: "another host of the same site changes something here (WB-01)",
-    tests: [badInput, "test/http/pages/guards.test.ts"],
+    why: "a form of another host of the same site can change data (WB-01)",
+    tests: ["test/flows/cross-site-requests.test.ts", "test/http/pages/guards.test.ts"],
     titled: "WB-01",
   },
   {
@@ -188,16 +186,16 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/domain/service-api/service-caller.ts",
     find: "if (await equalInConstantTime(token, deps.config.adminKey)) {",
     replace: "if (token !== deps.config.adminKey || token !== '') {",
-    why: "any bearer token makes accounts",
-    tests: ["test/flows/audit-record.test.ts", badInput],
-    titled: "LG-07 has whoever",
+    why: "any bearer token can create accounts",
+    tests: ["test/flows/audit-record.test.ts"],
+    titled: "LG-07 has each denied action",
   },
   {
     name: "replay-told-apart",
-    file: "src/http/problem/problem.ts",
+    file: "src/http/problem/problem-kinds.ts",
     find: "  replayed_code: wrongCode,",
     replace: '  replayed_code: [401, "replayed_code", "Spent code", "This code was used before."],',
-    why: "who has watched a code learns that it was right (OTP-17)",
+    why: "the response to a replayed code reveals that it was correct (OTP-17)",
     tests: ["test/flows/one-time.test.ts"],
     titled: "OTP-17",
   },
@@ -206,16 +204,16 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/http/json-body.ts",
     find: " || known?.has(name)) return true;",
     replace: ") return true;",
-    why: "two parsers read one body in two ways (WB-08)",
-    tests: [badInput],
+    why: "a body with a repeated name is accepted, which two parsers may read differently (WB-08)",
+    tests: ["test/flows/bad-bodies.test.ts"],
     titled: "WB-08",
   },
   {
     name: "address-in-the-log",
-    file: "src/http/problem/refusal.tsx",
+    file: "src/http/problem/failure-response.tsx",
     find: "    method: c.req.method,\n",
     replace: "    method: c.req.method,\n    address: c.req.url,\n",
-    why: "what stands in a query gets into the log (LG-03)",
+    why: "the query of a request is written to the log (LG-03)",
     tests: ["test/flows/log-hygiene.test.ts"],
     titled: "LG-03",
   },
@@ -224,7 +222,7 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/store/service/audit.ts",
     find: "requestId: event.client.requestId,",
     replace: "requestId: null,",
-    why: "nobody can tell which request an event was (LG-02)",
+    why: "an event does not name its request (LG-02)",
     tests: ["test/flows/audit-record.test.ts"],
     titled: "LG-01 LG-02",
   },
@@ -233,7 +231,7 @@ export const sessionMutants: readonly Mutant[] = [
     file: "src/domain/maintenance/expiry.ts",
     find: "export const auditRetentionDays = 400;",
     replace: "export const auditRetentionDays = 4000;",
-    why: "personal data is kept for longer than was said (LG-08)",
+    why: "personal data is kept for longer than documented (LG-08)",
     tests: ["test/store/platform/expired-rows.test.ts"],
   },
 ];

@@ -7,7 +7,7 @@ export const siteRequestMutants: readonly Mutant[] = [
     file: "src/core/parsing/raw-path.ts",
     find: "=> plainOrigin.test(text);",
     replace: '=> text !== "";',
-    why: "the path that is judged is not the one that is forwarded (INC-34)",
+    why: "the policy is applied to another path than the forwarded one (INC-34)",
     tests: ["test/core/parsing/raw-path.test.ts"],
   },
   {
@@ -15,7 +15,7 @@ export const siteRequestMutants: readonly Mutant[] = [
     file: "src/http/gate.ts",
     find: "    forbidSharedCaching(c);\n",
     replace: "",
-    why: "a shared cache hands one visitor's session cookie to another (INC-37)",
+    why: "a shared cache can return one visitor's session cookie to another visitor (INC-37)",
     tests: ["test/gate/recheck.test.ts"],
   },
   {
@@ -92,7 +92,7 @@ export const siteRequestMutants: readonly Mutant[] = [
     file: "src/gate/connection-headers.ts",
     find: "[...connectionHeaders, ...named]",
     replace: "connectionHeaders",
-    why: "what is about the client's connection reaches the site (INC-33)",
+    why: "headers of the client's connection reach the site (INC-33)",
     tests: ["test/gate/upgrades.test.ts"],
   },
   {
@@ -116,7 +116,7 @@ export const siteRequestMutants: readonly Mutant[] = [
     file: "src/gate/handshake.ts",
     find: '  headers.has("Sec-WebSocket-Key") ||\n  headers.has("Sec-WebSocket-Version") ||\n  headers.get("Sec-Fetch-Mode") === "websocket";',
     replace: "  false;",
-    why: "proxies leave Upgrade out of their question, so a foreign WebSocket passes (INC-32)",
+    why: "proxies omit Upgrade from the forward-auth request, so a cross-site WebSocket passes (INC-32)",
     tests: ["test/gate/foreign-handshake.test.ts"],
   },
   {
@@ -130,8 +130,8 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-watched-with-a-session-only",
     file: "src/domain/access/long-lived-access.ts",
-    find: 'passage.identity !== null || (source !== null && requirement.level !== "none");',
-    replace: "passage.sessionId !== null;",
+    find: 'granted.identity !== null || (source !== null && requirement.level !== "none");',
+    replace: "granted.sessionId !== null;",
     why: "a WebSocket that a token alone has opened outlives the account (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],
     titled: "account is disabled",
@@ -139,7 +139,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-of-an-open-path-unwatched",
     file: "src/domain/access/long-lived-access.ts",
-    find: "passage.identity !== null || ",
+    find: "granted.identity !== null || ",
     replace: "",
     why: "a WebSocket that the site serves for an account outlives its session, where the path is open (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],
@@ -150,14 +150,14 @@ export const siteRequestMutants: readonly Mutant[] = [
     file: "src/domain/access/long-lived-access.ts",
     find: ' || (source !== null && requirement.level !== "none");',
     replace: ";",
-    why: "who signs in at the site after opening a WebSocket goes on in it without the second factor (INC-32)",
+    why: "a WebSocket opened before a sign-in at the site stays open without the second factor (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],
     titled: "under the same cookie",
   },
   {
     name: "socket-source-not-asked",
     file: "src/domain/access/long-lived-access.ts",
-    find: "if (source !== null && named?.username !== identity?.username) return false;",
+    find: "if (source !== null && current?.username !== identity?.username) return false;",
     replace: "",
     why: "a WebSocket goes on for an account that has signed out at the site (SE-06)",
     tests: ["test/gate/gate-web-socket.test.ts", "test/gate/lasting-sockets.test.ts"],
@@ -182,7 +182,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-level-not-judged",
     file: "src/domain/access/long-lived-access.ts",
-    find: "return authorizeVisitor(deps, requirement, level, null, now).allowed;",
+    find: "return authorizeVisitor(deps, requirement, visitor, null, now).allowed;",
     replace: "return true;",
     why: "a WebSocket goes on without the second factor that the account has set up since (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],
@@ -199,18 +199,18 @@ export const siteRequestMutants: readonly Mutant[] = [
   },
   {
     name: "routes-by-resolved-path",
-    file: "src/http/app.ts",
+    file: "src/http/route-path.ts",
     find: "const path = parseRawPath(url);",
     replace: "const path = new URL(url).pathname;",
-    why: "a path that a proxy reads otherwise opens a route of ours (INC-34)",
+    why: "a path that a proxy reads differently reaches a route of the Worker (INC-34)",
     tests: ["test/gate/base-path.test.ts"],
   },
   {
     name: "routes-of-odd-paths",
-    file: "src/http/app.ts",
+    file: "src/http/route-path.ts",
     find: 'return isBelow(basePath, path) && !isNormalPath(path) ? "/" : path;',
     replace: "return path;",
-    why: "a dot segment is the parameter of a route (INC-34)",
+    why: "a dot segment is accepted as a route parameter (INC-34)",
     tests: ["test/gate/base-path.test.ts"],
   },
   {
@@ -218,7 +218,7 @@ export const siteRequestMutants: readonly Mutant[] = [
     file: "src/gate/authorize.ts",
     find: 'if (hasVariantBelow(basePath, itself.path) !== false) return { kind: "own_path" };',
     replace: "",
-    why: "a path that is Sallyport's in some variant reaches the site (INC-34)",
+    why: "a path with a variant below BASE_PATH reaches the site (INC-34)",
     tests: ["test/gate/base-path.test.ts", "test/gate/forward-auth-requests.test.ts"],
   },
   {
@@ -226,7 +226,7 @@ export const siteRequestMutants: readonly Mutant[] = [
     file: "src/core/parsing/raw-path.ts",
     find: "for (const variant of variants)",
     replace: "for (const variant of [rawPath])",
-    why: "a path that is Sallyport's in a variant that the origin uses reaches the site (INC-34)",
+    why: "a path with a variant below BASE_PATH that only the origin uses reaches the site (INC-34)",
     tests: ["test/core/parsing/raw-path.test.ts"],
   },
   {

@@ -17,9 +17,8 @@ import {
 const made = new Map<string, { account: EnrolledAccount; row: Record<string, unknown> }>();
 
 /**
- * An account with two-factor authentication, every live code of which is unspent, without a session, a record or a count.
- * The API makes it; when a later test of the same file asks again, its row is put back, which spares two password
- * hashes. Needs a stopped clock.
+ * Creates an account with a second factor, without sessions, events and counters. All codes that are valid now are unspent. Within a test
+ * file, a later call restores the row of the first one, which saves two password hashes. Needs a stopped clock.
  */
 export async function createReadyAccount(username = "ada"): Promise<EnrolledAccount> {
   const known = made.get(username);
@@ -40,7 +39,7 @@ export async function createReadyAccount(username = "ada"): Promise<EnrolledAcco
   return account;
 }
 
-/** Sends a code for a pending session. */
+/** Submits a code for a pending session. */
 export function verify(
   token: string,
   text: unknown,
@@ -50,7 +49,7 @@ export function verify(
   return client.post("/totp/verify", { session_token: token, code: text }, options);
 }
 
-/** Signs in with the password, and sends this code: a TOTP code or a backup code. */
+/** Signs in with the password and a TOTP or backup code. */
 export async function signInWith(
   account: Account,
   text: unknown,
@@ -59,7 +58,7 @@ export async function signInWith(
   return verify(await pendingToken(account, new Client(), options), text, options);
 }
 
-/** The token of a full session with both factors. It spends the code of the current step, and goes on to the next. */
+/** Signs in with both factors, and returns the token. Spends the code of the current step, and advances the clock by a step. */
 export async function fullToken(account: EnrolledAccount): Promise<string> {
   const answer = await signInWith(account, await code(account.secret));
   if (answer.status !== 200) throw new Error(`POST /totp/verify: ${answer.status} ${answer.text}`);
@@ -68,8 +67,8 @@ export async function fullToken(account: EnrolledAccount): Promise<string> {
 }
 
 /**
- * What two answers have to have in common for a caller not to tell them apart: status, headers and body, but for
- * the request's own id.
+ * The parts of a response that a client can compare: status, headers and body, without the request id. Two responses with equal parts are
+ * indistinguishable.
  */
 export function visible({ status, headers, text }: Answer): unknown {
   const id = headers.get("X-Request-Id");

@@ -9,18 +9,18 @@ import { advance } from "./clock.ts";
 import { browserHeaders, pendingCookieName, sessionCookieName } from "./cookies.ts";
 import { failAlways, failBatches } from "./d1.ts";
 import { ask, asked, endpoints, page, proxyKey } from "./forward-auth.ts";
-import { gated, standOrigin, visit } from "./gate.ts";
+import { gated, mockOrigin, visit } from "./gate.ts";
 import { generateKey, IdentityProvider } from "./identity-provider.ts";
 import { randomKey } from "./keyring.ts";
 import { tapKv } from "./kv.ts";
-import type { Notebook } from "./notebook.ts";
 import { Site, Browser as SiteBrowser } from "./origin-site.ts";
 import { query } from "./rows.ts";
+import type { SensitiveData } from "./sensitive-data.ts";
 import { backupCodesOn, secretOn } from "./site.ts";
 import { type Answer, Client, code, environment, type Overrides, wrongCode } from "./worker.ts";
 
-/** Enters everything that there is to use, by every way, the wrong turns as well, and notes what is sensitive of it. */
-export async function useAllFlows(book: Notebook): Promise<void> {
+/** Uses every flow, failures included, and collects the sensitive values. */
+export async function useAllFlows(book: SensitiveData): Promise<void> {
   book.note("admin key", env.ADMIN_KEY);
   book.note("export key", env.EXPORT_KEY);
   book.note("keyring", env.KEYRING, env.KEYRING.split(":")[1]);
@@ -41,24 +41,24 @@ const password = "tuna-melt parachute 91";
 const wrongPassword = "wrong-password-1848";
 const client = new Client();
 
-/** What a flow expects on its way: else it would show nothing. */
+/** Throws when a flow gets another status than expected. */
 function expectStatus<T extends { readonly status: number }>(answer: T, status: number): T {
   if (answer.status !== status)
     throw new Error(`${answer.status} for ${status}: ${Reflect.get(answer, "text")}`);
   return answer;
 }
 
-async function nextCode(book: Notebook, secret: string): Promise<string> {
+async function nextCode(book: SensitiveData, secret: string): Promise<string> {
   advance(30);
   return book.noteCode(await code(secret));
 }
 
-const wrong = async (book: Notebook, secret: string) => book.noteCode(await wrongCode(secret));
+const wrong = async (book: SensitiveData, secret: string) => book.noteCode(await wrongCode(secret));
 
 const logIn = async (username: string, text = password, options = {}): Promise<Answer> =>
   client.login({ username, password: text }, options);
 
-async function makeAccounts(book: Notebook): Promise<void> {
+async function makeAccounts(book: SensitiveData): Promise<void> {
   book.note("password", password, encodeURIComponent(password), "tiny-77");
   const token = env.ADMIN_KEY;
   const ada = { username: "ada", password, email: "ada@example.com" };
@@ -75,7 +75,7 @@ async function makeAccounts(book: Notebook): Promise<void> {
 }
 
 /** An account of ADMIN_USERS is changed with EXPORT_KEY only. */
-async function useExportKey(book: Notebook): Promise<void> {
+async function useExportKey(book: SensitiveData): Promise<void> {
   const guarded = new Client(environment({ ADMIN_USERS: "carol" }));
   const [{ id } = { id: "" }] = await query<{ id: string }>("SELECT id FROM users WHERE username = 'carol'");
   const wrongKey = book.noteAs("export key", "wrong-export-key-4410");
@@ -89,8 +89,8 @@ async function useExportKey(book: Notebook): Promise<void> {
   }
 }
 
-/** Right passwords and wrong ones, known names and others: people type their password into the wrong field. */
-async function failFirstFactors(book: Notebook): Promise<void> {
+/** Correct and wrong passwords, known and unknown names, and a password in the field of the name. */
+async function failFirstFactors(book: SensitiveData): Promise<void> {
   book.note("password", wrongPassword, "password-of-nobody");
   const unknown = book.noteAs("unknown name", "somebody-unknown-77");
   expectStatus(await logIn(unknown, "password-of-nobody"), 401);
@@ -101,13 +101,13 @@ async function failFirstFactors(book: Notebook): Promise<void> {
   await browser.open("/api/auth/sign-in");
   const typo = book.noteAs("unknown name", "typo-page-name-78");
   expectStatus(await browser.submit("/sign-in", { username: typo, password: "password-of-nobody" }), 401);
-  // Enough of them that somebody is blocked, in D1 and KV.
+  // As many as block the account, in D1 and KV.
   const address = "198.51.100.9";
   for (let i = 0; i < 10; i++) await logIn("ada", wrongPassword, { address });
   expectStatus(await logIn("ada", password, { address }), 429);
 }
 
-async function useApi(book: Notebook): Promise<void> {
+async function useApi(book: SensitiveData): Promise<void> {
   const first = expectStatus(await logIn("ada"), 200).json.session_token;
   const options = { token: first };
   const setup = expectStatus(await client.post("/totp/setup", {}, options), 200).json.data;
@@ -128,7 +128,11 @@ async function useApi(book: Notebook): Promise<void> {
   await useSession(book, secret);
 }
 
-async function passSecondDoor(book: Notebook, secret: string, backupCodes: readonly string[]): Promise<void> {
+async function passSecondDoor(
+  book: SensitiveData,
+  secret: string,
+  backupCodes: readonly string[],
+): Promise<void> {
   const pending = expectStatus(await logIn("ada"), 200).json.session_token;
   expectStatus(await verify(pending, await wrong(book, secret)), 401);
   const right = await nextCode(book, secret);
@@ -152,7 +156,7 @@ async function passSecondDoor(book: Notebook, secret: string, backupCodes: reado
   advance(60);
 }
 
-async function useSession(book: Notebook, secret: string): Promise<void> {
+async function useSession(book: SensitiveData, secret: string): Promise<void> {
   const pending = expectStatus(await logIn("ada"), 200).json.session_token;
   const full = expectStatus(await verify(pending, await nextCode(book, secret)), 200).json.session_token;
   for (const path of ["/totp", "/session", "/sessions"])
@@ -180,8 +184,8 @@ async function useSession(book: Notebook, secret: string): Promise<void> {
 }
 
 /** The same in a browser without JavaScript, from the site's front page to sign-out. */
-async function usePages(book: Notebook): Promise<void> {
-  standOrigin();
+async function usePages(book: SensitiveData): Promise<void> {
+  mockOrigin();
   const browser = new Browser(gated());
   const search = book.noteAs("query of a request", "in-the-query-9182");
   await browser.open(`/reports?token=${search}`);
@@ -202,9 +206,9 @@ async function usePages(book: Notebook): Promise<void> {
 
   await browser.open("/api/auth/sign-in");
   await browser.submit("/sign-in", { username: "bob", password });
-  const door = (text: string) => browser.submit("/second-factor", { code: text });
-  expectStatus(await door(await wrong(book, secret)), 401);
-  expectStatus(await door(await nextCode(book, secret)), 200);
+  const entryPoint = (text: string) => browser.submit("/second-factor", { code: text });
+  expectStatus(await entryPoint(await wrong(book, secret)), 401);
+  expectStatus(await entryPoint(await nextCode(book, secret)), 200);
   await browser.open("/api/auth/account");
   const disable = (text: string, typed: string) =>
     browser.submit("/account/two-factor/disable", { code: text, password: typed });
@@ -212,8 +216,8 @@ async function usePages(book: Notebook): Promise<void> {
   expectStatus(await disable(await nextCode(book, secret), password), 200);
 }
 
-async function useGate(book: Notebook): Promise<void> {
-  const origin = standOrigin();
+async function useGate(book: SensitiveData): Promise<void> {
+  const origin = mockOrigin();
   const account = await createReadyAccount("erin");
   book.note("password", account.password);
   book.noteSecret(account.secret);
@@ -245,15 +249,15 @@ async function useGate(book: Notebook): Promise<void> {
   expectStatus(await visit(bindings, "/private", { session }), 502);
 }
 
-/** Where the first factor is somebody else's, that one's credentials pass through the Worker as well. */
-async function useOtherFirstFactors(book: Notebook): Promise<void> {
+/** With an external first factor, its credentials pass through the Worker as well. */
+async function useOtherFirstFactors(book: SensitiveData): Promise<void> {
   const site = new Site();
   const idp = new IdentityProvider(await generateKey("k1"));
   vi.mocked(fetch).mockImplementation(idp.beside(site));
   const sid = book.noteAs("credential of another", "origin-session-cookie-6620");
   const authorization = book.noteAs("credential of another", "origin-basic-auth-2231");
   site.sessions.set(sid, "faythe");
-  // The site knows the account by either credential alone: the Worker asks about each (INC-24).
+  // The site accepts either credential alone, so the Worker checks each of them (INC-24).
   const { whoAmI } = site;
   site.whoAmI = (request) =>
     request.headers.get("Authorization") === `Basic ${authorization}`
@@ -286,7 +290,7 @@ async function useOtherFirstFactors(book: Notebook): Promise<void> {
   expectStatus(await visitor.script("/inbox"), 503);
 }
 
-async function sendNonsense(book: Notebook): Promise<void> {
+async function sendNonsense(book: SensitiveData): Promise<void> {
   const text = book.noteAs("nonsense that was sent", "nonsense-3307");
   const headers = { "Content-Type": "text/plain" };
   expectStatus(await client.post("/login", `{"username":"ada","password":"${password}"`), 400);
@@ -307,7 +311,7 @@ async function sendNonsense(book: Notebook): Promise<void> {
   );
 }
 
-async function breakStores(book: Notebook): Promise<void> {
+async function breakStores(book: SensitiveData): Promise<void> {
   const account = await createReadyAccount("ivan");
   book.note("password", account.password);
   book.noteSecret(account.secret);

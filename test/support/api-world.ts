@@ -29,17 +29,17 @@ export interface World {
   /** Of another realm. */
   readonly stranger: Backend;
   readonly subjectOf: (operation: DocumentedOperation) => Subject;
-  /** What stands in a path, by the list that it is in. */
+  /** The value of a path parameter, by its list. */
   readonly pathValue: (list: string, operation: DocumentedOperation) => string;
-  /** What stands in a body or a query, where its schema alone could not know. */
+  /** Values of body and query members that the schema alone cannot provide. */
   readonly valuesFor: (operation: DocumentedOperation) => Promise<NamedValues>;
-  /** Puts every row back. */
+  /** Restores every row. */
   readonly restore: () => Promise<void>;
 }
 
 const returnUrl = "https://shop.example/back";
 
-/** Calls about who has no second factor yet, and a secret that waits for its first code. */
+/** Calls for a user without a second factor and with a pending secret. */
 const aboutEnrolment = new Set(["startTotp", "confirmTotp", "setUpOwnTotp", "enableOwnTotp"]);
 
 /** Creates the world in the empty stores of `useFreshWorker`. */

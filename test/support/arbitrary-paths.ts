@@ -1,6 +1,6 @@
 import fc from "fast-check";
 
-/** Pieces that have fooled somebody. */
+/** Path pieces that have misled some server. */
 const pieces = [
   "/",
   "//",

@@ -5,7 +5,7 @@ import { type Answer, type CallOptions, Client, codeOfStep, type Overrides } fro
 
 export type Options = Omit<CallOptions, "method" | "body" | "token">;
 
-/** A program that shows an API key, or `ADMIN_KEY`, to one isolate of the Worker. */
+/** A client of the service API with an API key or `ADMIN_KEY`, at one isolate of the Worker. */
 export class Backend {
   constructor(
     readonly realm: string,
@@ -18,12 +18,12 @@ export class Backend {
     return this.key.split("_")[1] ?? "";
   }
 
-  /** As audit events name it. */
+  /** The id of the key in audit events. */
   get actor(): string {
     return this.key === env.ADMIN_KEY ? "admin" : `api_key:${this.keyId}`;
   }
 
-  /** The same program at another isolate: with a cache of its own, and with other bindings if they are given. */
+  /** The same client at another isolate, which has its own cache, and may have other bindings. */
   at(client: Client): Backend {
     return new Backend(this.realm, this.key, client);
   }
@@ -44,19 +44,19 @@ export class Backend {
     return this.client.call(path, { ...options, method: "DELETE", token: this.key });
   }
 
-  /** Checks a code of a user. */
+  /** Submits a code of a user to `/verify`. */
   verify(id: string, code: unknown, fields: Overrides = {}, options: Options = {}): Promise<Answer> {
     return this.post(`${userPath(id)}/verify`, { code, ...fields }, options);
   }
 }
 
-/** The operator, who speaks for every realm: say which with `?realm=`. */
+/** A client with `ADMIN_KEY`. It names the realm with `?realm=`. */
 export const operator = (client = new Client()): Backend => new Backend("local", env.ADMIN_KEY, client);
 
-/** Where a user is, whatever characters the id has. */
+/** The path of a user, with the id escaped. */
 export const userPath = (id: string): string => `/v1/users/${encodeURIComponent(id)}`;
 
-/** The header that makes a call repeatable. */
+/** The `Idempotency-Key` header. */
 export const repeatable = (key: string): Options => ({ headers: { "Idempotency-Key": key } });
 
 export interface KeyFields {
@@ -66,7 +66,7 @@ export interface KeyFields {
   readonly return_urls?: readonly string[];
 }
 
-/** Has a key made for a realm by somebody who may do that. */
+/** Creates an API key for a realm with the client `maker`. */
 export async function createKey(maker: Backend, realm: string, fields: KeyFields = {}): Promise<Backend> {
   const body = { name: "backend", scopes: everyScope, ...fields };
   const answer = await maker.post(`/v1/api-keys?realm=${realm}`, body);
@@ -74,7 +74,7 @@ export async function createKey(maker: Backend, realm: string, fields: KeyFields
   return new Backend(realm, answer.json.data.key, maker.client);
 }
 
-/** A realm: the operator makes its first key, which has every scope unless some are given. */
+/** Creates a realm with its first key, which has every scope unless `fields` name some. */
 export const createRealm = (
   realm = "shop",
   fields: KeyFields = {},
@@ -84,11 +84,11 @@ export const createRealm = (
 export interface BackendUser {
   readonly id: string;
   readonly username: string;
-  /** As the store knows the user. */
+  /** The user's id in the store. */
   readonly storedId: string;
 }
 
-/** A user that the backend names itself. */
+/** Creates a user with an id of the backend's choice. */
 export async function createBackendUser(
   backend: Backend,
   id = "42",
@@ -105,8 +105,8 @@ export interface EnrolledBackendUser extends BackendUser {
 }
 
 /**
- * A user with two-factor authentication, set up through the backend. Needs a stopped clock: the first code is that of
- * the step before, and every code from the current step on is unspent.
+ * Creates a user with a second factor through the service API. Needs a stopped clock. It is confirmed with the code of the previous step, so
+ * the codes from the current step on are unspent.
  */
 export async function enrolBackendUser(
   backend: Backend,
@@ -117,7 +117,7 @@ export async function enrolBackendUser(
   return { ...user, ...(await enrol(backend, id)) };
 }
 
-/** Sets up the second factor of a user who is there. */
+/** Enrols an existing user. */
 export async function enrol(
   backend: Backend,
   id: string,

@@ -1,10 +1,10 @@
 import type { Bindings } from "../../src/runtime.ts";
 import { base, host, send } from "./worker.ts";
 
-/** One exchange of a browser, redirects among them. */
+/** One request of a browser and its response. A redirect is one exchange of its own. */
 export interface Exchange {
   readonly method: string;
-  /** With its query: what would stand in the history and in logs. */
+  /** With its query, as in the browser's history and in logs. */
   readonly path: string;
   readonly status: number;
   readonly headers: Headers;
@@ -25,12 +25,12 @@ interface Form {
 
 type FetchSite = "none" | "same-origin" | "same-site" | "cross-site";
 
-/** More would be a loop: no way through the Worker's pages has as many. */
+/** More redirects are a loop: no flow of the Worker's pages has as many. */
 const mostRedirects = 6;
 
 /**
- * A visitor's browser without JavaScript: it keeps cookies as the standard says, says where its requests come
- * from, follows redirects within the host, and sends forms as they stand in the page.
+ * A browser without JavaScript. It keeps cookies according to RFC 6265bis, sends `Origin` and `Sec-Fetch-*`, follows redirects within the
+ * host, and submits forms as the page contains them.
  */
 export class Browser {
   /** Every exchange, in order. */
@@ -42,31 +42,31 @@ export class Browser {
     readonly userAgent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
   ) {}
 
-  /** The page that is shown. */
+  /** The current page. */
   get page(): Page {
     const last = this.exchanges.at(-1);
     if (last === undefined) throw new Error("No page has been opened");
     return new Page(last);
   }
 
-  /** The names and values of the cookies that would be sent now. */
+  /** The names and values of the cookies that the next request would have. */
   get cookies(): Record<string, string> {
     const living = [...this.#cookies].filter(([, { expiresAt }]) => expiresAt > Date.now());
     return Object.fromEntries(living.map(([name, { value }]) => [name, value]));
   }
 
-  /** What another browser would have to be given to be this one. */
+  /** The cookies that would let another browser take over this one's sessions. */
   adopt(cookies: Record<string, string>): void {
     for (const [name, value] of Object.entries(cookies))
       this.#cookies.set(name, { value, expiresAt: Infinity });
   }
 
-  /** Types an address. */
+  /** Opens a URL, as if typed into the address bar. */
   open(path: string): Promise<Page> {
     return this.#navigate("GET", path, { site: "none" });
   }
 
-  /** Follows the link of these words, or one to this address. */
+  /** Follows the link with this text or this URL. */
   follow(link: string): Promise<Page> {
     const found = this.page.links.find(({ href, text }) => text === link || href === link);
     if (found === undefined) throw new Error(`There is no link ${link} on ${this.page.path}`);
@@ -74,8 +74,7 @@ export class Browser {
   }
 
   /**
-   * Fills a form of the page and sends it. What is said about hidden fields chooses the form, and what is said
-   * about others is typed in.
+   * Submits a form of the page. `values` of hidden fields choose the form, all other values are filled in.
    */
   submit(action: string, values: Record<string, string> = {}): Promise<Page> {
     const form = this.page.forms.find(
@@ -88,12 +87,12 @@ export class Browser {
     return this.post(action, new URLSearchParams(fields));
   }
 
-  /** Fills the sign-in form. */
+  /** Submits the sign-in form. */
   signIn({ username, password }: { username: string; password: string }): Promise<Page> {
     return this.submit("/sign-in", { username, password });
   }
 
-  /** Sends a form of one's own making, or of another site's. */
+  /** Sends a form that is not on the page, or of another site. */
   post(
     path: string,
     fields: URLSearchParams | Record<string, string>,
@@ -129,7 +128,7 @@ export class Browser {
     return this.page;
   }
 
-  /** The last addresses, the present one last. */
+  /** The last URLs, the current one last. */
   trail(count: number): string[] {
     return this.exchanges.slice(-count).map(({ method, path, status }) => `${method} ${path} ${status}`);
   }
@@ -170,7 +169,7 @@ export class Browser {
     return [301, 302, 303].includes(response.status) ? response.headers.get("Location") : null;
   }
 
-  /** RFC 6265bis: a cookie whose prefix promises what its attributes don't keep is not taken. */
+  /** RFC 6265bis: a cookie whose attributes contradict its name's prefix is rejected. */
   #keep(line: string): void {
     const [pair = "", ...attributes] = line.split(/; */);
     const at = pair.indexOf("=");
@@ -201,7 +200,7 @@ const fits = ({ fields }: Form, values: Record<string, string>) =>
     fields.some((field) => field.name === name && (!field.hidden || field.value === value)),
   );
 
-/** A page as a person sees it, found with patterns: the Worker's pages escape whatever could mislead them. */
+/** The visible content of a page, found with patterns. The Worker's pages escape all text that could mislead them. */
 export class Page {
   constructor(readonly exchange: Exchange) {}
 
@@ -221,12 +220,12 @@ export class Page {
     return plain(/<h1[^>]*>(.*?)<\/h1>/s.exec(this.html)?.[1] ?? "");
   }
 
-  /** What is said in the box for errors. */
+  /** The text of the error box. */
   get alert(): string {
     return plain(/<div class="notice notice-error"[^>]*>(.*?)<\/div>/s.exec(this.html)?.[1] ?? "");
   }
 
-  /** All that is written on it. */
+  /** The text of the page. */
   get text(): string {
     return plain(this.html.replace(/<(style|script|title)\b.*?<\/\1>/gs, ""));
   }
@@ -252,7 +251,7 @@ export class Page {
     );
   }
 
-  /** What stands in a field of the first form that has it. */
+  /** The value of a field in the first form that has it. */
   field(name: string): string | undefined {
     return this.forms.flatMap(({ fields }) => fields).find((field) => field.name === name)?.value;
   }

@@ -12,7 +12,7 @@ import { type Answer, base, Client, environment, host, type Overrides } from "./
 
 export const challengeCookieName = "__Host-sallyport-challenge";
 
-/** Where the shop lets browsers come back to. */
+/** The return URLs of the shop's key. */
 export const shopUrls = ["https://shop.example/confirmed"] as const;
 
 export interface Challenge {
@@ -20,8 +20,8 @@ export interface Challenge {
   readonly url: string;
 }
 
-/** What a backend asks for, unless a test says otherwise. */
-export const wish = (user: string, fields: Overrides = {}) => ({
+/** The default body of `POST /v1/challenges`. */
+export const challengeInput = (user: string, fields: Overrides = {}) => ({
   user,
   return_to: "https://shop.example/confirmed?order=7",
   action: "Pay 20 € to Bob",
@@ -29,24 +29,24 @@ export const wish = (user: string, fields: Overrides = {}) => ({
   ...fields,
 });
 
-/** Has a challenge made for a user of the backend. */
+/** Creates a challenge for a user of the backend. */
 export async function createChallenge(
   backend: Backend,
   user: string,
   fields: Overrides = {},
   options: Options = {},
 ): Promise<Challenge> {
-  const answer = await backend.post("/v1/challenges", wish(user, fields), options);
+  const answer = await backend.post("/v1/challenges", challengeInput(user, fields), options);
   if (answer.status !== 201) throw new Error(`POST /v1/challenges: ${answer.status} ${answer.text}`);
   return answer.json.data;
 }
 
-/** What the backend is told of a challenge. */
+/** Reads the state of a challenge with the service API. */
 export const statusOf = async (backend: Backend, { id }: Challenge): Promise<Answer["json"]> =>
   (await backend.get(`/v1/challenges/${id}`)).json.data;
 
-/** A browser that the backend has sent to the address of a challenge. */
-export async function sentTo(
+/** A browser that has opened the URL of a challenge. */
+export async function visitChallenge(
   { url }: Challenge,
   bindings: Bindings = environment(),
   browser = new Browser(bindings),
@@ -55,14 +55,14 @@ export async function sentTo(
   return browser;
 }
 
-/** The path of an address at the Worker. */
+/** The path and query of a URL of the Worker. */
 export function pathOf(url: string): string {
   if (!url.startsWith(`${host}${base}/`)) throw new Error(`${url} is not the Worker's`);
   return url.slice(host.length);
 }
 
-/** Where a page sends the browser by itself; a link has the same address. Null: it stays. */
-export function goesOnTo({ html, links }: Page): URL | null {
+/** The URL of a page's automatic redirect, which the page's link has as well. Null when the page has none. */
+export function redirectTarget({ html, links }: Page): URL | null {
   const text = /<meta http-equiv="refresh" content="0; url=([^"]*)"/.exec(html)?.[1];
   if (text === undefined) return null;
   const address = text.replaceAll("&amp;", "&");
@@ -70,14 +70,14 @@ export function goesOnTo({ html, links }: Page): URL | null {
   return new URL(address);
 }
 
-/** The receipt in the address that a page sends the browser to. */
+/** The receipt in the URL that a page redirects to. */
 export function receiptOn(page: Page): string {
-  const receipt = goesOnTo(page)?.searchParams.get("receipt");
+  const receipt = redirectTarget(page)?.searchParams.get("receipt");
   if (typeof receipt !== "string") throw new Error(`There is no receipt: ${page.status} ${page.text}`);
   return receipt;
 }
 
-/** What a receipt says, once it has been checked with the published keys. */
+/** Verifies a receipt with the published keys, and returns its claims. */
 export async function verifyReceipt(receipt: string, audience: string) {
   const jwks = (await new Client().call("/.well-known/jwks.json")).json;
   const { payload } = await jwtVerify(receipt, createLocalJWKSet(jwks), {
@@ -90,38 +90,38 @@ export async function verifyReceipt(receipt: string, audience: string) {
   return payload;
 }
 
-/** What a receipt says, unchecked. */
+/** The claims of a receipt, without verification. */
 export const readReceipt = (page: Page) => decodeJwt(receiptOn(page));
 
-/** The heading of the page for who comes too late. */
-export const overPage = "This confirmation is over";
+/** The heading of the page of an ended challenge. */
+export const endedHeading = "This confirmation has ended";
 
-/** Types a code into the page of a challenge. */
-export const give = (browser: Browser, text: string): Promise<Page> =>
+/** Submits a code on the page of a challenge. */
+export const submitCode = (browser: Browser, text: string): Promise<Page> =>
   browser.submit("/second-factor", { code: text });
 
-/** Takes a step of the wizard. */
+/** Submits a step of the wizard. */
 export const step = (
   browser: Browser,
   name: "start" | "confirm",
   values: Record<string, string> = {},
 ): Promise<Page> => browser.submit("/account/two-factor", { step: name, ...values });
 
-/** A user with a second factor, and a browser that was sent to a challenge for it. Needs a stopped clock. */
+/** Creates a user with a second factor, and a browser at a challenge for it. Needs a stopped clock. */
 export async function askForCode(
   backend: Backend,
   fields: Overrides = {},
 ): Promise<{ user: EnrolledBackendUser; challenge: Challenge; browser: Browser }> {
   const user = await enrolBackendUser(backend, "42", { username: "ada" });
   const challenge = await createChallenge(backend, user.id, fields);
-  return { user, challenge, browser: await sentTo(challenge) };
+  return { user, challenge, browser: await visitChallenge(challenge) };
 }
 
-/** A browser that was sent to a challenge for a user without a second factor. */
+/** Creates a browser at a challenge for a user without a second factor. */
 export async function askForSetup(
   backend: Backend,
 ): Promise<{ challenge: Challenge; browser: Browser; storedId: string }> {
   const { storedId } = await createBackendUser(backend, "42", { username: "ada" });
   const challenge = await createChallenge(backend, "42");
-  return { challenge, browser: await sentTo(challenge), storedId };
+  return { challenge, browser: await visitChallenge(challenge), storedId };
 }

@@ -1,22 +1,21 @@
 import { vi } from "vitest";
 
-/** Ten seconds into a time step, so that a test that advances by a few seconds stays in it. */
+/** Ten seconds after the start of a time step: a test may advance by a few seconds within the step. */
 const start = Date.UTC(2030, 0, 7, 12, 0, 10);
 
 /**
- * Stops the clock of Worker and test alike. Only `Date` is moved: timers go on, and so does KV, which lets its
- * values expire by a clock of its own.
+ * Stops the clock of the Worker and the test. Only `Date` is mocked: timers run, and so does the clock by which KV expires its values.
  */
 export function stopClock(): void {
   vi.useFakeTimers({ toFake: ["Date"], now: start });
 }
 
-/** Lets the clock run again. */
+/** Restores the real clock. */
 export function startClock(): void {
   vi.useRealTimers();
 }
 
-/** Moves the stopped clock. */
+/** Advances the stopped clock. */
 export function advance(seconds: number): void {
   vi.setSystemTime(Date.now() + seconds * 1000);
 }

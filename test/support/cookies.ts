@@ -4,14 +4,14 @@ export const sessionCookieName = "__Host-sallyport";
 export const pendingCookieName = "__Host-sallyport-pending";
 export const deviceCookieName = "__Host-sallyport-device";
 
-/** A cookie as an answer sets it. Attribute names are in lower case; one without a value is `true`. */
+/** A parsed `Set-Cookie`. Attribute names are in lower case; an attribute without a value is `true`. */
 export interface SetCookie {
   readonly name: string;
   readonly value: string;
   readonly attributes: Readonly<Record<string, string | true>>;
 }
 
-/** Reads every `Set-Cookie` of an answer. */
+/** Parses every `Set-Cookie` of a response. */
 export function parseSetCookies({ headers }: Pick<Answer, "headers">): SetCookie[] {
   return headers.getSetCookie().map((line) => {
     const [pair = "", ...rest] = line.split(/; */);
@@ -24,12 +24,12 @@ export function parseSetCookies({ headers }: Pick<Answer, "headers">): SetCookie
   });
 }
 
-/** The value that an answer gives to a cookie. Undefined: it leaves the cookie alone. */
+/** The value that a response sets for a cookie. Undefined when it does not set the cookie. */
 export function cookieValue(answer: Pick<Answer, "headers">, name: string): string | undefined {
   return parseSetCookies(answer).find((cookie) => cookie.name === name)?.value;
 }
 
-/** The headers with which a page of the same host sends these cookies. */
+/** The headers of a same-origin request with these cookies. */
 export function browserHeaders(cookies: Readonly<Record<string, string>>): Record<string, string> {
   const pairs = Object.entries(cookies).map(([name, value]) => `${name}=${value}`);
   return { Cookie: pairs.join("; "), Origin: host, "Sec-Fetch-Site": "same-origin" };

@@ -1,15 +1,15 @@
 import { foldName } from "../../src/core/parsing/folded-name.ts";
 
-/** A credential that the site takes, and where. */
+/** Where the site reads a credential. */
 export type Place = "cookie" | "authorization" | "header" | "query";
 
-/** How one part of the site, its who-am-I or its pages, reads a request. */
+/** How one part of the site (its who-am-I or its pages) reads a request. */
 export interface Reading {
-  /** The places where it looks for a credential, the first one first. */
+  /** The places where it looks for a credential, in order. */
   readonly order: readonly Place[];
-  /** A credential that is not valid ends the search, or the next place is tried. */
+  /** True when an invalid credential ends the search. Otherwise the next place is tried. */
   readonly stopsAtInvalid: boolean;
-  /** Cookies and parameters in another spelling count. */
+  /** True when names of cookies and parameters are compared without case. */
   readonly foldsNames: boolean;
   /** Of several cookies, headers or parameters of one name this one counts. */
   readonly takes: "first" | "last";
@@ -19,7 +19,7 @@ export interface Reading {
   readonly stripsNames: boolean;
 }
 
-/** What a client sends of the site's credentials. */
+/** The site's credentials in a request. */
 export interface SentCredentials {
   readonly cookies: readonly string[];
   readonly authorization: string | null;
@@ -45,7 +45,7 @@ export class CredentialSite {
     readonly refusesForeignOrigins: boolean,
   ) {}
 
-  /** Everything that the Worker could fetch. */
+  /** The mock of `fetch`. */
   readonly fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
     const request = new Request(input as RequestInfo, init);
     const { pathname, search } = new URL(request.url);
@@ -56,7 +56,7 @@ export class CredentialSite {
     return name === null ? new Response(null, { status: 401 }) : Response.json({ name });
   };
 
-  /** The page that the site shows to a request. */
+  /** The site's response to a page request. */
   page(headers: Headers, query: string): string {
     return `page of ${this.accountOf(this.pages, headers, query) ?? "anonymous"}`;
   }

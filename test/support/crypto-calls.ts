@@ -13,10 +13,10 @@ const operations = [
   "generateKey",
 ] as const;
 
-/** How often each operation of WebCrypto was called; those that were not are left out. */
+/** The number of calls of each operation of WebCrypto, without those that were not called. */
 export type CryptoCalls = Partial<Record<(typeof operations)[number], number>>;
 
-/** Counts what is asked of WebCrypto while `act` runs. */
+/** Counts the calls of WebCrypto while `act` runs. */
 export async function countCryptoCalls<T>(act: () => Promise<T>): Promise<{ result: T; calls: CryptoCalls }> {
   const spies = operations.map((name) => [name, vi.spyOn(crypto.subtle, name)] as const);
   try {

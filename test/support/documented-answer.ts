@@ -10,7 +10,7 @@ import type {
 } from "../../src/http/openapi/shapes.ts";
 import type { Answer } from "./worker.ts";
 
-/** What every answer has for the browser's sake, and what the platform adds. The document has no need to say it. */
+/** Headers of every response for browsers, and headers that the platform adds. The document does not list them. */
 const everywhere = new Set([
   "content-type",
   "content-length",
@@ -23,7 +23,7 @@ const everywhere = new Set([
   "x-frame-options",
 ]);
 
-/** A document with its references resolved, and the judge of answers. */
+/** An OpenAPI document with its references resolved, and the check of responses against it. */
 export class DocumentedApi {
   readonly #validators = new Map<JsonSchema, Validator>();
 
@@ -43,14 +43,14 @@ export class DocumentedApi {
     return operation.parameters.map((one) => this.find<Parameter>(one));
   }
 
-  /** The statuses with which a call goes well. */
+  /** The success statuses of a call. */
   successesOf({ responses }: DocumentedOperation): number[] {
     return Object.keys(responses)
       .map(Number)
       .filter((status) => !this.isRefusal(responses[status]));
   }
 
-  /** What is wrong with an answer: nothing, if it is one of those that the document describes. */
+  /** Finds the differences between a response and the document. */
   flawsOf(operation: DocumentedOperation, answer: Answer): string[] {
     const described = operation.responses[answer.status];
     if (described === undefined) return [`${answer.status} is not documented: ${answer.text.slice(0, 200)}`];
@@ -87,7 +87,7 @@ export class DocumentedApi {
     const type = headers.get("Content-Type")?.split(";")[0] ?? "";
     if (content === undefined) return text === "" ? [] : [`a body: ${text.slice(0, 80)}`];
     const media = content[type];
-    // A status can have no body for one caller, and one for another.
+    // A status can have a body for one caller and none for another.
     if (media === undefined) return text === "" && type === "" ? [] : [`${type} is not documented`];
     if (media.schema === undefined) return [];
     const { valid, errors } = this.#validator(media.schema).validate(json ?? text);
@@ -111,7 +111,7 @@ export class DocumentedApi {
   }
 }
 
-/** The document lets an answer grow. Here it has what is described and no more. */
+/** The document allows additional properties in responses. The tests do not. */
 function close(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(close);
   if (typeof value !== "object" || value === null) return value;

@@ -27,16 +27,16 @@ function readDocument() {
 }
 
 /**
- * Whatever a test has asked of the API, the answer must be one that its document describes.
+ * Checks a response against the OpenAPI document.
  *
- * @throws Error when it is not
+ * @throws Error when the document does not describe the response
  */
 export function expectDocumented(method: string, url: string, answer: Answer): void {
   documented ??= readDocument();
   const { pathname } = new URL(url);
   const call = documented.calls.find((one) => one.method === method && one.form.test(pathname));
   const { status, headers, json } = answer;
-  // With Accept: text/html a proxy's question is answered with a page. A 500 is nobody's answer on purpose.
+  // A forward-auth request with Accept: text/html gets a page. A 500 is never intended.
   if (call === undefined || status === 500 || headers.get("Content-Type")?.startsWith("text/html")) return;
   const [flaw] = documented.api.flawsOf(call.operation, answer);
   if (flaw !== undefined) throw new Error(`${method} ${pathname}: ${status} ${json?.code ?? ""}: ${flaw}`);

@@ -1,17 +1,17 @@
 import { vi } from "vitest";
 import worker from "../../src/index.ts";
 
-/** One request to the Worker and its answer, as whoever asked got it. */
+/** One request to the Worker, and the response that the client got. */
 export interface Recorded {
   readonly method: string;
-  /** Without the base path and the query: what was asked for, not with what. */
+  /** The path without the base path and the query. */
   readonly path: string;
   readonly status: number;
   readonly headers: Headers;
   readonly body: string;
 }
 
-/** Writes down every exchange with the Worker from now on, whoever starts it, until mocks are restored. */
+/** Records every request to the Worker and its response, until mocks are restored. */
 export function recordExchanges(): Recorded[] {
   const recorded: Recorded[] = [];
   const { fetch } = worker;

@@ -7,27 +7,27 @@ import { readState } from "./states.ts";
 import type { World } from "./sweep.ts";
 import { type Account, Client, code, createAccount, type EnrolledAccount } from "./worker.ts";
 
-/** Two people and their sessions. */
-export interface Town extends World {
-  /** She has a second factor. The code of this moment is unspent. */
+/** Two accounts and their sessions. */
+export interface FaultWorld extends World {
+  /** An account with a second factor. Its current code is unspent. */
   readonly ada: EnrolledAccount;
-  /** Her password, hashed as the Worker does it. In `state` it has a hash that costs nothing. */
+  /** The hash of ada's password, as the Worker computes it. `state` has a cheaper hash instead. */
   readonly adaHash: string;
   readonly adaToken: string;
-  /** Her session in another browser. */
+  /** The id of ada's session in another browser. */
   readonly adaOtherId: string;
-  /** Her pending sessions. */
+  /** The tokens of ada's pending sessions. */
   readonly pending: string;
   readonly nextPending: string;
   readonly lastPending: string;
-  /** He has none, and is about to set one up. */
+  /** An account with a pending secret and without a second factor. */
   readonly bob: Account;
   readonly bobToken: string;
   readonly bobSecret: string;
 }
 
-/** Makes them through the API. */
-export async function buildTown(): Promise<Town> {
+/** Creates the accounts and sessions through the API, in the empty stores of `useFreshWorker`. */
+export async function createFaultWorld(): Promise<FaultWorld> {
   const ada = await createReadyAccount();
   const adaToken = await fullToken(ada);
   await fullToken(ada);
@@ -48,7 +48,7 @@ export async function buildTown(): Promise<Town> {
   return { ada, adaHash, ...sessions, bob, bobToken, bobSecret, state: await readState(), at: Date.now() };
 }
 
-/** A hash that the Worker takes, and that costs it a thousandth of its own. */
+/** A password hash that the Worker accepts, at a thousandth of the cost of its own. */
 export function cheapHash(password: string): Promise<string> {
   const salt = new Uint8Array(16);
   return new Promise((resolve, reject) => {
@@ -62,5 +62,5 @@ export function cheapHash(password: string): Promise<string> {
   });
 }
 
-/** The code of the stopped clock's moment. */
-export const codeNow = ({ ada }: Town): Promise<string> => code(ada.secret);
+/** The code of the current step. */
+export const codeNow = ({ ada }: FaultWorld): Promise<string> => code(ada.secret);

@@ -4,19 +4,19 @@ import { interceptD1 } from "./d1.ts";
 import { type HeldTimers, holdTimers } from "./held-timers.ts";
 import { environment, type Overrides } from "./worker.ts";
 
-/** What can go wrong with one call of a binding. */
+/** A fault of one call of a binding. */
 export type Fault =
-  /** It fails, and has done nothing. */
+  /** It fails without an effect. */
   | "fails"
-  /** It never answers, and does nothing. */
+  /** It never settles, and has no effect. */
   | "hangs"
-  /** A batch fails at its end, and D1 takes all of it back. */
+  /** The last statement of a batch fails, and D1 rolls the batch back. */
   | "is undone"
-  /** It is done, and the answer is lost. */
+  /** It takes effect, and its response is lost. */
   | "loses its answer"
-  /** It does not answer in time, and is done after the Worker has given up. */
+  /** It does not settle in time, and takes effect after the Worker's time limit. */
   | "comes late"
-  /** It is done later still: after the next try. */
+  /** It takes effect after the client's next attempt. */
   | "comes last";
 
 /** One call of a binding. */
@@ -25,24 +25,24 @@ export interface Call {
   readonly writes: boolean;
   readonly isBatch: boolean;
   faulty: boolean;
-  /** It has happened, whatever the Worker has heard of it. */
+  /** True when it has taken effect, even if the Worker got no response. */
   done: boolean;
 }
 
-/** Which call something goes wrong with. */
+/** Which call fails, and how. */
 export interface Plan {
-  /** The first one is 1. */
+  /** The number of the call, from 1. */
   readonly call: number;
   readonly fault: Fault;
-  /** Every later call fails, too. */
+  /** True when every later call fails as well. */
   readonly lasts: boolean;
 }
 
-/** Every way in which something can go wrong with one of these calls. */
+/** All faults of all these calls. */
 export function listPlans(calls: readonly Call[]): Plan[] {
   return calls.flatMap(({ binding, writes, isBatch }, index) => {
     const plan = (fault: Fault, lasts = false): Plan => ({ call: index + 1, fault, lasts });
-    // What is lost of a read, or of a block that nobody waits for, is the same as if it had failed.
+    // For a read, and for a KV write that the Worker does not wait for, a lost response is the same as a failure.
     const decides = binding === "D1" && writes;
     return [
       plan("fails"),
@@ -57,21 +57,21 @@ export function listPlans(calls: readonly Call[]): Plan[] {
 export const describePlan = ({ call, fault, lasts }: Plan): string =>
   `call ${call} ${fault}${lasts ? ", and so do all after it" : ""}`;
 
-/** A trip that is still on its way. */
+/** A promise that never settles. */
 const never = new Promise<never>(() => {});
 
-/** D1, KV and a rate limit that fail as they are told to, and count their calls. */
+/** D1, KV and a rate limit that fail according to a plan, and record their calls. */
 export class FaultyStores {
   readonly calls: Call[] = [];
-  /** What has run out while nobody answered: the milliseconds of each time limit. */
+  /** The milliseconds of each time limit that has expired during a call that hangs. */
   readonly limitsOver: number[] = [];
   readonly #timers: HeldTimers = holdTimers();
   readonly #late: (() => Promise<unknown>)[] = [];
 
   /**
-   * @param plan null: nothing goes wrong
-   * @param afterWrite comes after each write to D1 that has happened
-   * @param db what is behind
+   * @param plan null: no fault
+   * @param afterWrite is called after each write to D1 that has taken effect
+   * @param db the database behind the faults
    */
   constructor(
     readonly plan: Plan | null,
@@ -89,30 +89,30 @@ export class FaultyStores {
     });
   }
 
-  /** How many writes to D1 have happened. */
+  /** The number of writes to D1 that have taken effect. */
   get writesDone(): number {
     return this.calls.filter(({ binding, writes, done }) => binding === "D1" && writes && done).length;
   }
 
-  /** Something has gone wrong that the Worker can't do without. */
+  /** True when a call of D1 was faulty: the Worker cannot continue without D1. */
   get lostD1(): boolean {
     return this.calls.some(({ binding, faulty }) => binding === "D1" && faulty);
   }
 
-  /** The time limits that are still running, though everything has been answered. */
+  /** The milliseconds of the time limits that were not cleared. */
   get runningLimits(): readonly number[] {
     return this.#timers.running;
   }
 
-  /** Lets happen what was too late for its answer. */
+  /** Runs the calls that are late. */
   async arriveLate(): Promise<void> {
     for (const run of this.#late.splice(0)) await run();
   }
 
   #db(): D1Database {
-    return interceptD1(this.db, ({ kind, sql, run, runInVain }) => {
+    return interceptD1(this.db, ({ kind, sql, run, runAndRollBack }) => {
       const writes = sql.some((text) => /^\s*(insert|update|delete)\b/i.test(text));
-      return this.#meet({ binding: "D1", writes, isBatch: kind === "batch" }, run, runInVain);
+      return this.#meet({ binding: "D1", writes, isBatch: kind === "batch" }, run, runAndRollBack);
     });
   }
 
@@ -135,7 +135,7 @@ export class FaultyStores {
   async #meet<T>(
     what: Pick<Call, "binding" | "writes" | "isBatch">,
     run: () => Promise<T>,
-    runInVain = run,
+    runAndRollBack = run,
   ): Promise<T> {
     const call: Call = { ...what, faulty: false, done: false };
     const number = this.calls.push(call);
@@ -145,7 +145,7 @@ export class FaultyStores {
     call.faulty = true;
     switch (plan.fault) {
       case "is undone":
-        return runInVain();
+        return runAndRollBack();
       case "loses its answer":
         await this.#do(call, run);
         throw new Error("D1_ERROR: Network connection lost: injected");
@@ -169,9 +169,9 @@ export class FaultyStores {
     return answer;
   }
 
-  /** Does not answer until the Worker has given up. */
+  /** Lets the Worker's time limit expire, and never settles. */
   async #hang(): Promise<never> {
-    // The Worker may start its timer after it has asked.
+    // The Worker may start its timer after the call.
     await new Promise((resolve) => setTimeout(resolve, 0));
     const over = this.#timers.runOut();
     this.limitsOver.push(...over);

@@ -11,8 +11,8 @@ export const jwtHeader = "Cf-Access-Jwt-Assertion";
 
 let key: Promise<SigningKey> | undefined;
 
-/** An identity provider beside the site: its keys are fetched where `fetch` is asked for them. */
-export async function standProvider(site: Site): Promise<IdentityProvider> {
+/** Adds an identity provider to the mock of `fetch`, which serves its keys. */
+export async function mockProvider(site: Site): Promise<IdentityProvider> {
   key ??= generateKey("k1");
   const provider = new IdentityProvider(await key);
   vi.mocked(fetch).mockImplementation(provider.beside(site));
@@ -20,8 +20,8 @@ export async function standProvider(site: Site): Promise<IdentityProvider> {
 }
 
 /**
- * A browser that shows the first factor of the account `ada`, and no second one. `openSite` comes first. With a proxy as the
- * first factor, every request shows `PROXY_KEY`.
+ * A browser with the first factor of the account `ada` and without a second one. Call `openSite` first. With FIRST_FACTOR=proxy, every
+ * request has `PROXY_KEY`.
  */
 export async function showFirstFactor(
   name: FirstFactorName,
@@ -39,7 +39,7 @@ export async function showFirstFactor(
       site.sessions.set("s1", "ada");
       return Browser.signedIn("s1", { WHOAMI_URL: "http://origin.test/me", ...overrides });
     case "jwt": {
-      const provider = await standProvider(site);
+      const provider = await mockProvider(site);
       const browser = new Browser({ ...provider.variables, ...overrides });
       browser.added[jwtHeader] = await provider.token();
       return browser;
@@ -52,7 +52,7 @@ export async function showFirstFactor(
   }
 }
 
-/** What the browser sends with every request. */
+/** The headers that the browser sends with every request. */
 export function headersOf({ cookies, added }: Browser): Record<string, string> {
   const pairs = [...cookies].map(([name, value]) => `${name}=${value}`);
   return { ...added, ...(pairs.length === 0 ? {} : { Cookie: pairs.join("; ") }) };

@@ -1,17 +1,15 @@
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
-import { createKeyring, type Keyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
-import {
-  generateSessionSecret,
-  type SessionClaims,
-  signFullToken,
-} from "../../src/core/tokens/session-token.ts";
+import type { Keyring } from "../../src/core/crypto/keyring.ts";
+import type { SessionClaims } from "../../src/core/tokens/session-token.ts";
 import type { Bindings } from "../../src/runtime.ts";
+import { keyringOf } from "./keyring.ts";
+import { signSession } from "./session-token.ts";
 import { environment, host, type Overrides, send } from "./worker.ts";
 
 export const originUrl = "http://origin.test";
 
-/** How a browser asks for a page, and how its script asks for data. */
+/** The headers of a page load, and of a script's request. */
 export const pageLoad = {
   Accept: "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
   "Sec-Fetch-Mode": "navigate",
@@ -19,20 +17,20 @@ export const pageLoad = {
 };
 export const scripted = { Accept: "application/json", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty" };
 
-/** An origin that a test can look into. It takes the place of everything that the Worker could fetch. */
+/** A mock of `fetch` that records the requests to the origin. */
 export interface FakeOrigin {
-  /** What has reached it, in order. */
+  /** The requests, in order. */
   readonly requests: Request[];
-  /** What the Worker told `fetch` beside the request. */
+  /** The second argument of each call of `fetch`. */
   readonly inits: (RequestInit | undefined)[];
-  /** The only request that has reached it. */
+  /** Returns the only request, and throws when there is none or another one. */
   only(): Request;
 }
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
-/** Stands an origin behind the gate, until `vi.restoreAllMocks()`. */
-export function standOrigin(answer: Handler = () => new Response("from the origin")): FakeOrigin {
+/** Mocks `fetch` with an origin until `vi.restoreAllMocks()`. */
+export function mockOrigin(answer: Handler = () => new Response("from the origin")): FakeOrigin {
   const requests: Request[] = [];
   const inits: (RequestInit | undefined)[] = [];
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
@@ -68,11 +66,11 @@ export interface Visit {
   readonly method?: string;
   readonly headers?: HeadersInit;
   readonly body?: BodyInit;
-  /** The token of a full session, sent as a browser sends it. */
+  /** The token of a full session, sent in its cookie. */
   readonly session?: string;
 }
 
-/** One request to the gate. */
+/** Sends a request to the gate. */
 export function visit(bindings: Bindings, path: string, options: Visit = {}): Promise<Response> {
   const { method, body, session } = options;
   const headers = new Headers(options.headers);
@@ -89,37 +87,11 @@ export function visit(bindings: Bindings, path: string, options: Visit = {}): Pr
   return send(request, bindings);
 }
 
-/** The keyring that the Worker under test has. */
-export function workersKeyring(text = env.KEYRING): Keyring {
-  const parsed = parseKeyring(text);
-  if (!parsed.ok) throw new Error(parsed.message);
-  return createKeyring(parsed.entries);
-}
+/** The keyring of the Worker under test. */
+export const workersKeyring = (text = env.KEYRING): Keyring => keyringOf(...text.split(","));
 
-/**
- * The token of a session that has shown both factors just now, or of another one. No store knows it: while it
- * is fresh, none is asked.
- */
-export function mintToken(claims: Partial<SessionClaims> = {}, keyring = workersKeyring()) {
-  const now = new Date();
-  return signFullToken(keyring, {
-    sessionSecret: generateSessionSecret(),
-    userId: "u-ada",
-    realm: "local",
-    username: "ada",
-    email: "ada@example.com",
-    enrolled: true,
-    binding: null,
-    amr: ["pwd", "otp"],
-    firstFactorAt: now,
-    secondFactorAt: now,
-    checkedAt: now,
-    expiresAt: new Date(now.getTime() + 3_600_000),
-    ...claims,
-  });
-}
-
-/** A session of somebody who has no second factor. */
-export const firstFactorOnly = { enrolled: false, amr: ["pwd"], secondFactorAt: null } as const;
+/** Signs the token of a full session for the Worker under test: see `signSession`. */
+export const mintSessionToken = (claims: Partial<SessionClaims> = {}, keyring = workersKeyring()) =>
+  signSession(keyring, claims);
 
 export const secondsAgo = (seconds: number) => new Date(Date.now() - seconds * 1000);

@@ -1,21 +1,21 @@
 import { vi } from "vitest";
 
-/** The Worker's time limits are of seconds. What is shorter or longer is the platform's or the test's own. */
+/** True for a time limit of the Worker. Shorter and longer timers belong to the platform or to the test. */
 const isLimit = (milliseconds: number) => milliseconds >= 1000 && milliseconds < 30_000;
 
-/** Timers that wait to be told, so that no test has to. */
+/** Timers that expire on demand, so that tests need not wait. */
 export interface HeldTimers {
-  /** The milliseconds of every timer that runs now. */
+  /** The milliseconds of every running timer. */
   readonly running: readonly number[];
   /**
-   * Lets the time of all of them be over, one after the other.
+   * Expires all running timers in order.
    *
    * @returns their milliseconds
    */
   runOut(): number[];
 }
 
-/** Holds every time limit of the Worker, until `vi.restoreAllMocks()`. */
+/** Holds every time limit of the Worker until `vi.restoreAllMocks()`. */
 export function holdTimers(): HeldTimers {
   const { setTimeout: start, clearTimeout: stop } = globalThis;
   const held = new Map<object, { milliseconds: number; ring: () => void }>();

@@ -1,7 +1,7 @@
 import { CompactSign, type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload } from "jose";
 import type { Site } from "./origin-site.ts";
 
-/** A key pair of a provider, or of somebody who would like to be one. */
+/** A key pair of an identity provider, or of an attacker. */
 export interface SigningKey {
   readonly kid: string;
   readonly alg: string;
@@ -19,7 +19,7 @@ const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value
 
 export const seconds = () => Math.floor(Date.now() / 1000);
 
-/** Signs whatever it is told to, whether it makes sense or not. */
+/** Signs any claims, valid or not. */
 export function signWith(
   { privateKey, kid, alg }: SigningKey,
   payload: unknown,
@@ -28,12 +28,12 @@ export function signWith(
   return new CompactSign(encode(payload)).setProtectedHeader({ alg, kid, ...header }).sign(privateKey);
 }
 
-/** Signs in people, and publishes its keys. Every one has an address of its own: the Worker keeps keys by address. */
+/** Issues tokens, and publishes its keys. Each provider has its own URL, because the Worker caches keys by URL. */
 export class IdentityProvider {
   readonly keysUrl = `https://${crypto.randomUUID()}.idp.test/keys`;
   readonly issuer = "https://team.idp.test";
   readonly audience = "site-audience";
-  /** How often its keys were fetched. */
+  /** The number of requests for its keys. */
   fetches = 0;
   keys: SigningKey[];
   publish: (request: Request) => Response | Promise<Response> = () =>
@@ -43,7 +43,7 @@ export class IdentityProvider {
     this.keys = keys;
   }
 
-  /** The variables of a Worker that believes it. */
+  /** The variables of a Worker that trusts this provider. */
   get variables() {
     return {
       FIRST_FACTOR: "jwt",
@@ -59,14 +59,14 @@ export class IdentityProvider {
     return { iss, aud, sub: "ada", email: "ada@idp.test", iat, nbf: iat, exp: iat + 300, ...more };
   }
 
-  /** A token as it gives it to somebody who has signed in. */
+  /** A token of a user who has signed in. */
   token(more: JWTPayload = {}): Promise<string> {
     const [key] = this.keys;
     if (key === undefined) throw new Error("There is no key to sign with");
     return signWith(key, this.claims(more));
   }
 
-  /** Stands beside a site: keys are fetched here, and everything else there. */
+  /** A mock of `fetch` for both: the provider serves its keys, and the site everything else. */
   beside({ fetch }: Pick<Site, "fetch">): typeof globalThis.fetch {
     return (async (input: RequestInfo | URL, init?: RequestInit) => {
       const request = new Request(input as RequestInfo, init);

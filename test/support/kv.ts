@@ -1,10 +1,10 @@
-/** What reaches KV. */
+/** Numbers of calls of KV. */
 export interface KvCalls {
   gets: number;
   puts: number;
 }
 
-/** A KV binding that counts its calls, and fails at those that are named. */
+/** A KV binding that counts its calls. Calls of the kinds in `failing` reject. */
 export function tapKv(
   kv: KVNamespace,
   { failing = [] }: { readonly failing?: readonly ("get" | "put")[] } = {},

@@ -2,7 +2,7 @@ import { vi } from "vitest";
 
 const levels = ["debug", "info", "log", "warn", "error"] as const;
 
-/** Collects what the Worker logs from now on, instead of printing it, until mocks are restored. */
+/** Collects the Worker's log lines instead of printing them, until mocks are restored. */
 export function collectLogLines(): string[] {
   const lines: string[] = [];
   for (const level of levels) {
@@ -13,6 +13,6 @@ export function collectLogLines(): string[] {
   return lines;
 }
 
-/** The same lines, read: every one is a JSON document. */
+/** Parses the lines, each of which is a JSON document. */
 export const parseLines = (lines: readonly string[]): Record<string, unknown>[] =>
   lines.map((line) => JSON.parse(line));

@@ -1,6 +1,6 @@
 import { query } from "./rows.ts";
 
-/** Writes many rows in one statement. `values` is SQL, in which `i` counts from `from` on. */
+/** Inserts many rows in one statement. `values` is SQL in which `i` counts up from `from`. */
 export function insertMany(
   count: number,
   table: string,
@@ -17,8 +17,8 @@ export function insertMany(
 const hour = 3_600_000;
 
 /**
- * Writes accounts of other people in two realms, each with three sessions and three events, a counter, a challenge and an
- * answer that is kept. Nothing of it is over. They stand in front of everything and behind it, in the order of every index.
+ * Inserts other accounts in two realms, each with three sessions, three events, a counter, a challenge and a stored response, none of them
+ * expired. In every index they stand before and after the rows of the test.
  */
 export async function insertOthers(accounts: number): Promise<void> {
   const now = Date.now();
@@ -65,7 +65,7 @@ export async function insertOthers(accounts: number): Promise<void> {
   );
 }
 
-/** Writes many events of one user. */
+/** Inserts many events of one user. */
 export function insertEventsOf(realm: string, userId: string, count: number): Promise<unknown[]> {
   return insertMany(
     count,
@@ -75,7 +75,7 @@ export function insertEventsOf(realm: string, userId: string, count: number): Pr
   );
 }
 
-/** Writes many living sessions of one user. */
+/** Inserts many unexpired sessions of one user. */
 export function insertSessionsOf(userId: string, count: number): Promise<unknown[]> {
   const now = Date.now();
   return insertMany(

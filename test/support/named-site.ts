@@ -1,4 +1,4 @@
-import { type FirstFactorName, jwtHeader, standProvider } from "./first-factors.ts";
+import { type FirstFactorName, jwtHeader, mockProvider } from "./first-factors.ts";
 import { endpoints, proxyKey } from "./forward-auth.ts";
 import type { IdentityProvider } from "./identity-provider.ts";
 import { Browser, openSite, originVariables, type Site } from "./origin-site.ts";
@@ -7,11 +7,11 @@ import { base, code, type Overrides } from "./worker.ts";
 export type ExternalFactor = Exclude<FirstFactorName, "password">;
 export const externalFactors = ["origin", "jwt", "proxy"] as const satisfies readonly ExternalFactor[];
 
-/** Where a request meets Sallyport: at the gate, or at one of the endpoints for proxies. */
-export const doors = ["gate", ...endpoints] as const;
-export type Door = (typeof doors)[number];
+/** The entry points of a request: the gate and the forward-auth endpoints. */
+export const entryPoints = ["gate", ...endpoints] as const;
+export type EntryPoint = (typeof entryPoints)[number];
 
-/** What the origin gets to know about a request that has passed. */
+/** What the origin gets with an allowed request. */
 export interface Passed {
   readonly user: string | null;
   readonly email: string | null;
@@ -19,43 +19,43 @@ export interface Passed {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** A site in front of which a first factor names whatever account a test wants. */
+/** A site with an external first factor that names any account that a test chooses. */
 export class NamedSite {
   readonly site: Site;
   readonly #idp: IdentityProvider;
   readonly #factor: ExternalFactor;
-  readonly #door: Door;
+  readonly #entryPoint: EntryPoint;
   readonly #variables: Overrides;
 
   private constructor(
     site: Site,
     idp: IdentityProvider,
     factor: ExternalFactor,
-    door: Door,
+    entryPoint: EntryPoint,
     variables: Overrides,
   ) {
     this.site = site;
     this.#idp = idp;
     this.#factor = factor;
-    this.#door = door;
+    this.#entryPoint = entryPoint;
     this.#variables = variables;
   }
 
-  /** Empty stores, a stopped clock, and the site. `closeSite` ends it. */
+  /** Opens a site. The test uses `useFreshWorker`. */
   static async open(
     factor: ExternalFactor,
-    door: Door = "gate",
+    entryPoint: EntryPoint = "gate",
     variables: Overrides = {},
   ): Promise<NamedSite> {
     const site = await openSite();
-    return new NamedSite(site, await standProvider(site), factor, door, variables);
+    return new NamedSite(site, await mockProvider(site), factor, entryPoint, variables);
   }
 
-  /** A browser whose first factor names this account. Every one has a session of its own at the source. */
+  /** Creates a browser whose first factor names this account. Each browser has its own session at the source. */
   async visitor(name: unknown, overrides: Overrides = {}): Promise<Browser> {
     const browser = new Browser({
       ...originVariables,
-      ...(this.#door === "gate" ? {} : { ORIGIN_URL: "", WHOAMI_URL: "http://origin.test/me" }),
+      ...(this.#entryPoint === "gate" ? {} : { ORIGIN_URL: "", WHOAMI_URL: "http://origin.test/me" }),
       ...(this.#factor === "jwt" ? this.#idp.variables : { FIRST_FACTOR: this.#factor }),
       PROXY_KEY: proxyKey,
       ...this.#variables,
@@ -76,30 +76,30 @@ export class NamedSite {
     browser.cookies.set("sid", sid);
   }
 
-  /** Asks for a page of the site. */
+  /** Requests a page of the site. */
   request(browser: Browser, path = "/inbox"): Promise<Response> {
-    if (this.#door === "gate") return browser.load(path);
-    return browser.load(base + this.#door, { "X-Forwarded-Method": "GET", "X-Forwarded-Uri": path });
+    if (this.#entryPoint === "gate") return browser.load(path);
+    return browser.load(base + this.#entryPoint, { "X-Forwarded-Method": "GET", "X-Forwarded-Uri": path });
   }
 
-  /** Asks for a page of the site. Null: the request does not pass. */
+  /** Requests a page of the site. Null when access is denied. */
   async passes(browser: Browser, path = "/inbox"): Promise<Passed | null> {
     const reached = this.site.pages.length;
     const response = await this.request(browser, path);
-    if (this.#door === "gate") {
+    if (this.#entryPoint === "gate") {
       if (this.site.pages.length === reached) return null;
       return readPassed(this.site.lastPage.headers);
     }
     return response.status === 200 ? readPassed(response.headers) : null;
   }
 
-  /** The account that the origin is told of. Null: the request does not pass, or as nobody's. */
+  /** The account that the origin gets in `Remote-User`. Null when access is denied, or the request is anonymous. */
   async userAt(browser: Browser, path = "/inbox"): Promise<string | null> {
     return (await this.passes(browser, path))?.user ?? null;
   }
 
-  /** Where a page load that may not pass is sent, without its query. */
-  async sentTo(browser: Browser, path = "/inbox"): Promise<string | null> {
+  /** The path that a denied page load is redirected to, without its query. */
+  async redirectOf(browser: Browser, path = "/inbox"): Promise<string | null> {
     return (
       (await this.request(browser, path)).headers.get("Location")?.replace(/\?.*$/, "").replace(base, "") ??
       null
@@ -117,7 +117,7 @@ function readPassed(headers: Headers): Passed {
   return { user: headers.get("Remote-User") || null, email: headers.get("Remote-Email") || null, claims };
 }
 
-/** Types a code at the page for it. Returns whether it was accepted. */
+/** Submits a code on the second-factor page. Returns whether it was accepted. */
 export async function typeCode(browser: Browser, secret: string, steps = 0): Promise<boolean> {
   const fields = { code: await code(secret, steps), rd: "/inside" };
   const response = await browser.post("/api/auth/second-factor", fields);

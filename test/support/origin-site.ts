@@ -7,7 +7,7 @@ import { tapKv } from "./kv.ts";
 import { collectLogLines } from "./log-lines.ts";
 import { code, environment, host, type Overrides, send } from "./worker.ts";
 
-/** A Worker whose first factor is the login of the site behind it. */
+/** The variables of a Worker whose first factor is the login of the origin. */
 export const originVariables = {
   ORIGIN_URL: "http://origin.test",
   FIRST_FACTOR: "origin",
@@ -17,7 +17,7 @@ export const originVariables = {
   ORIGIN_COOKIES: "sid",
 };
 
-/** How a browser asks for a page, and how its script asks for data. */
+/** The headers of a page load, and of a script's request. */
 export const pageLoad = {
   Accept: "text/html,application/xhtml+xml,*/*;q=0.8",
   "Sec-Fetch-Mode": "navigate",
@@ -31,9 +31,9 @@ export const scripted = {
 
 type Answer = Response | Promise<Response>;
 
-/** A site with a login of its own: its sessions, what it was asked, and what has reached it. */
+/** A site with its own login, which records its sessions and requests. */
 export class Site {
-  /** Who is signed in, by the value of the cookie `sid`. */
+  /** The account of each session, by the value of the cookie `sid`. */
   readonly sessions = new Map<string, string>();
   /** The requests to its who-am-I. */
   readonly probes: Request[] = [];
@@ -61,7 +61,7 @@ export class Site {
     return this.sessions.get(this.sessionOf(request) ?? "") ?? null;
   }
 
-  /** The last request but those to who-am-I. */
+  /** The last request that is not a who-am-I request. */
   get lastPage(): Request {
     const last = this.pages.at(-1);
     if (last === undefined) throw new Error("Nothing has reached the site");
@@ -87,26 +87,26 @@ export function openSite(): Site {
 /** A browser that keeps the cookies of one host, and follows no redirect. */
 export class Browser {
   readonly cookies = new Map<string, string>();
-  /** What somebody between browser and Worker adds to every request. */
+  /** Headers that a proxy adds to every request. */
   readonly added: Record<string, string> = {};
-  /** The names of cookies that it sends twice, as browsers do that keep one for the host and one for its domain. */
+  /** The names of cookies that the browser sends twice, as for a host cookie beside a domain cookie. */
   readonly twice = new Set<string>();
   readonly bindings: Bindings;
-  /** What its requests go to: the Worker itself, or a proxy in front of it. */
+  /** Sends a request to the Worker, or to a proxy in front of it. */
   via: (request: Request) => Promise<Response> = (request) => send(request, this.bindings);
 
   constructor(overrides: Overrides = {}) {
     this.bindings = environment({ ...originVariables, ...overrides });
   }
 
-  /** One that is signed in at the site. */
+  /** Creates a browser that is signed in at the site. */
   static signedIn(sid: string, overrides: Overrides = {}): Browser {
     const browser = new Browser(overrides);
     browser.cookies.set("sid", sid);
     return browser;
   }
 
-  /** Another browser that was given these cookies of this one. */
+  /** Creates another browser with copies of these cookies. */
   steal(...names: string[]): Browser {
     const thief = new Browser(this.bindings as unknown as Overrides);
     for (const name of names) {
@@ -142,7 +142,7 @@ export class Browser {
     return this.request(path, { headers: { ...pageLoad, ...headers } });
   }
 
-  /** Asks for data, as a script does. */
+  /** Sends a request as a script does. */
   script(path: string, init: RequestInit = {}): Promise<Response> {
     return this.request(path, { ...init, headers: { ...scripted, ...init.headers } });
   }
@@ -154,7 +154,7 @@ export class Browser {
     return this.request(path, { method: "POST", headers, body });
   }
 
-  /** Loads a page, and goes where it is sent, a few times. */
+  /** Loads a page, and follows a few redirects. */
   async follow(path: string): Promise<Response> {
     let response = await this.load(path);
     for (let hops = 0; hops < 5; hops++) {
@@ -165,12 +165,12 @@ export class Browser {
     throw new Error(`${path} leads round in circles`);
   }
 
-  /** Where a page load is sent. Null: nowhere. */
-  async sentTo(path: string): Promise<string | null> {
+  /** The redirect target of a page load. Null when there is no redirect. */
+  async redirectOf(path: string): Promise<string | null> {
     return (await this.load(path)).headers.get("Location");
   }
 
-  /** Begins to set up the second factor. Returns the secret that the page shows. */
+  /** Starts the set-up of the second factor. Returns the secret on the page. */
   async startSetUp(): Promise<string> {
     await this.load("/api/auth/account/two-factor");
     const response = await this.post("/api/auth/account/two-factor", { step: "start", rd: "/" });
@@ -180,7 +180,7 @@ export class Browser {
     return secret;
   }
 
-  /** Sets up the second factor as the pages do. Its code is spent, and the clock a step further. */
+  /** Sets up the second factor with the pages. Spends the current code, and advances the clock by a step. */
   async enrol(): Promise<string> {
     const secret = await this.startSetUp();
     const fields = { step: "confirm", code: await code(secret), rd: "/" };
@@ -190,7 +190,7 @@ export class Browser {
     return secret;
   }
 
-  /** Passes the second factor: asks for a page, and types the code. It is spent, and the clock a step further. */
+  /** Requests a page, and submits the code. Spends the current code, and advances the clock by a step. */
   async passSecondFactor(secret: string): Promise<void> {
     await this.load("/api/auth/second-factor");
     const response = await this.post("/api/auth/second-factor", { code: await code(secret), rd: "/inside" });
@@ -199,7 +199,7 @@ export class Browser {
   }
 }
 
-/** The secret that a page of the wizard shows. Null: it shows none. */
+/** The secret on a page of the wizard. Null when there is none. */
 export function secretIn(page: string): string | null {
   return /secret=([A-Z2-7]{32})/.exec(page)?.[1] ?? null;
 }

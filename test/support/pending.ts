@@ -5,9 +5,8 @@ import { query } from "./rows.ts";
 import { type Account, environment, pendingToken } from "./worker.ts";
 
 /**
- * Opens many pending sessions of one account for the price of one sign-in: the first one comes from the API, and
- * the others are copies of its row under ids and tokens of their own. A password hash each would take a race's
- * fixtures ten seconds and change nothing about them.
+ * Opens many pending sessions of one account with one sign-in. The first session comes from the API, the others are copies of its row with
+ * their own ids and tokens. A sign-in for each would take seconds for password hashes.
  */
 export async function openPendingSessions(account: Account, count: number): Promise<string[]> {
   const first = await pendingToken(account);

@@ -7,14 +7,14 @@ export interface Plan {
   readonly steps: readonly string[];
 }
 
-/** Something that a plan should not hold, unless it is meant. */
+/** A step of a plan that is not a search by index. */
 export interface Flaw {
   readonly kind: "scan" | "sort" | "open range";
   readonly step: string;
   readonly sql: string;
 }
 
-/** The statements of some trips, each text once. */
+/** The statements of the trips, each text once. */
 export function distinctStatements(trips: readonly Trip[]): Statement[] {
   const statements = trips.flatMap((trip) => trip.statements);
   return [...new Map(statements.map((statement) => [statement.sql, statement])).values()];

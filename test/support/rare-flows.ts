@@ -7,7 +7,7 @@ import { askForSetup, receiptOn, shopUrls, step } from "./challenges.ts";
 import { stopClock } from "./clock.ts";
 import { cheapHash } from "./fault-world.ts";
 import { proxyKey } from "./forward-auth.ts";
-import { gated, pageLoad, standOrigin, visit } from "./gate.ts";
+import { gated, mockOrigin, pageLoad, visit } from "./gate.ts";
 import { randomKey } from "./keyring.ts";
 import { Browser } from "./origin-site.ts";
 import { query } from "./rows.ts";
@@ -16,8 +16,8 @@ import { deviceOf, home } from "./throttles.ts";
 import { makeUnclaimed } from "./unclaimed.ts";
 import { type Account, base, Client, code, type EnrolledAccount } from "./worker.ts";
 
-/** Goes the ways that people seldom go, and that neither `useAllFlows` nor `useAllServices` does. */
-export async function goRareWays(): Promise<void> {
+/** Uses the rare flows that neither `useAllFlows` nor `useAllServices` covers. */
+export async function useRareFlows(): Promise<void> {
   const account = await createReadyAccount("judy");
   await signInFromKnownDevice(account);
   await useBackupCodes(account);
@@ -38,7 +38,7 @@ async function signInFromKnownDevice({ username }: Account): Promise<void> {
     await new Client().login({ username, password: "wrong" }, { address: home, headers });
 }
 
-/** Where a code of the app is what most people show. */
+/** Uses backup codes where most visitors use TOTP codes. */
 async function useBackupCodes(account: EnrolledAccount): Promise<void> {
   const token = await fullToken(account);
   const [first, second] = account.backupCodes;
@@ -50,16 +50,16 @@ async function useBackupCodes(account: EnrolledAccount): Promise<void> {
   await createReadyAccount(account.username);
 }
 
-/** A hash of other parameters is replaced when its password is typed. */
+/** A hash with other parameters is replaced at the next sign-in. */
 async function haveOldPasswordHash({ id, username, password }: Account): Promise<void> {
   await query("UPDATE users SET password_hash = ? WHERE id = ?", await cheapHash(password), id);
   await new Client().login({ username, password });
 }
 
-/** A WebSocket whose session is looked at while it is open. */
+/** A WebSocket whose session is checked while it is open. */
 async function holdSocket(session: string): Promise<void> {
   vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"], now: Date.now() });
-  standOrigin(() => {
+  mockOrigin(() => {
     const { 0: forVisitor, 1: own } = new WebSocketPair();
     own.accept();
     return new Response(null, { status: 101, webSocket: forVisitor });
@@ -78,16 +78,16 @@ async function holdSocket(session: string): Promise<void> {
   vi.setSystemTime(now);
 }
 
-/** A page at the gate, of somebody whom the proxy names. */
+/** A page load at the gate with the user that a proxy names. */
 async function arriveFromProxy(): Promise<void> {
-  standOrigin();
+  mockOrigin();
   const variables = { FIRST_FACTOR: "proxy", PROXY_KEY: proxyKey, ENROLMENT: "optional" };
   const headers = { ...pageLoad, "X-Sallyport-Proxy-Key": proxyKey, "Remote-User": "kim" };
   const { status } = await visit(gated([], variables), "/private", { headers });
   if (status !== 200) throw new Error(`Who comes by the proxy gets ${status}`);
 }
 
-/** The same where the operator says that spellings are not told apart. */
+/** The same with `EXTERNAL_NAMES=canonical`. */
 async function arriveByCanonicalName(): Promise<void> {
   const browser = new Browser({ FIRST_FACTOR: "proxy", PROXY_KEY: proxyKey, EXTERNAL_NAMES: "canonical" });
   browser.added["X-Sallyport-Proxy-Key"] = proxyKey;
@@ -95,7 +95,7 @@ async function arriveByCanonicalName(): Promise<void> {
   await browser.passSecondFactor(await browser.enrol());
 }
 
-/** An account that is older than exact names is claimed by a code. */
+/** A code claims an account that is older than exact names. */
 async function claimAccount(): Promise<void> {
   const browser = new Browser({ FIRST_FACTOR: "proxy", PROXY_KEY: proxyKey });
   browser.added["X-Sallyport-Proxy-Key"] = proxyKey;
@@ -106,7 +106,7 @@ async function claimAccount(): Promise<void> {
   await browser.passSecondFactor(secret);
 }
 
-/** A page of the Worker, with the pending session that another page has opened. */
+/** A page of the Worker with the pending session of another page. */
 async function arriveWithPendingSession(): Promise<void> {
   await query("UPDATE users SET totp_enabled = 1 WHERE username = 'kim'");
   const variables = { FIRST_FACTOR: "proxy", PROXY_KEY: proxyKey };

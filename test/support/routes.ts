@@ -8,7 +8,7 @@ export interface Route {
   readonly path: string;
 }
 
-/** Every route that the Worker has of its own, from the route table itself, so that no new one is forgotten. */
+/** Lists the Worker's own routes, from the route table. */
 export function listRoutes(): Route[] {
   const { routes } = createApp(getConfig(environment()));
   return routes

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 
-/** A row of `users`, as it lies in D1. */
+/** A row of `users`. */
 export interface UserRecord {
   readonly id: string;
   readonly username: string;
@@ -48,7 +48,7 @@ export interface ThrottleRecord {
   readonly blocked_until: number | null;
 }
 
-/** Runs a statement on the real database, past whatever stands in front of it in a test. */
+/** Runs a statement on the database itself, without the test's interceptors. */
 export async function query<Row>(sql: string, ...values: unknown[]): Promise<Row[]> {
   const { results } = await env.DB.prepare(sql)
     .bind(...values)
@@ -56,20 +56,20 @@ export async function query<Row>(sql: string, ...values: unknown[]): Promise<Row
   return results;
 }
 
-/** The account's row. */
+/** Reads the row of an account. */
 export async function readUser(id: string): Promise<UserRecord> {
   const [row] = await query<UserRecord>("SELECT * FROM users WHERE id = ?", id);
   if (row === undefined) throw new Error(`There is no user ${id}`);
   return row;
 }
 
-/** All sessions, or those of one kind. */
+/** Lists all sessions, or those of one kind. */
 export async function listSessionRows(kind?: SessionRecord["kind"]): Promise<SessionRecord[]> {
   const rows = await query<SessionRecord>("SELECT * FROM sessions ORDER BY created_at");
   return kind === undefined ? rows : rows.filter((row) => row.kind === kind);
 }
 
-/** All events of these types, in the order in which they were written. */
+/** Lists the events of these types in the order of insertion. */
 export function listEvents(...types: string[]): Promise<EventRecord[]> {
   return query<EventRecord>(
     `SELECT * FROM audit_events WHERE type IN (${types.map(() => "?").join(", ")}) ORDER BY rowid`,
@@ -77,10 +77,10 @@ export function listEvents(...types: string[]): Promise<EventRecord[]> {
   );
 }
 
-/** All events, in the order in which they were written. */
+/** Lists all events in the order of insertion. */
 export const listEveryEvent = () => query<EventRecord>("SELECT * FROM audit_events ORDER BY rowid");
 
-/** How many codes were evaluated: each leaves exactly one of these. */
+/** Counts the evaluated codes. Each code writes exactly one of these events. */
 export async function countEvaluated(): Promise<{ accepted: number; refused: number; replayed: number }> {
   const count = async (type: string) => (await listEvents(type)).length;
   return {
@@ -90,7 +90,7 @@ export async function countEvaluated(): Promise<{ accepted: number; refused: num
   };
 }
 
-/** Every row of every table that is the Worker's. */
+/** Reads every row of every table of the Worker. */
 export async function dumpDatabase(): Promise<Record<string, Record<string, unknown>[]>> {
   const tables = await query<{ name: string }>(
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '\\_cf%' ESCAPE '\\'",
@@ -100,7 +100,7 @@ export async function dumpDatabase(): Promise<Record<string, Record<string, unkn
   return dump;
 }
 
-/** Every key and value of KV. */
+/** Reads every key and value of KV. */
 export async function dumpKv(): Promise<Record<string, string | null>> {
   const { keys } = await env.BLOCKS.list();
   const values = await Promise.all(keys.map(({ name }) => env.BLOCKS.get(name)));

@@ -1,4 +1,4 @@
-/** A server that is not the Worker, and which resource it takes a path for. Null: it answers 400. */
+/** Maps a path to the resource that a server other than the Worker serves for it. Null when the server responds with 400. */
 export type Server = (path: string) => string | null;
 
 const decode = (text: string): string | null => {
@@ -45,8 +45,8 @@ const then =
     steps.reduce<string | null>((text, step) => (text === null ? null : step(text)), path);
 
 /**
- * What servers are known to do with a path, written without a look at `core/policy/path-variants.ts`, each as one order of
- * steps. Names are those of where such an order has been seen; versions and settings differ.
+ * What known servers do with a path, as an order of steps for each, independent of `core/policy/path-variants.ts`. The names are those of
+ * servers with this order; versions and settings differ.
  */
 export const servers: Readonly<Record<string, Server>> = {
   "one that takes it as it is": (path) => path,
@@ -97,8 +97,7 @@ export const servers: Readonly<Record<string, Server>> = {
 const lastName = /[^/]*$/;
 
 /**
- * Frameworks that serve one page under several paths. Where the site is made with one of them, a rule for the page has to
- * hold for all of those.
+ * Frameworks that serve one page under several paths. On such a site, a rule for the page must hold for all these paths.
  */
 export const frameworks: Readonly<Record<string, Server>> = {
   "Rails: the format at the end": then(decode, resolve, (path) =>
@@ -120,7 +119,7 @@ export const frameworks: Readonly<Record<string, Server>> = {
   "IIS before 7.5: streams of NTFS": then(decode, slashes, resolve, (path) => path.replace(/:[^/]*/g, "")),
 };
 
-/** Does any server take the path for one at or below `root`, in whatever case? Returns which. */
+/** Returns the name of a server that reads the path as `root` or a path below it, in any case. Null when there is none. */
 export function findServerThatOpens(path: string, root: string, among = servers): string | null {
   const found = Object.entries(among).find(([, server]) => {
     const resource = server(path)?.normalize("NFKC").toUpperCase().toLowerCase();

@@ -4,20 +4,20 @@ import {
   askForCode,
   askForSetup,
   createChallenge,
-  give,
-  sentTo,
   shopUrls,
   statusOf,
   step,
+  submitCode,
+  visitChallenge,
 } from "./challenges.ts";
 import { advance } from "./clock.ts";
-import { exportAll, fileOf, importFile, rfcSecret } from "./moving.ts";
+import { exportAll, fileOf, importFile, rfcSecret } from "./import-export.ts";
 import { secretOn } from "./site.ts";
 import { type Answer, base, Client, code, wrongCode } from "./worker.ts";
 
 /**
- * Uses everything that there is for backends: every call of `/v1`, with and without an Idempotency-Key where it takes
- * one, hosted challenges to their end, import and export, and the service binding. Needs a stopped clock.
+ * Uses the whole service API: every call of `/v1`, with and without an Idempotency-Key where one is allowed, hosted challenges, import and
+ * export, and the service binding. Needs a stopped clock.
  */
 export async function useAllServices(): Promise<void> {
   const shop = await createRealm("shop", { return_urls: shopUrls });
@@ -39,7 +39,7 @@ function expectStatus(answer: Answer, ...statuses: number[]): Answer {
 
 let keys = 0;
 
-/** The same call without an Idempotency-Key, with one, and again with the same one. */
+/** The same call without an Idempotency-Key, with one, and with the same one again. */
 async function everyWay(act: (options: ReturnType<typeof repeatable>) => Promise<Answer>): Promise<void> {
   keys += 1;
   const withKey = repeatable(`key-${keys}`);
@@ -106,13 +106,13 @@ async function keepKeys(shop: Backend): Promise<void> {
 
 async function useChallenges(shop: Backend): Promise<void> {
   const { user, challenge, browser } = await askForCode(shop);
-  await give(browser, await wrongCode(user.secret));
-  await give(browser, await code(user.secret));
+  await submitCode(browser, await wrongCode(user.secret));
+  await submitCode(browser, await code(user.secret));
   expectCompleted((await statusOf(shop, challenge)).status);
   await createChallenge(shop, user.id, {}, repeatable("challenge"));
   await createChallenge(shop, user.id, {}, repeatable("challenge"));
   const other = await createChallenge(shop, user.id);
-  await give(await sentTo(other), user.backupCodes[0] ?? "");
+  await submitCode(await visitChallenge(other), user.backupCodes[0] ?? "");
   expectStatus(await shop.delete(userPath(user.id)), 200);
 
   const setup = await askForSetup(shop);
@@ -145,7 +145,7 @@ async function moveUsers(): Promise<void> {
   await exportAll({ realm: "moved" });
 }
 
-/** By the binding that another Worker has. */
+/** Uses the service binding of another Worker. */
 async function useBinding(): Promise<void> {
   const user = "rpc";
   const enrolment = await env.SECOND_FACTOR.enrol({ user });

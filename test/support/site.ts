@@ -1,46 +1,46 @@
 import { Browser, type Page } from "./browser.ts";
 import { advance } from "./clock.ts";
-import { type FakeOrigin, gated, standOrigin } from "./gate.ts";
+import { type FakeOrigin, gated, mockOrigin } from "./gate.ts";
 import { collectLogLines } from "./log-lines.ts";
 import { code, type EnrolledAccount } from "./worker.ts";
 
-/** A Worker in front of an origin that greets who comes, and asks for a fresh code at `/pay`. */
+/** The environment of a gate in front of an origin that greets the visitor. `/pay` requires a second factor of the last 300 seconds. */
 export const site = gated([{ path: "/pay", require: "second_factor", max_age: 300 }]);
 
 export interface SiteUnderTest {
   readonly origin: FakeOrigin;
-  /** What the Worker has logged. */
+  /** The log lines of the Worker. */
   readonly logged: string[];
 }
 
 /** Mocks the origin, and collects the log lines. The test uses `useFreshWorker`, which restores both. */
 export function openSite(): SiteUnderTest {
   const logged = collectLogLines();
-  const origin = standOrigin((request) => {
+  const origin = mockOrigin((request) => {
     const greeting = `<h1>Hello ${request.headers.get("Remote-User")}</h1>`;
     return new Response(greeting, { headers: { "Content-Type": "text/html" } });
   });
   return { origin, logged };
 }
 
-/** A browser that is through the first door, and wants to go to `path`. */
-export async function knocking(account: EnrolledAccount, path = "/reports?q=1"): Promise<Browser> {
+/** A browser after the first factor, on its way to `path`. */
+export async function passFirstFactor(account: EnrolledAccount, path = "/reports?q=1"): Promise<Browser> {
   const browser = new Browser(site);
   await browser.open(path);
   await browser.signIn(account);
   return browser;
 }
 
-/** A browser that is through both doors. The code is spent, and the clock a step further. */
-export async function entered(account: EnrolledAccount, path = "/"): Promise<Browser> {
-  const browser = await knocking(account, path);
+/** A browser after both factors. Spends the code of the current step, and advances the clock by a step. */
+export async function passBothFactors(account: EnrolledAccount, path = "/"): Promise<Browser> {
+  const browser = await passFirstFactor(account, path);
   const page = await browser.submit("/second-factor", { code: await code(account.secret) });
   if (page.heading !== `Hello ${account.username}`) throw new Error(`Not inside: ${page.text}`);
   advance(30);
   return browser;
 }
 
-/** The secret that the wizard's second page shows to whoever can't scan. */
+/** The secret that the second page of the wizard shows as text. */
 export function secretOn({ html }: Page): string {
   const groups = /<code class="secret">([A-Z2-7 ]+)<\/code>/.exec(html)?.[1];
   if (groups === undefined) throw new Error("There is no secret on this page");

@@ -1,7 +1,7 @@
 import { vi } from "vitest";
 import type { Browser, Site } from "./origin-site.ts";
 
-/** How a browser asks for a WebSocket. */
+/** The headers of a browser's WebSocket handshake. */
 export const handshake = {
   Upgrade: "websocket",
   Connection: "Upgrade",
@@ -13,7 +13,7 @@ export const handshake = {
   Origin: "https://site.example",
 };
 
-/** Lets the site take WebSockets. It sends back what it gets. Returns the site's ends of all its sockets. */
+/** Lets the site accept WebSockets and echo each message. Returns the site's ends of the sockets. */
 export function takeSockets(site: Site): WebSocket[] {
   const sockets: WebSocket[] = [];
   const answer = site.answer;
@@ -32,7 +32,7 @@ export function takeSockets(site: Site): WebSocket[] {
 
 export const connect = (browser: Browser, path = "/live") => browser.request(path, { headers: handshake });
 
-/** A socket that is open at the visitor's end, with what it has been closed with. */
+/** Opens a socket, and records the code and reason of its closing. */
 export async function openSocket(browser: Browser, path = "/live") {
   const response = await connect(browser, path);
   const { webSocket } = response;
@@ -56,18 +56,18 @@ export const holdTime = () =>
 
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Lets time pass, for the clock and for the relays. */
+/** Advances the clock and the relays' timers. */
 export async function passTime(seconds: number): Promise<void> {
   await vi.advanceTimersByTimeAsync(seconds * 1000);
-  // The store is asked behind a real boundary, which fake timers don't wait for.
+  // D1 is outside the isolate, and fake timers do not wait for it.
   await sleep(50);
 }
 
-/** Waits until the socket is closed, however long the store takes. */
+/** Waits until the socket is closed. */
 export async function endOf(ends: [number, string][]): Promise<[number, string][]> {
   for (let i = 0; i < 200 && ends.length === 0; i++) await sleep(50);
   return ends;
 }
 
-/** What a relay closes a socket with when its grounds are gone. */
+/** The code and reason of a relay that ends because the session has ended. */
 export const ended = [[1008, "The session has ended"]];

@@ -1,11 +1,11 @@
 import { BaseSQLiteDatabase, SQLiteInsertBuilder } from "drizzle-orm/sqlite-core";
 
-/** How a statement of drizzle begins, or a part of one. */
+/** The methods of drizzle that begin a statement or a part of one. */
 const verbs = ["select", "selectDistinct", "insert", "update", "delete", "run"] as const;
 
 const builders = [BaseSQLiteDatabase.prototype, SQLiteInsertBuilder.prototype];
 
-/** The source of every file that may hold SQL, by its name. */
+/** The source of every file in `src/store`, by its path. */
 const sources: Readonly<Record<string, string>> = import.meta.glob("../../src/store/**/*.ts", {
   query: "?raw",
   import: "default",
@@ -19,8 +19,8 @@ export interface PlaceWatch {
 }
 
 /**
- * Notes each place in `src/store` that begins a statement, or a part of one, from now on. A place is where the call
- * stands; the lines that V8 names are not those of the source, but every call has one of its own.
+ * Records each place in `src/store` that begins a statement or a part of one. A place is the position of the call in the compiled source,
+ * which is unique for each call.
  */
 export function watchPlaces(): PlaceWatch {
   const places = new Set<string>();
@@ -44,7 +44,7 @@ export function watchPlaces(): PlaceWatch {
   };
 }
 
-/** The file and the position of whoever called the builder: the third line of a stack. */
+/** The file and position of the caller of the builder: the third line of a stack. */
 function callerIn(stack = ""): string {
   const frame = stack.split("\n")[2] ?? "";
   return /\/src\/store\/(?:[\w-]+\/)*([\w-]+\.ts:\d+:\d+)/.exec(frame)?.[1] ?? "elsewhere";

@@ -10,7 +10,7 @@ type Row = Record<string, unknown>;
 /** Every row of every table. */
 export type Tables = Readonly<Record<string, readonly Row[]>>;
 
-/** Everything that is stored at one moment. */
+/** The content of D1 and KV. */
 export interface State {
   readonly tables: Tables;
   readonly kv: Readonly<Record<string, string | null>>;
@@ -18,7 +18,7 @@ export interface State {
 
 const names: string[] = [];
 
-/** Reads the database in one trip. */
+/** Reads all tables in one trip. */
 export async function readTables(): Promise<Tables> {
   if (names.length === 0)
     names.push(...Object.keys(await dumpDatabase()).filter((name) => name !== "d1_migrations"));
@@ -26,10 +26,10 @@ export async function readTables(): Promise<Tables> {
   return Object.fromEntries(results.map(({ results: rows }, index) => [names[index] ?? "", rows]));
 }
 
-/** Reads what is stored. */
+/** Reads D1 and KV. */
 export const readState = async (): Promise<State> => ({ tables: await readTables(), kv: await dumpKv() });
 
-/** Puts everything back as it was, which costs a hundredth of making it again. */
+/** Writes a state back to D1 and KV. Creating it again through the API takes a hundred times as long. */
 export async function restoreState({ tables, kv }: State): Promise<void> {
   const statements = Object.entries(tables).flatMap(([table, rows]) => [
     env.DB.prepare(`DELETE FROM "${table}"`),
@@ -47,12 +47,12 @@ export async function restoreState({ tables, kv }: State): Promise<void> {
   await Promise.all(Object.entries(kv).map(([name, value]) => env.BLOCKS.put(name, value ?? "")));
 }
 
-/** What is drawn anew each time: ids, hashes, envelopes. */
+/** Columns with random values: ids, hashes, envelopes. */
 const drawn = /(^|_)(id|hash|secret|codes)$/;
 
 /**
- * The database without what is drawn anew each time, so that two ways to the same state look the same. What was
- * there `before` keeps its name, and what was not is "new".
+ * A description of the rows in which random values that are not in `before` are replaced by "new". Two ways to the same state have equal
+ * descriptions.
  */
 export async function shapeOf(tables: Tables, before: Tables, keyring = workersKeyring()): Promise<string[]> {
   const known = new Set(Object.values(before).flatMap((rows) => rows.flatMap(Object.values)));
@@ -68,7 +68,7 @@ export async function shapeOf(tables: Tables, before: Tables, keyring = workersK
   return (await Promise.all(shapes)).sort();
 }
 
-/** How many backup codes an account has left. Null: it has none at all. */
+/** The number of unspent backup codes. Null when the account has no backup codes. */
 async function countCodes({ id, backup_codes: envelope }: Row, keyring: Keyring): Promise<number | null> {
   if (envelope === null) return null;
   const place = { table: "users", column: "backup_codes", rowId: String(id) };
@@ -107,8 +107,8 @@ function changeBetween(before: Tables, after: Tables): Change {
 }
 
 /**
- * Looks for what is half-done: something that happened without its record, a record of what did not happen, or one
- * of two things that only happen together. `now` is when whatever happened did at the latest.
+ * Finds inconsistent changes: a change without its event, an event without its change, or one of two changes that belong together. `now` is
+ * the latest possible time of the changes.
  */
 export async function findHalfDone(
   before: Tables,
@@ -162,14 +162,14 @@ async function judgeUser(
   return found;
 }
 
-/** No session without its factors, each of them written down. */
+/** Finds new sessions without an event for each of their factors. */
 function judgeOpened({ opened, events }: Change): string[] {
   const wrote = (types: readonly string[], fits: (event: EventRecord) => boolean) =>
     events.some((event) => types.includes(event.type) && fits(event));
   return opened.flatMap((session) => {
     const ofUser = ({ user_id }: EventRecord) => user_id === session.user_id;
     const first = wrote(["first_factor.accepted"], (event) =>
-      // The record of an arrival is written before it is known whose it is.
+      // The event of an external sign-in is written before its session is known.
       event.session_id === null ? event.at === session.created_at : event.session_id === session.id,
     );
     const replaced = wrote(["totp.disabled"], ofUser);
@@ -182,7 +182,7 @@ function judgeOpened({ opened, events }: Change): string[] {
   });
 }
 
-/** No session ends without a record, unless its time was over or another has taken its place. */
+/** Finds ended sessions without an event, except expired and replaced ones. */
 function judgeEnded({ ended, events }: Change, now: number): string[] {
   return ended.flatMap((session) => {
     const recorded = events.some(
@@ -195,7 +195,7 @@ function judgeEnded({ ended, events }: Change, now: number): string[] {
   });
 }
 
-/** Whatever was accepted has had its effect: a session, a fresher one, or a change that is written down. */
+/** Finds accepted codes without an effect: a new or refreshed session, or an event of a change. */
 function judgeAccepted({ after, events }: Change): string[] {
   return events.flatMap(({ type, at, user_id, request_id }) => {
     if (type !== "second_factor.accepted") return [];
@@ -211,7 +211,7 @@ function judgeAccepted({ after, events }: Change): string[] {
   });
 }
 
-/** What counts refusals has grown by as many as there were, and what counts set-ups likewise. */
+/** Finds counters that have not grown by the number of rejected passwords or started set-ups. */
 function judgeThrottles({ before, after, events }: Change): string[] {
   const count = (type: string) => events.filter((event) => event.type === type).length;
   const [refused, started] = [count("first_factor.refused"), count("totp.setup_started")];
@@ -223,7 +223,7 @@ function judgeThrottles({ before, after, events }: Change): string[] {
     .filter((growth) => growth !== 0);
   const known = grown.every((growth) => growth === refused || growth === started);
   const counted = refused === 0 || grown.includes(refused);
-  // A right password takes some of them back.
+  // A correct password resets some of them.
   if ((known && counted) || count("first_factor.accepted") > 0) return [];
   return [`${refused} passwords refused and ${started} set-ups started, counters grown by ${grown}`];
 }

@@ -2,49 +2,49 @@ import { env } from "cloudflare:workers";
 import { expect, vi } from "vitest";
 import type { Keyring } from "../../src/core/crypto/keyring.ts";
 import { StoreUnavailable } from "../../src/store/platform/database.ts";
-import { freezeNearestCopy } from "./d1.ts";
+import { freezeReplica } from "./d1.ts";
 import { describePlan, FaultyStores, listPlans, type Plan } from "./faults.ts";
-import { type FakeOrigin, standOrigin, workersKeyring } from "./gate.ts";
+import { type FakeOrigin, mockOrigin, workersKeyring } from "./gate.ts";
 import { collectLogLines } from "./log-lines.ts";
 import { findHalfDone, readState, readTables, restoreState, type State, shapeOf } from "./states.ts";
 import { type Answer, Client, environment, type Overrides } from "./worker.ts";
 
-/** What all flows of a file begin with. */
+/** The stored state and the time that all flows of a file begin with. */
 export interface World {
   readonly state: State;
-  /** The moment of the stopped clock. */
+  /** The time of the stopped clock. */
   readonly at: number;
 }
 
-/** How a flow says that it can't go on: see `expectRefusal`. */
-export type AccessDenied = "problem" | "page" | "403" | "as nobody" | "thrown";
+/** The kind of response that a flow gets when a store fails: see `expectRefusal`. */
+export type DenialForm = "problem" | "page" | "403" | "anonymous" | "thrown";
 
-/** One thing that somebody does with the Worker, in one request. */
+/** One request to the Worker, and the response that it should get. */
 export interface Flow<W extends World> {
   readonly name: string;
   readonly variables?: Overrides;
-  /** How the world is different for this one. */
+  /** Changes the world before this flow. */
   readonly given?: (world: W) => Promise<void>;
-  /** What the copy that is read from has not heard of. */
+  /** Changes that the replica does not have. */
   readonly behind?: (world: W) => Promise<void>;
   readonly send: (client: Client, world: W) => Promise<Answer>;
-  /** The answer when nothing goes wrong. */
+  /** The status without a fault. */
   readonly status: number;
-  readonly refusal: AccessDenied;
+  readonly refusal: DenialForm;
   /**
-   * How it goes on when everything has happened and the answer was lost. Without it, the same request does: it gets
-   * the answer that it would have had.
+   * Continues the flow after everything has taken effect and the response was lost. By default the same request is sent again, and gets the
+   * original response.
    */
   readonly afterLoss?: (client: Client, world: W) => Promise<void>;
-  /** Every try leaves a trace of its own, so that two of them do not end where one would have. */
+  /** True when each attempt is counted, so that two attempts leave another state than one. */
   readonly everyTryCounts?: true;
 }
 
-/** What a sweep has tried, and what was wrong. */
+/** The result of a sweep. */
 export interface Swept {
-  /** Calls of bindings that the flow makes. */
+  /** Number of calls of bindings that the flow makes. */
   readonly calls: number;
-  /** Ways in which they went wrong. */
+  /** Number of faults that were injected. */
   readonly faults: number;
   readonly problems: readonly string[];
 }
@@ -64,24 +64,24 @@ async function run<W extends World>(
 ): Promise<Run> {
   vi.restoreAllMocks();
   vi.setSystemTime(world.at);
-  const origin = standOrigin();
+  const origin = mockOrigin();
   const logged = collectLogLines();
   const stores = new FaultyStores(plan, afterWrite, db);
   const answer = await flow.send(new Client(stores.bindings(flow.variables)), world).catch(thrown);
   return { stores, answer, origin, logged };
 }
 
-/** The hourly job answers nobody: what it throws is how it fails. */
+/** The hourly job has no response: it fails by throwing. Converts the error to a response. */
 function thrown(error: unknown): Answer {
   if (!(error instanceof StoreUnavailable)) throw error;
   return { status: 503, headers: new Headers(), json: null, text: "" };
 }
 
-/** The keyring that the Worker of this flow has. */
+/** The keyring of the Worker in this flow. */
 const keyringOf = ({ variables = {} }: Pick<Flow<never>, "variables">): Keyring =>
   workersKeyring(typeof variables.KEYRING === "string" ? variables.KEYRING : undefined);
 
-/** How the flow goes when nothing goes wrong. */
+/** The run of a flow without a fault. */
 interface Reference extends Run {
   readonly keyring: Keyring;
   readonly db: D1Database;
@@ -94,7 +94,7 @@ async function runReference<W extends World>(flow: Flow<W>, world: W): Promise<R
   vi.setSystemTime(world.at);
   await restoreState(world.state);
   await flow.given?.(world);
-  const db = flow.behind === undefined ? env.DB : await freezeNearestCopy(env.DB);
+  const db = flow.behind === undefined ? env.DB : await freezeReplica(env.DB);
   await flow.behind?.(world);
   const start = await readState();
   const keyring = keyringOf(flow);
@@ -111,8 +111,8 @@ async function runReference<W extends World>(flow: Flow<W>, world: W): Promise<R
 }
 
 /**
- * Lets a flow run once for every call that it makes and every way in which that call can go wrong, each time from
- * the same state, and looks whether the answer is honest, nothing is half-done, and the next try gets through.
+ * Runs a flow once for each fault of each of its calls, always from the same state. Checks that the response is correct, that no change is
+ * incomplete, and that the next attempt succeeds.
  */
 export async function sweep<W extends World>(flow: Flow<W>, world: W): Promise<Swept> {
   const reference = await runReference(flow, world);
@@ -128,7 +128,7 @@ export async function sweep<W extends World>(flow: Flow<W>, world: W): Promise<S
   return { calls: reference.stores.calls.length, faults: plans.length, problems };
 }
 
-/** Sweeps, and expects nothing to be wrong. */
+/** Sweeps, and expects no problem. */
 export async function expectSwept<W extends World>(flow: Flow<W>, world: W): Promise<void> {
   const { calls, problems } = await sweep(flow, world);
   expect(problems).toEqual([]);
@@ -179,11 +179,11 @@ async function goOnAfterLoss<W extends World>(flow: Flow<W>, world: W, reference
   expect(outline(again.answer)).toEqual(outline(reference.answer));
 }
 
-/** How many milliseconds the Worker waits for this call. */
+/** The Worker's time limit for this call, in milliseconds. */
 const limitOf = ({ calls }: FaultyStores, { call }: Plan) =>
   calls[call - 1]?.binding === "D1" ? 10_000 : 2_000;
 
-/** What stays the same of an answer each time. */
+/** The parts of a response that are the same in each run. */
 const outline = ({ status, headers, json }: Answer) => ({
   status,
   code: json?.code,
@@ -191,16 +191,16 @@ const outline = ({ status, headers, json }: Answer) => ({
   cookies: headers.getSetCookie().map((cookie) => cookie.split("=", 1)[0]),
 });
 
-/** A token that the next try has got is not worth less because the first one happened, too. */
+/** Expects a full session's token to be accepted, although the first attempt has had its effect as well. */
 async function expectStillIn({ json }: Answer): Promise<void> {
   const token: unknown = json?.session_token;
   if (typeof token !== "string" || token.startsWith("pending_")) return;
   expect((await new Client().call("/session", { token })).status).toBe(200);
 }
 
-/** Nobody is let in, and who asks is told when to ask again. */
-function expectRefusal(refusal: AccessDenied, { answer, origin, logged }: Run): void {
-  if (refusal === "as nobody") {
+/** Expects the denial of the flow: no access, an error in the log, and a `Retry-After`. */
+function expectRefusal(refusal: DenialForm, { answer, origin, logged }: Run): void {
+  if (refusal === "anonymous") {
     expect(answer.status).toBe(200);
     expect(origin.only().headers.get("Remote-User")).toBeNull();
     return;
@@ -217,7 +217,7 @@ function expectRefusal(refusal: AccessDenied, { answer, origin, logged }: Run): 
   expect(answer.headers.get("Content-Type")).toContain(type);
 }
 
-/** What the stores say when they fail stays inside. */
+/** Expects no text of the stores' errors in the response. */
 function expectQuiet({ answer }: Run): void {
   for (const inner of [
     "_ERROR",

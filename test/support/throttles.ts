@@ -5,10 +5,10 @@ import { getConfig } from "../../src/runtime.ts";
 import { query, type ThrottleRecord } from "./rows.ts";
 import { environment } from "./worker.ts";
 
-/** An address of the network that most tests come from. */
+/** The client address of most tests. */
 export const home = "203.0.113.7";
 
-/** Whose counter it is. A device is what its cookie says. */
+/** What a counter belongs to. A device is the value of its cookie. */
 export interface CounterOf {
   readonly username?: string;
   readonly address?: string;
@@ -17,7 +17,7 @@ export interface CounterOf {
 
 type Scope = "network_account" | "network" | "account" | "account_device";
 
-/** Names one counter as the Worker does: keys are keyed hashes, which a test can't guess. */
+/** Computes the key of a counter as the Worker does, a keyed hash. */
 export async function counterKey(
   scope: Scope,
   { username = "ada", address = home, device = "" }: CounterOf = {},
@@ -32,7 +32,7 @@ export async function counterKey(
   return counter.key;
 }
 
-/** Lets a counter stand at this many failures, which would take as many password hashes. */
+/** Sets the failures of a counter, which saves as many password hashes. */
 export async function setCounter(key: string, failures: number): Promise<void> {
   await query(
     "INSERT OR REPLACE INTO throttles (key, failures, window_ends_at, blocked_until) VALUES (?, ?, ?, NULL)",
@@ -42,12 +42,12 @@ export async function setCounter(key: string, failures: number): Promise<void> {
   );
 }
 
-/** The row of a counter. */
+/** Reads the row of a counter. */
 export async function readCounter(key: string): Promise<ThrottleRecord | undefined> {
   const [row] = await query<ThrottleRecord>("SELECT * FROM throttles WHERE key = ?", key);
   return row;
 }
 
-/** The cookie of a device that signed in to this account before, as the Worker would have made it. */
+/** Creates the cookie of a device that has signed in to this account before. */
 export const deviceOf = (username: string, { realm = "local", bindings = environment() } = {}) =>
   addKnownDevice(getConfig(bindings).keyring, "", { realm, username }, new Date());

@@ -26,10 +26,10 @@ const hopByHop = [
 ];
 
 /**
- * Plays Traefik, which is not in Debian, after its `pkg/middlewares/auth/forward.go`: it asks with a GET that has the
- * client's headers, `X-Forwarded-*` of its own, and another `Host`. On a 2xx the listed headers take the place of the
- * client's, and the listed cookies go into the answer. Anything else is handed on as it is: with
- * `preserveLocationHeader`, without which Traefik completes a redirect with the Worker's own host.
+ * Simulates Traefik, which Debian does not package, after its `pkg/middlewares/auth/forward.go`. It sends a GET with the client's headers,
+ * its own `X-Forwarded-*` and another `Host`. After a 2xx, the listed headers replace those of the client, and the listed cookies are added to
+ * the response. Any other response is returned unchanged, as with `preserveLocationHeader`: without that option, Traefik completes a relative
+ * redirect with the Worker's host.
  */
 export class Traefik {
   /** What it has asked. */

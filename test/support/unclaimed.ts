@@ -1,7 +1,7 @@
 import { canonicalUsername } from "../../src/core/parsing/username.ts";
 import { query } from "./rows.ts";
 
-/** Makes an account of an external source what it would be if it were older than exact names: a row without one. */
+/** Removes the exact name from an account of an external source, as in a row that is older than exact names. */
 export async function makeUnclaimed(username: string): Promise<void> {
   await query(
     "UPDATE users SET username = ?, canonical_name = NULL WHERE username = ? AND realm <> 'local'",

@@ -27,9 +27,9 @@ export class Tally {
   ) {}
 
   /**
-   * Notes what has come of a case.
+   * Records the result of a case.
    *
-   * @param right valid and accepted, invalid and refused; or as it was decided, which the test says
+   * @param right true for a valid case that was accepted, an invalid case that was rejected, or the result that the test prescribes
    */
   note({ tcId, comment, result }: Case, right: boolean): void {
     if (this.#run.has(tcId)) throw new Error(`Case ${tcId} of ${this.set} was run twice`);

@@ -8,20 +8,20 @@ import { expectDocumented } from "./documented-calls.ts";
 export const host = "https://site.example";
 export const base = "/api/auth";
 
-/** What a test changes about the environment: bindings and variables. */
+/** Bindings and variables that replace those of the test environment. */
 export type Overrides = Partial<Record<string, unknown>>;
 
-/** An empty database, with the schema. */
+/** Empties D1 and KV, and applies the migrations. */
 export async function resetStores(): Promise<void> {
   await reset();
   await applyD1Migrations(env.DB, env.MIGRATIONS);
 }
 
-/** The environment of the tests, without the rate limit in front, with other bindings or variables. */
+/** The test environment without the rate limit, with these bindings and variables replaced. */
 export const environment = (overrides: Overrides = {}): Bindings =>
   ({ ...env, SIGN_IN_LIMITER: undefined, ...overrides }) as Bindings;
 
-/** Sends a request to the Worker and waits for whatever it has put off. */
+/** Sends a request to the Worker, and waits for its `waitUntil` work. */
 export async function send(request: Request, bindings: Bindings = environment()): Promise<Response> {
   const context = createExecutionContext();
   const response = await worker.fetch(request as Parameters<typeof worker.fetch>[0], bindings, context);
@@ -46,8 +46,7 @@ export interface Answer {
 }
 
 /**
- * A program that talks to the JSON API. Every client has an environment of its own. An answer that the OpenAPI document does not
- * describe fails the test that gets it.
+ * A client of the JSON API. Each client has its own environment. A response that the OpenAPI document does not describe fails the test.
  */
 export class Client {
   constructor(readonly bindings: Bindings = environment()) {}
@@ -98,11 +97,11 @@ export interface Account {
 export interface EnrolledAccount extends Account {
   readonly secret: string;
   readonly backupCodes: string[];
-  /** The step of the code that confirmed the enrolment: it is spent. */
+  /** The step of the code that confirmed the enrolment. It is spent. */
   readonly confirmedStep: number;
 }
 
-/** Makes an account through the API. */
+/** Creates an account through the API. */
 export async function createAccount(username = "ada", password = "correct horse battery"): Promise<Account> {
   const options = { token: env.ADMIN_KEY };
   const answer = await new Client().post(
@@ -114,7 +113,7 @@ export async function createAccount(username = "ada", password = "correct horse 
   return { id: answer.json.data.id, username, password };
 }
 
-/** Makes an account with two-factor authentication through the API, its first code being of the step before. */
+/** Creates an account with a second factor through the API. It is confirmed with the code of the previous step. */
 export async function createEnrolledAccount(username = "ada"): Promise<EnrolledAccount> {
   const account = await createAccount(username);
   const client = new Client();
@@ -131,7 +130,7 @@ export async function createEnrolledAccount(username = "ada"): Promise<EnrolledA
   return { ...account, secret, backupCodes: enabled.json.data.backup_codes, confirmedStep };
 }
 
-/** The code of a time step. */
+/** Computes the code of a time step. */
 export function codeOfStep(secret: string, step: number): Promise<string> {
   return computeHotp(decodeTotpSecret(secret), step, 6);
 }
@@ -141,7 +140,7 @@ export function code(secret: string, k = 0): Promise<string> {
   return codeOfStep(secret, timeStep(new Date()) + k);
 }
 
-/** A six-digit code that none of the live steps has. */
+/** A six-digit code that is not valid in any of the accepted steps. */
 export async function wrongCode(secret: string, variant = 0): Promise<string> {
   const live = await Promise.all([-2, -1, 0, 1, 2].map((k) => code(secret, k)));
   for (let candidate = variant; ; candidate += 1000) {
@@ -150,7 +149,7 @@ export async function wrongCode(secret: string, variant = 0): Promise<string> {
   }
 }
 
-/** A pending session of an enrolled account. */
+/** Signs in with the password, and returns the token of the pending session. */
 export async function pendingToken(
   account: Account,
   client = new Client(),

@@ -1,6 +1,6 @@
 import sallyport from "../../../src/index.ts";
 import type { Bindings } from "../../../src/runtime.ts";
-import { countRows } from "./count-rows.ts";
+import { countRows } from "../../../test/support/d1.ts";
 
 interface Env extends Bindings {
   readonly KEYRING: string;
@@ -9,8 +9,8 @@ interface Env extends Bindings {
 }
 
 /**
- * Sallyport, which tells with each answer what it cost D1. `POST /hourly` is the cron: `at` is its time, in milliseconds;
- * `rotated` gives it an older key; `uncounted` leaves it as fast as it is.
+ * Sallyport, which reports the cost of each request in the header `X-D1-Cost`. `POST /hourly` runs the hourly job. Parameters: `at` is the
+ * time of the job in milliseconds, `rotated` uses the keyring with an older key, `uncounted` does not count, and so does not run queries twice.
  */
 export default {
   async fetch(request, env, context) {

@@ -52,7 +52,7 @@ export default {
         session: drawn.row,
         bounds: openingBounds(now),
         user,
-        forgiven: counters.forgiven,
+        forgiven: counters.resetBySuccess,
         newPasswordHash: null,
       },
       now,

@@ -1,25 +1,27 @@
+import { interceptD1 } from "../../../test/support/d1.ts";
+
 /** The bindings of Sallyport that are metered. */
 interface Stores {
   readonly DB: D1Database;
   readonly BLOCKS: KVNamespace;
 }
 
-/** What one statement cost, as D1 counts it. */
+/** The rows that D1 counts and bills for a statement. */
 export interface MeteredStatement {
   readonly sql: string;
   readonly rowsRead: number;
   readonly rowsWritten: number;
 }
 
-/** One call to D1. */
+/** One trip to D1. */
 export interface MeteredTrip {
   readonly kind: "read" | "batch";
   readonly statements: readonly MeteredStatement[];
-  /** There and back, the mean of several times. */
+  /** The mean round-trip time of several repetitions. */
   readonly milliseconds: number;
 }
 
-/** What went out since the last time that somebody asked. */
+/** Calls of the stores since the last `GET /metered`. */
 export interface Metered {
   readonly trips: readonly MeteredTrip[];
   readonly kvKeysRead: number;
@@ -28,21 +30,13 @@ export interface Metered {
 let trips: MeteredTrip[] = [];
 let kvKeysRead = 0;
 
-const toMetered = (sql: string, { meta }: D1Result): MeteredStatement => ({
-  sql,
-  rowsRead: meta.rows_read,
-  rowsWritten: meta.rows_written,
-});
-
-const bare = new WeakMap<object, { readonly statement: D1PreparedStatement; readonly sql: string }>();
-
-/** The clock of workerd has no finer steps than a millisecond, so what is timed is done until this is over. */
-const longEnoughMilliseconds = 20;
+/** workerd's clock counts whole milliseconds, so a trip is repeated until this much time has passed. */
+const minTimedMilliseconds = 20;
 
 async function timeOf(run: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
   let [runs, elapsed] = [0, 0];
-  while (elapsed < longEnoughMilliseconds) {
+  while (elapsed < minTimedMilliseconds) {
     await run();
     runs += 1;
     elapsed = performance.now() - startedAt;
@@ -51,57 +45,20 @@ async function timeOf(run: () => Promise<unknown>): Promise<number> {
 }
 
 /**
- * A statement that is run alone. A query is run again to be timed, and because its rows don't say what they cost; what
- * changes something alone is not waited for, and not metered.
+ * Meters batches and single queries. A single statement that writes is not metered: the Worker does not wait for it. A batch is timed while
+ * D1 rolls it back, so that each repetition finds the same rows as the batch that counts.
  */
-function meterStatement(statement: D1PreparedStatement, sql: string): D1PreparedStatement {
-  const metered = new Proxy(statement, {
-    get(target, name) {
-      if (name === "bind") return (...values: unknown[]) => meterStatement(target.bind(...values), sql);
-      const value = Reflect.get(target, name);
-      if (typeof value !== "function") return value;
-      return async (...args: unknown[]) => {
-        if (!/^select /i.test(sql)) return value.apply(target, args);
-        const milliseconds = await timeOf(() => value.apply(target, args));
-        trips.push({ kind: "read", statements: [toMetered(sql, await target.all())], milliseconds });
-        return value.apply(target, args);
-      };
-    },
-  });
-  bare.set(metered, { statement, sql });
-  return metered;
-}
-
-/** Behind a batch, it has D1 take everything back. */
-const impossible = "INSERT INTO audit_events (id) VALUES (NULL)";
-
-function meterSession(session: D1DatabaseSession): D1DatabaseSession {
-  return new Proxy(session, {
-    get(target, name) {
-      if (name === "prepare") return (sql: string) => meterStatement(target.prepare(sql), sql);
-      if (name !== "batch") return Reflect.get(target, name);
-      return async (batch: D1PreparedStatement[]) => {
-        const known = batch.map((metered) => bare.get(metered) ?? { statement: metered, sql: "" });
-        const statements = known.map(({ statement }) => statement);
-        // In vain first, so that what it finds each time is what it finds when it is meant.
-        const inVain = [...statements, target.prepare(impossible)];
-        const milliseconds = await timeOf(() => target.batch(inVain).catch(() => {}));
-        const results = await target.batch(statements);
-        const counted = results.map((result, index) => toMetered(known[index]?.sql ?? "", result));
-        trips.push({ kind: "batch", statements: counted, milliseconds });
-        return results;
-      };
-    },
-  });
-}
-
-/** Sallyport calls the database through sessions only. */
 const meterDatabase = (db: D1Database): D1Database =>
-  new Proxy(db, {
-    get(target, name) {
-      if (name === "withSession") return (at?: string) => meterSession(target.withSession(at));
-      return Reflect.get(target, name);
-    },
+  interceptD1(db, async ({ kind, sql, run, runAndRollBack, runMetered }) => {
+    if (kind === "single" && !/^select /i.test(sql[0] ?? "")) return run();
+    const milliseconds = await timeOf(kind === "single" ? run : () => runAndRollBack().catch(() => {}));
+    const { result, metered: statements } = await runMetered();
+    trips.push({
+      kind: kind === "single" ? "read" : "batch",
+      statements: statements.map(({ sql, rowsRead, rowsWritten }) => ({ sql, rowsRead, rowsWritten })),
+      milliseconds,
+    });
+    return result;
   });
 
 const meterNamespace = (namespace: KVNamespace): KVNamespace =>
@@ -118,7 +75,7 @@ const meterNamespace = (namespace: KVNamespace): KVNamespace =>
 
 const meters = new WeakMap<Stores, Stores>();
 
-/** One for each isolate: the Worker keeps its configuration by it. */
+/** Returns the same object for the same `env`, because the Worker caches its configuration by the object. */
 function metered(env: Stores): Stores {
   const known = meters.get(env) ?? {
     ...env,
@@ -129,7 +86,7 @@ function metered(env: Stores): Stores {
   return known;
 }
 
-/** Puts a meter on a Worker's stores. `GET /metered` hands out what has been counted; `POST /hourly` is the cron. */
+/** Wraps a Worker so that its stores are metered. `GET /metered` returns the counts and resets them; `POST /hourly` runs the hourly job. */
 export function meter(
   worker: Required<Pick<ExportedHandler<Stores>, "fetch" | "scheduled">>,
 ): ExportedHandler<Stores> {

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, it, vi } from "vitest";
 import { verify } from "../../../test/support/accounts.ts";
-import { freezeNearestCopy } from "../../../test/support/d1.ts";
+import { freezeReplica } from "../../../test/support/d1.ts";
 import { query } from "../../../test/support/rows.ts";
 import { Client, code, environment, resetStores } from "../../../test/support/worker.ts";
 import { chanceOfBackupCodes, chanceOfBudget, likeliestCode, roundTimes } from "../closed-form.ts";
@@ -34,7 +34,7 @@ beforeEach(async () => {
 
 /** A location whose copy of the accounts has stood still since the beginning: it never hears of a failure. */
 async function locationFarBehind(): Promise<Client> {
-  const db = await freezeNearestCopy(env.DB);
+  const db = await freezeReplica(env.DB);
   await query("DROP TABLE copy_of_sessions");
   await query("CREATE VIEW copy_of_sessions AS SELECT * FROM sessions");
   return new Client(environment({ DB: db }));

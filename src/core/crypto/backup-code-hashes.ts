@@ -4,21 +4,21 @@ import { sha256 } from "./digest.ts";
 const backupCodeCount = 10;
 const backupCodeCharacters = 8;
 
-/** Crockford's base32: no I, L, O (read as 1, 1, 0) and no U. 32 characters are 5 bits each, 40 bits a code. */
+/** Crockford's base32, without I, L, O and U. Each of the 32 characters has 5 bits, so a code has 40. */
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 const canonicalForm = /^[0-9A-HJKMNP-TV-Z]{8}$/;
-/** 43 characters have two bits more than 32 bytes: they are zero. */
+/** SHA-256 in base64url. 43 characters have two bits more than 32 bytes; in the canonical form these are zero. */
 const canonicalDigest = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 const storedForm = /^(?:spent:)?[A-Za-z0-9_-]{43}$/;
 
 /**
- * A spent code's hash stays in its place behind this mark, so that a replay can be told from a wrong guess: the first
- * is the owner's own code and must not count against the account.
+ * Prefix of the hash of a spent code. The hash stays in the list, so that a replayed code is distinguished from a wrong one
+ * and does not count as a failure of the account.
  */
 const spentMark = "spent:";
 
-/** Ten different random codes as they are shown: `XXXX-XXXX`, 40 random bits each. */
+/** Returns ten different random codes of 40 bits in the form in which pages show them: `XXXX-XXXX`. */
 export function generateBackupCodes(): string[] {
   const codes = new Set<string>();
   while (codes.size < backupCodeCount) {
@@ -31,11 +31,11 @@ export function generateBackupCodes(): string[] {
 }
 
 /**
- * The SHA-256 hash of a code, base64url without padding, 43 characters. A plain hash of 40 bits can be searched
- * through: it is only stored inside an encrypted envelope.
+ * Returns the SHA-256 hash of a code, base64url without padding, 43 characters. The 40 bits of a code can be found from its
+ * hash by exhaustive search, so the hash must only be stored in an encrypted envelope.
  *
  * @param canonical eight characters of the alphabet without the hyphen, as `parseCodeInput` returns them
- * @throws RangeError when the code is not in that form; the code is not in the message
+ * @throws RangeError when the code is not in that form; the message does not contain the code
  */
 export async function hashBackupCode(canonical: string): Promise<string> {
   if (!canonicalForm.test(canonical)) {
@@ -46,15 +46,15 @@ export async function hashBackupCode(canonical: string): Promise<string> {
   return sha256(canonical);
 }
 
-/** The stored form of a list of hashes, unspent and spent: a JSON array of text. */
+/** Returns the stored form of a list of hashes, unspent and spent: a JSON array of strings. */
 export function encodeBackupCodeHashes(hashes: readonly string[]): string {
   return JSON.stringify(hashes);
 }
 
 /**
- * The list that `encodeBackupCodeHashes` stored.
+ * Parses the output of `encodeBackupCodeHashes`.
  *
- * @throws Error when the text is not a JSON array of hashes; the text is not in the message
+ * @throws Error when the text is not a JSON array of hashes; the message does not contain the text
  */
 export function parseBackupCodeHashes(json: string): string[] {
   let value: unknown;
@@ -70,8 +70,10 @@ export function parseBackupCodeHashes(json: string): string[] {
 }
 
 /**
- * A hash in its stored form, from that or from 64 hexadecimal digits, behind the mark of a spent one where it has it.
- * Null: it is neither.
+ * Parses an imported hash: base64url in the stored form, or 64 hexadecimal digits, either with the prefix of a spent code or
+ * without it.
+ *
+ * @returns the stored form, or null when the text is no such hash
  */
 export function parseStoredBackupCode(text: string): string | null {
   const mark = isSpent(text) ? spentMark : "";
@@ -82,31 +84,34 @@ export function parseStoredBackupCode(text: string): string | null {
     : null;
 }
 
-/** The hash of an entry, and whether it is spent. */
+/** Splits an entry of the stored list into its hash and its state. */
 export const splitStoredBackupCode = (entry: string): { hash: string; spent: boolean } =>
   isSpent(entry) ? { hash: entry.slice(spentMark.length), spent: true } : { hash: entry, spent: false };
 
 /**
- * Where a code's hash stands in the list and whether it is spent; null when it is not in it.
- * Every entry is compared, each in constant time, so the answer's time does not tell the place.
+ * Finds the hash of a code in the stored list.
+ *
+ * Every entry is compared, each in constant time, so that the response time does not depend on the index.
+ *
+ * @returns its state and index, or null when the list does not contain it
  */
 export function findBackupCode(
   hashes: readonly string[],
   hash: string,
 ): { state: "unspent" | "spent"; index: number } | null {
-  const wanted = new TextEncoder().encode(hash);
+  const target = new TextEncoder().encode(hash);
   let found: { state: "unspent" | "spent"; index: number } | null = null;
   for (const [index, entry] of hashes.entries()) {
     const state = isSpent(entry) ? "spent" : "unspent";
     const candidate = new TextEncoder().encode(state === "spent" ? entry.slice(spentMark.length) : entry);
-    if (candidate.length === wanted.length && crypto.subtle.timingSafeEqual(candidate, wanted))
+    if (candidate.length === target.length && crypto.subtle.timingSafeEqual(candidate, target))
       found = { state, index };
   }
   return found;
 }
 
 /**
- * A copy of the list in which the code at `index` is spent. The order and the length stay.
+ * Returns a copy of the list in which the code at `index` is spent. Order and length stay the same.
  *
  * @throws RangeError when there is no unspent code at `index`
  */
@@ -117,7 +122,7 @@ export function markBackupCodeSpent(hashes: readonly string[], index: number): s
   return hashes.with(index, spentMark + hash);
 }
 
-/** How many codes of the list can still be used. */
+/** Returns the number of codes that can still be used. */
 export function countUnspent(hashes: readonly string[]): number {
   return hashes.filter((entry) => !isSpent(entry)).length;
 }

@@ -2,15 +2,15 @@ import { base32nopad } from "@scure/base";
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/** How many bits of the last character stand behind the last whole byte, by the number of characters modulo 8. */
+/** The number of unused bits in the last character, by the number of characters modulo 8. Other remainders are not base32. */
 const spareBits: Readonly<Record<number, number>> = { 0: 0, 2: 2, 4: 4, 5: 1, 7: 3 };
 
 /**
- * Reads a base32 secret as other systems write it: in any case, with spaces or hyphens, with or without the whole
- * padding. Bits behind the last whole byte are left out, as authenticator apps do (RFC 4648 3.5 lets a decoder
- * choose): whoever drew characters instead of bytes has them.
+ * Parses a base32 secret of another system: in upper or lower case, with spaces or hyphens, with complete padding or none.
+ * Unused bits of the last character are ignored, as authenticator apps do (RFC 4648 3.5 allows it): systems that generate
+ * random characters instead of random bytes set them.
  *
- * @returns the bytes, and the canonical text of them: upper case, no padding. Null: it is no such base32
+ * @returns the bytes, and their canonical text (upper case, no padding). Null when the text is not such base32
  */
 export function parseBase32Secret(text: string): { bytes: Uint8Array; canonical: string } | null {
   const match = /^([A-Z2-7]+)(=*)$/i.exec(text.replace(/[ -]/g, ""));

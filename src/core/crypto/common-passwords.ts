@@ -4,19 +4,19 @@ import { base64 } from "@scure/base";
 let hashes: ReadonlySet<number> | null = null;
 
 /**
- * Whether a password of 8 characters or more is among the 3100 that leaks show most often (ASVS 6.2.4). They are
- * kept as 27 bits of a hash each, two fifths of their own size, so one in 43296 others is taken for one of them.
+ * True when a password of 8 characters or more is among the 3100 most common ones in leaks (ASVS 6.2.4). Stored are 27
+ * bits of the SHA-256 hash of each, so one of 43296 other passwords is taken for a common one.
  *
- * @param folded NFKC, lower case
+ * @param folded the password after NFKC, in lower case
  */
 export async function isCommonPassword(folded: string): Promise<boolean> {
-  // Built at first use: most isolates never see a password being chosen.
+  // Built at first use, because in most isolates no new password is checked.
   hashes ??= new Set(decodeDistances(base64.decode(coded)));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(folded));
   return hashes.has(new DataView(digest).getUint32(0) >>> 5);
 }
 
-/** Golomb-Rice, as the script has written it: ascending hashes by their distances. */
+/** Decodes the ascending hashes from their distances in Golomb-Rice code, as scripts/common-passwords.ts wrote them. */
 function decodeDistances(bytes: Uint8Array): number[] {
   let position = 0;
   const bit = () => ((bytes[position >>> 3] ?? 0) >>> (7 - (position++ & 7))) & 1;

@@ -1,6 +1,6 @@
 /**
- * Compares two texts in a time that tells nothing about them, not even their lengths: `timingSafeEqual` throws
- * on unequal lengths, so what is compared are their hashes (OTP-16).
+ * True when the texts are equal. Compares their SHA-256 hashes in constant time, because `timingSafeEqual` throws for
+ * unequal lengths (OTP-16).
  */
 export async function equalInConstantTime(a: string, b: string): Promise<boolean> {
   const [left, right] = await Promise.all([digest(a), digest(b)]);

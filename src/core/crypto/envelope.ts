@@ -2,8 +2,8 @@ import { base64urlnopad } from "@scure/base";
 import type { Keyring } from "./keyring.ts";
 
 /**
- * Where a sealed value lives. It is authenticated with the value, so that a ciphertext moved to another
- * row, column or table does not open (CR-02).
+ * The column and row of an encrypted value. They are additional authenticated data of the encryption, so that a ciphertext
+ * copied to another row, column or table cannot be decrypted (CR-02).
  */
 export interface FieldLocation {
   readonly table: string;
@@ -11,32 +11,33 @@ export interface FieldLocation {
   readonly rowId: string;
 }
 
+/** The outcome of {@link openField}. */
 export type OpenFieldResult =
   | { ok: true; text: string }
-  /** The key that sealed it is not in `KEYRING` any more. */
+  /** The key that encrypted the value is no longer in `KEYRING`. */
   | { ok: false; reason: "unknown_key"; kid: string }
-  /** Not an envelope, damaged, or sealed for another place. */
+  /** The text is no envelope, is damaged, or was encrypted for another location. */
   | { ok: false; reason: "not_authentic" };
 
 const version = "v1";
-/** NIST SP 800-38D 5.2.1.1: 96 bits, the length that GCM is made for. */
+/** 96 bits, the length that NIST SP 800-38D 5.2.1.1 recommends for GCM. */
 const ivBytes = 12;
 
-/** How every envelope begins that was sealed with this key. */
+/** Returns the prefix of every envelope that this key encrypted. */
 export const envelopePrefix = (kid: string): string => `${version}.${kid}.`;
 
 /**
- * Seals a text with AES-256-GCM under the current key. The IV is drawn here, so no caller can use one twice.
+ * Encrypts a text with AES-256-GCM under the current key. The IV is generated here, so that no caller can reuse one.
  *
  * @returns `v1.<key id>.<base64url of IV and ciphertext>`
  */
-export async function sealField(keyring: Keyring, place: FieldLocation, text: string): Promise<string> {
+export async function sealField(keyring: Keyring, location: FieldLocation, text: string): Promise<string> {
   const kid = keyring.currentKid;
   const key = await keyring.encryptionKey(kid);
   if (key === null) throw new Error(`Key "${kid}" is current and not in KEYRING`);
   const iv = crypto.getRandomValues(new Uint8Array(ivBytes));
   const ciphertext = await crypto.subtle.encrypt(
-    { name: "AES-GCM", iv, additionalData: additionalData(kid, place) },
+    { name: "AES-GCM", iv, additionalData: additionalData(kid, location) },
     key,
     new TextEncoder().encode(text),
   );
@@ -46,10 +47,10 @@ export async function sealField(keyring: Keyring, place: FieldLocation, text: st
   return envelopePrefix(kid) + base64urlnopad.encode(body);
 }
 
-/** Opens what {@link sealField} sealed for the same place, under any key of the keyring. */
+/** Decrypts an envelope of {@link sealField} for the same location, under any key of the keyring. */
 export async function openField(
   keyring: Keyring,
-  place: FieldLocation,
+  location: FieldLocation,
   envelope: string,
 ): Promise<OpenFieldResult> {
   const parts = parseEnvelope(envelope);
@@ -58,7 +59,7 @@ export async function openField(
   if (key === null) return { ok: false, reason: "unknown_key", kid: parts.kid };
   try {
     const plain = await crypto.subtle.decrypt(
-      { name: "AES-GCM", iv: parts.iv, additionalData: additionalData(parts.kid, place) },
+      { name: "AES-GCM", iv: parts.iv, additionalData: additionalData(parts.kid, location) },
       key,
       parts.ciphertext,
     );
@@ -79,8 +80,8 @@ function parseEnvelope(envelope: string) {
   }
 }
 
-/** A JSON array, because no two different places can be written the same way in it. */
-function additionalData(kid: string, place: FieldLocation): Uint8Array<ArrayBuffer> {
-  const parts = [version, kid, place.table, place.column, place.rowId];
+/** Returns a JSON array: two different locations never have the same encoding. */
+function additionalData(kid: string, location: FieldLocation): Uint8Array<ArrayBuffer> {
+  const parts = [version, kid, location.table, location.column, location.rowId];
   return new Uint8Array(new TextEncoder().encode(JSON.stringify(parts)));
 }

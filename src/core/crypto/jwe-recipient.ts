@@ -1,38 +1,41 @@
 import { CompactEncrypt, importJWK, type JWK } from "jose";
 
-/** A public key that something is encrypted to (RFC 7517). */
+/** A public key as a JWK (RFC 7517), before it is checked. */
 export interface RecipientJwk {
   readonly kty: "RSA" | "EC" | "OKP";
   readonly kid?: string | undefined;
   readonly [member: string]: unknown;
 }
 
-/** Whom something is encrypted for. */
+/** A checked public key, ready for {@link encryptFor}. */
 export interface Recipient {
   readonly key: CryptoKey;
   readonly alg: "RSA-OAEP-256" | "ECDH-ES";
   readonly kid: string | undefined;
 }
 
-/** NIST SP 800-131A: shorter ones are not to be used any more. */
-const fewestModulusBits = 2048;
-/** Longer ones only cost time. */
-const mostModulusBits = 8192;
+/** NIST SP 800-131A disallows shorter RSA keys. */
+const minModulusBits = 2048;
+/** A longer key costs more CPU time and protects no better here. */
+const maxModulusBits = 8192;
 
-/** Reads a public RSA, P-256 or X25519 key. Null: it is none that can be used, or an RSA key of less than 2048 bits. */
+/**
+ * Imports a public RSA, P-256 or X25519 key. Null: it is no such key, cannot be used for encryption, or is an RSA key of less
+ * than 2048 or more than 8192 bits.
+ */
 export async function parseRecipient(jwk: RecipientJwk): Promise<Recipient | null> {
   const alg = jwk.kty === "RSA" ? "RSA-OAEP-256" : "ECDH-ES";
   try {
     const { kty, n, e, crv, x, y, kid } = jwk as JWK;
-    // Only what makes the key: what else it says of itself must not get in the way of importing it.
+    // Only the members that make up the key: others, such as `use` or `key_ops`, could make the import fail.
     const members = Object.entries({ kty, n, e, crv, x, y }).filter(([, value]) => value !== undefined);
     const key = await importJWK(Object.fromEntries(members) as JWK, alg);
     if (!(key instanceof CryptoKey) || key.type !== "public") return null;
     const { modulusLength } = key.algorithm as { modulusLength?: number };
     const fits =
-      modulusLength === undefined || (modulusLength >= fewestModulusBits && modulusLength <= mostModulusBits);
+      modulusLength === undefined || (modulusLength >= minModulusBits && modulusLength <= maxModulusBits);
     const recipient = { key, alg, kid } as const;
-    // There are points that can be imported and not be used.
+    // Some invalid curve points can be imported, and fail only when they are used.
     return fits && (await encryptFor(recipient, "", {})) !== "" ? recipient : null;
   } catch {
     return null;
@@ -40,10 +43,10 @@ export async function parseRecipient(jwk: RecipientJwk): Promise<Recipient | nul
 }
 
 /**
- * Encrypts a text with A256GCM under a key of its own (RFC 7516, compact). Nobody but the recipient can read it, who
- * made it least of all.
+ * Encrypts a text to the recipient's public key (JWE, RFC 7516, compact form, A256GCM under a new content key). Sallyport
+ * cannot decrypt the result.
  *
- * @param header further members of the protected header, which everybody can read
+ * @param header further members of the protected header, which is not encrypted
  */
 export function encryptFor(
   { key, alg, kid }: Recipient,

@@ -1,7 +1,7 @@
 import { base64 } from "@scure/base";
 import { lazyPer } from "../lib/lazy.ts";
 
-/** What a key is derived for. One purpose, one key: a token key never opens a field, and the reverse. */
+/** The purposes for which keys are derived. Each purpose has its own key, so a token key can't decrypt a field, for example. */
 type KeyPurpose =
   | "field-encryption"
   | "session-token"
@@ -12,8 +12,8 @@ type KeyPurpose =
   | "issued-mark";
 
 /**
- * The keys that an operator has put into `KEYRING`, and what is derived from them.
- * The first one is current; the older ones still open what they sealed.
+ * Derives keys from the operator's keys in `KEYRING`. The first key is the current one: it encrypts and signs. Older keys
+ * only decrypt and verify.
  */
 export interface Keyring {
   readonly currentKid: string;
@@ -23,24 +23,26 @@ export interface Keyring {
   encryptionKey(kid: string): Promise<CryptoKey> | null;
   /** HMAC-SHA-256 key for session tokens. Null when `kid` is not in the keyring. */
   sessionTokenKey(kid: string): Promise<CryptoKey> | null;
-  /** HMAC-SHA-256 key that ties sessions to a first factor. Null when `kid` is not in the keyring. */
+  /** HMAC-SHA-256 key that binds sessions to a first factor (`core/tokens/session-binding.ts`). Null when `kid` is not in the keyring. */
   bindingKey(kid: string): Promise<CryptoKey> | null;
-  /** HMAC-SHA-256 key that names throttle counters, from the current key. */
+  /** HMAC-SHA-256 key for the ids of throttle counters, derived from the current key. */
   throttleKey(): Promise<CryptoKey>;
-  /** HMAC-SHA-256 key that vouches for devices that signed in before. Null when `kid` is not in the keyring. */
+  /** HMAC-SHA-256 key for the cookie of known devices (`core/tokens/known-devices.ts`). Null when `kid` is not in the keyring. */
   deviceKey(kid: string): Promise<CryptoKey> | null;
-  /** HMAC-SHA-256 key that marks what Sallyport issues (`core/tokens/issued-mark.ts`). Null when `kid` is not in the keyring. */
+  /** HMAC-SHA-256 key for the marks of issued secrets (`core/tokens/issued-mark.ts`). Null when `kid` is not in the keyring. */
   issuedMarkKey(kid: string): Promise<CryptoKey> | null;
-  /** Ed25519 pair for assertions. Null when `kid` is not in the keyring. */
+  /** Ed25519 key pair for assertions and receipts. Null when `kid` is not in the keyring. */
   assertionKeys(kid: string): Promise<AssertionKeys> | null;
 }
 
+/** An Ed25519 key pair. */
 export interface AssertionKeys {
   readonly privateKey: CryptoKey;
-  /** Public key as in RFC 8037: the `x` of an OKP JWK. */
+  /** The `x` of the public key as an OKP JWK (RFC 8037). */
   readonly publicX: string;
 }
 
+/** One key of `KEYRING`. */
 export interface KeyringEntry {
   readonly kid: string;
   /** 32 bytes. */
@@ -52,9 +54,9 @@ type KeyBytes = Uint8Array<ArrayBuffer>;
 const keyBytes = 32;
 
 /**
- * Reads `kid:base64(32 bytes)[,older…]`.
+ * Parses `kid:base64(32 bytes)[,older…]`.
  *
- * @returns the entries in order, or what is wrong with the text (never the text itself: it is a secret)
+ * @returns the entries in order, or a message that says what is wrong. The message never contains key bytes
  */
 export function parseKeyring(
   text: string,
@@ -64,7 +66,7 @@ export function parseKeyring(
     const entry = parseEntry(part.trim());
     if (typeof entry === "string") return { ok: false, message: `key ${index + 1}: ${entry}` };
     if (entries.some((earlier) => earlier.kid === entry.kid)) {
-      return { ok: false, message: `key ${index + 1}: the id "${entry.kid}" is there twice` };
+      return { ok: false, message: `key ${index + 1}: the id "${entry.kid}" occurs twice` };
     }
     entries.push(entry);
   }
@@ -79,7 +81,7 @@ function parseEntry(part: string): KeyringEntry | string {
     return "it must be written as id:base64 of 32 bytes";
   const bytes = decodeBase64(match[2]);
   if (bytes === null) return "what follows the colon is not base64";
-  if (bytes.length !== keyBytes) return `it has ${bytes.length} bytes, and ${keyBytes} are needed`;
+  if (bytes.length !== keyBytes) return `it has ${bytes.length} bytes instead of ${keyBytes}`;
   if (looksLikePlaceholder(bytes)) return "it looks like a placeholder, not like random bytes";
   return { kid: match[1], bytes };
 }
@@ -93,8 +95,8 @@ function decodeBase64(text: string): KeyBytes | null {
 }
 
 /**
- * Random bytes are none of these except with a chance below 2^-40: readable text, few distinct values,
- * a constant distance from each byte to the next.
+ * True for readable text, for few distinct byte values, and for a constant distance from each byte to the next. Random bytes
+ * are any of these with a probability below 2^-40.
  */
 function looksLikePlaceholder(bytes: Uint8Array): boolean {
   const printable = bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
@@ -103,7 +105,7 @@ function looksLikePlaceholder(bytes: Uint8Array): boolean {
   return printable || fewValues || distances.size === 1;
 }
 
-/** Makes a keyring; each key is derived when it is first asked for, and once. */
+/** Creates a keyring. Each key is derived at its first use, and then kept. */
 export function createKeyring(entries: readonly [KeyringEntry, ...KeyringEntry[]]): Keyring {
   const byKid = new Map(entries.map((entry) => [entry.kid, entry.bytes]));
   const current = entries[0];
@@ -135,7 +137,7 @@ export function createKeyring(entries: readonly [KeyringEntry, ...KeyringEntry[]
 const aes256Gcm = { name: "AES-GCM", length: 256 };
 const hmacSha256 = { name: "HMAC", hash: "SHA-256", length: 256 };
 
-/** HKDF-SHA-256 (RFC 5869) without salt: the input is uniformly random already (RFC 5869 3.1). */
+/** Derives a key with HKDF-SHA-256 (RFC 5869), without a salt: the input is uniformly random (RFC 5869 3.1). */
 async function deriveKey(
   bytes: KeyBytes,
   purpose: KeyPurpose,
@@ -157,7 +159,7 @@ const hkdf = (purpose: KeyPurpose) => ({
   info: new TextEncoder().encode(`sallyport/v1/${purpose}`),
 });
 
-/** The DER that stands before a 32-byte Ed25519 seed in PKCS #8 (RFC 8410 7). */
+/** The DER bytes before the 32-byte Ed25519 seed in PKCS #8 (RFC 8410 7). */
 const pkcs8Prefix = Uint8Array.of(
   0x30,
   0x2e,
@@ -182,7 +184,7 @@ async function deriveAssertionKeys(bytes: KeyBytes): Promise<AssertionKeys> {
     await crypto.subtle.deriveBits(hkdf("assertion"), await importHkdf(bytes), keyBytes * 8),
   );
   const pkcs8 = new Uint8Array([...pkcs8Prefix, ...seed]);
-  // WebCrypto gives the public half of a private key only by exporting it. What is kept can't be exported.
+  // WebCrypto returns the public half of a private key only by exporting it. The key that is kept is not exportable.
   const exportable = await crypto.subtle.importKey("pkcs8", pkcs8, "Ed25519", true, ["sign"]);
   const jwk = (await crypto.subtle.exportKey("jwk", exportable)) as { x?: string };
   if (jwk.x === undefined) throw new Error("The runtime exported an Ed25519 key without its public half");

@@ -1,5 +1,4 @@
-// The part of node:crypto that core uses. `@types/node` would declare all of Node's globals, which a Worker does not
-// have.
+// The part of node:crypto that core uses. `@types/node` would also declare Node's globals, which a Worker does not have.
 declare module "node:crypto" {
   export function scrypt(
     password: string,

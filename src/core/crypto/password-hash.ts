@@ -2,7 +2,7 @@ import { base64nopad } from "@scure/base";
 import { isCommonPassword } from "./common-passwords.ts";
 import { classifyScryptParameters } from "./scrypt-parameters.ts";
 
-/** Why a password must not be chosen. */
+/** The reason for which a new password is rejected. */
 export type PasswordWeakness = "too_short" | "too_long" | "common" | "contains_context";
 
 /** scrypt parameters: the memory is 128·N·r bytes, the work grows with N·r·p. */
@@ -14,21 +14,21 @@ const currentCost: Cost = { logN: 14, r: 8, p: 5 };
 const saltBytes = 16;
 const hashBytes = 32;
 
-const fewestCharacters = 8;
-const mostCharacters = 1024;
+const minCharacters = 8;
+const maxCharacters = 1024;
 
 const phcForm =
   /^\$scrypt\$ln=([1-9][0-9]?),r=([1-9][0-9]{0,5}),p=([1-9][0-9]{0,5})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 
-/** Stands in for the hash of a user who does not exist. Nobody's password leads to it. */
-const dummy: PasswordHash = {
+/** Compared with the password when there is no stored hash, to take the same time. No password has the hash of all zeros. */
+const dummyHash: PasswordHash = {
   cost: currentCost,
   salt: new Uint8Array(saltBytes),
   hash: new Uint8Array(hashBytes),
 };
 
 /**
- * A password as it is stored: scrypt with a new random salt, in PHC string format,
+ * Hashes a password for storage: scrypt with a new random salt, in PHC string format,
  * `$scrypt$ln=14,r=8,p=5$<salt>$<hash>` (base64 without padding). The password is NFKC-normalised first
  * (NIST SP 800-63B-4 3.1.1.2) and never truncated. Takes about 150 ms of CPU.
  */
@@ -39,18 +39,18 @@ export async function hashPassword(password: string): Promise<string> {
   return `$scrypt$ln=${logN},r=${r},p=${p}$${base64nopad.encode(salt)}$${base64nopad.encode(hash)}`;
 }
 
-/** What comparing a password with a stored hash came to. */
+/** The outcome of {@link comparePassword}. */
 export type PasswordComparison =
   | { readonly kind: "match" }
   | { readonly kind: "no_match" }
-  /** The stored hash was not computed: another scheme, parameters out of bounds, or scrypt itself refused them. */
+  /** The stored hash can't be computed: it has another scheme, its parameters are out of bounds, or scrypt rejected them. */
   | { readonly kind: "not_comparable" };
 
 /**
  * Compares a password with a stored hash under the hash's own parameters, in constant time.
  *
- * With null (no such user, or one without a password), or a hash that can't be compared here, it does the work of a
- * current hash, so that the time does not tell which accounts exist (TH-10). Never throws for what is stored.
+ * With null (no such user, or a user without a password), or a hash that can't be computed here, it does the work of a
+ * current hash, so that the response time does not reveal which accounts exist (TH-10). No stored text makes it throw.
  */
 export async function comparePassword(password: string, phc: string | null): Promise<PasswordComparison> {
   const stored = phc === null ? null : findPasswordHash(phc);
@@ -59,7 +59,7 @@ export async function comparePassword(password: string, phc: string | null): Pro
     if (derived !== null)
       return { kind: crypto.subtle.timingSafeEqual(derived, stored.hash) ? "match" : "no_match" };
   }
-  await derive(password, dummy.salt, dummy.cost, dummy.hash.length);
+  await derive(password, dummyHash.salt, dummyHash.cost, dummyHash.hash.length);
   return { kind: phc === null ? "no_match" : "not_comparable" };
 }
 
@@ -71,12 +71,11 @@ function findPasswordHash(phc: string): PasswordHash | null {
   }
 }
 
-/** Whether a password can be compared with this hash here. An imported one may be of another kind, or too much work. */
+/** True when Sallyport can compute this hash. An imported hash may have another scheme or cost too much. */
 export const isVerifiable = (phc: string): boolean => findPasswordHash(phc) !== null;
 
 /**
- * Whether a hash was made with other parameters than `hashPassword` uses now, so that the next sign-in should replace
- * it.
+ * True when a hash has other parameters than `hashPassword` uses now, so that the next sign-in should replace it.
  *
  * @throws Error when it is not `isVerifiable`
  */
@@ -92,11 +91,11 @@ export function needsRehash(phc: string): boolean {
 }
 
 /**
- * Why a password must not be chosen, or null when it may (NIST SP 800-63B-4 3.1.1.2, ASVS 6.2). There are no rules
- * about kinds of characters. Compared without regard to case and after NFKC, as it is hashed.
+ * Returns why a new password is rejected, or null when it is acceptable (NIST SP 800-63B-4 3.1.1.2, ASVS 6.2). There are no
+ * rules about kinds of characters. Words are compared after NFKC and in lower case.
  *
- * @param context words that belong to this user or this site: the user name, the e-mail address (its local part is
- * taken from it), the issuer. A password that equals one of them is refused
+ * @param context words of this user or this site: the user name, the e-mail address (also its local part), the issuer. A
+ * password that equals one of them is rejected
  * @returns `too_short` and `too_long` outside 8 to 1024 code points; `common` also for one repeated character and for
  * runs such as `12345678`, `hgfedcba`
  */
@@ -105,19 +104,19 @@ export async function findPasswordWeakness(
   context: readonly string[],
 ): Promise<PasswordWeakness | null> {
   const length = [...password.normalize("NFKC")].length;
-  if (length < fewestCharacters) return "too_short";
-  if (length > mostCharacters) return "too_long";
-  const folded = foldCase(password);
+  if (length < minCharacters) return "too_short";
+  if (length > maxCharacters) return "too_long";
+  const folded = foldPassword(password);
   const words = context.flatMap((word) => [word, word.slice(0, Math.max(0, word.lastIndexOf("@")))]);
-  if (words.some((word) => foldCase(word.trim()) === folded)) return "contains_context";
+  if (words.some((word) => foldPassword(word.trim()) === folded)) return "contains_context";
   return isRun(folded) || (await isCommonPassword(folded)) ? "common" : null;
 }
 
-function foldCase(text: string): string {
+function foldPassword(text: string): string {
   return text.normalize("NFKC").toLowerCase();
 }
 
-/** One repeated character, or characters that go up or down by one all the way; after 9 comes 0. */
+/** True for one repeated character, and for characters that all go up or all go down by one. In digits 0 follows 9. */
 function isRun(text: string): boolean {
   const points = Array.from(text, (character) => character.codePointAt(0) ?? 0);
   const digitsOnly = /^[0-9]+$/.test(text);
@@ -136,8 +135,8 @@ function parsePasswordHash(phc: string): PasswordHash {
   const cost: Cost = { logN: Number(logN), r: Number(r), p: Number(p) };
   const parsed: PasswordHash = { cost, salt: decodeBase64(salt), hash: decodeBase64(hash) };
   const lengths = { saltBytes: parsed.salt.length, hashBytes: parsed.hash.length };
-  const verdict = classifyScryptParameters({ ...cost, ...lengths });
-  if (verdict.kind !== "usable") throw new Error(`The stored password hash is not usable: ${verdict.detail}`);
+  const support = classifyScryptParameters({ ...cost, ...lengths });
+  if (support.kind !== "usable") throw new Error(`The stored password hash is not usable: ${support.detail}`);
   return parsed;
 }
 
@@ -145,7 +144,7 @@ function decodeBase64(text: string): Uint8Array {
   try {
     return base64nopad.decode(text);
   } catch {
-    // What the library throws quotes the text.
+    // The library's error message contains the text.
     throw new Error("The stored password hash is not base64 without padding");
   }
 }
@@ -153,9 +152,10 @@ function decodeBase64(text: string): Uint8Array {
 async function derive(password: string, salt: Uint8Array, cost: Cost, length: number): Promise<Uint8Array> {
   const { logN, r, p } = cost;
   const N = 2 ** logN;
-  // The default limit of 32 MiB counts the table, the blocks and some rounding: leave room for all of them.
+  // `maxmem` limits the table, the blocks and rounding together. The default of 32 MiB is too low for some imported hashes.
   const maxmem = 128 * r * (N + p + 2) + 1024;
-  // It brings Node's streams and buffers along, and most isolates hash nothing: not at the start (npm run bench -- startup).
+  // Imported at first use: node:crypto also loads Node's streams and buffers, which slows the start of every isolate
+  // (npm run bench -- startup), and most isolates hash no password.
   const { scrypt } = await import("node:crypto");
   return new Promise((resolve, reject) => {
     scrypt(password.normalize("NFKC"), salt, length, { N, r, p, maxmem }, (error, derivedKey) => {

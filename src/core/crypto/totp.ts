@@ -1,13 +1,13 @@
 import { base32nopad } from "@scure/base";
 
-/** Time-step size, RFC 6238 5.2. Some authenticator apps ignore any other value. */
+/** Length of a time step (RFC 6238 5.2). Some authenticator apps ignore any other value. */
 export const totpPeriodSeconds = 30;
 
-/** Length of a code. Some authenticator apps ignore any other value. */
+/** Number of digits of a code. Some authenticator apps ignore any other value. */
 export const totpDigits = 6;
 
 /**
- * Steps accepted on either side of the current one, so that a phone whose clock is 30 s off still works.
+ * Number of time steps accepted before and after the current one, so that a phone whose clock is 30 s off still works.
  * RFC 6238 5.2 recommends at most one step for network delay.
  */
 export const totpDriftSteps = 1;
@@ -15,23 +15,23 @@ export const totpDriftSteps = 1;
 /** Length of a new secret: 160 bits, which RFC 4226 4 (R6) recommends. */
 export const totpSecretBytes = 20;
 
-/** A new random secret of 160 bits as base32 text: upper case, no padding, 32 characters. */
+/** Returns a new random secret of 160 bits as base32 text: upper case, no padding, 32 characters. */
 export function generateTotpSecret(): string {
   return base32nopad.encode(crypto.getRandomValues(new Uint8Array(totpSecretBytes)));
 }
 
 /**
- * The bytes of a base32 secret (RFC 4648 6: upper case, no padding).
+ * Decodes a base32 secret (RFC 4648 6: upper case, no padding).
  *
- * @throws Error when the text is empty or not such base32, set trailing bits included. The text is not in the
- * message.
+ * @throws Error when the text is empty or not such base32, or when unused bits of its last character are set. The message
+ * does not contain the text
  */
 export function decodeTotpSecret(base32: string): Uint8Array {
   let secret: Uint8Array;
   try {
     secret = base32nopad.decode(base32);
   } catch {
-    // What the library throws quotes the text, and a secret must not reach a log.
+    // The library's error message contains the text, and a secret must not reach a log.
     throw new Error("The TOTP secret is not base32 (RFC 4648: A-Z, 2-7, no padding)");
   }
   if (secret.length === 0) throw new Error("The TOTP secret is empty");
@@ -39,7 +39,7 @@ export function decodeTotpSecret(base32: string): Uint8Array {
 }
 
 /**
- * The HOTP value of a counter, RFC 4226 5.3, with HMAC-SHA-1. Leading zeros are kept.
+ * Computes the HOTP value of a counter (RFC 4226 5.3) with HMAC-SHA-1. Leading zeros are kept.
  *
  * @param secret at least one byte
  * @param counter whole number from 0 to 2^53 - 1; for TOTP the time step (RFC 6238 4.2)
@@ -55,7 +55,7 @@ export async function computeHotp(secret: Uint8Array, counter: number, digits: n
 }
 
 /**
- * The time step that holds `now`: whole periods since the Unix epoch, RFC 6238 4.2.
+ * Returns the time step of `now`: the number of whole periods since the Unix epoch (RFC 6238 4.2).
  *
  * @throws RangeError when `now` is an invalid date or before 1970
  */
@@ -66,12 +66,12 @@ export function timeStep(now: Date): number {
 }
 
 /**
- * The time step whose code is `code`, among the current one and `totpDriftSteps` on either side; null when none is.
+ * Finds the time step whose code is `code`, among the current step and `totpDriftSteps` on either side. Null: none has it.
  *
- * It says that the code is right, not that it is unused: the caller spends the step (RFC 6238 5.2, one-time use).
- * Every candidate is computed and compared in constant time, so the answer's time tells nothing about which matched.
+ * A match says that the code is right, not that it is unused: the caller must spend the step (RFC 6238 5.2, one-time use).
+ * All candidates are computed, and compared in constant time, so that the response time does not reveal which one matched.
  *
- * @param code what `parseCodeInput` returned; any other text matches nothing
+ * @param code the output of `parseCodeInput`; any other text matches no step
  * @throws RangeError when `now` is an invalid date or before 1970
  */
 export async function findMatchingStep(secret: Uint8Array, code: string, now: Date): Promise<number | null> {
@@ -82,22 +82,22 @@ export async function findMatchingStep(secret: Uint8Array, code: string, now: Da
   let match: number | null = null;
   for (let step = Math.max(0, current - totpDriftSteps); step <= current + totpDriftSteps; step++) {
     candidate[0] = truncate(await sign(step), totpDigits);
-    // Steps ascend, so of several that share a code the greatest is kept. Were a smaller one spent, the same six
-    // digits would still be good for the greater step, and one code would be accepted twice.
-    if (equalInConstantTime(candidate, given)) match = step;
+    // If several steps have the same code, the latest one is returned. If an earlier one were spent, the same six digits
+    // would be accepted a second time for the later step.
+    if (areEqualInConstantTime(candidate, given)) match = step;
   }
   return match;
 }
 
-/** Codes of as many digits are the same when they are the same number. */
+/** All codes have this length, so they can be compared as numbers. */
 const codePattern = new RegExp(`^[0-9]{${totpDigits}}$`);
 
 const hmacSha1 = { name: "HMAC", hash: "SHA-1" };
 
-/** Imports a secret once for all counters. What comes back makes the HMAC of a counter, of one at a time. */
+/** Imports a secret. The returned function computes the HMAC of a counter; calls must not overlap, as they share a buffer. */
 async function importSecret(secret: Uint8Array): Promise<(counter: number) => Promise<ArrayBuffer>> {
   const key = await crypto.subtle.importKey("raw", secret, hmacSha1, false, ["sign"]);
-  // One for all of them: each new buffer that is handed to the runtime costs more than its bytes.
+  // One buffer for all counters, because passing a new buffer to the runtime is slow.
   const message = new DataView(new ArrayBuffer(8));
   return (counter) => {
     if (!Number.isSafeInteger(counter) || counter < 0)
@@ -108,13 +108,13 @@ async function importSecret(secret: Uint8Array): Promise<(counter: number) => Pr
   };
 }
 
-/** The code of an HMAC as a number, RFC 4226 5.3. */
+/** Truncates an HMAC to a number of so many decimal digits (RFC 4226 5.3). */
 function truncate(hmac: ArrayBuffer, digits: number): number {
   const bytes = new DataView(hmac);
   const offset = bytes.getUint8(bytes.byteLength - 1) & 0x0f;
   return (bytes.getUint32(offset) & 0x7fffffff) % 10 ** digits;
 }
 
-function equalInConstantTime(left: Uint32Array, right: Uint32Array): boolean {
+function areEqualInConstantTime(left: Uint32Array, right: Uint32Array): boolean {
   return crypto.subtle.timingSafeEqual(left, right);
 }

@@ -1,14 +1,13 @@
 /**
- * A map that forgets its oldest entries: for what costs more to find out than to remember, and can be found out again.
- * In a Worker it lives as long as the isolate.
+ * A map with a maximum number of entries: adding one more removes the entry that was set longest ago. Used as a cache, which
+ * in a Worker lasts as long as the isolate.
  */
 export class BoundedMap<Key, Value> {
   readonly #entries = new Map<Key, Value>();
-  readonly #most: number;
+  readonly #maxEntries: number;
 
-  /** @param most how many entries it keeps */
-  constructor(most: number) {
-    this.#most = most;
+  constructor(maxEntries: number) {
+    this.#maxEntries = maxEntries;
   }
 
   get(key: Key): Value | undefined {
@@ -18,7 +17,7 @@ export class BoundedMap<Key, Value> {
   set(key: Key, value: Value): void {
     this.#entries.delete(key);
     this.#entries.set(key, value);
-    if (this.#entries.size <= this.#most) return;
+    if (this.#entries.size <= this.#maxEntries) return;
     const [oldest] = this.#entries.keys();
     if (oldest !== undefined) this.#entries.delete(oldest);
   }

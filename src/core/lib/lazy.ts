@@ -1,23 +1,23 @@
 /**
- * What `make` makes, made when it is first asked for and then kept. For what takes time at the start of every isolate, and
- * serves few of them: schemas above all.
+ * Returns a function that calls `make` at its first call and returns the same value at every call. For values such as
+ * schemas: building all of them when the module is loaded would slow the start of every isolate.
  */
 export function lazy<T>(make: () => T): () => T {
-  let made: { readonly value: T } | null = null;
+  let cached: { readonly value: T } | null = null;
   return () => {
-    made ??= { value: make() };
-    return made.value;
+    cached ??= { value: make() };
+    return cached.value;
   };
 }
 
-/** The same for each key: what is made for it is kept as long as the key is. */
+/** As {@link lazy}, with one value for each key object. The value is kept as long as the key object exists. */
 export function lazyPer<Key extends object, T>(make: (key: Key) => T): (key: Key) => T {
-  const made = new WeakMap<Key, { readonly value: T }>();
+  const values = new WeakMap<Key, { readonly value: T }>();
   return (key) => {
-    const known = made.get(key);
-    if (known !== undefined) return known.value;
+    const cached = values.get(key);
+    if (cached !== undefined) return cached.value;
     const value = make(key);
-    made.set(key, { value });
+    values.set(key, { value });
     return value;
   };
 }

@@ -1,19 +1,19 @@
-/** One decimal number without leading zeros: the URL parser would read those as octal, and hexadecimal as well. */
+/** Four decimal numbers without leading zeros. The URL parser would read those as octal, and accepts hexadecimal too. */
 const ipv4Form = /^(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}$/;
 
-/** Neither brackets nor a zone id (`%eth0`): what an address of a client on the internet never has. */
+/** Without brackets and zone id (`%eth0`), which a client address on the internet never has. */
 const ipv6Form = /^[0-9A-Fa-f:.]+$/;
 
-/** Clients without a usable address share one bucket, so that hiding the address does not buy attempts. */
+/** All clients without a usable address share one counter, so that hiding the address gives no additional attempts. */
 const sharedNetwork = "unknown";
 
 /**
- * The network that a client's failures are counted for: an IPv4 address, or the /64 of an IPv6 address, which is what
- * one customer is usually given. Equal networks have equal text (INC-07).
+ * Returns the network for which a client's failures are counted: an IPv4 address, or the /64 of an IPv6 address, which
+ * providers usually assign to one customer. Equal networks have equal text (INC-07).
  *
- * @param address as the platform gives it, without port or brackets; null when there is none
- * @returns `203.0.113.7`, `2001:db8:1:2::/64`, or `unknown` for no address and for text that is none. An IPv4-mapped
- * IPv6 address (RFC 4291 2.5.5.2) is its IPv4 address
+ * @param address the client address from the platform, without port or brackets; null when there is none
+ * @returns `203.0.113.7`, `2001:db8:1:2::/64`, or `unknown` for no address and for an invalid one. An IPv4-mapped IPv6
+ * address (RFC 4291 2.5.5.2) gives its IPv4 address
  */
 export function clientNetwork(address: string | null): string {
   if (address === null) return sharedNetwork;
@@ -32,13 +32,13 @@ export function clientNetwork(address: string | null): string {
   return network === null ? sharedNetwork : `${network.slice(1, -1)}/64`;
 }
 
-/** The URL parser's own text of a host, null when it refuses it. */
+/** Returns the URL parser's serialisation of a host, or null when the parser rejects it. */
 function canonicalHost(host: string): string | null {
   const url = `http://${host}/`;
   return URL.canParse(url) ? new URL(url).hostname : null;
 }
 
-/** The eight 16-bit groups of an IPv6 address in canonical text. */
+/** Returns the eight 16-bit groups of an IPv6 address in canonical text. */
 function expandGroups(canonical: string): number[] {
   const [head = "", tail] = canonical.split("::");
   const before = parseGroups(head);

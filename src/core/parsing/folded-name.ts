@@ -1,18 +1,18 @@
 /**
- * The one form in which names of headers, cookies and parameters are compared (INC-26): lower case, and every character
- * but a letter or a digit as `_`.
+ * Returns the form in which names of headers, cookies and parameters are compared (INC-26): lower case, with `_` in place of
+ * every character other than a letter or a digit.
  *
- * CGI and WSGI name a header `HTTP_…` and write such characters as `_`, so `Remote-User`, `Remote_User` and `Remote~User`
- * are one variable there (RFC 3875 4.1.18). PHP does the same with cookies and parameters.
+ * CGI and WSGI turn a header into the variable `HTTP_…` and replace such characters by `_`, so `Remote-User`, `Remote_User`
+ * and `Remote~User` are the same variable (RFC 3875 4.1.18). PHP does the same with cookies and parameters.
  */
 export const foldName = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "_");
 
-/** A name that is encoded more often than this is not decoded further by any known server. */
-const mostDecodings = 3;
+/** No known server decodes a name more often than this. */
+const maxDecodings = 3;
 
 /**
- * {@link foldName} for the name of a cookie or of a query parameter, which servers may also decode, unquote, or cut at an
- * index: `%73id`, `"sid"`, `sid[0]`.
+ * As {@link foldName}, for the name of a cookie or of a query parameter. Servers may also decode it, remove quotes, or cut it
+ * at an index: `%73id`, `"sid"`, `sid[0]`.
  *
  * @returns the folded names that a server may read, one or two
  */
@@ -23,14 +23,14 @@ export function foldParameterName(name: string): readonly string[] {
   return whole === beforeIndex ? [whole] : [whole, beforeIndex];
 }
 
-/** Decodes escapes of ASCII, as often as known servers do. */
+/** Decodes escapes of ASCII characters repeatedly, up to the number of times that a known server does. */
 export function decodeAscii(text: string): string {
   let decoded = text;
-  for (let round = 0; round < mostDecodings && /%[0-7][0-9a-f]/i.test(decoded); round++)
+  for (let round = 0; round < maxDecodings && /%[0-7][0-9a-f]/i.test(decoded); round++)
     decoded = decodeAsciiOnce(decoded);
   return decoded;
 }
 
-/** Decodes the escapes of ASCII characters once, and leaves everything else as it is. Separators are ASCII. */
+/** Decodes the escapes of ASCII characters once. Other escapes stay: no separator of a header or query is among them. */
 export const decodeAsciiOnce = (text: string): string =>
   text.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

@@ -1,22 +1,22 @@
 const newline = 0x0a;
 
 /**
- * Splits a stream of bytes into lines, holding one at a time. The ends (`\n`) are left out; bytes behind the last one
- * are a line, too. Null: a line has more than `longestBytes`, and was passed over.
+ * Splits a stream of bytes into lines, with at most one line in memory. Yields each line without its `\n`, and the bytes
+ * after the last `\n` as a line. Yields null for a line of more than `maxLineBytes`, whose bytes are dropped.
  */
 export async function* splitLines(
   chunks: AsyncIterable<Uint8Array>,
-  longestBytes: number,
+  maxLineBytes: number,
 ): AsyncGenerator<Uint8Array | null, void, undefined> {
   let held: Uint8Array[] = [];
   let bytes = 0;
   const hold = (part: Uint8Array) => {
     bytes += part.length;
-    if (bytes > longestBytes) held = [];
+    if (bytes > maxLineBytes) held = [];
     else held.push(part);
   };
   const take = () => {
-    const line = bytes > longestBytes ? null : join(held, bytes);
+    const line = bytes > maxLineBytes ? null : join(held, bytes);
     held = [];
     bytes = 0;
     return line;

@@ -1,40 +1,40 @@
-/** A name and a value as a request shows them, neither decoded nor unquoted. */
+/** A name and a value from a request, neither decoded nor unquoted. */
 export interface NamedValue {
   readonly name: string;
   readonly value: string;
 }
 
-/** What a request shows under the names that were asked for. */
+/** The cookies or query parameters of a request that have one of the given names. */
 export interface NamedValues {
   /** In the order of the request. */
   readonly values: readonly NamedValue[];
   /**
-   * Two programs may read different values here: there is another spelling, two values of one name, or a separator that
-   * only some programs know (INC-23).
+   * Two servers may read different values: a name is misspelled, occurs with two values, or is split from its neighbours
+   * at a separator that only some servers know (INC-23).
    */
   readonly isAmbiguous: boolean;
-  /** A name is there more than once, each time with the same value. */
+  /** A name occurs more than once. */
   readonly isRepeated: boolean;
 }
 
 /**
- * Sums up what was found.
+ * Classifies the values that were found for these names.
  *
- * @param values every value that some program may read under one of the names
+ * @param values every value that some server may read under one of the names
  * @param names the names as the site writes them
- * @param isReadAlike every known way to split the request finds the same values
+ * @param isSplitAlike every known way to split the header or query finds the same values
  */
 export function summarizeNamedValues(
   values: readonly NamedValue[],
   names: readonly string[],
-  isReadAlike: boolean,
+  isSplitAlike: boolean,
 ): NamedValues {
   const byName = new Map(values.map(({ name, value }) => [name, value]));
   const isSpelledRight = values.every(({ name }) => names.includes(name));
   const hasOneValueEach = values.every(({ name, value }) => byName.get(name) === value);
   return {
     values,
-    isAmbiguous: !isReadAlike || !isSpelledRight || !hasOneValueEach,
+    isAmbiguous: !isSplitAlike || !isSpelledRight || !hasOneValueEach,
     isRepeated: values.length > byName.size,
   };
 }

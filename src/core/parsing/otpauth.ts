@@ -1,29 +1,29 @@
 import { totpDigits, totpPeriodSeconds } from "../crypto/totp.ts";
 
-/** What a provisioning URI of another system says. */
+/** The contents of a provisioning URI from another system. */
 export interface KeyUri {
   readonly ok: true;
-  /** What stands before the colon of the label. */
+  /** The part of the label before the colon. */
   readonly issuer: string | null;
-  /** The account's name in the label. */
+  /** The part of the label after the colon: the account's name. */
   readonly account: string;
-  /** Base32 as it stands there. */
+  /** Base32 as in the URI, not checked. */
   readonly secret: string;
 }
 
-/** Why it was not read. `detail` never repeats what was in it. */
+/** The reason why a URI was rejected. `detail` contains no part of the URI, which has a secret. */
 export interface KeyUriError {
   readonly ok: false;
   readonly reason: "invalid_format" | "unsupported_parameters";
   readonly detail: string;
 }
 
-/** Parameters that say how the entry looks in an app. Any other that is not known may change its codes. */
-const harmless: readonly string[] = ["issuer", "image", "icon", "color"];
+/** Parameters that only change the appearance in an app. An unknown parameter could change the codes. */
+const displayParameters: readonly string[] = ["issuer", "image", "icon", "color"];
 
 /**
- * Reads an `otpauth://` URI (Google's Key URI Format), strictly: visible ASCII, every part percent-encoded, a plus
- * sign being a plus sign, no parameter twice. Codes of another kind than SHA-1, 6 digits and 30 seconds are
+ * Parses an `otpauth://` URI (Google's Key URI Format) strictly: it must be visible ASCII with percent-encoded parts, a plus
+ * sign is no space, and no parameter may occur twice. Other parameters than SHA-1, 6 digits and 30 seconds are
  * `unsupported_parameters`.
  */
 export function parseKeyUri(uri: string): KeyUri | KeyUriError {
@@ -37,17 +37,18 @@ export function parseKeyUri(uri: string): KeyUri | KeyUriError {
   if (parameters === "twice") return invalid("has a parameter twice");
   const { secret, algorithm = "SHA1", digits, period, ...others } = Object.fromEntries(parameters);
   if (!/^(hmac-?)?sha-?1$/i.test(algorithm)) return unsupported("algorithm: only SHA1 is supported");
-  if (!isNumber(digits, totpDigits)) return unsupported(`digits: only ${totpDigits} are supported`);
-  if (!isNumber(period, totpPeriodSeconds)) {
+  if (!isAbsentOr(digits, totpDigits)) return unsupported(`digits: only ${totpDigits} are supported`);
+  if (!isAbsentOr(period, totpPeriodSeconds)) {
     return unsupported(`period: only ${totpPeriodSeconds} seconds are supported`);
   }
-  if (Object.keys(others).some((name) => !harmless.includes(name)))
+  if (Object.keys(others).some((name) => !displayParameters.includes(name)))
     return unsupported("has a parameter that is not known");
   if (secret === undefined || secret === "") return invalid("has no secret");
   return { ok: true, ...label, secret };
 }
 
-const isNumber = (text: string | undefined, wanted: number) => text === undefined || text === String(wanted);
+const isAbsentOr = (text: string | undefined, supported: number) =>
+  text === undefined || text === String(supported);
 
 const invalid = (detail: string): KeyUriError => ({ ok: false, reason: "invalid_format", detail });
 const unsupported = (detail: string): KeyUriError => ({
@@ -57,8 +58,8 @@ const unsupported = (detail: string): KeyUriError => ({
 });
 
 /**
- * `label = accountname / issuer (":" / "%3A") *"%20" accountname`. Where there is a colon as it stands it is the one
- * that separates, because what is encoded may then belong to a name.
+ * Parses `label = accountname / issuer (":" / "%3A") *"%20" accountname`. If there is a literal colon, it is the separator,
+ * and encoded colons are part of a name.
  */
 function parseLabel(path: string): Pick<KeyUri, "issuer" | "account"> | null {
   const colon = path.indexOf(":");
@@ -75,7 +76,7 @@ function splitAtColon(label: string | null): (string | null)[] {
   return colon === -1 ? ["", label] : [label.slice(0, colon), label.slice(colon + 1)];
 }
 
-/** Names and values, decoded. Null: something is no pair, or not percent-encoded. */
+/** Returns the decoded names and values. Null: a part is no pair, or is not percent-encoded. */
 function parseQuery(query: string): Map<string, string> | "twice" | null {
   const parameters = new Map<string, string>();
   for (const pair of query.split("&")) {
@@ -89,7 +90,7 @@ function parseQuery(query: string): Map<string, string> | "twice" | null {
   return parameters;
 }
 
-/** Percent-decoded UTF-8, or null. */
+/** Returns the percent-decoded text, or null when it is not well-formed. */
 function decode(text: string): string | null {
   try {
     return decodeURIComponent(text);

@@ -2,8 +2,8 @@ import { decodeAsciiOnce, foldName, foldParameterName } from "./folded-name.ts";
 import { type NamedValue, type NamedValues, summarizeNamedValues } from "./named-values.ts";
 
 /**
- * Finds every parameter of a query string that some server may read under one of these names (INC-08, INC-26). A query is
- * ambiguous when a server that also splits at semicolons (HTML 4.01 B.2.2), before or after it decodes, finds others.
+ * Finds every parameter of a query string that some server may read under one of these names (INC-08, INC-26). The result is
+ * ambiguous when a server that also splits at semicolons (HTML 4.01 B.2.2), before or after decoding, finds others.
  *
  * @param query without the `?`, as it was sent
  * @param names the names as the site writes them
@@ -14,10 +14,10 @@ export function readNamedParameters(query: string, names: readonly string[]): Na
 }
 
 /**
- * Finds every value that some server may read for a parameter, by the rules of {@link readNamedParameters}.
+ * Finds every value that some server may read for this parameter, by the rules of {@link readNamedParameters}.
  *
  * @param query without the `?`, as it was sent
- * @returns values as they were sent, or decoded once; some may be there twice
+ * @returns values as they were sent or decoded once, some possibly twice
  */
 export function findParameterValues(query: string, name: string): readonly string[] {
   const { values, atSemicolons } = findPairs(query, [name]);
@@ -25,13 +25,13 @@ export function findParameterValues(query: string, name: string): readonly strin
 }
 
 function findPairs(query: string, names: readonly string[]) {
-  const wanted = new Set(names.map(foldName));
-  // A plus sign is a space in a query, and PHP drops spaces in front of a name.
-  const isWanted = ({ name }: NamedValue) =>
-    foldParameterName(name.replaceAll("+", " ")).some((folded) => wanted.has(folded));
+  const foldedNames = new Set(names.map(foldName));
+  // In a query a plus sign is a space, and PHP drops spaces before a name.
+  const isNamed = ({ name }: NamedValue) =>
+    foldParameterName(name.replaceAll("+", " ")).some((folded) => foldedNames.has(folded));
   const pairs = query.split("&").map(toPair);
   const pieces = pairs.flatMap(({ name, value }) => decodeAsciiOnce(`${name}=${value}`).split(";"));
-  return { values: pairs.filter(isWanted), atSemicolons: pieces.map(toPair).filter(isWanted) };
+  return { values: pairs.filter(isNamed), atSemicolons: pieces.map(toPair).filter(isNamed) };
 }
 
 function toPair(piece: string) {

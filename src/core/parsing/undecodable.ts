@@ -1,9 +1,9 @@
-/** What a decoder writes for bytes that are not UTF-8 (the Encoding standard, 4.1). */
+/** The character that a decoder writes in place of bytes that are not UTF-8 (the Encoding standard, 4.1). */
 const replacementCharacter = "\uFFFD";
 
 /**
- * True when text from a request holds bytes that are not UTF-8 (INC-36). The runtime reads every such byte as the same
- * character, so two different names, paths or credentials would be equal here and different at the origin.
+ * True when text of a request came from bytes that are not UTF-8 (INC-36). The runtime decodes every such byte to the same
+ * character, so names, paths or credentials that differ at the origin could be equal here.
  */
 export const isUndecodable = (text: string): boolean => text.includes(replacementCharacter);
 

@@ -2,22 +2,22 @@ import { isUndecodable } from "./undecodable.ts";
 
 export const maxUsernameCharacters = 256;
 
-/** Control, format, unassigned, private-use and half-surrogate characters, and the two separators of lines. */
+/** Control, format, unassigned, private-use and lone surrogate characters, and the line and paragraph separators. */
 const forbidden = /[\p{C}\p{Zl}\p{Zp}]/u;
 
-/** Does the text hold what no name has: a character that is invisible or breaks a line, or bytes that are not UTF-8 (INC-36)? */
+/** True when the text has a character that is invisible or breaks a line, or came from bytes that are not UTF-8 (INC-36). */
 export const isForbiddenInNames = (text: string): boolean => forbidden.test(text) || isUndecodable(text);
 
 /**
- * The one form of a user name that is stored, compared and counted (INC-07): NFKC, trimmed, lower case. Applied to
- * its own result it changes nothing.
+ * Returns the canonical form of a user name (INC-07): NFKC, trimmed, lower case. User names are stored, compared and counted
+ * in this form only. The canonical form of a canonical name is itself.
  *
- * @returns 1 to 256 code points, or null when the text holds a forbidden character or nothing is left, or too much
+ * @returns 1 to 256 code points, or null when the text has a forbidden character, is empty after trimming, or is too long
  */
 export function canonicalUsername(text: string): string | null {
-  // Normalisation can make text shorter, but not by this much; without a bound the caller's input sets the work.
+  // Bounds the work for long input. Normalisation can shorten a text, but not to an eighth.
   if (text.length > 8 * maxUsernameCharacters || isForbiddenInNames(text)) return null;
-  // Lower case can leave the normal form (a capital I with a dot does), hence the second time.
+  // Normalised again, because lower-casing can produce text that is not NFKC (it does for a capital I with a dot).
   const canonical = text.normalize("NFKC").toLowerCase().normalize("NFKC").trim();
   const length = [...canonical].length;
   return length >= 1 && length <= maxUsernameCharacters ? canonical : null;

@@ -1,10 +1,10 @@
-/** Where in an answer a value stands. */
+/** The position of a value in an HTTP response: in its JSON body, or in a header. */
 export type ValuePath =
   /** The reference tokens of a JSON pointer (RFC 6901), in order. */
   | { readonly kind: "json"; readonly tokens: readonly string[] }
   | { readonly kind: "header"; readonly name: string };
 
-/** Reads `json:/data/user/name` or `header:X-Username`. Null: it is neither. */
+/** Parses `json:/data/user/name` or `header:X-Username`. Null: the text is neither. */
 export function parseValuePath(text: string): ValuePath | null {
   const header = /^header:([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64})$/.exec(text)?.[1];
   if (header !== undefined) return { kind: "header", name: header };
@@ -15,8 +15,8 @@ export function parseValuePath(text: string): ValuePath | null {
   return { kind: "json", tokens: tokens.map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~")) };
 }
 
-/** The value at the place that the tokens name, or undefined where there is none. */
-export function locate(document: unknown, tokens: readonly string[]): unknown {
+/** Returns the value at this JSON pointer, or undefined when there is none. */
+export function readJsonPointer(document: unknown, tokens: readonly string[]): unknown {
   let value = document;
   for (const token of tokens) {
     if (typeof value !== "object" || value === null || !Object.hasOwn(value, token)) return undefined;

@@ -1,6 +1,6 @@
 /**
- * The message of a schema for a value of another type than `expected`: it names both types, and never the value.
- * zod/mini has no messages of its own.
+ * Returns the `error` option for a schema that expects this type. The message names the expected and the received type, and
+ * never the value. Needed because zod/mini has no messages of its own.
  */
 export function zodTypeError(expected: string): {
   readonly error: (issue: { readonly input?: unknown }) => string;

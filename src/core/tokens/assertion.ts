@@ -1,10 +1,10 @@
 import { SignJWT } from "jose";
 import type { Keyring } from "../crypto/keyring.ts";
 
-/** The highest factor that a session has shown. */
+/** The highest factor that a session has verified. */
 export type AuthenticationLevel = "first_factor" | "second_factor";
 
-/** The visitor of a request that passed, for the origin. */
+/** The visitor of an allowed request, as the origin is told. */
 export interface AssertedIdentity {
   readonly userId: string;
   readonly username: string;
@@ -14,38 +14,38 @@ export interface AssertedIdentity {
   readonly authenticatedAt: Date;
 }
 
-/** What a request was judged for: the host, and the rule of the policy that decided (INC-28). */
+/** The requests that an assertion is valid for: a host, and the paths and methods of the policy's rule (INC-28). */
 export interface AssertedScope {
-  /** The host that the visitor asked for, with its port unless that is the default one. */
+  /** The host of the visitor's request, with its port unless that is the default port. */
   readonly host: string;
-  /** See {@link signAssertion}. */
+  /** The `path` claim: see {@link signAssertion}. */
   readonly pathPrefix: string;
   /** The methods of the rule. Null: every method. */
   readonly methods: readonly string[] | null;
 }
 
-/** A minute covers the origin's clock being off. */
+/** Long enough for an origin whose clock is some seconds off. */
 const assertionTtlSeconds = 60;
 
 /**
- * Signs what the gate vouches for: a JWT (RFC 7519) with EdDSA (RFC 8037).
+ * Signs the assertion that the gate sends to the origin: a JWT (RFC 7519) with EdDSA (RFC 8037).
  *
  * The claims, and what an origin checks:
  *
  * - `iss`, `aud`, `exp`: the Worker's base address, this origin, at most 60 s ahead (RFC 7519 4.1).
- * - `acr`: what the session has shown, `first_factor` or `second_factor`. An origin whose page needs the second factor
- *   accepts `second_factor` only. `amr` (RFC 8176) says by which methods, and `auth_time` when the last factor was shown:
- *   a page with a `max_age` checks it.
- * - `host`: equals the host that the request asks for.
- * - `path`: covers the request's path. The path is the one by which the origin picks the page, decoded, with its dot
- *   segments resolved. A `path` that ends in `/` covers every path that begins with it, and the path that lacks only this
- *   slash: `/admin/` covers `/admin` and `/admin/x`, and not `/administrator`. A `path` that ends in `$` covers the one
- *   path before the `$`: `/feed$` covers `/feed`. No other form occurs. `/` covers every path: it is that of a rule for
- *   `/*`, and where no rule matched, so that the policy asked for the second factor.
- * - `methods`: there only when the rule names methods. The request's method is one of them; `GET` stands for `HEAD`, too.
+ * - `acr`: the highest factor that the session has verified, `first_factor` or `second_factor`. An origin whose page needs
+ *   the second factor accepts `second_factor` only. `amr` (RFC 8176) lists the methods, and `auth_time` is the time of the
+ *   last factor, which an origin whose page has a `max_age` checks.
+ * - `host`: equals the host of the request.
+ * - `path`: covers the request's path, decoded and with dot segments resolved, as the origin uses it to select the page. A
+ *   `path` that ends in `/` covers every path that begins with it, and the path without this slash: `/admin/` covers
+ *   `/admin` and `/admin/x`, and not `/administrator`. A `path` that ends in `$` covers the one path before the `$`: `/feed$`
+ *   covers `/feed`. There is no other form. `/` covers every path: it stands for a rule for `/*`, and for the default
+ *   (`second_factor`) where no rule matched.
+ * - `methods`: present only when the rule names methods. The request's method is one of them; `GET` also covers `HEAD`.
  *
- * @param issuer where the Worker answers; its keys are at `{issuer}/.well-known/jwks.json`
- * @param audience the origin
+ * @param issuer the Worker's base address; its keys are at `{issuer}/.well-known/jwks.json`
+ * @param audience the address of the origin
  */
 export async function signAssertion(
   keyring: Keyring,
@@ -79,7 +79,7 @@ export async function signAssertion(
     .sign(keys.privateKey);
 }
 
-/** A public key as in RFC 7517 and RFC 8037. */
+/** A public key as a JWK (RFC 7517, RFC 8037). */
 export interface PublicJwk {
   readonly kty: "OKP";
   readonly crv: "Ed25519";
@@ -89,7 +89,7 @@ export interface PublicJwk {
   readonly x: string;
 }
 
-/** The public keys of the whole keyring, so that what an older key signed verifies until it ends. */
+/** Returns the public keys of all keys of `KEYRING`, so that tokens signed with an older key stay verifiable. */
 export async function listPublicKeys(keyring: Keyring): Promise<PublicJwk[]> {
   const keys = await Promise.all(
     keyring.kids.map(async (kid) => ({ kid, pair: await keyring.assertionKeys(kid) })),

@@ -9,24 +9,24 @@ const markBytes = 16;
 /** 256 random bits and a mark of 128 bits, each base64url without padding. */
 const form = /^([A-Za-z0-9_-]{43})([A-Za-z0-9_-]{22})$/;
 
-/** Draws the secret of a challenge's one-time address, with its mark under the current key. */
+/** Generates the secret of a hosted challenge's one-time address, with its mark under the current key. */
 export async function generateChallengeSecret(keyring: Keyring): Promise<string> {
   const random = base64urlnopad.encode(crypto.getRandomValues(new Uint8Array(randomBytes)));
-  const [mark] = await writeMarks(keyring, random);
+  const [mark] = await encodeMarks(keyring, random);
   if (mark === undefined) throw new Error("KEYRING has no key");
   return random + mark;
 }
 
-/** Whether Sallyport has issued this text as the secret of a challenge, under whichever key of `KEYRING`. No I/O. */
+/** True when Sallyport issued this text as the secret of a challenge, under any key of `KEYRING`. Needs no I/O. */
 export async function isChallengeSecret(keyring: Keyring, text: string): Promise<boolean> {
   const [, random, mark] = form.exec(text) ?? [];
   if (random === undefined || mark === undefined) return false;
-  const marks = await writeMarks(keyring, random);
-  const matches = await Promise.all(marks.map((right) => equalInConstantTime(right, mark)));
+  const marks = await encodeMarks(keyring, random);
+  const matches = await Promise.all(marks.map((expected) => equalInConstantTime(expected, mark)));
   return matches.includes(true);
 }
 
-const writeMarks = async (keyring: Keyring, random: string): Promise<string[]> =>
+const encodeMarks = async (keyring: Keyring, random: string): Promise<string[]> =>
   (await computeIssuedMarks(keyring, "challenge_address", random)).map((mac) =>
     base64urlnopad.encode(mac.slice(0, markBytes)),
   );

@@ -1,10 +1,13 @@
 import { base64urlnopad } from "@scure/base";
 
-/** Where a list goes on: opaque to callers, and of one kind of list. It is no secret and opens nothing. */
+/**
+ * Encodes the position at which the next page of a list begins. The kind of list is part of the cursor, so that a cursor of
+ * one list is rejected by another. A cursor is not secret and grants no access.
+ */
 export const encodeCursor = (kind: string, position: string): string =>
   base64urlnopad.encode(new TextEncoder().encode(`${kind} ${position}`));
 
-/** The position in a cursor of this kind. Null: it is not one. */
+/** Returns the position in a cursor of this kind of list, or null when the text is no such cursor. */
 export function parseCursor(kind: string, cursor: string): string | null {
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(

@@ -1,24 +1,24 @@
 import type { Keyring } from "../crypto/keyring.ts";
 
-/** What is issued under a mark. The mark of one use is not valid for another. */
+/** What a mark is part of. A mark for one purpose is not valid for another. */
 export type IssuedMarkPurpose = "challenge_address" | "api_key_id";
 
 /**
- * The marks of a random text that Sallyport issues: HMAC-SHA-256, one for each key of `KEYRING`, the current key first.
+ * Computes the marks of a random text: HMAC-SHA-256, one for each key of `KEYRING`, the current key first.
  *
- * A text without its mark was invented by the client, so it is refused without a trip to the store (INC-30). A mark is
- * no credential: what a text opens, the store decides.
+ * Sallyport appends the mark to the random texts that it issues. A text without its mark was invented by a client, and is
+ * rejected without a request to D1 (INC-30). A mark is no credential: D1 decides whether the text grants access.
  */
 export async function computeIssuedMarks(
   keyring: Keyring,
-  use: IssuedMarkPurpose,
+  purpose: IssuedMarkPurpose,
   text: string,
 ): Promise<Uint8Array[]> {
-  const said = new TextEncoder().encode(JSON.stringify([use, text]));
+  const message = new TextEncoder().encode(JSON.stringify([purpose, text]));
   const keys = await Promise.all(keyring.kids.map((kid) => keyring.issuedMarkKey(kid)));
   return Promise.all(
     keys
       .filter((key) => key !== null)
-      .map(async (key) => new Uint8Array(await crypto.subtle.sign("HMAC", key, said))),
+      .map(async (key) => new Uint8Array(await crypto.subtle.sign("HMAC", key, message))),
   );
 }

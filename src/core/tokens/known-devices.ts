@@ -2,21 +2,21 @@ import { base64urlnopad } from "@scure/base";
 import { equalInConstantTime } from "../crypto/constant-time.ts";
 import type { Keyring } from "../crypto/keyring.ts";
 
-/** Whose device it is. Both names are canonical. */
+/** The account that a device is known to. Both names are canonical. */
 export interface DeviceOwner {
   readonly realm: string;
   readonly username: string;
 }
 
-/** How long a device stays known after a sign-in: browsers keep no cookie for longer (RFC 6265bis). */
+/** A device is known for this long after a sign-in. Browsers keep no cookie for longer (RFC 6265bis). */
 export const deviceTtlSeconds = 400 * 24 * 3600;
 
-/** Accounts that one browser is known to. The one that signed in longest ago is forgotten first. */
-const mostAccounts = 5;
+/** Maximum number of accounts that one browser is known to. The one that signed in longest ago is dropped first. */
+const maxAccounts = 5;
 
 /**
- * Device numbers that an account has. A number, and not an id, so that whoever has gathered many devices of one
- * account has no more than this many counters to guess under.
+ * The number of different device numbers of an account. Each has its own counter of password failures. With few numbers in
+ * place of unique ids, an attacker with many stolen device cookies of one account has no more than this many counters.
  */
 const deviceNumbers = 16;
 
@@ -26,10 +26,11 @@ const separator = "~";
 const form = /^([A-Za-z0-9_-]{1,32})\.(\d{1,11})\.(\d{1,2})\.[A-Za-z0-9_-]{43}$/;
 
 /**
- * Says which device of this account the caller is (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
+ * Finds the entry of this account in a device cookie (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
  *
- * @param devices what the caller brings; it may be anything
- * @returns the device's number, or null: unknown, forged, of another account, over, or under a key that is gone
+ * @param devices the value of the client's cookie, not trusted
+ * @returns the device's number. Null when there is no entry, or when it is forged, expired, of another account, or made with
+ * a key that is no longer in `KEYRING`
  */
 export async function findKnownDevice(
   keyring: Keyring,
@@ -37,16 +38,16 @@ export async function findKnownDevice(
   owner: DeviceOwner,
   now: Date,
 ): Promise<number | null> {
-  for (const entry of livingEntries(keyring, devices, now))
+  for (const entry of readCurrentEntries(keyring, devices, now))
     if (await belongsTo(keyring, entry, owner)) return entry.number;
   return null;
 }
 
 /**
- * Makes the caller a known device of this account, under a number newly drawn, and keeps what he brings of others.
- * No name is in it: only who knows a name can ask whether it is known here.
+ * Returns a device cookie with a new entry for this account, under a random number. Valid entries of other accounts are
+ * kept. Entries contain no user name, so the cookie does not reveal the accounts.
  *
- * @returns what the caller is to bring the next time, of characters that a cookie takes as they are
+ * @returns the new value of the cookie, of characters that need no escape
  */
 export async function addKnownDevice(
   keyring: Keyring,
@@ -58,9 +59,9 @@ export async function addKnownDevice(
   const until = Math.floor(now.getTime() / 1000) + deviceTtlSeconds;
   const added = { kid: keyring.currentKid, until, number: random % deviceNumbers };
   const entries = [await writeEntry(keyring, added, owner)];
-  for (const entry of livingEntries(keyring, devices, now))
+  for (const entry of readCurrentEntries(keyring, devices, now))
     if (!(await belongsTo(keyring, entry, owner))) entries.push(entry.text);
-  return entries.slice(0, mostAccounts).join(separator);
+  return entries.slice(0, maxAccounts).join(separator);
 }
 
 interface Entry {
@@ -70,9 +71,13 @@ interface Entry {
   readonly number: number;
 }
 
-/** What has the form of an entry, is not over, and names a key that is there. Whether it is true, its MAC says. */
-function livingEntries(keyring: Keyring, devices: string, now: Date): (Entry & { readonly text: string })[] {
-  return devices.split(separator, mostAccounts).flatMap((text) => {
+/** Returns the entries that are well-formed, have not expired, and name a key of `KEYRING`. Their MACs are not checked here. */
+function readCurrentEntries(
+  keyring: Keyring,
+  devices: string,
+  now: Date,
+): (Entry & { readonly text: string })[] {
+  return devices.split(separator, maxAccounts).flatMap((text) => {
     const [, kid = "", until = "", number = ""] = form.exec(text) ?? [];
     const entry = { text, kid, until: Number(until), number: Number(number) };
     return entry.until * 1000 > now.getTime() && keyring.kids.includes(kid) ? [entry] : [];
@@ -94,7 +99,7 @@ async function writeEntry(
 ): Promise<string> {
   const key = await keyring.deviceKey(kid);
   if (key === null) throw new Error(`Key "${kid}" is not in KEYRING`);
-  const said = new TextEncoder().encode(JSON.stringify([until, number, realm, username]));
-  const mac = base64urlnopad.encode(new Uint8Array(await crypto.subtle.sign("HMAC", key, said)));
+  const message = new TextEncoder().encode(JSON.stringify([until, number, realm, username]));
+  const mac = base64urlnopad.encode(new Uint8Array(await crypto.subtle.sign("HMAC", key, message)));
   return `${kid}.${until}.${number}.${mac}`;
 }

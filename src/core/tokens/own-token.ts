@@ -3,44 +3,45 @@ import { apiKeyPattern, apiKeyStart } from "./api-key.ts";
 import { pendingPrefix, sessionTokenTypes } from "./session-token.ts";
 
 /**
- * The pattern for an `Authorization` header that carries a token of the Worker's own: of a full, pending or
- * hosted-challenge session, or an API key. The Worker and the examples for proxies use this one pattern. If they did not,
- * the Worker would judge another header than the one that reaches the site (INC-23).
+ * Regular expression for an `Authorization` header that contains one of Sallyport's own tokens: a token of a full, pending
+ * or hosted-challenge session, or an API key. The Worker and the examples for proxies use the same expression. Otherwise
+ * the Worker would evaluate another header than the one that reaches the site (INC-23).
  *
- * A proxy cannot parse a JWT, so a session's token is known by its `typ` in base64url (RFC 7515 4.1.9), which has
- * three forms: it depends on the place of the text in its group of three bytes.
+ * A proxy cannot parse a JWT, so a session token is recognised by its `typ` (RFC 7515 4.1.9) in base64url. That text has
+ * three forms, one for each offset of the `typ` in a group of three bytes.
  */
 export const ownTokenPattern = [
   `(^|[^A-Za-z0-9_.~+/-])(${pendingPrefix}|${apiKeyStart})`,
-  ...sessionTokenTypes.flatMap((type) => [0, 1, 2].map((place) => encodedAt(type, place))),
+  ...sessionTokenTypes.flatMap((type) => [0, 1, 2].map((offset) => encodeAtOffset(type, offset))),
 ].join("|");
 
-const anywhere = new RegExp(ownTokenPattern);
+const ownToken = new RegExp(ownTokenPattern);
 
-/** A scheme or none, and a text that has the form of a session's token or of an API key. */
-const alone = new RegExp(
+/** Matches a header that is an optional scheme and one session token or API key, and nothing else. */
+const onlyToken = new RegExp(
   String.raw`^(?:[!#$%&'*+.^_|~\w-]+ +)?(?:(?:${pendingPrefix})?[\w-]+\.[\w-]+\.[\w-]+|${apiKeyPattern})$`,
 );
 
 /**
- * True when an `Authorization` header carries a token of the Worker's own. The form decides, whatever the scheme: an
- * expired token, and one that this first factor does not take, must not reach the origin either (INC-32).
+ * True when an `Authorization` header contains one of Sallyport's own tokens, under any scheme. Only the form is checked:
+ * expired tokens, and tokens that the configured first factor does not accept, must not reach the origin either (INC-32).
  *
- * @param authorization the header's value; the runtime joins several lines with a comma
+ * @param authorization the header's value; the runtime joins several header lines with a comma
  */
-export const carriesOwnToken = (authorization: string): boolean => anywhere.test(authorization);
+export const carriesOwnToken = (authorization: string): boolean => ownToken.test(authorization);
 
 /**
- * True when an `Authorization` header carries a token of the Worker's own beside anything else. Such a header must be
- * refused, not removed: the site may get it from a proxy, and read the other part (INC-23).
+ * True when an `Authorization` header contains one of Sallyport's own tokens and anything else. Such a request must be
+ * refused. Removing the header would not be enough, because a proxy may pass it to the site, which reads the other part
+ * (INC-23).
  */
 export const carriesMoreThanOwnToken = (authorization: string): boolean =>
-  carriesOwnToken(authorization) && !alone.test(authorization);
+  carriesOwnToken(authorization) && !onlyToken.test(authorization);
 
-/** The characters of base64url that the text alone decides, when it begins at this byte of a group of three. */
-function encodedAt(text: string, place: number): string {
-  const bytes = new TextEncoder().encode("\0".repeat(place) + text);
-  const firstWhole = Math.ceil((place * 8) / 6);
+/** Returns the base64url characters of a text at this offset in a group of three bytes, without those that its neighbours affect. */
+function encodeAtOffset(text: string, offset: number): string {
+  const bytes = new TextEncoder().encode("\0".repeat(offset) + text);
+  const firstWhole = Math.ceil((offset * 8) / 6);
   const wholeCharacters = Math.floor((bytes.length * 8) / 6);
   return base64urlnopad.encode(bytes).slice(firstWhole, wholeCharacters);
 }

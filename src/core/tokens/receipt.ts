@@ -1,31 +1,32 @@
 import { SignJWT } from "jose";
 import type { Keyring } from "../crypto/keyring.ts";
 
-/** What somebody approved with a second factor, for whoever has to rely on it. */
+/** The claims of a receipt. A receipt proves to a service that a user has approved an action with a second factor. */
 export interface Receipt {
-  /** Unique. */
+  /** Unique: the `jti` claim. */
   readonly id: string;
-  /** Where the Worker answers; its keys are at `{issuer}/.well-known/jwks.json`. */
+  /** The Worker's base address; its keys are at `{issuer}/.well-known/jwks.json`. */
   readonly issuer: string;
   readonly realm: string;
-  /** As the realm's backend knows the user. */
+  /** The user's id in the API of the realm's backend. */
   readonly userId: string;
-  /** What the code was asked for, as the backend said. */
+  /** The action that the user approved, as the backend named it. */
   readonly action: string | null;
+  /** Chosen by the backend, which compares it to detect a replayed receipt. */
   readonly nonce: string | null;
   readonly amr: readonly string[];
   readonly now: Date;
-  /** When the code was accepted. Now, if it is not said. */
+  /** When the code was accepted. Default: `now`. */
   readonly authenticatedAt?: Date;
 }
 
-/** Long enough to be carried through a browser, too short to be kept as a password. */
+/** Long enough for a redirect through a browser, and too short for a receipt to be used like a password. */
 export const receiptTtlSeconds = 300;
 
-/** The `typ` of a receipt: it can't be taken for an assertion of the gate. */
+/** The `typ` of a receipt. It differs from an assertion's, so that neither is accepted as the other. */
 export const receiptType = "sallyport-receipt+jwt";
 
-/** Signs a receipt: a JWT (RFC 7519) with EdDSA (RFC 8037), whose audience is the realm. */
+/** Signs a receipt: a JWT (RFC 7519) with EdDSA (RFC 8037). Its audience is the realm. */
 export async function signReceipt(keyring: Keyring, receipt: Receipt): Promise<string> {
   const keys = await keyring.assertionKeys(keyring.currentKid);
   if (keys === null) throw new Error(`Key "${keyring.currentKid}" is current and not in KEYRING`);

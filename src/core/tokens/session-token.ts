@@ -5,39 +5,40 @@ import { sha256 } from "../crypto/digest.ts";
 import type { Keyring } from "../crypto/keyring.ts";
 import { lazy } from "../lib/lazy.ts";
 
-/** What a full session's token says. It was true at `checkedAt`. */
+/** The claims of a full session's token. They were true at `checkedAt`. */
 export interface SessionClaims {
-  /** Random, 256 bits. The session's id in the store is its hash, so a copy of the store opens nothing. */
+  /** Random, 256 bits. D1 has only its hash, as the session's id, so a copy of D1 does not give access to sessions. */
   readonly sessionSecret: string;
   readonly userId: string;
   readonly realm: string;
   readonly username: string;
   readonly email: string | null;
-  /** Has this account two-factor authentication switched on? */
+  /** The account has two-factor authentication switched on. */
   readonly enrolled: boolean;
-  /** What shows the first factor, where that is not a password (`core/tokens/session-binding.ts`). */
+  /** The binding to the credentials of an external first factor (`core/tokens/session-binding.ts`). Null with passwords. */
   readonly binding: string | null;
   readonly amr: readonly string[];
   readonly firstFactorAt: Date;
   readonly secondFactorAt: Date | null;
-  /** When the store last said that this session lives. */
+  /** When the session was last found in D1 and had not ended. */
   readonly checkedAt: Date;
   readonly expiresAt: Date;
 }
 
-/** What a pending session's token says: that it exists, and nothing that a door could be opened with. */
+/** The claims of a pending session's token. They do not grant access to the site: the second factor is missing. */
 export interface PendingSessionClaims {
   readonly sessionSecret: string;
-  /** Whose code it waits for: with another first factor than a password, somebody else may be there by then. */
+  /** The user whose code is expected. With an external first factor, the visitor may have changed accounts since. */
   readonly username: string;
   readonly expiresAt: Date;
-  /** What it was opened for, where that is not a sign-in. */
+  /** The hosted challenge that the session was opened for. Absent for a sign-in. */
   readonly challenge?: ChallengeClaims;
 }
 
 /**
- * What the token of a pending session says that another request has opened: its id. Only the client that opened the session
- * has its secret. A client with this token has shown the same first factor; it can type a code, but not end the session.
+ * The claims of a token for a pending session that another request opened. The token has the session's id and not its
+ * secret, which only the client that opened the session has. A client with this token has verified the same first factor. It
+ * can submit a code, but cannot end the session.
  */
 export interface SharedPendingClaims {
   readonly sessionId: string;
@@ -45,35 +46,35 @@ export interface SharedPendingClaims {
   readonly expiresAt: Date;
 }
 
-/** What a hosted challenge is about: so its pages need no read. */
+/** The data of a hosted challenge. It is in the token so that the challenge's pages need no read from D1. */
 export interface ChallengeClaims {
   readonly id: string;
-  /** As the store knows the user. */
+  /** The user's id in D1. */
   readonly userId: string;
   readonly realm: string;
-  /** What is to be approved, in the words of the backend. */
+  /** The action to approve, as the backend named it. */
   readonly action: string | null;
   readonly nonce: string | null;
-  /** Where the browser goes on. */
+  /** The address to which the browser is redirected afterwards. */
   readonly returnTo: string;
 }
 
-/** What a pending session's token begins with. */
+/** The prefix of a pending session's token. */
 export const pendingPrefix = "pending_";
 const fullType = "sallyport-session+jwt";
 const pendingType = "sallyport-pending+jwt";
-/** The `typ` of the tokens of sessions (RFC 7515 4.1.9). */
+/** The `typ` headers of session tokens (RFC 7515 4.1.9). */
 export const sessionTokenTypes: readonly string[] = [fullType, pendingType];
 const audience = "sallyport";
 const algorithm = "HS256";
 const secretBytes = 32;
 
-/** Draws the secret of a new session: 256 random bits, base64url. */
+/** Returns the secret of a new session: 256 random bits, base64url. */
 export function generateSessionSecret(): string {
   return base64urlnopad.encode(crypto.getRandomValues(new Uint8Array(secretBytes)));
 }
 
-/** The id under which the store knows a session: SHA-256 of its secret, base64url. */
+/** Returns the id of a session in D1: SHA-256 of its secret, base64url. */
 export async function sessionIdOf(sessionSecret: string): Promise<string> {
   return sha256(sessionSecret);
 }
@@ -94,7 +95,7 @@ export async function signFullToken(keyring: Keyring, claims: SessionClaims): Pr
   });
 }
 
-/** Signs the token of a pending session: `pending_` and a JWT of a type of its own. */
+/** Signs the token of a pending session: `pending_` and a JWT with a `typ` of its own. */
 export async function signPendingToken(
   keyring: Keyring,
   claims: PendingSessionClaims,
@@ -110,7 +111,7 @@ export async function signPendingToken(
   );
 }
 
-/** Signs the token of a pending session that another request has opened: of the same type as the session's first token. */
+/** Signs a token for a pending session that another request opened. It has the same `typ` as {@link signPendingToken}'s. */
 export async function signSharedPendingToken(
   keyring: Keyring,
   { sessionId, username, expiresAt }: SharedPendingClaims,
@@ -142,7 +143,7 @@ const fullPayload = lazy(() =>
   }),
 );
 
-/** Reads a full session's token. Null: forged, damaged, expired, of another type, or under a key that is gone. */
+/** Verifies and parses a full session's token. Null: forged, damaged, expired, of another type, or signed with a key that is no longer in `KEYRING`. */
 export async function parseFullToken(
   keyring: Keyring,
   token: string,
@@ -187,7 +188,7 @@ const pendingPayload = lazy(() =>
 
 const sharedPendingPayload = lazy(() => z.object({ ...tokenTimes(), id: z.string(), name: z.string() }));
 
-/** Reads a pending session's token. Null as in {@link parseFullToken}; a full token is never a pending one. */
+/** Verifies and parses a pending session's token of either kind. Null as in {@link parseFullToken}, and for a full session's token. */
 export async function parseAnyPendingToken(
   keyring: Keyring,
   token: string,
@@ -207,7 +208,7 @@ export async function parseAnyPendingToken(
   return chl === undefined ? claims : { ...claims, challenge: chl };
 }
 
-/** As {@link parseAnyPendingToken}, for the client that opened the session. Null also for a token of one that shares it. */
+/** As {@link parseAnyPendingToken}, but only for the client that opened the session. Null also for a token of {@link signSharedPendingToken}. */
 export async function parsePendingToken(
   keyring: Keyring,
   token: string,
@@ -229,8 +230,8 @@ async function sign(keyring: Keyring, type: string, issuedAt: Date, expiresAt: D
 }
 
 /**
- * Is every part base64url in its one spelling (RFC 7515 2)? jose also reads blanks, padding and other last bits, and a
- * token that can be written in several ways is one that a list of tokens would miss.
+ * True when every part is canonical base64url (RFC 7515 2). jose also accepts white space, padding and non-zero unused bits.
+ * Then one token would have several spellings, and a list of revoked or seen tokens could be bypassed.
  */
 export function isCanonicalJws(token: string): boolean {
   try {

@@ -4,34 +4,34 @@ import { StoreUnavailable } from "../../store/platform/database.ts";
 import type { Deps } from "../deps.ts";
 import { type FullSession, type IssuedSession, recheckSession } from "../sessions/sessions.ts";
 
-/** Who passes, and on which grounds. */
+/** The request may pass. */
 export interface AccessGranted {
   readonly allowed: true;
-  /** Null: the policy asks for anonymousAccess, and anonymousAccess is signed in. */
+  /** Null: the visitor is anonymous. */
   readonly identity: AssertedIdentity | null;
-  /** A renewed token to hand back. Null: the one that came is fresh. */
+  /** A renewed token for the response. Null: the token of the request is fresh, or there is no session. */
   readonly renewed: IssuedSession | null;
-  /** The session that was believed. Null: the first factor's source alone names the visitor, or the visitor is anonymous. */
+  /** The session that grants the access. Null: only the first factor's source names the visitor, or there is no identity. */
   readonly sessionId: string | null;
 }
 
-/** Why somebody does not pass (yet), and so which page helps. */
+/** The request may not pass. The reason decides which page the visitor is sent to. */
 export type AccessDenied =
   | { readonly allowed: false; readonly reason: "not_signed_in" }
-  /** The account has no second factor, and needs one. */
+  /** The account must set up a second factor first. */
   | { readonly allowed: false; readonly reason: "enrolment_required" }
-  /** The account has a second factor that this session has not shown. */
+  /** The account has a second factor, which this session has not verified. */
   | { readonly allowed: false; readonly reason: "second_factor_required" }
-  /** It has shown it, longer ago than the rule allows. */
+  /** The second factor was verified longer ago than the rule allows. */
   | { readonly allowed: false; readonly reason: "step_up_required"; readonly maxAgeSeconds: number }
-  /** An administrator has closed the account. */
+  /** An operator has disabled the account. */
   | { readonly allowed: false; readonly reason: "account_disabled" }
-  /** The first factor is older than the rule allows, and there is no second one that could stand in. */
+  /** The first factor is older than the rule allows, and the account has no second factor for a step-up. */
   | { readonly allowed: false; readonly reason: "sign_in_again"; readonly maxAgeSeconds: number };
 
 export type AccessResult = AccessGranted | AccessDenied;
 
-/** Passes as anonymousAccess: there is no identity to vouch for. */
+/** Access without an identity. */
 export const anonymousAccess: AccessGranted = {
   allowed: true,
   identity: null,
@@ -40,9 +40,10 @@ export const anonymousAccess: AccessGranted = {
 };
 
 /**
- * Judges a request by what its path requires and who its session says is there. No I/O while the session's
- * token is fresh; else one trip to the primary. Where the policy asks for somebody, a store that does not answer
- * is thrown on and anonymousAccess passes; where it asks for anonymousAccess, the visitor passes as anonymousAccess.
+ * Decides whether a session meets the requirement of the path. No I/O while the session's token is fresh, else one trip to
+ * the primary. When that trip fails on a path that requires no factor, the visitor passes as an anonymous one.
+ *
+ * @throws StoreUnavailable when the path requires a factor (INC-20)
  */
 export async function authorizeSession(
   deps: Deps,
@@ -51,24 +52,25 @@ export async function authorizeSession(
   now: Date,
 ): Promise<AccessResult> {
   if (requirement.level === "none") {
-    const current = await currentSession(deps, session, now).catch(asNobody);
-    return current === null ? anonymousAccess : pass(current.session, current.renewed);
+    const current = await currentSession(deps, session, now).catch(nullIfStoreUnavailable);
+    return current === null ? anonymousAccess : grant(current.session, current.renewed);
   }
   const current = await currentSession(deps, session, now);
   if (current === null) return { allowed: false, reason: "not_signed_in" };
   return authorizeVisitor(deps, requirement, current.session, current.renewed, now);
 }
 
-function asNobody(error: unknown): null {
+function nullIfStoreUnavailable(error: unknown): null {
   if (error instanceof StoreUnavailable) return null;
   throw error;
 }
 
-/** Is the session's token young enough to be believed without asking the store? */
+/** True while the token is younger than `SESSION_RECHECK`, so that the store need not confirm the session. */
 export function isTokenFresh(deps: Deps, session: FullSession, now: Date): boolean {
   return now.getTime() < session.checkedAt.getTime() + deps.config.sessionRecheckSeconds * 1000;
 }
 
+/** The session as the store has it, or as its fresh token states it. Null: there is none, or it has ended. */
 async function currentSession(deps: Deps, session: FullSession | null, now: Date) {
   if (session === null) return null;
   if (isTokenFresh(deps, session, now)) return { session, renewed: null };
@@ -76,34 +78,34 @@ async function currentSession(deps: Deps, session: FullSession | null, now: Date
   return checked === null ? null : { session: checked.session, renewed: checked };
 }
 
-/** Who is there, and what was shown for it. */
+/** The account that a request is from, and the factors that were verified. */
 export type AuthenticatedVisitor = Pick<
   FullSession,
   "userId" | "username" | "email" | "enrolled" | "amr" | "firstFactorAt" | "secondFactorAt"
 > & {
-  /** The session's. There is none when the first factor's source alone says all this. */
+  /** The session's id. Undefined: only the first factor's source names the account. */
   readonly id?: string;
 };
 
-/** Judges what was shown by what is required. */
+/** Decides whether the verified factors meet the requirement. No I/O. */
 export function authorizeVisitor(
   deps: Deps,
   requirement: Requirement,
-  level: AuthenticatedVisitor,
+  visitor: AuthenticatedVisitor,
   renewed: IssuedSession | null,
   now: Date,
 ): AccessResult {
-  if (requirement.level === "none") return pass(level, renewed);
-  if (requirement.level === "second_factor" && level.secondFactorAt === null) {
-    if (level.enrolled) return { allowed: false, reason: "second_factor_required" };
+  if (requirement.level === "none") return grant(visitor, renewed);
+  if (requirement.level === "second_factor" && visitor.secondFactorAt === null) {
+    if (visitor.enrolled) return { allowed: false, reason: "second_factor_required" };
     if (deps.config.enrolment === "required") return { allowed: false, reason: "enrolment_required" };
   }
   const { maxAgeSeconds } = requirement;
-  if (maxAgeSeconds === null || ageSeconds(level, now) <= maxAgeSeconds) return pass(level, renewed);
-  return { allowed: false, reason: level.enrolled ? "step_up_required" : "sign_in_again", maxAgeSeconds };
+  if (maxAgeSeconds === null || ageSeconds(visitor, now) <= maxAgeSeconds) return grant(visitor, renewed);
+  return { allowed: false, reason: visitor.enrolled ? "step_up_required" : "sign_in_again", maxAgeSeconds };
 }
 
-/** When the person last showed a factor: the second one, or the first where there is no other. */
+/** The time of the second factor, or of the first factor when no second one was verified. */
 export function authenticatedAt({
   firstFactorAt,
   secondFactorAt,
@@ -111,18 +113,18 @@ export function authenticatedAt({
   return secondFactorAt ?? firstFactorAt;
 }
 
-const ageSeconds = (level: AuthenticatedVisitor, now: Date) =>
-  (now.getTime() - authenticatedAt(level).getTime()) / 1000;
+const ageSeconds = (visitor: AuthenticatedVisitor, now: Date) =>
+  (now.getTime() - authenticatedAt(visitor).getTime()) / 1000;
 
-const pass = (level: AuthenticatedVisitor, renewed: IssuedSession | null): AccessGranted => ({
+const grant = (visitor: AuthenticatedVisitor, renewed: IssuedSession | null): AccessGranted => ({
   allowed: true,
-  identity: identityOf(level),
+  identity: identityOf(visitor),
   renewed,
-  sessionId: level.id ?? null,
+  sessionId: visitor.id ?? null,
 });
 
-function identityOf(level: AuthenticatedVisitor): AssertedIdentity {
-  const { userId, username, email, amr, secondFactorAt } = level;
+function identityOf(visitor: AuthenticatedVisitor): AssertedIdentity {
+  const { userId, username, email, amr, secondFactorAt } = visitor;
   const acr = secondFactorAt === null ? "first_factor" : "second_factor";
-  return { userId, username, email, acr, amr, authenticatedAt: authenticatedAt(level) };
+  return { userId, username, email, acr, amr, authenticatedAt: authenticatedAt(visitor) };
 }

@@ -5,46 +5,45 @@ import { isSessionLiveInStore } from "../sessions/sessions.ts";
 import type { FirstFactorSource } from "../sign-in/first-factor-source.ts";
 import { type AccessGranted, authorizeVisitor } from "./access.ts";
 
-/** What a request that passed has opened for longer than itself: a WebSocket. */
+/** An open WebSocket: access that outlives the request which it was granted to. */
 export interface LongLivedAccess {
-  /** What the path required when it was opened. */
+  /** The requirement of the path when the WebSocket was opened. */
   readonly requirement: Requirement;
-  readonly passage: Pick<AccessGranted, "identity" | "sessionId">;
-  /** Null: passwords are the first factor. */
+  readonly granted: Pick<AccessGranted, "identity" | "sessionId">;
+  /** The source of an external first factor. Null: the first factor is a password. */
   readonly source: FirstFactorSource | null;
 }
 
 /**
- * True when the grounds of the access can end before the access does (INC-32).
+ * True when the access must be rechecked while the WebSocket is open (INC-32).
  *
- * - A visitor with an identity: always, also where the path requires nothing. The origin was told who is there, and answers
- *   for that account.
- * - An anonymous visitor where the path requires a factor: the site has its own login behind the gate. After a sign-in at
- *   the site under the same credentials, the socket could be a second way in, past the second factor.
- * - An anonymous visitor where the path requires nothing: never. Anybody may open the same.
+ * - A visitor with an identity: yes, also when the path requires nothing. The origin acts for that account.
+ * - An anonymous visitor on a path that requires a factor: yes. The site has its own login behind the gate. When the visitor
+ *   signs in there with the same credentials, the open WebSocket would bypass the second factor.
+ * - An anonymous visitor on a path that requires nothing: no. Every client may open the same WebSocket.
  */
-export const mustRecheckAccess = ({ requirement, passage, source }: LongLivedAccess): boolean =>
-  passage.identity !== null || (source !== null && requirement.level !== "none");
+export const mustRecheckAccess = ({ requirement, granted, source }: LongLivedAccess): boolean =>
+  granted.identity !== null || (source !== null && requirement.level !== "none");
 
 /**
- * True when the access would be granted to the same visitor again. The first factor's source is asked anew, and the store
- * once: about the session, or about the account where there is no session.
+ * True when the same visitor would be granted access again. Sends one request to the first factor's source, and one to the
+ * primary: for the session, or for the account when there is no session.
  *
- * @throws StoreUnavailable, FirstFactorUnavailable: the access is to end (INC-20)
+ * @throws StoreUnavailable, FirstFactorUnavailable when that can't be found out: the access must end (INC-20)
  */
 export async function isAccessStillGranted(
   deps: Deps,
-  { requirement, passage, source }: LongLivedAccess,
+  { requirement, granted, source }: LongLivedAccess,
   now: Date,
 ): Promise<boolean> {
-  const { identity, sessionId } = passage;
-  const named = source === null ? null : await source.identifyAgain(now);
-  if (source !== null && named?.username !== identity?.username) return false;
+  const { identity, sessionId } = granted;
+  const current = source === null ? null : await source.identifyAgain(now);
+  if (source !== null && current?.username !== identity?.username) return false;
   if (identity === null) return true;
   if (sessionId !== null) return isSessionLiveInStore(deps, sessionId, now);
   if (source === null) return false;
   const user = await findUserOnPrimary(deps.db, source.realm, [identity.userId]);
   if (user === null || user.disabledAt !== null) return false;
-  const level = { ...identity, enrolled: user.totpEnabled, firstFactorAt: now, secondFactorAt: null };
-  return authorizeVisitor(deps, requirement, level, null, now).allowed;
+  const visitor = { ...identity, enrolled: user.totpEnabled, firstFactorAt: now, secondFactorAt: null };
+  return authorizeVisitor(deps, requirement, visitor, null, now).allowed;
 }

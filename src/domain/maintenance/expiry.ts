@@ -5,15 +5,15 @@ import { blockSeconds } from "../sign-in/throttle.ts";
 /** How long audit events are kept (LG-08). */
 export const auditRetentionDays = 400;
 
-/** How long a backend can still ask what became of a hosted challenge that is over. */
+/** How long a service caller can still read the state of a hosted challenge after its end. */
 export const challengeRetentionHours = 24;
 
-/** A run ends after this many chunks; what is left is for the next hour's. */
-const mostChunks = 100;
+/** A run ends after this many chunks. The next hourly run continues. */
+const maxChunks = 100;
 
 /**
- * Removes what is over: sessions, counters, unconfirmed enrolments, audit events, hosted challenges, and answers that
- * were kept for a retry. When the run ends before all of it is gone, a line of the log says so.
+ * Deletes expired sessions, counters, unconfirmed enrolments, audit events, hosted challenges and stored responses. Logs
+ * `expiry.behind` when the run ends with expired rows left.
  */
 export async function removeExpiredData(deps: Deps, now: Date): Promise<Removed> {
   const throttlesSince = new Date(now.getTime() - blockSeconds * 1000);
@@ -29,12 +29,12 @@ export async function removeExpiredData(deps: Deps, now: Date): Promise<Removed>
     idempotencyKeys: 0,
   };
   const expiry = { now, throttlesSince, auditSince, challengesSince };
-  for (let chunk = 0; chunk < mostChunks; chunk++) {
+  for (let chunk = 0; chunk < maxChunks; chunk++) {
     const { removed, more } = await removeExpired(deps.db, expiry);
     for (const kind of Object.keys(total) as RemovedKind[]) total[kind] += removed[kind];
     if (more.length === 0) return total;
-    // A kind that is here hour after hour comes faster than it goes.
-    if (chunk === mostChunks - 1)
+    // A kind that the log has every hour grows faster than it is deleted.
+    if (chunk === maxChunks - 1)
       deps.log("warn", "expiry.behind", Object.fromEntries(more.map((kind) => [kind, total[kind]])));
   }
   return total;

@@ -2,14 +2,14 @@ import { openField, sealField } from "../../core/crypto/envelope.ts";
 import { pingDatabase } from "../../store/platform/database-health.ts";
 import type { Deps } from "../deps.ts";
 
-/** Which of the parts that everything needs do answer. */
+/** True for each part that works. Every request depends on all of them. */
 export interface Health {
   readonly d1: boolean;
   readonly kv: boolean;
   readonly keyring: boolean;
 }
 
-/** Asks each part, and waits for all of them. */
+/** Checks all parts in parallel. Never throws. */
 export async function checkHealth(deps: Deps): Promise<Health> {
   const [d1, kv, keyring] = await Promise.all([
     succeeds(() => pingDatabase(deps.db)),

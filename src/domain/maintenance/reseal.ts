@@ -10,26 +10,25 @@ import { sealedColumns } from "../../store/platform/schema.ts";
 import type { Deps } from "../deps.ts";
 import { resealUserField } from "../second-factor/sealed-fields.ts";
 
-/** One trip takes at most this many envelopes of a column. */
+/** One trip reads at most this many envelopes of each sealed column. */
 const chunkRows = 100;
 
-/** A run ends after this many chunks; what is left is for the next hour's. */
-const mostChunks = 50;
+/** A run ends after this many chunks. The next hourly run continues. */
+const maxChunks = 50;
 
-/** What a run has found and done. */
+/** The counts of one run. */
 export interface ResealResult {
-  /** Envelopes that are sealed with the current key now. */
+  /** Envelopes that the run has sealed with the current key. */
   readonly resealed: number;
-  /** Envelopes that name an older key of `KEYRING`, and that it does not open. */
+  /** Envelopes that name an older key of `KEYRING`, but that this key does not open. */
   readonly unreadable: number;
-  /** The run has come to the end: no envelope was left for another one. */
+  /** False when the run ended with envelopes left for the next run. */
   readonly complete: boolean;
 }
 
 /**
- * Seals with the current key what older keys have sealed (CR-04). With one key in `KEYRING` there is
- * nothing to do, and nothing is read. What the current key has sealed is not looked at, nor what names a key that is
- * not in `KEYRING`: nothing can be done about it, and it needs none of those that are there.
+ * Opens the envelopes of the older keys of `KEYRING` and seals them with the current key (CR-04), so that an older key can be
+ * removed. Reads nothing when `KEYRING` has one key. Skips envelopes of keys that are not in `KEYRING`: they can't be opened.
  */
 export async function resealWithCurrentKey(deps: Deps): Promise<ResealResult> {
   const { keyring } = deps.config;
@@ -37,7 +36,7 @@ export async function resealWithCurrentKey(deps: Deps): Promise<ResealResult> {
   let unreadable = 0;
   let places = placesOfOlderKeys(keyring);
   const limit = Math.ceil((chunkRows * sealedColumns.length) / places.length);
-  for (let chunk = 0; chunk < mostChunks && places.length > 0; chunk++) {
+  for (let chunk = 0; chunk < maxChunks && places.length > 0; chunk++) {
     const found = await findSealed(deps.db, places, limit);
     const replacements = await Promise.all(
       places.flatMap(({ column }, index) =>
@@ -50,7 +49,7 @@ export async function resealWithCurrentKey(deps: Deps): Promise<ResealResult> {
     const readable = replacements.filter((replacement) => replacement !== null);
     resealed += await replaceEnvelopes(deps.db, readable);
     unreadable += replacements.length - readable.length;
-    // Past what does not open, too: it stands in the way of nothing behind it.
+    // Continue after the last row that was read, also when its envelope does not open: else the next trip would read it again.
     places = places.flatMap((place, index) => {
       const last = found[index]?.[limit - 1];
       return last === undefined ? [] : [{ ...place, after: last.position }];

@@ -2,12 +2,12 @@ import type { Evidence } from "./submitted-code.ts";
 
 const secondFactorMethods = { totp: "otp", backup_code: "backup_code" } as const;
 
-/** The methods of a session (RFC 8176), with the second factor that it has just shown instead of an earlier one. */
+/** The `amr` of a session (RFC 8176) after it has shown a second factor, which replaces an earlier one. */
 export function amrWith(amr: readonly string[], { method }: Pick<Evidence, "method">): string[] {
   return [...amrWithoutSecondFactor(amr), secondFactorMethods[method]];
 }
 
-/** The methods of a session whose account has no second factor any more. */
+/** The `amr` of a session whose account has no second factor any more. */
 export function amrWithoutSecondFactor(amr: readonly string[]): string[] {
   const second: readonly string[] = Object.values(secondFactorMethods);
   return amr.filter((method) => !second.includes(method));

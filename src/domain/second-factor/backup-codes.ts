@@ -7,14 +7,14 @@ import { generateSealedBackupCodes } from "./sealed-backup-codes.ts";
 import type { AcceptancePlan, AccountView } from "./submitted-code.ts";
 import { verifyCode } from "./verify-code.ts";
 
-export interface BackupCodesRequest {
+export interface RegenerateBackupCodesInput {
   readonly session: FullSession;
   readonly code: CodeInput;
   readonly client: ClientContext;
   readonly now: Date;
 }
 
-/** What an accepted code brings about where new backup codes are asked for, by whoever asks. */
+/** Generates ten backup codes that replace all earlier ones when the code is accepted. For sessions and the service API. */
 export async function planNewBackupCodes(
   deps: Deps,
   { user }: AccountView,
@@ -29,10 +29,10 @@ export async function planNewBackupCodes(
   };
 }
 
-/** Makes ten new backup codes, to be shown once; all earlier ones are void at the same moment (BC-07). */
+/** Replaces the backup codes of the account by ten new ones, which are shown once (BC-07). One read and one batch. */
 export async function regenerateBackupCodes(
   deps: Deps,
-  request: BackupCodesRequest,
+  request: RegenerateBackupCodesInput,
 ): Promise<{ ok: true; backupCodes: readonly string[] } | Failure> {
   const accepted = await verifyCode(deps, {
     ...request,

@@ -6,17 +6,14 @@ import {
 } from "../../core/tokens/session-token.ts";
 import type { Deps } from "../deps.ts";
 
-/**
- * The session that a hosted challenge opens in a browser: a code completes the challenge with it. It never becomes a
- * full one, so it is not a `PendingSession`.
- */
+/** The session that a hosted challenge opens in a browser. A code completes the challenge; it never opens a full session. */
 export interface ChallengeSession extends PendingSessionClaims {
   readonly kind: "challenge";
   readonly id: string;
   readonly challenge: ChallengeClaims;
 }
 
-/** Reads the token of a hosted challenge's session, without I/O. Null also for that of a sign-in. */
+/** Reads the token of a hosted challenge's session, without I/O. Null for every other token, that of a sign-in included. */
 export async function identifyChallenge(
   deps: Deps,
   token: string,

@@ -1,7 +1,7 @@
 import { sha256 } from "../../core/crypto/digest.ts";
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import { withReturnParameters } from "../../core/parsing/return-address.ts";
-import { backendUserId } from "../../core/parsing/user-id.ts";
+import { callerUserId } from "../../core/parsing/user-id.ts";
 import { isChallengeSecret } from "../../core/tokens/challenge-secret.ts";
 import { signReceipt } from "../../core/tokens/receipt.ts";
 import { signPendingToken } from "../../core/tokens/session-token.ts";
@@ -21,25 +21,24 @@ import { codeBudget } from "./code-budget.ts";
 import type { Evidence } from "./submitted-code.ts";
 import { verifyCode } from "./verify-code.ts";
 
-/** How long somebody may take to save the backup codes, before going back to the backend. */
-const goOnSeconds = 600;
+/** How long a visitor may take to save the backup codes before the browser returns to the backend. */
+const returnTtlSeconds = 600;
 
-/** What a page says of the account. The token that has it must fit into a cookie. */
-const shownNameCharacters = 40;
+/** The length of the account name in the token of a challenge, which must fit into a cookie. */
+const maxNameCharacters = 40;
 
-/** A token for the cookie of a challenge, and how long it is good for. */
+/** The token of a challenge's session, for its cookie. */
 export interface ChallengeToken {
   readonly token: string;
   readonly expiresAt: Date;
 }
 
-/** What became of an attempt to open a challenge. */
-export interface Opening {
+export interface OpenChallengeResult {
   /** Null: no challenge has this address. */
   readonly challenge: Challenge | null;
-  /** Has the user a second factor to show, or one to set up? */
+  /** True when the user has a second factor to show; false when it sets one up. */
   readonly enrolled: boolean;
-  /** Null: this request has not opened it. It was open before, or it is over. */
+  /** Null: the challenge was opened before, or is over. */
   readonly issued: ChallengeToken | null;
 }
 
@@ -47,10 +46,10 @@ export interface Opening {
 export async function openChallenge(
   deps: Deps,
   { secret, client, now }: { readonly secret: string; readonly client: ClientContext; readonly now: Date },
-): Promise<Opening> {
+): Promise<OpenChallengeResult> {
   if (!(await isChallengeSecret(deps.config.keyring, secret))) return noChallenge;
-  const drawn = await prepareSession(
-    // Whose it is, and until when, the store knows.
+  const prepared = await prepareSession(
+    // The batch sets `userId` and `expiresAt` from the challenge.
     {
       kind: "pending",
       userId: "",
@@ -63,15 +62,15 @@ export async function openChallenge(
     },
     now,
   );
-  const sessionId = drawn.row.id;
+  const sessionId = prepared.row.id;
   const event = { id: generateEventId(), at: now, type: "challenge.opened", client, sessionId } as const;
-  const { opened, view } = await openStoredChallenge(deps.db, await sha256(secret), drawn.row, event);
+  const { opened, view } = await openStoredChallenge(deps.db, await sha256(secret), prepared.row, event);
   if (view === null) return noChallenge;
   const enrolled = view.totpEnabled;
   if (!opened) return { challenge: view, enrolled, issued: null };
   const { id, userId, realm, action, nonce, returnTo, expiresAt } = view;
   const claims = {
-    sessionSecret: drawn.secret,
+    sessionSecret: prepared.secret,
     username: shortened(view.username),
     expiresAt,
     challenge: { id, userId, realm, action, nonce, returnTo },
@@ -80,39 +79,38 @@ export async function openChallenge(
   return { challenge: view, enrolled, issued: { token, expiresAt } };
 }
 
-const noChallenge: Opening = { challenge: null, enrolled: false, issued: null };
+const noChallenge: OpenChallengeResult = { challenge: null, enrolled: false, issued: null };
 
 function shortened(name: string): string {
   const characters = [...name];
-  if (characters.length <= shownNameCharacters) return name;
-  return `${characters.slice(0, shownNameCharacters - 1).join("")}…`;
+  if (characters.length <= maxNameCharacters) return name;
+  return `${characters.slice(0, maxNameCharacters - 1).join("")}…`;
 }
 
-/** A code for a challenge. */
-export interface ChallengeCode {
+export interface ChallengeCodeInput {
   readonly session: ChallengeSession;
   readonly code: CodeInput;
   readonly client: ClientContext;
   readonly now: Date;
 }
 
-/** A challenge is done, and the browser goes back. */
-export interface Return {
+/** A completed challenge, and the address that the browser returns to. */
+export interface ChallengeReturn {
   readonly ok: true;
-  /** With the challenge and the receipt in its query. */
+  /** The return address of the challenge, with `challenge` and `receipt` in its query. */
   readonly address: string;
 }
 
 /**
  * Completes a challenge with a code of the second factor. One read, one batch.
  *
- * @param issuer where the Worker answers
+ * @param issuer the public address of the Worker with its base path, as receipts name it
  */
 export async function completeChallenge(
   deps: Deps,
-  { session, code, client, now }: ChallengeCode,
+  { session, code, client, now }: ChallengeCodeInput,
   issuer: string,
-): Promise<Return | Failure> {
+): Promise<ChallengeReturn | Failure> {
   const accepted = await verifyCode(deps, {
     subject: { kind: "session", session },
     code,
@@ -129,20 +127,20 @@ export async function completeChallenge(
   };
 }
 
-/** Two-factor authentication is on, and the challenge is done. */
+/** The second factor is set up and the challenge completed. */
 export interface EnrolledByChallenge extends ChallengeToken {
   readonly ok: true;
-  /** To be shown once. */
+  /** Shown once. */
   readonly backupCodes: readonly string[];
 }
 
 /**
- * Completes a challenge by setting the second factor up: its first code is what is shown. Every session of the account
- * ends (EN-10). The token is good for {@link buildReturnUrl} alone: the session behind it is over.
+ * Completes a challenge with the first code of a new second factor, which it sets up. All sessions of the account end (EN-10).
+ * The new token serves for {@link buildReturnUrl} only: its session has ended.
  */
 export async function enrolByChallenge(
   deps: Deps,
-  { session, code, client, now }: ChallengeCode,
+  { session, code, client, now }: ChallengeCodeInput,
 ): Promise<EnrolledByChallenge | Failure> {
   const accepted = await verifyCode(deps, {
     subject: { kind: "session", session },
@@ -160,7 +158,7 @@ export async function enrolByChallenge(
     }),
   });
   if (!accepted.ok) return accepted;
-  const expiresAt = new Date(now.getTime() + goOnSeconds * 1000);
+  const expiresAt = new Date(now.getTime() + returnTtlSeconds * 1000);
   const token = await signPendingToken(deps.config.keyring, { ...session, expiresAt }, now);
   return { ok: true, backupCodes: accepted.evidence.newBackupCodes ?? [], token, expiresAt };
 }
@@ -172,15 +170,15 @@ function completion({ id, challenge }: ChallengeSession, evidence: Evidence): Ef
 }
 
 /**
- * Sends a browser back whose challenge is done, with a receipt that says when that was. A receipt of an approval that was
- * voided since is not given again (INC-37). One read.
+ * Builds the return address of a completed challenge, with a receipt that says when it was completed. Fails when the
+ * approval was voided since (INC-37). One read.
  */
 export async function buildReturnUrl(
   deps: Deps,
   { challenge: { realm, id } }: ChallengeSession,
   issuer: string,
   now: Date,
-): Promise<Return | Failure> {
+): Promise<ChallengeReturn | Failure> {
   const challenge = await findValidApproval(deps.db, realm, id, codeBudget.failuresUntilDisabled);
   if (challenge === null || challenge.completedAt === null) return { ok: false, reason: "challenge_over" };
   const { completedAt, amr } = challenge;
@@ -194,14 +192,14 @@ type Approved = Pick<Challenge, "id" | "realm" | "userId" | "action" | "nonce" |
   readonly now: Date;
 };
 
-/** The id of the receipt is that of the challenge: there is one approval, however often its receipt is handed out. */
+/** The receipt has the id of the challenge: a backend that gets it twice sees that it is the same approval. */
 async function addressWithReceipt(
   { config }: Deps,
   approved: Approved,
   authenticatedAt: Date,
 ): Promise<string> {
   const { id, realm, action, nonce, amr, issuer, now, returnTo } = approved;
-  const userId = backendUserId(realm, approved.userId);
+  const userId = callerUserId(realm, approved.userId);
   const facts = { id, issuer, realm, userId, action, nonce, amr, now, authenticatedAt };
   return withReturnParameters(returnTo, { challenge: id, receipt: await signReceipt(config.keyring, facts) });
 }

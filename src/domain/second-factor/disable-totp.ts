@@ -12,28 +12,28 @@ import { checkPassword } from "../sign-in/password-check.ts";
 import { amrWithoutSecondFactor } from "./amr.ts";
 import { verifyCode } from "./verify-code.ts";
 
-export interface DisableRequest {
+export interface DisableTotpInput {
   readonly session: FullSession;
   readonly code: CodeInput;
-  /** Only accounts that have a password need it. */
+  /** Required for an account that has a password. */
   readonly password: string | null;
-  /** Can the caller be handed a new token? If not, its session stays, without its second factor. */
-  readonly canTakeNewToken: boolean;
-  /** From `core/tokens/known-devices.ts`: anything, or "". */
+  /** `replace`: a new session and token. `keep`: the same session, without its second factor, for a client that cannot take a new token. */
+  readonly callerSession: "replace" | "keep";
+  /** The value of the known-devices cookie, not yet verified; "" without one. */
   readonly devices: string;
   readonly client: ClientContext;
   readonly now: Date;
 }
 
 /**
- * Switches two-factor authentication off: both factors are shown again, the password first, so that who has
- * only a stolen session learns nothing about codes. Every other session ends (EN-02, EN-08, EN-10).
+ * Disables two-factor authentication. Both factors are verified again, the password first: a client that has only a stolen
+ * session learns nothing about codes. All other sessions of the account end (EN-02, EN-08, EN-10).
  */
 export async function disableTotp(
   deps: Deps,
-  request: DisableRequest,
+  request: DisableTotpInput,
 ): Promise<{ ok: true; issued: IssuedSession | null } | Failure> {
-  const { session, code, canTakeNewToken, client, now } = request;
+  const { session, code, callerSession, client, now } = request;
   const password = await checkPassword(deps, request);
   if (!password.ok) return password;
   const accepted = await verifyCode(deps, {
@@ -45,26 +45,28 @@ export async function disableTotp(
     now,
     planAcceptance: async (view) => {
       const level = { amr: amrWithoutSecondFactor(view.session.amr), secondFactorAt: null };
-      const drawn = canTakeNewToken
-        ? await prepareReplacementSession(view.session, level, client, now)
-        : null;
+      const prepared =
+        callerSession === "replace"
+          ? await prepareReplacementSession(view.session, level, client, now)
+          : null;
       return {
         effects: [
-          drawn === null
+          prepared === null
             ? { kind: "set_second_factor", sessionId: session.id, amr: level.amr, at: null }
-            : { kind: "open_session", session: drawn.row, insteadOf: session.id },
-          { kind: "end_other_sessions", keep: drawn?.row.id ?? session.id },
+            : { kind: "open_session", session: prepared.row, insteadOf: session.id },
+          { kind: "end_other_sessions", keep: prepared?.row.id ?? session.id },
           { kind: "disable_totp" },
           { kind: "record", eventId: generateEventId(), type: "totp.disabled" },
         ],
-        outcome: drawn,
+        outcome: prepared,
       };
     },
   });
   if (!accepted.ok) return accepted;
-  const { outcome: drawn, view } = accepted;
+  const { outcome: prepared, view } = accepted;
   return {
     ok: true,
-    issued: drawn === null ? null : await reissueSession(deps, session, { ...drawn, user: view.user }, now),
+    issued:
+      prepared === null ? null : await reissueSession(deps, session, { ...prepared, user: view.user }, now),
   };
 }

@@ -1,7 +1,7 @@
 import { generateTotpSecret } from "../../core/crypto/totp.ts";
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import { buildKeyUri } from "../../core/parsing/key-uri.ts";
-import { type EnrolmentStart, startEnrolment } from "../../store/second-factor/pending-enrolments.ts";
+import { type EnrolmentStart, writePendingSecret } from "../../store/second-factor/pending-enrolments.ts";
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, secondsUntil, tooManyAttempts } from "../failure.ts";
@@ -18,14 +18,14 @@ import type { ChallengeSession } from "./challenge-session.ts";
 import { sealUserField } from "./sealed-fields.ts";
 import { verifyCode } from "./verify-code.ts";
 
-/** How long a secret waits for its first code (EN-05). */
+/** How long a pending secret can be confirmed (EN-05). */
 export const enrolmentTtlSeconds = 600;
 
-/** How fresh the second factor must be to be replaced. */
+/** The greatest age of a session's second factor when the account's secret is replaced. */
 export const replacementMaxAgeSeconds = 300;
 
-/** What an authenticator app needs. It leaves the Worker once, in the answer to the request that made it. */
-export interface NewSecret {
+/** A new secret for an authenticator app. It is sent once, in the response to the request that generated it. */
+export interface GeneratedSecret {
   readonly ok: true;
   /** Base32, 160 bits. */
   readonly secret: string;
@@ -33,30 +33,28 @@ export interface NewSecret {
   readonly expiresInSeconds: number;
 }
 
-/** A set-up that has begun. */
-export interface Enrolment extends NewSecret {
-  /** What the account may still begin, and until when that is all. */
+export interface StartEnrolmentResult extends GeneratedSecret {
+  /** How many more enrolments the account may start, and the seconds until the window ends. */
   readonly quota: { readonly left: number; readonly seconds: number };
 }
 
 /**
- * Begins to set up two-factor authentication. Nothing changes for the account until the new secret's first
- * code is confirmed; an earlier enrolment that was not confirmed is void. An account begins only so many of them
- * in a while (TH-07). One batch.
+ * Starts an enrolment: writes a pending secret, which replaces an earlier pending one. The second factor in force stays until
+ * a code of the new secret is accepted. The number of enrolments of an account is limited (TH-07). One batch.
  *
- * @param session that of a hosted challenge can set up a second factor, and never replace one
+ * @param session the session of a hosted challenge can set up a second factor, and never replace one
  */
-export async function beginEnrolment(
+export async function startEnrolment(
   deps: Deps,
   session: FullSession | ChallengeSession,
   client: ClientContext,
   now: Date,
-): Promise<Enrolment | Failure> {
+): Promise<StartEnrolmentResult | Failure> {
   const { keyring, issuer } = deps.config;
   const secret = generateTotpSecret();
   const challenge = session.kind === "challenge" ? session.challenge : null;
   const { userId, realm } = session.kind === "challenge" ? session.challenge : session;
-  const start = await startEnrolment(
+  const start = await writePendingSecret(
     deps.db,
     {
       userId,
@@ -101,31 +99,30 @@ function findBlock({ counted }: EnrolmentStart, now: Date): Date | null {
 export interface ConfirmEnrolmentInput {
   readonly session: FullSession;
   readonly code: CodeInput;
-  /** The secret that the caller believes to confirm, if it says so. */
+  /** The Base32 secret that the client means to confirm. Null: it does not say. */
   readonly secret: string | null;
-  /** Can the caller be handed a new token? If not, its session keeps the level that it has. */
-  readonly canTakeNewToken: boolean;
+  /** `replace`: a new session and token. `keep`: the same session and level, for a client that cannot take a new token. */
+  readonly callerSession: "replace" | "keep";
   readonly client: ClientContext;
   readonly now: Date;
 }
 
-/** Two-factor authentication is on. */
-export interface Enrolled {
+export interface ConfirmEnrolmentResult {
   readonly ok: true;
-  /** To be shown once. */
+  /** Shown once. */
   readonly backupCodes: readonly string[];
-  /** The session that takes the place of the caller's. Null: the caller's stays. */
+  /** The session that replaces the caller's. Null: the caller's stays. */
   readonly issued: IssuedSession | null;
 }
 
 /**
- * Switches two-factor authentication on, or replaces its secret, with the first code of the pending secret.
- * That code is spent by it, and every other session of the account ends (OTP-12, EN-10).
+ * Enables two-factor authentication, or replaces its secret, with the first code of the pending secret. The code is spent, and
+ * all other sessions of the account end (OTP-12, EN-10). One read and one batch.
  */
 export async function confirmEnrolment(
   deps: Deps,
-  { session, code, secret, canTakeNewToken, client, now }: ConfirmEnrolmentInput,
-): Promise<Enrolled | Failure> {
+  { session, code, secret, callerSession, client, now }: ConfirmEnrolmentInput,
+): Promise<ConfirmEnrolmentResult | Failure> {
   const accepted = await verifyCode(deps, {
     subject: { kind: "session", session },
     code,
@@ -134,24 +131,25 @@ export async function confirmEnrolment(
     now,
     planAcceptance: async (view, evidence) => {
       const level = { amr: amrWith(view.session.amr, evidence), secondFactorAt: now };
-      const drawn = canTakeNewToken
-        ? await prepareReplacementSession(view.session, level, client, now)
-        : null;
+      const prepared =
+        callerSession === "replace"
+          ? await prepareReplacementSession(view.session, level, client, now)
+          : null;
       return {
         effects: [
-          ...(drawn === null
+          ...(prepared === null
             ? []
-            : [{ kind: "open_session", session: drawn.row, insteadOf: session.id } as const]),
-          { kind: "end_other_sessions", keep: drawn?.row.id ?? session.id },
+            : [{ kind: "open_session", session: prepared.row, insteadOf: session.id } as const]),
+          { kind: "end_other_sessions", keep: prepared?.row.id ?? session.id },
           { kind: "record", eventId: generateEventId(), type: "totp.enabled" },
         ],
-        outcome: drawn,
+        outcome: prepared,
       };
     },
   });
   if (!accepted.ok) return accepted;
-  const { outcome: drawn, evidence, view } = accepted;
+  const { outcome: prepared, evidence, view } = accepted;
   const issued =
-    drawn === null ? null : await reissueSession(deps, session, { ...drawn, user: view.user }, now);
+    prepared === null ? null : await reissueSession(deps, session, { ...prepared, user: view.user }, now);
   return { ok: true, backupCodes: evidence.newBackupCodes ?? [], issued };
 }

@@ -10,7 +10,7 @@ import { type ClientContext, generateEventId, insertEvent } from "../../store/se
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 
-/** One sealed column of one account. */
+/** A sealed column of an account. */
 export interface UserField {
   readonly userId: string;
   readonly column: SealedColumn;
@@ -22,12 +22,12 @@ const placeOf = ({ userId, column }: UserField): FieldLocation => ({
   rowId: userId,
 });
 
-/** Seals a text for one column of one account. */
+/** Encrypts a text for one column of one account: it opens nowhere else. */
 export function sealUserField(keyring: Keyring, field: UserField, text: string): Promise<string> {
   return sealField(keyring, placeOf(field), text);
 }
 
-/** Seals with the current key what an older one has sealed. Null: it does not open. */
+/** Seals a field again with the current key. Null: it does not open. */
 export async function resealUserField(
   keyring: Keyring,
   field: UserField,
@@ -38,8 +38,8 @@ export async function resealUserField(
 }
 
 /**
- * Opens one column of one account. What does not open is refused, written down and logged: either a key that
- * is still needed was taken out of `KEYRING`, or somebody has written to the database (CR-02).
+ * Decrypts a sealed column. When it does not open, logs an error and records the event `integrity.failed`: a key is missing in
+ * `KEYRING`, or the row was changed outside Sallyport (CR-02).
  */
 export async function openUserField(
   deps: Deps,

@@ -4,7 +4,7 @@ import type { Failure } from "../failure.ts";
 import { type FullSession, type RecheckedSession, recheckSession } from "../sessions/sessions.ts";
 import { countBackupCodes } from "./sealed-backup-codes.ts";
 
-/** What an account's owner may know about its second factor. Never a secret (EN-06). */
+/** The second factor of an account, without its secrets (EN-06). */
 export interface SecondFactorStatus {
   readonly ok: true;
   readonly enabled: boolean;
@@ -14,7 +14,7 @@ export interface SecondFactorStatus {
   readonly checked: RecheckedSession;
 }
 
-/** Tells whether two-factor authentication is on, since when, and how many backup codes are left. One trip. */
+/** Rechecks the session and returns the second-factor status of its account. One trip. */
 export async function getSecondFactorStatus(
   deps: Deps,
   session: FullSession,

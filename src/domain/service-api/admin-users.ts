@@ -9,12 +9,12 @@ import type { UserServiceCall } from "./service-caller.ts";
 import { findTargetUser } from "./target-user.ts";
 
 /**
- * The realms whose accounts pass the gate: `local`, and those of the external first factors. The users of any other
- * realm belong to the backend that named them.
+ * The realms whose accounts can pass the gate: `local` and those of the external first factors. In any other realm,
+ * service callers create the users, and none of them signs in at the gate.
  */
 const visitorRealms: ReadonlySet<string> = new Set([localRealm, "origin", "jwt", "proxy"]);
 
-/** Whether an account is one that `ADMIN_KEY` alone can't change. */
+/** True for an account of `ADMIN_USERS`: changing it requires `EXPORT_KEY` as well. */
 export const isAdminUser = (
   { adminUsers }: Pick<Config, "adminUsers">,
   realm: string,
@@ -22,42 +22,46 @@ export const isAdminUser = (
 ): boolean =>
   adminUsers.size > 0 &&
   visitorRealms.has(realm) &&
-  // The name of an external account can have upper case: it counts in every spelling.
+  // An external account can have upper case in its name. ADMIN_USERS covers every spelling.
   adminUsers.has(canonicalUsername(username) ?? username);
 
-/** An account that a call is about to change, or a name that it is about to give to one. */
-export interface TouchedAccount {
-  /** In the store. Null: it is not there yet. */
+/** An account that a call would change, or a name that a call would give to an account. */
+export interface ChangedAccount {
+  /** The stored id. Null: the account does not exist yet. */
   readonly id: string | null;
   readonly username: string;
 }
 
 /**
- * The one place that decides whether a call may change accounts: those of `ADMIN_USERS` need `EXPORT_KEY`
- * from every caller (INC-29). Every use case of this folder that changes, creates or deletes an account asks here first.
+ * Requires `EXPORT_KEY` when one of the accounts is in `ADMIN_USERS`, from every caller, also with `ADMIN_KEY` (INC-29).
+ * Every use case of this folder that creates, changes or deletes an account calls this, or
+ * {@link requireExportKeyForTargetUser}, first.
  *
- * @param deed the event that the change is recorded as
- * @returns null when the change may go on
+ * @param eventType the audit event that the change will write
+ * @returns null when the change is allowed
  * @throws StoreUnavailable as {@link requireExportKey}
  */
 export async function requireExportKeyForAdminUsers(
   deps: Deps,
   call: Pick<UserServiceCall, "client" | "now" | "realm" | "exportKey">,
-  deed: AuditEventType,
-  ...touched: readonly TouchedAccount[]
+  eventType: AuditEventType,
+  ...accounts: readonly ChangedAccount[]
 ): Promise<Failure | null> {
-  const account = touched.find(({ username }) => isAdminUser(deps.config, call.realm, username));
+  const account = accounts.find(({ username }) => isAdminUser(deps.config, call.realm, username));
   if (account === undefined) return null;
-  return requireExportKey(deps, call, { deed, userId: account.id, username: account.username });
+  return requireExportKey(deps, call, { eventType, userId: account.id, username: account.username });
 }
 
-/** The same for a use case that does not read the account by itself. No read where there are no `ADMIN_USERS`. */
+/**
+ * {@link requireExportKeyForAdminUsers} for a use case that has not read the account. Makes no read when `ADMIN_USERS` is
+ * empty.
+ */
 export async function requireExportKeyForTargetUser(
   deps: Deps,
   call: Pick<UserServiceCall, "client" | "now" | "realm" | "exportKey" | "userId" | "known">,
-  deed: AuditEventType,
+  eventType: AuditEventType,
 ): Promise<Failure | null> {
   if (deps.config.adminUsers.size === 0 || !visitorRealms.has(call.realm)) return null;
   const user = await findTargetUser(deps, call);
-  return user === null ? null : requireExportKeyForAdminUsers(deps, call, deed, user);
+  return user === null ? null : requireExportKeyForAdminUsers(deps, call, eventType, user);
 }

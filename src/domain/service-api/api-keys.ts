@@ -9,26 +9,29 @@ import {
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { type Scope, type ServiceCall, uncacheApiKey } from "./service-caller.ts";
+import { prepareStoredResponse } from "./stored-response.ts";
 import { auditEventOf } from "./target-user.ts";
 
-/** One in use and its successor: that is what it takes to change a key without a gap (CR-09). */
-const mostLiveKeys = 2;
+/** The limit for each name. Two live keys are enough to replace one without a gap (CR-09). */
+const maxLiveKeys = 2;
 
 export interface ApiKeyInput {
   readonly name: string;
   readonly scopes: readonly Scope[];
+  /** The return addresses that hosted challenges of this key may use. */
   readonly returnUrls: readonly string[];
+  /** Null: the key does not expire. */
   readonly expiresAt: Date | null;
 }
 
 export type CreatedApiKey = {
   readonly ok: true;
   readonly apiKey: ApiKey;
-  /** To be shown once: the store has its hash. */
+  /** The key itself. It is shown once; D1 has only its hash. */
   readonly key: string;
 };
 
-/** Makes an API key for the caller's realm. */
+/** Creates an API key for the caller's realm, unless it has two live keys of this name (`too_many_api_keys`). */
 export async function createApiKey(
   deps: Deps,
   call: ServiceCall<CreatedApiKey>,
@@ -49,12 +52,18 @@ export async function createApiKey(
   };
   const created: CreatedApiKey = { ok: true, apiKey, key };
   const event = auditEventOf(call, "api_key.created", null, { api_key: id, name, scopes: scopes.join(" ") });
-  const done = await insertApiKey(deps.db, apiKey, mostLiveKeys, event, await call.keep(created));
+  const done = await insertApiKey(
+    deps.db,
+    apiKey,
+    maxLiveKeys,
+    event,
+    await prepareStoredResponse(deps, call.idempotency, created, call.now),
+  );
   if (done.happened) return created;
   return { ok: false, reason: done.respondedBefore ? "already_responded" : "too_many_api_keys" };
 }
 
-/** One page of the realm's keys, the ended ones too. */
+/** Lists one page of the realm's API keys, expired and revoked ones included. */
 export const listApiKeys = (
   deps: Deps,
   { realm }: ServiceCall,
@@ -66,7 +75,10 @@ export interface RevokedApiKey {
   readonly apiKey: ApiKey;
 }
 
-/** Revokes a key of the caller's realm: at once here, and elsewhere within the minute that a key is believed. */
+/**
+ * Revokes an API key of the caller's realm. This isolate rejects the key at once, others when their cache of it expires,
+ * within a minute.
+ */
 export async function revokeApiKey(
   deps: Deps,
   call: ServiceCall,

@@ -3,16 +3,18 @@ import { listEvents as listStoredEvents, type StoredEvent } from "../../store/se
 import type { Deps } from "../deps.ts";
 import type { ServiceCall } from "./service-caller.ts";
 
+/** The filter, the order and the position of a page of audit events. */
 export interface EventPageInput {
-  /** As the backend names the user. Null: everybody's. */
+  /** The caller's id of the user. Null: the events of all users. */
   readonly userId: string | null;
   readonly type: string | null;
   readonly newestFirst: boolean;
+  /** The position of the last event of the previous page. Null: the first page. */
   readonly after: number | null;
   readonly limit: number;
 }
 
-/** One page of what has happened in a realm. What happened to a user who is gone is listed, too. */
+/** Lists one page of a realm's audit events. Events of deleted users are included. */
 export const listEvents = (
   deps: Deps,
   { realm }: ServiceCall,

@@ -1,7 +1,7 @@
 import { parseBackupCodeHashes } from "../../core/crypto/backup-code-hashes.ts";
 import { encryptFor, type Recipient } from "../../core/crypto/jwe-recipient.ts";
 import { decodeTotpSecret } from "../../core/crypto/totp.ts";
-import { backendUserId } from "../../core/parsing/user-id.ts";
+import { callerUserId } from "../../core/parsing/user-id.ts";
 import type { SealedColumn } from "../../store/platform/schema.ts";
 import { insertEvent } from "../../store/service/audit.ts";
 import { listForExport } from "../../store/users/exported-rows.ts";
@@ -14,39 +14,38 @@ import { emailForm, minSecretBytes } from "./imported-user.ts";
 import type { ServiceCall } from "./service-caller.ts";
 import { auditEventOf } from "./target-user.ts";
 
-/** One read, and one JWE, take this many accounts. */
-const partUsers = 500;
+/** The number of accounts that one part has, which is one read and one JWE. */
+const usersPerPart = 500;
 
-/** The `typ` of every part. */
+/** The `typ` in the protected header of every part. */
 const partType = "sallyport-export";
 
-/** An export that is recorded: its parts, each made when it is asked for. */
+/** An export whose audit event is written. Each part is read and encrypted when the consumer pulls it. */
 export interface StartedExport {
   readonly ok: true;
   readonly parts: AsyncGenerator<string, void, undefined>;
 }
 
 /**
- * Writes down that the users of the realm are exported, and then hands them out: compact JWEs, each of which holds
- * lines as an import takes them. Their protected headers count the parts and mark the last one, so that what is
- * missing shows. An account with an envelope that does not open is left out and counted there: without its second
- * factor it would be open to whoever has its password.
+ * Exports the users of the realm as compact JWEs, whose plaintext is lines that an import accepts. The audit event is
+ * written before the first part. The protected headers number the parts and mark the last one, so that a missing part is
+ * noticed. An account with an envelope that does not open is left out, and counted in the last header (`unreadable`):
+ * imported without its second factor, the account would be protected by its password alone.
  * Every export needs `EXPORT_KEY` beside the caller's own key (INC-29).
  *
- * @returns nothing before the record is written
- * @throws StoreUnavailable, in the middle of the parts too
+ * @throws StoreUnavailable, also from the generator between two parts
  */
 export async function exportUsers(
   deps: Deps,
   call: ServiceCall,
   recipient: Recipient,
 ): Promise<StartedExport | Failure> {
-  const refused = await requireExportKey(deps, call, {
-    deed: "users.exported",
+  const refusal = await requireExportKey(deps, call, {
+    eventType: "users.exported",
     userId: null,
     username: null,
   });
-  if (refused !== null) return refused;
+  if (refusal !== null) return refusal;
   const detail = { alg: recipient.alg, ...(recipient.kid === undefined ? {} : { kid: recipient.kid }) };
   await insertEvent(deps.db, auditEventOf(call, "users.exported", null, detail));
   return { ok: true, parts: encryptParts(deps, call, recipient) };
@@ -61,13 +60,13 @@ async function* encryptParts(
   let users = 0;
   let unreadable = 0;
   for (let part = 1; ; part += 1) {
-    const rows = await listForExport(deps.db, call.realm, { after, limit: partUsers });
-    const lines = await Promise.all(rows.map((row) => describeForImport(deps, call, row)));
+    const rows = await listForExport(deps.db, call.realm, { after, limit: usersPerPart });
+    const lines = await Promise.all(rows.map((row) => formatImportLine(deps, call, row)));
     const readable = lines.filter((line) => line !== null);
     after = rows.at(-1)?.position ?? after;
     users += readable.length;
     unreadable += lines.length - readable.length;
-    const last = rows.length < partUsers;
+    const last = rows.length < usersPerPart;
     const text = readable.map((line) => `${JSON.stringify(line)}\n`).join("");
     const header = {
       typ: partType,
@@ -80,8 +79,8 @@ async function* encryptParts(
   }
 }
 
-/** An account as a line of an import. Null: something of it does not open. */
-async function describeForImport(deps: Deps, call: ServiceCall, row: User) {
+/** Formats an account as a line that an import accepts. Null: one of its envelopes does not open. */
+async function formatImportLine(deps: Deps, call: ServiceCall, row: User) {
   const open = async (column: SealedColumn) => {
     const envelope = row[column];
     if (!row.totpEnabled || envelope === null) return null;
@@ -92,15 +91,15 @@ async function describeForImport(deps: Deps, call: ServiceCall, row: User) {
   if (secret === undefined || codes === undefined) return null;
   const time = (date: Date | null) => date?.toISOString() ?? undefined;
   return {
-    id: backendUserId(row.realm, row.id),
+    id: callerUserId(row.realm, row.id),
     username: row.canonicalName ?? row.username,
     exact_name: row.canonicalName === null ? undefined : row.username,
-    // Who comes from an external source gets his address from there again.
+    // An external source may have sent an address that an import rejects. The next sign-in brings that one again.
     email: row.email !== null && emailForm.test(row.email) ? row.email : undefined,
     secret: secret ?? undefined,
     allow_weak: (secret !== null && decodeTotpSecret(secret).length < minSecretBytes) || undefined,
     totp_setup_at: secret === null ? undefined : time(row.totpSetupAt),
-    // It goes along without a secret, too: it never goes back.
+    // Also without a secret: the last accepted time step must never decrease.
     totp_last_step: row.totpLastStep || undefined,
     backup_codes: codes === null ? undefined : parseBackupCodeHashes(codes),
     password_hash: row.passwordHash ?? undefined,

@@ -1,9 +1,8 @@
 import { encodeBackupCodeHashes } from "../../core/crypto/backup-code-hashes.ts";
-import { isVerifiable } from "../../core/crypto/password-hash.ts";
 import { isRandomUserId, possibleStoredUserIds, storedUserId } from "../../core/parsing/user-id.ts";
 import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
 import { findTaken, insertImports, type UserImport } from "../../store/users/imported-rows.ts";
-import type { User } from "../../store/users/user-rows.ts";
+import { newUserRow, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { sealUserField } from "../second-factor/sealed-fields.ts";
@@ -13,44 +12,48 @@ import { compareWithImport } from "./import-comparison.ts";
 import type { ImportedUser, LineFailure } from "./imported-user.ts";
 import type { ServiceCall } from "./service-caller.ts";
 import { auditEventOf } from "./target-user.ts";
+import { passwordStateOf } from "./users.ts";
 
-/** What has become of one line. */
+/** The outcome of one line. */
 export type ImportOutcome = "created" | "unchanged" | LineFailure;
 
 /**
- * Lines of a chunk that are about the same user wait for the first of them, and whoever is created by somebody else
- * at the same time is looked at again. More rounds than this it never takes.
+ * A line waits for the next round when an earlier line of the chunk has the same id or name, or when another request
+ * creates the account between the read and the batch. A line that is still open after these rounds fails.
  */
-const mostRounds = 4;
+const maxRounds = 4;
 
-/** Settles some lines: a read, and a batch for those that are new. */
-export async function importChunk(
+/** Creates the accounts of one chunk that do not exist yet. Each round is one read, and one batch for the new accounts. */
+export async function importUserChunk(
   deps: Deps,
   call: ServiceCall,
   users: readonly ImportedUser[],
 ): Promise<ReadonlyMap<ImportedUser, ImportOutcome>> {
-  const outcomes = await guardLines(deps, call, users);
-  for (let round = 0; round < mostRounds && outcomes.size < users.length; round++) {
+  const outcomes = await refuseAdminUsers(deps, call, users);
+  for (let round = 0; round < maxRounds && outcomes.size < users.length; round++) {
     const open = users.filter((user) => !outcomes.has(user));
-    const taken = await readTaken(deps, call, open);
-    const judged = await Promise.all(open.map((user) => judge(deps, call, user, taken)));
+    const existing = await readExistingUsers(deps, call, open);
+    const compared = await Promise.all(open.map((user) => compareWithExisting(deps, call, user, existing)));
     for (const [index, user] of open.entries()) {
-      const outcome = judged[index];
+      const outcome = compared[index];
       if (outcome !== null && outcome !== undefined) outcomes.set(user, outcome);
     }
-    const fresh = withoutNamesakes(
+    const distinct = withoutDuplicates(
       call.realm,
       open.filter((user) => !outcomes.has(user)),
     );
-    for (const user of await create(deps, call, fresh, taken)) outcomes.set(user, "created");
+    for (const user of await insertUsers(deps, call, distinct, existing)) outcomes.set(user, "created");
   }
   for (const user of users)
     if (!outcomes.has(user)) outcomes.set(user, { ok: false, reason: "user_differs" });
   return outcomes;
 }
 
-/** The lines about accounts of `ADMIN_USERS`, where the call may not touch these. One record for each account. */
-async function guardLines(
+/**
+ * Returns a failure for each line about an account of `ADMIN_USERS`, unless the call has `EXPORT_KEY`. Writes one audit
+ * event for each of these accounts, however many lines are about it.
+ */
+async function refuseAdminUsers(
   deps: Deps,
   call: ServiceCall,
   users: readonly ImportedUser[],
@@ -60,26 +63,31 @@ async function guardLines(
   for (const user of users) {
     const { username } = user;
     if (!isAdminUser(deps.config, call.realm, username)) continue;
-    const known = refusals.get(username);
-    const refused =
-      known === undefined
-        ? await requireExportKeyForAdminUsers(deps, call, "user.imported", { id: null, username })
-        : known;
-    refusals.set(username, refused);
-    if (refused !== null) outcomes.set(user, refused);
+    let refusal = refusals.get(username);
+    if (refusal === undefined) {
+      refusal = await requireExportKeyForAdminUsers(deps, call, "user.imported", { id: null, username });
+      refusals.set(username, refusal);
+    }
+    if (refusal !== null) outcomes.set(user, refusal);
   }
   return outcomes;
 }
 
-/** Who is there already. */
-interface Taken {
-  readonly own: ReadonlyMap<string, User>;
+/** The stored users that have an id or a name of the lines. */
+interface ExistingUsers {
+  /** Of the realm, by stored id. */
+  readonly byId: ReadonlyMap<string, User>;
+  /** Of the realm, by exact and by canonical name. */
   readonly byName: ReadonlyMap<string, User>;
-  /** Ids in the store that belong to another realm. */
-  readonly elsewhere: ReadonlySet<string>;
+  /** Stored ids that belong to users of other realms. */
+  readonly idsOfOtherRealms: ReadonlySet<string>;
 }
 
-async function readTaken(deps: Deps, { realm }: ServiceCall, users: readonly ImportedUser[]): Promise<Taken> {
+async function readExistingUsers(
+  deps: Deps,
+  { realm }: ServiceCall,
+  users: readonly ImportedUser[],
+): Promise<ExistingUsers> {
   const rows = await findTaken(deps.db, realm, {
     ids: users.flatMap(({ id }) => (id === undefined ? [] : possibleStoredUserIds(realm, id))),
     usernames: users.map(({ username }) => username),
@@ -87,45 +95,45 @@ async function readTaken(deps: Deps, { realm }: ServiceCall, users: readonly Imp
   });
   const own = rows.filter((row) => row.realm === realm);
   return {
-    own: new Map(own.map((row) => [row.id, row])),
+    byId: new Map(own.map((row) => [row.id, row])),
     byName: new Map([...own.map(byCanonicalName), ...own.map(byUsername)]),
-    elsewhere: new Set(rows.filter((row) => row.realm !== realm).map(({ id }) => id)),
+    idsOfOtherRealms: new Set(rows.filter((row) => row.realm !== realm).map(({ id }) => id)),
   };
 }
 
 const byUsername = (row: User) => [row.username, row] as const;
 
-/** Under this name a line finds the account that an exact spelling of it has claimed. */
+/** An account with an exact name is also found under its canonical name. */
 const byCanonicalName = (row: User) => [row.canonicalName ?? row.username, row] as const;
 
-/** Null: there is nobody of this id or name. */
-async function judge(
+/** Compares a line with the stored user that has its id or name. Null: there is none, and the line is a new user. */
+async function compareWithExisting(
   deps: Deps,
   call: ServiceCall,
   user: ImportedUser,
-  { own, byName }: Taken,
+  { byId, byName }: ExistingUsers,
 ): Promise<ImportOutcome | null> {
-  if (user.canonicalName !== null && !isExternalRealm(call.realm)) return noExactNames;
+  if (user.canonicalName !== null && !isExternalRealm(call.realm)) return exactNameNotAllowed;
   const found = byName.get(user.username);
   const namesake = user.id !== undefined && found?.username !== user.username ? undefined : found;
   const ids = user.id === undefined ? [] : possibleStoredUserIds(call.realm, user.id);
   const row =
-    user.id === undefined ? namesake : ids.map((id) => own.get(id)).find((found) => found !== undefined);
+    user.id === undefined ? namesake : ids.map((id) => byId.get(id)).find((found) => found !== undefined);
   if (row !== undefined) return compareWithImport(deps, call, row, user);
   return namesake === undefined ? null : { ok: false, reason: "user_exists" };
 }
 
-const noExactNames: LineFailure = {
+const exactNameNotAllowed: LineFailure = {
   ok: false,
   reason: "invalid_format",
   detail: "exact_name: only accounts of an external first factor have one",
 };
 
-/** Those that have no id and no name in common with one before them. */
-function withoutNamesakes(realm: string, users: readonly ImportedUser[]): ImportedUser[] {
+/** The users that share no id and no name with an earlier one in the list. */
+function withoutDuplicates(realm: string, users: readonly ImportedUser[]): ImportedUser[] {
   const seen = new Set<string>();
   return users.filter(({ id, username }) => {
-    // A name has no control characters.
+    // A name has no control characters, so this key is never equal to an id.
     const keys = [`\n${username}`, ...(id === undefined ? [] : possibleStoredUserIds(realm, id))];
     if (keys.some((key) => seen.has(key))) return false;
     for (const key of keys) seen.add(key);
@@ -133,62 +141,62 @@ function withoutNamesakes(realm: string, users: readonly ImportedUser[]): Import
   });
 }
 
-async function create(
+/** Inserts the users, and returns those whose ids and names were free. */
+async function insertUsers(
   deps: Deps,
   call: ServiceCall,
   users: readonly ImportedUser[],
-  taken: Taken,
+  existing: ExistingUsers,
 ): Promise<ImportedUser[]> {
   if (users.length === 0) return [];
-  const imports = await Promise.all(users.map((user) => draw(deps, call, user, taken)));
+  const imports = await Promise.all(users.map((user) => buildUserImport(deps, call, user, existing)));
   const created = await insertImports(deps.db, call.realm, imports);
   return users.filter((_, index) => created.has(imports[index]?.row.id ?? ""));
 }
 
-async function draw(
+async function buildUserImport(
   { config: { keyring } }: Deps,
   call: ServiceCall,
   user: ImportedUser,
-  { elsewhere }: Taken,
+  { idsOfOtherRealms }: ExistingUsers,
 ): Promise<UserImport> {
   const { realm, now } = call;
   const { secret, passwordHash } = user;
-  const id = chooseId(realm, user.id, elsewhere);
+  const id = chooseId(realm, user.id, idsOfOtherRealms);
   const seal = (column: "totpSecret" | "backupCodes", text: string) =>
     secret === undefined ? null : sealUserField(keyring, { userId: id, column }, text);
   const row: User = {
-    id,
-    realm,
-    username: user.username,
-    canonicalName: user.canonicalName,
-    email: user.email ?? null,
-    passwordHash: passwordHash ?? null,
+    ...newUserRow({
+      id,
+      realm,
+      username: user.username,
+      canonicalName: user.canonicalName,
+      email: user.email ?? null,
+      passwordHash: passwordHash ?? null,
+      approvalPeriodId: generateApprovalPeriodId(),
+      createdAt: user.createdAt ?? now,
+    }),
     totpEnabled: secret !== undefined,
     totpSecret: await seal("totpSecret", secret ?? ""),
     totpSetupAt: secret === undefined ? null : (user.totpSetupAt ?? now),
     backupCodes: await seal("backupCodes", encodeBackupCodeHashes(user.backupCodes ?? [])),
     totpLastStep: user.totpLastStep ?? 0,
-    totpPendingSecret: null,
-    totpPendingExpiresAt: null,
     secondFactorFailures: user.secondFactorFailures ?? 0,
     secondFactorBlockedUntil: user.secondFactorBlockedUntil ?? null,
-    approvalPeriodId: generateApprovalPeriodId(),
-    createdAt: user.createdAt ?? now,
     updatedAt: now,
     disabledAt: user.disabledAt ?? null,
   };
-  const password =
-    passwordHash === undefined ? "none" : isVerifiable(passwordHash) ? "set" : "reset_required";
+  const password = passwordStateOf(row);
   const event = auditEventOf(call, "user.imported", id, { totp: row.totpEnabled, password });
-  const other = user.id === undefined ? [] : possibleStoredUserIds(realm, user.id);
-  return { row, alias: other.find((possible) => possible !== id) ?? id, event };
+  const possibleIds = user.id === undefined ? [] : possibleStoredUserIds(realm, user.id);
+  return { row, alias: possibleIds.find((possible) => possible !== id) ?? id, event };
 }
 
 /**
- * A random id stays what it is, because origins know its user by it: assertions have it as `sub`. Where another realm
- * has it, it is one of this realm's own names like any other.
+ * Returns the stored id of a new user. An id in the form of a random UUID is kept, because origins know the user by it:
+ * it is the `sub` of assertions. When a user of another realm has that id, it gets the realm's prefix like any other id.
  */
-function chooseId(realm: string, id: string | undefined, elsewhere: ReadonlySet<string>): string {
+function chooseId(realm: string, id: string | undefined, idsOfOtherRealms: ReadonlySet<string>): string {
   if (id === undefined) return crypto.randomUUID();
-  return isRandomUserId(id) && !elsewhere.has(id) ? id : storedUserId(realm, id);
+  return isRandomUserId(id) && !idsOfOtherRealms.has(id) ? id : storedUserId(realm, id);
 }

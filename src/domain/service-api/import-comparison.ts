@@ -8,9 +8,10 @@ import type { ImportedUser, LineFailure } from "./imported-user.ts";
 import type { ServiceCall } from "./service-caller.ts";
 
 /**
- * Whether an account is the one that a line describes. What the line does not say is not compared, and what moves by
- * being used may have moved on: a later step, spent backup codes, a password that was hashed anew or reset as it had
- * to be. So an import that was cut off can be repeated while its first users sign in already.
+ * Returns "unchanged" when the stored account is the one that the line describes. Fields that the line leaves out are not
+ * compared. State that use advances may be ahead of the line: a later time step, spent backup codes, a password that was
+ * rehashed, or set anew after `reset_required`. So an interrupted import can be repeated after its first users have signed
+ * in.
  */
 export async function compareWithImport(
   deps: Deps,
@@ -34,36 +35,41 @@ export async function compareWithImport(
   return areSameCodes(parseBackupCodeHashes(codes.text), user.backupCodes) ? "unchanged" : differs;
 }
 
-const isSaid = <T extends string | Date>(said: T | undefined, stored: T | null): boolean =>
-  said === undefined || said.valueOf() === stored?.valueOf();
+const isEqualIfGiven = <T extends string | Date>(imported: T | undefined, stored: T | null): boolean =>
+  imported === undefined || imported.valueOf() === stored?.valueOf();
 
-/** A line with a canonical name is also of the account that an exact spelling of it has claimed since. */
+/** A line with a canonical name also matches the account that a subject with an exact name has claimed since. */
 const isSameName = (row: User, { username, canonicalName }: ImportedUser): boolean =>
   row.username === username || (canonicalName === null && row.canonicalName === username);
 
 function isSameAccount(row: User, user: ImportedUser): boolean {
   return (
     isSameName(row, user) &&
-    isSaid(user.email, row.email) &&
-    isSaid(user.createdAt, row.createdAt) &&
-    isSaid(user.disabledAt, row.disabledAt) &&
-    isSaid(user.totpSetupAt, row.totpSetupAt) &&
+    isEqualIfGiven(user.email, row.email) &&
+    isEqualIfGiven(user.createdAt, row.createdAt) &&
+    isEqualIfGiven(user.disabledAt, row.disabledAt) &&
+    isEqualIfGiven(user.totpSetupAt, row.totpSetupAt) &&
     row.totpLastStep >= (user.totpLastStep ?? 0)
   );
 }
 
-function isSamePassword(stored: string | null, said: string | undefined): boolean {
-  if (said === undefined || said === stored) return true;
+/** True also when the stored hash has replaced an imported one that is unverifiable or due for a rehash. */
+function isSamePassword(stored: string | null, imported: string | undefined): boolean {
+  if (imported === undefined || imported === stored) return true;
   const isRenewed = stored !== null && isVerifiable(stored) && !needsRehash(stored);
-  return isRenewed && (!isVerifiable(said) || needsRehash(said));
+  return isRenewed && (!isVerifiable(imported) || needsRehash(imported));
 }
 
-function areSameCodes(stored: readonly string[], said: readonly string[]): boolean {
+/** True when the hashes are the same in the same order, and no code is unspent here that the line has as spent. */
+function areSameCodes(stored: readonly string[], imported: readonly string[]): boolean {
   return (
-    stored.length === said.length &&
+    stored.length === imported.length &&
     stored.every((entry, index) => {
-      const [there, here] = [splitStoredBackupCode(entry), splitStoredBackupCode(said[index] ?? "")];
-      return there.hash === here.hash && (there.spent || !here.spent);
+      const [storedCode, importedCode] = [
+        splitStoredBackupCode(entry),
+        splitStoredBackupCode(imported[index] ?? ""),
+      ];
+      return storedCode.hash === importedCode.hash && (storedCode.spent || !importedCode.spent);
     })
   );
 }

@@ -1,12 +1,12 @@
 import { StoreUnavailable } from "../../store/platform/database.ts";
 import type { Deps } from "../deps.ts";
-import { type ImportOutcome, importChunk } from "./import-chunk.ts";
+import { type ImportOutcome, importUserChunk } from "./import-chunk.ts";
 import type { ImportedUser, LineFailure } from "./imported-user.ts";
 import type { ServiceCall } from "./service-caller.ts";
 
-/** One line of a file, read. */
+/** One parsed line of an import file. */
 export interface ParsedLine {
-  /** Where it stands in the file, from 1 on. */
+  /** The line number in the file, from 1. */
   readonly line: number;
   readonly bytes: number;
   /** Null: the line is empty. */
@@ -18,36 +18,35 @@ export interface LineError {
   readonly failure: LineFailure;
 }
 
-/** What has become of the lines. */
+/** How many lines were imported, and which failed. */
 export interface ImportReport {
-  /** All that were read and settled, the empty ones too. */
+  /** Lines that were processed, empty ones included. */
   readonly lines: number;
   readonly created: number;
-  /** Are there already, with the same data. */
+  /** Lines whose account existed already with the same data. */
   readonly unchanged: number;
   readonly failed: number;
-  /** The first line that is not settled. */
+  /** The number of the first line that was not processed. */
   readonly nextLine: number;
-  /** Of those that failed, the first ones. */
+  /** The first 100 of the failed lines. */
   readonly errors: readonly LineError[];
-  /** What ended the import before the lines did. */
+  /** The error that ended the import early. Null: all lines were processed. */
   readonly interrupted: StoreUnavailable | null;
 }
 
-/** One read and one batch take this many accounts. With the bytes it keeps far from D1's limit of a parameter. */
-const chunkUsers = 200;
-const chunkBytes = 256 * 1024;
-const chunkLines = 1000;
+/** Limits of a chunk, which takes one read and one batch. They keep each parameter far below the size that D1 allows. */
+const maxChunkUsers = 200;
+const maxChunkBytes = 256 * 1024;
+const maxChunkLines = 1000;
 
-const mostErrors = 100;
+const maxErrors = 100;
 
 /**
- * Creates the accounts of a file, a chunk at a time and in order. A line that fails changes nothing, and neither does
- * one whose user is there already: who sends the same lines again changes nothing more. Time and memory grow with the
- * chunk and not with the file.
+ * Creates the accounts of a file, chunk by chunk and in order. A failed line changes nothing. A line whose account exists
+ * changes nothing either, so the same file can be sent again. Memory is bounded by the chunk, not by the file.
  *
  * @param lines in the order of the file
- * @param firstLine where the first of them stands
+ * @param firstLine the number of the first of these lines in the file
  */
 export async function importUsers(
   deps: Deps,
@@ -55,19 +54,19 @@ export async function importUsers(
   lines: AsyncIterable<ParsedLine>,
   firstLine: number,
 ): Promise<ImportReport> {
-  const tally = new Tally(firstLine);
+  const report = new ReportBuilder(firstLine);
   let chunk: ParsedLine[] = [];
   try {
     for await (const line of lines) {
       chunk.push(line);
       if (!isFull(chunk)) continue;
-      await settle(deps, call, chunk, tally);
+      await importLines(deps, call, chunk, report);
       chunk = [];
     }
-    await settle(deps, call, chunk, tally);
-    return tally.report(null);
+    await importLines(deps, call, chunk, report);
+    return report.build(null);
   } catch (error) {
-    if (error instanceof StoreUnavailable) return tally.report(error);
+    if (error instanceof StoreUnavailable) return report.build(error);
     throw error;
   }
 }
@@ -75,24 +74,24 @@ export async function importUsers(
 function isFull(chunk: readonly ParsedLine[]): boolean {
   const users = chunk.filter(({ entry }) => entry?.ok === true);
   const bytes = chunk.reduce((total, line) => total + line.bytes, 0);
-  return users.length >= chunkUsers || bytes >= chunkBytes || chunk.length >= chunkLines;
+  return users.length >= maxChunkUsers || bytes >= maxChunkBytes || chunk.length >= maxChunkLines;
 }
 
-async function settle(
+async function importLines(
   deps: Deps,
   call: ServiceCall,
   chunk: readonly ParsedLine[],
-  tally: Tally,
+  report: ReportBuilder,
 ): Promise<void> {
   const users = chunk.flatMap(({ entry }) => (entry?.ok === true ? [entry.user] : []));
-  const outcomes = await importChunk(deps, call, users);
+  const outcomes = await importUserChunk(deps, call, users);
   for (const { line, entry } of chunk) {
-    tally.count(line, entry?.ok === true ? (outcomes.get(entry.user) ?? null) : entry);
+    report.add(line, entry?.ok === true ? (outcomes.get(entry.user) ?? null) : entry);
   }
 }
 
-/** Counts lines; nothing of a chunk that did not go through is in it. */
-class Tally {
+/** Counts outcomes. The lines of a chunk are added only after its batch has been committed. */
+class ReportBuilder {
   readonly #firstLine: number;
   readonly #errors: LineError[] = [];
   readonly #counts = { created: 0, unchanged: 0, failed: 0 };
@@ -103,15 +102,15 @@ class Tally {
     this.#nextLine = firstLine;
   }
 
-  count(line: number, outcome: ImportOutcome | null): void {
+  add(line: number, outcome: ImportOutcome | null): void {
     this.#nextLine = line + 1;
     if (outcome === null) return;
     this.#counts[typeof outcome === "string" ? outcome : "failed"] += 1;
-    if (typeof outcome !== "string" && this.#errors.length < mostErrors)
+    if (typeof outcome !== "string" && this.#errors.length < maxErrors)
       this.#errors.push({ line, failure: outcome });
   }
 
-  report(interrupted: StoreUnavailable | null): ImportReport {
+  build(interrupted: StoreUnavailable | null): ImportReport {
     const lines = this.#nextLine - this.#firstLine;
     return { lines, ...this.#counts, nextLine: this.#nextLine, errors: this.#errors, interrupted };
   }

@@ -12,12 +12,12 @@ import { parseKeyUri } from "../../core/parsing/otpauth.ts";
 import { canonicalUsername } from "../../core/parsing/username.ts";
 import type { Failure } from "../failure.ts";
 
-/** A line of an import whose fields have the right form, one by one. Undefined: the line does not say. */
+/** A line of an import. Each field has been validated by itself; undefined means that the line leaves it out. */
 export interface ImportLine {
   readonly id?: string | undefined;
-  /** Canonical: `core/parsing/username.ts`. */
+  /** In canonical form: `core/parsing/username.ts`. */
   readonly username?: string | undefined;
-  /** The name as an external source has it, for an account that has been claimed (`store/users/external-names.ts`). */
+  /** The name as the external source spells it, for a claimed account (`store/users/external-names.ts`). */
   readonly exactName?: string | undefined;
   readonly email?: string | undefined;
   readonly otpauth?: string | undefined;
@@ -33,38 +33,41 @@ export interface ImportLine {
   readonly disabledAt?: Date | undefined;
 }
 
-/** An account that is to be there after an import. */
+/** An account as an import creates it. */
 export interface ImportedUser extends Omit<ImportLine, "otpauth" | "allowWeak" | "exactName"> {
-  /** Canonical, or exact: then `canonicalName` is set. */
+  /** The exact name when `canonicalName` is set, otherwise the canonical name. */
   readonly username: string;
   readonly canonicalName: string | null;
   /** Canonical base32. */
   readonly secret: string | undefined;
-  /** As they are stored. */
+  /** As the column stores them: hashes, each with its mark when spent. */
   readonly backupCodes: readonly string[] | undefined;
 }
 
-/** Why a line was not imported. `detail` never repeats what is in it. */
+/** Why a line was not imported. `detail` never contains a value of the line. */
 export type LineFailure =
   | Failure
-  /** There is a user of this id or name, and it is not the one of the line. */
+  /** A user with this id or name exists, and its data differ from the line. */
   | { readonly ok: false; readonly reason: "user_differs" }
   | { readonly ok: false; readonly reason: "invalid_format"; readonly detail?: string }
   | { readonly ok: false; readonly reason: "malformed_request"; readonly detail?: string };
 
-/** What is taken for an e-mail address: external sources have said what they like, and it is not judged here. */
+/** Accepts any text without control characters: an export must be importable, and external sources send any address. */
 export const emailForm = /^\P{C}{1,320}$/u;
 
-/** OTP-05: below 128 bits the operator has to say that he knows. */
+/** OTP-05: a secret below 128 bits is imported only with `allow_weak`. */
 export const minSecretBytes = 16;
-/** Below this, never. */
-const fewestWeakSecretBytes = 10;
-const mostSecretBytes = 128;
+/** A shorter secret is rejected also with `allow_weak`. */
+const minWeakSecretBytes = 10;
+const maxSecretBytes = 128;
 
-/** A code that was used in the future would lock its owner out until then; clocks may differ by this. */
-const mostStepsAhead = 10;
+/**
+ * A last accepted time step in the future rejects every code until that time has come. The clock of the exporting system
+ * may be ahead by this many steps.
+ */
+const maxStepsAhead = 10;
 
-/** Makes an account of a line, or says what is wrong with it. No I/O. */
+/** Parses a line into an account, or returns why it can't be imported. No I/O. */
 export async function parseImportedUser(
   line: ImportLine,
   now: Date,
@@ -72,19 +75,19 @@ export async function parseImportedUser(
   const { otpauth, allowWeak, exactName, ...rest } = line;
   const uri = otpauth === undefined ? null : parseKeyUri(otpauth);
   if (uri?.ok === false) return { ...uri, detail: `otpauth: ${uri.detail}` };
-  const name = readName(line, uri?.account);
+  const name = parseName(line, uri?.account);
   if (name.ok === false) return name;
-  if (uri !== null && line.secret !== undefined) return invalid("secret: stands in otpauth, too");
-  const secret = readSecret(uri?.secret ?? line.secret, allowWeak === true);
+  if (uri !== null && line.secret !== undefined) return invalid("secret: must not be given beside otpauth");
+  const secret = parseSecret(uri?.secret ?? line.secret, allowWeak === true);
   if (secret?.ok === false) return secret;
   if (secret === null && (line.totpSetupAt ?? line.backupCodes) !== undefined)
-    return invalid("secret: is missing, and there is no second factor without");
-  const refusedHash = line.passwordHash === undefined ? null : refuseHash(line.passwordHash);
-  if (refusedHash !== null) return refusedHash;
-  if (line.totpLastStep !== undefined && line.totpLastStep > timeStep(now) + mostStepsAhead)
-    return invalid("totp_last_step: lies in the future");
-  const codes = await readBackupCodes(line.backupCodes);
-  if (codes === null) return invalid("backup_codes: must be SHA-256 hashes or codes, each of them once");
+    return invalid("secret: is required with totp_setup_at or backup_codes");
+  const hashFailure = line.passwordHash === undefined ? null : checkPasswordHash(line.passwordHash);
+  if (hashFailure !== null) return hashFailure;
+  if (line.totpLastStep !== undefined && line.totpLastStep > timeStep(now) + maxStepsAhead)
+    return invalid("totp_last_step: is in the future");
+  const codes = await parseBackupCodes(line.backupCodes);
+  if (codes === null) return invalid("backup_codes: must be SHA-256 hashes or codes, without duplicates");
   const { username, canonicalName } = name;
   return {
     ok: true,
@@ -92,54 +95,59 @@ export async function parseImportedUser(
   };
 }
 
-/** @param label the account in the key URI's label */
-function readName({ username, exactName, id }: ImportLine, label: string | undefined) {
+/**
+ * Without a name of its own, the user is named after the label of the key URI, or after its id.
+ *
+ * @param label the account in the label of the key URI
+ */
+function parseName({ username, exactName, id }: ImportLine, label: string | undefined) {
   if (exactName === undefined) {
     const name = username ?? canonicalUsername(label || id || "");
     return name === null
       ? invalid("username: is missing")
       : ({ ok: true, username: name, canonicalName: null } as const);
   }
-  if (parseSubject(exactName, "exact") === null) return invalid("exact_name: can be no name");
+  if (parseSubject(exactName, "exact") === null) return invalid("exact_name: is not a valid name");
   const canonicalName = canonicalSubject(exactName);
   if (username !== undefined && username !== canonicalName)
-    return invalid("exact_name: is another name than username");
+    return invalid("exact_name: its canonical form is not username");
   return { ok: true, username: exactName, canonicalName } as const;
 }
 
-function refuseHash(hash: string): LineFailure | null {
+/** Null: the hash can be imported. */
+function checkPasswordHash(hash: string): LineFailure | null {
   const verdict = classifyImportedHash(hash);
-  if (verdict.kind === "unknown") return invalid("password_hash: is of no kind that is known");
+  if (verdict.kind === "unknown") return invalid("password_hash: is of an unknown scheme");
   if (verdict.kind !== "unsupported") return null;
   return { ok: false, reason: "unsupported_parameters", detail: `password_hash: ${verdict.detail}` };
 }
 
-function readSecret(text: string | undefined, allowWeak: boolean) {
+function parseSecret(text: string | undefined, allowWeak: boolean) {
   if (text === undefined) return null;
   const secret = parseBase32Secret(text);
   if (secret === null) return invalid("secret: is not base32");
   const { bytes, canonical } = secret;
-  if (bytes.length < fewestWeakSecretBytes) return weak("The secret is shorter than 80 bits.");
+  if (bytes.length < minWeakSecretBytes) return weak("The secret is shorter than 80 bits.");
   if (bytes.length < minSecretBytes && !allowWeak)
-    return weak("The secret is shorter than 128 bits. Where that is meant, say allow_weak.");
-  if (bytes.length > mostSecretBytes) return invalid("secret: is too long");
+    return weak("The secret is shorter than 128 bits. Set allow_weak to import it anyway.");
+  if (bytes.length > maxSecretBytes) return invalid("secret: is too long");
   return { ok: true, canonical } as const;
 }
 
 const invalid = (detail: string) => ({ ok: false, reason: "invalid_format", detail }) as const;
 const weak = (detail: string) => ({ ok: false, reason: "weak_secret", detail }) as const;
 
-/** The codes as they are stored; null: one of them is not one, or is there twice. */
-async function readBackupCodes(
+/** Hashes the codes as the column stores them. Null: an entry is neither a code nor a hash, or is a duplicate. */
+async function parseBackupCodes(
   codes: readonly string[] | undefined,
 ): Promise<readonly string[] | undefined | null> {
   if (codes === undefined) return undefined;
   const stored: string[] = [];
   const hashes = new Set<string>();
   for (const code of codes) {
-    const typed = parseCodeInput(code);
+    const input = parseCodeInput(code);
     const entry =
-      typed?.kind === "backup_code" ? await hashBackupCode(typed.code) : parseStoredBackupCode(code);
+      input?.kind === "backup_code" ? await hashBackupCode(input.code) : parseStoredBackupCode(code);
     if (entry === null) return null;
     stored.push(entry);
     hashes.add(splitStoredBackupCode(entry).hash);

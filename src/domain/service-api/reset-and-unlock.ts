@@ -3,12 +3,13 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { requireExportKeyForAdminUsers } from "./admin-users.ts";
 import type { UserServiceCall } from "./service-caller.ts";
+import { prepareStoredResponse } from "./stored-response.ts";
 import { auditEventOf, findTargetUser, targetPlaceOf } from "./target-user.ts";
 import { toUserResult, type UserResult } from "./users.ts";
 
 /**
- * An administrator's answer to a lost phone and lost backup codes: the second factor is gone, with its failures, and
- * the account is signed out everywhere. No secret is shown or set (EN-12).
+ * Removes the second factor and its failures, and ends every session of the account. For a user who has lost the
+ * authenticator and the backup codes. No secret is returned or set (EN-12).
  */
 export async function resetSecondFactor(
   deps: Deps,
@@ -16,30 +17,44 @@ export async function resetSecondFactor(
 ): Promise<UserResult | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
-  const guarded = await requireExportKeyForAdminUsers(deps, call, "second_factor.reset", user);
-  if (guarded !== null) return guarded;
+  const refusal = await requireExportKeyForAdminUsers(deps, call, "second_factor.reset", user);
+  if (refusal !== null) return refusal;
   const after = { ...user, totpEnabled: false, totpSetupAt: null, updatedAt: call.now };
   const done = await removeSecondFactorOnce(deps.db, targetPlaceOf(call), true, {
     event: auditEventOf(call, "second_factor.reset", user.id),
-    answer: await call.keep({ ok: true, user: after, created: false }),
+    answer: await prepareStoredResponse(
+      deps,
+      call.idempotency,
+      { ok: true, user: after, created: false },
+      call.now,
+    ),
     now: call.now,
   });
-  return toUserResult(done, "no_such_user");
+  return toUserResult(done, { stored: call.idempotency === null ? null : after, otherwise: "no_such_user" });
 }
 
-/** Takes back the failures of a second factor that is still its owner's: cool-down and disabling end. */
+/**
+ * Clears the failures of a second factor, which ends its cool-down or its disabling, and keeps the secret. For a user who
+ * still has the authenticator.
+ */
 export async function unlockSecondFactor(
   deps: Deps,
   call: UserServiceCall<UserResult>,
 ): Promise<UserResult | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
-  const guarded = await requireExportKeyForAdminUsers(deps, call, "second_factor.unlocked", user);
-  if (guarded !== null) return guarded;
+  const refusal = await requireExportKeyForAdminUsers(deps, call, "second_factor.unlocked", user);
+  if (refusal !== null) return refusal;
+  const after = { ...user, updatedAt: call.now };
   const done = await unlockUserOnce(deps.db, targetPlaceOf(call), {
     event: auditEventOf(call, "second_factor.unlocked", user.id, { failures: user.secondFactorFailures }),
-    answer: await call.keep({ ok: true, user: { ...user, updatedAt: call.now }, created: false }),
+    answer: await prepareStoredResponse(
+      deps,
+      call.idempotency,
+      { ok: true, user: after, created: false },
+      call.now,
+    ),
     now: call.now,
   });
-  return toUserResult(done, "no_such_user");
+  return toUserResult(done, { stored: call.idempotency === null ? null : after, otherwise: "no_such_user" });
 }

@@ -6,19 +6,18 @@ import type { ClientContext } from "../../store/service/audit.ts";
 import { type CallQuery, type CallView, readCall } from "../../store/service/service-call-rows.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
-import type { Failure } from "../failure.ts";
 import type { ExportKeyState } from "./export-key.ts";
-import type { StoreResponse } from "./stored-response.ts";
+import type { Idempotency } from "./stored-response.ts";
 
-/** What an API key may do. */
+/** The permissions that an API key can have. */
 export const scopes = ["users:read", "users:write", "verify", "admin"] as const;
 
 export type Scope = (typeof scopes)[number];
 
-/** Who speaks for the users of a realm. */
+/** The authenticated client of the service API. It acts for the users of one realm. */
 export interface ServiceCaller {
   readonly realm: string;
-  /** As audit events name it. */
+  /** The `actor` of audit events: `admin` or `api_key:<id>`. */
   readonly actor: string;
   /** Null for `ADMIN_KEY`. */
   readonly keyId: string | null;
@@ -26,78 +25,91 @@ export interface ServiceCaller {
   readonly returnUrls: readonly string[];
 }
 
-/** A call of a backend, for whatever use case. */
+/** The context of one call of the service API or of the RPC interface, for any use case. */
 export interface ServiceCall<Result = never> {
   readonly realm: string;
-  /** With `actor`: nobody else's doing is written down as the user's own. */
+  /** Has an `actor`, so that audit events distinguish the caller's actions from the user's own. */
   readonly client: ClientContext;
   readonly now: Date;
-  /** What the call shows of `EXPORT_KEY`: `domain/service-api/export-key.ts` says when it is needed. */
+  /** How the key in the request compares with `EXPORT_KEY`; `requireExportKey` uses it. */
   readonly exportKey: ExportKeyState;
-  readonly keep: StoreResponse<Result | Failure>;
+  /** Null for a call without an `Idempotency-Key`, and for a method that takes none. */
+  readonly idempotency: Idempotency<Result> | null;
 }
 
-/** A call about one user of the realm. */
+/** The context of a call about one user of the realm: the target user. */
 export interface UserServiceCall<Result = never> extends ServiceCall<Result> {
-  /** As the backend names the user. */
+  /** The caller's id of the user. */
   readonly userId: string;
-  /** The row, if it has just been read. Null: a copy does not have it. */
+  /** The user's row, if it has just been read. Null: the read replica does not have it. Undefined: it was not read. */
   readonly known?: User | null;
 }
 
 /** An isolate uses a key for this long before it reads the key from D1 again: the longest time that a revoked key works. */
 const keyCacheSeconds = 60;
 
-/** What a caller shows, and what its call is about. */
-export interface CallerCredentials {
+/** The credentials of a caller, and the rows that the same read should bring. */
+export interface AuthenticateCallerInput {
+  /** The bearer token: an API key or `ADMIN_KEY`. */
   readonly token: string;
-  /** The realm that the operator speaks for with `ADMIN_KEY`. */
+  /** The realm of a caller with `ADMIN_KEY`. An API key has its own. */
   readonly adminRealm: string;
+  /** The caller's id of the target user. Null: the call has none. */
   readonly userId: string | null;
+  /** SHA-256 of the `Idempotency-Key`. Null: the call has none. */
   readonly keyHash: string | null;
   readonly now: Date;
 }
 
-/** A caller who may go on, and what was read on the way. */
+/** A caller whose key is valid, and the rows that were read with it. */
 export interface AuthenticatedCall {
   readonly caller: ServiceCaller;
+  /** The target user. */
   readonly user: User | null;
-  readonly answer: CallView["answer"];
+  /** The stored response to the first call with the same `Idempotency-Key`. */
+  readonly storedResponse: CallView["answer"];
 }
 
 /**
- * Finds out who calls, and reads the user and the first answer that the call is about, in at most one read; none
- * if there is nothing to read and the key is known. Null: the key is not known, has ended, or is revoked.
+ * Authenticates the caller, and reads the target user and the stored response of the call. One read. None when the key is
+ * cached, or is `ADMIN_KEY`, and the call has neither a target user nor an `Idempotency-Key`. A second one on the primary
+ * for a key that the read replica does not have.
+ *
+ * @returns null when the key is unknown, expired or revoked
  */
 export async function authenticateServiceCaller(
   deps: Deps,
-  question: CallerCredentials,
+  input: AuthenticateCallerInput,
 ): Promise<AuthenticatedCall | null> {
-  const { token, userId, keyHash, now, adminRealm } = question;
+  const { token, userId, keyHash, now, adminRealm } = input;
   if (await equalInConstantTime(token, deps.config.adminKey)) {
-    return readFor(deps, callerOfAdminKey(adminRealm), question);
+    return readCallOf(deps, callerOfAdminKey(adminRealm), input);
   }
   const keyId = parseApiKeyId(token);
   if (keyId === null) return null;
   const hash = await sha256(token);
   const cached = deps.cache.apiKeys.get(hash);
   if (cached !== undefined && now.getTime() - cached.readAt.getTime() < keyCacheSeconds * 1000) {
-    return isLive(cached.key, now) ? readFor(deps, callerOfApiKey(cached.key), question) : null;
+    return isLive(cached.key, now) ? readCallOf(deps, callerOfApiKey(cached.key), input) : null;
   }
-  const asked = { caller: { keyId }, userId, keyHash, now };
-  const view = (await readCall(deps.db, "nearest", asked)) ?? (await readNewKey(deps, keyId, asked));
+  const question = { caller: { keyId }, userId, keyHash, now };
+  const view =
+    (await readCall(deps.db, "nearest", question)) ?? (await readCallOnPrimary(deps, keyId, question));
   const key = view?.apiKey ?? null;
   if (view === null || key === null || !(await equalInConstantTime(hash, key.keyHash))) return null;
   deps.cache.apiKeys.set(hash, { key, readAt: now });
   if (!isLive(key, now)) return null;
   if (key.lastUsedAt === null || now.getTime() - key.lastUsedAt.getTime() >= keyCacheSeconds * 1000)
     deps.defer(touchApiKey(deps.db, key.id, now));
-  return { caller: callerOfApiKey(key), user: view.user, answer: view.answer };
+  return { caller: callerOfApiKey(key), user: view.user, storedResponse: view.answer };
 }
 
-/** Reads a key that no copy has yet. An invented one is no reason to ask the primary (INC-30). */
-async function readNewKey(deps: Deps, keyId: string, asked: CallQuery): Promise<CallView | null> {
-  return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", asked) : null;
+/**
+ * Reads a key that the read replica does not have on the primary. Only for an id with Sallyport's mark: invented ids cause
+ * no load on the primary (INC-30).
+ */
+async function readCallOnPrimary(deps: Deps, keyId: string, question: CallQuery): Promise<CallView | null> {
+  return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", question) : null;
 }
 
 /** Removes a key from the cache of this isolate. Other isolates may use it for another {@link keyCacheSeconds}. */
@@ -105,16 +117,16 @@ export function uncacheApiKey(deps: Deps, keyId: string): void {
   deps.cache.apiKeys.deleteWhere(({ key }) => key.id === keyId);
 }
 
-async function readFor(
+/** Reads the target user and the stored response for a caller that is already authenticated. */
+async function readCallOf(
   deps: Deps,
   caller: ServiceCaller,
-  question: CallerCredentials,
+  { userId, keyHash, now }: AuthenticateCallerInput,
 ): Promise<AuthenticatedCall> {
-  const { userId, keyHash, now } = question;
-  if (userId === null && keyHash === null) return { caller, user: null, answer: null };
+  if (userId === null && keyHash === null) return { caller, user: null, storedResponse: null };
   const { realm } = caller;
   const view = await readCall(deps.db, "nearest", { caller: { realm }, userId, keyHash, now });
-  return { caller, user: view?.user ?? null, answer: view?.answer ?? null };
+  return { caller, user: view?.user ?? null, storedResponse: view?.answer ?? null };
 }
 
 const isLive = ({ revokedAt, expiresAt }: ApiKey, now: Date): boolean =>

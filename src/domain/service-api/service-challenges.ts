@@ -11,47 +11,49 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { requireExportKeyForTargetUser } from "./admin-users.ts";
 import type { ServiceCall } from "./service-caller.ts";
+import { prepareStoredResponse } from "./stored-response.ts";
 import { auditEventOf, targetPlaceOf } from "./target-user.ts";
 
-/** How long a challenge waits: by then the address is opened, and the code is in. */
+/** The lifetime of a challenge. Its page must be opened, and a code accepted, within it. */
 export const challengeTtlSeconds = 600;
 
-/** What a person is to be asked, in the words of the backend. */
+/** The parameters of a hosted challenge, as the caller sends them. */
 export interface CreateChallengeInput {
-  /** As the backend names the user. */
+  /** The caller's id of the user. */
   readonly userId: string;
-  /** Where the browser is to come back to. */
+  /** The address that the browser returns to with the receipt. */
   readonly returnTo: string;
-  /** Where the caller's key may send browsers. */
+  /** The return addresses that the caller's key lists. */
   readonly returnUrls: readonly string[];
+  /** Null for `ADMIN_KEY`. */
   readonly keyId: string | null;
   readonly action: string | null;
   readonly nonce: string | null;
-  /** Where the Worker answers. */
+  /** The Worker's public base address: `iss` of the receipt, and the start of the challenge's address. */
   readonly issuer: string;
 }
 
 export type CreatedChallenge = {
   readonly ok: true;
   readonly id: string;
-  /** The one-time address: of the secret in it, the store has the hash. */
+  /** The one-time address. It contains a secret, of which D1 has only the hash. */
   readonly url: string;
   readonly expiresAt: Date;
 };
 
-/** Makes a challenge, whose address a browser is to be sent to. One batch. */
+/** Creates a challenge. The caller redirects the browser to its address. One batch. */
 export async function createChallenge(
   deps: Deps,
   call: ServiceCall<CreatedChallenge>,
-  wish: CreateChallengeInput,
+  input: CreateChallengeInput,
 ): Promise<CreatedChallenge | Failure> {
   const { realm, now } = call;
-  const { action, nonce, userId, keyId, issuer } = wish;
-  const returnAddress = parseReturnAddress(wish.returnTo, wish.returnUrls);
+  const { action, nonce, userId, keyId, issuer } = input;
+  const returnAddress = parseReturnAddress(input.returnTo, input.returnUrls);
   if (!returnAddress.ok) return { ok: false, reason: returnAddressFailures[returnAddress.reason] };
-  // Its page leads a user who has no second factor through the set-up.
-  const guarded = await requireExportKeyForTargetUser(deps, { ...call, userId }, "challenge.created");
-  if (guarded !== null) return guarded;
+  // The page of the challenge lets a user without a second factor set one up.
+  const refusal = await requireExportKeyForTargetUser(deps, { ...call, userId }, "challenge.created");
+  if (refusal !== null) return refusal;
   const secret = await generateChallengeSecret(deps.config.keyring);
   const challenge: ChallengeInput = {
     id: crypto.randomUUID(),
@@ -72,7 +74,12 @@ export async function createChallenge(
   const created: CreatedChallenge = { ok: true, id, url: `${issuer}/challenge/${secret}`, expiresAt };
   const detail = { challenge: id, ...(action === null ? {} : { action }) };
   const event = auditEventOf(call, "challenge.created", null, detail);
-  const done = await insertChallenge(deps.db, challenge, event, await call.keep(created));
+  const done = await insertChallenge(
+    deps.db,
+    challenge,
+    event,
+    await prepareStoredResponse(deps, call.idempotency, created, now),
+  );
   if (done.happened) return created;
   if (done.respondedBefore) return { ok: false, reason: "already_responded" };
   return { ok: false, reason: done.rows.length === 0 ? "no_such_user" : "account_disabled" };
@@ -89,7 +96,7 @@ export interface ChallengeStatus {
   readonly status: "pending" | "opened" | "completed" | "expired";
 }
 
-/** Tells what has become of a challenge of the caller's realm. One read. */
+/** Reads the state of a challenge of the caller's realm. One read. */
 export async function getChallengeStatus(
   deps: Deps,
   { realm, now }: ServiceCall,

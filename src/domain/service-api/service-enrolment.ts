@@ -7,33 +7,34 @@ import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
 import { planNewBackupCodes } from "../second-factor/backup-codes.ts";
-import { enrolmentTtlSeconds, type NewSecret } from "../second-factor/enrolment.ts";
+import { enrolmentTtlSeconds, type GeneratedSecret } from "../second-factor/enrolment.ts";
 import { sealUserField } from "../second-factor/sealed-fields.ts";
 import type { AcceptedCode } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
 import { setupCounter } from "../sign-in/throttle.ts";
 import { requireExportKeyForAdminUsers, requireExportKeyForTargetUser } from "./admin-users.ts";
 import type { UserServiceCall } from "./service-caller.ts";
+import { prepareStoredResponse } from "./stored-response.ts";
 import { auditEventOf, findTargetUser, targetPlaceOf } from "./target-user.ts";
 import { toUserResult, type UserResult } from "./users.ts";
 
 /**
- * Begins to set up the second factor of a user. Nothing changes until its first code is confirmed. A user who has one
- * shows a code of it, and keeps it until the new one is confirmed (EN-03, EN-04).
+ * Begins to set up a second factor for a user: generates a secret and stores it as pending. An existing second factor
+ * stays in force until a code of the new secret is confirmed, and replacing it requires one of its codes (EN-03, EN-04).
  *
- * @param code of the second factor in force; null where there is none
+ * @param code a code of the second factor in force; null when there is none
  */
 export async function beginUserEnrolment(
   deps: Deps,
-  call: UserServiceCall<NewSecret>,
+  call: UserServiceCall<GeneratedSecret>,
   code: CodeInput | null,
-): Promise<NewSecret | Failure> {
+): Promise<GeneratedSecret | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
-  const guarded = await requireExportKeyForAdminUsers(deps, call, "totp.setup_started", user);
-  if (guarded !== null) return guarded;
-  const { enrolment, pending } = await generateEnrolment(deps, call, user);
-  if (code !== null) return replaceWithCode(deps, call, code, enrolment, pending);
+  const refusal = await requireExportKeyForAdminUsers(deps, call, "totp.setup_started", user);
+  if (refusal !== null) return refusal;
+  const { enrolment, pending } = await prepareEnrolment(deps, call, user);
+  if (code !== null) return beginReplacement(deps, call, code, enrolment, pending);
   const counter = await setupCounter(deps.config.keyring, user.id);
   const done = await startEnrolmentOnce(
     deps.db,
@@ -41,7 +42,7 @@ export async function beginUserEnrolment(
     { ...pending, counter },
     {
       event: auditEventOf(call, "totp.setup_started", user.id),
-      answer: await call.keep(enrolment),
+      answer: await prepareStoredResponse(deps, call.idempotency, enrolment, call.now),
       now: call.now,
     },
   );
@@ -54,12 +55,13 @@ export async function beginUserEnrolment(
   return { ok: false, reason: row.disabledAt === null ? "already_enabled" : "account_disabled" };
 }
 
+/** The secret that is being set up, as it is stored. */
 interface PendingSecret {
   readonly secretEnvelope: string;
   readonly expiresAt: Date;
 }
 
-async function generateEnrolment({ config }: Deps, { now }: UserServiceCall<NewSecret>, user: User) {
+async function prepareEnrolment({ config }: Deps, { now }: UserServiceCall<GeneratedSecret>, user: User) {
   const secret = generateTotpSecret();
   const field = { userId: user.id, column: "totpPendingSecret" } as const;
   const pending: PendingSecret = {
@@ -67,24 +69,28 @@ async function generateEnrolment({ config }: Deps, { now }: UserServiceCall<NewS
     expiresAt: new Date(now.getTime() + enrolmentTtlSeconds * 1000),
   };
   const keyUri = buildKeyUri({ issuer: config.issuer, account: user.username, secret });
-  const enrolment: NewSecret = { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds };
+  const enrolment: GeneratedSecret = { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds };
   return { enrolment, pending };
 }
 
-async function replaceWithCode(
+async function beginReplacement(
   deps: Deps,
-  call: UserServiceCall<NewSecret>,
+  call: UserServiceCall<GeneratedSecret>,
   code: CodeInput,
-  enrolment: NewSecret,
+  enrolment: GeneratedSecret,
   pending: PendingSecret,
-): Promise<NewSecret | Failure> {
+): Promise<GeneratedSecret | Failure> {
+  const { idempotency } = call;
   const accepted = await verifyCode(deps, {
     subject: { kind: "service", ...targetPlaceOf(call), known: call.known },
     code,
     against: "second_factor",
     client: call.client,
     now: call.now,
-    keep: (result) => call.keep(result.ok ? enrolment : result),
+    idempotency: idempotency && {
+      ...idempotency,
+      render: (result) => idempotency.render(result.ok ? enrolment : result),
+    },
     planAcceptance: async () => ({
       effects: [
         { kind: "start_enrolment", ...pending },
@@ -96,24 +102,24 @@ async function replaceWithCode(
   return accepted.ok ? enrolment : accepted;
 }
 
-/** What a backend gets when a user's second factor is on. */
+/** The result of a confirmed enrolment. */
 export type ConfirmedEnrolment = AcceptedCode<null>;
 
-/** Switches the second factor on with the first code of the pending secret, which it spends (OTP-12). */
+/** Enables the second factor when the code of the pending secret is right. The code is spent (OTP-12). */
 export async function confirmUserEnrolment(
   deps: Deps,
   call: UserServiceCall<ConfirmedEnrolment>,
   code: CodeInput,
 ): Promise<ConfirmedEnrolment | Failure> {
-  const guarded = await requireExportKeyForTargetUser(deps, call, "totp.enabled");
-  if (guarded !== null) return guarded;
+  const refusal = await requireExportKeyForTargetUser(deps, call, "totp.enabled");
+  if (refusal !== null) return refusal;
   return verifyCode(deps, {
     subject: { kind: "service", ...targetPlaceOf(call), known: call.known },
     code,
     against: { pendingSecret: null },
     client: call.client,
     now: call.now,
-    keep: call.keep,
+    idempotency: call.idempotency,
     planAcceptance: async () => ({
       effects: [
         { kind: "end_other_sessions", keep: null },
@@ -125,8 +131,8 @@ export async function confirmUserEnrolment(
 }
 
 /**
- * Takes the second factor away, because the backend has made sure of the user by other means. The failures that
- * disabled one stay: only a reset or an unlock takes them back.
+ * Removes the second factor without a code: the caller has verified the user by other means. The failure counter stays,
+ * so a removal and a new set-up don't lift a disabling: only a reset or an unlock clears the counter.
  */
 export async function removeUserSecondFactor(
   deps: Deps,
@@ -134,35 +140,35 @@ export async function removeUserSecondFactor(
 ): Promise<UserResult | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
-  const guarded = await requireExportKeyForAdminUsers(deps, call, "totp.disabled", user);
-  if (guarded !== null) return guarded;
+  const refusal = await requireExportKeyForAdminUsers(deps, call, "totp.disabled", user);
+  if (refusal !== null) return refusal;
   const done = await removeSecondFactorOnce(deps.db, targetPlaceOf(call), false, {
     event: auditEventOf(call, "totp.disabled", user.id),
     answer: null,
     now: call.now,
   });
-  const settled = toUserResult(done, "no_such_user");
-  return !settled.ok && done.rows.length > 0 ? { ok: false, reason: "not_enabled" } : settled;
+  const result = toUserResult(done, { stored: null, otherwise: "no_such_user" });
+  return !result.ok && done.rows.length > 0 ? { ok: false, reason: "not_enabled" } : result;
 }
 
-/** Ten codes, to be shown once. */
+/** The ten new backup codes. They are shown once. */
 export type RegeneratedBackupCodes = AcceptedCode<readonly string[]>;
 
-/** New backup codes for a user who shows a code; all earlier ones are void (BC-07). */
+/** Replaces the backup codes of a user when the code is right. All earlier backup codes are void (BC-07). */
 export async function regenerateUserBackupCodes(
   deps: Deps,
   call: UserServiceCall<RegeneratedBackupCodes>,
   code: CodeInput,
 ): Promise<RegeneratedBackupCodes | Failure> {
-  const guarded = await requireExportKeyForTargetUser(deps, call, "backup_codes.regenerated");
-  if (guarded !== null) return guarded;
+  const refusal = await requireExportKeyForTargetUser(deps, call, "backup_codes.regenerated");
+  if (refusal !== null) return refusal;
   return verifyCode(deps, {
     subject: { kind: "service", ...targetPlaceOf(call), known: call.known },
     code,
     against: "second_factor",
     client: call.client,
     now: call.now,
-    keep: call.keep,
+    idempotency: call.idempotency,
     planAcceptance: (view) => planNewBackupCodes(deps, view),
   });
 }

@@ -12,14 +12,18 @@ export interface SessionList {
   readonly sessions: readonly Session[];
 }
 
-/** Lists the living full sessions of a user, the last seen first. */
+/** Lists the live full sessions of a user, the most recently used first. */
 export async function listUserSessions(deps: Deps, call: UserServiceCall): Promise<SessionList | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   return { ok: true, sessions: await listSessionsOf(deps.db, user.id, sessionCutoffAt(deps, call.now)) };
 }
 
-/** Ends one session of a user, or all of them. To end all where there are none is no failure. */
+/**
+ * Ends one session of a user, or all of them.
+ *
+ * @param sessionId null for all sessions: succeeds also when there are none
+ */
 export async function endUserSessions(
   deps: Deps,
   call: UserServiceCall,
@@ -27,10 +31,10 @@ export async function endUserSessions(
 ): Promise<{ ok: true } | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
-  const deed = sessionId === null ? "session.others_ended" : "session.ended";
-  const guarded = await requireExportKeyForAdminUsers(deps, call, deed, user);
-  if (guarded !== null) return guarded;
-  const event = { ...auditEventOf(call, deed, user.id), sessionId };
+  const eventType = sessionId === null ? "session.others_ended" : "session.ended";
+  const refusal = await requireExportKeyForAdminUsers(deps, call, eventType, user);
+  if (refusal !== null) return refusal;
+  const event = { ...auditEventOf(call, eventType, user.id), sessionId };
   const done = await endSessionsOnce(deps.db, targetPlaceOf(call), sessionId, {
     event,
     answer: null,

@@ -6,37 +6,50 @@ import {
   type StoredResponse,
 } from "../../store/service/idempotency.ts";
 import type { Deps } from "../deps.ts";
+import type { Failure } from "../failure.ts";
 import { codeBudget } from "../second-factor/code-budget.ts";
 
-/** How long a retry of a call gets the first answer. */
-const keptSeconds = 24 * 3600;
+/** How long a response is stored for retries. */
+const responseTtlSeconds = 24 * 3600;
 
-/** Makes what is kept for a retry if a call comes to `result`. Null: the caller has not asked for that. */
-export type StoreResponse<Result> = (result: Result) => Promise<StoredResponse | null>;
+/** How the response of a call with an `Idempotency-Key` is stored for retries. */
+export interface Idempotency<Result> {
+  readonly call: RepeatableCall;
+  /** Renders the response that a retry gets when the call has this result. A pure function. */
+  readonly render: (result: Result | Failure) => string;
+}
 
-/** A call that may be sent twice (draft-ietf-httpapi-idempotency-key-header). */
+/** A call with an `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). */
 export interface RepeatableCall extends IdempotencyKeyRef {
+  /** SHA-256 of everything that a retry must have in common with the first call. */
   readonly requestHash: string;
-  /** The key that asks. Null: `ADMIN_KEY`. */
+  /** The API key of the caller. Null: `ADMIN_KEY`. */
   readonly apiKeyId: string | null;
-  /** The user that the call is about, as the store knows it. None: it is about no user. */
+  /** The possible stored ids of the target user. Empty: the call has none. */
   readonly userIds: readonly string[];
 }
 
-const fieldOf = ({ realm, keyHash }: IdempotencyKeyRef) => ({
+const sealedFieldOf = ({ realm, keyHash }: IdempotencyKeyRef) => ({
   table: "idempotency_keys",
   column: "answer",
   rowId: `${realm}:${keyHash}`,
 });
 
-/** Seals an answer to be kept: it may hold a secret that is shown once. */
-export async function sealResponse(
+/**
+ * Renders and encrypts the response for a possible result: it can contain a secret that is shown once. Writes nothing. The
+ * batch that decides about the call stores the response on the condition that it has this result.
+ *
+ * @returns null for a call without an `Idempotency-Key`
+ */
+export async function prepareStoredResponse<Result>(
   { config: { keyring } }: Deps,
-  call: RepeatableCall,
-  answer: string,
+  idempotency: Idempotency<Result> | null,
+  result: Result | Failure,
   now: Date,
-): Promise<StoredResponse> {
-  const envelope = await sealField(keyring, fieldOf(call), answer);
+): Promise<StoredResponse | null> {
+  if (idempotency === null) return null;
+  const { call, render } = idempotency;
+  const envelope = await sealField(keyring, sealedFieldOf(call), render(result));
   const { realm, keyHash, requestHash, apiKeyId } = call;
   return {
     realm,
@@ -45,22 +58,25 @@ export async function sealResponse(
     apiKeyId,
     envelope,
     now,
-    expiresAt: new Date(now.getTime() + keptSeconds * 1000),
+    expiresAt: new Date(now.getTime() + responseTtlSeconds * 1000),
   };
 }
 
-/** What is known of a call's first answer. */
+/** The stored response to the first call with the same `Idempotency-Key`. */
 export type FirstResponse =
   | { readonly kind: "none" }
-  | { readonly kind: "answered"; readonly answer: string }
-  /** The key belongs to another call, or its answer does not open any more. */
+  | { readonly kind: "found"; readonly response: string }
+  /** The `Idempotency-Key` belongs to a different call, or the stored response can't be decrypted any more. */
   | { readonly kind: "conflict" }
-  /** It tells of an approval that was voided since (INC-37). */
+  /** The stored response reports an accepted code, and the approval has been voided since (INC-37). */
   | { readonly kind: "void" };
 
 /**
- * Looks up the first answer to a call. One trip, unless the row has been read: then none, but for an answer that tells of
- * an accepted code. The primary is asked about that, because a copy may not have heard of a reset yet.
+ * Finds the response to the first call with the same `Idempotency-Key`. One trip to the primary, and none when `known` is
+ * the row. A response that reports an accepted code always takes that trip: a read replica may not have the reset that has
+ * voided it.
+ *
+ * @param known the row, as it was read from the read replica
  */
 export async function findFirstResponse(
   deps: Deps,
@@ -77,6 +93,6 @@ export async function findFirstResponse(
   if (row === null) return { kind: "none" };
   if (row.requestHash !== call.requestHash) return { kind: "conflict" };
   if (!row.stands) return { kind: "void" };
-  const opened = await openField(deps.config.keyring, fieldOf(call), row.answer);
-  return opened.ok ? { kind: "answered", answer: opened.text } : { kind: "conflict" };
+  const opened = await openField(deps.config.keyring, sealedFieldOf(call), row.answer);
+  return opened.ok ? { kind: "found", response: opened.text } : { kind: "conflict" };
 }

@@ -5,13 +5,13 @@ import { findUser, findUserOnPrimary, type User } from "../../store/users/user-r
 import type { Deps } from "../deps.ts";
 import type { ServiceCall, UserServiceCall } from "./service-caller.ts";
 
-/** The place in the store of the user that a call is about. */
+/** The realm and the possible stored ids of the target user. */
 export const targetPlaceOf = ({ realm, userId }: Pick<UserServiceCall, "realm" | "userId">): UserRef => ({
   realm,
   ids: possibleStoredUserIds(realm, userId),
 });
 
-/** Finds the user that a call is about. A copy that does not have it was asked already. */
+/** Finds the target user. `known: null` means that the read replica does not have it, so the primary is read at once. */
 export const findTargetUser = async (
   deps: Deps,
   call: Pick<UserServiceCall, "realm" | "userId" | "known">,
@@ -19,7 +19,7 @@ export const findTargetUser = async (
   call.known ??
   (await (call.known === null ? findUserOnPrimary : findUser)(deps.db, call.realm, targetPlaceOf(call).ids));
 
-/** The record of something that a backend does. */
+/** Creates an audit event for an action of a service caller. */
 export function auditEventOf(
   { client, now, realm }: Pick<ServiceCall, "client" | "now" | "realm">,
   type: AuditEventType,

@@ -4,27 +4,27 @@ import { type Failure, secondsUntil, tooManyAttempts } from "../failure.ts";
 import { publishBlocks, type Transfer, transferCounter, transferQuota } from "../sign-in/throttle.ts";
 import type { ServiceCall } from "./service-caller.ts";
 
-/** A request to import or export that may go on. */
-export interface AdmittedTransfer {
+/** An import or export request within its limit. */
+export interface CountedTransfer {
   readonly ok: true;
-  /** How many more there may be, and until when that is all. */
+  /** The requests left in the current window, and the seconds until it ends. */
   readonly quota: { readonly left: number; readonly seconds: number };
 }
 
 /**
- * Counts a request to import or export against its caller's limit (INC-30, TH-07). A caller that is blocked
- * costs one read of KV; any other one batch more.
+ * Counts an import or export request against the limit of its caller (INC-30, TH-07), or refuses it. Costs one read of KV,
+ * and one batch unless the caller is blocked.
  *
  * @throws StoreUnavailable
  */
-export async function admitTransfer(
+export async function countTransfer(
   deps: Deps,
   { client, now }: Pick<ServiceCall, "client" | "now">,
   transfer: Transfer,
-): Promise<AdmittedTransfer | Failure> {
+): Promise<CountedTransfer | Failure> {
   const counter = await transferCounter(deps.config.keyring, transfer, client.actor ?? "");
-  const standing = await deps.blocks.findEnd([counter.key]);
-  if (standing !== null && standing > now) return tooManyAttempts(standing, now, transfer);
+  const blockEnd = await deps.blocks.findEnd([counter.key]);
+  if (blockEnd !== null && blockEnd > now) return tooManyAttempts(blockEnd, now, transfer);
   const { counted, state } = await countUse(deps.db, counter, now);
   const { failures, windowEndsAt, blockedUntil } = state;
   if (blockedUntil !== null && blockedUntil > now) {

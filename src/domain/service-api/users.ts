@@ -16,6 +16,7 @@ import { isSecondFactorDisabled } from "../second-factor/code-budget.ts";
 import { countBackupCodes } from "../second-factor/sealed-backup-codes.ts";
 import { requireExportKeyForAdminUsers } from "./admin-users.ts";
 import type { ServiceCall, UserServiceCall } from "./service-caller.ts";
+import { prepareStoredResponse } from "./stored-response.ts";
 import { auditEventOf, findTargetUser, targetPlaceOf } from "./target-user.ts";
 
 /** The fields of a user that a service caller may set. An undefined field is not changed. */
@@ -51,7 +52,12 @@ export async function createUser(
   const place = { realm: call.realm, ids: id === null ? [row.id] : possibleStoredUserIds(call.realm, id) };
   const done = await insertUserOnce(deps.db, place, row, {
     event: auditEventOf(call, "user.created", row.id),
-    answer: await call.keep({ ok: true, user: row, created: true }),
+    answer: await prepareStoredResponse(
+      deps,
+      call.idempotency,
+      { ok: true, user: row, created: true },
+      call.now,
+    ),
     now: call.now,
   });
   if (done.happened) return { ok: true, user: row, created: true };
@@ -64,7 +70,7 @@ export async function putUser(
   call: UserServiceCall<UserResult>,
   fields: UserFields,
 ): Promise<UserResult | Failure> {
-  // A user that the read copy does not have is not looked up on the primary: the insertion itself checks there.
+  // A user that the read replica does not have is not looked up on the primary: the insertion itself checks there.
   const known = call.known === undefined ? await findTargetUser(deps, call) : call.known;
   if (known !== null) return updateUser(deps, call, known, fields);
   const username = fields.username ?? canonicalUsername(call.userId) ?? call.userId;
@@ -100,10 +106,15 @@ async function updateUser(
   return toUserResult(
     await updateUserOnce(deps.db, targetPlaceOf(call), changes, {
       event: auditEventOf(call, "user.updated", known.id, { fields: listChangedFields(changes) }),
-      answer: await call.keep({ ok: true, user, created: false }),
+      answer: await prepareStoredResponse(
+        deps,
+        call.idempotency,
+        { ok: true, user, created: false },
+        call.now,
+      ),
       now: call.now,
     }),
-    "user_exists",
+    { stored: call.idempotency === null ? null : user, otherwise: "user_exists" },
   );
 }
 
@@ -137,11 +148,16 @@ async function updateDisabledAt(
     { disabledAt },
     {
       event: auditEventOf(call, eventType, known.id),
-      answer: await call.keep({ ok: true, user, created: false }),
+      answer: await prepareStoredResponse(
+        deps,
+        call.idempotency,
+        { ok: true, user, created: false },
+        call.now,
+      ),
       now: call.now,
     },
   );
-  return toUserResult(done, "no_such_user");
+  return toUserResult(done, { stored: call.idempotency === null ? null : user, otherwise: "no_such_user" });
 }
 
 /** Deletes a user and everything stored for it, except audit events. */
@@ -161,16 +177,18 @@ export async function deleteUser(deps: Deps, call: UserServiceCall): Promise<{ o
 /**
  * Turns the result of a conditional write into the account as it is now, or into a failure.
  *
- * @param refusal the failure when the account exists and the write still did not happen
+ * @param stored the account in the response that the batch has stored for a retry: this call gets the same response, even
+ *   when a parallel request has changed the account too. Null: none is stored
+ * @param otherwise the failure when the account exists and the write still did not happen
  */
 export function toUserResult(
   done: WriteResult<User>,
-  refusal: "no_such_user" | "user_exists",
+  { stored, otherwise }: { readonly stored: User | null; readonly otherwise: "no_such_user" | "user_exists" },
 ): UserResult | Failure {
   const [user] = done.rows;
-  if (done.happened && user !== undefined) return { ok: true, user, created: false };
+  if (done.happened && user !== undefined) return { ok: true, user: stored ?? user, created: false };
   if (done.respondedBefore) return { ok: false, reason: "already_responded" };
-  return { ok: false, reason: user === undefined ? "no_such_user" : refusal };
+  return { ok: false, reason: user === undefined ? "no_such_user" : otherwise };
 }
 
 /** Lists one page of the realm's users, in the order of their names. */
@@ -191,8 +209,15 @@ export interface UserStatus {
   readonly blockedUntil: Date | null;
   /** True after too many failures, until a reset or an unlock. */
   readonly secondFactorDisabled: boolean;
-  /** `reset_required`: the password was imported as a hash of a kind that Sallyport can't verify. */
-  readonly password: "none" | "set" | "reset_required";
+  readonly password: PasswordState;
+}
+
+/** `reset_required`: the password was imported as a hash of a kind that Sallyport can't verify. */
+export type PasswordState = "none" | "set" | "reset_required";
+
+export function passwordStateOf({ passwordHash }: Pick<User, "passwordHash">): PasswordState {
+  if (passwordHash === null) return "none";
+  return isVerifiable(passwordHash) ? "set" : "reset_required";
 }
 
 /** Reads the status of a user. One read, or none when the call brings the row. */
@@ -202,14 +227,14 @@ export async function getUserStatus(deps: Deps, call: UserServiceCall): Promise<
   if (user === null) return { ok: false, reason: "no_such_user" };
   const counted = await countBackupCodes(deps, { user, client, now });
   if (!counted.ok) return counted;
-  const { secondFactorBlockedUntil: until, passwordHash } = user;
+  const { secondFactorBlockedUntil: until } = user;
   return {
     ok: true,
     user,
     backupCodesRemaining: counted.remaining,
     blockedUntil: until !== null && until > now ? until : null,
     secondFactorDisabled: isSecondFactorDisabled(user),
-    password: passwordHash === null ? "none" : isVerifiable(passwordHash) ? "set" : "reset_required",
+    password: passwordStateOf(user),
   };
 }
 

@@ -9,21 +9,21 @@ import { requireExportKeyForTargetUser } from "./admin-users.ts";
 import type { UserServiceCall } from "./service-caller.ts";
 import { targetPlaceOf } from "./target-user.ts";
 
-/** What a code is to approve, in the words of the backend that asks for it. */
+/** A code, and the action that it approves. `action` and `nonce` are the caller's text, and are copied into the receipt. */
 export interface VerifyUserCodeInput {
   readonly code: CodeInput;
   readonly action: string | null;
   readonly nonce: string | null;
-  /** Where the Worker answers: who relies on the receipt finds its keys there. */
+  /** The Worker's public base address: `iss` of the receipt. Its verifiers find the public keys below it. */
   readonly issuer: string;
 }
 
-/** A code that was accepted, and the proof of it for others. */
+/** An accepted code, and the signed receipt that other services can verify. */
 export type VerifiedUserCode = AcceptedCode<{ readonly receipt: string }>;
 
 /**
- * Checks a code for a backend: one budget, one rule of one-time use and one record with every other path. One read,
- * or none if the user has just been read, and one batch.
+ * Verifies a code of the target user, with the same attempt budget, one-time rule and audit events as on every other path.
+ * One read, or none when the call brings the row, and one batch.
  */
 export async function verifyUserCode(
   deps: Deps,
@@ -31,19 +31,20 @@ export async function verifyUserCode(
   { code, action, nonce, issuer }: VerifyUserCodeInput,
 ): Promise<VerifiedUserCode | Failure> {
   const { realm, userId, client, now, known } = call;
-  // A code is spent, and a wrong one counts against the account. ADMIN_KEY does not reach a binding.
-  const guarded =
+  // A right code is spent, and a wrong one counts as a failure: both change the account. A service binding is exempt,
+  // because ADMIN_KEY gives no access to it.
+  const refusal =
     call.exportKey === "binding"
       ? null
       : await requireExportKeyForTargetUser(deps, call, "second_factor.accepted");
-  if (guarded !== null) return guarded;
+  if (refusal !== null) return refusal;
   return verifyCode(deps, {
     subject: { kind: "service", ...targetPlaceOf(call), known },
     code,
     against: "second_factor",
     client,
     now,
-    keep: call.keep,
+    idempotency: call.idempotency,
     planAcceptance: async (_view, evidence) => ({
       effects: [],
       outcome: { receipt: await receiptFor(evidence) },

@@ -2,7 +2,7 @@ import { parseAnyPendingToken, parseFullToken, sessionIdOf } from "../../core/to
 import type { Deps } from "../deps.ts";
 import type { FullSession, PendingSession } from "./sessions.ts";
 
-/** Reads a pending session's token, without I/O. Null also for one that a hosted challenge has opened. */
+/** Verifies the token of a pending session, without I/O. Null also for the session of a hosted challenge. */
 export async function readPendingSession(
   deps: Deps,
   token: string,

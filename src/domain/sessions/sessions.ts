@@ -24,25 +24,25 @@ import { isAccountOf } from "../sign-in/external-name.ts";
 import { isExternalRealm } from "../sign-in/external-realm.ts";
 import { recentOpenings } from "../sign-in/openings.ts";
 
-/** The first factor is done and the second is not. It opens nothing but the second-factor step. */
+/** A session after the first factor, for an account with a second factor. It gives access to the second-factor step only. */
 export interface PendingSession {
   readonly kind: "pending";
   readonly id: string;
   readonly username: string;
   readonly expiresAt: Date;
-  /** Another client has opened it: this one may type a code, and not end it. */
+  /** True: another client has opened the session, and this one shares it. It may send a code, but not end the session. */
   readonly shared: boolean;
 }
 
-/** A session that its token vouches for. Whether it has been revoked since `checkedAt`, only the store knows. */
+/** A session as its token states it. Whether it has been revoked since `checkedAt`, only the store knows. */
 export interface FullSession extends SessionClaims {
   readonly kind: "full";
   readonly id: string;
 }
 
 /**
- * Is this still the account of the subject that the session's token names (INC-27)? Accounts of external sources only: any
- * other session, and that of a hosted challenge, follows the name of its account.
+ * True when the session's account still belongs to the external subject that the token names (INC-27). Always true for a
+ * local account and for the session of a hosted challenge: there a renamed account keeps its sessions.
  */
 export const isSessionOfNamedAccount = (
   deps: Deps,
@@ -51,75 +51,75 @@ export const isSessionOfNamedAccount = (
 ): boolean =>
   session.challengeId !== null || !isExternalRealm(user.realm) || isAccountOf(deps, user, username);
 
-/** Whom the next token of a session names. */
-const nameIn = (
+/** The name for the next token of a session: the subject of an external source, or the current name of a local account. */
+const usernameForToken = (
   { binding, username }: Pick<FullSession, "binding" | "username">,
   user: Pick<User, "username">,
 ): string => (binding === null ? user.username : username);
 
-/** A session with the token to carry it. */
+/** A session and its signed token. */
 export interface IssuedSession {
   readonly token: string;
   readonly session: FullSession;
 }
 
-/** When a session seen last at some time still counts as alive `now`. */
+/** The times that decide whether a session is live `now`: a session that was last used before `idleSince` is idle. */
 export function sessionCutoffAt(deps: Deps, now: Date): SessionCutoff {
   return { now, idleSince: new Date(now.getTime() - deps.config.sessionIdleSeconds * 1000) };
 }
 
-/** Is the session alive, as it was read? A pending one does not grow idle: it is short anyway. */
+/** True when the session that was read is live. The idle limit does not apply to pending sessions, which are short. */
 export function isSessionLive(deps: Deps, { session, user }: SessionView, now: Date): boolean {
-  const seen = session.kind === "pending" || session.lastSeenAt > sessionCutoffAt(deps, now).idleSince;
-  return session.expiresAt > now && seen && user.disabledAt === null;
+  const isInUse = session.kind === "pending" || session.lastSeenAt > sessionCutoffAt(deps, now).idleSince;
+  return session.expiresAt > now && isInUse && user.disabledAt === null;
 }
 
-/** What a new session is made of. */
+/** The properties of a new session. */
 export interface SessionInput {
   readonly kind: "pending" | "full";
   readonly userId: string;
-  /** Null for a password. */
+  /** Ties the session to the credentials of an external first factor. Null: the first factor was a password. */
   readonly binding: string | null;
   readonly amr: readonly string[];
   readonly firstFactorAt: Date;
   readonly secondFactorAt: Date | null;
-  /** Kept when a session takes the place of another: changing the level makes no session older than allowed. */
+  /** A session that replaces another one keeps its end: a level change does not extend a session. */
   readonly expiresAt: Date;
   readonly client: ClientContext;
 }
 
-/** A session that is not stored yet: its row, and the secret that only its token will have. */
+/** A session that is not stored yet: its row, and the secret for its token. The row has only a hash of the secret, as `id`. */
 export interface PreparedSession {
   readonly row: Session;
   readonly secret: string;
 }
 
-/** Draws a session. */
-export async function prepareSession(origin: SessionInput, now: Date): Promise<PreparedSession> {
+/** Creates the row of a new session with a random secret. Writes nothing. */
+export async function prepareSession(input: SessionInput, now: Date): Promise<PreparedSession> {
   const secret = generateSessionSecret();
   const row: Session = {
     id: await sessionIdOf(secret),
-    kind: origin.kind,
-    userId: origin.userId,
+    kind: input.kind,
+    userId: input.userId,
     attempts: 0,
-    binding: origin.binding,
+    binding: input.binding,
     challengeId: null,
-    amr: [...origin.amr],
-    firstFactorAt: origin.firstFactorAt,
-    secondFactorAt: origin.secondFactorAt,
+    amr: [...input.amr],
+    firstFactorAt: input.firstFactorAt,
+    secondFactorAt: input.secondFactorAt,
     createdAt: now,
     lastSeenAt: now,
-    expiresAt: origin.expiresAt,
-    clientAddress: origin.client.address,
-    network: clientNetwork(origin.client.address),
-    userAgent: origin.client.userAgent,
+    expiresAt: input.expiresAt,
+    clientAddress: input.client.address,
+    network: clientNetwork(input.client.address),
+    userAgent: input.client.userAgent,
   };
   return { row, secret };
 }
 
 /**
- * Draws the session that takes the place of another when the level changes: a new token, and the old one is dead
- * (SE-03, INC-10). It lives no longer than the old one would have.
+ * Creates the row of the full session that replaces another one when the level changes. The old token ends with the old
+ * session (SE-03, INC-10), and the new session ends when the old one would have ended. Writes nothing.
  */
 export function prepareReplacementSession(
   session: Session,
@@ -131,16 +131,16 @@ export function prepareReplacementSession(
   return prepareSession({ kind: "full", userId, binding, firstFactorAt, expiresAt, ...level, client }, now);
 }
 
-/** A session that the store has just been seen to hold. */
+/** A stored session, and its account, for {@link issueSession}. */
 export interface IssueSessionInput {
   readonly row: Session;
   readonly secret: string;
   readonly user: User;
-  /** Whom the token names: the account's name, or the subject as its external source named it (INC-27). */
+  /** The name in the token: the name of a local account, or the subject as its external source spells it (INC-27). */
   readonly username: string;
 }
 
-/** Signs the token of a session. */
+/** Signs a token for a stored session. Its `checkedAt` is `now`. */
 export async function issueSession(
   deps: Deps,
   { row, secret, user, username }: IssueSessionInput,
@@ -164,20 +164,21 @@ export async function issueSession(
   return { token, session: { ...claims, kind: "full", id: row.id } };
 }
 
-/** Signs the next token of a session, or that of the session which takes its place: {@link issueSession}. */
+/** Signs a new token for a session, or for the session that replaces it. */
 export const reissueSession = (
   deps: Deps,
   session: FullSession,
   next: Omit<IssueSessionInput, "username">,
   now: Date,
-): Promise<IssuedSession> => issueSession(deps, { ...next, username: nameIn(session, next.user) }, now);
+): Promise<IssuedSession> =>
+  issueSession(deps, { ...next, username: usernameForToken(session, next.user) }, now);
 
-/** A session that the store has just confirmed, with its account and a renewed token. */
+/** A live session with a renewed token, and its account. */
 export interface RecheckedSession extends IssuedSession {
   readonly user: User;
 }
 
-/** Asks the primary whether the session lives, and renews its token: one trip. Null: it does not. */
+/** Checks on the primary that the session is live, records its use, and renews its token. One trip. Null: it has ended. */
 export async function recheckSession(
   deps: Deps,
   session: FullSession,
@@ -192,18 +193,18 @@ export async function recheckSession(
   };
 }
 
-/** Is the session alive? It does not count as seen by this. One trip. */
+/** True when the session is live on the primary. Does not count as use of the session. One trip. */
 export async function isSessionLiveInStore(deps: Deps, sessionId: string, now: Date): Promise<boolean> {
   return hasLivingSession(deps.db, sessionId, sessionCutoffAt(deps, now));
 }
 
-/** The same session with a token that nobody believes without asking. */
+/** Signs a token with a `checkedAt` in 1970, so that the next request rechecks the session in the store. */
 export async function issueTokenToRecheck(deps: Deps, session: FullSession): Promise<IssuedSession> {
-  const distrusted = { ...session, checkedAt: new Date(0) };
-  return { token: await signFullToken(deps.config.keyring, distrusted), session: distrusted };
+  const stale = { ...session, checkedAt: new Date(0) };
+  return { token: await signFullToken(deps.config.keyring, stale), session: stale };
 }
 
-/** The account's living sessions, the last seen first. */
+/** Lists the account's live sessions, the most recently used first. */
 export async function listSessions(
   deps: Deps,
   session: FullSession,
@@ -214,9 +215,8 @@ export async function listSessions(
 }
 
 /**
- * Signs out: ends this session, pending or full. Ending one that is over already is no failure. A pending session is over
- * for the client that opened it, and goes on for those that share it: else a client with a stolen first factor could end
- * the owner's (INC-30).
+ * Signs out: ends the session, pending or full. Succeeds also when it has ended already. A client that shares a pending
+ * session can't end it: else a client with a stolen first factor could end the sign-in of the account's owner (INC-30).
  */
 export async function logOut(
   deps: Deps,
@@ -236,7 +236,7 @@ export async function logOut(
   await endSession(deps.db, session, event, recentOpenings(now));
 }
 
-/** Ends one session of the caller's account. Another account's session is not found (WB-09). */
+/** Ends one session of the caller's account. The id of another account's session is `no_such_session` (WB-09). */
 export async function revokeSession(
   deps: Deps,
   caller: FullSession,
@@ -263,7 +263,7 @@ export async function revokeSession(
   return ended === 0 ? { ok: false, reason: "no_such_session" } : { ok: true };
 }
 
-/** Ends every other session of the caller's account, pending ones too. */
+/** Ends all other sessions of the caller's account, pending ones included. */
 export async function revokeOtherSessions(
   deps: Deps,
   caller: FullSession,

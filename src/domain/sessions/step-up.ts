@@ -21,8 +21,8 @@ export interface StepUpInput {
 }
 
 /**
- * Makes the second factor of a full session fresh. A session that had none is raised by it, and so replaced;
- * one that had an older one stays the same session. Either way there is a new token to use.
+ * Verifies a code and sets the time of the session's second factor to now. A session without a second factor gets a higher
+ * level, so a new session replaces it (SE-03). A session that has verified one stays. Returns a new token in both cases.
  */
 export async function stepUp(
   deps: Deps,
@@ -37,10 +37,10 @@ export async function stepUp(
     planAcceptance: async (view, evidence) => {
       const level = { amr: amrWith(view.session.amr, evidence), secondFactorAt: now };
       if (view.session.secondFactorAt === null) {
-        const drawn = await prepareReplacementSession(view.session, level, client, now);
+        const next = await prepareReplacementSession(view.session, level, client, now);
         return {
-          effects: [{ kind: "open_session", session: drawn.row, insteadOf: session.id }],
-          outcome: drawn,
+          effects: [{ kind: "open_session", session: next.row, insteadOf: session.id }],
+          outcome: next,
         };
       }
       const effect: Effect = { kind: "set_second_factor", sessionId: session.id, amr: level.amr, at: now };
@@ -49,7 +49,7 @@ export async function stepUp(
     },
   });
   if (!accepted.ok) return accepted;
-  const { outcome: drawn, view } = accepted;
-  const issued = await reissueSession(deps, session, { ...drawn, user: view.user }, now);
+  const { outcome: next, view } = accepted;
+  const issued = await reissueSession(deps, session, { ...next, user: view.user }, now);
   return { ok: true, issued, evidence: accepted.evidence };
 }

@@ -14,12 +14,12 @@ import {
   prepareSession,
 } from "../sessions/sessions.ts";
 import { isAccountOf, isUnclaimed, storedName } from "./external-name.ts";
-import { bindingNow } from "./external-sign-in.ts";
+import { createRequestBinding } from "./external-sign-in.ts";
 import type { ExternalIdentity, FirstFactorSource } from "./first-factor-source.ts";
 
 export interface SecondFactorInput {
   readonly session: PendingSession;
-  /** Of the first factor, for the request with the code; it names the account of the session. Null: a password was shown. */
+  /** The external first factor of the request with the code. It names the account of the session. Null: passwords are the first factor. */
   readonly source: FirstFactorSource | null;
   readonly code: CodeInput;
   readonly client: ClientContext;
@@ -27,16 +27,16 @@ export interface SecondFactorInput {
 }
 
 /**
- * Opens the second of the two doors: an accepted code turns the pending session into a full one. An account that no exact
- * name has claimed is claimed by the same batch, for the subject that has just shown its second factor (INC-27).
+ * Completes a sign-in: an accepted code replaces the pending session by a full one. When no exact name has claimed the
+ * account, the same batch claims it for the subject that has shown the second factor (INC-27). One read and one batch.
  */
 export async function completeSignIn(
   deps: Deps,
   { session: pending, source, code, client, now }: SecondFactorInput,
 ): Promise<{ ok: true; issued: IssuedSession; evidence: Evidence } | Failure> {
   const identity = (await source?.identify()) ?? null;
-  // Not what opened the pending session: another request may have, and a site may have changed its cookie since.
-  const binding = await bindingNow(deps, source);
+  // Bound to this request's credentials, not to those that opened the pending session: the site may have changed its cookie since.
+  const binding = await createRequestBinding(deps, source);
   const expiresAt = new Date(now.getTime() + deps.config.sessionMaxAgeSeconds * 1000);
   const accepted = await verifyCode(deps, {
     subject: { kind: "session", session: pending },
@@ -46,7 +46,7 @@ export async function completeSignIn(
     now,
     planAcceptance: async (view, evidence) => {
       const { session } = view;
-      const drawn = await prepareSession(
+      const prepared = await prepareSession(
         {
           kind: "full",
           userId: session.userId,
@@ -61,16 +61,16 @@ export async function completeSignIn(
       );
       return {
         effects: [
-          { kind: "open_session", session: drawn.row, insteadOf: session.id },
-          ...claim(deps, view, identity, drawn.row.id),
+          { kind: "open_session", session: prepared.row, insteadOf: session.id },
+          ...claim(deps, view, identity, prepared.row.id),
         ],
-        outcome: drawn,
+        outcome: prepared,
       };
     },
   });
   if (!accepted.ok) return accepted;
   const { user } = accepted.view;
-  // Renamed, or claimed, by another request since it was read.
+  // Another request has renamed or claimed the account since it was read.
   const isOther =
     identity !== null && (isUnclaimed(deps, user) || !isAccountOf(deps, user, identity.username));
   if (isOther) return { ok: false, reason: "pending_session_over" };

@@ -3,10 +3,10 @@ import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 
 /**
- * How the store knows the account of a subject (INC-27).
+ * The columns that name the account of an external subject (INC-27).
  *
- * @param username as `ExternalIdentity` has it
- * @returns `canonicalName` null where names are not told apart: then `username` is canonical
+ * @param username as in `ExternalIdentity`
+ * @returns `canonicalName` null with `EXTERNAL_NAMES=canonical`: then `username` is canonical itself
  */
 export const storedName = (
   { config }: Deps,
@@ -17,13 +17,13 @@ export const storedName = (
 });
 
 /**
- * Has no exact name claimed this account of an external realm? Its second factor is required of every spelling of its
- * name, and it is not said of any of them which account this is: its id would be the same for all.
+ * True for an account of an external realm whose exact name is not known yet. Every spelling of its name must show its
+ * second factor, and no spelling gets an identity before: the user id would be the same for all.
  */
 export const isUnclaimed = ({ config }: Deps, { canonicalName }: Pick<User, "canonicalName">): boolean =>
   config.firstFactor.names === "exact" && canonicalName === null;
 
-/** Is this the account of the subject still? A backend may have renamed it, or another spelling may have claimed it. */
+/** True while the account belongs to this subject. The service API may have renamed it, or another spelling claimed it. */
 export function isAccountOf(
   { config }: Deps,
   { username: name, canonicalName }: Pick<User, "username" | "canonicalName">,

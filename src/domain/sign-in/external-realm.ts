@@ -1,4 +1,4 @@
-/** The name spaces of external sources' accounts. */
+/** The realms of accounts whose first factor is external. */
 export const externalRealms = ["origin", "jwt", "proxy"] as const;
 
 export type ExternalRealm = (typeof externalRealms)[number];

@@ -32,42 +32,45 @@ import {
 import { pendingTtlSeconds } from "./openings.ts";
 
 /**
- * Which sessions a meeting may open. `few_without_second_factor`: a request at the gate passes without one as well, so
- * there is none beyond the bound. A program that keeps no cookies would leave one behind at every request.
+ * Which sessions {@link openExternalSession} may open. `full_within_bounds`: only a full session, for an account without a second
+ * factor, and none beyond the bounds of INC-30. The gate lets such a request pass without a session too, and a client
+ * that keeps no cookies would otherwise create a session with each request.
  */
-export type OpensSessions = "none" | "few_without_second_factor" | "any";
+export type OpensSessions = "none" | "full_within_bounds" | "any";
 
-/** An account that the source has named, as the store knows it. */
-export interface Meeting {
+/** The account that the source has named, and what was opened for it. */
+export interface OpenExternalSessionResult {
   readonly user: User;
-  /** Opened for an account without a second factor. */
+  /** A full session, for an account without a second factor. */
   readonly issued: IssuedSession | null;
-  /** For an account with one: a pending session waits for the code. `held`: the one that the client has already. */
+  /** A pending session, for an account with one. `held`: the client has it already. */
   readonly pending: { readonly kind: "held" } | ({ readonly kind: "issued" } & IssuedPendingSession) | null;
 }
 
-/** Whom a source names, and what the request brings. */
-export interface Arriving {
+export interface OpenExternalSessionInput {
   readonly source: FirstFactorSource;
   readonly identity: ExternalIdentity;
   readonly opens: OpensSessions;
-  /** The pending session that the client has already: it is used again while it is usable. */
+  /** The pending session that the client has already. It is used again while it is usable. */
   readonly held: PendingSession | null;
   readonly client: ClientContext;
   readonly now: Date;
 }
 
 /**
- * Finds or creates the account of whom the source names, and opens a session for it if that is wanted, within the bounds
- * of `domain/sign-in/openings.ts`. One batch.
+ * Finds or creates the account that the source names, and opens a session for it as `opens` allows, within the bounds of
+ * `domain/sign-in/openings.ts`. One batch.
  */
-export async function meet(deps: Deps, arriving: Arriving): Promise<Meeting> {
-  const { source, identity, opens, held, client, now } = arriving;
-  const full = opens === "none" ? null : await draw(deps, source, "full", client, now);
-  const pending = opens === "any" ? await draw(deps, source, "pending", client, now) : null;
+export async function openExternalSession(
+  deps: Deps,
+  input: OpenExternalSessionInput,
+): Promise<OpenExternalSessionResult> {
+  const { source, identity, opens, held, client, now } = input;
+  const full = opens === "none" ? null : await prepareExternalSession(deps, source, "full", client, now);
+  const pending = opens === "any" ? await prepareExternalSession(deps, source, "pending", client, now) : null;
   const id = crypto.randomUUID();
   const event = { at: now, client, realm: source.realm, detail: { method: source.realm } };
-  const met = await upsertExternalUser(deps.db, {
+  const upserted = await upsertExternalUser(deps.db, {
     user: newUserRow({
       id,
       realm: source.realm,
@@ -85,31 +88,35 @@ export async function meet(deps: Deps, arriving: Arriving): Promise<Meeting> {
     bounds: openingBounds(now),
     now,
   });
-  if (met === null) throw new Error("An account that was just made is not there");
-  const { user, session } = met;
+  if (upserted === null) throw new Error("The account that the batch has created is missing");
+  const { user, session } = upserted;
   const { username } = identity;
   const issued =
     full !== null && session?.id === full.row.id
       ? await issueSession(deps, { row: session, secret: full.secret, user, username }, now)
       : null;
   if (pending === null || session?.kind !== "pending") return { user, issued, pending: null };
-  // One that is closed to the client that opened it is given to that client like to any other.
+  // After a sign-out the client no longer holds its session. It may share that session, with a new token, as another client may.
   if (session.id === held?.id && isRowOpenToHolder(session, held))
     return { user, issued, pending: { kind: "held" } };
-  // The subject, and not the account's name: an account that no exact name has claimed has another one.
-  const shown = await issuePendingSession(deps, { row: session, drawn: pending, username }, now);
-  return { user, issued, pending: { kind: "issued", ...shown } };
+  // The name that the source gave: an account that no exact name has claimed is stored under its canonical name.
+  const token = await issuePendingSession(deps, { row: session, prepared: pending, username }, now);
+  return { user, issued, pending: { kind: "issued", ...token } };
 }
 
-/** What the request shows of its first factor, for a session to be bound to. Null: passwords are the first factor. */
-export async function bindingNow(deps: Deps, source: FirstFactorSource | null): Promise<string | null> {
+/** Computes the value that binds a session to the credentials of this request. Null: passwords are the first factor. */
+export async function createRequestBinding(
+  deps: Deps,
+  source: FirstFactorSource | null,
+): Promise<string | null> {
   if (source === null) return null;
   const evidence = await source.evidence();
-  if (evidence === null) throw new FirstFactorUnavailable("The source names somebody who shows nothing");
+  if (evidence === null)
+    throw new FirstFactorUnavailable("The source names an account for a request without credentials");
   return createBinding(deps.config.keyring, evidence);
 }
 
-async function draw(
+async function prepareExternalSession(
   deps: Deps,
   source: FirstFactorSource,
   kind: "full" | "pending",
@@ -120,10 +127,10 @@ async function draw(
   return prepareSession(
     {
       kind,
-      // Known when the batch has found the account.
+      // The batch sets it, once it has found the account.
       userId: "",
-      // A pending session is bound when its code comes, to what that request shows.
-      binding: kind === "full" ? await bindingNow(deps, source) : null,
+      // A pending session is bound when a code is accepted, to the credentials of that request.
+      binding: kind === "full" ? await createRequestBinding(deps, source) : null,
       amr: [source.realm],
       firstFactorAt: now,
       secondFactorAt: null,
@@ -134,72 +141,80 @@ async function draw(
   );
 }
 
-/** A request to a path behind an external first factor. */
-export interface ExternalVisit {
+/** A request to a path of the site, with an external first factor. */
+export interface ExternalAccessInput {
   readonly requirement: Requirement;
-  /** One that belongs to what the request shows of the source; any other counts as none. */
+  /** The full session that is bound to the credentials of this request. Null: none is. */
   readonly session: FullSession | null;
   readonly source: FirstFactorSource;
-  /** A browser that will keep a cookie. */
+  /** True for a browser that keeps the session cookie of the response. */
   readonly keepsCookies: boolean;
   readonly client: ClientContext;
   readonly now: Date;
 }
 
 /**
- * Judges a request whose first factor is somebody else's. While the session is fresh and what it is bound to is
- * unchanged, nobody is asked. Else the source is asked once, and the store once.
+ * Authorizes a request whose first factor is external, and creates the account when the source names a new one. No call
+ * while the session is fresh and bound to the request's credentials. Otherwise one question to the source and one D1 trip.
  */
-export async function provisionAndAuthorize(deps: Deps, visit: ExternalVisit): Promise<AccessResult> {
-  const { requirement, session, source, client, now } = visit;
+export async function provisionAndAuthorize(deps: Deps, input: ExternalAccessInput): Promise<AccessResult> {
+  const { requirement, session, source, client, now } = input;
   if (session !== null && !source.alwaysIdentify && isTokenFresh(deps, session, now))
     return authorizeSession(deps, requirement, session, now);
-  if (requirement.level === "none") return judgeOpenAccess(deps, visit);
+  if (requirement.level === "none") return authorizeOpenPath(deps, input);
   const identity = await source.identify();
   if (identity === null) {
     const passes = source.allowsAnonymous && !source.hasOtherCredential;
     return passes ? anonymousAccess : { allowed: false, reason: "not_signed_in" };
   }
   if (session !== null && session.username === identity.username) {
-    const judgement = await authorizeSession(deps, requirement, session, now);
-    if (judgement.allowed || judgement.reason !== "not_signed_in") return judgement;
-    // The session was ended, and the person is still signed in at the source: begin anew.
+    const access = await authorizeSession(deps, requirement, session, now);
+    if (access.allowed || access.reason !== "not_signed_in") return access;
+    // The session has ended, and the visitor is still signed in at the source: sign in again.
   }
-  const opens = visit.keepsCookies ? "few_without_second_factor" : "none";
-  const { user, issued } = await meet(deps, { source, identity, opens, held: null, client, now });
+  const opens = input.keepsCookies ? "full_within_bounds" : "none";
+  const { user, issued } = await openExternalSession(deps, {
+    source,
+    identity,
+    opens,
+    held: null,
+    client,
+    now,
+  });
   if (user.disabledAt !== null) return { allowed: false, reason: "account_disabled" };
-  // Whatever the rule requires: an assertion would have the same `sub` for every spelling.
+  // For every rule: otherwise an assertion would give the same `sub` to every spelling of the name.
   if (isUnclaimed(deps, user)) return { allowed: false, reason: "second_factor_required" };
   return authorizeVisitor(
     deps,
     requirement,
-    issued?.session ?? asSession(user, identity, source, now),
+    issued?.session ?? visitorOf(user, identity, source, now),
     issued,
     now,
   );
 }
 
 /**
- * Where nobody has to be signed in, a session names its visitor only when the source does, too. The store alone is
- * not enough: its word would make the session fresh for all other paths. A source that can't tell makes nobody of him.
+ * Authorizes a request to a path that requires no session. The session adds the visitor's identity only when the source
+ * names the same account now. Rechecking it in D1 alone would make it fresh for all other paths, without the source. When
+ * the source is unavailable, the visitor is anonymous.
  */
-async function judgeOpenAccess(
+async function authorizeOpenPath(
   deps: Deps,
-  { requirement, session, source, now }: ExternalVisit,
+  { requirement, session, source, now }: ExternalAccessInput,
 ): Promise<AccessResult> {
-  const identity = session === null ? null : await source.identify().catch(asNobody);
+  const identity = session === null ? null : await source.identify().catch(anonymousIfUnknown);
   return session !== null && session.username === identity?.username
     ? authorizeSession(deps, requirement, session, now)
     : anonymousAccess;
 }
 
-function asNobody(error: unknown): null {
+function anonymousIfUnknown(error: unknown): null {
   if (error instanceof FirstFactorUnavailable || error instanceof AmbiguousCredentials) return null;
   throw error;
 }
 
-/** What can be said of somebody who has no session: the first factor is there, and nothing else. */
-function asSession(user: User, { username, email }: ExternalIdentity, source: FirstFactorSource, now: Date) {
+/** The visitor of a request without a session: it has shown the first factor and nothing else. */
+function visitorOf(user: User, { username, email }: ExternalIdentity, source: FirstFactorSource, now: Date) {
   return {
     userId: user.id,
     username,

@@ -6,37 +6,38 @@ import { codeBudget } from "../second-factor/code-budget.ts";
 import type { PreparedSession } from "../sessions/sessions.ts";
 import { openings, recentOpenings } from "./openings.ts";
 
-/** The bounds of an opening at one moment. */
+/** The bounds of INC-30 at `now`. */
 export const openingBounds = (now: Date): OpeningBounds => ({
   ...recentOpenings(now),
-  usableUntil: new Date(now.getTime() + openings.leastSeconds * 1000),
+  usableUntil: new Date(now.getTime() + openings.minSeconds * 1000),
   attemptsPerPendingSession: codeBudget.attemptsPerPendingSession,
   maxKeptRows: openings.maxKeptRows,
 });
 
-/** A pending session that is open, with the token to carry it. */
+/** The token of a pending session. */
 export interface IssuedPendingSession {
   readonly token: string;
   readonly expiresAt: Date;
 }
 
 /**
- * Signs the token of a pending session that the store has just been seen to hold: the one that was drawn, or one that
- * another request has opened. The secret of that one is known to its own client alone, so the token names its id.
+ * Signs the token of the pending session `row` that a batch has returned: the prepared one, or one that another client
+ * has opened and that this client shares. Only the client that opened a session knows its secret, so the token of a shared
+ * session names its id.
  */
 export async function issuePendingSession(
   { config: { keyring } }: Deps,
   {
     row,
-    drawn,
+    prepared,
     username,
-  }: { readonly row: Session; readonly drawn: PreparedSession; readonly username: string },
+  }: { readonly row: Session; readonly prepared: PreparedSession; readonly username: string },
   now: Date,
 ): Promise<IssuedPendingSession> {
   const { expiresAt } = row;
   const token =
-    row.id === drawn.row.id
-      ? await signPendingToken(keyring, { sessionSecret: drawn.secret, username, expiresAt }, now)
+    row.id === prepared.row.id
+      ? await signPendingToken(keyring, { sessionSecret: prepared.secret, username, expiresAt }, now)
       : await signSharedPendingToken(keyring, { sessionId: row.id, username, expiresAt }, now);
   return { token, expiresAt };
 }

@@ -11,23 +11,20 @@ export interface ExternalIdentity {
   readonly email: string | null;
 }
 
-/**
- * What one request shows of a first factor that is not a password here. Null in its place: passwords are the
- * first factor.
- */
+/** The external first factor of one request. Null in its place: passwords are the first factor. */
 export interface FirstFactorSource {
-  /** The name space of its users. */
+  /** The realm of its accounts. */
   readonly realm: ExternalRealm;
-  /** True when anonymous visitors are passed to the origin, because the site's login page is behind the gate. */
+  /** Anonymous visitors are passed to the origin, because the site has its own login behind the gate. */
   readonly allowsAnonymous: boolean;
-  /** The request has a header or query parameter of `ORIGIN_CREDENTIALS`. The site may accept it where its who-am-I does not. */
+  /** The request has a credential that the who-am-I question cannot show in the same way, so it is not passed as anonymous. */
   readonly hasOtherCredential: boolean;
-  /** Where to sign in, at the site. Null: not there, or anywhere. */
+  /** The path of the site's sign-in page. Null: it has none, or sign-in is possible on any page. */
   readonly loginPath: string | null;
   /** The request repeats a credential, so a fresh session is not accepted without asking the source (INC-23). */
   readonly alwaysIdentify: boolean;
   /**
-   * What a session is bound to: it changes with the account and with the session of the source. It costs no trip.
+   * The credentials that a session is bound to. They change with the account and with the session at the source. No I/O.
    *
    * @returns null when the request shows no credential, or shows credentials that can be read in two ways
    * @throws FirstFactorUnavailable
@@ -42,13 +39,13 @@ export interface FirstFactorSource {
    */
   identify(): Promise<ExternalIdentity | null>;
   /**
-   * The same, asked anew, for what lasts longer than its request: what has an end of its own is over by then.
+   * Asks the source again, for a WebSocket that outlives its request: at `now`, a token of the request may have expired.
    * Throws as {@link identify}.
    */
   identifyAgain(now: Date): Promise<ExternalIdentity | null>;
 }
 
-/** The source did not answer, or not in the way that it should. Whoever asked gets a 503. */
+/** The source did not respond, or its response is not valid. The client gets a 503 (INC-20). */
 export class FirstFactorUnavailable extends Error {
   override readonly name = "FirstFactorUnavailable";
 }
@@ -62,10 +59,10 @@ export class AmbiguousCredentials extends Error {
 }
 
 /**
- * Does this session belong to who is there now? Another account, or another session of the source, shows its
- * own second factor.
+ * True when the session is bound to the credentials of this request. Another account, or another session of the same
+ * account at the source, must show its own second factor.
  */
-export async function belongsTo(
+export async function isSessionBoundTo(
   keyring: Keyring,
   session: FullSession,
   source: FirstFactorSource | null,

@@ -1,20 +1,13 @@
-import { clientNetwork } from "../../core/parsing/client-network.ts";
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import { findSessionOnPrimary, type SessionView } from "../../store/sessions/session-rows.ts";
-import { countSignInFailure } from "../../store/sessions/sign-in-batch.ts";
 import type { Deps } from "../deps.ts";
-import { type Failure, tooManyAttempts } from "../failure.ts";
+import type { Failure } from "../failure.ts";
 import { type FullSession, isSessionLive } from "../sessions/sessions.ts";
+import { countWrongPassword, startPasswordAttempt } from "./password-attempt.ts";
 import { isPasswordOf } from "./stored-password.ts";
-import {
-  type FirstFactorCounters,
-  findStandingBlock,
-  firstFactorCounters,
-  lastEnd,
-  publishBlocks,
-} from "./throttle.ts";
+import type { FirstFactorCounters } from "./throttle.ts";
 
-/** A right password. Whoever acts on it makes sure in his batch that no counter blocks by then. */
+/** A right password. The batch that acts on it must repeat the condition that none of `counters` blocks. */
 export interface CheckedPassword {
   readonly ok: true;
   readonly counters: FirstFactorCounters;
@@ -22,30 +15,28 @@ export interface CheckedPassword {
   readonly view: SessionView;
 }
 
-export interface PasswordQuestion {
+export interface CheckPasswordInput {
   readonly session: FullSession;
-  /** Null where the caller has sent none. */
+  /** Null: the request has none. */
   readonly password: string | null;
-  /** From `core/tokens/known-devices.ts`: anything, or "". */
+  /** The value of the known-devices cookie, not yet verified; "" without one. */
   readonly devices: string;
   readonly client: ClientContext;
   readonly now: Date;
 }
 
 /**
- * Asks for the password again inside a session, under the same counters as at sign-in. One read, and one batch
- * if it was wrong. An account without a password passes: it has none to show.
+ * Checks the password again inside a session, under the counters of sign-in. Trips: one read, and one batch for a wrong
+ * password. An account without a password passes without one.
  */
 export async function checkPassword(
   deps: Deps,
-  { session, password, devices, client, now }: PasswordQuestion,
+  { session, password, devices, client, now }: CheckPasswordInput,
 ): Promise<CheckedPassword | Failure> {
-  const network = clientNetwork(client.address);
-  const claimant = { realm: session.realm, username: session.username, network, devices };
-  const counters = await firstFactorCounters(deps.config.keyring, claimant, now);
-  const standing = await findStandingBlock(deps, counters, now);
-  if (standing !== null) return tooManyAttempts(standing, now, "first_factor");
-  // From the primary: a copy that is behind may still hold a password that was changed because it leaked.
+  const started = await startPasswordAttempt(deps, session, { client, devices, now });
+  if (!started.ok) return started;
+  const { attempt, counters } = started;
+  // From the primary: a replica that is behind may still hold a password that was changed because it leaked.
   const view = await findSessionOnPrimary(deps.db, session.id);
   if (view === null || !isSessionLive(deps, view, now)) return { ok: false, reason: "session_over" };
   const { passwordHash } = view.user;
@@ -62,14 +53,7 @@ export async function checkPassword(
     sessionId: session.id,
     detail: { method: "password" },
   } as const;
-  const { done, overflows } = await countSignInFailure(
-    deps.db,
-    { name: claimant, counters: counters.all, event, comparedWith: view.user },
-    now,
-  );
-  publishBlocks(deps, overflows, now);
-  const until = lastEnd(overflows);
-  return done || until === null
-    ? { ok: false, reason: "wrong_credentials" }
-    : tooManyAttempts(until, now, "first_factor");
+  const wrong = { name: attempt, counters: counters.all, event, comparedWith: view.user };
+  const { blocked } = await countWrongPassword(deps, wrong, now);
+  return blocked ?? { ok: false, reason: "wrong_credentials" };
 }

@@ -1,5 +1,4 @@
 import { hashPassword, needsRehash } from "../../core/crypto/password-hash.ts";
-import { clientNetwork } from "../../core/parsing/client-network.ts";
 import {
   type AuditEvent,
   type AuditEventType,
@@ -7,7 +6,6 @@ import {
   generateEventId,
 } from "../../store/service/audit.ts";
 import {
-  countSignInFailure,
   findAccountForSignIn,
   openSignInSession,
   type SignInOutcome,
@@ -23,29 +21,24 @@ import {
 } from "../sessions/sessions.ts";
 import { type IssuedPendingSession, issuePendingSession, openingBounds } from "./first-factor-sessions.ts";
 import { pendingTtlSeconds } from "./openings.ts";
+import { countWrongPassword, publishAndFindBlock, startPasswordAttempt } from "./password-attempt.ts";
 import { isPasswordOf } from "./stored-password.ts";
-import {
-  type FirstFactorCounters,
-  findStandingBlock,
-  firstFactorCounters,
-  lastEnd,
-  publishBlocks,
-} from "./throttle.ts";
+import type { FirstFactorCounters } from "./throttle.ts";
 
 /** The realm of password users. */
 export const localRealm = "local";
 
-export interface PasswordSignIn {
-  /** Canonical: `core/parsing/username.ts`. */
+export interface PasswordSignInInput {
+  /** In canonical form: `core/parsing/username.ts`. */
   readonly username: string;
   readonly password: string;
-  /** From `core/tokens/known-devices.ts`: anything, or "". */
+  /** The value of the known-devices cookie, not yet verified; "" without one. */
   readonly devices: string;
   readonly client: ClientContext;
   readonly now: Date;
 }
 
-export type SignedIn =
+export type PasswordSignInResult =
   | { readonly ok: true; readonly next: "done"; readonly issued: IssuedSession }
   | {
       readonly ok: true;
@@ -54,22 +47,24 @@ export type SignedIn =
     };
 
 /**
- * Opens the first of the two doors with a password. One read, one password hash, one batch; who is blocked
- * costs none of them. An unknown user, a wrong password and a disabled account take the same way through here.
+ * Signs in with user name and password: opens a full session, or a pending one for an account with a second factor. Trips:
+ * one read and one batch, and one password hash. An attempt that KV blocks costs none of them. An unknown user, a wrong
+ * password and a disabled account do the same work and give the same failure (TH-10).
  */
-export async function signIn(deps: Deps, request: PasswordSignIn): Promise<SignedIn | Failure> {
-  const { username, devices, client, now } = request;
-  const network = clientNetwork(client.address);
-  const claimant = { realm: localRealm, username, network, devices };
-  const counters = await firstFactorCounters(deps.config.keyring, claimant, now);
-  const standing = await findStandingBlock(deps, counters, now);
-  if (standing !== null) return tooManyAttempts(standing, now, "first_factor");
+export async function signIn(
+  deps: Deps,
+  request: PasswordSignInInput,
+): Promise<PasswordSignInResult | Failure> {
+  const { username, now } = request;
+  const started = await startPasswordAttempt(deps, { realm: localRealm, username }, request);
+  if (!started.ok) return started;
+  const { attempt, counters } = started;
 
-  const view = await findAccountForSignIn(deps.db, claimant, counters.all, now);
+  const view = await findAccountForSignIn(deps.db, attempt, counters.all, now);
   if (view.blockedUntil !== null) return tooManyAttempts(view.blockedUntil, now, "first_factor");
   const opened = await trySignIn(deps, request, counters, view.user);
   if (opened.ok || opened.reason !== "account_changed") return opened;
-  // The copy that was read was behind, and the batch has done nothing: once more, with what the primary holds.
+  // The account has changed since it was read, and the batch has done nothing: once more, with the row of the primary.
   const again = await trySignIn(deps, request, counters, opened.user);
   return again.ok || again.reason !== "account_changed" ? again : { ok: false, reason: "wrong_credentials" };
 }
@@ -84,61 +79,52 @@ const accountChanged = ({ user }: SignInOutcome): AccountChanged => ({
 
 async function trySignIn(
   deps: Deps,
-  request: PasswordSignIn,
+  request: PasswordSignInInput,
   counters: FirstFactorCounters,
   user: User | null,
-): Promise<SignedIn | Failure | AccountChanged> {
+): Promise<PasswordSignInResult | Failure | AccountChanged> {
   const { now } = request;
-  // The hash is computed whoever asks, so that the answer takes as long (TH-10).
+  // The hash is computed for an unknown user too, so that the response takes as long (TH-10).
   const matches = await isPasswordOf(deps, request.password, user);
   const name = { realm: localRealm, username: request.username };
   if (!matches || user === null || user.disabledAt !== null) {
     const event = signInEvent("first_factor.refused", request, user, null);
     const wrong = { name, counters: counters.all, event, comparedWith: user };
-    const outcome = await countSignInFailure(deps.db, wrong, now);
-    const failure = outcome.done
-      ? ({ ok: false, reason: "wrong_credentials" } as const)
-      : accountChanged(outcome);
-    return refusal(deps, outcome, now) ?? failure;
+    const { result, blocked } = await countWrongPassword(deps, wrong, now);
+    if (blocked !== null) return blocked;
+    return result.done ? { ok: false, reason: "wrong_credentials" } : accountChanged(result);
   }
-  const drawn = await prepareSignInSession(deps, user, request);
-  const outcome = await openSignInSession(
+  const prepared = await prepareSignInSession(deps, user, request);
+  const result = await openSignInSession(
     deps.db,
     {
       name,
       counters: counters.all,
-      event: signInEvent("first_factor.accepted", request, user, drawn.row.id),
-      session: drawn.row,
+      event: signInEvent("first_factor.accepted", request, user, prepared.row.id),
+      session: prepared.row,
       bounds: openingBounds(now),
       user,
-      resetCounter: counters.forgiven,
+      resetCounter: counters.resetBySuccess,
       newPasswordHash: await renewedHash(user, request.password),
     },
     now,
   );
-  const { session } = outcome;
-  if (session === null) return refusal(deps, outcome, now) ?? accountChanged(outcome);
+  const { session } = result;
+  if (session === null) return publishAndFindBlock(deps, result, now) ?? accountChanged(result);
   const { username } = user;
   if (!user.totpEnabled)
-    return { ok: true, next: "done", issued: await issueSession(deps, { ...drawn, user, username }, now) };
-  const pending = await issuePendingSession(deps, { row: session, drawn, username }, now);
+    return { ok: true, next: "done", issued: await issueSession(deps, { ...prepared, user, username }, now) };
+  const pending = await issuePendingSession(deps, { row: session, prepared, username }, now);
   return { ok: true, next: "second_factor", pending };
-}
-
-/** A batch that did nothing while a counter blocks was one too many: right and wrong get the same answer. */
-function refusal(deps: Deps, { done, overflows }: SignInOutcome, now: Date): Failure | null {
-  publishBlocks(deps, overflows, now);
-  const until = lastEnd(overflows);
-  return done || until === null ? null : tooManyAttempts(until, now, "first_factor");
 }
 
 function signInEvent(
   type: AuditEventType,
-  { client, now }: PasswordSignIn,
+  { client, now }: PasswordSignInInput,
   user: User | null,
   sessionId: string | null,
 ): AuditEvent {
-  // An unknown name is not written down: people type their password into the wrong field.
+  // An unknown name is not recorded: users type their password into the name field by mistake.
   const detail = { method: "password" };
   return {
     id: generateEventId(),
@@ -156,11 +142,11 @@ async function renewedHash(user: User, password: string): Promise<string | null>
   return user.passwordHash !== null && needsRehash(user.passwordHash) ? hashPassword(password) : null;
 }
 
-/** With a second factor there is a pending session to draw, without one a full one. */
+/** Prepares a pending session for an account with a second factor, else a full one. */
 function prepareSignInSession(
   deps: Deps,
   user: User,
-  { client, now }: PasswordSignIn,
+  { client, now }: PasswordSignInInput,
 ): Promise<PreparedSession> {
   const ttlSeconds = user.totpEnabled ? pendingTtlSeconds : deps.config.sessionMaxAgeSeconds;
   return prepareSession(

@@ -4,11 +4,11 @@ import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 
 /**
- * Whether a password is the account's. It costs the same hash whether or not there is such an account, and whatever is
- * stored for it (TH-10, INC-30).
+ * True when the password matches the account's stored hash. It computes one hash in every case: also for an unknown
+ * account, and for a stored hash that cannot be computed (TH-10, INC-30).
  *
- * A stored hash that no import would take now (an older row, or one that was written past the API) is a wrong password to
- * the client and an error line to the operator. One that waits for a reset is expected, and says so in the user's status.
+ * A stored hash that today's import would refuse gives false, and logs an error for the operator. An imported hash of an
+ * unknown kind gives false without an error: the user's status in the service API says `reset_required`.
  *
  * @param user null: there is no such account
  */
@@ -20,11 +20,11 @@ export async function isPasswordOf(
   const stored = user?.passwordHash ?? null;
   const { kind } = await comparePassword(password, stored);
   if (kind === "not_comparable" && user !== null && stored !== null) {
-    const verdict = classifyImportedHash(stored);
-    if (verdict.kind !== "reset_required")
+    const support = classifyImportedHash(stored);
+    if (support.kind !== "reset_required")
       deps.log("error", "password_hash.unusable", {
         user_id: user.id,
-        why: verdict.kind === "unsupported" ? verdict.detail : `it can't be computed (${verdict.kind})`,
+        why: support.kind === "unsupported" ? support.detail : `it can't be computed (${support.kind})`,
       });
   }
   return kind === "match";

@@ -8,18 +8,18 @@ const windowSeconds = 15 * 60;
 /** A block begins within its counter's window, so it ends this long after the window at the latest. */
 export const blockSeconds = 15 * 60;
 
-/** What moves many accounts at once is counted by the hour. */
+/** The window of imports and exports, which concern many accounts at once. */
 const transferWindowSeconds = 3600;
 
-/** What counts in one window before it blocks (docs/contract.md#throttling-the-first-factor). */
+/** How many attempts a counter allows in one window before it blocks (docs/contract.md#throttling-the-first-factor). */
 const limits = {
-  /** Failures of one network at one account. */
+  /** Failures from one network for one account. */
   network_account: 10,
-  /** Failures of one network at any accounts. */
+  /** Failures from one network, for all accounts. */
   network: 30,
-  /** Failures of any networks at one account. */
+  /** Failures for one account, from all networks. */
   account: 100,
-  /** Failures of one known device at its account. */
+  /** Failures of one known device for its account. */
   account_device: 10,
   /** Enrolments that one account begins. */
   setup: 10,
@@ -29,71 +29,75 @@ const limits = {
   exports: 60,
 } as const;
 
-/** What one place may try at one account: what a client is told of the limits of the first factor. */
+/** The limit that the `RateLimit-Policy` header of a sign-in names: one network and one account. */
 export const firstFactorQuota = { most: limits.network_account, windowSeconds } as const;
 
-/** What one account may begin to set up. */
+/** How many enrolments one account may begin. */
 export const setupQuota = { most: limits.setup, windowSeconds } as const;
 
-/** What moves many accounts at once. */
+/** The operations that are counted for each caller of the service API. */
 export type Transfer = "imports" | "exports";
 
-/** What one caller of the service API may move. */
+/** How many imports and exports one caller of the service API may begin. */
 export const transferQuota: Readonly<Record<Transfer, { most: number; windowSeconds: number }>> = {
   imports: { most: limits.imports, windowSeconds: transferWindowSeconds },
   exports: { most: limits.exports, windowSeconds: transferWindowSeconds },
 };
 
-/** Who tries to pass a first factor. Both names are canonical, so that no spelling gets a counter of its own. */
-export interface FirstFactorClaimant {
+/** The account, network and devices of one password attempt. Names are canonical: else each spelling had its own counter. */
+export interface PasswordAttempt {
   readonly realm: string;
   readonly username: string;
   /** From `core/parsing/client-network.ts`. */
   readonly network: string;
-  /** From `core/tokens/known-devices.ts`, as the caller brings it: anything, or "". */
+  /** The value of the known-devices cookie, not yet verified; "" without one. */
   readonly devices: string;
 }
 
-/** The counters that a try stands under. */
+/** The counters of one password attempt. */
 export interface FirstFactorCounters {
   readonly all: readonly Counter[];
-  /** What a right password takes back: this person's slips from here, and nobody else's. */
-  readonly forgiven: Counter;
-  /** Whose share of the rate limit in front a try takes. */
-  readonly admittedAs: string;
+  /** The counter that a right password resets: failures of this network or device for this account. */
+  readonly resetBySuccess: Counter;
+  /** The key for the rate limit binding. */
+  readonly rateLimitKey: string;
 }
 
 /**
- * Names the counters of a try. Keys are keyed hashes: neither D1 nor KV learns names or addresses.
+ * Computes the counters of a password attempt. Their keys are HMACs: neither D1 nor KV contains names or addresses.
  *
- * A device that signed in to this account before stands under its own counter and under no other, so that no
- * stranger can lock the owner out of it: not from any networks, and not from the owner's own
+ * A device that has signed in to this account before has a counter of its own, and no other counter applies to it. So an
+ * attacker that fails on purpose, from any network, cannot lock the owner's device out
  * (`docs/decisions/0013-known-devices.md`).
  */
 export async function firstFactorCounters(
   keyring: Keyring,
-  { realm, username, network, devices }: FirstFactorClaimant,
+  { realm, username, network, devices }: PasswordAttempt,
   now: Date,
 ): Promise<FirstFactorCounters> {
   const device = await findKnownDevice(keyring, devices, { realm, username }, now);
   if (device !== null) {
     const own = await counter(keyring, "account_device", [realm, username, String(device)]);
-    return { all: [own], forgiven: own, admittedAs: own.key };
+    return { all: [own], resetBySuccess: own, rateLimitKey: own.key };
   }
   const [networkAccount, networkOnly, account] = await Promise.all([
     counter(keyring, "network_account", [network, realm, username]),
     counter(keyring, "network", [network]),
     counter(keyring, "account", [realm, username]),
   ]);
-  return { all: [networkAccount, networkOnly, account], forgiven: networkAccount, admittedAs: network };
+  return {
+    all: [networkAccount, networkOnly, account],
+    resetBySuccess: networkAccount,
+    rateLimitKey: network,
+  };
 }
 
-/** Names the counter of the enrolments that an account begins, over all its sessions and paths. */
+/** Computes the counter of the enrolments that an account begins, over all its sessions and paths. */
 export const setupCounter = (keyring: Keyring, userId: string): Promise<Counter> =>
   counter(keyring, "setup", [userId]);
 
 /**
- * Names the counter of the imports or exports of one caller, over all realms.
+ * Computes the counter of the imports or exports of one caller, over all realms.
  *
  * @param actor the caller, as audit events name it: each API key has its own counter, and `ADMIN_KEY` has one
  */
@@ -116,43 +120,43 @@ async function counter(
   };
 }
 
-/** A rate-limit binding counts by the minute. */
-const admissionPeriodSeconds = 60;
+/** The period of the rate limit binding. */
+const rateLimitPeriodSeconds = 60;
 
 /**
- * Looks whether a try is refused before it costs a D1 call or a password hash.
+ * Asks the rate limit binding and KV whether a password attempt is blocked, before it costs a D1 trip and a password hash.
  *
- * @returns until when, or null when it may go on
+ * @returns the end of the block, or null when the attempt may go on
  */
-export async function findStandingBlock(
+export async function findBlockEnd(
   deps: Deps,
   counters: FirstFactorCounters,
   now: Date,
 ): Promise<Date | null> {
-  if (!(await isAdmitted(deps, counters.admittedAs)))
-    return new Date(now.getTime() + admissionPeriodSeconds * 1000);
+  if (!(await isWithinRateLimit(deps, counters.rateLimitKey)))
+    return new Date(now.getTime() + rateLimitPeriodSeconds * 1000);
   const until = await deps.blocks.findEnd(counters.all.map(({ key }) => key));
   return until !== null && until > now ? until : null;
 }
 
-/** A rate limit that fails refuses nobody: it only stands in front of the counters, which decide. */
-async function isAdmitted(deps: Deps, key: string): Promise<boolean> {
-  if (deps.admit === null) return true;
+/** When the binding fails, the attempt goes on: the counters in D1 decide. */
+async function isWithinRateLimit(deps: Deps, key: string): Promise<boolean> {
+  if (deps.isWithinRateLimit === null) return true;
   try {
-    return await deps.admit(key);
+    return await deps.isWithinRateLimit(key);
   } catch (error) {
     deps.log("warn", "rate_limit.unavailable", { error: String(error) });
     return true;
   }
 }
 
-/** Tells KV, and so every location, who is blocked. */
+/** Writes blocks to KV after the response, so that every location refuses the next attempts early. */
 export function publishBlocks(deps: Deps, overflows: readonly Overflow[], now: Date): void {
   for (const { key, blockedUntil } of overflows) deps.defer(deps.blocks.put(key, blockedUntil, now));
 }
 
 /** The end of the block that lasts longest, or null. */
-export function lastEnd(overflows: readonly Overflow[]): Date | null {
+export function lastBlockEnd(overflows: readonly Overflow[]): Date | null {
   if (overflows.length === 0) return null;
   return new Date(Math.max(...overflows.map(({ blockedUntil }) => blockedUntil.getTime())));
 }

@@ -1,7 +1,7 @@
 import type { OriginConfig } from "../../config/first-factor-config.ts";
 import { parseEmail } from "../../core/parsing/email.ts";
 import { parseSubject } from "../../core/parsing/external-subject.ts";
-import { locate, type ValuePath } from "../../core/parsing/value-path.ts";
+import { readJsonPointer, type ValuePath } from "../../core/parsing/value-path.ts";
 import { type ExternalIdentity, FirstFactorUnavailable } from "../../domain/sign-in/first-factor-source.ts";
 import type { WhoAmICredential } from "./credentials.ts";
 
@@ -109,7 +109,7 @@ async function readAtMost(response: Response, bytes: number): Promise<string> {
 
 function readValue(path: ValuePath | null, response: Response, document: unknown): unknown {
   if (path === null) return null;
-  return path.kind === "header" ? response.headers.get(path.name) : locate(document, path.tokens);
+  return path.kind === "header" ? response.headers.get(path.name) : readJsonPointer(document, path.tokens);
 }
 
 /**

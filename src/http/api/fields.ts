@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { lazy } from "../../core/lib/lazy.ts";
 import { parseCodeInput } from "../../core/parsing/code-input.ts";
+import { userIdForm } from "../../core/parsing/user-id.ts";
 import { canonicalUsername } from "../../core/parsing/username.ts";
 import { sentAs } from "./sent-as.ts";
 
@@ -63,5 +64,19 @@ export const email = () => z.email("must be an e-mail address").check(z.maxLengt
 export const sessionToken = () =>
   z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(4096, "is too long"));
 
-/** What a call takes that needs nothing. */
+/** A user's id, as the service client knows the user. */
+export const userId = lazy(() =>
+  z.string("must be a string").check(z.regex(userIdForm, "must have 1 to 128 visible ASCII characters")),
+);
+
+/** A text of the service client for the receipt: `action` or `nonce`. */
+export const receiptText = () =>
+  z
+    .string("must be a string")
+    .check(z.regex(/^[^\p{C}]{1,256}$/u, "must have 1 to 256 characters, none of them a control character"));
+
+/** The address of the user's browser, for the audit event. */
+export const ipAddress = () => z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address");
+
+/** The body of an operation that takes no fields. */
 export const nothing = lazy(() => z.strictObject({}));

@@ -2,16 +2,23 @@ import * as z from "zod/mini";
 import type { Config } from "../../config/config.ts";
 import { describeApi } from "../openapi/document.ts";
 import type { ApiDocument } from "../openapi/shapes.ts";
+import { defineOperation } from "./define-operation.ts";
 import type { Operation } from "./operation.ts";
+import { jsonResponse } from "./success-response.ts";
 
-/** The API and its document. */
+interface Described {
+  readonly ok: true;
+  readonly document: ApiDocument;
+}
+
+/** All operations, and the OpenAPI document of them. */
 export interface DocumentedApi {
   readonly operations: readonly Operation[];
-  /** Made when somebody first asks, once for each isolate. */
+  /** Creates the document at the first request for it, and keeps it for the isolate. */
   readonly documentFor: (config: Config) => ApiDocument;
 }
 
-/** Adds the call that hands out the document of all calls, itself among them. */
+/** Adds the operation that sends the OpenAPI document of all operations, including itself. */
 export function documentApi(described: readonly Operation[]): DocumentedApi {
   const documents = new WeakMap<Config, ApiDocument>();
   const documentFor = (config: Config): ApiDocument => {
@@ -21,19 +28,21 @@ export function documentApi(described: readonly Operation[]): DocumentedApi {
   };
   const operations: readonly Operation[] = [
     ...described,
-    {
+    defineOperation({
       id: "getApiDocument",
       method: "get",
       path: "/openapi.json",
       tag: "Deployment",
       summary: "This document",
       access: "anybody",
-      successes: [
-        { status: 200, description: "OpenAPI 3.1", schema: () => z.looseObject({ openapi: z.string() }) },
-      ],
-      failures: [],
-      handle: (c) => c.json(documentFor(c.var.config)),
-    },
+      response: jsonResponse({
+        description: "OpenAPI 3.1",
+        schema: () => z.looseObject({ openapi: z.string() }),
+        example: { openapi: "3.1.1" },
+        present: ({ document }: Described) => ({ ...document }),
+      }),
+      run: async (c) => ({ ok: true, document: documentFor(c.var.config) }),
+    }),
   ];
   return { operations, documentFor };
 }

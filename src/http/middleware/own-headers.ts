@@ -43,7 +43,7 @@ export const ownHeaders = createMiddleware<AppEnv>(async (c, next) => {
   if (headersSetBy === "origin") return;
   const { headers } = c.res;
   headers.set("X-Request-Id", c.get("client").requestId);
-  if (headersSetBy === "door") return;
+  if (headersSetBy === "forward_auth") return;
   for (const [name, value] of securityHeaders) headers.set(name, value);
   if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
 });

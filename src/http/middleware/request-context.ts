@@ -3,19 +3,16 @@ import type { Config } from "../../config/config.ts";
 import { equalInConstantTime } from "../../core/crypto/constant-time.ts";
 import { BoundedMap } from "../../core/lib/bounded-map.ts";
 import { isPlainOrigin, parseRawPath } from "../../core/parsing/raw-path.ts";
-import type { FirstFactorSource } from "../../domain/sign-in/first-factor-source.ts";
 import { createDeps } from "../../runtime.ts";
 import type { AppContext, AppEnv } from "../context.ts";
-import { Refused } from "../problem/problem.ts";
+import { FailureError } from "../problem/http-failure.ts";
+import { createRequestSource } from "../request-source.ts";
 
 /** What a user agent may take up in the store. */
 const longestUserAgent = 256;
 
-/** Makes the source of the first factor for a request; `trusted` means that it came with `PROXY_KEY`. */
-export type CreateSource = (c: AppContext, now: Date, trusted: boolean) => FirstFactorSource | null;
-
 /** Puts clock, client and dependencies into the context of a request. */
-export function requestContext(config: Config, createSource: CreateSource) {
+export function requestContext(config: Config) {
   return createMiddleware<AppEnv>(async (c, next) => {
     const requestId = crypto.randomUUID();
     const now = new Date();
@@ -40,8 +37,8 @@ export function requestContext(config: Config, createSource: CreateSource) {
     });
     c.set("trusted", trusted);
     c.set("publicOrigin", publicOrigin(c, trusted));
-    c.set("source", createSource(c, now, trusted));
-    c.set("face", "api");
+    c.set("source", createRequestSource(c, now, trusted));
+    c.set("errorFormat", "json");
     await next();
   });
 }
@@ -75,7 +72,7 @@ const origins = new BoundedMap<string, string>(100);
 /**
  * The scheme, host and port of an address, as the URL standard writes them.
  *
- * @throws Refused with 400 when the host is not plain
+ * @throws FailureError with 400 when the host is not plain
  */
 function originOf(url: string): string {
   const end = url.indexOf("/", url.indexOf("//") + 2);
@@ -84,7 +81,8 @@ function originOf(url: string): string {
   const known = origins.get(given);
   if (known !== undefined) return known;
   const origin = isPlainOrigin(given) ? URL.parse(given)?.origin : undefined;
-  if (origin === undefined) throw new Refused({ ok: false, reason: "malformed_request", detail: badHost });
+  if (origin === undefined)
+    throw new FailureError({ ok: false, reason: "malformed_request", detail: badHost });
   origins.set(given, origin);
   return origin;
 }

@@ -1,9 +1,9 @@
 import { realmForm } from "../../core/parsing/user-id.ts";
-import type { Operation } from "../api/operation.ts";
-import { userId } from "../api/service/service-schemas.ts";
+import { userId } from "../api/fields.ts";
+import { isScope, type Operation } from "../api/operation.ts";
 import { cookieNames } from "../cookies.ts";
-import { problemCodes } from "../problem/problem.ts";
-import { describeResponses, isScope, sharedHeaders } from "./responses.ts";
+import { problemCodes } from "../problem/problem-kinds.ts";
+import { describeResponses, sharedHeaders } from "./responses.ts";
 import type {
   Answer,
   ApiDocument,
@@ -153,7 +153,7 @@ function describeBody({ bodyType, bodyExample }: Operation, schema: JsonSchema):
 
 function securityOf({ access }: Operation): DocumentedOperation["security"] {
   if (access === "anybody") return [];
-  if (access === "session" || access === "visitor")
+  if (access === "session" || access === "any_session" || access === "visitor")
     return [{ sessionToken: [] }, { sessionCookie: [] }, ...(access === "visitor" ? [{}] : [])];
   // The token of a pending session stands in the body, or in a cookie.
   return access === "pending_session" ? [{ pendingCookie: [] }, {}] : [{ apiKey: [access] }];

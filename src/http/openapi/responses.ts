@@ -1,6 +1,6 @@
-import { scopes } from "../../domain/service-api/service-caller.ts";
-import type { Access, Operation, Success } from "../api/operation.ts";
-import { type AnyFailure, describeReason } from "../problem/problem.ts";
+import { type DocumentedSuccess, isScope, type Operation } from "../api/operation.ts";
+import type { AnyFailure } from "../problem/http-failure.ts";
+import { describeReason } from "../problem/problem-kinds.ts";
 import type { Answer, Header, JsonSchema, MediaType, Reference } from "./shapes.ts";
 import type { SchemaWriter } from "./shared-schemas.ts";
 
@@ -26,8 +26,6 @@ export const sharedHeaders = {
 const headerRefs = (names: readonly (keyof typeof sharedHeaders)[]): Record<string, Reference> =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 
-export const isScope = (access: Access): boolean => (scopes as readonly string[]).includes(access);
-
 /** Every answer that a call can get. Refusals that are alike are told once, in `shared`. */
 export function describeResponses(
   operation: Operation,
@@ -50,7 +48,11 @@ export function describeResponses(
   return answers;
 }
 
-function describeSuccess({ repeatable }: Operation, success: Success, writer: SchemaWriter): Answer {
+function describeSuccess(
+  { repeatable }: Operation,
+  success: DocumentedSuccess,
+  writer: SchemaWriter,
+): Answer {
   const { description, schema, mediaType, example, headers = {} } = success;
   const further = Object.entries(headers).map(([name, said]) => [name, { description: said, schema: text }]);
   const content: MediaType = {
@@ -92,17 +94,18 @@ function groupByStatus(operation: Operation): Map<number, Reason[]> {
 function reasonsOf({ access, method, body, query, repeatable, failures }: Operation): Reason[] {
   const writes = method !== "get";
   const isServiceCall = isScope(access);
-  const isSessionCall = access === "session" || access === "pending_session";
+  const needsCredentials = access === "session" || access === "any_session";
+  const needsSession = needsCredentials || access === "pending_session";
   return [
     ...(isServiceCall ? (["invalid_api_key", "scope_missing", "no_such_realm"] as const) : []),
-    ...(access === "session" ? (["unauthenticated"] as const) : []),
+    ...(needsCredentials ? (["unauthenticated"] as const) : []),
     ...(writes ? (["cross_origin", "body_too_large", "unsupported_media_type"] as const) : []),
     ...(writes || isServiceCall ? (["malformed_request"] as const) : []),
     ...(body || query || repeatable ? (["invalid_format"] as const) : []),
     ...(repeatable ? (["idempotency_conflict"] as const) : []),
     ...failures,
-    ...(isSessionCall ? (["first_factor_unavailable", "ambiguous_credentials"] as const) : []),
-    ...(writes || isServiceCall || isSessionCall ? (["store_unavailable"] as const) : []),
+    ...(needsSession ? (["first_factor_unavailable", "ambiguous_credentials"] as const) : []),
+    ...(writes || isServiceCall || needsSession ? (["store_unavailable"] as const) : []),
   ];
 }
 

@@ -3,10 +3,10 @@ import type { AppEnv } from "../context.ts";
 import script from "./assets/sallyport.client.js";
 import styles from "./assets/sallyport.css";
 
-/** Short, because the address stays the same when the text changes with a release. */
+/** Short, because a release changes the files and not their addresses. */
 const maxAgeSeconds = 300;
 
-/** The style sheet and the browser script of the pages. */
+/** Serves the style sheet and the browser script of the pages. */
 export const assets = new Hono<AppEnv>()
   .get("/assets/sallyport.css", (c) => c.body(styles, 200, assetHeaders("text/css")))
   .get("/assets/sallyport.js", (c) => c.body(script, 200, assetHeaders("text/javascript")));

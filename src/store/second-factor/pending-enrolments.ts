@@ -41,7 +41,7 @@ export interface EnrolmentStart {
  * Stores a pending secret and counts the enrolment. The active secret stays, and an earlier pending one is replaced (EN-04,
  * EN-05). While the counter blocks, nothing changes (TH-07). One batch.
  */
-export async function startEnrolment(
+export async function writePendingSecret(
   db: Database,
   enrolment: PendingEnrolment,
   event: AuditEvent,

@@ -146,7 +146,7 @@ export const incidentLines: readonly Line[] = [
   {
     id: "INC-11",
     requirement: "A pending session is refused on every other route",
-    heldBy: "SE-01 here; test/flows/sessions.test.ts: INC-11",
+    heldBy: "SE-01 here; test/flows/pending-session.test.ts: INC-11",
     because: elsewhere,
   },
   {

@@ -22,7 +22,7 @@ describe("common passwords", () => {
     expect(taken).toBeLessThan(10);
   });
 
-  it("does not know what nobody would try first", async () => {
+  it("does not contain passwords that are rarely tried", async () => {
     for (const word of ["", " ", "password baseball", "correct horse", "PASSWORD"]) {
       expect(await isCommonPassword(word)).toBe(false);
     }

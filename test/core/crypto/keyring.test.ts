@@ -153,11 +153,11 @@ describe("KEYRING", () => {
     [`:${knownKey}`, "key 1: "],
     [`k.1:${knownKey}`, "key 1: "],
     [`k1:${knownKey},`, "key 2: "],
-    [`k1:${knownKey},k1:${knownKey}`, 'key 2: the id "k1" is there twice'],
+    [`k1:${knownKey},k1:${knownKey}`, 'key 2: the id "k1" occurs twice'],
     [`k1:${knownKey.slice(0, -1)}`, "key 1: what follows the colon is not base64"],
     [`k1:${knownKey.replaceAll("/", "_")}`, "key 1: what follows the colon is not base64"],
     [`k1:${knownKey}${knownKey}`, "key 1: "],
-    [`k1:${btoa("short")}`, "key 1: it has 5 bytes, and 32 are needed"],
+    [`k1:${btoa("short")}`, "key 1: it has 5 bytes instead of 32"],
   ])("is refused when it is %j", (text, message) => {
     const parsed = parseKeyring(text);
     expect(parsed).toMatchObject({ ok: false, message: expect.stringContaining(message) });

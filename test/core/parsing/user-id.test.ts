@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  backendUserId,
+  callerUserId,
   possibleStoredUserIds,
   realmForm,
   storedUserId,
@@ -39,7 +39,7 @@ describe("the id of a user whom a backend names", () => {
   );
 
   it("is shown as it came", () => {
-    fc.assert(fc.property(realm, id, (name, own) => backendUserId(name, storedUserId(name, own)) === own));
+    fc.assert(fc.property(realm, id, (name, own) => callerUserId(name, storedUserId(name, own)) === own));
   });
 
   it("WB-09 is in the store as one of the ids that its name can mean, and no other name of the realm means that", () => {

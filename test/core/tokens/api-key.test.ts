@@ -55,7 +55,7 @@ describe("an API key", () => {
     expect(parseApiKeyId(write((await generateApiKey(keyring)).key))).toBeNull();
   });
 
-  it("INC-30 has an id that shows who has drawn it, under whichever key of KEYRING", async () => {
+  it("INC-30 has an id with a mark of this deployment, under any key of KEYRING", async () => {
     const [old, current] = [randomKey(), randomKey()];
     const { id } = await generateApiKey(keyringOf(`k1:${old}`));
     expect(await isMarkedApiKeyId(keyringOf(`k1:${old}`), id)).toBe(true);

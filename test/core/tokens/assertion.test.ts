@@ -22,7 +22,7 @@ const identity: AssertedIdentity = {
 const scope: AssertedScope = { host: "www.site.example", pathPrefix: "/admin/", methods: null };
 
 describe("an assertion", () => {
-  it("WB-05 says who, for whom, by which methods and since when, for a minute", async () => {
+  it("WB-05 names account, audience, methods and times, and is valid for a minute", async () => {
     const keyring = keyringOf("k1");
     const jwt = await signAssertion(keyring, { issuer, audience, identity, scope, now });
     const [jwk] = await listPublicKeys(keyring);

@@ -71,7 +71,7 @@ describe("a device that signed in before", () => {
     expect(await numberOf(await browserOf(ada), ada, keyringOf("k1"))).toBeNull();
   });
 
-  it("names nobody", async () => {
+  it("contains no account name", async () => {
     const devices = await browserOf({ realm: "local", username: "ada.lovelace" });
     expect(devices).toMatch(/^k1\.\d{10}\.\d{1,2}\.[\w-]{43}$/);
     const [, , , mac = ""] = devices.split(".");
@@ -95,7 +95,7 @@ describe("a device of several accounts", () => {
     expect([await numberOf(devices, ada), await numberOf(devices, bob)]).not.toContain(null);
   });
 
-  it("is known to the last five, and forgets who signed in longest ago", async () => {
+  it("is known to the last five accounts, and drops the one with the oldest sign-in", async () => {
     const devices = await browserOf(...owners);
     const known = await Promise.all(owners.map((owner) => numberOf(devices, owner)));
     expect(known.map((number) => number !== null)).toEqual([false, true, true, true, true, true]);

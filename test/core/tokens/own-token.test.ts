@@ -3,30 +3,15 @@ import { describe, expect, it } from "vitest";
 import { signAssertion } from "../../../src/core/tokens/assertion.ts";
 import { carriesOwnToken } from "../../../src/core/tokens/own-token.ts";
 import { signReceipt } from "../../../src/core/tokens/receipt.ts";
-import {
-  generateSessionSecret,
-  signFullToken,
-  signPendingToken,
-} from "../../../src/core/tokens/session-token.ts";
+import { generateSessionSecret, signPendingToken } from "../../../src/core/tokens/session-token.ts";
 import { keyringOf } from "../../support/keyring.ts";
+import { signSession } from "../../support/session-token.ts";
 
 const now = new Date("2026-11-22T12:00:00Z");
 const keyring = keyringOf("k1");
 const claims = { sessionSecret: generateSessionSecret(), username: "ada", expiresAt: now };
 
-const full = (kid = "k1") =>
-  signFullToken(keyringOf(kid), {
-    ...claims,
-    userId: "u-1",
-    realm: "local",
-    email: null,
-    enrolled: true,
-    binding: null,
-    amr: ["pwd"],
-    firstFactorAt: now,
-    secondFactorAt: now,
-    checkedAt: now,
-  });
+const full = (kid = "k1") => signSession(keyringOf(kid), { ...claims, email: null, amr: ["pwd"] }, now);
 const challenge = {
   id: "c",
   userId: "u",
@@ -82,7 +67,7 @@ describe("Authorization", () => {
     ],
     ["text of three parts", async () => "Bearer a.b.c"],
     ["JSON that is no object", async () => `Bearer ${btoa("null")}.b.c`],
-    ["a key of somebody else", async () => "Bearer sp_short_x"],
+    ["a key of another issuer", async () => "Bearer sp_short_x"],
     [
       "a receipt, which is made for others",
       async () =>

@@ -29,7 +29,7 @@ async function readReceipt(jwt: string, keyring: Parameters<typeof listPublicKey
 }
 
 describe("a receipt", () => {
-  it("says who approved what, for whom, how and when, for five minutes", async () => {
+  it("names user, action, audience, method and time, and is valid for five minutes", async () => {
     const keyring = keyringOf("k1");
     const { payload, protectedHeader } = await readReceipt(await signReceipt(keyring, receipt), keyring);
     expect(protectedHeader).toEqual({ alg: "EdDSA", kid: "k1", typ: receiptType });

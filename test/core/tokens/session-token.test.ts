@@ -177,7 +177,7 @@ describe("a full session's token", () => {
   );
 
   it.each([{ crit: ["x"], x: 1 }, { crit: [] }, { crit: "x", x: 1 }, { crit: ["exp"] }])(
-    "SE-15 is none with %j, a critical extension that nobody here knows",
+    "SE-15 is rejected with %j, an unknown critical extension",
     async (extension) => {
       const { payload } = await dissect();
       expect(await parseFullToken(keyring, await forge(payload, extension), now)).toBeNull();

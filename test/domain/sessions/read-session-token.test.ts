@@ -1,13 +1,10 @@
 import { describe, expect, it } from "vitest";
-import {
-  generateSessionSecret,
-  type SessionClaims,
-  signFullToken,
-} from "../../../src/core/tokens/session-token.ts";
+import type { SessionClaims } from "../../../src/core/tokens/session-token.ts";
 import type { Deps } from "../../../src/domain/deps.ts";
 import { IsolateCache } from "../../../src/domain/isolate-cache.ts";
 import { readFullSession } from "../../../src/domain/sessions/read-session-token.ts";
 import { keyringOf } from "../../support/keyring.ts";
+import { signSession } from "../../support/session-token.ts";
 
 const keyring = keyringOf("k1");
 /** All that it asks for. */
@@ -16,21 +13,7 @@ const now = new Date("2026-11-22T12:00:00Z");
 const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
 
 const mint = (claims: Partial<SessionClaims> = {}, by = keyring) =>
-  signFullToken(by, {
-    sessionSecret: generateSessionSecret(),
-    userId: "u-1",
-    realm: "local",
-    username: "ada",
-    email: null,
-    enrolled: true,
-    binding: null,
-    amr: ["pwd", "otp"],
-    firstFactorAt: now,
-    secondFactorAt: now,
-    checkedAt: now,
-    expiresAt: later(60),
-    ...claims,
-  });
+  signSession(by, { email: null, expiresAt: later(60), ...claims }, now);
 
 describe("a token that comes again", () => {
   it("is the same session, and it is asked again whether it is over", async () => {

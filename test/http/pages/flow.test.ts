@@ -6,9 +6,9 @@ import { deviceCookieName, sessionCookieName } from "../../support/cookies.ts";
 import { useFreshWorker } from "../../support/fresh-worker.ts";
 import {
   backupCodesOn,
-  entered,
-  knocking,
   openSite,
+  passBothFactors,
+  passFirstFactor,
   type SiteUnderTest,
   secretOn,
   site,
@@ -52,7 +52,7 @@ describe("a visitor whose browser has no JavaScript", () => {
     expect([codes.heading, new Set(backupCodes).size]).toEqual(["Save your backup codes", 10]);
     expect(origin.requests).toEqual([]);
 
-    const arrived = await browser.follow("I have saved them: go on");
+    const arrived = await browser.follow("I have saved them: continue");
     expect([arrived.path, arrived.heading]).toEqual(["/reports?q=a%20b", "Hello ada"]);
 
     await browser.open("/api/auth/sign-out");
@@ -84,12 +84,12 @@ describe("a visitor whose browser has no JavaScript", () => {
   it("comes in with a backup code, once, in any spelling", async () => {
     const account = await createReadyAccount();
     const typed = account.backupCodes[0]?.toLowerCase().replace("-", " ") ?? "";
-    const browser = await knocking(account);
+    const browser = await passFirstFactor(account);
     expect((await browser.submit("/second-factor", { code: typed })).heading).toBe("Hello ada");
     const page = await browser.open("/api/auth/account");
     expect(page.text).toContain("You have 9 unused backup codes");
 
-    const other = await knocking(account);
+    const other = await passFirstFactor(account);
     const refused = await other.submit("/second-factor", { code: typed });
     expect([refused.status, refused.heading]).toEqual([401, "Enter your code"]);
   });
@@ -157,10 +157,10 @@ describe("a visitor whose browser has no JavaScript", () => {
   });
 });
 
-describe("the second door", () => {
+describe("the second entryPoint", () => {
   it("refuses a wrong code, keeps the way back, and takes the right one after it", async () => {
     const account = await createReadyAccount();
-    const browser = await knocking(account);
+    const browser = await passFirstFactor(account);
     const page = await browser.submit("/second-factor", { code: await wrongCode(account.secret) });
     expect([page.status, page.heading, page.field("rd")]).toEqual([401, "Enter your code", "/reports?q=1"]);
     expect(page.alert).toBe("This code is not accepted. Each code works once: try the next one.");
@@ -171,7 +171,7 @@ describe("the second door", () => {
 
   it("OTP-15 says what a code looks like, and does not count what is none", async () => {
     const account = await createReadyAccount();
-    const browser = await knocking(account);
+    const browser = await passFirstFactor(account);
     for (const typed of ["", "12345", "1234567", "abcdef", "١٢٣٤٥٦", "12345a", "x".repeat(900)]) {
       const page = await browser.submit("/second-factor", { code: typed });
       expect([page.status, page.alert]).toEqual([
@@ -186,8 +186,8 @@ describe("the second door", () => {
   it("OTP-09 refuses a code that has opened it before", async () => {
     const account = await createReadyAccount();
     const spent = await code(account.secret);
-    await (await knocking(account)).submit("/second-factor", { code: spent });
-    const page = await (await knocking(account)).submit("/second-factor", { code: spent });
+    await (await passFirstFactor(account)).submit("/second-factor", { code: spent });
+    const page = await (await passFirstFactor(account)).submit("/second-factor", { code: spent });
     expect([page.status, page.alert]).toEqual([
       401,
       "This code is not accepted. Each code works once: try the next one.",
@@ -196,7 +196,7 @@ describe("the second door", () => {
 
   it("is closed for a minute after five wrong codes, and a new sign-in is needed then", async () => {
     const account = await createReadyAccount();
-    const browser = await knocking(account);
+    const browser = await passFirstFactor(account);
     for (let variant = 0; variant < 5; variant++) {
       const typed = await wrongCode(account.secret, variant);
       expect((await browser.submit("/second-factor", { code: typed })).status).toBe(401);
@@ -209,7 +209,7 @@ describe("the second door", () => {
     advance(60);
     const over = await browser.submit("/second-factor", { code: await code(account.secret) });
     expect([over.status, over.heading, over.field("rd")]).toEqual([429, "Sign in", "/reports?q=1"]);
-    expect(over.alert).toBe("That was one wrong code too many. Sign in again.");
+    expect(over.alert).toBe("Too many wrong codes. Sign in again.");
     expect(browser.cookies).toEqual({});
     await browser.signIn(account);
     const arrived = await browser.submit("/second-factor", { code: await code(account.secret) });
@@ -218,7 +218,7 @@ describe("the second door", () => {
 
   it("SE-02 is shut after five minutes: back to the first one, with the way back", async () => {
     const account = await createReadyAccount();
-    const browser = await knocking(account);
+    const browser = await passFirstFactor(account);
     const { cookies } = browser;
     advance(300);
     expect(browser.cookies).toEqual({});
@@ -235,9 +235,9 @@ describe("the second door", () => {
     expect(browser.trail(1)).toEqual(["GET /api/auth/sign-in?rd=%2Fx 200"]);
   });
 
-  it("SE-03 INC-10 gives new cookies to whoever comes through, and the old ones are dead", async () => {
+  it("SE-03 INC-10 sets new cookies after the code, and the old ones are rejected", async () => {
     const account = await createReadyAccount();
-    const browser = await knocking(account);
+    const browser = await passFirstFactor(account);
     const before = browser.cookies;
     expect(Object.keys(before)).toEqual(["__Host-sallyport-pending"]);
     await browser.submit("/second-factor", { code: await code(account.secret) });
@@ -250,16 +250,16 @@ describe("the second door", () => {
     expect([page.status, page.heading]).toEqual([401, "Sign in"]);
   });
 
-  it("lets somebody else sign in instead", async () => {
+  it("lets another account sign in instead", async () => {
     const account = await createReadyAccount();
-    const browser = await knocking(account);
+    const browser = await passFirstFactor(account);
     const page = await browser.submit("/sign-out");
     expect([page.heading, browser.cookies]).toEqual(["You are signed out", {}]);
   });
 
   it("SE-12 asks again inside a session when the site wants a fresh code, and only then", async () => {
     const account = await createReadyAccount();
-    const browser = await entered(account);
+    const browser = await passBothFactors(account);
     expect((await browser.open("/pay")).heading).toBe("Hello ada");
     advance(300);
     expect((await browser.open("/elsewhere")).heading).toBe("Hello ada");
@@ -269,7 +269,7 @@ describe("the second door", () => {
     expect([arrived.path, arrived.heading]).toEqual(["/pay?to=x", "Hello ada"]);
   });
 
-  it("sends somebody who has no second factor to set it up", async () => {
+  it("redirects an account without a second factor to set it up", async () => {
     const { username, password } = await createAccount();
     const browser = new Browser(site);
     await browser.open("/x");

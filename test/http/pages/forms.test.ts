@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { createReadyAccount } from "../../support/accounts.ts";
 import { Browser } from "../../support/browser.ts";
 import { useFreshWorker } from "../../support/fresh-worker.ts";
-import { gated, mintToken, pageLoad, visit } from "../../support/gate.ts";
-import { entered, knocking, openSite, site } from "../../support/site.ts";
+import { gated, mintSessionToken, pageLoad, visit } from "../../support/gate.ts";
+import { openSite, passBothFactors, passFirstFactor, site } from "../../support/site.ts";
 import { code, host, send } from "../../support/worker.ts";
 
 useFreshWorker();
@@ -26,7 +26,7 @@ describe("a form that another site sends", () => {
   ] as [string, Record<string, string>][])(
     "WB-01 to %s gets a page with 403, and nothing happens",
     async (path, fields) => {
-      const browser = await entered(await createReadyAccount());
+      const browser = await passBothFactors(await createReadyAccount());
       const { cookies } = browser;
       for (const from of [evil, sibling, { origin: "null", site: "cross-site" } as const]) {
         const page = await browser.post(path, fields, from);
@@ -51,7 +51,7 @@ describe("a form that another site sends", () => {
   };
 
   it("WB-01 is told by Origin where a browser has no Sec-Fetch-Site", async () => {
-    const session = await mintToken();
+    const session = await mintSessionToken();
     expect(await post({ Origin: host }, session)).toBe(200);
     const foreign = [
       "https://evil.example",
@@ -65,20 +65,20 @@ describe("a form that another site sends", () => {
   });
 
   it("WB-01 is told by Sec-Fetch-Site first, which no script can set", async () => {
-    const session = await mintToken();
+    const session = await mintSessionToken();
     for (const site of ["cross-site", "same-site", "none", "", "SAME-ORIGIN", "same-origin, cross-site"])
       expect([site, await post({ Origin: host, "Sec-Fetch-Site": site }, session)]).toEqual([site, 403]);
     expect(await post({ Origin: host, "Sec-Fetch-Site": "same-origin" }, session)).toBe(200);
   });
 
   it("WB-01 that says nothing of where it comes from is no browser's, and may carry no cookie", async () => {
-    expect(await post({}, await mintToken())).toBe(403);
+    expect(await post({}, await mintSessionToken())).toBe(403);
     expect(await post({ Cookie: "__Host-sallyport-pending=x" })).toBe(403);
     expect(await post({ Cookie: "other=1" })).toBe(200);
   });
 
   it("WB-01 SE-05 finds no way round by GET: links change nothing", async () => {
-    const browser = await entered(await createReadyAccount());
+    const browser = await passBothFactors(await createReadyAccount());
     for (const path of [
       "/sign-out",
       "/sign-out?confirm=1",
@@ -152,7 +152,7 @@ describe("a form with something wrong in it", () => {
 
   it("WB-10 is not looked for in the address", async () => {
     const user = await createReadyAccount();
-    const browser = await knocking(user);
+    const browser = await passFirstFactor(user);
     await browser.open(`${base}/second-factor?code=${await code(user.secret)}`);
     expect([browser.page.heading, browser.page.field("code")]).toEqual(["Enter your code", ""]);
     const { username, password } = user;

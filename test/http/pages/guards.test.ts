@@ -4,8 +4,8 @@ import { createReadyAccount } from "../../support/accounts.ts";
 import { Browser, type Exchange } from "../../support/browser.ts";
 import { failAlways } from "../../support/d1.ts";
 import { useFreshWorker } from "../../support/fresh-worker.ts";
-import { mintToken, pageLoad, secondsAgo, visit } from "../../support/gate.ts";
-import { knocking, openSite, site } from "../../support/site.ts";
+import { mintSessionToken, pageLoad, secondsAgo, visit } from "../../support/gate.ts";
+import { openSite, passFirstFactor, site } from "../../support/site.ts";
 import { code, createAccount, type EnrolledAccount, environment, host } from "../../support/worker.ts";
 
 useFreshWorker();
@@ -27,7 +27,7 @@ async function everyPage(user: EnrolledAccount): Promise<Exchange[]> {
   await fresh.open(`${base}/sign-out`);
   await fresh.submit("/sign-out");
 
-  const member = await knocking(user);
+  const member = await passFirstFactor(user);
   await member.submit("/second-factor", { code: "x" });
   await member.submit("/second-factor", { code: await code(user.secret) });
   await member.open(`${base}/account`);
@@ -44,11 +44,11 @@ async function everyPage(user: EnrolledAccount): Promise<Exchange[]> {
   await stranger.post("/nothing", {});
 
   const unlucky = new Browser(environment({ DB: failAlways(env.DB), ORIGIN_URL: "http://origin.test" }));
-  unlucky.adopt({ "__Host-sallyport": await mintToken({ checkedAt: secondsAgo(61) }) });
+  unlucky.adopt({ "__Host-sallyport": await mintSessionToken({ checkedAt: secondsAgo(61) }) });
   await unlucky.open(`${base}/account`);
   await unlucky.open("/");
   vi.mocked(fetch).mockRejectedValueOnce(new TypeError("down"));
-  unlucky.adopt({ "__Host-sallyport": await mintToken() });
+  unlucky.adopt({ "__Host-sallyport": await mintSessionToken() });
   await unlucky.open("/");
   return [fresh, member, stranger, unlucky]
     .flatMap(({ exchanges }) => exchanges)

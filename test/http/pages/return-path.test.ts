@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { createReadyAccount } from "../../support/accounts.ts";
 import { Browser } from "../../support/browser.ts";
 import { useFreshWorker } from "../../support/fresh-worker.ts";
-import { entered, knocking, openSite, site } from "../../support/site.ts";
+import { openSite, passBothFactors, passFirstFactor, site } from "../../support/site.ts";
 import { code, environment } from "../../support/worker.ts";
 import good from "../../vectors/good-return-paths.json";
 import hostile from "../../vectors/hostile-return-paths.json";
@@ -27,8 +27,8 @@ describe("a hostile return path", () => {
     }
   });
 
-  it("INC-09 WB-04 takes nobody away who is signed in already", async () => {
-    const browser = await entered(await createReadyAccount());
+  it("INC-09 WB-04 redirects no signed-in visitor to another site", async () => {
+    const browser = await passBothFactors(await createReadyAccount());
     const before = browser.exchanges.length;
     for (const rd of hostile) {
       // Each at another time, or hundreds of them would be taken for one visitor who is sent round in circles.
@@ -39,8 +39,8 @@ describe("a hostile return path", () => {
     expect(browser.exchanges.length - before).toBe(2 * hostile.length);
   });
 
-  it("INC-09 WB-04 is / on the page of the second door, from the address and from a form", async () => {
-    const browser = await knocking(await createReadyAccount());
+  it("INC-09 WB-04 is / on the page of the second entryPoint, from the address and from a form", async () => {
+    const browser = await passFirstFactor(await createReadyAccount());
     for (const rd of hostile) {
       const page = await browser.open(`/api/auth/second-factor?${query(rd)}`);
       expect([rd, page.heading, page.field("rd")]).toEqual([rd, "Enter your code", "/"]);
@@ -61,7 +61,7 @@ describe("a hostile return path", () => {
     const expected = ["/api/auth/sign-in", `/api/auth/sign-in?${query("/api/auth/account/two-factor")}`];
     expect([...new Set(locations(stranger))].sort()).toEqual(expected);
 
-    const browser = await entered(await createReadyAccount());
+    const browser = await passBothFactors(await createReadyAccount());
     for (const rd of hostile) {
       const page = await browser.open(`/api/auth/account/two-factor?${query(rd)}`);
       expect([rd, page.field("rd")]).toEqual([rd, "/"]);
@@ -74,7 +74,7 @@ describe("a hostile return path", () => {
     "https://evil.example/",
     "/%2fevil.example",
     "/\t/evil.example",
-  ])("INC-09 WB-04 leads to / after both doors: %j", async (rd) => {
+  ])("INC-09 WB-04 leads to / after both factors: %j", async (rd) => {
     const account = await createReadyAccount();
     const browser = new Browser(site);
     const { username, password } = account;
@@ -87,7 +87,7 @@ describe("a hostile return path", () => {
   it.each(["a%00b", "%0d%0aSet-Cookie:%20x=1", "%", "%zz", "%ff"])(
     "INC-09 does not break out of a header: rd=%s as it stands in the address",
     async (raw) => {
-      const browser = await entered(await createReadyAccount());
+      const browser = await passBothFactors(await createReadyAccount());
       await browser.open(`/api/auth/sign-in?rd=/${raw}`);
       const { headers } = browser.exchanges.at(-2) ?? browser.page.exchange;
       expect(headers.get("Location")).toBe("/");
@@ -115,7 +115,7 @@ describe("a good return path", () => {
   });
 
   it("leads on to it, when the visitor is signed in already", async () => {
-    const browser = await entered(await createReadyAccount());
+    const browser = await passBothFactors(await createReadyAccount());
     for (const rd of good) {
       if (rd.startsWith("/api/auth")) continue;
       await browser.open(`/api/auth/sign-in?${query(rd)}`);
@@ -135,7 +135,7 @@ describe("a good return path", () => {
   });
 
   it("is not needed to sign in again where the gate wants a fresh first factor", async () => {
-    const browser = await entered(await createReadyAccount());
+    const browser = await passBothFactors(await createReadyAccount());
     const page = await browser.open("/api/auth/sign-in?rd=%2Fx&again=1");
     expect([page.heading, page.field("rd")]).toEqual(["Sign in", "/x"]);
   });

@@ -3,7 +3,14 @@ import { createReadyAccount } from "../../support/accounts.ts";
 import { Browser } from "../../support/browser.ts";
 import { advance } from "../../support/clock.ts";
 import { useFreshWorker } from "../../support/fresh-worker.ts";
-import { backupCodesOn, entered, knocking, openSite, secretOn, site } from "../../support/site.ts";
+import {
+  backupCodesOn,
+  openSite,
+  passBothFactors,
+  passFirstFactor,
+  secretOn,
+  site,
+} from "../../support/site.ts";
 import { code, createAccount, type EnrolledAccount, wrongCode } from "../../support/worker.ts";
 
 useFreshWorker();
@@ -14,7 +21,7 @@ const wizard = "/account/two-factor";
 
 /** A browser at the account page. */
 async function atAccount(user: EnrolledAccount): Promise<Browser> {
-  const browser = await entered(user);
+  const browser = await passBothFactors(user);
   await browser.open(account);
   return browser;
 }
@@ -23,13 +30,13 @@ describe("replacing the authenticator app", () => {
   it("EN-04 keeps the old one until the new one is confirmed, and ends the other sessions then", async () => {
     const user = await createReadyAccount();
     const browser = await atAccount(user);
-    const other = await entered(user);
+    const other = await passBothFactors(user);
     const start = await browser.follow("Replace authenticator app");
     expect([start.path, start.heading]).toEqual([`/api/auth${wizard}`, "Replace your authenticator app"]);
     const secret = secretOn(await browser.submit(wizard, { step: "start" }));
     expect(secret).not.toBe(user.secret);
 
-    const third = await entered(user);
+    const third = await passBothFactors(user);
     expect((await third.open("/")).heading).toBe("Hello ada");
 
     const codes = await browser.submit(wizard, { step: "confirm", code: await code(secret) });
@@ -37,7 +44,7 @@ describe("replacing the authenticator app", () => {
     expect((await other.open(account)).heading).toBe("Sign in");
     expect((await browser.open(account)).heading).toBe("Your account");
     advance(30);
-    const late = await knocking(user);
+    const late = await passFirstFactor(user);
     expect((await late.submit("/second-factor", { code: await code(user.secret) })).status).toBe(401);
     expect((await late.submit("/second-factor", { code: await code(secret) })).heading).toBe("Hello ada");
   });
@@ -98,7 +105,7 @@ describe("the wizard", () => {
       "Set up two-factor authentication",
       "/reports",
     ]);
-    expect(page.alert).toBe("That took longer than ten minutes. Begin again with a new QR code.");
+    expect(page.alert).toBe("The ten minutes for this QR code have passed. Begin again with a new one.");
     expect(secretOn(await browser.submit(wizard, { step: "start" }))).not.toBe(secret);
   });
 
@@ -122,7 +129,7 @@ describe("the wizard", () => {
     expect((await next.submit("/second-factor", { code: spent })).status).toBe(401);
   });
 
-  it("TH-07 lets nobody guess: five wrong codes, and a minute's wait", async () => {
+  it("TH-07 limits guesses: five wrong codes, and a minute's wait", async () => {
     const { browser, secret } = await atScan();
     for (let variant = 0; variant < 5; variant++)
       await browser.submit(wizard, { step: "confirm", code: await wrongCode(secret, variant) });

@@ -109,7 +109,7 @@ describe("the hourly job", () => {
     expect(await idsOf("throttles", "key")).toEqual(left);
   });
 
-  it("LG-08 removes secrets that nobody has confirmed, and no others", async () => {
+  it("LG-08 removes unconfirmed secrets, and no others", async () => {
     const late = await createAccount("late");
     const inTime = await createAccount("in-time");
     const enrolled = await createReadyAccount();
@@ -160,7 +160,7 @@ describe("the hourly job", () => {
     expect(await idsOf("challenges")).toEqual(["second1"]);
   });
 
-  it("LG-08 removes the answers that were kept for a retry when nobody gets them any more", async () => {
+  it("LG-08 removes the responses that were stored for a retry when they have expired", async () => {
     const now = Date.now();
     await insertAnswers("over", 1, now);
     await insertAnswers("kept", 1, now + 1);
@@ -245,7 +245,7 @@ describe("the hourly job", () => {
     await expect(runHourlyJob(environment({ DB: failAlways(env.DB) }))).rejects.toThrow();
   });
 
-  it("writes down nothing about those whose rows it removes", async () => {
+  it("logs nothing about the accounts whose rows it removes", async () => {
     await insertSessions("dead", 1, Date.now());
     await runHourlyJob();
     expect(await listEvents("session.ended")).toEqual([]);

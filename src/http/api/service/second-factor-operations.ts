@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { renderQrSvg, svgDataUri } from "../../../core/lib/qr.ts";
-import type { NewSecret } from "../../../domain/second-factor/enrolment.ts";
+import type { GeneratedSecret } from "../../../domain/second-factor/enrolment.ts";
 import { resetSecondFactor, unlockSecondFactor } from "../../../domain/service-api/reset-and-unlock.ts";
 import {
   beginUserEnrolment,
@@ -12,15 +12,23 @@ import {
 } from "../../../domain/service-api/service-enrolment.ts";
 import type { UserResult } from "../../../domain/service-api/users.ts";
 import { type VerifiedUserCode, verifyUserCode } from "../../../domain/service-api/verify-user-code.ts";
-import type { AnyFailure } from "../../problem/problem.ts";
-import { code, totpCode } from "../fields.ts";
-import { serviceOperation } from "./service-operation.ts";
+import { publicBaseUrl } from "../../context.ts";
+import type { AnyFailure } from "../../problem/http-failure.ts";
+import { defineOperation } from "../define-operation.ts";
+import { code, ipAddress, receiptText, totpCode } from "../fields.ts";
+import { dataResponse } from "../success-response.ts";
 import { describeUser, exampleUser, user } from "./service-schemas.ts";
 
 const tag = "Second factor";
 const exampleCodes = ["7K3F-9QWX", "0ABC-D123"];
 const backupCodes = () => z.object({ backup_codes: z.array(z.string()) });
 const present = ({ user: row }: UserResult) => describeUser(row);
+const userResponse = dataResponse({ data: user, example: exampleUser, present });
+const userWithoutTotpResponse = dataResponse({
+  data: user,
+  example: { ...exampleUser, totp_enabled: false, totp_setup_at: null },
+  present,
+});
 
 /** Whatever a code can meet. */
 const codeFailures: readonly AnyFailure["reason"][] = [
@@ -32,16 +40,8 @@ const codeFailures: readonly AnyFailure["reason"][] = [
   "not_enabled",
 ];
 
-/** A word of the backend's own, as it stands in a receipt. */
-export const word = () =>
-  z
-    .string("must be a string")
-    .check(z.regex(/^[^\p{C}]{1,256}$/u, "must have 1 to 256 characters, none of them a control character"));
-
-const address = () => z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address");
-
 export const secondFactorOperations = [
-  serviceOperation<VerifiedUserCode>()({
+  defineOperation({
     id: "verifyCode",
     method: "post",
     path: "/v1/users/:id/verify",
@@ -49,36 +49,43 @@ export const secondFactorOperations = [
     summary: "Check a code of an authenticator app, or a backup code",
     description:
       "Each code is accepted once, on every path. The receipt is a JWT (EdDSA) that anybody can check with the keys at /.well-known/jwks.json.",
-    scope: "verify",
+    access: "verify",
     body: () =>
       z.strictObject({
         code: code(),
-        action: z.optional(word()),
-        nonce: z.optional(word()),
-        ip: z.optional(address()),
+        action: z.optional(receiptText()),
+        nonce: z.optional(receiptText()),
+        ip: z.optional(ipAddress()),
       }),
     bodyExample: { code: "123456", action: "transfer", nonce: "n-81", ip: "198.51.100.7" },
-    data: () =>
-      z.object({
-        method: z.enum(["totp", "backup_code"]),
-        backup_codes_remaining: z.int(),
-        receipt: z.string(),
+    response: dataResponse({
+      data: () =>
+        z.object({
+          method: z.enum(["totp", "backup_code"]),
+          backup_codes_remaining: z.int(),
+          receipt: z.string(),
+        }),
+      example: { method: "totp", backup_codes_remaining: 10, receipt: "eyJhbGciOiJFZERTQSJ9.e30.c2ln" },
+      present: ({ evidence, outcome }: VerifiedUserCode) => ({
+        method: evidence.method,
+        backup_codes_remaining: evidence.backupCodesRemaining,
+        receipt: outcome.receipt,
       }),
-    example: { method: "totp", backup_codes_remaining: 10, receipt: "eyJhbGciOiJFZERTQSJ9.e30.c2ln" },
+    }),
     failures: ["export_key_required", ...codeFailures],
-    act: (c, call, { body, issuer }) => {
+    run: (c, { call, body }) => {
       const { action, nonce, ip } = body;
       const client = { ...call.client, address: ip ?? call.client.address };
-      const approval = { code: body.code, action: action ?? null, nonce: nonce ?? null, issuer };
+      const approval = {
+        code: body.code,
+        action: action ?? null,
+        nonce: nonce ?? null,
+        issuer: publicBaseUrl(c),
+      };
       return verifyUserCode(c.var.deps, { ...call, client }, approval);
     },
-    present: ({ evidence, outcome }) => ({
-      method: evidence.method,
-      backup_codes_remaining: evidence.backupCodesRemaining,
-      receipt: outcome.receipt,
-    }),
   }),
-  serviceOperation<NewSecret>()({
+  defineOperation({
     id: "startTotp",
     method: "post",
     path: "/v1/users/:id/totp",
@@ -86,46 +93,50 @@ export const secondFactorOperations = [
     summary: "Begin to set up two-factor authentication",
     description:
       "Nothing changes until the first code is confirmed. Who has a second factor sends a code of it, and keeps it until then.",
-    scope: "users:write",
+    access: "users:write",
     body: () => z.strictObject({ code: z.optional(code()) }),
-    data: () =>
-      z.object({
-        secret: z.string(),
-        provisioning_uri: z.string(),
-        qr_code: z.string(),
-        expires_in: z.int(),
+    response: dataResponse({
+      data: () =>
+        z.object({
+          secret: z.string(),
+          provisioning_uri: z.string(),
+          qr_code: z.string(),
+          expires_in: z.int(),
+        }),
+      example: {
+        secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+        provisioning_uri: "otpauth://totp/Shop:ada?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Shop",
+        qr_code: "data:image/svg+xml;base64,PHN2Zy8+",
+        expires_in: 600,
+      },
+      present: ({ secret, keyUri, expiresInSeconds }: GeneratedSecret) => ({
+        secret,
+        provisioning_uri: keyUri,
+        qr_code: svgDataUri(renderQrSvg(keyUri)),
+        expires_in: expiresInSeconds,
       }),
-    example: {
-      secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
-      provisioning_uri: "otpauth://totp/Shop:ada?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Shop",
-      qr_code: "data:image/svg+xml;base64,PHN2Zy8+",
-      expires_in: 600,
-    },
-    failures: ["export_key_required", ...codeFailures, "already_enabled"],
-    act: (c, call, { body }) => beginUserEnrolment(c.var.deps, call, body.code ?? null),
-    present: ({ secret, keyUri, expiresInSeconds }) => ({
-      secret,
-      provisioning_uri: keyUri,
-      qr_code: svgDataUri(renderQrSvg(keyUri)),
-      expires_in: expiresInSeconds,
     }),
+    failures: ["export_key_required", ...codeFailures, "already_enabled"],
+    run: (c, { call, body }) => beginUserEnrolment(c.var.deps, call, body.code ?? null),
   }),
-  serviceOperation<ConfirmedEnrolment>()({
+  defineOperation({
     id: "confirmTotp",
     method: "post",
     path: "/v1/users/:id/totp/confirm",
     tag,
     summary: "Switch two-factor authentication on with the first code",
-    scope: "users:write",
+    access: "users:write",
     body: () => z.strictObject({ code: totpCode() }),
     bodyExample: { code: "123456" },
-    data: backupCodes,
-    example: { backup_codes: exampleCodes },
+    response: dataResponse({
+      data: backupCodes,
+      example: { backup_codes: exampleCodes },
+      present: ({ evidence }: ConfirmedEnrolment) => ({ backup_codes: [...(evidence.newBackupCodes ?? [])] }),
+    }),
     failures: ["export_key_required", ...codeFailures, "enrolment_expired", "already_enabled"],
-    act: (c, call, { body }) => confirmUserEnrolment(c.var.deps, call, body.code),
-    present: ({ evidence }) => ({ backup_codes: [...(evidence.newBackupCodes ?? [])] }),
+    run: (c, { call, body }) => confirmUserEnrolment(c.var.deps, call, body.code),
   }),
-  serviceOperation<UserResult>()({
+  defineOperation({
     id: "removeTotp",
     method: "delete",
     path: "/v1/users/:id/totp",
@@ -133,52 +144,48 @@ export const secondFactorOperations = [
     summary: "Switch two-factor authentication off",
     description:
       "No code is asked for: make sure of the user first, for example with a verify. Failures that disabled the second factor stay.",
-    scope: "users:write",
-    data: user,
-    example: { ...exampleUser, totp_enabled: false, totp_setup_at: null },
+    access: "users:write",
+    response: userWithoutTotpResponse,
     failures: ["export_key_required", "no_such_user", "not_enabled"],
-    act: (c, call) => removeUserSecondFactor(c.var.deps, call),
-    present,
+    run: (c, { call }) => removeUserSecondFactor(c.var.deps, call),
   }),
-  serviceOperation<RegeneratedBackupCodes>()({
+  defineOperation({
     id: "regenerateBackupCodes",
     method: "post",
     path: "/v1/users/:id/backup-codes",
     tag,
     summary: "Make ten new backup codes; all earlier ones are void",
-    scope: "users:write",
+    access: "users:write",
     body: () => z.strictObject({ code: code() }),
     bodyExample: { code: "123456" },
-    data: backupCodes,
-    example: { backup_codes: exampleCodes },
+    response: dataResponse({
+      data: backupCodes,
+      example: { backup_codes: exampleCodes },
+      present: ({ outcome }: RegeneratedBackupCodes) => ({ backup_codes: [...outcome] }),
+    }),
     failures: ["export_key_required", ...codeFailures],
-    act: (c, call, { body }) => regenerateUserBackupCodes(c.var.deps, call, body.code),
-    present: ({ outcome }) => ({ backup_codes: [...outcome] }),
+    run: (c, { call, body }) => regenerateUserBackupCodes(c.var.deps, call, body.code),
   }),
-  serviceOperation<UserResult>()({
+  defineOperation({
     id: "resetUser",
     method: "post",
     path: "/v1/users/:id/reset",
     tag,
     summary: "Take the second factor and its failures away, for who has lost phone and backup codes",
-    scope: "admin",
-    data: user,
-    example: { ...exampleUser, totp_enabled: false, totp_setup_at: null },
+    access: "admin",
+    response: userWithoutTotpResponse,
     failures: ["export_key_required", "no_such_user"],
-    act: (c, call) => resetSecondFactor(c.var.deps, call),
-    present,
+    run: (c, { call }) => resetSecondFactor(c.var.deps, call),
   }),
-  serviceOperation<UserResult>()({
+  defineOperation({
     id: "unlockUser",
     method: "post",
     path: "/v1/users/:id/unlock",
     tag,
     summary: "Take back the failures of a second factor that is blocked or disabled",
-    scope: "admin",
-    data: user,
-    example: exampleUser,
+    access: "admin",
+    response: userResponse,
     failures: ["export_key_required", "no_such_user"],
-    act: (c, call) => unlockSecondFactor(c.var.deps, call),
-    present,
+    run: (c, { call }) => unlockSecondFactor(c.var.deps, call),
   }),
 ] as const;

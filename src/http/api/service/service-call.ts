@@ -1,199 +1,67 @@
 import * as z from "zod/mini";
-import { sha256 } from "../../../core/crypto/digest.ts";
 import { lazy } from "../../../core/lib/lazy.ts";
-import { possibleStoredUserIds, realmForm, userIdForm } from "../../../core/parsing/user-id.ts";
-import type { Failure } from "../../../domain/failure.ts";
-import { compareExportKey, type ExportKeyState } from "../../../domain/service-api/export-key.ts";
-import {
-  authenticateServiceCaller,
-  type Scope,
-  type ServiceCall,
-  type ServiceCaller,
-  type UserServiceCall,
-} from "../../../domain/service-api/service-caller.ts";
-import {
-  type FirstResponse,
-  findFirstResponse,
-  type RepeatableCall,
-  sealResponse,
-} from "../../../domain/service-api/stored-response.ts";
-import { localRealm } from "../../../domain/sign-in/password-sign-in.ts";
-import type { User } from "../../../store/users/user-rows.ts";
-import { readBearerToken } from "../../caller.ts";
+import type { UserServiceCall } from "../../../domain/service-api/service-caller.ts";
+import { findFirstResponse } from "../../../domain/service-api/stored-response.ts";
 import type { AppContext } from "../../context.ts";
-import {
-  type AnyFailure,
-  describeFailure,
-  problemDocument,
-  problemType,
-  Refused,
-} from "../../problem/problem.ts";
-import { refuse } from "../../problem/refusal.tsx";
+import { respondWithFailure } from "../../problem/failure-response.tsx";
+import type { AnyFailure } from "../../problem/http-failure.ts";
+import { describeFailure, problemDocument, problemType } from "../../problem/problem.ts";
+import type { OkResult, PreparedResponse } from "../success-response.ts";
+import { failureOfFirst, type ServiceRequest } from "./service-request.ts";
 
-/** A backend's request: who calls, and what has been read about it. */
-export interface ServiceRequest {
-  readonly caller: ServiceCaller;
-  readonly user: User | null;
-  readonly exportKey: ExportKeyState;
-  /** Null: no `Idempotency-Key` came. */
-  readonly repeatable: (RepeatableCall & { readonly first: FirstResponse }) | null;
-}
-
-/** An answer as it is kept for a retry: exactly what is sent. */
-interface Answer {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
-}
-
-/** Where a caller shows `EXPORT_KEY`, beside its own key in `Authorization`. */
-export const exportKeyHeader = "X-Sallyport-Export-Key";
-
-const jsonType = "application/json";
-const idempotencyKeyForm = /^[\x21-\x7e]{1,255}$/;
-
-/**
- * Finds out who calls. One read at most (`authenticateServiceCaller`).
- *
- * @param body the text of the body: a retry has the same one
- * @throws Refused 401 without a known key; 403 when its scopes don't cover the call; 404 for another realm; 409 when
- *   the `Idempotency-Key` belongs to another call
- */
-export async function readServiceRequest(
+/** Sends a rendered response, with the headers that were set on the context before. */
+export const send = (
   c: AppContext,
-  scope: Scope,
-  { body, repeatable }: { body: string; repeatable: boolean },
-): Promise<ServiceRequest> {
-  const token = readBearerToken(c);
-  if (token === undefined) throw new Refused({ ok: false, reason: "invalid_api_key" });
-  const realm = c.req.query("realm");
-  const key = repeatable ? c.req.header("Idempotency-Key") : undefined;
-  const keyHash = key === undefined ? null : await sha256(key);
-  const userId = c.req.param("id") ?? null;
-  const { deps, now } = c.var;
-  const aboutUser = c.req.routePath.includes("/users/:id") && userId !== null && userIdForm.test(userId);
-  const authenticated = await authenticateServiceCaller(deps, {
-    token,
-    adminRealm: realm !== undefined && realmForm.test(realm) ? realm : localRealm,
-    userId: aboutUser ? userId : null,
-    keyHash,
-    now,
-  });
-  if (authenticated === null) throw new Refused({ ok: false, reason: "invalid_api_key" });
-  const { caller, user, answer } = authenticated;
-  if (!caller.scopes.includes(scope)) throw new Refused({ ok: false, reason: "scope_missing", scope });
-  if (realm !== undefined && realm !== caller.realm)
-    throw new Refused({ ok: false, reason: "no_such_realm" });
-  if (key !== undefined && !idempotencyKeyForm.test(key)) {
-    const detail = "Idempotency-Key: must have 1 to 255 visible characters";
-    throw new Refused({ ok: false, reason: "invalid_format", detail });
-  }
-  const exportKey = await compareExportKey(deps.config, c.req.header(exportKeyHeader));
-  if (keyHash === null) return { caller, user, exportKey, repeatable: null };
-  const path = new URL(c.req.url).pathname;
-  const call = {
-    realm: caller.realm,
-    keyHash,
-    apiKeyId: caller.keyId,
-    userIds: aboutUser ? possibleStoredUserIds(caller.realm, userId) : [],
-    // Of two keys the one that may do less is not shown what the other was answered. The answer to a call with
-    // EXPORT_KEY can hold a secret of an account of ADMIN_USERS: without it, the call is another one.
-    requestHash: await sha256(
-      JSON.stringify([
-        ...[c.req.method, path, body, caller.scopes.toSorted(), caller.returnUrls],
-        ...(exportKey === "right" ? ["export_key"] : []),
-      ]),
-    ),
-  };
-  const first =
-    answer === null ? ({ kind: "none" } as const) : await findFirstResponse(deps, call, now, answer);
-  const refusal = refuseFirst(first);
-  if (refusal !== null) throw new Refused(refusal);
-  return { caller, user, exportKey, repeatable: { ...call, first } };
-}
-
-/** The call of a backend whose answer is a stream, and is not kept for a retry. */
-export const streamedCall = (c: AppContext, { caller, exportKey }: ServiceRequest): ServiceCall => ({
-  realm: caller.realm,
-  client: { ...c.var.client, actor: caller.actor },
-  now: c.var.now,
-  exportKey,
-  keep: async () => null,
-});
-
-/** How a result is told to the caller. */
-export interface Presentation<Result> {
-  readonly status: (result: Result) => number;
-  readonly data: (result: Result) => unknown;
-}
+  { status, type, body }: PreparedResponse,
+  headers: Record<string, string> = {},
+): Response => c.body(body, status, { "Content-Type": type, ...headers });
 
 /**
- * Answers a call of a backend, and a retry of it with the first answer. Kept is what was decided; a refusal that
- * changed nothing is not, so a retry of it is decided anew.
+ * Runs a service call and sends its response; a retry gets the first response again. Only a response whose decision was
+ * written is stored: a retry of a call that failed without a write is decided anew.
  */
-export async function respondToServiceCall<Result extends { readonly ok: true }>(
+export async function respondToServiceCall<Result extends OkResult>(
   c: AppContext,
   { caller, user, exportKey, repeatable }: ServiceRequest,
-  { status, data }: Presentation<Result>,
-  act: (call: UserServiceCall<Result>) => Promise<Result | Failure>,
+  render: (result: Result) => PreparedResponse,
+  run: (call: UserServiceCall<Result>) => Promise<Result | AnyFailure>,
 ): Promise<Response> {
-  if (repeatable?.first.kind === "answered") return replay(repeatable.first.answer);
+  if (repeatable?.first.kind === "found") return replay(c, repeatable.first.response);
   const { deps, client, now } = c.var;
-  const present = (result: Result | Failure): Answer =>
-    result.ok
-      ? {
-          status: status(result),
-          type: jsonType,
-          body: JSON.stringify({ status: "success", data: data(result) }),
-        }
-      : presentFailure(c, result);
-  const kept: { decided: boolean; success: Answer | null } = { decided: false, success: null };
-  const result = await act({
+  const renderForRetry = (possible: Result | AnyFailure) =>
+    JSON.stringify(possible.ok ? render(possible) : renderFailure(c, possible));
+  const result = await run({
     realm: caller.realm,
     client: { ...client, actor: caller.actor },
     now,
     userId: c.req.param("id") ?? "",
     known: user,
     exportKey,
-    keep: async (possible) => {
-      if (repeatable === null) return null;
-      const shown = present(possible);
-      kept.decided = true;
-      if (possible.ok) kept.success = shown;
-      return sealResponse(deps, repeatable, JSON.stringify(shown), now);
-    },
+    idempotency: repeatable === null ? null : { call: repeatable, render: renderForRetry },
   });
-  // A retry gets what was kept, whatever else happened to the account at the same time: so does this call.
-  if (result.ok) return send(kept.success ?? present(result));
-  if (repeatable !== null && (result.reason === "already_responded" || !kept.decided || !isCounted(result))) {
+  if (result.ok) return send(c, render(result));
+  if (repeatable !== null && !isStoredFailure(result)) {
     const first = await findFirstResponse(deps, repeatable, now);
-    if (first.kind === "answered") return replay(first.answer);
-    const refusal = refuseFirst(first);
-    if (refusal !== null) return refuse(c, refusal);
+    if (first.kind === "found") return replay(c, first.response);
+    const failure = failureOfFirst(first);
+    if (failure !== null) return respondWithFailure(c, failure);
   }
-  return refuse(c, result);
+  return respondWithFailure(c, result);
 }
 
-/** Why a call with a first answer is refused. Null: it is not. */
-function refuseFirst({ kind }: FirstResponse): Failure | null {
-  if (kind === "conflict") return { ok: false, reason: "idempotency_conflict" };
-  return kind === "void" ? { ok: false, reason: "first_response_void" } : null;
-}
+/** The failures that a batch stores for a retry. Before any other failure, a parallel request may have stored a response. */
+const isStoredFailure = ({ reason }: AnyFailure) => reason === "wrong_code" || reason === "replayed_code";
 
-/** Refusals that are themselves what was decided. Before any other, a first answer may have come in between. */
-const isCounted = ({ reason }: AnyFailure) => reason === "wrong_code" || reason === "replayed_code";
-
-function presentFailure(c: AppContext, failure: Failure): Answer {
+function renderFailure(c: AppContext, failure: AnyFailure): PreparedResponse {
   const problem = describeFailure(failure);
   const body = problemDocument(problem, c.var.client.requestId);
   return { status: problem.status, type: problemType, body };
 }
 
-const send = ({ status, type, body }: Answer, headers: Record<string, string> = {}): Response =>
-  new Response(body, { status, headers: { "Content-Type": type, ...headers } });
-
-function replay(kept: string): Response {
-  return send(answer().parse(JSON.parse(kept)), { "Idempotency-Replayed": "true" });
+/** Sends a stored response again, with the status, type and body of the first one. */
+function replay(c: AppContext, stored: string): Response {
+  const response = storedResponse().parse(JSON.parse(stored)) as PreparedResponse;
+  return send(c, response, { "Idempotency-Replayed": "true" });
 }
 
-const answer = lazy(() => z.object({ status: z.number(), type: z.string(), body: z.string() }));
+const storedResponse = lazy(() => z.object({ status: z.number(), type: z.string(), body: z.string() }));

@@ -1,11 +1,11 @@
-import { apiKeyOperations } from "./api-key-routes.ts";
-import { challengeOperations } from "./challenge-routes.ts";
-import { eventOperations } from "./event-routes.ts";
-import { exportOperation } from "./export-routes.ts";
-import { importOperation } from "./import-routes.ts";
+import { apiKeyOperations } from "./api-key-operations.ts";
+import { challengeOperations } from "./challenge-operations.ts";
+import { eventOperations } from "./event-operations.ts";
+import { exportOperation } from "./export-operation.ts";
+import { importOperation } from "./import-operation.ts";
 import { secondFactorOperations } from "./second-factor-operations.ts";
 import { sessionOperations } from "./session-operations.ts";
-import { userOperations } from "./user-routes.ts";
+import { userOperations } from "./user-operations.ts";
 
 /** The service API: everything under `/v1`. */
 export const serviceOperations = [

@@ -1,18 +1,12 @@
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
-import { backendUserId, userIdForm } from "../../../core/parsing/user-id.ts";
+import { callerUserId } from "../../../core/parsing/user-id.ts";
 import { encodeCursor, parseCursor } from "../../../core/tokens/cursor.ts";
 import type { UserStatus } from "../../../domain/service-api/users.ts";
 import type { User } from "../../../store/users/user-rows.ts";
 import { sentAs } from "../sent-as.ts";
-import { exportKeyHeader } from "./service-call.ts";
 
-/** For the document: the header of calls that can need `EXPORT_KEY`. */
-export const exportKeyParameter: Readonly<Record<string, string>> = {
-  [exportKeyHeader]: "EXPORT_KEY: needed to export, and to change an account of ADMIN_USERS",
-};
-
-/** For the document: what an answer to an import or export says of its limit. */
+/** For the OpenAPI document: the rate-limit headers of an import or export. */
 export const transferHeaders: Readonly<Record<string, string>> = {
   RateLimit: "How many more of these calls there may be, and for how long",
   "RateLimit-Policy": "How many of these calls there may be",
@@ -22,11 +16,6 @@ export const transferHeaders: Readonly<Record<string, string>> = {
 export const time = () => z.iso.datetime();
 
 export const timeOf = (date: Date | null): string | null => date?.toISOString() ?? null;
-
-/** As the backend names a user. */
-export const userId = lazy(() =>
-  z.string("must be a string").check(z.regex(userIdForm, "must have 1 to 128 visible ASCII characters")),
-);
 
 const longestPage = 200;
 
@@ -108,7 +97,7 @@ export const userStatus = lazy(() =>
 
 export function describeUser(row: User): z.input<ReturnType<typeof user>> {
   return {
-    id: backendUserId(row.realm, row.id),
+    id: callerUserId(row.realm, row.id),
     realm: row.realm,
     username: row.username,
     email: row.email,

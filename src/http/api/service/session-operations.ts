@@ -5,7 +5,8 @@ import {
   listUserSessions,
   type SessionList,
 } from "../../../domain/service-api/service-sessions.ts";
-import { serviceOperation } from "./service-operation.ts";
+import { defineOperation } from "../define-operation.ts";
+import { dataResponse } from "../success-response.ts";
 import { time } from "./service-schemas.ts";
 
 const tag = "Sessions";
@@ -23,57 +24,59 @@ const session = lazy(() =>
     })
     .register(z.globalRegistry, { id: "Session" }),
 );
-const ended = () => z.object({ ended: z.literal(true) });
+const endedResponse = dataResponse({
+  data: () => z.object({ ended: z.literal(true) }),
+  example: { ended: true },
+  present: () => ({ ended: true }) as const,
+});
 
 export const sessionOperations = [
-  serviceOperation<SessionList>()({
+  defineOperation({
     id: "listUserSessions",
     method: "get",
     path: "/v1/users/:id/sessions",
     tag,
     summary: "List the living sessions of a user, the last seen first",
-    scope: "users:read",
-    data: () => z.object({ sessions: z.array(session()) }),
-    example: { sessions: [] },
-    failures: ["no_such_user"],
-    act: (c, call) => listUserSessions(c.var.deps, call),
-    present: ({ sessions }) => ({
-      sessions: sessions.map((row) => ({
-        id: row.id,
-        aal: row.secondFactorAt === null ? 1 : 2,
-        amr: [...row.amr],
-        created_at: row.createdAt.toISOString(),
-        last_seen_at: row.lastSeenAt.toISOString(),
-        expires_at: row.expiresAt.toISOString(),
-        client_address: row.clientAddress,
-        user_agent: row.userAgent,
-      })),
+    access: "users:read",
+    response: dataResponse({
+      data: () => z.object({ sessions: z.array(session()) }),
+      example: { sessions: [] },
+      present: ({ sessions }: SessionList) => ({
+        sessions: sessions.map((row) => ({
+          id: row.id,
+          aal: row.secondFactorAt === null ? 1 : 2,
+          amr: [...row.amr],
+          created_at: row.createdAt.toISOString(),
+          last_seen_at: row.lastSeenAt.toISOString(),
+          expires_at: row.expiresAt.toISOString(),
+          client_address: row.clientAddress,
+          user_agent: row.userAgent,
+        })),
+      }),
     }),
+    failures: ["no_such_user"],
+    run: (c, { call }) => listUserSessions(c.var.deps, call),
   }),
-  serviceOperation<{ readonly ok: true }>()({
+  defineOperation({
     id: "endUserSessions",
     method: "delete",
     path: "/v1/users/:id/sessions",
     tag,
     summary: "Sign a user out everywhere",
-    scope: "users:write",
-    data: ended,
-    example: { ended: true },
+    access: "users:write",
+    response: endedResponse,
     failures: ["export_key_required", "no_such_user"],
-    act: (c, call) => endUserSessions(c.var.deps, call, null),
-    present: () => ({ ended: true }) as const,
+    run: (c, { call }) => endUserSessions(c.var.deps, call, null),
   }),
-  serviceOperation<{ readonly ok: true }>()({
+  defineOperation({
     id: "endUserSession",
     method: "delete",
     path: "/v1/users/:id/sessions/:session",
     tag,
     summary: "End one session of a user",
-    scope: "users:write",
-    data: ended,
-    example: { ended: true },
+    access: "users:write",
+    response: endedResponse,
     failures: ["export_key_required", "no_such_user", "no_such_session"],
-    act: (c, call, { param }) => endUserSessions(c.var.deps, call, param("session")),
-    present: () => ({ ended: true }) as const,
+    run: (c, { call, param }) => endUserSessions(c.var.deps, call, param("session")),
   }),
 ] as const;

@@ -1,5 +1,6 @@
-import type { AnyFailure } from "../../problem/problem.ts";
-import type { Operation, Success } from "../operation.ts";
+import { respondToAuthRequest, respondToForwardAuth } from "../../forward-auth-routes.ts";
+import type { AnyFailure } from "../../problem/http-failure.ts";
+import type { DocumentedSuccess, Operation } from "../operation.ts";
 
 const proxyHeaders = {
   "X-Sallyport-Proxy-Key": "PROXY_KEY. Needed where ORIGIN_URL is set; without it the answer is 404",
@@ -9,7 +10,7 @@ const proxyHeaders = {
   "X-Original-Method": "The same, for proxies that say it so",
   "X-Original-URL": "Its path and query, or its whole address",
 };
-const passes: Success = {
+const passes: DocumentedSuccess = {
   status: 200,
   description: "The request may pass; the headers say whose it is, and are empty for nobody",
   schema: null,
@@ -37,11 +38,11 @@ const failures: readonly AnyFailure["reason"][] = [
   "no_such_page",
 ];
 
-/** What proxies ask about another request than the one they send. The gate judges it, so the answers come from there. */
-export const forwardAuthOperations = (
-  respondToForwardAuth: Operation["handle"],
-  respondToAuthRequest: Operation["handle"],
-): readonly Operation[] => [
+/**
+ * Access decisions for a proxy about the request that it names. `defineOperation` does not create them: the response comes
+ * from the gate, and its status and headers depend on the proxy.
+ */
+export const forwardAuthOperations: readonly Operation[] = [
   {
     ...shared,
     id: "forwardAuth",

@@ -17,10 +17,19 @@ import type { AppContext, AppEnv } from "../../context.ts";
 import { clearCookies, readDevices, setSessionCookie } from "../../cookies.ts";
 import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
-import { type AnyFailure, describeFailure } from "../../problem/problem.ts";
-import { refuse } from "../../problem/refusal.tsx";
+import { respondWithFailure } from "../../problem/failure-response.tsx";
+import type { AnyFailure } from "../../problem/http-failure.ts";
+import { describeFailure } from "../../problem/problem.ts";
 import { pageUrl } from "../../sign-in-redirect.ts";
-import { chrome, explain, rerenderWithFailure, showPage, siteHref, textField } from "../layout/page.ts";
+import {
+  failureProps,
+  type PageResponse,
+  pageProps,
+  rerenderWithFailure,
+  showPage,
+  siteHref,
+  textField,
+} from "../layout/page.ts";
 import { AccountPage, type AccountPageProps } from "./account-view.tsx";
 import { BackupCodesPage } from "./backup-codes-view.tsx";
 
@@ -30,31 +39,33 @@ const disableForm = lazy(() =>
 );
 const endForm = lazy(() => z.strictObject({ id: textField(128) }));
 
-/** What has just been done, by a word in the address that stands for a fixed sentence. */
+/** The notice after a redirect, by the value of `done` in the query. The query can't contain the text itself, or a link could show any text. */
 const notices: ReadonlyMap<string, string> = new Map([
   ["two-factor-off", "Two-factor authentication is off."],
   ["session-ended", "The session has been ended."],
   ["others-ended", "All other sessions have been ended."],
 ]);
 
-/** `/account`: what a person can see and change about the own account. */
+/** `/account`: shows the visitor's second factor, backup codes and sessions, and changes them. */
 export const accountPages = new Hono<AppEnv>()
   .get("/account", (c) => {
     const notice = notices.get(c.req.query("done") ?? "");
-    return withSession(c, (session) => showAccount(c, session, notice === undefined ? {} : { notice }));
+    return withAccountSession(c, (session) =>
+      showAccount(c, session, notice === undefined ? {} : { notice }),
+    );
   })
   .post("/account/backup-codes", (c) =>
-    withSession(c, async (session) => {
+    withAccountSession(c, async (session) => {
       const form = await readForm(c, codeForm());
       const code = parseCodeInput(form.code);
       if (code === null) return showAccount(c, session, { failure: noCode, errorIn: "backup-codes" });
       const { deps, client, now } = c.var;
-      const made = await regenerateBackupCodes(deps, { session, code, client, now });
-      if (!made.ok) return showAccount(c, session, { failure: made, errorIn: "backup-codes" });
+      const result = await regenerateBackupCodes(deps, { session, code, client, now });
+      if (!result.ok) return showAccount(c, session, { failure: result, errorIn: "backup-codes" });
       const page = (
         <BackupCodesPage
-          {...chrome(c)}
-          codes={[...made.backupCodes]}
+          {...pageProps(c)}
+          codes={[...result.backupCodes]}
           reason="regenerated"
           continueHref={pageUrl(c, "/account")}
           continueLabel="I have saved them: to my account"
@@ -64,14 +75,14 @@ export const accountPages = new Hono<AppEnv>()
     }),
   )
   .post("/account/two-factor/disable", (c) =>
-    withSession(c, async (session) => {
+    withAccountSession(c, async (session) => {
       const form = await readForm(c, disableForm());
       const code = parseCodeInput(form.code);
       if (code === null) return showAccount(c, session, { failure: noCode, errorIn: "disable" });
       const { deps, client, now } = c.var;
       const password = form.password ?? null;
       const devices = readDevices(c);
-      const request = { session, code, password, canTakeNewToken: true, devices, client, now };
+      const request = { session, code, password, callerSession: "replace", devices, client, now } as const;
       const disabled = await disableTotp(deps, request);
       if (!disabled.ok) return showAccount(c, session, { failure: disabled, errorIn: "disable" });
       if (disabled.issued !== null) setSessionCookie(c, disabled.issued);
@@ -79,16 +90,16 @@ export const accountPages = new Hono<AppEnv>()
     }),
   )
   .post("/account/sessions/end", (c) =>
-    withSession(c, async (session) => {
+    withAccountSession(c, async (session) => {
       const { id } = await readForm(c, endForm());
       const ended = await revokeSession(c.var.deps, session, id, c.var.client, c.var.now);
-      // Ended a moment ago, or by itself: that is what was wanted.
+      // A session that has already ended is a success, too.
       if (!ended.ok && ended.reason !== "no_such_session") return showAccount(c, session, { failure: ended });
       return c.redirect(`${pageUrl(c, "/account")}?done=session-ended`, 303);
     }),
   )
   .post("/account/sessions/end-others", (c) =>
-    withSession(c, async (session) => {
+    withAccountSession(c, async (session) => {
       await readForm(c, z.strictObject({}));
       const ended = await revokeOtherSessions(c.var.deps, session, c.var.client, c.var.now);
       if (!ended.ok) return showAccount(c, session, { failure: ended });
@@ -102,16 +113,18 @@ const noCode: AnyFailure = {
   detail: "Type the six digits that your app shows, or a backup code.",
 };
 
-type Answer = Response | Promise<Response>;
-
-async function withSession(c: AppContext, answer: (session: FullSession) => Answer): Promise<Response> {
+/** Calls `handle` with the visitor's full session. Without one, it signs the visitor in externally or redirects to the page for that. */
+async function withAccountSession(
+  c: AppContext,
+  handle: (session: FullSession) => PageResponse,
+): Promise<Response> {
   const caller = await findCaller(c);
-  if (caller !== null) return answer(caller.session);
-  // A form was on a page, and the page has given its browser a session. A client that keeps none changes nothing (INC-30).
+  if (caller !== null) return handle(caller.session);
+  // The page with the form has set a session cookie. A client that did not keep it can't change anything (INC-30).
   if (c.req.method !== "GET" && c.var.source !== null) return c.redirect(here(c), 303);
-  const arrival = await signInExternally(c);
-  if (arrival.kind === "full") return answer(arrival.session);
-  return arrival.kind === "pending" ? c.redirect(pageUrl(c, "/second-factor", here(c)), 303) : toSignIn(c);
+  const signedIn = await signInExternally(c);
+  if (signedIn.kind === "full") return handle(signedIn.session);
+  return signedIn.kind === "pending" ? c.redirect(pageUrl(c, "/second-factor", here(c)), 303) : toSignIn(c);
 }
 
 function toSignIn(c: AppContext): Response {
@@ -131,12 +144,12 @@ async function showAccount(c: AppContext, session: FullSession, state: AccountSt
   const { deps, client, now } = c.var;
   const status = await getSecondFactorStatus(deps, session, client, now);
   const listed = status.ok ? await listSessions(deps, session, now) : status;
-  if (!status.ok || !listed.ok) return refuseAccount(c, status.ok ? listed : status);
+  if (!status.ok || !listed.ok) return respondToAccountFailure(c, status.ok ? listed : status);
   setSessionCookie(c, status.checked);
   const { failure, ...rest } = state;
   const page = (
     <AccountPage
-      {...chrome(c)}
+      {...pageProps(c)}
       {...rest}
       error={failure === undefined ? undefined : errorText(failure)}
       user={status.checked.session}
@@ -155,15 +168,15 @@ async function showAccount(c: AppContext, session: FullSession, state: AccountSt
   return failure === undefined ? showPage(c, page) : rerenderWithFailure(c, failure, page);
 }
 
-function refuseAccount(c: AppContext, failure: Failure | { ok: true }): Response {
-  if (failure.ok) throw new Error("There is nothing to refuse");
-  return failure.reason === "session_over" ? toSignIn(c) : refuse(c, failure);
+function respondToAccountFailure(c: AppContext, failure: Failure | { ok: true }): Response {
+  if (failure.ok) throw new Error("respondToAccountFailure was called without a failure");
+  return failure.reason === "session_over" ? toSignIn(c) : respondWithFailure(c, failure);
 }
 
 function errorText(failure: AnyFailure): string {
   if (failure.reason === "wrong_credentials") return "The password is wrong.";
-  const why = explain(failure);
-  return "error" in why
-    ? why.error
-    : `${describeFailure(failure).title}. Try again in ${why.retryAfterSeconds} seconds.`;
+  const props = failureProps(failure);
+  return "error" in props
+    ? props.error
+    : `${describeFailure(failure).title}. Try again in ${props.retryAfterSeconds} seconds.`;
 }

@@ -10,9 +10,10 @@ export interface SecondFactorState {
   errorIn?: "backup-codes" | "disable" | undefined;
 }
 
-const FEW = 3;
+/** From this number on the page warns that few codes are left. */
+const fewBackupCodes = 3;
 
-/** How many backup codes are left, and ten new ones. Posts `code` to `/account/backup-codes`. */
+/** Shows the number of unused backup codes, and a form for ten new ones. Posts `code` to `/account/backup-codes`. */
 export function BackupCodesSection({ base, backupCodesRemaining, error, errorIn }: SecondFactorState) {
   const failed = error !== undefined && errorIn === "backup-codes";
   return (
@@ -23,7 +24,7 @@ export function BackupCodesSection({ base, backupCodesRemaining, error, errorIn 
         <CodeField
           id="backup-codes-code"
           label="Code from your authenticator app"
-          hint="Ten new codes take the place of all old ones."
+          hint="Ten new codes replace all old ones."
           accepts="any"
           describedBy={failed ? "account-error" : undefined}
           invalid={failed}
@@ -37,7 +38,7 @@ export function BackupCodesSection({ base, backupCodesRemaining, error, errorIn 
   );
 }
 
-/** In one of the two forms, never in both. */
+/** Rendered in the form that the error is about, so the id is unique. */
 function FormError({ text }: { text: string }) {
   return (
     <Notice kind="error" id="account-error">
@@ -57,7 +58,7 @@ function Remaining({ count }: { count: number }) {
       </div>
     );
   }
-  if (count <= FEW) {
+  if (count <= fewBackupCodes) {
     return (
       <Notice kind="warning">
         <p>
@@ -67,10 +68,10 @@ function Remaining({ count }: { count: number }) {
       </Notice>
     );
   }
-  return <p>{`You have ${count} unused backup codes, for when your app is out of reach.`}</p>;
+  return <p>{`You have ${count} unused backup codes. Use one when you don’t have your app.`}</p>;
 }
 
-/** Switching two-factor authentication off. Posts `code` and perhaps `password` to `/account/two-factor/disable`. */
+/** The form that switches two-factor authentication off. Posts `code`, and `password` if there is one, to `/account/two-factor/disable`. */
 export function DisableSection({ base, hasPassword, error, errorIn }: SecondFactorState) {
   const failed = error !== undefined && errorIn === "disable";
   const field = { describedBy: failed ? "account-error" : undefined, invalid: failed };
@@ -78,8 +79,8 @@ export function DisableSection({ base, hasPassword, error, errorIn }: SecondFact
     <details class="disable" open={failed}>
       <summary>Switch two-factor authentication off</summary>
       <p>
-        From then on your {hasPassword ? "password" : "first factor"} alone opens the door. Your backup codes
-        and your other sessions end with it.
+        After that, your {hasPassword ? "password" : "first factor"} alone is enough to sign in. Your backup
+        codes stop working, and your other sessions end.
       </p>
       <form class="stack" method="post" action={`${base}/account/two-factor/disable`}>
         {failed ? <FormError text={error} /> : null}

@@ -4,14 +4,14 @@ import { describeUserAgent } from "./user-agent.ts";
 
 export interface SessionView {
   id: string;
-  /** The one that looks at this page. */
+  /** The session of this request. */
   current: boolean;
   createdAt: Date;
   lastSeenAt: Date;
   expiresAt: Date;
   userAgent: string | null;
   clientAddress: string | null;
-  /** How many factors it was opened with. */
+  /** The number of factors that the session has verified. */
   aal: 1 | 2;
 }
 
@@ -20,12 +20,12 @@ interface SessionsSectionProps {
   sessions: SessionView[];
 }
 
-/** Where this account is signed in. Posts `id` to `/account/sessions/end`, or nothing to `…/end-others`. */
+/** Lists the account's sessions. Posts `id` to `/account/sessions/end`, or no field to `…/end-others`. */
 export function SessionsSection({ base, sessions }: SessionsSectionProps) {
   const others = sessions.some((session) => !session.current);
   return (
     <Section id="sessions" title="Sessions">
-      <p>Where you are signed in. End what you don’t recognise.</p>
+      <p>The browsers in which you are signed in. End every session that you don’t recognise.</p>
       <ul class="sessions">
         {sessions.map((session) => (
           <Session base={base} session={session} />

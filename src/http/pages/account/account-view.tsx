@@ -11,18 +11,18 @@ export interface AccountPageProps extends PageProps {
   setupAt: Date | null;
   backupCodesRemaining: number;
   sessions: SessionView[];
-  /** Something that has just been done. */
+  /** The result of the action before this page. */
   notice?: string | undefined;
   error?: string | undefined;
-  /** The form that the error is about: it is shown there, where the focus goes, and read with its field. */
+  /** The form that the error is about. The error is shown in it, and screen readers read it with the field. */
   errorIn?: SecondFactorState["errorIn"];
-  /** Switching off asks for the password too. */
+  /** Switching two-factor authentication off also needs the password. */
   hasPassword: boolean;
-  /** The site behind the gate; null where there is none. */
+  /** The site behind the gate. Null without one. */
   siteHref: string | null;
 }
 
-/** The visitor's own page: second factor, backup codes, sessions. */
+/** The account page: second factor, backup codes, sessions. */
 export function AccountPage(props: AccountPageProps) {
   const { base, issuer, user, enabled, setupAt, sessions, notice, error, errorIn, siteHref } = props;
   return (
@@ -63,8 +63,8 @@ function StatusSection({ base, enabled, setupAt }: { base: string; enabled: bool
     <Section id="two-factor" title="Two-factor authentication" badge={enabled ? "On" : "Off"} good={enabled}>
       <p>
         {enabled
-          ? "Signing in takes a code from your authenticator app. "
-          : "A code from an app keeps everybody else out, even somebody who knows your password."}
+          ? "You need a code from your authenticator app to sign in. "
+          : "With a code from an app, your password alone is no longer enough to sign in."}
         {enabled && setupAt ? (
           <>
             Set up on <Time at={setupAt} />.

@@ -4,11 +4,11 @@ interface BackupCodesPageProps extends PageProps {
   codes: string[];
   continueHref: string;
   continueLabel: string;
-  /** `enabled`: the wizard's last page. `regenerated`: from the account page. */
+  /** `enabled`: the last step of the set-up. `regenerated`: new codes from the account page. */
   reason: "enabled" | "regenerated";
 }
 
-/** Ten backup codes, this one time. Copy, download and print need the script; the codes are text without it. */
+/** Shows ten new backup codes, which no other page ever shows. Copy, download and print need the script. */
 export function BackupCodesPage(props: BackupCodesPageProps) {
   const { base, issuer, codes, continueHref, continueLabel, reason } = props;
   const title = "Save your backup codes";
@@ -24,8 +24,8 @@ export function BackupCodesPage(props: BackupCodesPageProps) {
         </p>
       </Notice>
       <p class="lead">
-        When your app is out of reach, one of these takes the place of its code. Each works once. Keep them
-        where you keep your passwords: they are shown only now.
+        If you don’t have your app, type one of these codes instead. Each works once. Keep them where you keep
+        your passwords: they are shown only now.
       </p>
       <ol class="codes" data-codes={issuer}>
         {codes.map((code) => (

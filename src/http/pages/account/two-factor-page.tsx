@@ -5,9 +5,9 @@ import { renderQrSvg } from "../../../core/lib/qr.ts";
 import { parseCodeInput } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import {
-  beginEnrolment,
   confirmEnrolment,
   replacementMaxAgeSeconds,
+  startEnrolment,
 } from "../../../domain/second-factor/enrolment.ts";
 import { type FullSession, recheckSession } from "../../../domain/sessions/sessions.ts";
 import { findCaller } from "../../caller.ts";
@@ -15,14 +15,15 @@ import type { AppContext, AppEnv } from "../../context.ts";
 import { clearCookies, setSessionCookie } from "../../cookies.ts";
 import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
-import type { HttpFailure } from "../../problem/problem.ts";
-import { refuse } from "../../problem/refusal.tsx";
+import { respondWithFailure } from "../../problem/failure-response.tsx";
+import type { HttpFailure } from "../../problem/http-failure.ts";
 import { pageUrl } from "../../sign-in-redirect.ts";
-import { beginChallengeSetup, takeChallengeSetup } from "../challenge/challenge-setup.tsx";
+import { showChallengeSetup, submitChallengeSetup } from "../challenge/challenge-setup.tsx";
 import {
-  chrome,
   destination,
-  explain,
+  failureProps,
+  type PageResponse,
+  pageProps,
   rerenderWithFailure,
   returnPathField,
   returnPathOf,
@@ -37,22 +38,22 @@ const path = "/account/two-factor";
 const wizardForm = lazy(() =>
   z.strictObject({
     step: z.enum(["start", "confirm"], "must be start or confirm"),
-    /** What is confirmed with. */
+    /** Required with `confirm`. */
     code: z.optional(textField(1024)),
     rd: returnPathField(),
     challenge: z.optional(textField(64)),
   }),
 );
 
-/** `/account/two-factor`, the wizard: start, scan, confirm, save the backup codes. The secret is in no address. */
+/** `/account/two-factor`, the set-up: start, scan, confirm, save the backup codes. No URL contains the secret. */
 export const twoFactorPages = new Hono<AppEnv>()
   .get(path, async (c) => {
     const challenge = c.req.query("challenge");
-    if (challenge !== undefined) return beginChallengeSetup(c, challenge);
+    if (challenge !== undefined) return showChallengeSetup(c, challenge);
     const returnPath = returnPathOf(c);
     const caller = await findCaller(c);
     const checked = caller === null ? null : await recheckSession(c.var.deps, caller.session, c.var.now);
-    if (checked === null) return showArrival(c, returnPath);
+    if (checked === null) return showSetupForExternalVisitor(c, returnPath);
     setSessionCookie(c, checked);
     if (checked.user.totpEnabled && !canReplace(checked.session, c.var.now)) return toStepUp(c, returnPath);
     return showPage(c, startPage(c, returnPath, checked.user.totpEnabled));
@@ -60,29 +61,29 @@ export const twoFactorPages = new Hono<AppEnv>()
   .post(path, async (c) => {
     const form = await readForm(c, wizardForm());
     const code = form.step === "start" ? null : (form.code ?? "");
-    if (form.challenge !== undefined) return takeChallengeSetup(c, form.challenge, code);
+    if (form.challenge !== undefined) return submitChallengeSetup(c, form.challenge, code);
     const caller = await findCaller(c);
     if (caller === null) return toSignIn(c, form.rd);
     return code === null ? showSecret(c, caller.session, form.rd) : confirm(c, caller.session, code, form.rd);
   });
 
-/** Somebody without a session: who is known to the first factor's source may go on here. */
-async function showArrival(c: AppContext, returnPath: string) {
-  const arrival = await signInExternally(c);
-  if (arrival.kind === "full") return showPage(c, startPage(c, returnPath, false));
-  return arrival.kind === "pending" ? toStepUp(c, returnPath) : toSignIn(c, returnPath);
+/** For a visitor without a session: starts the set-up if the external first factor knows the visitor, else redirects. */
+async function showSetupForExternalVisitor(c: AppContext, returnPath: string) {
+  const signedIn = await signInExternally(c);
+  if (signedIn.kind === "full") return showPage(c, startPage(c, returnPath, false));
+  return signedIn.kind === "pending" ? toStepUp(c, returnPath) : toSignIn(c, returnPath);
 }
 
 async function showSecret(c: AppContext, session: FullSession, returnPath: string) {
-  const enrolment = await beginEnrolment(c.var.deps, session, c.var.client, c.var.now);
+  const enrolment = await startEnrolment(c.var.deps, session, c.var.client, c.var.now);
   if (!enrolment.ok) {
-    if (enrolment.reason !== "too_many_attempts") return showAgain(c, enrolment, returnPath);
+    if (enrolment.reason !== "too_many_attempts") return respondToFailure(c, enrolment, returnPath);
     const page = startPage(c, returnPath, session.enrolled, errorText(enrolment));
     return rerenderWithFailure(c, enrolment, page);
   }
   const page = (
     <SetupScanPage
-      {...chrome(c)}
+      {...pageProps(c)}
       returnPath={returnPath}
       account={session.username}
       qrSvg={renderQrSvg(enrolment.keyUri)}
@@ -99,38 +100,34 @@ async function confirm(c: AppContext, session: FullSession, text: string, return
   const code = parseCodeInput(text);
   if (code?.kind !== "totp") {
     const detail = "Type the six digits that your app shows.";
-    return showAgain(c, { ok: false, reason: "invalid_format", detail }, returnPath);
+    return respondToFailure(c, { ok: false, reason: "invalid_format", detail }, returnPath);
   }
   const { deps, client, now } = c.var;
   const enrolled = await confirmEnrolment(deps, {
     session,
     code,
     secret: null,
-    canTakeNewToken: true,
+    callerSession: "replace",
     client,
     now,
   });
-  if (!enrolled.ok) return showAgain(c, enrolled, returnPath);
+  if (!enrolled.ok) return respondToFailure(c, enrolled, returnPath);
   if (enrolled.issued !== null) setSessionCookie(c, enrolled.issued);
-  const goesOn = returnPath !== "/" || c.var.config.originUrl !== null;
+  const hasSite = returnPath !== "/" || c.var.config.originUrl !== null;
   const page = (
     <BackupCodesPage
-      {...chrome(c)}
+      {...pageProps(c)}
       codes={[...enrolled.backupCodes]}
       reason="enabled"
       continueHref={destination(c, returnPath)}
-      continueLabel={goesOn ? "I have saved them: go on" : "I have saved them: to my account"}
+      continueLabel={hasSite ? "I have saved them: continue" : "I have saved them: to my account"}
     />
   );
   return showPage(c, page);
 }
 
-/** Shows the step that helps after this failure. */
-function showAgain(
-  c: AppContext,
-  failure: Failure | HttpFailure,
-  returnPath: string,
-): Response | Promise<Response> {
+/** Shows the step, or redirects to the page, on which the visitor can continue after this failure. */
+function respondToFailure(c: AppContext, failure: Failure | HttpFailure, returnPath: string): PageResponse {
   switch (failure.reason) {
     case "session_over":
       clearCookies(c);
@@ -140,7 +137,7 @@ function showAgain(
     case "already_enabled":
       return c.redirect(pageUrl(c, "/account"), 303);
     case "enrolment_expired": {
-      const error = "That took longer than ten minutes. Begin again with a new QR code.";
+      const error = "The ten minutes for this QR code have passed. Begin again with a new one.";
       return rerenderWithFailure(c, failure, startPage(c, returnPath, false, error));
     }
     case "wrong_code":
@@ -149,23 +146,25 @@ function showAgain(
     case "too_many_attempts":
       return rerenderWithFailure(c, failure, confirmPage(c, returnPath, failure));
   }
-  return refuse(c, failure);
+  return respondWithFailure(c, failure);
 }
 
 function confirmPage(c: AppContext, returnPath: string, failure: Failure | HttpFailure) {
   const state = { returnPath, serverNowMs: c.var.now.getTime(), error: errorText(failure) };
-  return <SetupConfirmPage {...chrome(c)} {...state} />;
+  return <SetupConfirmPage {...pageProps(c)} {...state} />;
 }
 
 function errorText(failure: Failure | HttpFailure): string {
-  const why = explain(failure);
-  return "error" in why ? why.error : `Too many attempts. Try again in ${why.retryAfterSeconds} seconds.`;
+  const props = failureProps(failure);
+  return "error" in props
+    ? props.error
+    : `Too many attempts. Try again in ${props.retryAfterSeconds} seconds.`;
 }
 
 function startPage(c: AppContext, returnPath: string, replacing: boolean, error?: string) {
   const required = c.var.config.enrolment === "required" && !replacing;
   const state = { returnPath, replacing, required, error };
-  return <SetupStartPage {...chrome(c)} {...state} />;
+  return <SetupStartPage {...pageProps(c)} {...state} />;
 }
 
 function canReplace({ secondFactorAt }: FullSession, now: Date): boolean {
@@ -180,5 +179,5 @@ const toSignIn = (c: AppContext, returnPath: string) =>
 const toStepUp = (c: AppContext, returnPath: string) =>
   c.redirect(pageUrl(c, "/second-factor", here(c, returnPath)), 303);
 
-/** This page, as the return path of another one. */
+/** Returns the path of this page, for the `rd` of another page. */
 const here = (c: AppContext, returnPath: string) => pageUrl(c, path, returnPath);

@@ -1,29 +1,29 @@
 import { raw } from "hono/html";
-import { type Asked, AskedFacts } from "../challenge/challenge-view.tsx";
+import { ChallengeFacts, type ChallengeInfo } from "../challenge/challenge-view.tsx";
 import { CodeField, ReturnPath } from "../layout/form-fields.tsx";
 import { Layout, Notice, type PageProps } from "../layout/layout.tsx";
 import { ClockWarning, durationText } from "../layout/time.tsx";
 
 interface SetupProps extends PageProps {
   returnPath: string;
-  /** A hosted challenge wants a second factor, and there is none yet. */
-  asked?: Asked | undefined;
+  /** Set when the set-up is part of a hosted challenge. */
+  challenge?: ChallengeInfo | undefined;
   error?: string | undefined;
 }
 
 interface SetupStartPageProps extends SetupProps {
-  /** Two-factor authentication is on, with another app. */
+  /** Two-factor authentication is on, and the set-up replaces the app. */
   replacing: boolean;
-  /** There is no way on without it, so no way back to the account is offered. */
+  /** The deployment requires two-factor authentication, so the page offers no way to skip the set-up. */
   required: boolean;
 }
 
-/** The wizard, first page: what will happen, and what is needed. Posts `step=start`. */
+/** First page of the set-up: what the visitor needs. Posts `step=start`. */
 export function SetupStartPage({
   base,
   issuer,
   returnPath,
-  asked,
+  challenge,
   replacing,
   required,
   error,
@@ -38,11 +38,11 @@ export function SetupStartPage({
           <p>{error}</p>
         </Notice>
       ) : null}
-      {asked === undefined ? null : <AskedFacts {...asked} />}
+      {challenge === undefined ? null : <ChallengeFacts {...challenge} />}
       <p class="lead">
         {replacing
-          ? "Your present app keeps working until the new one has shown its first code."
-          : `${whyNow(issuer, required, asked)}A code from an app keeps everybody else out, even somebody who knows your password.`}
+          ? "Your current app keeps working until you have confirmed a code from the new one."
+          : `${reasonForSetup(issuer, required, challenge)}With a code from an app, your password alone is no longer enough to sign in.`}
       </p>
       <h2>What you need</h2>
       <ul class="needs">
@@ -55,14 +55,14 @@ export function SetupStartPage({
       </ul>
       <form method="post" action={`${base}/account/two-factor`}>
         <input type="hidden" name="step" value="start" />
-        <ReturnPath path={returnPath} asked={asked} />
+        <ReturnPath path={returnPath} challenge={challenge} />
         <button class="button" type="submit">
           Show me the QR code
         </button>
       </form>
       <div class="ways-out">
-        {asked !== undefined ? (
-          <a href={asked.cancelHref}>Cancel and go back to {asked.site}</a>
+        {challenge !== undefined ? (
+          <a href={challenge.cancelHref}>Cancel and go back to {challenge.site}</a>
         ) : required ? (
           <form method="post" action={`${base}/sign-out`}>
             <button class="link-button" type="submit">
@@ -77,9 +77,9 @@ export function SetupStartPage({
   );
 }
 
-function whyNow(issuer: string, required: boolean, asked: Asked | undefined): string {
-  if (asked !== undefined) return "You have none yet. ";
-  return required ? `${issuer} asks for a second factor. ` : "";
+function reasonForSetup(issuer: string, required: boolean, challenge: ChallengeInfo | undefined): string {
+  if (challenge !== undefined) return "You have no second factor yet. ";
+  return required ? `${issuer} requires a second factor. ` : "";
 }
 
 interface SetupScanPageProps extends SetupProps {
@@ -89,16 +89,16 @@ interface SetupScanPageProps extends SetupProps {
   qrSvg: string;
   /** Base32 without padding. */
   secret: string;
-  /** The `otpauth:` URI, opened by an app on this device. */
+  /** The `otpauth:` URI, which an app on this device can open. */
   provisioningUri: string;
   expiresInSeconds: number;
-  /** The server's clock when it made the page, in milliseconds since the epoch. */
+  /** The server's time when it rendered the page, in milliseconds since the epoch. */
   serverNowMs: number;
 }
 
-/** The wizard, second page: the only one that ever shows the secret. Posts `step=confirm, code`. */
+/** Second page of the set-up, and the only page that shows the secret. Posts `step=confirm, code`. */
 export function SetupScanPage(props: SetupScanPageProps) {
-  const { base, issuer, returnPath, asked, qrSvg, expiresInSeconds, serverNowMs, error } = props;
+  const { base, issuer, returnPath, challenge, qrSvg, expiresInSeconds, serverNowMs, error } = props;
   return (
     <Layout base={base} issuer={issuer} title="Scan the QR code" error={error !== undefined}>
       <p class="step">Step 2 of 3</p>
@@ -112,7 +112,7 @@ export function SetupScanPage(props: SetupScanPageProps) {
       </figure>
       <ManualEntry {...props} />
       <ClockWarning serverNowMs={serverNowMs} />
-      <ConfirmForm base={base} returnPath={returnPath} asked={asked} error={error} />
+      <ConfirmForm base={base} returnPath={returnPath} challenge={challenge} error={error} />
     </Layout>
   );
 }
@@ -146,25 +146,25 @@ function ManualEntry({ issuer, account, secret, provisioningUri }: SetupScanPage
 }
 
 interface SetupConfirmPageProps extends SetupProps {
-  /** The server's clock when it made the page, in milliseconds since the epoch. */
+  /** The server's time when it rendered the page, in milliseconds since the epoch. */
   serverNowMs: number;
   error: string;
 }
 
-/** After a wrong code: the code again, but not the secret, which is shown once. Posts `step=confirm` or `step=start`. */
+/** Shown after a wrong code: the code field without the secret, which is shown once. Posts `step=confirm` or `step=start`. */
 export function SetupConfirmPage(props: SetupConfirmPageProps) {
-  const { base, issuer, returnPath, asked, serverNowMs, error } = props;
+  const { base, issuer, returnPath, challenge, serverNowMs, error } = props;
   return (
     <Layout base={base} issuer={issuer} title="Confirm your app" error>
       <p class="step">Step 2 of 3</p>
       <h1>Confirm your app</h1>
       <p class="lead">Wait until your app shows a new code for {issuer}, then type that one.</p>
       <ClockWarning serverNowMs={serverNowMs} />
-      <ConfirmForm base={base} returnPath={returnPath} asked={asked} error={error} autofocus />
+      <ConfirmForm base={base} returnPath={returnPath} challenge={challenge} error={error} autofocus />
       <form class="ways-out" method="post" action={`${base}/account/two-factor`}>
         <input type="hidden" name="step" value="start" />
-        <ReturnPath path={returnPath} asked={asked} />
-        <p>Nothing in the app, or too late?</p>
+        <ReturnPath path={returnPath} challenge={challenge} />
+        <p>No code in your app, or did the time run out?</p>
         <button class="link-button" type="submit">
           Start again with a new QR code
         </button>
@@ -176,16 +176,16 @@ export function SetupConfirmPage(props: SetupConfirmPageProps) {
 interface ConfirmFormProps {
   base: string;
   returnPath: string;
-  asked: Asked | undefined;
+  challenge: ChallengeInfo | undefined;
   error?: string | undefined;
   autofocus?: boolean | undefined;
 }
 
-function ConfirmForm({ base, returnPath, asked, error, autofocus }: ConfirmFormProps) {
+function ConfirmForm({ base, returnPath, challenge, error, autofocus }: ConfirmFormProps) {
   return (
     <form class="stack" method="post" action={`${base}/account/two-factor`}>
       <input type="hidden" name="step" value="confirm" />
-      <ReturnPath path={returnPath} asked={asked} />
+      <ReturnPath path={returnPath} challenge={challenge} />
       {error ? (
         <Notice kind="error" id="code-error">
           <p>{error}</p>
@@ -194,7 +194,7 @@ function ConfirmForm({ base, returnPath, asked, error, autofocus }: ConfirmFormP
       <CodeField
         id="code"
         label="Code from your app"
-        hint="Six digits. Nothing is switched on until they are right."
+        hint="Six digits. Two-factor authentication stays off until this code is accepted."
         accepts="digits"
         submits
         autofocus={autofocus}

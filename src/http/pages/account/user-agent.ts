@@ -1,4 +1,4 @@
-/** First match wins: nearly every browser also claims to be Safari, and Chrome's descendants to be Chrome. */
+/** The first match is used: nearly every browser also claims to be Safari, and browsers based on Chromium to be Chrome. */
 const BROWSERS: [RegExp, string][] = [
   [/\bEdg(?:e|A|iOS)?\//, "Edge"],
   [/\b(?:OPR|Opera)\//, "Opera"],
@@ -18,11 +18,11 @@ const SYSTEMS: [RegExp, string][] = [
   [/\bLinux\b/, "Linux"],
 ];
 
-const LONGEST = 60;
+const maxCharacters = 60;
 
 /**
- * A user agent in words a visitor knows, such as "Firefox on Windows". For recognition only: anybody can send any.
- * One that is not a browser is given as it is, shortened.
+ * Describes a user agent for visitors, such as "Firefox on Windows". The text is for recognition only, because a client can
+ * send any `User-Agent`. A user agent that is no known browser is returned unchanged, or shortened.
  */
 export function describeUserAgent(userAgent: string | null): string {
   const sent = userAgent?.trim();
@@ -31,5 +31,5 @@ export function describeUserAgent(userAgent: string | null): string {
   const system = SYSTEMS.find(([pattern]) => pattern.test(sent))?.[1];
   if (browser && system) return `${browser} on ${system}`;
   if (browser) return browser;
-  return sent.length > LONGEST ? `${sent.slice(0, LONGEST)}…` : sent;
+  return sent.length > maxCharacters ? `${sent.slice(0, maxCharacters)}…` : sent;
 }

@@ -1,4 +1,4 @@
-// Comfort for pages that work without it. It reads `data-` attributes, and sends nothing but the page's own forms.
+// Optional: all pages work without this script. It reads `data-` attributes, and sends no requests but the page's forms.
 
 /** @param {string} selector @param {ParentNode} [root] @returns {any[]} */
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -8,7 +8,7 @@ const setDisabled = (form, disabled) => {
   for (const button of all("[type=submit]", form)) button.disabled = disabled;
 };
 
-/** One press, one request. @param {HTMLFormElement} form */
+/** Prevents that a form is submitted twice. @param {HTMLFormElement} form */
 function sendOnce(form) {
   const setSent = (/** @type {boolean} */ sent) => {
     form.toggleAttribute("data-sent", sent);
@@ -17,13 +17,13 @@ function sendOnce(form) {
   form.addEventListener("submit", (event) => {
     if (form.hasAttribute("data-sent")) return event.preventDefault();
     setSent(true);
-    setTimeout(setSent, 8000, false); // stopped by the visitor, or no network
+    setTimeout(setSent, 8000, false); // the visitor stopped loading, or there is no network
   });
-  addEventListener("pageshow", (event) => event.persisted && setSent(false)); // back in history
-  setSent(false); // Firefox keeps `disabled` over a reload
+  addEventListener("pageshow", (event) => event.persisted && setSent(false)); // the page came from the back/forward cache
+  setSent(false); // Firefox keeps `disabled` after a reload
 }
 
-/** Digits, pasted with spaces or not, sent on the sixth. @param {HTMLInputElement} input */
+/** Removes spaces from the code, and submits the form after the sixth digit. @param {HTMLInputElement} input */
 function codeField(input) {
   const { form, dataset } = input;
   /** @type {HTMLDetailsElement | null} */
@@ -36,7 +36,7 @@ function codeField(input) {
   const clean = (/** @type {string} */ typed) => {
     const compact = typed.replace(/[\s-]/g, "");
     if (dataset.code === "digits") return compact.replace(/\D/g, "").slice(0, 6);
-    // A backup code may begin with digits: from its hyphen on it is left alone.
+    // A backup code may begin with four digits; text with a hyphen after them is not changed.
     return backup?.open || !/^\d{0,6}$/.test(compact) || /^\s*\d{4}-/.test(typed) ? typed : compact;
   };
 
@@ -60,7 +60,7 @@ function inWords(seconds) {
   return count(Math.floor(seconds / 60), "minute") + (rest ? ` ${count(rest, "second")}` : "");
 }
 
-/** Counts down, without a screen reader saying every second, and then opens the form. @param {HTMLElement} line */
+/** Counts down, without a screen reader reading every second, and then enables the form. @param {HTMLElement} line */
 function countdown(line) {
   const end = performance.now() + Number(line.dataset.countdownSeconds) * 1000;
   const text = line.querySelector("[data-countdown-text]");
@@ -80,10 +80,10 @@ function countdown(line) {
   setWaiting(true);
 }
 
-/** This device's clock when the page came, against the server's when it was made. @param {HTMLElement} notice */
+/** Compares the device's clock at the arrival of the page with the server's time at its rendering. @param {HTMLElement} notice */
 function clockWarning(notice) {
   const [page] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
-  if (!page || page.type === "back_forward") return; // perhaps an old page, with an old time
+  if (!page || page.type === "back_forward") return; // may be a cached page with an old time
   const arrived = Date.now() - (performance.now() - page.responseStart);
   const seconds = Math.round(Math.abs(arrived - Number(notice.dataset.serverNow)) / 1000);
   if (seconds <= 20) return;

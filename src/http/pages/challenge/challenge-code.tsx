@@ -4,54 +4,51 @@ import type { ChallengeSession } from "../../../domain/second-factor/challenge-s
 import { completeChallenge } from "../../../domain/second-factor/challenges.ts";
 import { findChallengeSession } from "../../caller.ts";
 import type { AppContext } from "../../context.ts";
-import type { HttpFailure } from "../../problem/problem.ts";
-import { chrome, explain, rerenderWithFailure, showPage } from "../layout/page.ts";
+import type { HttpFailure } from "../../problem/http-failure.ts";
+import { failureProps, type PageResponse, pageProps, rerenderWithFailure, showPage } from "../layout/page.ts";
 import { SecondFactorPage } from "../sign-in/second-factor-view.tsx";
 import {
-  askedBy,
+  challengeInfoOf,
+  challengeOver,
   challengeUrl,
   endChallenge,
   issuerOf,
-  sendBack,
-  settle,
-  showEnd,
+  showChallengeEnded,
+  showChallengeOutcome,
+  showReturnPage,
 } from "./challenge-page.tsx";
 
-type Answer = Response | Promise<Response>;
-
-const over: Failure = { ok: false, reason: "challenge_over" };
-
-/** `GET /second-factor?challenge=…`: asks for the code of a hosted challenge. */
-export async function askForChallenge(c: AppContext, id: string): Promise<Response> {
+/** `GET /second-factor?challenge=…`: shows the form for the code of a hosted challenge. */
+export async function showChallengeCodePage(c: AppContext, id: string): Promise<Response> {
   const session = await findChallengeSession(c, id);
-  return session === null ? showEnd(c, over) : showPage(c, codePage(c, session));
+  return session === null ? showChallengeEnded(c, challengeOver) : showPage(c, codePage(c, session));
 }
 
-/** `POST /second-factor` with `challenge`: the code of a hosted challenge. */
-export async function takeChallengeCode(c: AppContext, id: string, text: string): Promise<Response> {
+/** `POST /second-factor` with `challenge`: checks the code of a hosted challenge. */
+export async function submitChallengeCode(c: AppContext, id: string, text: string): Promise<Response> {
   const session = await findChallengeSession(c, id);
-  if (session === null) return showEnd(c, over);
+  if (session === null) return showChallengeEnded(c, challengeOver);
   const code = parseCodeInput(text);
   if (code === null) {
     const detail = "Type the six digits that your app shows, or a backup code such as 7K3F-9QWX.";
-    return showAgain(c, session, { ok: false, reason: "invalid_format", detail });
+    return respondToFailure(c, session, { ok: false, reason: "invalid_format", detail });
   }
   const { deps, client, now } = c.var;
   const result = await completeChallenge(deps, { session, code, client, now }, issuerOf(c));
-  if (result.ok) return sendBack(c, session, result.address);
-  return showAgain(c, session, result, code.kind === "backup_code");
+  if (result.ok) return showReturnPage(c, session, result.address);
+  return respondToFailure(c, session, result, code.kind === "backup_code");
 }
 
-/** Shows the page that helps after this failure. */
-function showAgain(
+/** Shows the page, or redirects to it, on which the visitor can continue after this failure. */
+function respondToFailure(
   c: AppContext,
   session: ChallengeSession,
   failure: Failure | HttpFailure,
-  triesBackupCode = false,
-): Answer {
+  triedBackupCode = false,
+): PageResponse {
   switch (failure.reason) {
     case "challenge_over":
-      return settle(c, session);
+      return showChallengeOutcome(c, session);
     case "not_enabled":
       return c.redirect(challengeUrl(c, "/account/two-factor", session.challenge.id), 303);
     case "second_factor_disabled":
@@ -60,19 +57,19 @@ function showAgain(
     case "too_many_attempts":
       if (failure.startOver === true) return endChallenge(c, session, failure);
   }
-  return rerenderWithFailure(c, failure, codePage(c, session, { ...explain(failure), triesBackupCode }));
+  return rerenderWithFailure(c, failure, codePage(c, session, { ...failureProps(failure), triedBackupCode }));
 }
 
-function codePage(c: AppContext, session: ChallengeSession, why: object = {}) {
+function codePage(c: AppContext, session: ChallengeSession, state: object = {}) {
   const serverNowMs = c.var.now.getTime();
   return (
     <SecondFactorPage
-      {...chrome(c)}
+      {...pageProps(c)}
       mode="step_up"
-      asked={askedBy(session)}
+      challenge={challengeInfoOf(session)}
       returnPath="/"
       serverNowMs={serverNowMs}
-      {...why}
+      {...state}
     />
   );
 }

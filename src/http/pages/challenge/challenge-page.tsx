@@ -9,39 +9,41 @@ import type { AppContext, AppEnv } from "../../context.ts";
 import { clearChallengeCookie, setChallengeCookie } from "../../cookies.ts";
 import { describeFailure } from "../../problem/problem.ts";
 import { MessagePage } from "../layout/message.tsx";
-import { chrome, rerenderWithFailure, showPage } from "../layout/page.ts";
-import { type Asked, GoBackPage } from "./challenge-view.tsx";
+import { type PageResponse, pageProps, rerenderWithFailure, showPage } from "../layout/page.ts";
+import { type ChallengeInfo, ReturnPage } from "./challenge-view.tsx";
 
-const over: Failure = { ok: false, reason: "challenge_over" };
+/** Also the response for a challenge that this browser has not opened. */
+export const challengeOver: Failure = { ok: false, reason: "challenge_over" };
 
-/** `/challenge`: the one-time address that a backend sends a browser to, and the way back. */
+/** `/challenge`: the one-time address to which a backend sends a browser, and the return to the backend's site. */
 export const challengePages = new Hono<AppEnv>()
-  // One route for `done` and every secret: the router takes no fixed name beside a parameter.
+  // One route for `done` and for secrets, because the router does not allow a fixed segment beside a parameter.
   .get("/challenge/:secret", async (c) => {
-    if (!isVisit(c)) return c.body(null, 403);
+    if (!isNavigation(c)) return c.body(null, 403);
     const secret = c.req.param("secret");
     if (secret === "done") return showDone(c);
     const { deps, client, now } = c.var;
     const { challenge, enrolled, issued } = await openChallenge(deps, { secret, client, now });
-    if (challenge === null) return showEnd(c, over);
+    if (challenge === null) return showChallengeEnded(c, challengeOver);
     const page = enrolled ? "/second-factor" : "/account/two-factor";
     if (issued !== null) {
       setChallengeCookie(c, issued);
       return c.redirect(challengeUrl(c, page, challenge.id), 303);
     }
-    // The same browser once more: it has opened it itself.
-    if ((await findChallengeSession(c, challenge.id)) === null) return showEnd(c, over, challenge);
+    // The challenge is already open. Only the browser that opened it may continue.
+    if ((await findChallengeSession(c, challenge.id)) === null)
+      return showChallengeEnded(c, challengeOver, challenge);
     const done = challenge.completedAt !== null;
     return c.redirect(challengeUrl(c, done ? "/challenge/done" : page, challenge.id), 303);
   });
 
 async function showDone(c: AppContext): Promise<Response> {
   const session = await findChallengeSession(c, c.req.query("challenge") ?? "");
-  return session === null ? showEnd(c, over) : settle(c, session);
+  return session === null ? showChallengeEnded(c, challengeOver) : showChallengeOutcome(c, session);
 }
 
-/** Somebody goes there: not a program that looks, nor a browser that loads what may be wanted next. */
-function isVisit(c: AppContext): boolean {
+/** True for a navigation by a visitor. False for a link preview, a `HEAD` request, and a browser's prefetch or prerender. */
+function isNavigation(c: AppContext): boolean {
   const header = (name: string) => c.req.header(name) ?? "";
   return (
     c.req.method === "GET" &&
@@ -50,65 +52,68 @@ function isVisit(c: AppContext): boolean {
   );
 }
 
-/** The address of a page that works for this challenge. */
+/** Returns the address of a page with this challenge in its query. */
 export const challengeUrl = (c: AppContext, page: string, id: string): string =>
   `${c.var.config.basePath}${page}?challenge=${id}`;
 
-/** Where the Worker answers, as receipts name it. */
+/** Returns the Worker's base address, which is the issuer of receipts. */
 export const issuerOf = (c: AppContext): string => c.var.publicOrigin + c.var.config.basePath;
 
 const siteOf = (returnTo: string): string => new URL(returnTo).host;
 
-/** What the pages of a challenge say about it. */
-export function askedBy({ username, challenge: { id, action, returnTo } }: ChallengeSession): Asked {
+/** Returns the facts of a challenge that its pages show. */
+export function challengeInfoOf({
+  username,
+  challenge: { id, action, returnTo },
+}: ChallengeSession): ChallengeInfo {
   const cancelHref = withReturnParameters(returnTo, { challenge: id });
   return { id, action, site: siteOf(returnTo), account: username, cancelHref };
 }
 
 /**
- * Sends the browser back with its receipt. A page does it, because a redirect would be no way: the form of the page
- * before has brought it here, and `form-action 'self'` goes for every address that a form's answer redirects to.
+ * Clears the challenge's cookie and responds with a page that redirects the browser to the return address. A 303 would not
+ * work: the request came from a form, and `form-action 'self'` also applies to redirects in the response to a form.
  */
-export function sendBack(c: AppContext, session: ChallengeSession, href: string) {
+export function showReturnPage(c: AppContext, session: ChallengeSession, href: string) {
   clearChallengeCookie(c);
-  return showPage(c, <GoBackPage {...chrome(c)} site={askedBy(session).site} href={href} />);
+  return showPage(c, <ReturnPage {...pageProps(c)} site={challengeInfoOf(session).site} href={href} />);
 }
 
-/** A challenge that takes no code any more: the browser goes back if it is done, and learns that it is over if not. */
-export async function settle(c: AppContext, session: ChallengeSession): Promise<Response> {
+/** For a challenge that accepts no more codes: returns the browser to the site when it was completed, else shows that it has ended. */
+export async function showChallengeOutcome(c: AppContext, session: ChallengeSession): Promise<Response> {
   const result = await buildReturnUrl(c.var.deps, session, issuerOf(c), c.var.now);
-  return result.ok ? sendBack(c, session, result.address) : endChallenge(c, session, result);
+  return result.ok ? showReturnPage(c, session, result.address) : endChallenge(c, session, result);
 }
 
-/** A challenge that comes to nothing in the browser that has opened it. */
+/** Clears the challenge's cookie and shows that the challenge has ended without a receipt. */
 export function endChallenge(c: AppContext, { challenge }: ChallengeSession, failure: Failure) {
   clearChallengeCookie(c);
-  return showEnd(c, failure, challenge);
+  return showChallengeEnded(c, failure, challenge);
 }
 
-/** Says that a challenge takes nothing more, with the way back where it is known. The cookie may be another one's. */
-export function showEnd(
+/** Shows that a challenge has ended, with a link back to the site if it is known. Keeps the cookie, which may belong to another challenge. */
+export function showChallengeEnded(
   c: AppContext,
   failure: Failure,
   challenge?: Pick<ChallengeClaims, "id" | "returnTo">,
-): Response | Promise<Response> {
+): PageResponse {
   const { title, detail, code } = describeFailure(failure);
-  const exhausted = failure.reason === "too_many_attempts";
+  const hasTooManyFailures = failure.reason === "too_many_attempts";
   const page = (
     <MessagePage
-      {...chrome(c)}
+      {...pageProps(c)}
       kind="error"
-      title={failure.reason === "challenge_over" ? "This confirmation is over" : title}
-      message={exhausted ? "That was one wrong code too many. Go back, and begin again." : detail}
+      title={failure.reason === "challenge_over" ? "This confirmation has ended" : title}
+      message={hasTooManyFailures ? "Too many wrong codes. Go back to the site and begin again." : detail}
       code={code}
       requestId={c.var.client.requestId}
-      actions={challenge === undefined ? [] : [wayBack(challenge)]}
+      actions={challenge === undefined ? [] : [linkBack(challenge)]}
     />
   );
   return rerenderWithFailure(c, failure, page);
 }
 
-const wayBack = ({ id, returnTo }: Pick<ChallengeClaims, "id" | "returnTo">) => ({
+const linkBack = ({ id, returnTo }: Pick<ChallengeClaims, "id" | "returnTo">) => ({
   href: withReturnParameters(returnTo, { challenge: id }),
   label: `Go back to ${siteOf(returnTo)}`,
 });

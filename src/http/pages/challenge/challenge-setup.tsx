@@ -3,43 +3,50 @@ import { parseCodeInput } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import type { ChallengeSession } from "../../../domain/second-factor/challenge-session.ts";
 import { enrolByChallenge } from "../../../domain/second-factor/challenges.ts";
-import { beginEnrolment } from "../../../domain/second-factor/enrolment.ts";
+import { startEnrolment } from "../../../domain/second-factor/enrolment.ts";
 import { findChallengeSession } from "../../caller.ts";
 import type { AppContext } from "../../context.ts";
 import { setChallengeCookie } from "../../cookies.ts";
-import type { HttpFailure } from "../../problem/problem.ts";
+import type { HttpFailure } from "../../problem/http-failure.ts";
 import { BackupCodesPage } from "../account/backup-codes-view.tsx";
 import { SetupConfirmPage, SetupScanPage, SetupStartPage } from "../account/two-factor-setup-view.tsx";
-import { chrome, explain, rerenderWithFailure, showPage } from "../layout/page.ts";
-import { askedBy, challengeUrl, endChallenge, settle, showEnd } from "./challenge-page.tsx";
+import { failureProps, type PageResponse, pageProps, rerenderWithFailure, showPage } from "../layout/page.ts";
+import {
+  challengeInfoOf,
+  challengeOver,
+  challengeUrl,
+  endChallenge,
+  showChallengeEnded,
+  showChallengeOutcome,
+} from "./challenge-page.tsx";
 
-type Answer = Response | Promise<Response>;
-
-const over: Failure = { ok: false, reason: "challenge_over" };
-
-/** `GET /account/two-factor?challenge=…`: the wizard, for a hosted challenge whose user has no second factor. */
-export async function beginChallengeSetup(c: AppContext, id: string): Promise<Response> {
+/** `GET /account/two-factor?challenge=…`: starts the set-up for a hosted challenge whose user has no second factor. */
+export async function showChallengeSetup(c: AppContext, id: string): Promise<Response> {
   const session = await findChallengeSession(c, id);
-  return session === null ? showEnd(c, over) : showPage(c, startPage(c, session));
+  return session === null ? showChallengeEnded(c, challengeOver) : showPage(c, startPage(c, session));
 }
 
 /**
- * `POST /account/two-factor` with `challenge`.
+ * `POST /account/two-factor` with `challenge`: shows the secret, or confirms it with a code.
  *
- * @param text the code; null: the first step
+ * @param text the submitted code, or null for the step that shows the secret
  */
-export async function takeChallengeSetup(c: AppContext, id: string, text: string | null): Promise<Response> {
+export async function submitChallengeSetup(
+  c: AppContext,
+  id: string,
+  text: string | null,
+): Promise<Response> {
   const session = await findChallengeSession(c, id);
-  if (session === null) return showEnd(c, over);
+  if (session === null) return showChallengeEnded(c, challengeOver);
   return text === null ? showSecret(c, session) : confirm(c, session, text);
 }
 
 async function showSecret(c: AppContext, session: ChallengeSession): Promise<Response> {
-  const enrolment = await beginEnrolment(c.var.deps, session, c.var.client, c.var.now);
-  if (!enrolment.ok) return showAgain(c, session, enrolment);
+  const enrolment = await startEnrolment(c.var.deps, session, c.var.client, c.var.now);
+  if (!enrolment.ok) return respondToFailure(c, session, enrolment);
   const page = (
     <SetupScanPage
-      {...common(c, session)}
+      {...setupProps(c, session)}
       account={session.username}
       qrSvg={renderQrSvg(enrolment.keyUri)}
       secret={enrolment.secret}
@@ -55,33 +62,37 @@ async function confirm(c: AppContext, session: ChallengeSession, text: string): 
   const code = parseCodeInput(text);
   if (code?.kind !== "totp") {
     const detail = "Type the six digits that your app shows.";
-    return showAgain(c, session, { ok: false, reason: "invalid_format", detail });
+    return respondToFailure(c, session, { ok: false, reason: "invalid_format", detail });
   }
   const { deps, client, now } = c.var;
   const enrolled = await enrolByChallenge(deps, { session, code, client, now });
-  if (!enrolled.ok) return showAgain(c, session, enrolled);
+  if (!enrolled.ok) return respondToFailure(c, session, enrolled);
   setChallengeCookie(c, enrolled);
   const page = (
     <BackupCodesPage
-      {...chrome(c)}
+      {...pageProps(c)}
       codes={[...enrolled.backupCodes]}
       reason="enabled"
       continueHref={challengeUrl(c, "/challenge/done", session.challenge.id)}
-      continueLabel={`I have saved them: go on to ${askedBy(session).site}`}
+      continueLabel={`I have saved them: continue to ${challengeInfoOf(session).site}`}
     />
   );
   return showPage(c, page);
 }
 
-/** Shows the step that helps after this failure. */
-function showAgain(c: AppContext, session: ChallengeSession, failure: Failure | HttpFailure): Answer {
+/** Shows the step, or redirects to the page, on which the visitor can continue after this failure. */
+function respondToFailure(
+  c: AppContext,
+  session: ChallengeSession,
+  failure: Failure | HttpFailure,
+): PageResponse {
   switch (failure.reason) {
     case "challenge_over":
-      return settle(c, session);
+      return showChallengeOutcome(c, session);
     case "already_enabled":
       return c.redirect(challengeUrl(c, "/second-factor", session.challenge.id), 303);
     case "enrolment_expired": {
-      const error = "That took longer than ten minutes. Begin again with a new QR code.";
+      const error = "The ten minutes for this QR code have passed. Begin again with a new one.";
       return rerenderWithFailure(c, failure, startPage(c, session, error));
     }
     case "second_factor_disabled":
@@ -90,20 +101,20 @@ function showAgain(c: AppContext, session: ChallengeSession, failure: Failure | 
     case "too_many_attempts":
       if (failure.startOver === true) return endChallenge(c, session, failure);
   }
-  const why = explain(failure);
+  const props = failureProps(failure);
   const error =
-    "error" in why ? why.error : `Too many attempts. Try again in ${why.retryAfterSeconds} seconds.`;
+    "error" in props ? props.error : `Too many attempts. Try again in ${props.retryAfterSeconds} seconds.`;
   const serverNowMs = c.var.now.getTime();
-  const page = <SetupConfirmPage {...common(c, session)} serverNowMs={serverNowMs} error={error} />;
+  const page = <SetupConfirmPage {...setupProps(c, session)} serverNowMs={serverNowMs} error={error} />;
   return rerenderWithFailure(c, failure, page);
 }
 
-const common = (c: AppContext, session: ChallengeSession) => ({
-  ...chrome(c),
+const setupProps = (c: AppContext, session: ChallengeSession) => ({
+  ...pageProps(c),
   returnPath: "/",
-  asked: askedBy(session),
+  challenge: challengeInfoOf(session),
 });
 
 function startPage(c: AppContext, session: ChallengeSession, error?: string) {
-  return <SetupStartPage {...common(c, session)} replacing={false} required error={error} />;
+  return <SetupStartPage {...setupProps(c, session)} replacing={false} required error={error} />;
 }

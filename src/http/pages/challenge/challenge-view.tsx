@@ -1,20 +1,20 @@
 import { Layout, Notice, type PageProps } from "../layout/layout.tsx";
 
-/** Who asks for a second factor, and what for. */
-export interface Asked {
-  /** The challenge, as its forms name it. */
+/** The facts of a hosted challenge that pages show. */
+export interface ChallengeInfo {
+  /** The challenge's id, which its forms send. */
   id: string;
-  /** In the words of the backend. */
+  /** The action to approve, as the backend named it. */
   action: string | null;
-  /** The host that the browser came from and goes back to. */
+  /** The host of the return address. */
   site: string;
   account: string;
-  /** Back there without a receipt. */
+  /** The return address without a receipt. */
   cancelHref: string;
 }
 
-/** What somebody confirms with a code. */
-export function AskedFacts({ action, site, account }: Asked) {
+/** Shows which site asks for a code, for which action and account. */
+export function ChallengeFacts({ action, site, account }: ChallengeInfo) {
   return (
     <>
       <p class="lead">
@@ -26,7 +26,7 @@ export function AskedFacts({ action, site, account }: Asked) {
       <dl class="facts">
         {action === null ? null : (
           <>
-            <dt>What</dt>
+            <dt>Action</dt>
             <dd>
               <strong>{action}</strong>
             </dd>
@@ -39,22 +39,22 @@ export function AskedFacts({ action, site, account }: Asked) {
   );
 }
 
-interface GoBackPageProps extends PageProps {
+interface ReturnPageProps extends PageProps {
   site: string;
-  /** With the receipt. */
+  /** The return address with the receipt. */
   href: string;
 }
 
-/** The code was right. The browser goes on by itself, and where it doesn't there is a link. */
-export function GoBackPage({ base, issuer, site, href }: GoBackPageProps) {
+/** Shown after an accepted code. Redirects the browser to the return address, and has a link for browsers that do not follow. */
+export function ReturnPage({ base, issuer, site, href }: ReturnPageProps) {
   return (
-    <Layout base={base} issuer={issuer} title="Confirmed" goesOnTo={href}>
+    <Layout base={base} issuer={issuer} title="Confirmed" redirectTo={href}>
       <h1>Confirmed</h1>
       <Notice kind="success">
-        <p>Your code is accepted. You are on your way back to {site}.</p>
+        <p>Your code is accepted. Your browser now goes back to {site}.</p>
       </Notice>
       <a class="button" href={href}>
-        Go on to {site}
+        Continue to {site}
       </a>
     </Layout>
   );

@@ -9,11 +9,11 @@ interface CallProps {
   path: string;
   operation: DocumentedOperation;
   components: Components;
-  /** Where the API answers. */
+  /** The base address of the API. */
   address: string;
 }
 
-/** One call, folded up: what it does, who may call, what goes in, and what comes back. */
+/** Documents one call, collapsed: its effect, its authentication, its parameters and body, and its responses. */
 export function Call({ method, path, operation, components, address }: CallProps) {
   const { operationId, summary, description, security, requestBody, responses } = operation;
   const parameters = operation.parameters.map((one) =>
@@ -34,7 +34,7 @@ export function Call({ method, path, operation, components, address }: CallProps
       </summary>
       {description === undefined ? null : <p>{description}</p>}
       <p>
-        <strong>Who may call:</strong> {nameAccess(security)}
+        <strong>Callers:</strong> {nameAccess(security)}
       </p>
       {parameters.length === 0 ? null : (
         <Part title="Parameters">
@@ -81,7 +81,7 @@ function Example({ children }: { children?: Child }) {
   );
 }
 
-/** A refusal is told by its codes; an answer by what is in it. */
+/** Documents a response: an error by its codes, any other by its fields and its example. */
 function AnswerPart({ status, answer }: { status: string; answer: Answer }) {
   const [type, media] = Object.entries(answer.content ?? {})[0] ?? [];
   const codes = Object.keys(media?.examples ?? {});
@@ -110,11 +110,13 @@ const show = ({ example }: MediaType, type = "") =>
 
 function nameAccess(security: DocumentedOperation["security"]): string {
   const [first] = security;
-  if (first === undefined) return "anybody";
-  if (security.length === 3) return "anybody, signed in or not";
+  if (first === undefined) return "everyone";
+  if (security.length === 3) return "everyone, signed in or not";
   const [scope] = first.apiKey ?? [];
   if (scope !== undefined) return `an API key with the scope ${scope}`;
-  return "sessionToken" in first ? "who is signed in" : "who has passed the first door";
+  return "sessionToken" in first
+    ? "a client with a session token"
+    : "a client that has verified the first factor";
 }
 
 interface Command extends Pick<CallProps, "method" | "path" | "address"> {
@@ -123,7 +125,7 @@ interface Command extends Pick<CallProps, "method" | "path" | "address"> {
   example: unknown;
 }
 
-/** The call as a command that can be pasted into a shell. */
+/** Returns the call as a shell command. */
 function curl({ method, path, address, security, bodyType, example }: Command): string {
   const [first] = security;
   const url = address + path.replace("users/{id}", "users/42");

@@ -1,9 +1,9 @@
 import type { JsonSchema } from "../../openapi/shapes.ts";
 
-/** The members of an object, and of the objects in them. */
+/** Lists the members of an object, and of nested objects. */
 export function Fields({ schema }: { schema: JsonSchema }) {
   const { properties, required = [] } = schema;
-  if (properties === undefined) return <Inside schema={schema} />;
+  if (properties === undefined) return <NestedObjects schema={schema} />;
   return (
     <ul class="fields">
       {Object.entries(properties).map(([name, member]) => (
@@ -20,23 +20,23 @@ interface FieldProps {
   description?: string | undefined;
 }
 
-/** One member or parameter: its name, what it takes, and what it says. */
+/** Documents one member or parameter: its name, its type, and its description. */
 export function Field({ name, schema, optional, description = schema.description }: FieldProps) {
   return (
     <li>
       <code>{name}</code>{" "}
       <span class="hint">
-        <Kind schema={schema} />
+        <TypeText schema={schema} />
         {optional ? ", optional" : ""}
       </span>
       {description === undefined ? null : <span class="field-says">{description}</span>}
-      <Inside schema={schema} />
+      <NestedObjects schema={schema} />
     </li>
   );
 }
 
-/** Objects within a list, or as alternatives. */
-function Inside({ schema }: { schema: JsonSchema }) {
+/** Lists the members of objects in an array, or of alternative objects. */
+function NestedObjects({ schema }: { schema: JsonSchema }) {
   const inner = schema.contentSchema ?? schema.items ?? schema;
   const objects = (inner.anyOf ?? [inner]).filter(({ properties }) => properties !== undefined);
   return (
@@ -51,8 +51,8 @@ function Inside({ schema }: { schema: JsonSchema }) {
   );
 }
 
-/** What a value must be, in words. */
-function Kind({ schema }: { schema: JsonSchema }) {
+/** Describes the type of a value in words. */
+function TypeText({ schema }: { schema: JsonSchema }) {
   const { $ref, anyOf, items, pattern } = schema;
   if ($ref !== undefined) {
     const name = $ref.split("/").at(-1) ?? "";
@@ -65,7 +65,7 @@ function Kind({ schema }: { schema: JsonSchema }) {
         {anyOf.map((option, index) => (
           <>
             {index > 0 ? " or " : ""}
-            <Kind schema={option} />
+            <TypeText schema={option} />
           </>
         ))}
       </>
@@ -73,15 +73,15 @@ function Kind({ schema }: { schema: JsonSchema }) {
   if (items !== undefined)
     return (
       <>
-        list of <Kind schema={items} />
-        {bounds(schema.minItems, schema.maxItems, "entries")}
+        list of <TypeText schema={items} />
+        {describeBounds(schema.minItems, schema.maxItems, "entries")}
       </>
     );
   return (
     <>
-      {nameKind(schema)}
-      {bounds(schema.minLength, schema.maxLength, "characters")}
-      {bounds(schema.minimum, schema.maximum, "")}
+      {describeType(schema)}
+      {describeBounds(schema.minLength, schema.maxLength, "characters")}
+      {describeBounds(schema.minimum, schema.maximum, "")}
       {pattern === undefined ? null : (
         <>
           , <code>{pattern}</code>
@@ -92,7 +92,7 @@ function Kind({ schema }: { schema: JsonSchema }) {
   );
 }
 
-const kindNames: Readonly<Record<string, string>> = {
+const typeNames: Readonly<Record<string, string>> = {
   string: "text",
   integer: "whole number",
   boolean: "true or false",
@@ -102,15 +102,15 @@ const kindNames: Readonly<Record<string, string>> = {
   ipv6: "IPv6 address",
 };
 
-function nameKind({ type, format, not, enum: values, const: only }: JsonSchema): string {
-  if (not !== undefined) return "must not be there";
+function describeType({ type, format, not, enum: values, const: only }: JsonSchema): string {
+  if (not !== undefined) return "must be absent";
   if (only !== undefined) return JSON.stringify(only);
   if (values !== undefined) return `one of ${values.map((value) => JSON.stringify(value)).join(", ")}`;
   const names = format === undefined ? [type ?? "anything"].flat() : [format];
-  return names.map((name) => kindNames[name] ?? name).join(" or ");
+  return names.map((name) => typeNames[name] ?? name).join(" or ");
 }
 
-function bounds(least: number | undefined, most: number | undefined, of: string): string {
-  if (most === undefined) return least === undefined ? "" : `, at least ${least} ${of}`;
-  return `, ${least === undefined ? "at most" : `${least} to`} ${most} ${of}`;
+function describeBounds(min: number | undefined, max: number | undefined, unit: string): string {
+  if (max === undefined) return min === undefined ? "" : `, at least ${min} ${unit}`;
+  return `, ${min === undefined ? "at most" : `${min} to`} ${max} ${unit}`;
 }

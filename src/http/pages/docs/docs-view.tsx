@@ -6,14 +6,14 @@ import { Fields } from "./docs-fields.tsx";
 
 interface DocsPageProps extends PageProps {
   document: ApiDocument;
-  /** Scheme and host of the examples. */
+  /** Scheme and host for the examples. */
   origin: string;
 }
 
-/** Where a heading of this name is on the page. */
+/** Returns the anchor of a heading. */
 const idOf = (name: string) => name.toLowerCase().replaceAll(" ", "-");
 
-/** The API for people: what the OpenAPI document says, in the same order. */
+/** The API documentation: the contents of the OpenAPI document, in the same order. */
 export function DocsPage({ base, issuer, document, origin }: DocsPageProps) {
   const { info, tags, paths, components } = document;
   const calls = Object.entries(paths).flatMap(([path, methods]) =>

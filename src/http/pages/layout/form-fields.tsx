@@ -1,18 +1,18 @@
 import type { Child } from "hono/jsx";
-import type { Asked } from "../challenge/challenge-view.tsx";
+import type { ChallengeInfo } from "../challenge/challenge-view.tsx";
 
 interface FieldProps {
   id: string;
   label: string;
   hint?: Child;
-  /** The `id` of the message about this field, where there is one. */
+  /** The `id` of the message about this field. */
   describedBy?: string | undefined;
-  /** The message says that what was in here is wrong. */
+  /** The submitted value was wrong. */
   invalid?: boolean | undefined;
   autofocus?: boolean | undefined;
 }
 
-/** The hint and the message are both read with the field. */
+/** Screen readers read the hint and the message with the field. */
 function aria({ id, hint, describedBy, invalid }: FieldProps) {
   const described = [describedBy, hint ? `${id}-hint` : undefined].filter(Boolean).join(" ");
   return {
@@ -35,15 +35,15 @@ function Label({ id, label, hint }: FieldProps) {
 }
 
 interface CodeFieldProps extends FieldProps {
-  /** `digits`: six digits and nothing else. `any`: backup codes too. Only the script tells them apart. */
+  /** `digits`: six digits only. `any`: backup codes too. Only the script uses this. */
   accepts: "digits" | "any";
-  /** The script sends the form on the sixth digit. */
+  /** The script submits the form after the sixth digit. */
   submits?: boolean | undefined;
 }
 
 /**
- * Where a code goes. Not `type="number"`, which drops leading zeros, and without `pattern` and `maxlength`: the server
- * takes spaces and hyphens, and says in words what is wrong.
+ * A field for a code. `type="number"` would drop leading zeros. There is no `pattern` or `maxlength`, because the server
+ * accepts spaces and hyphens, and its error messages are clearer than the browser's.
  */
 export function CodeField(props: CodeFieldProps) {
   return (
@@ -72,7 +72,7 @@ interface PasswordFieldProps extends FieldProps {
   autocomplete: "current-password" | "new-password";
 }
 
-/** A password, of any length: `maxlength` would cut one off without a word. */
+/** A field for a password. Without `maxlength`, which would silently cut a long password off. */
 export function PasswordField(props: PasswordFieldProps) {
   return (
     <div class="field">
@@ -90,7 +90,7 @@ export function PasswordField(props: PasswordFieldProps) {
   );
 }
 
-/** A user name: no capitals, no spelling. */
+/** A field for a user name, without automatic capitals and spell checking. */
 export function UsernameField(props: FieldProps & { value?: string | undefined }) {
   return (
     <div class="field">
@@ -111,11 +111,11 @@ export function UsernameField(props: FieldProps & { value?: string | undefined }
   );
 }
 
-/** The page to go to afterwards: an already checked path of this host. A hosted challenge knows it by itself. */
-export function ReturnPath({ path, asked }: { path: string; asked?: Asked | undefined }) {
-  return asked === undefined ? (
+/** A hidden field with the return path, already checked, or with the id of the hosted challenge, which has a return address. */
+export function ReturnPath({ path, challenge }: { path: string; challenge?: ChallengeInfo | undefined }) {
+  return challenge === undefined ? (
     <input type="hidden" name="rd" value={path} />
   ) : (
-    <input type="hidden" name="challenge" value={asked.id} />
+    <input type="hidden" name="challenge" value={challenge.id} />
   );
 }

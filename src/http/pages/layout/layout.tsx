@@ -1,7 +1,7 @@
 import type { Child } from "hono/jsx";
 import type { HtmlEscapedString } from "hono/utils/html";
 
-/** What every page gets: where the Worker lives and whose name is on the door. */
+/** The properties of every page. */
 export interface PageProps {
   /** `BASE_PATH`, without a trailing slash. */
   base: string;
@@ -11,18 +11,18 @@ export interface PageProps {
 
 interface LayoutProps extends PageProps {
   title: string;
-  /** Says "Error" first in the title, which is the first thing a screen reader reads of a page. */
+  /** Puts "Error" first in the title, because screen readers read the title first. */
   error?: boolean | undefined;
-  /** For pages that are more than one form. */
+  /** For pages with more than one form. */
   wide?: boolean | undefined;
-  /** Where the browser goes on by itself. */
-  goesOnTo?: string | undefined;
+  /** The browser redirects itself to this address at once. */
+  redirectTo?: string | undefined;
   children?: Child;
 }
 
 /**
- * The mark below, in the colours of the light theme. In the page, because browsers ask for `/favicon.ico` otherwise:
- * that path is the site's, and behind the gate.
+ * The logo below, in the colours of the light theme, as a data URI. Without it browsers would request `/favicon.ico`, which
+ * is a path of the site behind the gate.
  */
 const ICON = `data:image/svg+xml,${encodeURIComponent(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" rx="10" fill="#0b5a69"/>' +
@@ -31,7 +31,7 @@ const ICON = `data:image/svg+xml,${encodeURIComponent(
 )}`;
 
 /** The whole HTML document around one page. Pass it to `renderDocument`, which adds the doctype. */
-export function Layout({ base, issuer, title, error, wide, goesOnTo, children }: LayoutProps) {
+export function Layout({ base, issuer, title, error, wide, redirectTo, children }: LayoutProps) {
   return (
     <html lang="en">
       <head>
@@ -40,7 +40,7 @@ export function Layout({ base, issuer, title, error, wide, goesOnTo, children }:
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
         <meta name="color-scheme" content="light dark" />
-        {goesOnTo === undefined ? null : <meta http-equiv="refresh" content={`0; url=${goesOnTo}`} />}
+        {redirectTo === undefined ? null : <meta http-equiv="refresh" content={`0; url=${redirectTo}`} />}
         <link rel="icon" href={ICON} />
         <link rel="stylesheet" href={`${base}/assets/sallyport.css`} />
         <script type="module" src={`${base}/assets/sallyport.js`} />
@@ -48,7 +48,7 @@ export function Layout({ base, issuer, title, error, wide, goesOnTo, children }:
       <body>
         <div class={wide ? "page page-wide" : "page"}>
           <header class="brand">
-            <Mark />
+            <Logo />
             <span class="brand-name">{issuer}</span>
           </header>
           <main class="card">{children}</main>
@@ -58,7 +58,7 @@ export function Layout({ base, issuer, title, error, wide, goesOnTo, children }:
   );
 }
 
-/** A page as text, with the doctype that JSX cannot write. Throws for an async component: pages do no I/O. */
+/** Renders a page with its doctype, which JSX cannot express. Throws for an async component, because pages must do no I/O. */
 export function renderDocument(page: HtmlEscapedString | Promise<HtmlEscapedString>): string {
   const html = page.toString();
   if (typeof html !== "string") throw new Error("A page component is async. Fetch first, then render.");
@@ -71,7 +71,7 @@ interface NoticeProps {
   children?: Child;
 }
 
-/** A boxed message. Give it an `id` and name that in the `aria-describedby` of the field it is about. */
+/** A message in a box. The field that it is about names its `id` in `aria-describedby`. */
 export function Notice({ kind, id, children }: NoticeProps) {
   const role = kind === "error" ? "alert" : kind === "success" ? "status" : undefined;
   return (
@@ -81,8 +81,8 @@ export function Notice({ kind, id, children }: NoticeProps) {
   );
 }
 
-/** Two doors in a row. */
-function Mark() {
+/** The logo: an arch within an arch. */
+function Logo() {
   return (
     <svg class="mark" viewBox="0 0 40 40" aria-hidden="true" focusable="false">
       <rect class="mark-wall" width="40" height="40" rx="10" />

@@ -3,20 +3,20 @@ import { Countdown } from "./time.tsx";
 
 interface MessagePageProps extends PageProps {
   title: string;
-  /** What happened and what helps, in a sentence or two. */
+  /** Says what happened and what to do next, in one or two sentences. */
   message: string;
   kind: "error" | "info" | "success" | "warning";
   /** The error code of the JSON API, such as `store_unavailable`. */
   code?: string | undefined;
-  /** What the operator finds in the log. */
+  /** The id under which the operator finds the request in the log. */
   requestId?: string | undefined;
-  /** Ways on. The first is the button. */
+  /** Links to continue with. The first is the primary button. */
   actions?: { href: string; label: string }[] | undefined;
-  /** Seconds until another try is let in. */
+  /** Seconds until another attempt is allowed. */
   retryAfterSeconds?: number | undefined;
 }
 
-/** One message and the ways on: errors, lost forms, things that are done. */
+/** A page with one message and links to continue with. */
 export function MessagePage(props: MessagePageProps) {
   const { base, issuer, title, message, kind, code, requestId, actions = [], retryAfterSeconds } = props;
   return (

@@ -2,62 +2,66 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import * as z from "zod/mini";
 import { safeReturnPath } from "../../../core/parsing/return-path.ts";
 import type { AppContext } from "../../context.ts";
-import { type AnyFailure, describeFailure, problemHeaders } from "../../problem/problem.ts";
-import { logRefusal } from "../../problem/refusal.tsx";
+import { logFailure } from "../../problem/failure-response.tsx";
+import type { AnyFailure } from "../../problem/http-failure.ts";
+import { describeFailure, problemHeaders } from "../../problem/problem.ts";
 import { pageUrl } from "../../sign-in-redirect.ts";
 import { renderDocument } from "./layout.tsx";
 
-/** What every page shows about this deployment. */
-export const chrome = (c: AppContext) => ({ base: c.var.config.basePath, issuer: c.var.config.issuer });
+/** Returns the properties that every page component takes. */
+export const pageProps = (c: AppContext) => ({ base: c.var.config.basePath, issuer: c.var.config.issuer });
 
-/** Answers with a page. */
+/** The response of a handler that shows a page. */
+export type PageResponse = Response | Promise<Response>;
+
+/** Responds with a page. */
 export function showPage(
   c: AppContext,
   page: Parameters<typeof renderDocument>[0],
   status: ContentfulStatusCode = 200,
-): Response | Promise<Response> {
+): PageResponse {
   return c.html(renderDocument(page), status);
 }
 
-/** Shows a page again because of a failure: with its status and headers. */
+/** Logs the failure, and responds with this page and the failure's status and headers. */
 export function rerenderWithFailure(
   c: AppContext,
   failure: AnyFailure,
   page: Parameters<typeof renderDocument>[0],
-): Response | Promise<Response> {
+): PageResponse {
   const problem = describeFailure(failure);
   for (const [name, value] of Object.entries(problemHeaders(problem))) c.header(name, value);
-  logRefusal(c, problem.status, failure);
+  logFailure(c, problem.status, failure);
   return showPage(c, page, problem.status);
 }
 
-/** What a page says about a failure: how long to wait, or what to do. */
-export function explain(failure: AnyFailure): { error: string } | { retryAfterSeconds: number } {
+/** Returns the page properties that describe a failure: the seconds to wait, or the error text. */
+export function failureProps(failure: AnyFailure): { error: string } | { retryAfterSeconds: number } {
   return failure.reason === "too_many_attempts"
     ? { retryAfterSeconds: failure.retryAfterSeconds }
     : { error: describeFailure(failure).detail };
 }
 
-/** A field that a form must have. What a form sends is text, so it is there or not. `maxLength`: UTF-16 units. */
+/** Schema of a required form field. A form sends only text, so the error is about a missing field. `maxLength`: UTF-16 units. */
 export const textField = (maxLength: number) =>
   z
     .string("Invalid input: expected string, received undefined")
     .check(z.maxLength(maxLength, `Too big: expected string to have <=${maxLength} characters`));
 
-/** The return path of a form: whatever is not a path on this host becomes `/`. */
+/** Schema of a form's return path. Everything that is not a path on this host becomes `/`. */
 export const returnPathField = () =>
   z.pipe(
     z.optional(z.string()),
     z.transform((path) => safeReturnPath(path)),
   );
 
-/** The return path in a page's address. */
+/** Returns the return path (`rd`) from the query of the request. */
 export const returnPathOf = (c: AppContext) => safeReturnPath(c.req.query("rd"));
 
-/** Where a visitor goes on. Without an origin there is no site to go to, so `/` means the account. */
+/** Returns the path to redirect to when a page is completed. Without an origin there is no site at `/`, so it is the account page. */
 export function destination(c: AppContext, returnPath: string): string {
   return returnPath === "/" && c.var.config.originUrl === null ? pageUrl(c, "/account") : returnPath;
 }
 
-/** The site behind the gate, if there is one. */
+/** Returns the path of the site behind the gate, or null without `ORIGIN_URL`. */
 export const siteHref = (c: AppContext) => (c.var.config.originUrl === null ? null : "/");

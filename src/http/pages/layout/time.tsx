@@ -2,14 +2,14 @@ const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 
 const twoDigits = (value: number) => String(value).padStart(2, "0");
 
-/** A moment in UTC, such as "22 Nov 2026, 08:12 UTC". The server can't know the visitor's time zone. */
+/** Shows a time in UTC, such as "22 Nov 2026, 08:12 UTC". The server does not know the visitor's time zone. */
 export function Time({ at }: { at: Date }) {
   const day = `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()}`;
   const clock = `${twoDigits(at.getUTCHours())}:${twoDigits(at.getUTCMinutes())}`;
   return <time datetime={at.toISOString()}>{`${day}, ${clock} UTC`}</time>;
 }
 
-/** A wait in words, never shorter than it is: "1 second", "75 seconds", "3 minutes". */
+/** Returns a duration in words, rounded up: "1 second", "75 seconds", "3 minutes". */
 export function durationText(seconds: number): string {
   const whole = Math.max(1, Math.ceil(seconds));
   if (whole < 120) return `${whole} ${whole === 1 ? "second" : "seconds"}`;
@@ -18,11 +18,11 @@ export function durationText(seconds: number): string {
 
 interface CountdownProps {
   seconds: number;
-  /** The sentence before the wait. */
+  /** A sentence before the time to wait. */
   lead?: string | undefined;
 }
 
-/** How long to wait. True when the page is made; the script counts it down. */
+/** Shows the time to wait as of the rendering of the page. The script counts it down. */
 export function Countdown({ seconds, lead }: CountdownProps) {
   return (
     <p data-countdown-seconds={Math.max(1, Math.ceil(seconds))}>
@@ -31,7 +31,7 @@ export function Countdown({ seconds, lead }: CountdownProps) {
   );
 }
 
-/** Hidden until the script finds this device's clock more than 20 s away from the server's. */
+/** Hidden unless the script finds that the device's clock differs from the server's by more than 20 s. */
 export function ClockWarning({ serverNowMs }: { serverNowMs: number }) {
   return (
     <div class="notice notice-warning" role="status" data-clock-warning data-server-now={serverNowMs} hidden>

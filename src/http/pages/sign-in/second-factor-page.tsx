@@ -10,15 +10,16 @@ import type { AppContext, AppEnv } from "../../context.ts";
 import { clearCookies, setSessionCookie, setSignedIn } from "../../cookies.ts";
 import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
-import type { HttpFailure } from "../../problem/problem.ts";
-import { refuse } from "../../problem/refusal.tsx";
+import { respondWithFailure } from "../../problem/failure-response.tsx";
+import type { HttpFailure } from "../../problem/http-failure.ts";
 import { pageUrl } from "../../sign-in-redirect.ts";
-import { askForChallenge, takeChallengeCode } from "../challenge/challenge-code.tsx";
+import { showChallengeCodePage, submitChallengeCode } from "../challenge/challenge-code.tsx";
 import { MessagePage } from "../layout/message.tsx";
 import {
-  chrome,
   destination,
-  explain,
+  failureProps,
+  type PageResponse,
+  pageProps,
   rerenderWithFailure,
   returnPathField,
   returnPathOf,
@@ -26,7 +27,7 @@ import {
   textField,
 } from "../layout/page.ts";
 import { SecondFactorPage } from "./second-factor-view.tsx";
-import { signInAgain } from "./sign-in-page.tsx";
+import { respondWithSignIn } from "./sign-in-page.tsx";
 import { SignInPage } from "./sign-in-view.tsx";
 
 const codeForm = lazy(() =>
@@ -37,43 +38,43 @@ const codeForm = lazy(() =>
   }),
 );
 
-/** `/second-factor`: the second door of a sign-in, a fresh code inside a session, or the code of a hosted challenge. */
+/** `/second-factor`: the code of a sign-in, a fresh code within a session, or the code of a hosted challenge. */
 export const secondFactorPages = new Hono<AppEnv>()
   .get("/second-factor", async (c) => {
     const challenge = c.req.query("challenge");
-    if (challenge !== undefined) return askForChallenge(c, challenge);
+    if (challenge !== undefined) return showChallengeCodePage(c, challenge);
     const returnPath = returnPathOf(c);
     const step = await findStep(c);
     if (step !== null) return showPage(c, secondFactorPage(c, step.mode, returnPath));
-    const arrival = await signInExternally(c);
-    if (arrival.kind === "pending") return showPage(c, secondFactorPage(c, "sign_in", returnPath));
+    const signedIn = await signInExternally(c);
+    if (signedIn.kind === "pending") return showPage(c, secondFactorPage(c, "sign_in", returnPath));
     return c.redirect(
-      pageUrl(c, arrival.kind === "full" ? "/account/two-factor" : "/sign-in", returnPath),
+      pageUrl(c, signedIn.kind === "full" ? "/account/two-factor" : "/sign-in", returnPath),
       303,
     );
   })
   .post("/second-factor", async (c) => {
     const form = await readForm(c, codeForm());
-    if (form.challenge !== undefined) return takeChallengeCode(c, form.challenge, form.code);
+    if (form.challenge !== undefined) return submitChallengeCode(c, form.challenge, form.code);
     const step = await findStep(c);
-    if (step === null) return signInAgain(c, { ok: false, reason: "pending_session_over" }, form.rd);
+    if (step === null) return respondWithSignIn(c, { ok: false, reason: "pending_session_over" }, form.rd);
     const code = parseCodeInput(form.code);
     if (code === null) {
       const detail = "Type the six digits that your app shows, or a backup code such as 7K3F-9QWX.";
-      return showAgain(c, step.mode, { ok: false, reason: "invalid_format", detail }, form.rd);
+      return respondToFailure(c, step.mode, { ok: false, reason: "invalid_format", detail }, form.rd);
     }
     const { deps, source, client, now } = c.var;
     const result =
       step.mode === "sign_in"
         ? await completeSignIn(deps, { session: step.session, source, code, client, now })
         : await stepUp(deps, { session: step.session, code, client, now });
-    if (!result.ok) return showAgain(c, step.mode, result, form.rd, code.kind === "backup_code");
+    if (!result.ok) return respondToFailure(c, step.mode, result, form.rd, code.kind === "backup_code");
     if (step.mode === "sign_in") await setSignedIn(c, result.issued);
     else setSessionCookie(c, result.issued);
     return c.redirect(destination(c, form.rd), 303);
   });
 
-/** A sign-in that waits for its code comes first: it is what the visitor has just begun. */
+/** Finds what the code is for: a pending sign-in if there is one, because it is newer, or else the full session. */
 async function findStep(c: AppContext) {
   const pending = await findPending(c);
   if (pending !== null) return { mode: "sign_in", session: pending } as const;
@@ -83,31 +84,37 @@ async function findStep(c: AppContext) {
 
 type Mode = "sign_in" | "step_up";
 
-function secondFactorPage(c: AppContext, mode: Mode, returnPath: string, why: object = {}) {
+function secondFactorPage(c: AppContext, mode: Mode, returnPath: string, state: object = {}) {
   const serverNowMs = c.var.now.getTime();
   return (
-    <SecondFactorPage {...chrome(c)} mode={mode} returnPath={returnPath} serverNowMs={serverNowMs} {...why} />
+    <SecondFactorPage
+      {...pageProps(c)}
+      mode={mode}
+      returnPath={returnPath}
+      serverNowMs={serverNowMs}
+      {...state}
+    />
   );
 }
 
 /** Shows the page that helps after this failure: the same one, or one that begins anew. */
-function showAgain(
+function respondToFailure(
   c: AppContext,
   mode: Mode,
   failure: Failure | HttpFailure,
   returnPath: string,
-  triesBackupCode = false,
-): Response | Promise<Response> {
+  triedBackupCode = false,
+): PageResponse {
   switch (failure.reason) {
     case "pending_session_over":
     case "session_over":
       clearCookies(c);
-      return signInAgain(c, failure, returnPath);
+      return respondWithSignIn(c, failure, returnPath);
     case "not_enabled":
       return c.redirect(pageUrl(c, "/account/two-factor", returnPath), 303);
     case "second_factor_disabled":
     case "field_unreadable":
-      return refuse(c, failure);
+      return respondWithFailure(c, failure);
     case "too_many_attempts":
       if (failure.startOver !== true) break;
       clearCookies(c);
@@ -116,17 +123,17 @@ function showAgain(
   return rerenderWithFailure(
     c,
     failure,
-    secondFactorPage(c, mode, returnPath, { ...explain(failure), triesBackupCode }),
+    secondFactorPage(c, mode, returnPath, { ...failureProps(failure), triedBackupCode }),
   );
 }
 
-function showStartOver(c: AppContext, failure: Failure, returnPath: string): Response | Promise<Response> {
+function showStartOver(c: AppContext, failure: Failure, returnPath: string): PageResponse {
   if (c.var.source !== null) {
     const actions = [{ href: pageUrl(c, "/second-factor", returnPath), label: "Begin again" }];
-    const message = "That was one wrong code too many. Begin again.";
+    const message = "Too many wrong codes. Begin again.";
     const page = (
       <MessagePage
-        {...chrome(c)}
+        {...pageProps(c)}
         kind="error"
         title="Too many attempts"
         message={message}
@@ -135,6 +142,10 @@ function showStartOver(c: AppContext, failure: Failure, returnPath: string): Res
     );
     return rerenderWithFailure(c, failure, page);
   }
-  const error = "That was one wrong code too many. Sign in again.";
-  return rerenderWithFailure(c, failure, <SignInPage {...chrome(c)} returnPath={returnPath} error={error} />);
+  const error = "Too many wrong codes. Sign in again.";
+  return rerenderWithFailure(
+    c,
+    failure,
+    <SignInPage {...pageProps(c)} returnPath={returnPath} error={error} />,
+  );
 }

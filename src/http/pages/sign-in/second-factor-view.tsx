@@ -1,45 +1,54 @@
-import { type Asked, AskedFacts } from "../challenge/challenge-view.tsx";
+import { ChallengeFacts, type ChallengeInfo } from "../challenge/challenge-view.tsx";
 import { CodeField, ReturnPath } from "../layout/form-fields.tsx";
 import { Layout, Notice, type PageProps } from "../layout/layout.tsx";
 import { ClockWarning, Countdown } from "../layout/time.tsx";
 
 interface SecondFactorPageProps extends PageProps {
   returnPath: string;
-  /** `sign_in`: the second door. `step_up`: already inside, and asked again. */
+  /** `sign_in`: the second factor of a sign-in. `step_up`: a fresh code within a session. */
   mode: "sign_in" | "step_up";
-  /** Neither of both: a hosted challenge wants a code. */
-  asked?: Asked | undefined;
-  /** The server's clock when it made the page, in milliseconds since the epoch. */
+  /** Set when the code is for a hosted challenge. Then `mode` has no effect. */
+  challenge?: ChallengeInfo | undefined;
+  /** The server's time when it rendered the page, in milliseconds since the epoch. */
   serverNowMs: number;
   error?: string | undefined;
-  /** A backup code was tried: what is about them stays open. */
-  triesBackupCode?: boolean | undefined;
-  /** Seconds until another try is let in. */
+  /** The visitor has submitted a backup code: the help for backup codes stays open. */
+  triedBackupCode?: boolean | undefined;
+  /** Seconds until another attempt is allowed. */
   retryAfterSeconds?: number | undefined;
 }
 
-/** The second door: a code from the app, or a backup code in its place. Posts `rd, code` to `/second-factor`. */
+/** The form for a code of the app or a backup code. Posts `rd, code` to `/second-factor`. */
 export function SecondFactorPage(props: SecondFactorPageProps) {
-  const { base, issuer, returnPath, mode, asked, serverNowMs, error, triesBackupCode, retryAfterSeconds } =
-    props;
-  const waits = retryAfterSeconds !== undefined;
-  const failed = error !== undefined || waits;
-  const title = asked === undefined ? titles[mode] : "Confirm with your code";
+  const {
+    base,
+    issuer,
+    returnPath,
+    mode,
+    challenge,
+    serverNowMs,
+    error,
+    triedBackupCode,
+    retryAfterSeconds,
+  } = props;
+  const mustWait = retryAfterSeconds !== undefined;
+  const failed = error !== undefined || mustWait;
+  const title = challenge === undefined ? titles[mode] : "Confirm with your code";
   return (
     <Layout base={base} issuer={issuer} title={title} error={failed}>
       <h1>{title}</h1>
-      {asked === undefined ? <p class="lead">{leads[mode]}</p> : <AskedFacts {...asked} />}
+      {challenge === undefined ? <p class="lead">{leads[mode]}</p> : <ChallengeFacts {...challenge} />}
       <ClockWarning serverNowMs={serverNowMs} />
       {failed ? (
         <Notice kind="error" id="code-error">
           {error ? <p>{error}</p> : null}
-          {waits ? (
+          {mustWait ? (
             <Countdown seconds={retryAfterSeconds} lead={error ? undefined : "Too many attempts."} />
           ) : null}
         </Notice>
       ) : null}
-      <form class="stack" method="post" action={`${base}/second-factor`} data-waits={waits}>
-        <ReturnPath path={returnPath} asked={asked} />
+      <form class="stack" method="post" action={`${base}/second-factor`} data-waits={mustWait}>
+        <ReturnPath path={returnPath} challenge={challenge} />
         <CodeField
           id="code"
           label="Code"
@@ -48,22 +57,29 @@ export function SecondFactorPage(props: SecondFactorPageProps) {
           submits
           autofocus
           describedBy={failed ? "code-error" : undefined}
-          invalid={failed && !waits}
+          invalid={failed && !mustWait}
         />
         <button class="button" type="submit">
           Continue
         </button>
       </form>
-      <BackupCodeHelp base={base} returnPath={returnPath} asked={asked} open={triesBackupCode === true} />
+      <BackupCodeHelp
+        base={base}
+        returnPath={returnPath}
+        challenge={challenge}
+        open={triedBackupCode === true}
+      />
       <div class="ways-out">
-        {asked !== undefined ? <a href={asked.cancelHref}>Cancel and go back to {asked.site}</a> : null}
-        {asked === undefined && mode === "step_up" ? (
+        {challenge !== undefined ? (
+          <a href={challenge.cancelHref}>Cancel and go back to {challenge.site}</a>
+        ) : null}
+        {challenge === undefined && mode === "step_up" ? (
           <a href={`${base}/account`}>Not now, back to my account</a>
         ) : null}
-        {asked === undefined ? (
+        {challenge === undefined ? (
           <form method="post" action={`${base}/sign-out`}>
             <button class="link-button" type="submit">
-              Cancel and sign in as somebody else
+              Cancel and use another account
             </button>
           </form>
         ) : null}
@@ -75,19 +91,22 @@ export function SecondFactorPage(props: SecondFactorPageProps) {
 const titles = { sign_in: "Enter your code", step_up: "Confirm that it’s you" } as const;
 
 const leads = {
-  sign_in: "You are through the first door. The code in your authenticator app opens the second.",
-  step_up: "What comes next needs a fresh code from your authenticator app.",
+  sign_in: "Your sign-in needs one more step. Type the code from your authenticator app.",
+  step_up: "The next page needs a fresh code from your authenticator app.",
 } as const;
 
 interface BackupCodeHelpProps {
   base: string;
   returnPath: string;
-  asked: Asked | undefined;
+  challenge: ChallengeInfo | undefined;
   open: boolean;
 }
 
-/** A phone's digit keyboard has no letters: the script changes it, and without the script there is a field of its own. */
-function BackupCodeHelp({ base, returnPath, asked, open }: BackupCodeHelpProps) {
+/**
+ * Explains backup codes. The code field opens a phone's digit keyboard, which has no letters. The script changes the keyboard;
+ * without the script there is a second field.
+ */
+function BackupCodeHelp({ base, returnPath, challenge, open }: BackupCodeHelpProps) {
   return (
     <details data-backup-for="code" open={open}>
       <summary>Use a backup code</summary>
@@ -97,9 +116,11 @@ function BackupCodeHelp({ base, returnPath, asked, open }: BackupCodeHelpProps) 
       </p>
       <noscript>
         <form class="stack" method="post" action={`${base}/second-factor`}>
-          <ReturnPath path={returnPath} asked={asked} />
+          <ReturnPath path={returnPath} challenge={challenge} />
           <div class="field">
-            <label for="backup-code">If your keyboard has only digits there, type the backup code here</label>
+            <label for="backup-code">
+              If your keyboard shows only digits for that field, type the backup code here
+            </label>
             <input
               class="code-input"
               id="backup-code"

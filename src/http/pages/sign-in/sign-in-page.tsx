@@ -17,13 +17,14 @@ import {
 } from "../../cookies.ts";
 import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
-import type { HttpFailure } from "../../problem/problem.ts";
-import { refuse } from "../../problem/refusal.tsx";
+import { respondWithFailure } from "../../problem/failure-response.tsx";
+import type { HttpFailure } from "../../problem/http-failure.ts";
 import { pageUrl } from "../../sign-in-redirect.ts";
 import {
-  chrome,
   destination,
-  explain,
+  failureProps,
+  type PageResponse,
+  pageProps,
   rerenderWithFailure,
   returnPathField,
   returnPathOf,
@@ -31,7 +32,7 @@ import {
   siteHref,
   textField,
 } from "../layout/page.ts";
-import { LoopPage, SignInElsewherePage } from "./elsewhere-view.tsx";
+import { ExternalSignInPage, RedirectLoopPage } from "./external-sign-in-view.tsx";
 import { SignInPage } from "./sign-in-view.tsx";
 import { SignedOutPage, SignOutPage } from "./sign-out-view.tsx";
 
@@ -48,28 +49,28 @@ export const signInPages = new Hono<AppEnv>()
   .get("/sign-in", async (c) => {
     const returnPath = returnPathOf(c);
     const caller = c.req.query("again") === undefined ? await findCaller(c) : null;
-    // The store is asked: a token of a session that was ended would send its visitor round in circles.
+    // Checked in D1: with the token of an ended session, the site would redirect the visitor back here again and again.
     const checked = caller === null ? null : await recheckSession(c.var.deps, caller.session, c.var.now);
     if (checked === null) {
-      if (c.var.source !== null) return signInElsewhere(c, returnPath);
-      return showPage(c, <SignInPage {...chrome(c)} returnPath={returnPath} />);
+      if (c.var.source !== null) return signInWithExternalFactor(c, returnPath);
+      return showPage(c, <SignInPage {...pageProps(c)} returnPath={returnPath} />);
     }
     setSessionCookie(c, checked);
-    return goOn(c, returnPath);
+    return redirectOnward(c, returnPath);
   })
   .post("/sign-in", async (c) => {
-    if (c.var.source !== null) return refuse(c, { ok: false, reason: "no_such_page" });
+    if (c.var.source !== null) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
     const form = await readForm(c, signInForm());
     const username = canonicalUsername(form.username);
     if (username === null || form.password === "") {
       const detail = "Type your user name and your password.";
-      return signInAgain(c, { ok: false, reason: "invalid_format", detail }, form.rd, form.username);
+      return respondWithSignIn(c, { ok: false, reason: "invalid_format", detail }, form.rd, form.username);
     }
     const { deps, client, now } = c.var;
     const { password } = form;
     const devices = readDevices(c);
     const result = await signIn(deps, { username, password, devices, client, now });
-    if (!result.ok) return signInAgain(c, result, form.rd, form.username);
+    if (!result.ok) return respondWithSignIn(c, result, form.rd, form.username);
     if (result.next === "second_factor") {
       setPendingCookie(c, result.pending.token, result.pending.expiresAt);
       return c.redirect(pageUrl(c, "/second-factor", form.rd), 303);
@@ -77,45 +78,48 @@ export const signInPages = new Hono<AppEnv>()
     await setSignedIn(c, result.issued);
     return c.redirect(destination(c, form.rd), 303);
   })
-  .get("/sign-out", (c) => showPage(c, <SignOutPage {...chrome(c)} />))
+  .get("/sign-out", (c) => showPage(c, <SignOutPage {...pageProps(c)} />))
   .post("/sign-out", async (c) => {
     await readForm(c, z.strictObject({}));
     for (const session of await findAllSessions(c))
       await logOut(c.var.deps, session, c.var.client, c.var.now);
     clearCookies(c);
-    return showPage(c, <SignedOutPage {...chrome(c)} siteHref={siteHref(c)} />);
+    return showPage(c, <SignedOutPage {...pageProps(c)} siteHref={siteHref(c)} />);
   });
 
-/** Sends somebody on who is signed in; unless he keeps coming back, and so the page behind never learns of it. */
-function goOn(c: AppContext, returnPath: string): Response | Promise<Response> {
-  if (isGoingInCircles(c, returnPath)) return showPage(c, <LoopPage {...chrome(c)} />, 508);
+/** Redirects a signed-in visitor to the return path, or shows {@link RedirectLoopPage} if this happens again and again. */
+function redirectOnward(c: AppContext, returnPath: string): PageResponse {
+  if (isGoingInCircles(c, returnPath)) return showPage(c, <RedirectLoopPage {...pageProps(c)} />, 508);
   return c.redirect(destination(c, returnPath), 303);
 }
 
-/** Where the first factor is not a password here, it has a page of its own: the site's, or the provider's. */
-async function signInElsewhere(c: AppContext, returnPath: string): Promise<Response> {
-  const arrival = await signInExternally(c);
-  if (arrival.kind === "pending") return c.redirect(pageUrl(c, "/second-factor", returnPath), 303);
-  if (arrival.kind === "full") return goOn(c, returnPath);
+/** For an external first factor: signs the visitor in if its source knows the visitor, else redirects to the source's sign-in page. */
+async function signInWithExternalFactor(c: AppContext, returnPath: string): Promise<Response> {
+  const signedIn = await signInExternally(c);
+  if (signedIn.kind === "pending") return c.redirect(pageUrl(c, "/second-factor", returnPath), 303);
+  if (signedIn.kind === "full") return redirectOnward(c, returnPath);
   const loginPath = c.var.source?.loginPath ?? null;
-  if (loginPath !== null) return goOn(c, loginPath);
+  if (loginPath !== null) return redirectOnward(c, loginPath);
   const allowsAnonymous = c.var.source?.allowsAnonymous === true;
-  // The site shows its login to whoever is nobody there. The Worker's own pages would only send him back here.
-  const behindGate = !`${returnPath}/`.startsWith(`${c.var.config.basePath}/`);
-  if (allowsAnonymous && behindGate) return goOn(c, returnPath);
-  return showPage(c, <SignInElsewherePage {...chrome(c)} siteHref={allowsAnonymous ? "/" : null} />, 401);
+  // The site shows its sign-in page to anonymous visitors. Sallyport's own pages would only redirect back here.
+  const isPathOfSite = !`${returnPath}/`.startsWith(`${c.var.config.basePath}/`);
+  if (allowsAnonymous && isPathOfSite) return redirectOnward(c, returnPath);
+  return showPage(c, <ExternalSignInPage {...pageProps(c)} siteHref={allowsAnonymous ? "/" : null} />, 401);
 }
 
-/** Shows the sign-in page because of a failure, with what was typed but for the password. */
-export function signInAgain(
+/**
+ * Shows the sign-in page with this failure and the submitted user name. With an external first factor it redirects to
+ * `/second-factor` instead, which starts a new sign-in.
+ */
+export function respondWithSignIn(
   c: AppContext,
   failure: Failure | HttpFailure,
   returnPath: string,
   username?: string,
-): Response | Promise<Response> {
+): PageResponse {
   if (c.var.source !== null) return c.redirect(pageUrl(c, "/second-factor", returnPath), 303);
   const page = (
-    <SignInPage {...chrome(c)} returnPath={returnPath} username={username} {...explain(failure)} />
+    <SignInPage {...pageProps(c)} returnPath={returnPath} username={username} {...failureProps(failure)} />
   );
   return rerenderWithFailure(c, failure, page);
 }

@@ -4,14 +4,14 @@ import { Countdown } from "../layout/time.tsx";
 
 interface SignInPageProps extends PageProps {
   returnPath: string;
-  /** What was typed before, so that only the password has to be typed again. */
+  /** The submitted user name, after a failure. */
   username?: string | undefined;
   error?: string | undefined;
-  /** Seconds until another try is let in. */
+  /** Seconds until another attempt is allowed. */
   retryAfterSeconds?: number | undefined;
 }
 
-/** The first door: name and password. Posts `rd, username, password` to `/sign-in`. */
+/** The form for user name and password. Posts `rd, username, password` to `/sign-in`. */
 export function SignInPage({
   base,
   issuer,
@@ -20,21 +20,21 @@ export function SignInPage({
   error,
   retryAfterSeconds,
 }: SignInPageProps) {
-  const waits = retryAfterSeconds !== undefined;
-  const failed = error !== undefined || waits;
-  const field = { describedBy: failed ? "sign-in-error" : undefined, invalid: failed && !waits };
+  const mustWait = retryAfterSeconds !== undefined;
+  const failed = error !== undefined || mustWait;
+  const field = { describedBy: failed ? "sign-in-error" : undefined, invalid: failed && !mustWait };
   return (
     <Layout base={base} issuer={issuer} title="Sign in" error={failed}>
       <h1>Sign in</h1>
       {failed ? (
         <Notice kind="error" id="sign-in-error">
           {error ? <p>{error}</p> : null}
-          {waits ? (
+          {mustWait ? (
             <Countdown seconds={retryAfterSeconds} lead={error ? undefined : "Too many attempts."} />
           ) : null}
         </Notice>
       ) : null}
-      <form class="stack" method="post" action={`${base}/sign-in`} data-waits={waits}>
+      <form class="stack" method="post" action={`${base}/sign-in`} data-waits={mustWait}>
         <ReturnPath path={returnPath} />
         <UsernameField id="username" label="User name" value={username} autofocus={!username} {...field} />
         <PasswordField

@@ -1,12 +1,12 @@
 import { Layout, type PageProps } from "../layout/layout.tsx";
 
-/** Asks first: a link that signs out could be put on any page. Posts to `/sign-out`. */
+/** Asks for confirmation, because any site can link to this page. Posts to `/sign-out`. */
 export function SignOutPage({ base, issuer }: PageProps) {
   return (
     <Layout base={base} issuer={issuer} title="Sign out">
       <h1>Sign out?</h1>
       <p class="lead">
-        This ends your session in this browser. Others go on until you end them in your account.
+        This ends your session in this browser. To end your other sessions, use your account page.
       </p>
       <form method="post" action={`${base}/sign-out`}>
         <button class="button" type="submit">
@@ -21,11 +21,11 @@ export function SignOutPage({ base, issuer }: PageProps) {
 }
 
 interface SignedOutPageProps extends PageProps {
-  /** The site behind the gate; null where there is none. */
+  /** The site behind the gate. Null without one. */
   siteHref: string | null;
 }
 
-/** After signing out. */
+/** Shown after signing out. */
 export function SignedOutPage({ base, issuer, siteHref }: SignedOutPageProps) {
   return (
     <Layout base={base} issuer={issuer} title="Signed out">

@@ -3,7 +3,7 @@ import { createReadyAccount } from "../../../support/accounts.ts";
 import { Browser } from "../../../support/browser.ts";
 import { advance } from "../../../support/clock.ts";
 import { useFreshWorker } from "../../../support/fresh-worker.ts";
-import { backupCodesOn, entered, knocking, openSite, site } from "../../../support/site.ts";
+import { backupCodesOn, openSite, passBothFactors, passFirstFactor, site } from "../../../support/site.ts";
 import { Client, code, type EnrolledAccount, wrongCode } from "../../../support/worker.ts";
 
 useFreshWorker();
@@ -14,13 +14,13 @@ const wizard = "/account/two-factor";
 
 /** A browser at the account page. */
 async function atAccount(user: EnrolledAccount): Promise<Browser> {
-  const browser = await entered(user);
+  const browser = await passBothFactors(user);
   await browser.open(account);
   return browser;
 }
 
 describe("the account page", () => {
-  it("says who is signed in, since when there is a second factor, and where else", async () => {
+  it("shows the account, the date of its second factor, and its other sessions", async () => {
     const browser = await atAccount(await createReadyAccount());
     const { page } = browser;
     expect([page.status, page.heading]).toEqual([200, "Your account"]);
@@ -37,7 +37,7 @@ describe("the account page", () => {
     for (const text of [user.secret, ...user.backupCodes]) expect(page.html).not.toContain(text);
   });
 
-  it("sends whoever is not signed in to sign-in, and back", async () => {
+  it("redirects a visitor without a session to sign-in, and back", async () => {
     const user = await createReadyAccount();
     const browser = new Browser(site);
     const page = await browser.open(account);
@@ -47,8 +47,8 @@ describe("the account page", () => {
     expect([arrived.path, arrived.heading]).toEqual([account, "Your account"]);
   });
 
-  it("SE-01 is not shown to somebody whose code is still to come", async () => {
-    const browser = await knocking(await createReadyAccount());
+  it("SE-01 is not shown with a pending session", async () => {
+    const browser = await passFirstFactor(await createReadyAccount());
     for (const path of [account, `/api/auth${wizard}`])
       expect((await browser.open(path)).heading).toBe("Sign in");
   });
@@ -76,7 +76,7 @@ describe("new backup codes", () => {
     const after = await browser.follow("I have saved them: to my account");
     expect([after.path, backupCodesOn(after)]).toEqual([account, []]);
 
-    const next = await knocking(user);
+    const next = await passFirstFactor(user);
     const old = await next.submit("/second-factor", { code: user.backupCodes[1] ?? "" });
     expect(old.status).toBe(401);
     expect((await next.submit("/second-factor", { code: fresh[1] ?? "" })).heading).toBe("Hello ada");
@@ -91,7 +91,7 @@ describe("new backup codes", () => {
     const page = await browser.submit("/account/backup-codes", { code: await draw(user) });
     expect([page.status, page.heading, backupCodesOn(page)]).toEqual([status, "Your account", []]);
     expect(page.alert).toContain(words);
-    const next = await knocking(user);
+    const next = await passFirstFactor(user);
     expect((await next.submit("/second-factor", { code: user.backupCodes[0] ?? "" })).heading).toBe(
       "Hello ada",
     );
@@ -112,7 +112,7 @@ describe("switching the second factor off", () => {
   it("EN-02 EN-08 needs password and code, and then a password is enough where that is allowed", async () => {
     const user = await createReadyAccount();
     const browser = await atAccount(user);
-    const other = await entered(user);
+    const other = await passBothFactors(user);
     const before = browser.cookies;
     const typed = { code: await code(user.secret), password: user.password };
     const page = await browser.submit("/account/two-factor/disable", typed);
@@ -182,7 +182,7 @@ describe("sessions", () => {
   it("SE-10 are listed, and ended one by one: the ended browser is out at once under BASE_PATH", async () => {
     const user = await createReadyAccount();
     const browser = await atAccount(user);
-    const other = await entered(user);
+    const other = await passBothFactors(user);
     const page = await browser.open(account);
     expect(page.forms.filter(({ action }) => action === "/api/auth/account/sessions/end")).toHaveLength(1);
     const ended = await browser.submit("/account/sessions/end");
@@ -196,7 +196,7 @@ describe("sessions", () => {
   it("SE-10 are all ended but this one", async () => {
     const user = await createReadyAccount();
     const browser = await atAccount(user);
-    const others = [await entered(user), await entered(user)];
+    const others = [await passBothFactors(user), await passBothFactors(user)];
     await browser.open(account);
     const page = await browser.submit("/account/sessions/end-others");
     expect([page.path, page.alert]).toEqual([`${account}?done=others-ended`, ""]);
@@ -233,7 +233,7 @@ describe("sessions", () => {
       (browser) => browser.post(wizard, { step: "confirm", code: "123456" }),
       (browser) => browser.post("/second-factor", { code: "123456" }),
     ];
-    const browser = await entered(user);
+    const browser = await passBothFactors(user);
     const dead = browser.cookies;
     await new Client().post("/logout", {}, { token: dead["__Host-sallyport"] ?? "" });
     for (const [at, sendOne] of sends.entries()) {

@@ -1,0 +1,161 @@
+import * as z from "zod/mini";
+import { lazy } from "../../../core/lib/lazy.ts";
+import { apiKeyPrefix } from "../../../core/tokens/api-key.ts";
+import {
+  type CreatedApiKey,
+  createApiKey,
+  listApiKeys,
+  type RevokedApiKey,
+  revokeApiKey,
+} from "../../../domain/service-api/api-keys.ts";
+import { type Scope, scopes } from "../../../domain/service-api/service-caller.ts";
+import type { ApiKey } from "../../../store/service/api-key-rows.ts";
+import { defineOperation } from "../define-operation.ts";
+import { dataResponse } from "../success-response.ts";
+import { cursor, limit, nextCursor, time, timeOf } from "./service-schemas.ts";
+
+interface KeyPage {
+  readonly ok: true;
+  readonly keys: readonly ApiKey[];
+  readonly asked: number;
+}
+
+const tag = "API keys";
+const list = "api-keys";
+const shape = () => ({
+  id: z.string(),
+  prefix: z.string(),
+  realm: z.string(),
+  name: z.string(),
+  scopes: z.array(z.string()),
+  return_urls: z.array(z.string()),
+  created_at: time(),
+  expires_at: z.nullable(time()),
+  last_used_at: z.nullable(time()),
+  revoked_at: z.nullable(time()),
+});
+const apiKey = lazy(() => z.object(shape()).register(z.globalRegistry, { id: "ApiKey" }));
+const example = {
+  id: "ab2cdefghij3klmn",
+  prefix: "sp_ab2cdefghij3klmn",
+  realm: "shop",
+  name: "checkout",
+  scopes: ["users:read", "verify"],
+  return_urls: ["https://shop.example/confirmed"],
+  created_at: "2026-11-20T12:00:00.000Z",
+  expires_at: null,
+  last_used_at: null,
+  revoked_at: null,
+};
+
+const describe = (row: ApiKey): z.input<ReturnType<typeof apiKey>> => ({
+  id: row.id,
+  prefix: apiKeyPrefix(row.id),
+  realm: row.realm,
+  name: row.name,
+  scopes: row.scopes,
+  return_urls: row.returnUrls,
+  created_at: row.createdAt.toISOString(),
+  expires_at: timeOf(row.expiresAt),
+  last_used_at: timeOf(row.lastUsedAt),
+  revoked_at: timeOf(row.revokedAt),
+});
+
+/** An address that a return address may begin with: an origin and a path. */
+const returnUrl = () =>
+  z.string("must be a string").check(
+    z.maxLength(1024),
+    z.refine((text: string) => {
+      const url = URL.parse(text);
+      if (url === null || url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "")
+        return false;
+      return (
+        url.protocol === "https:" ||
+        (url.protocol === "http:" && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname))
+      );
+    }, "must be an https address without a query (http for this machine only)"),
+  );
+
+const createBody = () =>
+  z.strictObject({
+    name: z
+      .string("must be a string")
+      .check(z.regex(/^[^\p{C}]{1,64}$/u, "must have 1 to 64 characters, none of them a control character")),
+    scopes: z
+      .array(z.enum(scopes, `must be one of ${scopes.join(", ")}`), "must be a list of scopes")
+      .check(z.minLength(1, "must not be empty"), z.maxLength(scopes.length, "has one twice")),
+    expires_at: z.optional(z.iso.datetime("must be a time in RFC 3339, UTC")),
+    return_urls: z.optional(z.array(returnUrl()).check(z.maxLength(20, "has more than 20 addresses"))),
+  });
+
+export const apiKeyOperations = [
+  defineOperation({
+    id: "listApiKeys",
+    method: "get",
+    path: "/v1/api-keys",
+    tag,
+    summary: "List the API keys of the realm, those that have ended too",
+    access: "admin",
+    query: () => z.strictObject({ cursor: cursor(list), limit: limit() }),
+    response: dataResponse({
+      data: () => z.object({ api_keys: z.array(apiKey()), next_cursor: z.nullable(z.string()) }),
+      example: { api_keys: [example], next_cursor: null },
+      present: ({ keys, asked }: KeyPage) => ({
+        api_keys: keys.map(describe),
+        next_cursor: nextCursor(list, keys, asked, (last) => last.id),
+      }),
+    }),
+    run: async (c, { call, query }) => {
+      const page = { afterId: query.cursor ?? "", limit: query.limit };
+      return { ok: true, keys: await listApiKeys(c.var.deps, call, page), asked: query.limit };
+    },
+  }),
+  defineOperation({
+    id: "createApiKey",
+    method: "post",
+    path: "/v1/api-keys",
+    tag,
+    summary: "Make an API key for the realm; it is shown once",
+    description:
+      "Two keys of one name can live at the same time, so that one is changed for the other without a gap. The first key of a realm is made with ADMIN_KEY and ?realm=.",
+    access: "admin",
+    body: createBody,
+    bodyExample: { name: "checkout", scopes: ["users:read", "verify"] },
+    response: dataResponse({
+      data: () => z.object({ ...shape(), key: z.string() }),
+      example: { ...example, key: "sp_ab2cdefghij3klmn_…" },
+      status: 201,
+      present: ({ apiKey: row, key }: CreatedApiKey) => ({ ...describe(row), key }),
+    }),
+    failures: ["too_many_api_keys"],
+    run: async (c, { call, caller, body }) => {
+      const { name, scopes: wanted, return_urls: returnUrls, expires_at: end } = body;
+      const missing = wanted.find((scope: Scope) => !caller.scopes.includes(scope));
+      if (missing !== undefined) return { ok: false, reason: "scope_missing", scope: missing };
+      const expiresAt = end === undefined ? null : new Date(end);
+      if (expiresAt !== null && expiresAt <= call.now)
+        return { ok: false, reason: "invalid_format", detail: "expires_at: is in the past" };
+      return createApiKey(c.var.deps, call, {
+        name,
+        scopes: [...new Set(wanted)],
+        returnUrls: returnUrls ?? [],
+        expiresAt,
+      });
+    },
+  }),
+  defineOperation({
+    id: "revokeApiKey",
+    method: "delete",
+    path: "/v1/api-keys/:key",
+    tag,
+    summary: "Revoke an API key: everywhere within a minute",
+    access: "admin",
+    response: dataResponse({
+      data: apiKey,
+      example: { ...example, revoked_at: "2026-11-22T09:30:00.000Z" },
+      present: ({ apiKey: row }: RevokedApiKey) => describe(row),
+    }),
+    failures: ["no_such_api_key"],
+    run: (c, { call, param }) => revokeApiKey(c.var.deps, call, param("key")),
+  }),
+] as const;

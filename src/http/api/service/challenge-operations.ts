@@ -1,0 +1,131 @@
+import * as z from "zod/mini";
+import { callerUserId } from "../../../core/parsing/user-id.ts";
+import {
+  type ChallengeStatus,
+  type CreatedChallenge,
+  createChallenge,
+  getChallengeStatus,
+} from "../../../domain/service-api/service-challenges.ts";
+import { publicBaseUrl } from "../../context.ts";
+import { defineOperation } from "../define-operation.ts";
+import { receiptText, userId } from "../fields.ts";
+import { dataResponse } from "../success-response.ts";
+import { time, timeOf } from "./service-schemas.ts";
+
+const tag = "Hosted challenge";
+
+/** All of it goes into a cookie, and browsers take 4096 bytes. */
+const fits = (mostBytes: number) =>
+  z.refine<string>(
+    (text) => new TextEncoder().encode(JSON.stringify(text)).length <= mostBytes + 2,
+    "is too long",
+  );
+const shortText = () => z.optional(receiptText().check(fits(512)));
+const returnTo = () => z.string("must be a string").check(z.maxLength(1024, "is too long"), fits(1024));
+
+const challenge = () =>
+  z.object({
+    id: z.string(),
+    user: z.string(),
+    status: z.enum(["pending", "opened", "completed", "expired"]),
+    action: z.nullable(z.string()),
+    nonce: z.nullable(z.string()),
+    return_to: z.string(),
+    created_at: time(),
+    expires_at: time(),
+    opened_at: z.nullable(time()),
+    completed_at: z.nullable(time()),
+    amr: z.nullable(z.array(z.string())),
+  });
+
+const wish = { user: "42", return_to: "https://shop.example/confirmed", action: "transfer", nonce: "n-81" };
+const id = "6f1b9c1e-3f0a-4a39-9d0b-1d2f7c0f7a11";
+const expiresAt = "2026-11-22T09:40:00.000Z";
+
+export const challengeOperations = [
+  defineOperation({
+    id: "createChallenge",
+    method: "post",
+    path: "/v1/challenges",
+    tag,
+    summary: "Have a person show a second factor in the browser",
+    description:
+      "Redirect the browser to url: it opens once, within ten minutes. The browser comes back to return_to with challenge and receipt in the query. A user who has no second factor is led through the set-up. Only the return_urls of the key are allowed, and ADMIN_KEY has none.",
+    access: "verify",
+    body: () =>
+      z.strictObject({
+        user: userId(),
+        return_to: returnTo(),
+        action: shortText(),
+        nonce: shortText(),
+      }),
+    bodyExample: wish,
+    response: dataResponse({
+      data: () => z.object({ id: z.string(), url: z.string(), expires_at: time() }),
+      example: {
+        id,
+        url: "https://login.shop.example/api/auth/challenge/Yk0w…",
+        expires_at: expiresAt,
+      },
+      status: 201,
+      present: (created: CreatedChallenge) => ({
+        id: created.id,
+        url: created.url,
+        expires_at: created.expiresAt.toISOString(),
+      }),
+    }),
+    failures: [
+      "export_key_required",
+      "no_such_user",
+      "account_disabled",
+      "return_address_refused",
+      "return_address_has_receipt_parameter",
+    ],
+    run: (c, { call, caller: { returnUrls, keyId }, body }) =>
+      createChallenge(c.var.deps, call, {
+        userId: body.user,
+        returnTo: body.return_to,
+        returnUrls,
+        keyId,
+        action: body.action ?? null,
+        nonce: body.nonce ?? null,
+        issuer: publicBaseUrl(c),
+      }),
+  }),
+  defineOperation({
+    id: "getChallenge",
+    method: "get",
+    path: "/v1/challenges/:challenge",
+    tag,
+    summary: "Get what has become of a challenge, until a day after its end",
+    access: "verify",
+    response: dataResponse({
+      data: challenge,
+      example: {
+        ...wish,
+        id,
+        status: "completed",
+        created_at: "2026-11-22T09:30:00.000Z",
+        expires_at: expiresAt,
+        opened_at: "2026-11-22T09:30:01.000Z",
+        completed_at: "2026-11-22T09:30:12.000Z",
+        amr: ["otp"],
+      },
+      present: ({ challenge: row, status }: ChallengeStatus) => ({
+        id: row.id,
+        user: callerUserId(row.realm, row.userId),
+        status,
+        action: row.action,
+        nonce: row.nonce,
+        return_to: row.returnTo,
+        created_at: row.createdAt.toISOString(),
+        expires_at: row.expiresAt.toISOString(),
+        opened_at: timeOf(row.openedAt),
+        completed_at: timeOf(row.completedAt),
+        amr: row.amr,
+      }),
+    }),
+    failures: ["no_such_challenge"],
+    run: (c, { call, param }) => getChallengeStatus(c.var.deps, call, param("challenge")),
+  }),
+] as const;

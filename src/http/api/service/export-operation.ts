@@ -1,0 +1,117 @@
+import * as z from "zod/mini";
+import { parseRecipient } from "../../../core/crypto/jwe-recipient.ts";
+import { lazy } from "../../../core/lib/lazy.ts";
+import { exportUsers } from "../../../domain/service-api/export.ts";
+import { countTransfer } from "../../../domain/service-api/transfer-limit.ts";
+import { describeError, log } from "../../../log.ts";
+import type { AppContext } from "../../context.ts";
+import { setRateLimitHeaders } from "../../rate-limit.ts";
+import { defineOperation } from "../define-operation.ts";
+import type { Operation } from "../operation.ts";
+import { streamResponse } from "../success-response.ts";
+import { transferHeaders } from "./service-schemas.ts";
+
+const ndjson = "application/x-ndjson";
+
+const advice = "must be the public JWK of an RSA key (2048 to 8192 bits), or of a P-256 or X25519 key";
+const number = () => z.string().check(z.regex(/^[A-Za-z0-9_-]{1,1400}$/));
+/** Members that are not known are passed over (RFC 7517 4), but nobody is to send the private one. */
+const about = () => ({
+  d: z.optional(z.never("is of the private key: send the public one")),
+  kid: z.optional(z.string().check(z.regex(/^[\x20-\x7e]{1,256}$/))),
+  use: z.optional(z.literal("enc")),
+  key_ops: z.optional(z.array(z.string()).check(z.maxLength(8))),
+  ext: z.optional(z.boolean()),
+});
+const body = lazy(() =>
+  z.strictObject({
+    recipient: z.union(
+      [
+        z.looseObject({
+          kty: z.literal("RSA"),
+          n: number(),
+          e: number(),
+          alg: z.optional(z.literal("RSA-OAEP-256")),
+          ...about(),
+        }),
+        z.looseObject({
+          kty: z.literal("EC"),
+          crv: z.literal("P-256"),
+          x: number(),
+          y: number(),
+          alg: z.optional(z.literal("ECDH-ES")),
+          ...about(),
+        }),
+        z.looseObject({
+          kty: z.literal("OKP"),
+          crv: z.literal("X25519"),
+          x: number(),
+          alg: z.optional(z.literal("ECDH-ES")),
+          ...about(),
+        }),
+      ],
+      advice,
+    ),
+  }),
+);
+
+/** `POST /v1/export`: all users of the realm, encrypted to the public key in the request. Needs `EXPORT_KEY`. */
+export const exportOperation: Operation = defineOperation({
+  id: "exportUsers",
+  method: "post",
+  path: "/v1/export",
+  tag: "Moving users",
+  summary: "Take all users out, with their authenticators, encrypted to your key",
+  description:
+    "Needs EXPORT_KEY in X-Sallyport-Export-Key, beside ADMIN_KEY or an API key with the scope admin. A stream of lines, each a compact JWE (RSA-OAEP-256 or ECDH-ES, A256GCM) that holds lines as an import takes them. The protected header counts them in part; the last one has last: true. A stream without it was cut off: ask again.",
+  access: "admin",
+  stream: "response",
+  body,
+  bodyExample: {
+    recipient: { kty: "OKP", crv: "X25519", x: "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo", kid: "move" },
+  },
+  response: streamResponse({
+    description: "All users of the realm",
+    mediaType: ndjson,
+    example: "eyJhbGciOiJFQ0RILUVTIiwiZW5jIjoiQTI1NkdDTSJ9..aXY.Y2lwaGVydGV4dA.dGFn\n",
+    headers: transferHeaders,
+  }),
+  failures: ["export_key_required", "too_many_attempts"],
+  run: async (c, { call, body: { recipient: jwk } }) => {
+    const recipient = await parseRecipient(jwk);
+    if (recipient === null) return { ok: false, reason: "invalid_format", detail: `recipient: ${advice}` };
+    const admitted = await countTransfer(c.var.deps, call, "exports");
+    if (!admitted.ok) return admitted;
+    const started = await exportUsers(c.var.deps, call, recipient);
+    if (!started.ok) return started;
+    setRateLimitHeaders(c, "exports", admitted.quota);
+    return { ok: true, stream: streamLines(c, started.parts) };
+  },
+});
+
+/** A line is made when the one before it has been taken, so one part is all that is held. */
+function streamLines(c: AppContext, parts: AsyncGenerator<string>): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await parts.next();
+          if (done === true) controller.close();
+          else controller.enqueue(encoder.encode(`${value}\n`));
+        } catch (error) {
+          // The status is out: a cut-off stream is all that can be said.
+          log("error", "export.interrupted", {
+            request_id: c.var.client.requestId,
+            ...describeError(error),
+          });
+          controller.error(error);
+        }
+      },
+      cancel: async () => {
+        await parts.return(undefined);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

@@ -1,0 +1,167 @@
+import * as z from "zod/mini";
+import {
+  createUser,
+  deleteUser,
+  disableUser,
+  enableUser,
+  getUserStatus,
+  listUsers,
+  putUser,
+  type UserResult,
+} from "../../../domain/service-api/users.ts";
+import type { User } from "../../../store/users/user-rows.ts";
+import { defineOperation } from "../define-operation.ts";
+import { email, password, userId, username } from "../fields.ts";
+import { dataResponse } from "../success-response.ts";
+import {
+  cursor,
+  describeStatus,
+  describeUser,
+  exampleStatus,
+  exampleUser,
+  limit,
+  nextCursor,
+  user,
+  userStatus,
+} from "./service-schemas.ts";
+
+interface UserPage {
+  readonly ok: true;
+  readonly users: readonly User[];
+  readonly asked: number;
+}
+
+const tag = "Users";
+const createBody = () =>
+  z.strictObject({
+    id: z.optional(userId()),
+    username: username(),
+    password: z.optional(password()),
+    email: z.optional(email()),
+  });
+const putBody = () =>
+  z.strictObject({
+    username: z.optional(username()),
+    password: z.optional(password()),
+    email: z.optional(z.nullable(email())),
+  });
+const list = "users";
+const listQuery = () =>
+  z.strictObject({ cursor: cursor(list), limit: limit(), username: z.optional(username()) });
+const userResponse = dataResponse({
+  data: user,
+  example: exampleUser,
+  present: ({ user: row }: UserResult) => describeUser(row),
+});
+
+export const userOperations = [
+  defineOperation({
+    id: "listUsers",
+    method: "get",
+    path: "/v1/users",
+    tag,
+    summary: "List the users of the realm by name",
+    access: "users:read",
+    query: listQuery,
+    response: dataResponse({
+      data: () => z.object({ users: z.array(user()), next_cursor: z.nullable(z.string()) }),
+      example: { users: [exampleUser], next_cursor: null },
+      present: ({ users, asked }: UserPage) => ({
+        users: users.map(describeUser),
+        next_cursor: nextCursor(list, users, asked, (last) => last.username),
+      }),
+    }),
+    run: async (c, { call, query }) => {
+      const page = {
+        afterName: query.cursor ?? "",
+        limit: query.limit,
+        username: query.username ?? null,
+      };
+      return { ok: true, users: await listUsers(c.var.deps, call, page), asked: query.limit };
+    },
+  }),
+  defineOperation({
+    id: "createUser",
+    method: "post",
+    path: "/v1/users",
+    tag,
+    summary: "Create a user",
+    description: "Under the id that you give, or a random one. To create or update in one call, use PUT.",
+    access: "users:write",
+    body: createBody,
+    bodyExample: { id: "42", username: "ada", email: "ada@example.com" },
+    response: dataResponse({
+      data: user,
+      example: exampleUser,
+      status: 201,
+      present: ({ user: row }: UserResult) => describeUser(row),
+    }),
+    failures: ["export_key_required", "user_exists", "weak_password"],
+    run: (c, { call, body: { id, ...fields } }) => createUser(c.var.deps, call, id ?? null, fields),
+  }),
+  defineOperation({
+    id: "putUser",
+    method: "put",
+    path: "/v1/users/:id",
+    tag,
+    summary: "Create or update a user by your own id",
+    description: "Fields that are left out keep their value. A new password signs the user out everywhere.",
+    access: "users:write",
+    body: putBody,
+    bodyExample: { username: "ada", email: "ada@example.com" },
+    response: dataResponse({
+      data: user,
+      example: exampleUser,
+      isCreated: ({ created }) => created,
+      present: ({ user: row }: UserResult) => describeUser(row),
+    }),
+    failures: ["export_key_required", "user_exists", "weak_password"],
+    run: async (c, { call, body }) => {
+      if (!userId().safeParse(call.userId).success) return { ok: false, reason: "no_such_user" };
+      return putUser(c.var.deps, call, body);
+    },
+  }),
+  defineOperation({
+    id: "getUser",
+    method: "get",
+    path: "/v1/users/:id",
+    tag,
+    summary: "Get a user: enrolled, blocked until, backup codes left",
+    access: "users:read",
+    response: dataResponse({
+      data: userStatus,
+      example: exampleStatus,
+      present: describeStatus,
+    }),
+    failures: ["no_such_user"],
+    run: (c, { call }) => getUserStatus(c.var.deps, call),
+  }),
+  ...(["disable", "enable"] as const).map((verb) =>
+    defineOperation({
+      id: `${verb}User`,
+      method: "post",
+      path: `/v1/users/:id/${verb}`,
+      tag,
+      summary: verb === "disable" ? "Close an account and sign it out everywhere" : "Open an account again",
+      access: "users:write",
+      response: userResponse,
+      failures: ["export_key_required", "no_such_user"],
+      run: (c, { call }) => (verb === "disable" ? disableUser : enableUser)(c.var.deps, call),
+    }),
+  ),
+  defineOperation({
+    id: "deleteUser",
+    method: "delete",
+    path: "/v1/users/:id",
+    tag,
+    summary: "Delete a user with everything but the record of what happened",
+    access: "users:write",
+    response: dataResponse({
+      data: () => z.object({ deleted: z.literal(true) }),
+      example: { deleted: true },
+      present: () => ({ deleted: true }) as const,
+    }),
+    failures: ["export_key_required", "no_such_user"],
+    run: (c, { call }) => deleteUser(c.var.deps, call),
+  }),
+] as const;

@@ -1,0 +1,106 @@
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import * as z from "zod/mini";
+import type { DocumentedSuccess } from "./operation.ts";
+
+/** A response before it is sent. The one to a repeatable call is stored in this form for retries. */
+export interface PreparedResponse {
+  readonly status: ContentfulStatusCode;
+  readonly type: string;
+  readonly body: string | ReadableStream<Uint8Array>;
+}
+
+/** The result of an operation that succeeds. */
+export interface OkResult {
+  readonly ok: true;
+}
+
+/** The successful response of an operation: its part of the OpenAPI document, and how a result becomes a response. */
+export interface SuccessResponse<Result, Body> {
+  readonly successes: readonly DocumentedSuccess[];
+  readonly render: (result: Result) => PreparedResponse;
+  /** Never set. It carries the type of the body to the typed client. */
+  readonly body?: Body;
+}
+
+interface JsonResponseSpec<S extends z.ZodMiniType, Result> {
+  /** Of the whole body. */
+  readonly schema: () => S;
+  readonly example: z.input<S>;
+  readonly description?: string;
+  /** 200 by default. */
+  readonly status?: ContentfulStatusCode;
+  /** For an operation that either creates or updates: true makes the status 201. */
+  readonly isCreated?: (result: Result) => boolean;
+  readonly headers?: DocumentedSuccess["headers"];
+  /** Renders the body. Annotate the parameter: the operation's result type is inferred from it. */
+  readonly present: (result: Result) => z.input<S>;
+}
+
+/** A JSON response. The compiler checks that `present` and `example` fit the schema. */
+export function jsonResponse<S extends z.ZodMiniType, Result extends OkResult = OkResult>(
+  spec: JsonResponseSpec<S, Result>,
+): SuccessResponse<Result, z.input<S>> {
+  const { schema, example, status = 200, description = "Done", headers = {}, isCreated, present } = spec;
+  const updated: DocumentedSuccess = {
+    status,
+    description,
+    schema: schema as DocumentedSuccess["schema"],
+    example,
+    headers,
+  };
+  const created: DocumentedSuccess = { ...updated, status: 201, description: "Created" };
+  return {
+    successes: isCreated === undefined ? [updated] : [updated, created],
+    render: (result) => ({
+      status: isCreated?.(result) === true ? 201 : status,
+      type: "application/json",
+      body: JSON.stringify(present(result)),
+    }),
+  };
+}
+
+/** The schema of a successful body: these members beside `status: "success"`. */
+export const successSchema = <const Members extends Record<string, z.ZodMiniType>>(members: Members) =>
+  z.object({ status: z.literal("success"), ...members });
+
+/** A successful body, as {@link successSchema} describes it. */
+export const successBody = <Members extends object>(members: Members) => ({
+  status: "success" as const,
+  ...members,
+});
+
+interface DataResponseSpec<S extends z.ZodMiniType, Result>
+  extends Omit<JsonResponseSpec<S, Result>, "schema"> {
+  /** Of `data`; so are `example` and what `present` returns. */
+  readonly data: () => S;
+}
+
+/** A JSON response whose body is `{ "status": "success", "data": … }`. */
+export function dataResponse<S extends z.ZodMiniType, Result extends OkResult = OkResult>(
+  spec: DataResponseSpec<S, Result>,
+): SuccessResponse<Result, { status: "success"; data: z.input<S> }> {
+  const { data, example, present, ...rest } = spec;
+  const withStatus = (value: z.input<S>) => successBody({ data: value });
+  const response = jsonResponse<z.ZodMiniType<unknown, { status: "success"; data: z.input<S> }>, Result>({
+    ...rest,
+    schema: () => successSchema({ data: data() }) as never,
+    example: withStatus(example),
+    present: (result) => withStatus(present(result)),
+  });
+  return response;
+}
+
+interface StreamResponseSpec {
+  readonly description: string;
+  readonly mediaType: string;
+  readonly example: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A response whose body is a stream that is not JSON. */
+export const streamResponse = (
+  spec: StreamResponseSpec,
+): SuccessResponse<OkResult & { readonly stream: ReadableStream<Uint8Array> }, never> => ({
+  successes: [{ status: 200, schema: null, ...spec }],
+  render: ({ stream }) => ({ status: 200, type: spec.mediaType, body: stream }),
+});

@@ -1,0 +1,84 @@
+import * as z from "zod/mini";
+import { listPublicKeys } from "../../../core/tokens/assertion.ts";
+import { checkHealth } from "../../../domain/maintenance/health.ts";
+import { defineOperation } from "../define-operation.ts";
+import type { Operation } from "../operation.ts";
+import { dataResponse, jsonResponse } from "../success-response.ts";
+
+/** Overlaps with the hour that operators are told to leave between adding a key and making it current. */
+const jwksMaxAgeSeconds = 300;
+
+const tag = "Deployment";
+const jwks = () =>
+  z.object({
+    keys: z.array(
+      z.object({
+        kty: z.literal("OKP"),
+        crv: z.literal("Ed25519"),
+        kid: z.string(),
+        x: z.string(),
+        alg: z.literal("EdDSA"),
+        use: z.literal("sig"),
+      }),
+    ),
+  });
+const exampleKey = {
+  kty: "OKP",
+  crv: "Ed25519",
+  kid: "k1",
+  x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+  alg: "EdDSA",
+  use: "sig",
+} as const;
+
+interface PublicKeys {
+  readonly ok: true;
+  readonly keys: Awaited<ReturnType<typeof listPublicKeys>>;
+}
+
+interface Healthy {
+  readonly ok: true;
+  readonly parts: Readonly<Record<string, string>>;
+}
+
+/** The state of the deployment and its public keys: `/health` and `/.well-known/jwks.json`. */
+export const deploymentOperations: readonly Operation[] = [
+  defineOperation({
+    id: "getHealth",
+    method: "get",
+    path: "/health",
+    tag,
+    summary: "Do D1, KV and the keyring answer?",
+    access: "anybody",
+    response: dataResponse({
+      data: () => z.catchall(z.object({}), z.literal("ok")),
+      example: { d1: "ok", kv: "ok", keyring: "ok" },
+      present: ({ parts }: Healthy) => parts as Record<string, "ok">,
+    }),
+    failures: ["unhealthy"],
+    run: async (c) => {
+      const checked = Object.entries(await checkHealth(c.var.deps));
+      const parts = Object.fromEntries(checked.map(([part, works]) => [part, works ? "ok" : "failing"]));
+      return checked.every(([, works]) => works)
+        ? { ok: true, parts }
+        : { ok: false, reason: "unhealthy", parts };
+    },
+  }),
+  defineOperation({
+    id: "getPublicKeys",
+    method: "get",
+    path: "/.well-known/jwks.json",
+    tag,
+    summary: "The public keys of assertions and receipts",
+    access: "anybody",
+    response: jsonResponse({
+      schema: jwks,
+      example: { keys: [exampleKey] },
+      present: ({ keys }: PublicKeys) => ({ keys }),
+    }),
+    run: async (c) => {
+      c.header("Cache-Control", `public, max-age=${jwksMaxAgeSeconds}`);
+      return { ok: true, keys: await listPublicKeys(c.var.config.keyring) };
+    },
+  }),
+];

@@ -1,0 +1,152 @@
+import * as z from "zod/mini";
+import { renderQrSvg, svgDataUri } from "../../../core/lib/qr.ts";
+import { disableTotp } from "../../../domain/second-factor/disable-totp.ts";
+import {
+  type ConfirmEnrolmentResult,
+  confirmEnrolment,
+  enrolmentTtlSeconds,
+  type GeneratedSecret,
+  startEnrolment,
+} from "../../../domain/second-factor/enrolment.ts";
+import { readDevices, setSessionCookie } from "../../cookies.ts";
+import type { AnyFailure } from "../../problem/http-failure.ts";
+import { setRateLimitHeaders } from "../../rate-limit.ts";
+import { defineOperation } from "../define-operation.ts";
+import { code, password, totpCode } from "../fields.ts";
+import type { Operation } from "../operation.ts";
+import { dataResponse, jsonResponse, successBody, successSchema } from "../success-response.ts";
+import { exampleCodes, setsCookie } from "./visitor-schemas.ts";
+
+const tag = "Own second factor";
+const enableBody = () =>
+  z.strictObject({
+    code: totpCode(),
+    secret: z.optional(z.string("must be a string").check(z.maxLength(128))),
+  });
+const disableBody = () => z.strictObject({ code: code(), password: z.optional(password()) });
+const setUp = () =>
+  z.object({
+    secret: z.string(),
+    qr_code: z.string(),
+    provisioning_uri: z.string(),
+    expires_in: z.int(),
+  });
+const enabled = "Two-factor authentication enabled";
+const disabled = "Two-factor authentication disabled";
+
+/** Every failure of a code in a session. */
+const codeFailures: readonly AnyFailure["reason"][] = [
+  "session_over",
+  "wrong_code",
+  "too_many_attempts",
+  "second_factor_disabled",
+];
+
+/** Two-factor authentication of the caller's account, on and off: `/totp/setup`, `/totp/enable`, `/totp/disable`. */
+export const enrolmentOperations: readonly Operation[] = [
+  defineOperation({
+    id: "setUpOwnTotp",
+    method: "post",
+    path: "/totp/setup",
+    tag,
+    summary: "Begin to set up two-factor authentication",
+    description:
+      "Nothing changes until the first code is confirmed with POST /totp/enable. Where it is on already, the second factor must not be older than 5 minutes.",
+    access: "session",
+    response: dataResponse({
+      data: setUp,
+      example: {
+        secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+        qr_code: "data:image/svg+xml;base64,PHN2Zy8+",
+        provisioning_uri: "otpauth://totp/Sallyport:ada?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+        expires_in: enrolmentTtlSeconds,
+      },
+      headers: {
+        RateLimit: "What the account may still begin",
+        "RateLimit-Policy": "The limit that this counts for",
+      },
+      present: ({ secret, keyUri, expiresInSeconds }: GeneratedSecret) => ({
+        secret,
+        qr_code: svgDataUri(renderQrSvg(keyUri)),
+        provisioning_uri: keyUri,
+        expires_in: expiresInSeconds,
+      }),
+    }),
+    failures: ["session_over", "step_up_required", "too_many_attempts"],
+    run: async (c, { session }) => {
+      const enrolment = await startEnrolment(c.var.deps, session, c.var.client, c.var.now);
+      if (enrolment.ok) setRateLimitHeaders(c, "setup", enrolment.quota);
+      return enrolment;
+    },
+  }),
+  defineOperation({
+    id: "enableOwnTotp",
+    method: "post",
+    path: "/totp/enable",
+    tag,
+    summary: "Switch two-factor authentication on with the first code",
+    description:
+      "The secret is the server's own. Send it only to be sure: another one is refused. Every other session ends.",
+    access: "session",
+    body: enableBody,
+    bodyExample: { code: "123456" },
+    response: jsonResponse({
+      schema: () =>
+        successSchema({
+          message: z.string(),
+          data: z.object({ backup_codes: z.array(z.string()) }),
+        }),
+      example: { status: "success", message: enabled, data: exampleCodes },
+      headers: setsCookie,
+      present: ({ backupCodes }: ConfirmEnrolmentResult) =>
+        successBody({
+          message: enabled,
+          data: { backup_codes: [...backupCodes] },
+        }),
+    }),
+    failures: [...codeFailures, "already_enabled", "enrolment_expired", "other_enrolment"],
+    run: async (c, { session, carrier, body }) => {
+      const enrolled = await confirmEnrolment(c.var.deps, {
+        session,
+        code: body.code,
+        secret: body.secret ?? null,
+        callerSession: carrier === "cookie" ? "replace" : "keep",
+        client: c.var.client,
+        now: c.var.now,
+      });
+      if (enrolled.ok && enrolled.issued !== null) setSessionCookie(c, enrolled.issued);
+      return enrolled;
+    },
+  }),
+  defineOperation({
+    id: "disableOwnTotp",
+    method: "post",
+    path: "/totp/disable",
+    tag,
+    summary: "Switch two-factor authentication off",
+    description: "Who has a password here sends it too. Every other session ends.",
+    access: "session",
+    body: disableBody,
+    bodyExample: { code: "123456", password: "correct horse battery" },
+    response: jsonResponse({
+      schema: () => successSchema({ message: z.string() }),
+      example: { status: "success", message: disabled },
+      headers: setsCookie,
+      present: () => successBody({ message: disabled }),
+    }),
+    failures: [...codeFailures, "not_enabled", "wrong_credentials"],
+    run: async (c, { session, carrier, body }) => {
+      const result = await disableTotp(c.var.deps, {
+        session,
+        code: body.code,
+        password: body.password ?? null,
+        callerSession: carrier === "cookie" ? "replace" : "keep",
+        devices: readDevices(c),
+        client: c.var.client,
+        now: c.var.now,
+      });
+      if (result.ok && result.issued !== null) setSessionCookie(c, result.issued);
+      return result;
+    },
+  }),
+];

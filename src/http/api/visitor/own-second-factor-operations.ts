@@ -1,0 +1,128 @@
+import * as z from "zod/mini";
+import { regenerateBackupCodes } from "../../../domain/second-factor/backup-codes.ts";
+import {
+  getSecondFactorStatus,
+  type SecondFactorStatus,
+} from "../../../domain/second-factor/second-factor-status.ts";
+import type { Evidence } from "../../../domain/second-factor/submitted-code.ts";
+import type { IssuedSession } from "../../../domain/sessions/sessions.ts";
+import { stepUp } from "../../../domain/sessions/step-up.ts";
+import { setSessionCookie } from "../../cookies.ts";
+import type { AnyFailure } from "../../problem/http-failure.ts";
+import { defineOperation } from "../define-operation.ts";
+import { code } from "../fields.ts";
+import type { Operation } from "../operation.ts";
+import { dataResponse, jsonResponse, successBody, successSchema } from "../success-response.ts";
+import { evidence, exampleCodes, exampleEvidence, exampleToken, setsCookie } from "./visitor-schemas.ts";
+
+const tag = "Own second factor";
+const codeBody = () => z.strictObject({ code: code() });
+const bodyExample = { code: "123456" };
+const time = z.iso.datetime;
+
+interface SteppedUp {
+  readonly ok: true;
+  readonly issued: IssuedSession;
+  readonly evidence: Evidence;
+  readonly authenticatedAt: Date;
+}
+
+interface NewCodes {
+  readonly ok: true;
+  readonly backupCodes: readonly string[];
+}
+
+/** Every failure of a code in a session. */
+const codeFailures: readonly AnyFailure["reason"][] = [
+  "session_over",
+  "wrong_code",
+  "too_many_attempts",
+  "second_factor_disabled",
+  "not_enabled",
+];
+
+/** The second factor of the caller's account: `GET /totp`, `/step-up`, `/backup-codes`. */
+export const ownSecondFactorOperations: readonly Operation[] = [
+  defineOperation({
+    id: "getOwnTotp",
+    method: "get",
+    path: "/totp",
+    tag,
+    summary: "Is two-factor authentication on, since when, and how many backup codes are left?",
+    access: "session",
+    response: dataResponse({
+      data: () =>
+        z.object({ enabled: z.boolean(), setup_at: z.nullable(time()), backup_codes_remaining: z.int() }),
+      example: { enabled: true, setup_at: "2026-11-22T09:30:00.000Z", backup_codes_remaining: 10 },
+      headers: setsCookie,
+      present: ({ enabled, setupAt, backupCodesRemaining }: SecondFactorStatus) => ({
+        enabled,
+        setup_at: setupAt?.toISOString() ?? null,
+        backup_codes_remaining: backupCodesRemaining,
+      }),
+    }),
+    failures: ["session_over"],
+    run: async (c, { session, carrier }) => {
+      const status = await getSecondFactorStatus(c.var.deps, session, c.var.client, c.var.now);
+      if (status.ok && carrier === "cookie") setSessionCookie(c, status.checked);
+      return status;
+    },
+  }),
+  defineOperation({
+    id: "stepUp",
+    method: "post",
+    path: "/step-up",
+    tag,
+    summary: "Make the session's second factor fresh",
+    access: "session",
+    body: codeBody,
+    bodyExample,
+    response: jsonResponse({
+      schema: () =>
+        successSchema({ session_token: z.string(), data: z.extend(evidence(), { auth_time: time() }) }),
+      example: {
+        status: "success",
+        session_token: exampleToken,
+        data: { ...exampleEvidence, auth_time: "2026-11-22T09:30:00.000Z" },
+      },
+      headers: setsCookie,
+      present: ({ issued, evidence: shown, authenticatedAt }: SteppedUp) =>
+        successBody({
+          session_token: issued.token,
+          data: {
+            method: shown.method,
+            backup_codes_remaining: shown.backupCodesRemaining,
+            auth_time: authenticatedAt.toISOString(),
+          },
+        }),
+    }),
+    failures: codeFailures,
+    run: async (c, { session, carrier, body }) => {
+      const { deps, client, now } = c.var;
+      const result = await stepUp(deps, { session, code: body.code, client, now });
+      if (!result.ok) return result;
+      if (carrier === "cookie") setSessionCookie(c, result.issued);
+      return { ...result, authenticatedAt: now };
+    },
+  }),
+  defineOperation({
+    id: "regenerateOwnBackupCodes",
+    method: "post",
+    path: "/backup-codes",
+    tag,
+    summary: "Make ten new backup codes; all earlier ones are void",
+    access: "session",
+    body: codeBody,
+    bodyExample,
+    response: dataResponse({
+      data: () => z.object({ backup_codes: z.array(z.string()) }),
+      example: exampleCodes,
+      present: ({ backupCodes }: NewCodes) => ({ backup_codes: [...backupCodes] }),
+    }),
+    failures: codeFailures,
+    run: (c, { session, body }) => {
+      const { deps, client, now } = c.var;
+      return regenerateBackupCodes(deps, { session, code: body.code, client, now });
+    },
+  }),
+];

@@ -1,0 +1,107 @@
+import * as z from "zod/mini";
+import { secondsUntil } from "../../../domain/failure.ts";
+import type { Evidence } from "../../../domain/second-factor/submitted-code.ts";
+import type { IssuedSession } from "../../../domain/sessions/sessions.ts";
+import { completeSignIn } from "../../../domain/sign-in/complete-sign-in.ts";
+import { pendingTtlSeconds } from "../../../domain/sign-in/openings.ts";
+import { signIn } from "../../../domain/sign-in/password-sign-in.ts";
+import { findPending } from "../../caller.ts";
+import { readDevices, setPendingCookie, setSignedIn } from "../../cookies.ts";
+import { defineOperation } from "../define-operation.ts";
+import { code, password, sessionToken, username } from "../fields.ts";
+import type { Operation } from "../operation.ts";
+import { jsonResponse, successBody, successSchema } from "../success-response.ts";
+import { evidence, exampleEvidence, exampleToken, setsCookie } from "./visitor-schemas.ts";
+
+const tag = "Sign-in";
+const examplePending = `pending_${exampleToken}`;
+const loginBody = () => z.strictObject({ username: username(), password: password() });
+/** A page of the same host has the token in a cookie, and leaves it out here. */
+const verifyBody = () => z.strictObject({ session_token: z.optional(sessionToken()), code: code() });
+
+const loginResponse = () =>
+  z.union([
+    successSchema({ session_token: z.string() }),
+    z.object({ status: z.literal("totp_required"), session_token: z.string(), expires_in: z.int() }),
+  ]);
+
+interface LoggedIn {
+  readonly ok: true;
+  readonly token: string;
+  /** How long the pending session waits for the code. Null: the session is full. */
+  readonly expiresInSeconds: number | null;
+}
+
+interface Verified {
+  readonly ok: true;
+  readonly issued: IssuedSession;
+  readonly evidence: Evidence;
+}
+
+/** Sign-in with both factors: `POST /login` and `POST /totp/verify`. */
+export const signInOperations: readonly Operation[] = [
+  defineOperation({
+    id: "login",
+    method: "post",
+    path: "/login",
+    tag,
+    summary: "The first door: user name and password",
+    description:
+      "Where two-factor authentication is on, the answer is a pending session, which opens nothing but POST /totp/verify and POST /logout. Where passwords are not the first factor, this is a 404.",
+    access: "anybody",
+    isAvailable: (c) => c.var.source === null,
+    body: loginBody,
+    bodyExample: { username: "ada", password: "correct horse battery" },
+    response: jsonResponse({
+      schema: loginResponse,
+      example: { status: "totp_required", session_token: examplePending, expires_in: pendingTtlSeconds },
+      headers: setsCookie,
+      present: ({ token, expiresInSeconds }: LoggedIn) =>
+        expiresInSeconds === null
+          ? successBody({ session_token: token })
+          : { status: "totp_required" as const, session_token: token, expires_in: expiresInSeconds },
+    }),
+    failures: ["wrong_credentials", "too_many_attempts", "no_such_page"],
+    run: async (c, { body }) => {
+      const { deps, client, now } = c.var;
+      const result = await signIn(deps, { ...body, devices: readDevices(c), client, now });
+      if (!result.ok) return result;
+      if (result.next === "done") {
+        await setSignedIn(c, result.issued);
+        return { ok: true, token: result.issued.token, expiresInSeconds: null };
+      }
+      const { token, expiresAt } = result.pending;
+      setPendingCookie(c, token, expiresAt);
+      return { ok: true, token, expiresInSeconds: secondsUntil(expiresAt, now) };
+    },
+  }),
+  defineOperation({
+    id: "verifySignIn",
+    method: "post",
+    path: "/totp/verify",
+    tag,
+    summary: "The second door: a code of the authenticator app, or a backup code",
+    access: "pending_session",
+    body: verifyBody,
+    bodyExample: { session_token: examplePending, code: "123456" },
+    response: jsonResponse({
+      schema: () => successSchema({ session_token: z.string(), data: evidence() }),
+      example: { status: "success", session_token: exampleToken, data: exampleEvidence },
+      headers: setsCookie,
+      present: ({ issued, evidence: shown }: Verified) =>
+        successBody({
+          session_token: issued.token,
+          data: { method: shown.method, backup_codes_remaining: shown.backupCodesRemaining },
+        }),
+    }),
+    failures: ["pending_session_over", "wrong_code", "too_many_attempts", "second_factor_disabled"],
+    run: async (c, { body }) => {
+      const session = await findPending(c, body.session_token);
+      if (session === null) return { ok: false, reason: "pending_session_over" };
+      const { deps, source, client, now } = c.var;
+      const result = await completeSignIn(deps, { session, source, code: body.code, client, now });
+      if (result.ok) await setSignedIn(c, result.issued);
+      return result;
+    },
+  }),
+];

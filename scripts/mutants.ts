@@ -48,9 +48,7 @@ function findWrongOptions(): string[] {
   const isCount = (text = "1") => /^[1-9][0-9]{0,5}$/.test(text);
   return [
     ...(unknown.length === 0 ? [] : [`No fault is named ${unknown.join(" or ")}. See --list`]),
-    ...(extra === undefined
-      ? []
-      : [`Unexpected argument "${extra}". Only --changed takes one: its base`]),
+    ...(extra === undefined ? [] : [`Unexpected argument "${extra}". Only --changed takes one: its base`]),
     ...(options.shard === undefined || parseShard(options.shard) !== null
       ? []
       : [`--shard must be I/N, such as 2/4 for the second of four parts: "${options.shard}"`]),

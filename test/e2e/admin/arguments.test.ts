@@ -334,7 +334,7 @@ describe("what can't be reached", () => {
     });
     await elsewhere.stop();
     assert.equal(code, 3);
-    assert.ok(stderr.includes(`sends its callers on to ${elsewhere.url}`));
+    assert.ok(stderr.includes(`redirects to ${elsewhere.url}`));
     assert.deepEqual(asked, []);
   });
 

@@ -70,7 +70,7 @@ function selectRealm(db: DrizzleD1Database, caller: CallQuery["caller"]) {
         keyId: sql<string>`''`.as("asked_key_id"),
       })
       .from(sql`(SELECT 1)`)
-      .as("call");
+      .as("asked");
   }
   return db
     .select({
@@ -79,7 +79,7 @@ function selectRealm(db: DrizzleD1Database, caller: CallQuery["caller"]) {
     })
     .from(apiKeys)
     .where(eq(apiKeys.id, caller.keyId))
-    .as("call");
+    .as("asked");
 }
 
 /** Holds for no row, and uses the index: for `ON 0` SQLite would read the whole table. */

@@ -3,7 +3,7 @@ import { type ClientRequestOptions, hc } from "hono/client";
 import type { ClientErrorStatusCode, ServerErrorStatusCode } from "hono/utils/http-status";
 import type { serviceOperations } from "../src/http/api/service/service-operations.ts";
 
-/** How a call is refused (RFC 9457). Go by `code`; `detail` is for people. */
+/** An error response (RFC 9457). `code` identifies the error; `detail` is a text for people, and can change. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -15,14 +15,14 @@ export interface Problem {
 
 type Operations = (typeof serviceOperations)[number];
 
-/** Calls of streams have no types here, and no path to find them by. */
+/** Leaves out operations that stream (import and export): their path is not a literal type. */
 type Typed<O> = O extends { method: infer M; path: infer P; shapes?: infer S }
   ? string extends P
     ? never
     : Split<M, P, NonNullable<S>>
   : never;
 
-/** One operation can stand for more than one path. */
+/** Distributes over the paths of an operation that has several. */
 type Split<M, P, S> = P extends string ? { method: M; path: P; shapes: S } : never;
 
 type Names<P> = P extends `${string}/:${infer Rest}`
@@ -31,11 +31,11 @@ type Names<P> = P extends `${string}/:${infer Rest}`
     : Rest
   : never;
 
-/** zod says of an object without members that every member is impossible. */
+/** True for an empty object schema: zod infers an index signature for it. */
 type Empty<T> = string extends keyof T ? true : false;
 
 type Param<P> = [Names<P>] extends [never] ? unknown : { param: Record<Names<P>, string> };
-/** `realm` is for `ADMIN_KEY`. */
+/** `realm` is only for calls with `ADMIN_KEY`. */
 type Query<Q> = { query?: (Empty<Q> extends true ? unknown : Q) & { realm?: string } };
 type Json<B> = Empty<B> extends true ? unknown : object extends B ? { json?: B } : { json: B };
 type Headers<M> = M extends "post" ? { header?: { "Idempotency-Key"?: string } } : unknown;
@@ -56,7 +56,7 @@ type Methods<O> = {
   [One in O as One extends { method: infer M extends string } ? `$${M}` : never]: Endpoint<One>;
 };
 
-/** The service API, as hono's client knows an API: from the same schemas that judge a request. */
+/** The type of the service API for hono's client, inferred from the schemas that validate requests. */
 export type ServiceApi = Hono<
   object,
   { [P in Described["path"]]: Methods<Extract<Described, { path: P }>> },
@@ -66,13 +66,13 @@ export type ServiceApi = Hono<
 export type ServiceClient = ReturnType<typeof hc<ServiceApi>>;
 
 /**
- * Makes a client of the service API.
+ * Creates a client of the service API.
  *
- * @param baseUrl where the Worker answers, such as `https://shop.example/api/auth`
+ * @param baseUrl the URL of `BASE_PATH`, such as `https://shop.example/api/auth`
  * @param apiKey a key of the realm, or `ADMIN_KEY`
- * @param options hono's own: another `fetch`, further headers
- * @returns `client.v1.users[":id"].verify.$post({ param, json })` and so on. A call throws when there is no answer, and
- *   a TypeError for a parameter that no path can hold.
+ * @param options of hono's client, such as another `fetch` or further headers
+ * @returns `client.v1.users[":id"].verify.$post({ param, json })` and so on. A call throws if it gets no response, and
+ *   throws a TypeError for a path parameter that is "", "." or "..".
  */
 export function createClient(
   baseUrl: string,
@@ -83,7 +83,7 @@ export function createClient(
   return encodeParameters(hc<ServiceApi>(baseUrl, { ...options, headers }));
 }
 
-/** hono puts a parameter into the path as it is. An id with a slash in it would be another address. */
+/** Encodes path parameters, which hono inserts unencoded: an id with a slash would change the path. */
 function encodeParameters<T extends object>(step: T): T {
   return new Proxy(step, {
     get(target, name) {
@@ -103,6 +103,6 @@ const encodeAll = (param: Record<string, string>) =>
 function encodeSegment(name: string, value: string): string {
   if (value === "" || value === "." || value === "..")
     throw new TypeError(`${name} can't be ${value || "empty"}`);
-  // hono takes a last segment of this name away.
+  // hono removes a last segment of this name.
   return value === "index" ? "%69ndex" : encodeURIComponent(value);
 }

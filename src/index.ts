@@ -5,7 +5,7 @@ import { runHourly } from "./scheduled.ts";
 // biome-ignore lint/performance/noBarrelFile: the platform looks for entrypoints among the exports of this file
 export { SecondFactor } from "./rpc.ts";
 
-/** The Worker's face. */
+/** The Worker's handlers. */
 export default {
   fetch: serve,
   scheduled: (event, env, context) => runHourly(env, context, new Date(event.scheduledTime)),

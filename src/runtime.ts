@@ -6,18 +6,18 @@ import { openDatabase } from "./store/platform/database.ts";
 import { withTimeLimit } from "./store/platform/time-limit.ts";
 import { createBlocks } from "./store/sessions/throttle-blocks.ts";
 
-/** The bindings of `wrangler.toml`. Variables and secrets are strings beside them, which `config/config.ts` parses. */
+/** The bindings of `wrangler.toml`. The same object has the variables and secrets, which `config/config.ts` parses. */
 export interface Bindings {
   readonly DB: D1Database;
   readonly BLOCKS: KVNamespace;
-  /** Stands in front of every first factor, where it is bound. */
+  /** Optional. Limits requests that try a first factor. */
   readonly SIGN_IN_LIMITER?: RateLimit | undefined;
 }
 
-/** What the platform gives to every event. */
+/** The context that the platform passes with every event. */
 export type EventContext = Pick<ExecutionContext, "waitUntil">;
 
-/** An operator's configuration is not valid. Nothing is served with it. */
+/** The configuration is not valid. The Worker then handles no request. */
 export class Misconfigured extends Error {
   override readonly name = "Misconfigured";
   constructor(readonly problems: readonly ConfigProblem[]) {
@@ -25,15 +25,15 @@ export class Misconfigured extends Error {
   }
 }
 
-/** The rate limit is counted where the Worker runs. One that takes longer than this is passed by. */
-const longestAdmissionSeconds = 2;
+/** A call of the rate limiter that takes longer than this is ignored, and the request is allowed. */
+const maxAdmissionSeconds = 2;
 
 const parsed = new WeakMap<Bindings, ReturnType<typeof parseConfig>>();
 
 /**
- * The configuration of this isolate, parsed when it is first asked for.
+ * Returns the configuration. Parses it once for each isolate.
  *
- * @throws Misconfigured with every variable that is wrong
+ * @throws Misconfigured with every invalid variable
  */
 export function getConfig(env: Bindings): Config {
   const result = parsed.get(env) ?? parseConfig(env);
@@ -51,13 +51,13 @@ function findCache(env: Bindings): IsolateCache {
   return cache;
 }
 
-/** What the use cases of one event work with. */
+/** Creates the dependencies that the use cases of one event get. */
 export function createDeps(config: Config, env: Bindings, context: EventContext, eventId: string): Deps {
   const { SIGN_IN_LIMITER: limiter } = env;
   return {
     config,
     cache: findCache(env),
-    // Most requests come with a fresh session, and need neither.
+    // Getters, because a request with a fresh session needs neither.
     get db() {
       return openDatabase(env.DB);
     },
@@ -69,14 +69,14 @@ export function createDeps(config: Config, env: Bindings, context: EventContext,
     isWithinRateLimit:
       limiter === undefined
         ? null
-        : async (key) => (await withTimeLimit(longestAdmissionSeconds, () => limiter.limit({ key }))).success,
-    defer: (work) => context.waitUntil(report(work, eventId)),
+        : async (key) => (await withTimeLimit(maxAdmissionSeconds, () => limiter.limit({ key }))).success,
+    defer: (work) => context.waitUntil(logFailure(work, eventId)),
     log: (level, event, fields) => log(level, event, { request_id: eventId, ...fields }),
   };
 }
 
-/** Nobody waits for deferred work, so nobody but the log would hear that it failed. */
-async function report(work: Promise<unknown>, eventId: string): Promise<void> {
+/** Waits for deferred work, and logs its failure: no caller waits for it. */
+async function logFailure(work: Promise<unknown>, eventId: string): Promise<void> {
   try {
     await work;
   } catch (error) {

@@ -2,7 +2,7 @@ import { removeExpiredData } from "./domain/maintenance/expiry.ts";
 import { resealWithCurrentKey } from "./domain/maintenance/reseal.ts";
 import { type Bindings, createDeps, type EventContext, getConfig } from "./runtime.ts";
 
-/** The hourly job. A failure is thrown, so that the platform counts the run as failed. */
+/** Deletes expired rows, and re-seals fields with the current key. Throws a failure: the platform then counts the run as failed. */
 export async function runHourly(env: Bindings, context: EventContext, now: Date): Promise<void> {
   const deps = createDeps(getConfig(env), env, context, crypto.randomUUID());
   deps.log("info", "expiry.done", { ...(await removeExpiredData(deps, now)) });
@@ -12,12 +12,12 @@ export async function runHourly(env: Bindings, context: EventContext, now: Date)
   deps.log("info", "reseal.done", {
     ...resealed,
     older_keys: kids.slice(1).join(","),
-    older_keys_can_go: canGo(resealed),
+    older_keys_can_go: canRemoveOlderKeys(resealed),
   });
 }
 
-/** Not yet after a run that found something: a Worker of an earlier deployment may still be sealing with an older key. */
-const canGo = ({
+/** False after a run that re-sealed a field: a Worker of an earlier deployment may still seal with an older key. */
+const canRemoveOlderKeys = ({
   resealed,
   unreadable,
   complete,

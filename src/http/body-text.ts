@@ -5,8 +5,8 @@ import { FailureError } from "./problem/http-failure.ts";
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
 /**
- * Reads the text of a body. `Request.text()` reads each byte that is not UTF-8 as the same character, so that two names or
- * two passwords would be one (INC-36).
+ * Reads the text of a body. Not with `Request.text()`, which replaces every invalid byte by U+FFFD, so that two different
+ * names or passwords would be equal (INC-36).
  *
  * @throws FailureError 400 for a body that is not UTF-8
  */

@@ -6,43 +6,43 @@ import type { AppContext } from "./context.ts";
 import { readChallengeCookie, readPendingCookie, readSessionCookie } from "./cookies.ts";
 import { FailureError } from "./problem/http-failure.ts";
 
-/** Who calls, as its token says. */
+/** The session that a request carries, and where. */
 export interface Caller {
   readonly session: FullSession;
-  /** A cookie can be replaced in the answer; a bearer token can't where the answer has no field for it. */
+  /** A response can replace the token in a cookie; a bearer token only if the body has a field for it. */
   readonly carrier: "cookie" | "bearer";
 }
 
-/** Reads `Authorization: Bearer …` (RFC 6750 2.1). Another scheme belongs to somebody else. */
+/** Returns the token of `Authorization: Bearer …` (RFC 6750, section 2.1). Other schemes are not Sallyport's. */
 export function readBearerToken(c: AppContext): string | undefined {
   return /^Bearer +([^ ]+)$/i.exec(c.req.header("Authorization") ?? "")?.[1];
 }
 
-/** The token of a session. Where the first factor is not a password here, the header is the site's alone. */
+/** Returns the bearer token that can be a session token. With an external first factor, `Authorization` is the site's. */
 const readSessionBearer = (c: AppContext) => (c.get("source") === null ? readBearerToken(c) : undefined);
 
 /**
- * Finds the full session that the request carries, for the Worker's own routes: they ask the store each time, and so
- * the first factor's source, too. A site may have signed somebody else in under the same session of its own.
+ * Finds the full session of a request to Sallyport's own routes. With an external first factor it also asks the source, and
+ * returns null if the source names another account: the site may have signed another user in under the same cookie.
  */
 export async function findCaller(c: AppContext): Promise<Caller | null> {
   const bearer = readSessionBearer(c);
   const caller = await (bearer === undefined ? findByCookie(c) : findByToken(c, bearer, "bearer"));
-  return caller !== null && (await isThere(c, caller.session.username)) ? caller : null;
+  return caller !== null && (await isNamedBySource(c, caller.session.username)) ? caller : null;
 }
 
 /**
- * Finds the full session that the request carries, for the gate, which asks store and source by itself when it has
- * to. A session that belongs to somebody else than who shows himself is none. A bearer token may be the origin's
- * here: one that is not the Worker's does not hide the cookie.
+ * Finds the full session of a request at the gate by its token alone; the gate asks store and source itself when it must.
+ * Null also for a session that is bound to other credentials than those of the request. A bearer token can be the
+ * origin's: if it is not a session token, the cookie counts.
  */
-export async function findVisitor(c: AppContext): Promise<Caller | null> {
+export async function findTokenCaller(c: AppContext): Promise<Caller | null> {
   const bearer = readSessionBearer(c);
   return (bearer === undefined ? null : await findByToken(c, bearer, "bearer")) ?? findByCookie(c);
 }
 
-/** Is this who the first factor's source names now? A password is not asked for again. */
-async function isThere({ var: { source } }: AppContext, username: string): Promise<boolean> {
+/** True if the first factor's source names this user now, or if the first factor is a password. */
+async function isNamedBySource({ var: { source } }: AppContext, username: string): Promise<boolean> {
   return source === null || (await source.identify())?.username === username;
 }
 
@@ -59,8 +59,9 @@ async function findByToken(c: AppContext, token: string, carrier: Caller["carrie
 }
 
 /**
- * @throws FailureError when the request carries no full session; a pending one opens nothing but the second-factor
- *   step and sign-out (SE-01)
+ * Returns the caller of a route that needs a full session.
+ *
+ * @throws FailureError 401 without one. A pending session allows only the second factor and sign-out (SE-01)
  */
 export async function getCaller(c: AppContext): Promise<Caller> {
   const caller = await findCaller(c);
@@ -68,16 +69,16 @@ export async function getCaller(c: AppContext): Promise<Caller> {
   return caller;
 }
 
-/** Finds the pending session of this token, or of the cookie, if who it waits for is still there. */
+/** Finds the pending session of this token, or of the cookie. Null if the source names another account now. */
 export async function findPending(c: AppContext, token?: string): Promise<PendingSession | null> {
   const carried = token ?? readPendingCookie(c);
   const pending = carried === undefined ? null : await readPendingSession(c.var.deps, carried, c.var.now);
-  return pending !== null && (await isThere(c, pending.username)) ? pending : null;
+  return pending !== null && (await isNamedBySource(c, pending.username)) ? pending : null;
 }
 
 /**
- * Finds the session of this hosted challenge. Who the first factor's source names does not matter: the backend that
- * has made the challenge has said who the user is.
+ * Finds the session of this hosted challenge. The first factor's source is not asked: the service client that created the
+ * challenge has named the user.
  */
 export async function findChallengeSession(c: AppContext, id: string): Promise<ChallengeSession | null> {
   const cookie = readChallengeCookie(c);
@@ -85,7 +86,7 @@ export async function findChallengeSession(c: AppContext, id: string): Promise<C
   return session?.challenge.id === id ? session : null;
 }
 
-/** Whatever sessions the request carries, for signing out: bearer, full cookie and pending cookie. */
+/** Returns all sessions of the request, for sign-out: of the bearer token, or of the session and pending cookies. */
 export async function findAllSessions(c: AppContext): Promise<(FullSession | PendingSession)[]> {
   const bearer = readSessionBearer(c);
   const tokens = bearer === undefined ? [readSessionCookie(c), readPendingCookie(c)] : [bearer];

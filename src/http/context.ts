@@ -5,26 +5,26 @@ import type { FirstFactorSource } from "../domain/sign-in/first-factor-source.ts
 import type { Bindings } from "../runtime.ts";
 import type { ClientContext } from "../store/service/audit.ts";
 
-/** What every handler finds in its context. */
+/** The bindings and variables of a request's context. `requestContext` sets the variables. */
 export interface AppEnv {
   Bindings: Bindings;
   Variables: {
     config: Config;
     deps: Deps;
-    /** When the request came. The only clock that it is judged by. */
+    /** When the request arrived. All decisions about the request use this time. */
     now: Date;
     client: ClientContext;
-    /** The address that was asked for, resolved. Parsed when it is first asked for. */
+    /** Returns the URL of the request. Parses it at the first call. */
     url: () => URL;
-    /** The scheme and host that the visitor sees. */
+    /** Scheme, host and port that the visitor sees, such as `https://shop.example`. */
     publicOrigin: string;
-    /** The request has shown `PROXY_KEY`. */
+    /** True when the request has the header with `PROXY_KEY`. */
     trusted: boolean;
-    /** What the request shows of a first factor that is not a password here. Null: passwords are. */
+    /** The external first factor, for this request. Null: the first factor is a password of Sallyport. */
     source: FirstFactorSource | null;
     /** The format of refusals: a problem document, or a page for browsers. */
     errorFormat: "json" | "page";
-    /** Whose headers the answer has already: it is the origin's, or made by {@link emptyResponse}. */
+    /** Set when the response needs no security headers: the origin's, or one made by {@link emptyResponse}. */
     headersSetBy?: "origin" | "forward_auth";
   };
 }

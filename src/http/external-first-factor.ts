@@ -5,19 +5,24 @@ import type { AppContext } from "./context.ts";
 import { setPendingCookie, setSessionCookie } from "./cookies.ts";
 import { FailureError } from "./problem/http-failure.ts";
 
-/** How far somebody has come who has no session here yet. */
-export type ExternalSignInResult =
-  /** Nobody is signed in at the first factor's source, or passwords are the first factor. */
-  | { readonly kind: "nobody" }
-  /** A pending session is open, and waits for the code. */
+/** The session that an external sign-in leads to. */
+export type ExternalSession =
+  /** The visitor is anonymous at the first factor's source, or the first factor is a password of Sallyport. */
+  | { readonly kind: "anonymous" }
+  /** A pending session is open: the visitor must enter a code. */
   | { readonly kind: "pending" }
   | { readonly kind: "full"; readonly session: FullSession };
 
-/** Asks the first factor's source who is there, and opens the session that this calls for, or uses the pending one that is open. */
-export async function signInExternally(c: AppContext): Promise<ExternalSignInResult> {
+/**
+ * Signs in the account that the first factor's source names: opens a full or pending session, or reuses the pending session
+ * of the request, and sets the cookie.
+ *
+ * @throws FailureError 403 for a disabled account
+ */
+export async function signInExternally(c: AppContext): Promise<ExternalSession> {
   const { source, deps, client, now } = c.var;
   const identity = source === null ? null : await source.identify();
-  if (source === null || identity === null) return { kind: "nobody" };
+  if (source === null || identity === null) return { kind: "anonymous" };
   const held = await findPending(c);
   const arriving = { source, identity, opens: "any", held, client, now } as const;
   const { user, issued, pending } = await openExternalSession(deps, arriving);

@@ -5,7 +5,9 @@ import { parseFields } from "./json-body.ts";
 import { FailureError } from "./problem/http-failure.ts";
 
 /**
- * Reads what a page's form sends, and parses it. Throws as `readJson`; a field that is there twice is malformed.
+ * Reads and validates the fields of a form.
+ *
+ * @throws FailureError as `parseJson`; also 400 for a field that is there twice
  */
 export async function readForm<T extends z.ZodMiniType>(c: AppContext, schema: T): Promise<z.output<T>> {
   if (!/^application\/x-www-form-urlencoded *(;|$)/i.test(c.req.header("Content-Type") ?? "")) {

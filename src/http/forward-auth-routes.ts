@@ -4,41 +4,41 @@ import type { AccessDenied } from "../domain/access/access.ts";
 import { authorizeForwardAuth, readOriginalRequest } from "../gate/authorize-proxied.ts";
 import type { SignedIdentity } from "../gate/headers.ts";
 import { findMisspelledHeader } from "../gate/misspelled-headers.ts";
-import { findVisitor } from "./caller.ts";
+import { findTokenCaller } from "./caller.ts";
 import type { AppContext, AppEnv } from "./context.ts";
 import { setSessionCookie } from "./cookies.ts";
 import { accessRequestOf } from "./gate.ts";
 import { emptyResponse } from "./middleware/own-headers.ts";
 import { respondNotFound } from "./not-found.ts";
 import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
-import { acceptsHtml, helpfulPage, redirectOrUnauthorized, type Wanted } from "./sign-in-redirect.ts";
+import { acceptsHtml, nextPageUrl, redirectOrUnauthorized, type TargetRequest } from "./sign-in-redirect.ts";
 
 /**
- * Behind the gate, the questions of proxies are for proxies that show `PROXY_KEY`. A visitor could ask about any path, and
- * would be given an assertion for it (INC-28).
+ * Responds 404 to a request without `PROXY_KEY`. Needed where the Worker is a gate: otherwise a visitor could call the
+ * forward-auth endpoints with any path, and would get an assertion for it (INC-28).
  */
 export const proxiesOnly = createMiddleware<AppEnv>(async (c, next) =>
   c.get("trusted") ? next() : respondNotFound(c),
 );
 
-/** `/forward-auth` for Caddy and Traefik, which hand a refusal on to the visitor as it is. */
+/** `/forward-auth`, for Caddy and Traefik: the proxy passes a redirect or refusal on to the visitor unchanged. */
 export function respondToForwardAuth(c: AppContext): Promise<Response> {
-  return judgeForProxy(
+  return respondToProxy(
     c,
-    (refusal, wanted) => redirectOrUnauthorized(c, refusal, wanted),
+    (denial, target) => redirectOrUnauthorized(c, denial, target),
     () => respondNotFound(c),
   );
 }
 
-/** `/auth-request` for nginx and HAProxy, which know 200, 401 and 403 only, and make their redirect themselves. */
+/** `/auth-request`, for nginx and HAProxy: they accept only 200, 401 and 403, and redirect to `Location` themselves. */
 export async function respondToAuthRequest(c: AppContext): Promise<Response> {
   try {
-    return await judgeForProxy(
+    return await respondToProxy(
       c,
-      (refusal, wanted) => {
-        if (refusal.reason === "account_disabled")
+      (denial, target) => {
+        if (denial.reason === "account_disabled")
           return respondWithFailure(c, { ok: false, reason: "account_disabled" });
-        c.header("Location", helpfulPage(c, refusal, wanted.uri));
+        c.header("Location", nextPageUrl(c, denial, target.uri));
         return c.body(null, 401);
       },
       () => respondWithFailure(c, { ok: false, reason: "unreadable_original" }),
@@ -49,9 +49,10 @@ export async function respondToAuthRequest(c: AppContext): Promise<Response> {
   }
 }
 
-async function judgeForProxy(
+/** Decides access for the request that a proxy asks about, and returns the response in the form that the proxy expects. */
+async function respondToProxy(
   c: AppContext,
-  answer: (refusal: AccessDenied, wanted: Wanted) => Response,
+  respondDenied: (denial: AccessDenied, target: TargetRequest) => Response,
   respondOwnPath: () => Response,
 ): Promise<Response> {
   const original = readOriginalRequest(c.req.raw.headers);
@@ -60,10 +61,9 @@ async function judgeForProxy(
   if (misspelled !== null)
     return respondWithFailure(c, { ok: false, reason: "misspelled_header", name: misspelled });
   if (acceptsHtml(c)) c.set("errorFormat", "page");
-  const caller = await findVisitor(c);
-  const passenger = accessRequestOf(c, caller, original);
+  const caller = await findTokenCaller(c);
   const outcome = await authorizeForwardAuth(c.get("deps"), {
-    ...passenger,
+    ...accessRequestOf(c, caller, original),
     original,
     headers: c.req.raw.headers,
     publicOrigin: c.get("publicOrigin"),
@@ -77,7 +77,7 @@ async function judgeForProxy(
     case "cross_origin":
       return respondWithFailure(c, { ok: false, reason: "cross_origin" });
     case "denied":
-      return answer(outcome.denial, original);
+      return respondDenied(outcome.denial, original);
     case "allowed":
       c.set("headersSetBy", "forward_auth");
       c.res = respondAllowed(outcome.signedIdentity);

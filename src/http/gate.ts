@@ -2,7 +2,7 @@ import type { Visitor } from "../gate/authorize.ts";
 import { forwardIfAuthorized, type GateResult } from "../gate/forward-request.ts";
 import type { UnreadablePart } from "../gate/request-interpretations.ts";
 import { describeError, log } from "../log.ts";
-import { type Caller, findVisitor } from "./caller.ts";
+import { type Caller, findTokenCaller } from "./caller.ts";
 import type { AppContext } from "./context.ts";
 import { cookieNames, setSessionCookie } from "./cookies.ts";
 import { respondNotFound } from "./not-found.ts";
@@ -11,18 +11,18 @@ import {
   acceptsHtml,
   isPageLoad,
   redirectOrUnauthorized,
-  type Wanted,
-  wantedOf,
+  type TargetRequest,
+  targetRequestOf,
 } from "./sign-in-redirect.ts";
 
-/** Answers a request that is for the site: from the site if it may pass. */
+/** Forwards a request to the origin if it is authorized; otherwise returns a redirect or a refusal. */
 export async function respondAtGate(c: AppContext, originUrl: string | null): Promise<Response> {
   if (acceptsHtml(c)) c.set("errorFormat", "page");
   if (originUrl === null) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
-  const wanted = wantedOf(c);
-  const caller = await findVisitor(c);
+  const target = targetRequestOf(c);
+  const caller = await findTokenCaller(c);
   const outcome = await forwardIfAuthorized(c.get("deps"), originUrl, {
-    ...accessRequestOf(c, caller, wanted),
+    ...accessRequestOf(c, caller, target),
     request: c.req.raw,
     url: c.get("url")(),
     ownCookies: cookieNames,
@@ -30,16 +30,16 @@ export async function respondAtGate(c: AppContext, originUrl: string | null): Pr
   });
   switch (outcome.kind) {
     case "forwarded":
-      return handBack(c, outcome, caller);
+      return respondFromOrigin(c, outcome, caller);
     case "denied":
-      return redirectOrUnauthorized(c, outcome.denial, wanted);
+      return redirectOrUnauthorized(c, outcome.denial, target);
     case "cross_origin":
       return respondWithFailure(c, { ok: false, reason: "cross_origin" });
     case "unreadable":
       return respondWithFailure(c, {
         ok: false,
         reason: "malformed_request",
-        detail: unreadable[outcome.part],
+        detail: unreadableDetails[outcome.part],
       });
     case "own_path":
       return respondNotFound(c);
@@ -52,7 +52,7 @@ export async function respondAtGate(c: AppContext, originUrl: string | null): Pr
   }
 }
 
-const unreadable: Record<UnreadablePart, string> = {
+const unreadableDetails: Record<UnreadablePart, string> = {
   method: "The site does not take this method.",
   path: "The path can't be read.",
   host: "The host can't be read.",
@@ -60,21 +60,21 @@ const unreadable: Record<UnreadablePart, string> = {
   method_override: "The request names too many methods.",
 };
 
-/** What is known of the visitor of a request, or of a proxy's question. */
-export function accessRequestOf(c: AppContext, caller: Caller | null, wanted: Wanted): Visitor {
+/** Returns the facts about the visitor that access is decided by. */
+export function accessRequestOf(c: AppContext, caller: Caller | null, target: TargetRequest): Visitor {
   const source = c.get("source");
   return {
     session: caller?.session ?? null,
     source,
-    // Whether a visit may open a session is asked only where a first factor comes with it.
-    keepsCookies: source !== null && isPageLoad(c, wanted),
+    // Only an external first factor opens sessions at the gate, so only then does this matter.
+    keepsCookies: source !== null && isPageLoad(c, target),
     client: c.get("client"),
     now: c.get("now"),
   };
 }
 
-/** The origin's answer as it is, but for a renewed session in its cookie. */
-function handBack(
+/** Returns the origin's response unchanged, or with the cookie of a renewed session. */
+function respondFromOrigin(
   c: AppContext,
   { response, renewed }: Extract<GateResult, { kind: "forwarded" }>,
   caller: Caller | null,

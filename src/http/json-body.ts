@@ -1,19 +1,13 @@
 import type * as z from "zod/mini";
-import { readBodyText } from "./body-text.ts";
 import type { AppContext } from "./context.ts";
 import { FailureError } from "./problem/http-failure.ts";
 
 /**
- * Reads a JSON body and parses it. No body at all counts as `{}`, so calls that need nothing take nothing.
+ * Parses and validates the text of a JSON body. An empty text counts as `{}`, for operations without required fields.
  *
- * @throws FailureError 415 for another content type; 400 for what is not UTF-8, not JSON, not an object, has a name twice or an
- *   unknown one; 422 for a field that is missing or has the wrong form. A value is never repeated in the answer.
+ * @throws FailureError 415 for another content type; 400 for text that is not a JSON object, has a duplicate name or an
+ *   unknown field; 422 for a field that is missing or invalid. No message repeats a value of the body.
  */
-export async function readJson<T extends z.ZodMiniType>(c: AppContext, schema: T): Promise<z.output<T>> {
-  return parseJson(c, await readBodyText(c), schema);
-}
-
-/** Parses the text of a JSON body. Throws as {@link readJson}. */
 export function parseJson<T extends z.ZodMiniType>(c: AppContext, text: string, schema: T): z.output<T> {
   if (text !== "" && !isJsonType(c.req.header("Content-Type"))) {
     throw new FailureError({ ok: false, reason: "unsupported_media_type", expected: "application/json" });
@@ -21,7 +15,7 @@ export function parseJson<T extends z.ZodMiniType>(c: AppContext, text: string, 
   return parseFields(schema, text === "" ? {} : parseObject(text));
 }
 
-/** Parses named fields, from JSON or from a form. Throws as {@link readJson}. */
+/** Validates the fields of a JSON body, a form or a query. Throws as {@link parseJson}. */
 export function parseFields<T extends z.ZodMiniType>(schema: T, fields: unknown): z.output<T> {
   const parsed = schema.safeParse(fields);
   if (parsed.success) return parsed.data;
@@ -53,17 +47,17 @@ export function parseObject(text: string): object {
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw malformed("This is no JSON object.");
-  if (hasDoubtfulName(text)) throw malformed("A name stands twice in an object, or is not allowed.");
+  if (hasAmbiguousName(text)) throw malformed("A name stands twice in an object, or is not allowed.");
   return value;
 }
 
 const malformed = (detail: string) => new FailureError({ ok: false, reason: "malformed_request", detail });
 
 /**
- * Two parsers can read an object with a double name in two ways (RFC 8259 4), and `JSON.parse` doesn't tell.
- * The text is known to be JSON, so strings and brackets are all there is to look for.
+ * True if an object in the text has a name twice, or the name `__proto__`. Parsers disagree about duplicate names (RFC 8259,
+ * section 4), and `JSON.parse` does not report them. The text is valid JSON, so it is enough to scan strings and braces.
  */
-function hasDoubtfulName(json: string): boolean {
+function hasAmbiguousName(json: string): boolean {
   const names: Set<string>[] = [];
   for (const [token, string, bracket] of json.matchAll(/("(?:[^"\\]|\\.)*")\s*:|([{}])|"(?:[^"\\]|\\.)*"/g)) {
     if (bracket === "{") names.push(new Set());

@@ -3,16 +3,16 @@ import { codeBudget } from "../domain/second-factor/code-budget.ts";
 import { firstFactorQuota, setupQuota, transferQuota } from "../domain/sign-in/throttle.ts";
 import type { AppContext } from "./context.ts";
 
-/** What is left of a limit. */
+/** The remainder of a limit, and when it grows again. */
 export interface Remainder {
   readonly left: number;
-  /** Until more is to be had. */
+  /** Until the limit allows more. */
   readonly seconds: number;
 }
 
 /**
- * One policy a limit, whichever of its counters it is that blocks: a network's, an account's or a known device's
- * say different things about who has been there. Codes have no window, because their failures are never forgotten.
+ * One policy for each limit, whichever of its counters (network, account, known device) blocks: naming the counter would
+ * reveal who has tried before. Codes have no window, because their failures do not expire.
  */
 const policies: Record<Limit, string> = {
   first_factor: `"first-factor";q=${firstFactorQuota.most};w=${firstFactorQuota.windowSeconds}`,
@@ -22,7 +22,11 @@ const policies: Record<Limit, string> = {
   exports: `"exports";q=${transferQuota.exports.most};w=${transferQuota.exports.windowSeconds}`,
 };
 
-/** `RateLimit-Policy` and, where it may be known what is left, `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11). */
+/**
+ * Returns `RateLimit-Policy` and, with a remainder, `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11).
+ *
+ * @param remainder null: the caller must not learn it
+ */
 export function rateLimitHeaders(limit: Limit, remainder: Remainder | null): Record<string, string> {
   const policy = policies[limit];
   if (remainder === null) return { "RateLimit-Policy": policy };
@@ -30,7 +34,7 @@ export function rateLimitHeaders(limit: Limit, remainder: Remainder | null): Rec
   return { "RateLimit-Policy": policy, RateLimit: `${name};r=${remainder.left};t=${remainder.seconds}` };
 }
 
-/** Sets these headers on the response to come. */
+/** Sets both headers on the response that the handler will return. */
 export function setRateLimitHeaders(c: AppContext, limit: Limit, remainder: Remainder): void {
   for (const [name, value] of Object.entries(rateLimitHeaders(limit, remainder))) c.header(name, value);
 }

@@ -10,7 +10,7 @@ import { problemDocument, problemType } from "./problem/problem.ts";
 
 const apps = new WeakMap<Config, Hono<AppEnv>>();
 
-/** Serves a request; with a configuration that is not valid, a 500 and a log line that names the variables. */
+/** Handles a request. With an invalid configuration it responds 500, and logs each invalid variable. */
 export async function serve(request: Request, env: Bindings, context: ExecutionContext): Promise<Response> {
   try {
     const config = getConfig(env);
@@ -22,20 +22,20 @@ export async function serve(request: Request, env: Bindings, context: ExecutionC
     for (const { name, message } of error.problems) {
       log("error", "misconfigured", { request_id: requestId, variable: name, message });
     }
-    return refuseAll(requestId);
+    return respondMisconfigured(requestId);
   }
 }
 
-/** Once in each isolate, with the first request. */
+/** Creates the app at the first request of an isolate, and logs warnings about the policy. */
 function startApp(config: Config): Hono<AppEnv> {
-  warnOfPolicy(config);
+  logPolicyWarnings(config);
   const app = createApp(config);
   apps.set(config, app);
   return app;
 }
 
-/** A policy that is valid, and may let through more or less than its author meant (INC-31). */
-function warnOfPolicy({ policy, methodOverride }: Config): void {
+/** Logs rules of a valid policy that may allow more than the operator intended (INC-31). */
+function logPolicyWarnings({ policy, methodOverride }: Config): void {
   const nameOf = (at: number) => `[${at}] ${policy[at]?.written.path}${policy[at]?.coversBelow ? "/*" : ""}`;
   for (const warning of findPolicyWarnings(policy, methodOverride === "drop")) {
     const request_id = crypto.randomUUID();
@@ -49,8 +49,8 @@ function warnOfPolicy({ policy, methodOverride }: Config): void {
   }
 }
 
-/** Without a configuration there is no app that could answer, but its answers look the same. */
-function refuseAll(requestId: string): Response {
+/** Without a configuration there is no app. The response has the form of the app's own problem documents. */
+function respondMisconfigured(requestId: string): Response {
   const problem = {
     status: 500,
     code: "misconfigured",

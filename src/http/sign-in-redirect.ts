@@ -3,43 +3,46 @@ import type { AppContext } from "./context.ts";
 import { respondWithFailure } from "./problem/failure-response.tsx";
 import type { AnyFailure } from "./problem/http-failure.ts";
 
-/** The request that was refused: the one that came, or the one that a proxy asks about. */
-export interface Wanted {
+/** The request that access is decided for: the client's own, or the one that a proxy asks about. */
+export interface TargetRequest {
   readonly method: string;
-  /** Path and query, to come back to. */
+  /** Path and query. The visitor returns there after sign-in. */
   readonly uri: string;
 }
 
-/** The request that came. */
-export function wantedOf(c: AppContext): Wanted {
+/** Returns the client's own request. */
+export function targetRequestOf(c: AppContext): TargetRequest {
   const { pathname, search } = c.get("url")();
   return { method: c.req.method, uri: pathname + search };
 }
 
 /**
- * Answers somebody who may not pass yet. A page load is sent to the page that helps; anything else gets a 401 that
- * names this page, and so does a form, because a redirect would lose what was in it.
+ * Returns the response to a denied request. A page load gets a 303 to the page on which the visitor can continue. Any
+ * other request gets a 401 that names this page in `sign_in`; so does a form, because a redirect would lose its fields.
  */
-export function redirectOrUnauthorized(c: AppContext, refusal: AccessDenied, wanted: Wanted): Response {
-  if (refusal.reason === "account_disabled")
+export function redirectOrUnauthorized(c: AppContext, denial: AccessDenied, target: TargetRequest): Response {
+  if (denial.reason === "account_disabled")
     return respondWithFailure(c, { ok: false, reason: "account_disabled" });
-  if (isPageLoad(c, wanted)) return c.redirect(helpfulPage(c, refusal, wanted.uri), 303);
-  // Whoever has sent a form comes back to the page with the form in it.
-  const back = isSafe(wanted) ? wanted.uri : refererPath(c);
-  const page = helpfulPage(c, refusal, back);
-  return respondWithFailure(c, toFailure(refusal), { status: 401, signIn: page, formLost: !isSafe(wanted) });
+  if (isPageLoad(c, target)) return c.redirect(nextPageUrl(c, denial, target.uri), 303);
+  // After a form, the visitor returns to the page with the form.
+  const back = isSafe(target) ? target.uri : refererPath(c);
+  const page = nextPageUrl(c, denial, back);
+  return respondWithFailure(c, toFailure(denial), { status: 401, signIn: page, formLost: !isSafe(target) });
 }
 
-const isSafe = ({ method }: Wanted) => method === "GET" || method === "HEAD";
+const isSafe = ({ method }: TargetRequest) => method === "GET" || method === "HEAD";
 
-/** Browsers say `navigate`; where nothing is said, who asks for HTML is taken for a browser. */
-export function isPageLoad(c: AppContext, wanted: Wanted): boolean {
-  if (!isSafe(wanted)) return false;
+/**
+ * True for a GET or HEAD of a browser that loads a page: `Sec-Fetch-Mode` is `navigate`, or is absent and `Accept` contains
+ * `text/html`.
+ */
+export function isPageLoad(c: AppContext, target: TargetRequest): boolean {
+  if (!isSafe(target)) return false;
   const mode = c.req.header("Sec-Fetch-Mode");
   return mode === undefined ? acceptsHtml(c) : mode === "navigate";
 }
 
-/** Does whoever asks want to look at the answer? */
+/** True when `Accept` contains `text/html`. */
 export function acceptsHtml(c: AppContext): boolean {
   return c.req.header("Accept")?.includes("text/html") ?? false;
 }
@@ -51,14 +54,14 @@ function refererPath(c: AppContext): string {
     : "/";
 }
 
-type HelpedRefusal = Exclude<AccessDenied, { reason: "account_disabled" }>;
+type RemediableDenial = Exclude<AccessDenied, { reason: "account_disabled" }>;
 
-/** The address of the page that helps after this refusal. */
-export function helpfulPage(c: AppContext, refusal: HelpedRefusal, returnPath: string): string {
-  return pageUrl(c, helpfulPages[refusal.reason], returnPath, refusal.reason === "sign_in_again");
+/** Returns the URL of the page on which the visitor can get the access that was denied. */
+export function nextPageUrl(c: AppContext, denial: RemediableDenial, returnPath: string): string {
+  return pageUrl(c, nextPages[denial.reason], returnPath, { again: denial.reason === "sign_in_again" });
 }
 
-const helpfulPages: Record<HelpedRefusal["reason"], string> = {
+const nextPages: Record<RemediableDenial["reason"], string> = {
   not_signed_in: "/sign-in",
   sign_in_again: "/sign-in",
   enrolment_required: "/account/two-factor",
@@ -67,12 +70,17 @@ const helpfulPages: Record<HelpedRefusal["reason"], string> = {
 };
 
 /**
- * The address of a page of the Worker.
+ * Returns the URL of one of Sallyport's own pages.
  *
- * @param returnPath where the visitor goes on when the page is done with
- * @param again sign in anew, although a session is there
+ * @param returnPath the path that the page sends the visitor to at its end
+ * @param options `again`: the visitor must sign in, even with a valid session
  */
-export function pageUrl(c: AppContext, page: string, returnPath = "/", again = false): string {
+export function pageUrl(
+  c: AppContext,
+  page: string,
+  returnPath = "/",
+  { again = false }: { readonly again?: boolean } = {},
+): string {
   const query = new URLSearchParams();
   if (returnPath !== "/") query.set("rd", returnPath);
   if (again) query.set("again", "1");
@@ -80,8 +88,8 @@ export function pageUrl(c: AppContext, page: string, returnPath = "/", again = f
   return c.var.config.basePath + page + search;
 }
 
-function toFailure(refusal: HelpedRefusal): AnyFailure {
-  switch (refusal.reason) {
+function toFailure(denial: RemediableDenial): AnyFailure {
+  switch (denial.reason) {
     case "not_signed_in":
       return { ok: false, reason: "unauthenticated" };
     case "sign_in_again":
@@ -90,6 +98,6 @@ function toFailure(refusal: HelpedRefusal): AnyFailure {
     case "second_factor_required":
       return { ok: false, reason: "second_factor_required" };
     case "step_up_required":
-      return { ok: false, reason: "step_up_required", maxAgeSeconds: refusal.maxAgeSeconds };
+      return { ok: false, reason: "step_up_required", maxAgeSeconds: denial.maxAgeSeconds };
   }
 }

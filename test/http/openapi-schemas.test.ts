@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
-import { sentAs } from "../../src/http/api/sent-as.ts";
+import { inputJsonSchemas } from "../../src/http/api/input-json-schemas.ts";
 import { api } from "../../src/http/app.ts";
 import type { JsonSchema } from "../../src/http/openapi/shapes.ts";
 import { createSchemaWriter } from "../../src/http/openapi/shared-schemas.ts";
@@ -22,7 +22,7 @@ function zodSays(schema: z.ZodMiniType): unknown {
     io: "input",
     unrepresentable: "any",
     override: ({ zodSchema, jsonSchema }) => {
-      const own = sentAs.get(zodSchema);
+      const own = inputJsonSchemas.get(zodSchema);
       if (own !== undefined) {
         for (const name of Object.keys(jsonSchema)) delete (jsonSchema as Record<string, unknown>)[name];
         Object.assign(jsonSchema, own);
@@ -69,6 +69,6 @@ describe("the document", () => {
   });
 
   it("has no word for a kind that it was not taught", () => {
-    expect(() => createSchemaWriter().write(z.date())).toThrow("The document can't say what a date is");
+    expect(() => createSchemaWriter().write(z.date())).toThrow("No JSON Schema for the zod type date");
   });
 });

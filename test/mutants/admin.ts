@@ -95,7 +95,7 @@ export const adminMutants: readonly Mutant[] = [
   },
   {
     name: "answer-shown-without-the-export-key",
-    file: "src/http/api/service/service-request.ts",
+    file: "src/http/api/service/service-call.ts",
     find: '...(exportKey === "right" ? ["export_key"] : []),',
     replace: "",
     why: "a retry without EXPORT_KEY gets the stored response of a call with it, which contains a secret (INC-29)",

@@ -285,7 +285,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   {
     name: "weak-policy-unwarned",
     file: "src/http/serve.ts",
-    find: "  warnOfPolicy(config);\n",
+    find: "  logPolicyWarnings(config);\n",
     replace: "",
     why: "an operator is not told that the last rule is weaker than an earlier one (INC-31)",
     tests: ["test/gate/path-meanings.test.ts"],

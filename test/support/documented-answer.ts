@@ -1,7 +1,7 @@
 import { Validator } from "@cfworker/json-schema";
 import type {
   ApiDocument,
-  Answer as Described,
+  ResponseObject as Described,
   DocumentedOperation,
   Header,
   JsonSchema,

@@ -7,13 +7,17 @@ import type { AppContext } from "../context.ts";
 import { parseFields, parseJson } from "../json-body.ts";
 import { respondWithFailure } from "../problem/failure-response.tsx";
 import type { AnyFailure } from "../problem/http-failure.ts";
-import { nothing } from "./fields.ts";
+import { noFields } from "./fields.ts";
 import { type Access, isScope, type Method, type Operation } from "./operation.ts";
-import { respondToServiceCall, send } from "./service/service-call.ts";
-import { exportKeyParameter, readServiceRequest } from "./service/service-request.ts";
+import {
+  exportKeyParameter,
+  readServiceRequest,
+  respondToServiceCall,
+  send,
+} from "./service/service-call.ts";
 import type { OkResult, SuccessResponse } from "./success-response.ts";
 
-type Empty = ReturnType<typeof nothing>;
+type Empty = ReturnType<typeof noFields>;
 
 /** What `access` finds out about the caller. */
 type CallerOf<A extends Access, Result> = A extends Scope
@@ -84,8 +88,8 @@ export function defineOperation<
   const { isAvailable, query, body, response, failures = [], run, ...facts } = spec;
   const access: Access = spec.access;
   const repeatable = isScope(access) && spec.method === "post" && spec.stream === undefined;
-  const querySchema = lazy((query ?? nothing) as () => Q);
-  const bodySchema = lazy((body ?? nothing) as () => B);
+  const querySchema = lazy((query ?? noFields) as () => Q);
+  const bodySchema = lazy((body ?? noFields) as () => B);
 
   const readText = async (c: AppContext) =>
     spec.method === "get" || spec.stream === "request" ? "" : readBodyText(c);

@@ -3,9 +3,9 @@ import { lazy } from "../../core/lib/lazy.ts";
 import { parseCodeInput } from "../../core/parsing/code-input.ts";
 import { userIdForm } from "../../core/parsing/user-id.ts";
 import { canonicalUsername } from "../../core/parsing/username.ts";
-import { sentAs } from "./sent-as.ts";
+import { inputJsonSchemas } from "./input-json-schemas.ts";
 
-/** A user name in any spelling; comes out canonical. */
+/** A user name in any spelling. The output is the canonical name. */
 export const username = lazy(() =>
   z
     .pipe(
@@ -18,7 +18,7 @@ export const username = lazy(() =>
         return z.NEVER;
       }),
     )
-    .register(sentAs, {
+    .register(inputJsonSchemas, {
       type: "string",
       minLength: 1,
       maxLength: 1024,
@@ -26,11 +26,11 @@ export const username = lazy(() =>
     }),
 );
 
-/** A password to be compared. Whether it would do as a new one is not asked here. */
+/** A password to compare. The rules for new passwords are not checked here. */
 export const password = () =>
   z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(4096, "is too long"));
 
-/** A TOTP or backup code. What has the form of neither costs no attempt. */
+/** A TOTP or backup code. Input in neither form is invalid, and costs no attempt. */
 export const code = lazy(() =>
   z
     .pipe(
@@ -43,7 +43,7 @@ export const code = lazy(() =>
         return z.NEVER;
       }),
     )
-    .register(sentAs, {
+    .register(inputJsonSchemas, {
       type: "string",
       minLength: 6,
       maxLength: 64,
@@ -51,16 +51,16 @@ export const code = lazy(() =>
     }),
 );
 
-/** A code of an authenticator app: where a backup code is no answer. */
+/** A code of an authenticator app; a backup code is invalid. */
 export const totpCode = lazy(() =>
   code()
     .check(z.refine(({ kind }) => kind === "totp", "must be a 6-digit code"))
-    .register(sentAs, { type: "string", minLength: 6, maxLength: 64, description: "Six digits" }),
+    .register(inputJsonSchemas, { type: "string", minLength: 6, maxLength: 64, description: "Six digits" }),
 );
 
 export const email = () => z.email("must be an e-mail address").check(z.maxLength(254, "is too long"));
 
-/** Tokens of this Worker are shorter by far. */
+/** A session token. Sallyport's own are much shorter than the limit. */
 export const sessionToken = () =>
   z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(4096, "is too long"));
 
@@ -78,5 +78,5 @@ export const receiptText = () =>
 /** The address of the user's browser, for the audit event. */
 export const ipAddress = () => z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address");
 
-/** The body of an operation that takes no fields. */
-export const nothing = lazy(() => z.strictObject({}));
+/** A body or query without fields. */
+export const noFields = lazy(() => z.strictObject({}));

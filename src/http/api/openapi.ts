@@ -6,7 +6,7 @@ import { defineOperation } from "./define-operation.ts";
 import type { Operation } from "./operation.ts";
 import { jsonResponse } from "./success-response.ts";
 
-interface Described {
+interface DocumentResult {
   readonly ok: true;
   readonly document: ApiDocument;
 }
@@ -34,12 +34,12 @@ export function documentApi(described: readonly Operation[]): DocumentedApi {
       path: "/openapi.json",
       tag: "Deployment",
       summary: "This document",
-      access: "anybody",
+      access: "public",
       response: jsonResponse({
         description: "OpenAPI 3.1",
         schema: () => z.looseObject({ openapi: z.string() }),
         example: { openapi: "3.1.1" },
-        present: ({ document }: Described) => ({ ...document }),
+        present: ({ document }: DocumentResult) => ({ ...document }),
       }),
       run: async (c) => ({ ok: true, document: documentFor(c.var.config) }),
     }),

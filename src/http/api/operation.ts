@@ -7,11 +7,11 @@ import type { AnyFailure } from "../problem/http-failure.ts";
 export type Method = "get" | "post" | "put" | "delete";
 
 /**
- * Which callers an operation is for: every client (`anybody`); every client, with other results for a signed-in visitor
+ * Which callers an operation is for: every client (`public`); every client, with other results for a signed-in visitor
  * (`visitor`); a visitor with a full session (`session`); with a pending session, whose token is in the body or a cookie
  * (`pending_session`); with either (`any_session`); or an API key with this scope.
  */
-export type Access = "anybody" | "visitor" | "session" | "pending_session" | "any_session" | Scope;
+export type Access = "public" | "visitor" | "session" | "pending_session" | "any_session" | Scope;
 
 /** True for the access of the service API. */
 export const isScope = (access: Access): access is Scope => (scopes as readonly string[]).includes(access);

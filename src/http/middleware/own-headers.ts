@@ -1,7 +1,7 @@
 import { createMiddleware } from "hono/factory";
 import type { AppEnv } from "../context.ts";
 
-/** `form-action` is `'self'` and not a list, because a form's answer redirects within this host only. */
+/** `form-action` needs no other host than `'self'`: responses to forms redirect within this host only. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -14,28 +14,28 @@ const contentSecurityPolicy = [
 ].join("; ");
 
 /**
- * Headers of everything that the Worker answers by itself (WB-03). A list, and not a library's middleware: that
- * puts it together anew for each answer, and the gate's answers come with every request of a site.
+ * The security headers of every response that is not the origin's (WB-03). Not hono's `secureHeaders`, which builds the
+ * list for each response: forward-auth responses are on the path of every request of a site.
  */
 export const securityHeaders: readonly (readonly [name: string, value: string])[] = [
   ["Content-Security-Policy", contentSecurityPolicy],
   ["Strict-Transport-Security", "max-age=31536000; includeSubDomains"],
   ["X-Content-Type-Options", "nosniff"],
   ["X-Frame-Options", "DENY"],
-  // Not `no-referrer`: with that, browsers send `Origin: null` with this site's own forms.
+  // Not `no-referrer`: then browsers would send `Origin: null` with Sallyport's own forms, which `sameOrigin` refuses.
   ["Referrer-Policy", "same-origin"],
   ["Cross-Origin-Opener-Policy", "same-origin"],
   ["Cross-Origin-Resource-Policy", "same-origin"],
 ];
 
-const dressed = new Response(null, { headers: [...securityHeaders, ["Cache-Control", "no-store"]] });
+const template = new Response(null, { headers: [...securityHeaders, ["Cache-Control", "no-store"]] });
 
-/** An answer without a body that has its own headers already: the runtime copies all of them for the price of one. */
-export const emptyResponse = (): Response => new Response(null, dressed);
+/** Creates a response without a body that has the security headers already: one copy is faster than setting each header. */
+export const emptyResponse = (): Response => new Response(null, template);
 
 /**
- * Puts the Worker's own headers on what the Worker answers by itself, and leaves an origin's answer alone.
- * Nothing of the Worker's is kept by a cache, unless its route says otherwise (SE-13).
+ * Sets the security headers and `X-Request-Id` on every response that is not the origin's. Sets `Cache-Control: no-store`
+ * too, unless the route has set another value (SE-13).
  */
 export const ownHeaders = createMiddleware<AppEnv>(async (c, next) => {
   await next();

@@ -8,27 +8,27 @@ import type { AppContext, AppEnv } from "../context.ts";
 import { FailureError } from "../problem/http-failure.ts";
 import { createRequestSource } from "../request-source.ts";
 
-/** What a user agent may take up in the store. */
-const longestUserAgent = 256;
+/** A longer `User-Agent` is cut off before it is stored. */
+const maxUserAgentLength = 256;
 
-/** Puts clock, client and dependencies into the context of a request. */
+/** Sets the variables of {@link AppEnv} in the context of a request. */
 export function requestContext(config: Config) {
   return createMiddleware<AppEnv>(async (c, next) => {
     const requestId = crypto.randomUUID();
     const now = new Date();
     let url: URL | undefined;
-    const trusted = config.proxyKey !== null && (await showsProxyKey(c, config.proxyKey));
+    const trusted = config.proxyKey !== null && (await hasProxyKey(c, config.proxyKey));
     c.set("config", config);
     c.set("deps", createDeps(config, c.env, c.executionCtx, requestId));
     c.set("now", now);
-    // Read when they are asked for: with a fresh session nobody does.
+    // Getters, because a request with a fresh session needs neither.
     c.set("client", {
       requestId,
       get address() {
         return clientAddress(c, trusted);
       },
       get userAgent() {
-        return c.req.header("User-Agent")?.slice(0, longestUserAgent) ?? null;
+        return c.req.header("User-Agent")?.slice(0, maxUserAgentLength) ?? null;
       },
     });
     c.set("url", () => {
@@ -43,21 +43,21 @@ export function requestContext(config: Config) {
   });
 }
 
-async function showsProxyKey(c: AppContext, proxyKey: string): Promise<boolean> {
+async function hasProxyKey(c: AppContext, proxyKey: string): Promise<boolean> {
   const shown = c.req.header("X-Sallyport-Proxy-Key");
   return shown !== undefined && equalInConstantTime(shown, proxyKey);
 }
 
 /**
- * The platform names the client; a proxy of the operator's stands between, and names its own client last. Where
- * there is no address, everybody is in the one network that has none.
+ * Returns the address of the client: `CF-Connecting-IP`, or behind a trusted proxy the last entry of `X-Forwarded-For`,
+ * which the proxy itself added. Clients without an address share one throttle.
  */
 function clientAddress(c: AppContext, trusted: boolean): string | null {
   const forwarded = trusted ? c.req.header("X-Forwarded-For")?.split(",").at(-1)?.trim() : undefined;
   return forwarded || (c.req.header("CF-Connecting-IP") ?? null);
 }
 
-/** Behind a proxy that ends TLS the Worker sees another scheme than the visitor. */
+/** Returns the origin that the visitor sees. A trusted proxy that ends TLS sends the visitor's scheme. */
 function publicOrigin(c: AppContext, trusted: boolean): string {
   const origin = originOf(c.req.url);
   const scheme = trusted ? c.req.header("X-Forwarded-Proto") : undefined;
@@ -66,17 +66,17 @@ function publicOrigin(c: AppContext, trusted: boolean): string {
 
 const badHost = "The Host header names no host.";
 
-/** A Worker has few hosts, and every request names one. */
+/** The results of `originOf`: a Worker has few hosts, and parsing a URL costs more than a lookup. */
 const origins = new BoundedMap<string, string>(100);
 
 /**
- * The scheme, host and port of an address, as the URL standard writes them.
+ * Returns the origin of a URL, as the URL standard serializes it.
  *
- * @throws FailureError with 400 when the host is not plain
+ * @throws FailureError 400 when the host has characters that another parser could read differently
  */
 function originOf(url: string): string {
   const end = url.indexOf("/", url.indexOf("//") + 2);
-  // The runtime writes the target of `OPTIONS *` behind the host (RFC 9110 9.3.7).
+  // For `OPTIONS *` (RFC 9110, section 9.3.7) the runtime appends the asterisk to the host.
   const given = end === -1 ? url.replace(/\*$/, "") : url.slice(0, end);
   const known = origins.get(given);
   if (known !== undefined) return known;

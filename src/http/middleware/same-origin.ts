@@ -6,9 +6,9 @@ import { readChallengeCookie, readPendingCookie, readSessionCookie } from "../co
 import { respondWithFailure } from "../problem/failure-response.tsx";
 
 /**
- * Refuses state-changing requests that another site may have caused (WB-01). hono's own middleware
- * leaves JSON to the browser's preflight; here every unsafe method has to show where it comes from: a browser
- * says it in `Sec-Fetch-Site` or `Origin`. Who says neither is no browser, and may go on without a cookie.
+ * Refuses requests with an unsafe method that another site may have caused (WB-01). hono's `csrf` relies on the preflight
+ * for JSON; here every unsafe request needs a same-origin `Sec-Fetch-Site` or `Origin`. A request with neither header is
+ * not from a browser: it passes with a bearer token or without a cookie of Sallyport.
  */
 export const sameOrigin = createMiddleware<AppEnv>(async (c, next) => {
   const safe = isSafeMethod(c.req.method);
@@ -20,7 +20,7 @@ function isOwn(c: AppContext): boolean {
   const site = c.req.header("Sec-Fetch-Site");
   if (site !== undefined) return site === "same-origin";
   const origin = c.req.header("Origin");
-  // The scheme is left out: behind a proxy that ends TLS the Worker sees another one than the browser.
+  // Compares hosts, not schemes: behind a proxy that ends TLS the Worker sees another scheme than the browser.
   if (origin !== undefined) return URL.parse(origin)?.host === new URL(c.req.url).host;
   return readBearerToken(c) !== undefined || !carriesCookie(c);
 }

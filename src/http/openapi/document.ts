@@ -5,39 +5,39 @@ import { cookieNames } from "../cookies.ts";
 import { problemCodes } from "../problem/problem-kinds.ts";
 import { describeResponses, sharedHeaders } from "./responses.ts";
 import type {
-  Answer,
   ApiDocument,
   DocumentedOperation,
   JsonSchema,
   Parameter,
   Reference,
   RequestBody,
+  ResponseObject,
 } from "./shapes.ts";
 import { createSchemaWriter, type SchemaWriter } from "./shared-schemas.ts";
 
-/** In the order in which people look for them. */
+/** Descriptions of the tags, in the order of the document. */
 const tags: Readonly<Record<string, string>> = {
   Users: "The accounts of a realm, under your own ids.",
-  "Second factor": "Set it up, check codes, and help who has lost the phone.",
-  "Hosted challenge": "Send a browser through the second factor and get it back with a receipt.",
-  Sessions: "Where a user is signed in.",
-  Events: "What has happened in the realm.",
-  "Moving users": "In from another system, and out again: nobody scans a new QR code.",
-  "API keys": "Who may call for a realm.",
-  "Sign-in": "The two doors, for visitors with a password here.",
-  "Own second factor": "The second factor of who is signed in.",
-  "Own sessions": "Who am I, where else am I, and out.",
-  "Forward-auth": "For a proxy in front of the site.",
-  Deployment: "What machines ask that have no account.",
+  "Second factor": "Set it up, check codes, and help a user who has lost the phone.",
+  "Hosted challenge": "Send a browser to Sallyport's page for the second factor. It returns with a receipt.",
+  Sessions: "The sessions of a user.",
+  Events: "The audit events of the realm.",
+  "Moving users": "Import users from another system and export them, with their authenticators.",
+  "API keys": "The keys of a realm for the service API.",
+  "Sign-in": "Sign in with a password and a code, if the first factor is a password of Sallyport.",
+  "Own second factor": "The second factor of the signed-in user.",
+  "Own sessions": "The sessions of the signed-in user, and sign-out.",
+  "Forward-auth": "Access decisions for a proxy in front of the site.",
+  Deployment: "State and public keys of the deployment, and this document.",
 };
 
-const description = `Calls take and give JSON. Backends show an API key of their realm as a bearer token, visitors their session token or its cookie.
+const description = `Requests and responses are JSON. A backend sends an API key of its realm as a bearer token. A visitor's client sends the session token or its cookie.
 
-A problem (RFC 9457) has a code to go by. Where waiting helps, Retry-After says how long. Times are RFC 3339 in UTC.
+An error is a problem (RFC 9457). Its code identifies the kind of error. If waiting helps, Retry-After has the seconds to wait. Times are RFC 3339 in UTC.
 
-A POST of a backend takes an Idempotency-Key: for 24 hours the same call with the same key gets the first answer, and another call a 409.
+A POST of the service API takes an Idempotency-Key. For 24 hours a retry with the same key gets the first response, and another request with this key gets 409.
 
-Lists have next_cursor: hand it back as cursor until it is null.`;
+A list has next_cursor: send it as cursor to get the next page, until it is null.`;
 
 const text: JsonSchema = { type: "string" };
 
@@ -49,11 +49,11 @@ const problem: JsonSchema = {
     type: { type: "string", format: "uri" },
     title: text,
     status: { type: "integer" },
-    detail: { type: "string", description: "For people" },
+    detail: { type: "string", description: "A text for people. It can change" },
     code: { type: "string", enum: problemCodes },
-    request_id: { type: "string", description: "What the operator finds in the log" },
-    max_age: { type: "integer", description: "Seconds that the second factor may be old" },
-    sign_in: { type: "string", description: "The page that helps" },
+    request_id: { type: "string", description: "The ID of the request in the operator's log" },
+    max_age: { type: "integer", description: "Maximum age of the second factor, in seconds" },
+    sign_in: { type: "string", description: "The page on which the visitor can continue" },
     parts: { type: "object", additionalProperties: { type: "string", enum: ["ok", "failing"] } },
   },
 };
@@ -63,14 +63,14 @@ const parameters = {
     name: "realm",
     in: "query",
     required: false,
-    description: "With ADMIN_KEY: the realm to speak for, local by default. A key has its own only",
+    description: "With ADMIN_KEY: the realm of the call, local by default. An API key has only its own realm",
     schema: { type: "string", pattern: realmForm.source },
   },
   "Idempotency-Key": {
     name: "Idempotency-Key",
     in: "header",
     required: false,
-    description: "The same one with each retry of a call, another one with another call",
+    description: "The same value for each retry of a request, a new value for each new request",
     schema: { type: "string", minLength: 1, maxLength: 255 },
   },
 } as const satisfies Record<string, Parameter>;
@@ -82,21 +82,26 @@ const parameterRef = (name: keyof typeof parameters): Reference => ({
 const bearer = { type: "http", scheme: "bearer" };
 const [sessionCookie, pendingCookie] = cookieNames;
 const securitySchemes = {
-  apiKey: { ...bearer, description: "An API key (sp_…) with the scope that is named, or ADMIN_KEY" },
+  apiKey: { ...bearer, description: "An API key (sp_…) with the named scope, or ADMIN_KEY" },
   sessionToken: { ...bearer, description: "The session_token of a full session" },
-  sessionCookie: { type: "apiKey", in: "cookie", name: sessionCookie, description: "The same, for pages" },
+  sessionCookie: {
+    type: "apiKey",
+    in: "cookie",
+    name: sessionCookie,
+    description: "The session_token of a full session, in the cookie",
+  },
   pendingCookie: {
     type: "apiKey",
     in: "cookie",
     name: pendingCookie,
-    description: "In place of session_token",
+    description: "The session_token of a pending session, in the cookie",
   },
 };
 
-/** Makes the OpenAPI document of these calls, from the schemas that judge and describe them. */
+/** Creates the OpenAPI document of these operations from the schemas that validate their requests. */
 export function describeApi(operations: readonly Operation[], basePath: string): ApiDocument {
   const writer = createSchemaWriter();
-  const responses: Record<string, Answer> = {};
+  const responses: Record<string, ResponseObject> = {};
   const paths: Record<string, Record<string, DocumentedOperation>> = {};
   for (const operation of operations) {
     const path = operation.path.replace(/:(\w+)/g, "{$1}");
@@ -123,14 +128,14 @@ export function describeApi(operations: readonly Operation[], basePath: string):
 function describeOperation(
   operation: Operation,
   writer: SchemaWriter,
-  shared: Record<string, Answer>,
+  shared: Record<string, ResponseObject>,
 ): DocumentedOperation {
-  const { id, tag, summary, description: more, body } = operation;
+  const { id, tag, summary, description: longDescription, body } = operation;
   return {
     operationId: id,
     tags: [tag],
     summary,
-    ...(more === undefined ? {} : { description: more }),
+    ...(longDescription === undefined ? {} : { description: longDescription }),
     security: securityOf(operation),
     parameters: parametersOf(operation, writer),
     ...(body === undefined ? {} : { requestBody: describeBody(operation, writer.write(body())) }),
@@ -139,7 +144,7 @@ function describeOperation(
 }
 
 function describeBody({ bodyType, bodyExample }: Operation, schema: JsonSchema): RequestBody {
-  const lines = { type: "string", description: "One object a line", contentSchema: schema };
+  const lines = { type: "string", description: "One JSON object on each line", contentSchema: schema };
   return {
     required: bodyType !== undefined || schema.required !== undefined,
     content: {
@@ -152,10 +157,10 @@ function describeBody({ bodyType, bodyExample }: Operation, schema: JsonSchema):
 }
 
 function securityOf({ access }: Operation): DocumentedOperation["security"] {
-  if (access === "anybody") return [];
+  if (access === "public") return [];
   if (access === "session" || access === "any_session" || access === "visitor")
     return [{ sessionToken: [] }, { sessionCookie: [] }, ...(access === "visitor" ? [{}] : [])];
-  // The token of a pending session stands in the body, or in a cookie.
+  // The token of a pending session is in the body or in a cookie.
   return access === "pending_session" ? [{ pendingCookie: [] }, {}] : [{ apiKey: [access] }];
 }
 
@@ -170,21 +175,27 @@ function parametersOf(
       required: true,
       ...(list === "users"
         ? { description: "The user, as you name it", schema: writer.write(userId()) }
-        : { description: "Its id", schema: text }),
+        : { description: "The id", schema: text }),
     }),
   );
   const { properties = {}, required = [] } = query === undefined ? {} : writer.write(query());
   const inQuery = Object.entries(properties).map(
-    ([name, { description: said, ...schema }]): Parameter => ({
+    ([name, { description: parameterDescription, ...schema }]): Parameter => ({
       name,
       in: "query",
       required: required.includes(name),
-      ...(said === undefined ? {} : { description: said }),
+      ...(parameterDescription === undefined ? {} : { description: parameterDescription }),
       schema,
     }),
   );
   const inHeaders = Object.entries(headers).map(
-    ([name, said]): Parameter => ({ name, in: "header", required: false, description: said, schema: text }),
+    ([name, headerDescription]): Parameter => ({
+      name,
+      in: "header",
+      required: false,
+      description: headerDescription,
+      schema: text,
+    }),
   );
   return [
     ...inPath,

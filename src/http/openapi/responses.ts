@@ -1,7 +1,7 @@
 import { type DocumentedSuccess, isScope, type Operation } from "../api/operation.ts";
 import type { AnyFailure } from "../problem/http-failure.ts";
 import { describeReason } from "../problem/problem-kinds.ts";
-import type { Answer, Header, JsonSchema, MediaType, Reference } from "./shapes.ts";
+import type { Header, JsonSchema, MediaType, Reference, ResponseObject } from "./shapes.ts";
 import type { SchemaWriter } from "./shared-schemas.ts";
 
 type Reason = AnyFailure["reason"];
@@ -10,15 +10,19 @@ const problemType = "application/problem+json";
 const seconds: JsonSchema = { type: "integer", minimum: 0 };
 const text: JsonSchema = { type: "string" };
 
-/** The headers that more than one answer has. */
+/** The headers that more than one response has. */
 export const sharedHeaders = {
-  "X-Request-Id": { description: "What the operator finds in the log", required: true, schema: text },
-  "Cache-Control": { description: "no-store, but for what is public", required: true, schema: text },
+  "X-Request-Id": {
+    description: "The ID of the request in the operator's log",
+    required: true,
+    schema: text,
+  },
+  "Cache-Control": { description: "no-store, except for public resources", required: true, schema: text },
   "Retry-After": { description: "Seconds to wait", required: true, schema: seconds },
-  RateLimit: { description: "What is left of the limit, and for how long", schema: text },
-  "RateLimit-Policy": { description: "The limit that this counts for", schema: text },
+  RateLimit: { description: "The remainder of the limit, and when it grows again", schema: text },
+  "RateLimit-Policy": { description: "The limit that this request counts towards", schema: text },
   "Idempotency-Replayed": {
-    description: "This is the first answer to the same call, once more",
+    description: "This is a copy of the first response to the same request",
     schema: { type: "string", const: "true" },
   },
 } as const satisfies Record<string, Header>;
@@ -26,35 +30,41 @@ export const sharedHeaders = {
 const headerRefs = (names: readonly (keyof typeof sharedHeaders)[]): Record<string, Reference> =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 
-/** Every answer that a call can get. Refusals that are alike are told once, in `shared`. */
+/**
+ * Describes every response of an operation. Adds the responses to failures to `shared`, once for each set of codes, and
+ * refers to them.
+ */
 export function describeResponses(
   operation: Operation,
   writer: SchemaWriter,
-  shared: Record<string, Answer>,
-): Record<string, Answer | Reference> {
-  const answers: Record<string, Answer | Reference> = {};
+  shared: Record<string, ResponseObject>,
+): Record<string, ResponseObject | Reference> {
+  const responses: Record<string, ResponseObject | Reference> = {};
   for (const success of operation.successes)
-    answers[success.status] = describeSuccess(operation, success, writer);
+    responses[success.status] = describeSuccess(operation, success, writer);
   for (const [status, reasons] of groupByStatus(operation)) {
     const codes = [...new Set(reasons.map((reason) => describeReason(reason).code))].sort();
     const name = [status, ...codes].join(".");
-    const known = answers[status];
-    shared[name] ??= describeRefusal(reasons);
-    answers[status] =
+    const known = responses[status];
+    shared[name] ??= describeProblems(reasons);
+    responses[status] =
       known !== undefined && "headers" in known
-        ? joinAnswers(known, shared[name])
+        ? mergeResponses(known, shared[name])
         : { $ref: `#/components/responses/${name}` };
   }
-  return answers;
+  return responses;
 }
 
 function describeSuccess(
   { repeatable }: Operation,
   success: DocumentedSuccess,
   writer: SchemaWriter,
-): Answer {
+): ResponseObject {
   const { description, schema, mediaType, example, headers = {} } = success;
-  const further = Object.entries(headers).map(([name, said]) => [name, { description: said, schema: text }]);
+  const further = Object.entries(headers).map(([name, headerDescription]) => [
+    name,
+    { description: headerDescription, schema: text },
+  ]);
   const content: MediaType = {
     ...(schema === null ? {} : { schema: writer.write(schema()) }),
     ...(example === undefined ? {} : { example }),
@@ -72,8 +82,8 @@ function describeSuccess(
   };
 }
 
-/** One status can be both: nginx asks for a 401 without a body where others get a problem. */
-const joinAnswers = (one: Answer, other: Answer): Answer => ({
+/** For a status that is a success and a failure: `/auth-request` sends a 401 without a body as well as a problem. */
+const mergeResponses = (one: ResponseObject, other: ResponseObject): ResponseObject => ({
   description: `${one.description}; ${other.description}`,
   headers: { ...other.headers, ...one.headers },
   content: { ...one.content, ...other.content },
@@ -90,7 +100,7 @@ function groupByStatus(operation: Operation): Map<number, Reason[]> {
   return groups;
 }
 
-/** What a call itself names, and what any call of its kind can meet. */
+/** The failures that the operation names, and those that its access, method and schemas imply. */
 function reasonsOf({ access, method, body, query, repeatable, failures }: Operation): Reason[] {
   const writes = method !== "get";
   const isServiceCall = isScope(access);
@@ -109,12 +119,12 @@ function reasonsOf({ access, method, body, query, repeatable, failures }: Operat
   ];
 }
 
-const isCounted = (reason: Reason) => reason === "wrong_code" || reason === "wrong_credentials";
+const countsTowardsLimit = (reason: Reason) => reason === "wrong_code" || reason === "wrong_credentials";
 
 const exampleRequestId = "0d6f9a52-6b1c-4a57-8f55-2b1a4a1e9c11";
-const makesWait = [429, 502, 503];
+const retryStatuses = [429, 502, 503];
 
-function describeRefusal(reasons: readonly Reason[]): Answer {
+function describeProblems(reasons: readonly Reason[]): ResponseObject {
   const kinds = reasons.map(describeReason);
   const codes = [...new Set(kinds.map(({ code }) => code))];
   const examples = kinds.map(({ status: own, code, title, detail }) => [
@@ -130,14 +140,14 @@ function describeRefusal(reasons: readonly Reason[]): Answer {
       },
     },
   ]);
-  const waits = reasons.every((reason) => makesWait.includes(describeReason(reason).status));
+  const waits = reasons.every((reason) => retryStatuses.includes(describeReason(reason).status));
   return {
     description: [...new Set(kinds.map(({ title }) => title))].join(", or: "),
     headers: {
       ...headerRefs(["X-Request-Id", "Cache-Control"]),
       ...headerRefs(waits ? ["Retry-After"] : []),
       ...headerRefs(reasons.includes("too_many_attempts") ? ["RateLimit", "RateLimit-Policy"] : []),
-      ...headerRefs(reasons.some(isCounted) ? ["RateLimit-Policy"] : []),
+      ...headerRefs(reasons.some(countsTowardsLimit) ? ["RateLimit-Policy"] : []),
       ...headerRefs(reasons.includes("wrong_code") ? ["Idempotency-Replayed"] : []),
     },
     content: {

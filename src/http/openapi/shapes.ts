@@ -1,4 +1,4 @@
-/** A schema of JSON Schema 2020-12, as far as this API has need of it. */
+/** The part of JSON Schema 2020-12 that this document uses. */
 export interface JsonSchema {
   readonly $ref?: string;
   readonly type?: string | readonly string[];
@@ -18,7 +18,7 @@ export interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
   readonly additionalProperties?: boolean | JsonSchema;
-  /** Of what a string holds. */
+  /** The schema of the content of a string. */
   readonly contentSchema?: JsonSchema;
   readonly not?: JsonSchema;
   readonly anyOf?: readonly JsonSchema[];
@@ -54,13 +54,14 @@ export interface RequestBody {
   readonly content: Readonly<Record<string, MediaType>>;
 }
 
-export interface Answer {
+/** A Response Object of OpenAPI. */
+export interface ResponseObject {
   readonly description: string;
   readonly headers: Readonly<Record<string, Header | Reference>>;
   readonly content?: Readonly<Record<string, MediaType>>;
 }
 
-/** An Operation Object. */
+/** An Operation Object of OpenAPI. */
 export interface DocumentedOperation {
   readonly operationId: string;
   readonly tags: readonly string[];
@@ -69,7 +70,7 @@ export interface DocumentedOperation {
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
   readonly parameters: readonly (Parameter | Reference)[];
   readonly requestBody?: RequestBody;
-  readonly responses: Readonly<Record<string, Answer | Reference>>;
+  readonly responses: Readonly<Record<string, ResponseObject | Reference>>;
 }
 
 /** An OpenAPI Description (OpenAPI 3.1.1). */
@@ -84,6 +85,6 @@ export interface ApiDocument {
     readonly schemas: Readonly<Record<string, JsonSchema>>;
     readonly parameters: Readonly<Record<string, Parameter>>;
     readonly headers: Readonly<Record<string, Header>>;
-    readonly responses: Readonly<Record<string, Answer>>;
+    readonly responses: Readonly<Record<string, ResponseObject>>;
   };
 }

@@ -1,24 +1,25 @@
 import * as z from "zod/mini";
-import { sentAs } from "../api/sent-as.ts";
+import { inputJsonSchemas } from "../api/input-json-schemas.ts";
 import type { JsonSchema } from "./shapes.ts";
 
-/** Says in JSON Schema what a zod schema takes. Schemas that have a name are told once, and referred to. */
+/** Translates zod schemas into JSON Schema. A schema with a name is written once, and referred to. */
 export interface SchemaWriter {
-  /** Throws for a kind of schema that it does not know. */
+  /** Throws for a kind of zod schema that it cannot translate. */
   readonly write: (schema: z.core.$ZodType) => JsonSchema;
   readonly named: Readonly<Record<string, JsonSchema>>;
 }
 
 /**
- * Writes what callers send and get: the input side of every schema. zod's own `toJSONSchema` says the same
- * (`test/http/openapi-schemas.test.ts` holds it), and weighs more than all the rest of the document
+ * Creates a writer of the input side of zod schemas. zod's `toJSONSchema` has the same result, which
+ * `test/http/openapi-schemas.test.ts` checks, but would add more to the bundle than all of the document's code
  * (docs/decisions/0010-openapi-from-zod.md).
  */
 export function createSchemaWriter(): SchemaWriter {
   const named: Record<string, JsonSchema> = {};
   const write = (schema: z.core.$ZodType): JsonSchema => {
     const name = z.globalRegistry.get(schema)?.id;
-    if (name === undefined) return sentAs.get(schema) ?? writeKind(schema as z.core.$ZodTypes, write);
+    if (name === undefined)
+      return inputJsonSchemas.get(schema) ?? writeKind(schema as z.core.$ZodTypes, write);
     named[name] ??= writeKind(schema as z.core.$ZodTypes, write);
     return { $ref: `#/components/schemas/${name}` };
   };
@@ -55,7 +56,9 @@ function writeKind(schema: z.core.$ZodTypes, write: SchemaWriter["write"]): Json
     case "unknown":
       return {};
     default:
-      throw new Error(`The document can't say what a ${def.type} is. Teach it, or use sentAs.`);
+      throw new Error(
+        `No JSON Schema for the zod type ${def.type}: add a case, or register one in inputJsonSchemas.`,
+      );
   }
 }
 
@@ -77,7 +80,7 @@ const formats: Readonly<Record<string, JsonSchema>> = {
   safeint: { type: "integer" },
 };
 
-/** Formats say it all: their patterns, which zod has too, would be pages long. */
+/** Writes the checks of a schema. Of a format only the name: zod's patterns for formats are very long. */
 function writeChecks(schema: z.core.$ZodTypes): JsonSchema {
   const list = schema._zod.def.type === "array";
   const own = "check" in schema._zod.def ? [schema as unknown as z.core.$ZodCheck] : [];
@@ -110,7 +113,7 @@ function writeValues(values: readonly unknown[]): JsonSchema {
   return { type: typeof first, ...(values.length === 1 ? { const: first } : { enum: values }) };
 }
 
-/** Nothing but types is told in short. */
+/** Alternatives that are types only become a list of types. */
 function either(options: readonly JsonSchema[]): JsonSchema {
   const types = options.map((option) => (Object.keys(option).join() === "type" ? option.type : undefined));
   return types.every((type) => type !== undefined) ? { type: types.flat() as string[] } : { anyOf: options };

@@ -14,10 +14,10 @@ import { defineOperation } from "../define-operation.ts";
 import { dataResponse } from "../success-response.ts";
 import { cursor, limit, nextCursor, time, timeOf } from "./service-schemas.ts";
 
-interface KeyPage {
+interface ApiKeyListResult {
   readonly ok: true;
   readonly keys: readonly ApiKey[];
-  readonly asked: number;
+  readonly limit: number;
 }
 
 const tag = "API keys";
@@ -61,7 +61,7 @@ const describe = (row: ApiKey): z.input<ReturnType<typeof apiKey>> => ({
   revoked_at: timeOf(row.revokedAt),
 });
 
-/** An address that a return address may begin with: an origin and a path. */
+/** A prefix of allowed return addresses: an origin and a path. */
 const returnUrl = () =>
   z.string("must be a string").check(
     z.maxLength(1024),
@@ -73,7 +73,7 @@ const returnUrl = () =>
         url.protocol === "https:" ||
         (url.protocol === "http:" && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname))
       );
-    }, "must be an https address without a query (http for this machine only)"),
+    }, "must be an https address without a query (http for localhost only)"),
   );
 
 const createBody = () =>
@@ -94,20 +94,20 @@ export const apiKeyOperations = [
     method: "get",
     path: "/v1/api-keys",
     tag,
-    summary: "List the API keys of the realm, those that have ended too",
+    summary: "List the API keys of the realm, including those that are expired or revoked",
     access: "admin",
     query: () => z.strictObject({ cursor: cursor(list), limit: limit() }),
     response: dataResponse({
       data: () => z.object({ api_keys: z.array(apiKey()), next_cursor: z.nullable(z.string()) }),
       example: { api_keys: [example], next_cursor: null },
-      present: ({ keys, asked }: KeyPage) => ({
+      present: ({ keys, limit }: ApiKeyListResult) => ({
         api_keys: keys.map(describe),
-        next_cursor: nextCursor(list, keys, asked, (last) => last.id),
+        next_cursor: nextCursor(list, keys, limit, (last) => last.id),
       }),
     }),
     run: async (c, { call, query }) => {
       const page = { afterId: query.cursor ?? "", limit: query.limit };
-      return { ok: true, keys: await listApiKeys(c.var.deps, call, page), asked: query.limit };
+      return { ok: true, keys: await listApiKeys(c.var.deps, call, page), limit: query.limit };
     },
   }),
   defineOperation({
@@ -115,9 +115,9 @@ export const apiKeyOperations = [
     method: "post",
     path: "/v1/api-keys",
     tag,
-    summary: "Make an API key for the realm; it is shown once",
+    summary: "Create an API key for the realm. Only this response contains it",
     description:
-      "Two keys of one name can live at the same time, so that one is changed for the other without a gap. The first key of a realm is made with ADMIN_KEY and ?realm=.",
+      "Two keys with the same name can be valid at the same time, so that you can replace a key without a gap. Create the first key of a realm with ADMIN_KEY and ?realm=.",
     access: "admin",
     body: createBody,
     bodyExample: { name: "checkout", scopes: ["users:read", "verify"] },
@@ -148,7 +148,7 @@ export const apiKeyOperations = [
     method: "delete",
     path: "/v1/api-keys/:key",
     tag,
-    summary: "Revoke an API key: everywhere within a minute",
+    summary: "Revoke an API key. It takes effect everywhere within a minute",
     access: "admin",
     response: dataResponse({
       data: apiKey,

@@ -14,14 +14,15 @@ import { time, timeOf } from "./service-schemas.ts";
 
 const tag = "Hosted challenge";
 
-/** All of it goes into a cookie, and browsers take 4096 bytes. */
-const fits = (mostBytes: number) =>
+/** Limits the size of a field: the challenge is in a cookie, and browsers accept cookies of 4096 bytes. */
+const hasBytesUpTo = (maxBytes: number) =>
   z.refine<string>(
-    (text) => new TextEncoder().encode(JSON.stringify(text)).length <= mostBytes + 2,
+    (text) => new TextEncoder().encode(JSON.stringify(text)).length <= maxBytes + 2,
     "is too long",
   );
-const shortText = () => z.optional(receiptText().check(fits(512)));
-const returnTo = () => z.string("must be a string").check(z.maxLength(1024, "is too long"), fits(1024));
+const shortText = () => z.optional(receiptText().check(hasBytesUpTo(512)));
+const returnTo = () =>
+  z.string("must be a string").check(z.maxLength(1024, "is too long"), hasBytesUpTo(1024));
 
 const challenge = () =>
   z.object({
@@ -38,7 +39,12 @@ const challenge = () =>
     amr: z.nullable(z.array(z.string())),
   });
 
-const wish = { user: "42", return_to: "https://shop.example/confirmed", action: "transfer", nonce: "n-81" };
+const exampleInput = {
+  user: "42",
+  return_to: "https://shop.example/confirmed",
+  action: "transfer",
+  nonce: "n-81",
+};
 const id = "6f1b9c1e-3f0a-4a39-9d0b-1d2f7c0f7a11";
 const expiresAt = "2026-11-22T09:40:00.000Z";
 
@@ -48,9 +54,9 @@ export const challengeOperations = [
     method: "post",
     path: "/v1/challenges",
     tag,
-    summary: "Have a person show a second factor in the browser",
+    summary: "Create a challenge: a user shows the second factor in the browser",
     description:
-      "Redirect the browser to url: it opens once, within ten minutes. The browser comes back to return_to with challenge and receipt in the query. A user who has no second factor is led through the set-up. Only the return_urls of the key are allowed, and ADMIN_KEY has none.",
+      "Redirect the browser to url, which opens once, within ten minutes. The browser returns to return_to with challenge and receipt in the query. A user without a second factor sets one up first. return_to must be below one of the return_urls of the API key; ADMIN_KEY has none.",
     access: "verify",
     body: () =>
       z.strictObject({
@@ -59,7 +65,7 @@ export const challengeOperations = [
         action: shortText(),
         nonce: shortText(),
       }),
-    bodyExample: wish,
+    bodyExample: exampleInput,
     response: dataResponse({
       data: () => z.object({ id: z.string(), url: z.string(), expires_at: time() }),
       example: {
@@ -97,12 +103,12 @@ export const challengeOperations = [
     method: "get",
     path: "/v1/challenges/:challenge",
     tag,
-    summary: "Get what has become of a challenge, until a day after its end",
+    summary: "Get the state of a challenge, until a day after its end",
     access: "verify",
     response: dataResponse({
       data: challenge,
       example: {
-        ...wish,
+        ...exampleInput,
         id,
         status: "completed",
         created_at: "2026-11-22T09:30:00.000Z",

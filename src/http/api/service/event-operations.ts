@@ -9,11 +9,11 @@ import { userId } from "../fields.ts";
 import { dataResponse } from "../success-response.ts";
 import { cursor, limit, time } from "./service-schemas.ts";
 
-interface EventList {
+interface EventListResult {
   readonly ok: true;
   readonly realm: string;
   readonly events: readonly StoredEvent[];
-  readonly goesOnAt: number | null;
+  readonly nextPosition: number | null;
 }
 
 const list = "events";
@@ -40,9 +40,9 @@ export const eventOperations = [
     method: "get",
     path: "/v1/events",
     tag: "Events",
-    summary: "List what has happened in the realm",
+    summary: "List the audit events of the realm",
     description:
-      "In the order in which it was written. With order=asc the cursor always goes on, so that a reader who asks again misses nothing.",
+      "In the order in which the events were written. With order=asc the last page has a next_cursor too, so that a client that polls with it misses no event.",
     access: "users:read",
     query: () =>
       z.strictObject({
@@ -71,7 +71,7 @@ export const eventOperations = [
         ],
         next_cursor: "ZXZlbnRzIDE3",
       },
-      present: ({ realm, events, goesOnAt }: EventList) => ({
+      present: ({ realm, events, nextPosition }: EventListResult) => ({
         events: events.map((row) => ({
           id: row.id,
           at: row.at.toISOString(),
@@ -84,7 +84,7 @@ export const eventOperations = [
           request_id: row.requestId,
           detail: row.detail ?? {},
         })),
-        next_cursor: goesOnAt === null ? null : encodeCursor(list, String(goesOnAt)),
+        next_cursor: nextPosition === null ? null : encodeCursor(list, String(nextPosition)),
       }),
     }),
     run: async (c, { call, query }) => {
@@ -99,7 +99,7 @@ export const eventOperations = [
       });
       const last = events.at(-1)?.position ?? (newestFirst ? null : after);
       const ended = newestFirst && events.length < query.limit;
-      return { ok: true, realm: call.realm, events, goesOnAt: ended ? null : last };
+      return { ok: true, realm: call.realm, events, nextPosition: ended ? null : last };
     },
   }),
 ] as const;

@@ -15,9 +15,9 @@ const ndjson = "application/x-ndjson";
 
 const advice = "must be the public JWK of an RSA key (2048 to 8192 bits), or of a P-256 or X25519 key";
 const number = () => z.string().check(z.regex(/^[A-Za-z0-9_-]{1,1400}$/));
-/** Members that are not known are passed over (RFC 7517 4), but nobody is to send the private one. */
-const about = () => ({
-  d: z.optional(z.never("is of the private key: send the public one")),
+/** Unknown members are ignored (RFC 7517, section 4). The private member `d` is rejected, so that it is noticed. */
+const commonMembers = () => ({
+  d: z.optional(z.never("is a member of a private key: send the public key")),
   kid: z.optional(z.string().check(z.regex(/^[\x20-\x7e]{1,256}$/))),
   use: z.optional(z.literal("enc")),
   key_ops: z.optional(z.array(z.string()).check(z.maxLength(8))),
@@ -32,7 +32,7 @@ const body = lazy(() =>
           n: number(),
           e: number(),
           alg: z.optional(z.literal("RSA-OAEP-256")),
-          ...about(),
+          ...commonMembers(),
         }),
         z.looseObject({
           kty: z.literal("EC"),
@@ -40,14 +40,14 @@ const body = lazy(() =>
           x: number(),
           y: number(),
           alg: z.optional(z.literal("ECDH-ES")),
-          ...about(),
+          ...commonMembers(),
         }),
         z.looseObject({
           kty: z.literal("OKP"),
           crv: z.literal("X25519"),
           x: number(),
           alg: z.optional(z.literal("ECDH-ES")),
-          ...about(),
+          ...commonMembers(),
         }),
       ],
       advice,
@@ -61,9 +61,9 @@ export const exportOperation: Operation = defineOperation({
   method: "post",
   path: "/v1/export",
   tag: "Moving users",
-  summary: "Take all users out, with their authenticators, encrypted to your key",
+  summary: "Export all users with their authenticators, encrypted to your public key",
   description:
-    "Needs EXPORT_KEY in X-Sallyport-Export-Key, beside ADMIN_KEY or an API key with the scope admin. A stream of lines, each a compact JWE (RSA-OAEP-256 or ECDH-ES, A256GCM) that holds lines as an import takes them. The protected header counts them in part; the last one has last: true. A stream without it was cut off: ask again.",
+    "Needs EXPORT_KEY in X-Sallyport-Export-Key, in addition to ADMIN_KEY or an API key with the scope admin. The response is a stream of lines. Each is a compact JWE (RSA-OAEP-256 or ECDH-ES, A256GCM) that contains lines in the format of the import. The protected header numbers the JWEs in part, and the last one has last: true. Without it the stream is incomplete: repeat the request.",
   access: "admin",
   stream: "response",
   body,
@@ -89,7 +89,7 @@ export const exportOperation: Operation = defineOperation({
   },
 });
 
-/** A line is made when the one before it has been taken, so one part is all that is held. */
+/** Creates each line when the client has read the one before it, so that memory holds one part. */
 function streamLines(c: AppContext, parts: AsyncGenerator<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream(
@@ -100,7 +100,7 @@ function streamLines(c: AppContext, parts: AsyncGenerator<string>): ReadableStre
           if (done === true) controller.close();
           else controller.enqueue(encoder.encode(`${value}\n`));
         } catch (error) {
-          // The status is out: a cut-off stream is all that can be said.
+          // The status has been sent: only a stream that breaks off can show the error.
           log("error", "export.interrupted", {
             request_id: c.var.client.requestId,
             ...describeError(error),

@@ -7,51 +7,50 @@ import { parseFields, parseObject } from "../../json-body.ts";
 import { FailureError } from "../../problem/http-failure.ts";
 import { userId, username } from "../fields.ts";
 
-/** What one request takes. Its work is bounded by the lines, its memory by the longest of them. */
-const mostLines = 5000;
-const mostBytes = 8 * 1024 * 1024;
-const longestLineBytes = 16 * 1024;
+/** Limits of one request. The lines bound its work, the longest line its memory. */
+const maxLines = 5000;
+const maxBytes = 8 * 1024 * 1024;
+const maxLineBytes = 16 * 1024;
 
-const text = (longest: number) =>
-  z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(longest, "is too long"));
+const text = (maxLength: number) =>
+  z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(maxLength, "is too long"));
 const count = () => z.int("must be a whole number").check(z.minimum(0, "must not be negative"));
 const time = () =>
   z.pipe(
     z.iso.datetime("must be a time in RFC 3339, UTC"),
     z.transform((stamp) => new Date(stamp)),
   );
-const may = z.optional;
 
-/** One user, as a line of an import says it. */
+/** A line of an import: one user. */
 export const importLine = lazy(() =>
   z.strictObject({
-    id: may(userId()),
-    username: may(username()),
-    exact_name: may(text(1024)),
-    email: may(
+    id: z.optional(userId()),
+    username: z.optional(username()),
+    exact_name: z.optional(text(1024)),
+    email: z.optional(
       z
         .string("must be a string")
         .check(z.regex(emailForm, "must have 1 to 320 characters, none of them a control character")),
     ),
-    otpauth: may(text(2048)),
-    secret: may(text(512)),
-    allow_weak: may(z.boolean("must be true or false")),
-    totp_setup_at: may(time()),
-    totp_last_step: may(count()),
-    password_hash: may(text(512)),
-    backup_codes: may(
+    otpauth: z.optional(text(2048)),
+    secret: z.optional(text(512)),
+    allow_weak: z.optional(z.boolean("must be true or false")),
+    totp_setup_at: z.optional(time()),
+    totp_last_step: z.optional(count()),
+    password_hash: z.optional(text(512)),
+    backup_codes: z.optional(
       z
         .array(text(80), "must be a list of codes or their hashes")
         .check(z.maxLength(50, "has more than 50 codes")),
     ),
-    second_factor_failures: may(count().check(z.maximum(100, "must be at most 100"))),
-    second_factor_blocked_until: may(time()),
-    created_at: may(time()),
-    disabled_at: may(time()),
+    second_factor_failures: z.optional(count().check(z.maximum(100, "must be at most 100"))),
+    second_factor_blocked_until: z.optional(time()),
+    created_at: z.optional(time()),
+    disabled_at: z.optional(time()),
   }),
 );
 
-/** Why no more lines come, although the body was not read to its end. */
+/** Thrown to end the lines before the end of the body. */
 class BodyEnded extends Error {
   override readonly name = "BodyEnded";
   constructor(readonly why: "too_large" | "cut_off") {
@@ -59,9 +58,9 @@ class BodyEnded extends Error {
   }
 }
 
-/** The lines of an import's body, as they come in. */
+/** The lines of an import's body, read as a stream. */
 export class ImportBody {
-  /** How the lines ended, once they have. */
+  /** How the lines ended. Only valid after the last line. */
   ended: "whole" | BodyEnded["why"] = "whole";
 
   constructor(
@@ -70,12 +69,12 @@ export class ImportBody {
     readonly firstLine: number,
   ) {}
 
-  /** Reads them one by one. What stands behind the last newline of a body that was not read to its end is no line. */
+  /** Reads the lines one by one. If the body is not read to its end, the text after the last newline is not a line. */
   async *lines(): AsyncGenerator<ParsedLine, void, undefined> {
     let line = this.firstLine;
     try {
-      for await (const bytes of splitLines(this.#chunks(), longestLineBytes)) {
-        if (line - this.firstLine === mostLines) throw new BodyEnded("too_large");
+      for await (const bytes of splitLines(this.#chunks(), maxLineBytes)) {
+        if (line - this.firstLine === maxLines) throw new BodyEnded("too_large");
         yield { line, bytes: bytes?.length ?? 0, entry: await readEntry(bytes, this.now) };
         line += 1;
       }
@@ -87,7 +86,7 @@ export class ImportBody {
 
   async *#chunks(): AsyncGenerator<Uint8Array, void, undefined> {
     const { body, headers } = this.request;
-    let left = mostBytes;
+    let left = maxBytes;
     if (Number(headers.get("Content-Length") ?? 0) > left) throw new BodyEnded("too_large");
     if (body === null) return;
     const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader();
@@ -120,12 +119,12 @@ async function readEntry(bytes: Uint8Array | null, now: Date): Promise<ParsedLin
   }
   if (text.trim() === "") return null;
   try {
-    // A null says as little as nothing, and databases write many of them.
-    const said = Object.entries(parseObject(text)).filter(([, value]) => value !== null);
-    return await parseImportedUser(toImportLine(parseFields(importLine(), Object.fromEntries(said))), now);
+    // A null counts as an absent field: exports of databases contain many.
+    const fields = Object.entries(parseObject(text)).filter(([, value]) => value !== null);
+    return await parseImportedUser(toImportLine(parseFields(importLine(), Object.fromEntries(fields))), now);
   } catch (error) {
     if (!(error instanceof FailureError)) throw error;
-    // These two are all that reading a text can come to.
+    // parseObject and parseFields have no other failures.
     return error.failure as LineFailure;
   }
 }

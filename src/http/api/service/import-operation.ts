@@ -11,7 +11,7 @@ import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
 import { dataResponse } from "../success-response.ts";
 import { ImportBody, importLine } from "./import-body.ts";
-import { exportKeyParameter } from "./service-request.ts";
+import { exportKeyParameter } from "./service-call.ts";
 import { transferHeaders } from "./service-schemas.ts";
 
 const ndjson = "application/x-ndjson";
@@ -25,7 +25,7 @@ const query = lazy(() =>
   }),
 );
 
-interface Imported {
+interface ImportResult {
   readonly ok: true;
   readonly report: ImportReport;
 }
@@ -47,15 +47,15 @@ const exampleLines = `${[
   .map((user) => JSON.stringify(user))
   .join("\n")}\n`;
 
-/** `POST /v1/import`: users of another system, a chunk of a file at a time. */
+/** `POST /v1/import`: imports one chunk of a file of users. */
 export const importOperation: Operation = defineOperation({
   id: "importUsers",
   method: "post",
   path: "/v1/import",
   tag: "Moving users",
-  summary: "Bring users in, with their authenticators",
+  summary: "Import users with their authenticators",
   description:
-    "One user a line. A request takes 5,000 lines, 8 MiB and 16 KiB a line; a longer file is sent in chunks, each with first_line. A line that fails changes nothing, and who is there already stays as he is: the same lines can be sent again at any time. A line about an account of ADMIN_USERS fails without EXPORT_KEY.",
+    "Each line is a user. A request takes at most 5,000 lines and 8 MiB, and a line 16 KiB. Send a longer file in chunks, each with first_line. A line that fails changes nothing, and an existing user stays unchanged, so you can send the same lines again. A line about an account of ADMIN_USERS fails without EXPORT_KEY.",
   access: "admin",
   headers: exportKeyParameter,
   query,
@@ -64,7 +64,7 @@ export const importOperation: Operation = defineOperation({
   bodyExample: exampleLines,
   stream: "request",
   response: dataResponse({
-    description: "What has become of each line",
+    description: "The result of the lines",
     data: report,
     example: {
       lines: 3,
@@ -75,7 +75,7 @@ export const importOperation: Operation = defineOperation({
       errors: [{ line: 3, code: "weak_secret", detail: "The secret is shorter than 80 bits." }],
     },
     headers: transferHeaders,
-    present: (result: Imported) => describeImport(result.report),
+    present: (result: ImportResult) => describeImport(result.report),
   }),
   failures: ["import_too_large", "import_interrupted", "too_many_attempts"],
   run: async (c, { call, query: { first_line } }) => {

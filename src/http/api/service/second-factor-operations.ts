@@ -30,7 +30,7 @@ const userWithoutTotpResponse = dataResponse({
   present,
 });
 
-/** Whatever a code can meet. */
+/** Every failure of a code. */
 const codeFailures: readonly AnyFailure["reason"][] = [
   "no_such_user",
   "account_disabled",
@@ -48,7 +48,7 @@ export const secondFactorOperations = [
     tag,
     summary: "Check a code of an authenticator app, or a backup code",
     description:
-      "Each code is accepted once, on every path. The receipt is a JWT (EdDSA) that anybody can check with the keys at /.well-known/jwks.json.",
+      "Each code is accepted once, on every path. The receipt is a JWT (EdDSA). Verify it with the keys at /.well-known/jwks.json.",
     access: "verify",
     body: () =>
       z.strictObject({
@@ -90,9 +90,9 @@ export const secondFactorOperations = [
     method: "post",
     path: "/v1/users/:id/totp",
     tag,
-    summary: "Begin to set up two-factor authentication",
+    summary: "Start to set up two-factor authentication",
     description:
-      "Nothing changes until the first code is confirmed. Who has a second factor sends a code of it, and keeps it until then.",
+      "Nothing changes until the first code is confirmed. For a user with a second factor, send a code of it: it stays in use until then.",
     access: "users:write",
     body: () => z.strictObject({ code: z.optional(code()) }),
     response: dataResponse({
@@ -143,7 +143,7 @@ export const secondFactorOperations = [
     tag,
     summary: "Switch two-factor authentication off",
     description:
-      "No code is asked for: make sure of the user first, for example with a verify. Failures that disabled the second factor stay.",
+      "Needs no code: authenticate the user first, for example with verify. Failed codes still count, and a disabled second factor stays disabled.",
     access: "users:write",
     response: userWithoutTotpResponse,
     failures: ["export_key_required", "no_such_user", "not_enabled"],
@@ -154,7 +154,7 @@ export const secondFactorOperations = [
     method: "post",
     path: "/v1/users/:id/backup-codes",
     tag,
-    summary: "Make ten new backup codes; all earlier ones are void",
+    summary: "Create ten new backup codes; all earlier ones become invalid",
     access: "users:write",
     body: () => z.strictObject({ code: code() }),
     bodyExample: { code: "123456" },
@@ -171,7 +171,8 @@ export const secondFactorOperations = [
     method: "post",
     path: "/v1/users/:id/reset",
     tag,
-    summary: "Take the second factor and its failures away, for who has lost phone and backup codes",
+    summary:
+      "Remove the second factor and its failed attempts, for a user who has lost phone and backup codes",
     access: "admin",
     response: userWithoutTotpResponse,
     failures: ["export_key_required", "no_such_user"],
@@ -182,7 +183,7 @@ export const secondFactorOperations = [
     method: "post",
     path: "/v1/users/:id/unlock",
     tag,
-    summary: "Take back the failures of a second factor that is blocked or disabled",
+    summary: "Clear the failed attempts of a second factor that is blocked or disabled",
     access: "admin",
     response: userResponse,
     failures: ["export_key_required", "no_such_user"],

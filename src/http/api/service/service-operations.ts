@@ -7,7 +7,7 @@ import { secondFactorOperations } from "./second-factor-operations.ts";
 import { sessionOperations } from "./session-operations.ts";
 import { userOperations } from "./user-operations.ts";
 
-/** The service API: everything under `/v1`. */
+/** The operations of the service API, below `/v1`. */
 export const serviceOperations = [
   ...userOperations,
   ...secondFactorOperations,

@@ -4,12 +4,12 @@ import { callerUserId } from "../../../core/parsing/user-id.ts";
 import { encodeCursor, parseCursor } from "../../../core/tokens/cursor.ts";
 import type { UserStatus } from "../../../domain/service-api/users.ts";
 import type { User } from "../../../store/users/user-rows.ts";
-import { sentAs } from "../sent-as.ts";
+import { inputJsonSchemas } from "../input-json-schemas.ts";
 
 /** For the OpenAPI document: the rate-limit headers of an import or export. */
 export const transferHeaders: Readonly<Record<string, string>> = {
-  RateLimit: "How many more of these calls there may be, and for how long",
-  "RateLimit-Policy": "How many of these calls there may be",
+  RateLimit: "How many more of these requests are allowed, and when the limit grows again",
+  "RateLimit-Policy": "How many of these requests are allowed",
 };
 
 /** RFC 3339, UTC. */
@@ -17,31 +17,31 @@ export const time = () => z.iso.datetime();
 
 export const timeOf = (date: Date | null): string | null => date?.toISOString() ?? null;
 
-const longestPage = 200;
+const maxPageLength = 200;
 
-/** How many entries a page of a list has. */
+/** The number of entries on a page of a list. */
 export const limit = lazy(() =>
   z
     ._default(
       z.pipe(
-        z.string().check(z.regex(/^[1-9][0-9]{0,2}$/, `must be a number from 1 to ${longestPage}`)),
+        z.string().check(z.regex(/^[1-9][0-9]{0,2}$/, `must be a number from 1 to ${maxPageLength}`)),
         z.pipe(
           z.transform(Number),
-          z.number().check(z.maximum(longestPage, `must be at most ${longestPage}`)),
+          z.number().check(z.maximum(maxPageLength, `must be at most ${maxPageLength}`)),
         ),
       ),
       50,
     )
-    .register(sentAs, {
+    .register(inputJsonSchemas, {
       type: "integer",
       minimum: 1,
-      maximum: longestPage,
+      maximum: maxPageLength,
       default: 50,
-      description: "Entries of a page",
+      description: "Entries on a page",
     }),
 );
 
-/** Where a list of this kind goes on, at a position of this form. */
+/** A cursor of the list `kind`. The output is the position in the list, which must match `form`. */
 export const cursor = (kind: string, form = /^/) =>
   z.optional(
     z.pipe(
@@ -55,15 +55,17 @@ export const cursor = (kind: string, form = /^/) =>
     ),
   );
 
-/** The cursor behind a page, if there may be more. */
+/** Returns the cursor for the next page. Null: this page is not full, so there is none. */
 export const nextCursor = <T>(
   kind: string,
   entries: readonly T[],
-  asked: number,
+  limitOfPage: number,
   position: (last: T) => string | number,
 ): string | null => {
   const last = entries.at(-1);
-  return last === undefined || entries.length < asked ? null : encodeCursor(kind, String(position(last)));
+  return last === undefined || entries.length < limitOfPage
+    ? null
+    : encodeCursor(kind, String(position(last)));
 };
 
 const userShape = () => ({
@@ -78,10 +80,10 @@ const userShape = () => ({
   disabled_at: z.nullable(time()),
 });
 
-/** An account, without anything that is secret. */
+/** An account, without secrets. */
 export const user = lazy(() => z.object(userShape()).register(z.globalRegistry, { id: "User" }));
 
-/** An account and how things stand with it. */
+/** An account, and the state of its second factor and password. */
 export const userStatus = lazy(() =>
   z
     .object({

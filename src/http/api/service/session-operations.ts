@@ -36,7 +36,7 @@ export const sessionOperations = [
     method: "get",
     path: "/v1/users/:id/sessions",
     tag,
-    summary: "List the living sessions of a user, the last seen first",
+    summary: "List the open sessions of a user, the most recently used first",
     access: "users:read",
     response: dataResponse({
       data: () => z.object({ sessions: z.array(session()) }),

@@ -25,10 +25,10 @@ import {
   userStatus,
 } from "./service-schemas.ts";
 
-interface UserPage {
+interface UserListResult {
   readonly ok: true;
   readonly users: readonly User[];
-  readonly asked: number;
+  readonly limit: number;
 }
 
 const tag = "Users";
@@ -66,9 +66,9 @@ export const userOperations = [
     response: dataResponse({
       data: () => z.object({ users: z.array(user()), next_cursor: z.nullable(z.string()) }),
       example: { users: [exampleUser], next_cursor: null },
-      present: ({ users, asked }: UserPage) => ({
+      present: ({ users, limit }: UserListResult) => ({
         users: users.map(describeUser),
-        next_cursor: nextCursor(list, users, asked, (last) => last.username),
+        next_cursor: nextCursor(list, users, limit, (last) => last.username),
       }),
     }),
     run: async (c, { call, query }) => {
@@ -77,7 +77,7 @@ export const userOperations = [
         limit: query.limit,
         username: query.username ?? null,
       };
-      return { ok: true, users: await listUsers(c.var.deps, call, page), asked: query.limit };
+      return { ok: true, users: await listUsers(c.var.deps, call, page), limit: query.limit };
     },
   }),
   defineOperation({
@@ -86,7 +86,7 @@ export const userOperations = [
     path: "/v1/users",
     tag,
     summary: "Create a user",
-    description: "Under the id that you give, or a random one. To create or update in one call, use PUT.",
+    description: "With the id of the request, or a random one. To create or update in one call, use PUT.",
     access: "users:write",
     body: createBody,
     bodyExample: { id: "42", username: "ada", email: "ada@example.com" },
@@ -126,7 +126,7 @@ export const userOperations = [
     method: "get",
     path: "/v1/users/:id",
     tag,
-    summary: "Get a user: enrolled, blocked until, backup codes left",
+    summary: "Get a user and the state of the second factor",
     access: "users:read",
     response: dataResponse({
       data: userStatus,
@@ -142,7 +142,7 @@ export const userOperations = [
       method: "post",
       path: `/v1/users/:id/${verb}`,
       tag,
-      summary: verb === "disable" ? "Close an account and sign it out everywhere" : "Open an account again",
+      summary: verb === "disable" ? "Disable an account and end its sessions" : "Enable a disabled account",
       access: "users:write",
       response: userResponse,
       failures: ["export_key_required", "no_such_user"],
@@ -154,7 +154,7 @@ export const userOperations = [
     method: "delete",
     path: "/v1/users/:id",
     tag,
-    summary: "Delete a user with everything but the record of what happened",
+    summary: "Delete a user and all data except audit events",
     access: "users:write",
     response: dataResponse({
       data: () => z.object({ deleted: z.literal(true) }),

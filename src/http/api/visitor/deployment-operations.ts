@@ -5,7 +5,7 @@ import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
 import { dataResponse, jsonResponse } from "../success-response.ts";
 
-/** Overlaps with the hour that operators are told to leave between adding a key and making it current. */
+/** Much shorter than the hour that operators must wait between adding a key and making it the current one. */
 const jwksMaxAgeSeconds = 300;
 
 const tag = "Deployment";
@@ -31,12 +31,12 @@ const exampleKey = {
   use: "sig",
 } as const;
 
-interface PublicKeys {
+interface PublicKeysResult {
   readonly ok: true;
   readonly keys: Awaited<ReturnType<typeof listPublicKeys>>;
 }
 
-interface Healthy {
+interface HealthResult {
   readonly ok: true;
   readonly parts: Readonly<Record<string, string>>;
 }
@@ -48,12 +48,12 @@ export const deploymentOperations: readonly Operation[] = [
     method: "get",
     path: "/health",
     tag,
-    summary: "Do D1, KV and the keyring answer?",
-    access: "anybody",
+    summary: "Check D1, KV and the keyring",
+    access: "public",
     response: dataResponse({
       data: () => z.catchall(z.object({}), z.literal("ok")),
       example: { d1: "ok", kv: "ok", keyring: "ok" },
-      present: ({ parts }: Healthy) => parts as Record<string, "ok">,
+      present: ({ parts }: HealthResult) => parts as Record<string, "ok">,
     }),
     failures: ["unhealthy"],
     run: async (c) => {
@@ -70,11 +70,11 @@ export const deploymentOperations: readonly Operation[] = [
     path: "/.well-known/jwks.json",
     tag,
     summary: "The public keys of assertions and receipts",
-    access: "anybody",
+    access: "public",
     response: jsonResponse({
       schema: jwks,
       example: { keys: [exampleKey] },
-      present: ({ keys }: PublicKeys) => ({ keys }),
+      present: ({ keys }: PublicKeysResult) => ({ keys }),
     }),
     run: async (c) => {
       c.header("Cache-Control", `public, max-age=${jwksMaxAgeSeconds}`);

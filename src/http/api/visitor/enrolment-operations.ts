@@ -49,9 +49,9 @@ export const enrolmentOperations: readonly Operation[] = [
     method: "post",
     path: "/totp/setup",
     tag,
-    summary: "Begin to set up two-factor authentication",
+    summary: "Start to set up two-factor authentication",
     description:
-      "Nothing changes until the first code is confirmed with POST /totp/enable. Where it is on already, the second factor must not be older than 5 minutes.",
+      "Nothing changes until the first code is confirmed with POST /totp/enable. If it is on already, the second factor must not be older than 5 minutes.",
     access: "session",
     response: dataResponse({
       data: setUp,
@@ -62,8 +62,8 @@ export const enrolmentOperations: readonly Operation[] = [
         expires_in: enrolmentTtlSeconds,
       },
       headers: {
-        RateLimit: "What the account may still begin",
-        "RateLimit-Policy": "The limit that this counts for",
+        RateLimit: "How many set-ups the account can still start, and when the limit grows again",
+        "RateLimit-Policy": "The limit that this request counts towards",
       },
       present: ({ secret, keyUri, expiresInSeconds }: GeneratedSecret) => ({
         secret,
@@ -86,7 +86,7 @@ export const enrolmentOperations: readonly Operation[] = [
     tag,
     summary: "Switch two-factor authentication on with the first code",
     description:
-      "The secret is the server's own. Send it only to be sure: another one is refused. Every other session ends.",
+      "Sallyport knows the secret. If the request has one, it must be the same. Every other session of the account ends.",
     access: "session",
     body: enableBody,
     bodyExample: { code: "123456" },
@@ -124,7 +124,7 @@ export const enrolmentOperations: readonly Operation[] = [
     path: "/totp/disable",
     tag,
     summary: "Switch two-factor authentication off",
-    description: "Who has a password here sends it too. Every other session ends.",
+    description: "An account with a password must send it too. Every other session of the account ends.",
     access: "session",
     body: disableBody,
     bodyExample: { code: "123456", password: "correct horse battery" },

@@ -3,26 +3,27 @@ import type { AnyFailure } from "../../problem/http-failure.ts";
 import type { DocumentedSuccess, Operation } from "../operation.ts";
 
 const proxyHeaders = {
-  "X-Sallyport-Proxy-Key": "PROXY_KEY. Needed where ORIGIN_URL is set; without it the answer is 404",
-  "X-Forwarded-Host": "The host that the visitor asked for. With the key, the assertion names it",
-  "X-Forwarded-Method": "Method of the original request",
-  "X-Forwarded-Uri": "Its path and query",
-  "X-Original-Method": "The same, for proxies that say it so",
-  "X-Original-URL": "Its path and query, or its whole address",
+  "X-Sallyport-Proxy-Key": "PROXY_KEY. Required if ORIGIN_URL is set; without it the response is 404",
+  "X-Forwarded-Host": "The host of the original request. With the key, the assertion names it",
+  "X-Forwarded-Method": "The method of the original request",
+  "X-Forwarded-Uri": "The path and query of the original request",
+  "X-Original-Method": "The method of the original request, for proxies that use this name",
+  "X-Original-URL": "The path and query of the original request, or its URL",
 };
-const passes: DocumentedSuccess = {
+const allowed: DocumentedSuccess = {
   status: 200,
-  description: "The request may pass; the headers say whose it is, and are empty for nobody",
+  description:
+    "The request is allowed. The headers identify the user, and are empty for an anonymous visitor",
   schema: null,
   headers: {
     "Remote-User": "The user's name",
     "Remote-Email": "The user's e-mail address",
     "X-Sallyport-Assertion":
-      "A JWT (EdDSA) for one minute: who it is, what was shown (acr, amr), and for which host, path and methods it was judged",
-    "Set-Cookie": "The session's cookie, renewed: hand it on to the visitor",
+      "A JWT (EdDSA), valid for one minute: the user, the factors (acr, amr), and the host, path and methods that it is valid for",
+    "Set-Cookie": "The renewed session cookie: send it on to the visitor",
   },
 };
-const helps = { Location: "The page that helps" };
+const nextPage = { Location: "The page on which the visitor can continue" };
 const shared = {
   method: "get",
   tag: "Forward-auth",
@@ -47,12 +48,12 @@ export const forwardAuthOperations: readonly Operation[] = [
     ...shared,
     id: "forwardAuth",
     path: "/forward-auth",
-    summary: "May this request pass? For Caddy and Traefik",
+    summary: "Decide whether a request is allowed. For Caddy and Traefik",
     description:
-      "The answer to a refusal is handed on to the visitor: a page load is sent to the page that helps, anything else gets a problem that names it in sign_in. With Accept: text/html a problem is a page. 404: the path is Sallyport's own in some reading, or the question is not for this caller.",
+      "The proxy passes every response except 200 on to the visitor. A page load is redirected to the page on which the visitor can continue. Any other request gets a problem that names this page in sign_in. With Accept: text/html a problem is a page. 404: the path can be read as one of Sallyport's own, or PROXY_KEY is required and missing.",
     successes: [
-      passes,
-      { status: 303, description: "A page load that may not pass yet", schema: null, headers: helps },
+      allowed,
+      { status: 303, description: "A page load that is not allowed yet", schema: null, headers: nextPage },
     ],
     failures: [...failures, "store_unavailable", "first_factor_unavailable", "ambiguous_credentials"],
     refusals: {
@@ -65,8 +66,11 @@ export const forwardAuthOperations: readonly Operation[] = [
     ...shared,
     id: "authRequest",
     path: "/auth-request",
-    summary: "May this request pass? For nginx and HAProxy, which know 200, 401 and 403 only",
-    successes: [passes, { status: 401, description: "It may not pass yet", schema: null, headers: helps }],
+    summary: "Decide whether a request is allowed. For nginx and HAProxy, which accept only 200, 401 and 403",
+    successes: [
+      allowed,
+      { status: 401, description: "The request is not allowed yet", schema: null, headers: nextPage },
+    ],
     failures,
     refusals: {
       status: 403,

@@ -20,14 +20,14 @@ const codeBody = () => z.strictObject({ code: code() });
 const bodyExample = { code: "123456" };
 const time = z.iso.datetime;
 
-interface SteppedUp {
+interface StepUpResult {
   readonly ok: true;
   readonly issued: IssuedSession;
   readonly evidence: Evidence;
   readonly authenticatedAt: Date;
 }
 
-interface NewCodes {
+interface BackupCodesResult {
   readonly ok: true;
   readonly backupCodes: readonly string[];
 }
@@ -48,7 +48,7 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     method: "get",
     path: "/totp",
     tag,
-    summary: "Is two-factor authentication on, since when, and how many backup codes are left?",
+    summary: "Get whether two-factor authentication is on, since when, and how many backup codes are left",
     access: "session",
     response: dataResponse({
       data: () =>
@@ -73,7 +73,7 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     method: "post",
     path: "/step-up",
     tag,
-    summary: "Make the session's second factor fresh",
+    summary: "Show a fresh second factor for this session",
     access: "session",
     body: codeBody,
     bodyExample,
@@ -86,7 +86,7 @@ export const ownSecondFactorOperations: readonly Operation[] = [
         data: { ...exampleEvidence, auth_time: "2026-11-22T09:30:00.000Z" },
       },
       headers: setsCookie,
-      present: ({ issued, evidence: shown, authenticatedAt }: SteppedUp) =>
+      present: ({ issued, evidence: shown, authenticatedAt }: StepUpResult) =>
         successBody({
           session_token: issued.token,
           data: {
@@ -110,14 +110,14 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     method: "post",
     path: "/backup-codes",
     tag,
-    summary: "Make ten new backup codes; all earlier ones are void",
+    summary: "Create ten new backup codes; all earlier ones become invalid",
     access: "session",
     body: codeBody,
     bodyExample,
     response: dataResponse({
       data: () => z.object({ backup_codes: z.array(z.string()) }),
       example: exampleCodes,
-      present: ({ backupCodes }: NewCodes) => ({ backup_codes: [...backupCodes] }),
+      present: ({ backupCodes }: BackupCodesResult) => ({ backup_codes: [...backupCodes] }),
     }),
     failures: codeFailures,
     run: (c, { session, body }) => {

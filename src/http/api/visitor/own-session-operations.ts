@@ -10,14 +10,14 @@ import {
 } from "../../../domain/sessions/sessions.ts";
 import type { Session } from "../../../store/sessions/session-rows.ts";
 import { findAllSessions } from "../../caller.ts";
-import { clearCookies, setSessionCookie } from "../../cookies.ts";
+import { clearSessionCookies, setSessionCookie } from "../../cookies.ts";
 import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
 import { dataResponse, jsonResponse, successBody, successSchema } from "../success-response.ts";
 import { setsCookie } from "./visitor-schemas.ts";
 
 const tag = "Own sessions";
-const clearsCookies = { "Set-Cookie": "The session's cookies, taken back" };
+const clearsCookies = { "Set-Cookie": "Removes the session's cookies" };
 const time = z.iso.datetime;
 const level = () => ({ aal: z.literal([1, 2]), amr: z.array(z.string()) });
 const ownSession = () =>
@@ -41,18 +41,18 @@ const session = () =>
 const exampleLevel: { aal: 2; amr: string[] } = { aal: 2, amr: ["pwd", "otp"] };
 const [morning, evening] = ["2026-11-22T09:30:00.000Z", "2026-11-22T21:30:00.000Z"];
 
-interface Current {
+interface OwnSessionResult {
   readonly ok: true;
   readonly session: FullSession;
 }
 
-interface Listed {
+interface OwnSessionsResult {
   readonly ok: true;
   readonly sessions: readonly Session[];
   readonly currentId: string;
 }
 
-interface Ended {
+interface EndedSessionsResult {
   readonly ok: true;
   readonly ended: number;
 }
@@ -64,7 +64,7 @@ export const ownSessionOperations: readonly Operation[] = [
     method: "get",
     path: "/session",
     tag,
-    summary: "Who am I?",
+    summary: "Get the own session and its user",
     access: "session",
     response: dataResponse({
       data: ownSession,
@@ -75,7 +75,7 @@ export const ownSessionOperations: readonly Operation[] = [
         expires_at: evening,
       },
       headers: setsCookie,
-      present: ({ session: current }: Current) => ({
+      present: ({ session: current }: OwnSessionResult) => ({
         user: { id: current.userId, username: current.username, email: current.email },
         ...describeLevel(current),
         auth_time: authenticatedAt(current).toISOString(),
@@ -95,7 +95,7 @@ export const ownSessionOperations: readonly Operation[] = [
     method: "post",
     path: "/logout",
     tag,
-    summary: "Sign out: end the session, or the pending one",
+    summary: "Sign out: end the full or pending session",
     access: "any_session",
     response: jsonResponse({
       schema: () => successSchema({ message: z.string() }),
@@ -107,7 +107,7 @@ export const ownSessionOperations: readonly Operation[] = [
       const sessions = await findAllSessions(c);
       if (sessions.length === 0) return { ok: false, reason: "unauthenticated" };
       for (const session of sessions) await logOut(c.var.deps, session, c.var.client, c.var.now);
-      clearCookies(c);
+      clearSessionCookies(c);
       return { ok: true };
     },
   }),
@@ -116,7 +116,7 @@ export const ownSessionOperations: readonly Operation[] = [
     method: "get",
     path: "/sessions",
     tag,
-    summary: "Where am I signed in? The last seen first",
+    summary: "List the own sessions, the most recently used first",
     access: "session",
     response: dataResponse({
       data: () => z.object({ sessions: z.array(session()) }),
@@ -134,7 +134,7 @@ export const ownSessionOperations: readonly Operation[] = [
           },
         ],
       },
-      present: ({ sessions, currentId }: Listed) => ({
+      present: ({ sessions, currentId }: OwnSessionsResult) => ({
         sessions: sessions.map((row) => describeSession(row, currentId)),
       }),
     }),
@@ -149,7 +149,7 @@ export const ownSessionOperations: readonly Operation[] = [
     method: "delete",
     path: "/sessions/:id",
     tag,
-    summary: "End one of my sessions",
+    summary: "End one of the own sessions",
     access: "session",
     response: dataResponse({
       data: () => z.object({ ended: z.int() }),
@@ -161,7 +161,7 @@ export const ownSessionOperations: readonly Operation[] = [
     run: async (c, { session, param }) => {
       const id = param("id");
       const revoked = await revokeSession(c.var.deps, session, id, c.var.client, c.var.now);
-      if (revoked.ok && id === session.id) clearCookies(c);
+      if (revoked.ok && id === session.id) clearSessionCookies(c);
       return revoked;
     },
   }),
@@ -170,12 +170,12 @@ export const ownSessionOperations: readonly Operation[] = [
     method: "delete",
     path: "/sessions",
     tag,
-    summary: "End all of my other sessions",
+    summary: "End all other own sessions",
     access: "session",
     response: dataResponse({
       data: () => z.object({ ended: z.int() }),
       example: { ended: 3 },
-      present: ({ ended }: Ended) => ({ ended }),
+      present: ({ ended }: EndedSessionsResult) => ({ ended }),
     }),
     failures: ["session_over"],
     run: (c, { session }) => revokeOtherSessions(c.var.deps, session, c.var.client, c.var.now),

@@ -6,7 +6,7 @@ import { completeSignIn } from "../../../domain/sign-in/complete-sign-in.ts";
 import { pendingTtlSeconds } from "../../../domain/sign-in/openings.ts";
 import { signIn } from "../../../domain/sign-in/password-sign-in.ts";
 import { findPending } from "../../caller.ts";
-import { readDevices, setPendingCookie, setSignedIn } from "../../cookies.ts";
+import { readDevices, setPendingCookie, setSignInCookies } from "../../cookies.ts";
 import { defineOperation } from "../define-operation.ts";
 import { code, password, sessionToken, username } from "../fields.ts";
 import type { Operation } from "../operation.ts";
@@ -16,7 +16,7 @@ import { evidence, exampleEvidence, exampleToken, setsCookie } from "./visitor-s
 const tag = "Sign-in";
 const examplePending = `pending_${exampleToken}`;
 const loginBody = () => z.strictObject({ username: username(), password: password() });
-/** A page of the same host has the token in a cookie, and leaves it out here. */
+/** Without `session_token`, the token in the cookie counts. */
 const verifyBody = () => z.strictObject({ session_token: z.optional(sessionToken()), code: code() });
 
 const loginResponse = () =>
@@ -25,14 +25,14 @@ const loginResponse = () =>
     z.object({ status: z.literal("totp_required"), session_token: z.string(), expires_in: z.int() }),
   ]);
 
-interface LoggedIn {
+interface LoginResult {
   readonly ok: true;
   readonly token: string;
   /** How long the pending session waits for the code. Null: the session is full. */
   readonly expiresInSeconds: number | null;
 }
 
-interface Verified {
+interface VerifySignInResult {
   readonly ok: true;
   readonly issued: IssuedSession;
   readonly evidence: Evidence;
@@ -45,10 +45,10 @@ export const signInOperations: readonly Operation[] = [
     method: "post",
     path: "/login",
     tag,
-    summary: "The first door: user name and password",
+    summary: "Sign in with user name and password: the first factor",
     description:
-      "Where two-factor authentication is on, the answer is a pending session, which opens nothing but POST /totp/verify and POST /logout. Where passwords are not the first factor, this is a 404.",
-    access: "anybody",
+      "If two-factor authentication is on, the response has the token of a pending session, which only POST /totp/verify and POST /logout accept. If the first factor is not a password of Sallyport, the response is 404.",
+    access: "public",
     isAvailable: (c) => c.var.source === null,
     body: loginBody,
     bodyExample: { username: "ada", password: "correct horse battery" },
@@ -56,7 +56,7 @@ export const signInOperations: readonly Operation[] = [
       schema: loginResponse,
       example: { status: "totp_required", session_token: examplePending, expires_in: pendingTtlSeconds },
       headers: setsCookie,
-      present: ({ token, expiresInSeconds }: LoggedIn) =>
+      present: ({ token, expiresInSeconds }: LoginResult) =>
         expiresInSeconds === null
           ? successBody({ session_token: token })
           : { status: "totp_required" as const, session_token: token, expires_in: expiresInSeconds },
@@ -67,7 +67,7 @@ export const signInOperations: readonly Operation[] = [
       const result = await signIn(deps, { ...body, devices: readDevices(c), client, now });
       if (!result.ok) return result;
       if (result.next === "done") {
-        await setSignedIn(c, result.issued);
+        await setSignInCookies(c, result.issued);
         return { ok: true, token: result.issued.token, expiresInSeconds: null };
       }
       const { token, expiresAt } = result.pending;
@@ -80,7 +80,7 @@ export const signInOperations: readonly Operation[] = [
     method: "post",
     path: "/totp/verify",
     tag,
-    summary: "The second door: a code of the authenticator app, or a backup code",
+    summary: "Complete a sign-in with a code of the authenticator app or a backup code: the second factor",
     access: "pending_session",
     body: verifyBody,
     bodyExample: { session_token: examplePending, code: "123456" },
@@ -88,7 +88,7 @@ export const signInOperations: readonly Operation[] = [
       schema: () => successSchema({ session_token: z.string(), data: evidence() }),
       example: { status: "success", session_token: exampleToken, data: exampleEvidence },
       headers: setsCookie,
-      present: ({ issued, evidence: shown }: Verified) =>
+      present: ({ issued, evidence: shown }: VerifySignInResult) =>
         successBody({
           session_token: issued.token,
           data: { method: shown.method, backup_codes_remaining: shown.backupCodesRemaining },
@@ -100,7 +100,7 @@ export const signInOperations: readonly Operation[] = [
       if (session === null) return { ok: false, reason: "pending_session_over" };
       const { deps, source, client, now } = c.var;
       const result = await completeSignIn(deps, { session, source, code: body.code, client, now });
-      if (result.ok) await setSignedIn(c, result.issued);
+      if (result.ok) await setSignInCookies(c, result.issued);
       return result;
     },
   }),

@@ -14,7 +14,7 @@ import {
 } from "../../../domain/sessions/sessions.ts";
 import { findCaller } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
-import { clearCookies, readDevices, setSessionCookie } from "../../cookies.ts";
+import { clearSessionCookies, readDevices, setSessionCookie } from "../../cookies.ts";
 import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
 import { respondWithFailure } from "../../problem/failure-response.tsx";
@@ -128,7 +128,7 @@ async function withAccountSession(
 }
 
 function toSignIn(c: AppContext): Response {
-  clearCookies(c);
+  clearSessionCookies(c);
   return c.redirect(pageUrl(c, "/sign-in", here(c)), 303);
 }
 

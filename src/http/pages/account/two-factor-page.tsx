@@ -12,7 +12,7 @@ import {
 import { type FullSession, recheckSession } from "../../../domain/sessions/sessions.ts";
 import { findCaller } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
-import { clearCookies, setSessionCookie } from "../../cookies.ts";
+import { clearSessionCookies, setSessionCookie } from "../../cookies.ts";
 import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
 import { respondWithFailure } from "../../problem/failure-response.tsx";
@@ -130,7 +130,7 @@ async function confirm(c: AppContext, session: FullSession, text: string, return
 function respondToFailure(c: AppContext, failure: Failure | HttpFailure, returnPath: string): PageResponse {
   switch (failure.reason) {
     case "session_over":
-      clearCookies(c);
+      clearSessionCookies(c);
       return toSignIn(c, returnPath);
     case "step_up_required":
       return toStepUp(c, returnPath);

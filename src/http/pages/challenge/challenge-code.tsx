@@ -3,7 +3,7 @@ import type { Failure } from "../../../domain/failure.ts";
 import type { ChallengeSession } from "../../../domain/second-factor/challenge-session.ts";
 import { completeChallenge } from "../../../domain/second-factor/challenges.ts";
 import { findChallengeSession } from "../../caller.ts";
-import type { AppContext } from "../../context.ts";
+import { type AppContext, publicBaseUrl } from "../../context.ts";
 import type { HttpFailure } from "../../problem/http-failure.ts";
 import { failureProps, type PageResponse, pageProps, rerenderWithFailure, showPage } from "../layout/page.ts";
 import { SecondFactorPage } from "../sign-in/second-factor-view.tsx";
@@ -12,7 +12,6 @@ import {
   challengeOver,
   challengeUrl,
   endChallenge,
-  issuerOf,
   showChallengeEnded,
   showChallengeOutcome,
   showReturnPage,
@@ -34,7 +33,7 @@ export async function submitChallengeCode(c: AppContext, id: string, text: strin
     return respondToFailure(c, session, { ok: false, reason: "invalid_format", detail });
   }
   const { deps, client, now } = c.var;
-  const result = await completeChallenge(deps, { session, code, client, now }, issuerOf(c));
+  const result = await completeChallenge(deps, { session, code, client, now }, publicBaseUrl(c));
   if (result.ok) return showReturnPage(c, session, result.address);
   return respondToFailure(c, session, result, code.kind === "backup_code");
 }

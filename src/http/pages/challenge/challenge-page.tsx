@@ -5,7 +5,7 @@ import type { Failure } from "../../../domain/failure.ts";
 import type { ChallengeSession } from "../../../domain/second-factor/challenge-session.ts";
 import { buildReturnUrl, openChallenge } from "../../../domain/second-factor/challenges.ts";
 import { findChallengeSession } from "../../caller.ts";
-import type { AppContext, AppEnv } from "../../context.ts";
+import { type AppContext, type AppEnv, publicBaseUrl } from "../../context.ts";
 import { clearChallengeCookie, setChallengeCookie } from "../../cookies.ts";
 import { describeFailure } from "../../problem/problem.ts";
 import { MessagePage } from "../layout/message.tsx";
@@ -56,9 +56,6 @@ function isNavigation(c: AppContext): boolean {
 export const challengeUrl = (c: AppContext, page: string, id: string): string =>
   `${c.var.config.basePath}${page}?challenge=${id}`;
 
-/** Returns the Worker's base address, which is the issuer of receipts. */
-export const issuerOf = (c: AppContext): string => c.var.publicOrigin + c.var.config.basePath;
-
 const siteOf = (returnTo: string): string => new URL(returnTo).host;
 
 /** Returns the facts of a challenge that its pages show. */
@@ -81,7 +78,7 @@ export function showReturnPage(c: AppContext, session: ChallengeSession, href: s
 
 /** For a challenge that accepts no more codes: returns the browser to the site when it was completed, else shows that it has ended. */
 export async function showChallengeOutcome(c: AppContext, session: ChallengeSession): Promise<Response> {
-  const result = await buildReturnUrl(c.var.deps, session, issuerOf(c), c.var.now);
+  const result = await buildReturnUrl(c.var.deps, session, publicBaseUrl(c), c.var.now);
   return result.ok ? showReturnPage(c, session, result.address) : endChallenge(c, session, result);
 }
 

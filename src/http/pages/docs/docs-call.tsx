@@ -1,5 +1,11 @@
 import type { Child } from "hono/jsx";
-import type { Answer, ApiDocument, DocumentedOperation, MediaType, Reference } from "../../openapi/shapes.ts";
+import type {
+  ApiDocument,
+  DocumentedOperation,
+  MediaType,
+  Reference,
+  ResponseObject,
+} from "../../openapi/shapes.ts";
 import { Field, Fields } from "./docs-fields.tsx";
 
 type Components = ApiDocument["components"];
@@ -82,7 +88,7 @@ function Example({ children }: { children?: Child }) {
 }
 
 /** Documents a response: an error by its codes, any other by its fields and its example. */
-function AnswerPart({ status, answer }: { status: string; answer: Answer }) {
+function AnswerPart({ status, answer }: { status: string; answer: ResponseObject }) {
   const [type, media] = Object.entries(answer.content ?? {})[0] ?? [];
   const codes = Object.keys(media?.examples ?? {});
   if (codes.length > 0)

@@ -7,7 +7,7 @@ import { stepUp } from "../../../domain/sessions/step-up.ts";
 import { completeSignIn } from "../../../domain/sign-in/complete-sign-in.ts";
 import { findCaller, findPending } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
-import { clearCookies, setSessionCookie, setSignedIn } from "../../cookies.ts";
+import { clearSessionCookies, setSessionCookie, setSignInCookies } from "../../cookies.ts";
 import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
 import { respondWithFailure } from "../../problem/failure-response.tsx";
@@ -69,7 +69,7 @@ export const secondFactorPages = new Hono<AppEnv>()
         ? await completeSignIn(deps, { session: step.session, source, code, client, now })
         : await stepUp(deps, { session: step.session, code, client, now });
     if (!result.ok) return respondToFailure(c, step.mode, result, form.rd, code.kind === "backup_code");
-    if (step.mode === "sign_in") await setSignedIn(c, result.issued);
+    if (step.mode === "sign_in") await setSignInCookies(c, result.issued);
     else setSessionCookie(c, result.issued);
     return c.redirect(destination(c, form.rd), 303);
   });
@@ -108,7 +108,7 @@ function respondToFailure(
   switch (failure.reason) {
     case "pending_session_over":
     case "session_over":
-      clearCookies(c);
+      clearSessionCookies(c);
       return respondWithSignIn(c, failure, returnPath);
     case "not_enabled":
       return c.redirect(pageUrl(c, "/account/two-factor", returnPath), 303);
@@ -117,7 +117,7 @@ function respondToFailure(
       return respondWithFailure(c, failure);
     case "too_many_attempts":
       if (failure.startOver !== true) break;
-      clearCookies(c);
+      clearSessionCookies(c);
       return showStartOver(c, failure, returnPath);
   }
   return rerenderWithFailure(

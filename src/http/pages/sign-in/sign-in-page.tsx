@@ -8,12 +8,12 @@ import { signIn } from "../../../domain/sign-in/password-sign-in.ts";
 import { findAllSessions, findCaller } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
 import {
-  clearCookies,
-  isGoingInCircles,
+  clearSessionCookies,
+  countRedirect,
   readDevices,
   setPendingCookie,
   setSessionCookie,
-  setSignedIn,
+  setSignInCookies,
 } from "../../cookies.ts";
 import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
@@ -75,7 +75,7 @@ export const signInPages = new Hono<AppEnv>()
       setPendingCookie(c, result.pending.token, result.pending.expiresAt);
       return c.redirect(pageUrl(c, "/second-factor", form.rd), 303);
     }
-    await setSignedIn(c, result.issued);
+    await setSignInCookies(c, result.issued);
     return c.redirect(destination(c, form.rd), 303);
   })
   .get("/sign-out", (c) => showPage(c, <SignOutPage {...pageProps(c)} />))
@@ -83,13 +83,13 @@ export const signInPages = new Hono<AppEnv>()
     await readForm(c, z.strictObject({}));
     for (const session of await findAllSessions(c))
       await logOut(c.var.deps, session, c.var.client, c.var.now);
-    clearCookies(c);
+    clearSessionCookies(c);
     return showPage(c, <SignedOutPage {...pageProps(c)} siteHref={siteHref(c)} />);
   });
 
 /** Redirects a signed-in visitor to the return path, or shows {@link RedirectLoopPage} if this happens again and again. */
 function redirectOnward(c: AppContext, returnPath: string): PageResponse {
-  if (isGoingInCircles(c, returnPath)) return showPage(c, <RedirectLoopPage {...pageProps(c)} />, 508);
+  if (countRedirect(c, returnPath)) return showPage(c, <RedirectLoopPage {...pageProps(c)} />, 508);
   return c.redirect(destination(c, returnPath), 303);
 }
 

@@ -1,0 +1,5 @@
+import * as z from "zod/mini";
+import type { JsonSchema } from "../openapi/shapes.ts";
+
+/** The JSON Schema of the input, for zod schemas that transform it. */
+export const inputJsonSchemas = z.registry<JsonSchema>();

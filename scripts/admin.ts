@@ -1,5 +1,5 @@
 /**
- * `npm run admin -- …` and `npx sallyport-admin …`: administers a deployment over its service API.
+ * `npm run admin -- …` and `npx sallyport-admin …`: the command line program for administrators, which calls the service API.
  *
  * `docs/admin-cli.md` has every command, option and exit code.
  */
@@ -13,7 +13,7 @@ const args = process.argv.slice(2);
 const json = args.includes("--json");
 const output = new Output({ json, color: !args.includes("--no-color") && !process.env.NO_COLOR });
 
-/** Colours of the prompts, too: their library asks the environment. */
+// The library of the prompts reads NO_COLOR.
 if (args.includes("--no-color")) process.env.NO_COLOR = "1";
 
 const cleanUpMilliseconds = 3000;
@@ -21,11 +21,11 @@ const interruption = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
     interruption.abort(new AdminError(signalExitCodes[signal], "Interrupted."));
-    // Whatever does not hear of it has this long to clean up.
+    // Commands that do not watch the signal have this long to clean up.
     setTimeout(() => process.exit(signalExitCodes[signal]), cleanUpMilliseconds).unref();
   });
 }
-// Whoever read the output has gone, as `head` does when it has seen enough.
+// The reader of the pipe has closed it, as `head` does.
 process.stdout.on("error", () => process.exit(exitCodes.refused));
 process.stderr.on("error", () => process.exit(exitCodes.refused));
 
@@ -40,27 +40,27 @@ async function run(): Promise<number> {
     const { aborted, reason } = interruption.signal;
     const ended = aborted && !(error instanceof AdminError) ? reason : error;
     if (!(ended instanceof AdminError)) return reportBug(error);
-    const told = ended.toJson();
-    if (told !== null) output.data(told);
+    const json = ended.toJson();
+    if (json !== null) output.data(json);
     output.error(ended.lines);
     return ended.exitCode;
   }
 }
 
-/** A fault of this program. What the error says can be a server's words: it goes out as all other text does. */
+/** Reports an unexpected error. Its text may come from a server, so it is written through {@link Output}. */
 function reportBug(error: unknown): number {
   const text = error instanceof Error ? (error.stack ?? String(error)) : String(error);
-  output.error(["This is a fault of the program. Please report it:", ...text.split("\n")]);
+  output.error(["Internal error. Please report it:", ...text.split("\n")]);
   return exitCodes.refused;
 }
 
-/** Commander has written what there is to say. */
+/** True for `--help` and `--version`, whose text commander has already written. */
 const isHelp = ({ code }: CommanderError) =>
   code === "commander.helpDisplayed" || code === "commander.version";
 
 const exitCode = await run();
-// What is written to a pipe is on its way until it says so.
+// Wait until the pipes have taken the output: process.exit would discard it.
 for (const stream of [process.stdout, process.stderr])
   await new Promise<void>((written) => stream.write("", () => written()));
-// A connection that is kept open would keep the program, too.
+// An open keep-alive connection would delay the end of the program.
 process.exit(exitCode);

@@ -1,6 +1,6 @@
 /**
- * `npm run measure:import [-- USERS]`: how long a move of generated users (100,000) takes on local D1, and what it costs in
- * memory. Everything is on this machine's loopback, in databases that are gone afterwards. Needs Linux (`/proc`).
+ * `npm run measure:import [-- USERS]`: measures the time and memory of an export and import of generated users (default: 100,000)
+ * on local D1. It uses temporary databases and loopback addresses only. Requires Linux (`/proc`).
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -21,10 +21,10 @@ function* linesOf(users: number): Generator<string> {
   for (let index = 0; index < users; index += 1) yield lineOfUser(index);
 }
 
-/** Sends the users from a process of its own, so that it can be killed like any other. */
+// Runs in its own process, which the measurement kills.
 async function sendAsChild([baseUrl = "", realm = "", users = "0"]: readonly string[]): Promise<void> {
   const target = { baseUrl, realm, adminKey: process.env.SALLYPORT_ADMIN_KEY ?? "" };
-  // Made beforehand: between two chunks there is nothing to do, so that it is killed while it sends one.
+  // All lines are generated first, so that the process is killed while it sends a chunk.
   await sendLines(target, [...linesOf(Number(users))], (nextLine) => console.log(nextLine));
 }
 
@@ -43,7 +43,7 @@ async function measureMove(users: number): Promise<void> {
     report("import", users, await measure(() => sendLines(target("whole"), linesOf(users))));
     report("the same again", users, await measure(() => sendLines(target("whole"), linesOf(users))));
     const line = await killInTheMiddle(target("killed"), users);
-    console.log(`killed with SIGKILL while it sent the chunk from line ${line} on`);
+    console.log(`killed with SIGKILL during the chunk that starts at line ${line}`);
     const again = await measure(() => sendLines(target("killed"), linesOf(users)));
     report("after the kill", users, again);
     expectEqual(again.result.created + again.result.unchanged, users, "users after the kill");
@@ -71,7 +71,7 @@ async function measureMove(users: number): Promise<void> {
   }
 }
 
-/** Starts the sequence, kills its process when half of the lines are in, and returns where it was. */
+/** Starts the import, kills its process after half of the lines, and returns the next line. */
 async function killInTheMiddle({ baseUrl, realm, adminKey }: Target, users: number): Promise<number> {
   const args = [fileURLToPath(import.meta.url), "--send", baseUrl, realm, String(users)];
   const child: ChildProcess = spawn(process.execPath, args, {
@@ -83,7 +83,7 @@ async function killInTheMiddle({ baseUrl, realm, adminKey }: Target, users: numb
   if (child.stdout !== null) {
     for await (const line of createInterface({ input: child.stdout })) {
       nextLine = Number(line);
-      // In the middle of the next chunk, not between two.
+      // Kill it during the next chunk, not between two chunks.
       if (nextLine > users / 2) setTimeout(() => child.kill("SIGKILL"), 700);
     }
   }
@@ -92,7 +92,7 @@ async function killInTheMiddle({ baseUrl, realm, adminKey }: Target, users: numb
   return nextLine;
 }
 
-/** Exports a realm and opens it as it comes in; `lines` gets a line of each user. */
+/** Exports a realm and decrypts it while it is received. `lines` is called with the line of each user. */
 async function download(target: Target, lines: string[]): Promise<Sum> {
   const { publicKey, privateKey } = await generateKeyPair("ECDH-ES", { crv: "X25519", extractable: true });
   const body = JSON.stringify({ recipient: await exportJWK(publicKey) });

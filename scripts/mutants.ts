@@ -1,7 +1,7 @@
 /**
- * `npm run mutants`: puts one deliberate fault at a time into a copy of the project, and fails when the tests that
- * should notice do not. `--list` shows the faults, `--jobs 2` runs two at a time. These choose among them, and together
- * they choose what all of them choose:
+ * `npm run mutants`: puts one deliberate fault at a time into a copy of the project, and fails when no test of the fault
+ * fails. `--list` shows the faults, `--jobs 2` runs two at a time. These options choose faults; of several, a fault must
+ * be chosen by all:
  *
  *   --only NAME        one fault (more than once: several)
  *   --changed [BASE]   those that the change since BASE, a commit or branch, touches
@@ -47,20 +47,18 @@ function findWrongOptions(): string[] {
   const [extra] = positionals.slice(options.changed ? 1 : 0);
   const isCount = (text = "1") => /^[1-9][0-9]{0,5}$/.test(text);
   return [
-    ...(unknown.length === 0 ? [] : [`There is no fault named ${unknown.join(" or ")}: --list shows them`]),
-    ...(extra === undefined
-      ? []
-      : [`"${extra}" belongs to no option: only --changed takes a word, its base`]),
+    ...(unknown.length === 0 ? [] : [`No fault is named ${unknown.join(" or ")}. See --list`]),
+    ...(extra === undefined ? [] : [`Unexpected argument "${extra}". Only --changed takes one: its base`]),
     ...(options.shard === undefined || parseShard(options.shard) !== null
       ? []
-      : [`--shard takes I/N, such as 2/4 for the second of four parts, and not "${options.shard}"`]),
+      : [`--shard must be I/N, such as 2/4 for the second of four parts: "${options.shard}"`]),
     ...(["at-most", "jobs"] as const)
       .filter((name) => !isCount(options[name]))
-      .map((name) => `--${name} takes a number from 1 on, and not "${options[name]}"`),
+      .map((name) => `--${name} must be a number, at least 1: "${options[name]}"`),
   ];
 }
 
-/** The faults that the options choose. Null: they name a base that is not there, and this has been said. */
+/** Finds the faults that the options choose. Null when the base does not exist, after the error was printed. */
 function choose(): readonly Mutant[] | null {
   const named = mutants.filter(({ name }) => options.only?.includes(name) ?? true);
   const touched = options.changed ? chooseTouched(named) : named;
@@ -71,7 +69,7 @@ function choose(): readonly Mutant[] | null {
   const { chosen, leftOut } = chooseSpread(part, Number(options["at-most"]), headId(projectRoot));
   if (leftOut.length > 0) {
     const names = leftOut.map(({ name }) => name).join(", ");
-    console.log(`${chosen.length} of these run, and ${leftOut.length} are left out: ${names}`);
+    console.log(`${chosen.length} of these faults run, and ${leftOut.length} are left out: ${names}`);
   }
   return chosen;
 }
@@ -86,7 +84,7 @@ function chooseTouched(named: readonly Mutant[]): readonly Mutant[] | null {
   console.log(account);
   const change = commit === null ? null : changeSince(projectRoot, commit);
   if (change === null) {
-    console.log(`What has changed is unknown, so all ${named.length} faults count as touched`);
+    console.log(`The changed files are unknown, so all ${named.length} faults run`);
     return named;
   }
   const touched = touchedBy(change, named);

@@ -1,6 +1,6 @@
 /**
- * `npm run simulate`: attacks the Worker, with a clock that is moved, and prints what the attackers got as a table in
- * Markdown. Exit status 1 when a figure is worse than it may be. `npm run simulate -- --seed 7` takes another seed.
+ * `npm run simulate`: runs attacks against the Worker with a simulated clock, and prints the results as a table in Markdown. Exit
+ * status 1 when a figure exceeds its limit. `npm run simulate -- --seed 7` uses another seed.
  */
 import { parseArgs } from "node:util";
 import { startVitest } from "vitest/node";
@@ -17,7 +17,7 @@ const vitest = await startVitest("test", [], {
   run: true,
   watch: false,
 });
-// Vitest runs first what took longest the last time; the table has an order of its own.
+// Vitest runs the slowest files of the last run first. The table has a fixed order.
 const modules = vitest.state.getTestModules().toSorted((a, b) => (a.moduleId < b.moduleId ? -1 : 1));
 const tests = modules.flatMap((module) => [...module.children.allTests()]);
 const figures = tests.flatMap((test) => (test.meta() as { figures?: Figure[] }).figures ?? []);

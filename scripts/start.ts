@@ -1,8 +1,8 @@
 /**
- * `npm start`: Sallyport in front of the demo origin, on this machine only.
+ * `npm start`: runs Sallyport in front of the demo origin, on this machine only.
  *
- * PORT (8787), ORIGIN_PORT (8788), STATE_DIR (.wrangler/state: local D1 and KV) and BASE_PATH (/api/auth) come from the
- * environment. Secrets are made once and kept in `.dev.vars`. Ctrl-C ends all of it.
+ * Environment variables, with their defaults: PORT (8787), ORIGIN_PORT (8788), STATE_DIR (.wrangler/state, for local D1 and KV),
+ * BASE_PATH (/api/auth). Secrets are generated once and stored in `.dev.vars`. Ctrl-C stops everything.
  */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,8 +15,8 @@ import { parseSettings, requireFreePort, type Settings, StartError } from "./sta
 import { projectRoot, quietWrangler, wranglerArgs } from "./start/wrangler.ts";
 
 const listeningWithinMilliseconds = 90_000;
-/** What answers, but not with 200, has most likely found its configuration wrong: waiting longer won't mend it. */
-const readyAfterFirstAnswerMilliseconds = 10_000;
+/** A server that responds with another status than 200 most likely has an invalid configuration, so the wait is short. */
+const readyAfterFirstResponseMilliseconds = 10_000;
 const slowAfterMilliseconds = 15_000;
 /** Log lines of the Worker about `POLICY` (docs/configuration.md, "Warnings"). */
 const policyWarnings = /"event":"policy\./;
@@ -32,7 +32,7 @@ async function start(): Promise<void> {
 
   const { secrets, generated, warning } = ensureDevVars(".dev.vars");
   if (warning !== null) say(warning);
-  if (generated.length > 0) say(`Made local secrets in .dev.vars: ${generated.join(", ")}`);
+  if (generated.length > 0) say(`Generated local secrets in .dev.vars: ${generated.join(", ")}`);
 
   writeLocalConfig(secretNames);
 
@@ -55,18 +55,18 @@ async function start(): Promise<void> {
     },
   );
   endWhenItEnds("The demo origin", origin);
-  await answers(`${originUrlOf(settings)}/public/`);
+  await waitUntilReady(`${originUrlOf(settings)}/public/`);
   origin.followOutput();
 
   say(`Starting the Worker on port ${settings.port}`);
   const worker = startWorker(children, settings);
   endWhenItEnds("The Worker", worker);
-  // A mistake in the source does not end wrangler: it waits for the next edit.
+  // An error in the source does not end wrangler, which waits for the next edit.
   const slow = setTimeout(() => {
-    say("The Worker is not ready yet. It has written:");
+    say("The Worker is not ready yet. Its output:");
     worker.replayOutput();
   }, slowAfterMilliseconds);
-  await answers(`${apiOf(settings)}/health`)
+  await waitUntilReady(`${apiOf(settings)}/health`)
     .catch((error: unknown) => {
       worker.replayOutput();
       throw error;
@@ -86,10 +86,10 @@ async function start(): Promise<void> {
     `  user name  ${account.username}`,
     `  password   ${account.password}`,
     `  account    ${address.slice(0, -1)}${settings.basePath}/account`,
-    "Ctrl-C ends it.",
+    "Press Ctrl-C to stop.",
     "",
   );
-  // The Worker logs them with its first request, which is the one above that waited for it.
+  // The Worker has logged the warnings with its first request, which was the health check above.
   worker.followOutput(policyWarnings);
 }
 
@@ -105,19 +105,19 @@ async function applyMigrations(children: Children, { stateDir }: Settings): Prom
 function startWorker(children: Children, settings: Settings): Child {
   const args = wranglerArgs("dev", "--config", localConfig, "--ip", "127.0.0.1");
   args.push("--port", String(settings.port));
-  // Port 0: whichever is free, because a fixed one would be in the way of a second copy.
+  // Port 0 takes a free port, because a fixed one would prevent a second copy.
   args.push("--inspector-port", "0", "--show-interactive-dev-session=false");
   args.push("--persist-to", settings.stateDir);
   args.push("--var", `ORIGIN_URL:${originUrlOf(settings)}`, "--var", `BASE_PATH:${settings.basePath}`);
   const env = {
     ...quietWrangler,
-    // Every copy has the same name, and they must not find each other.
+    // Workers of the same name must not find each other in a shared registry.
     WRANGLER_REGISTRY_PATH: join(settings.stateDir, "registry"),
-    // These two are wrangler's own pages and traces, on the same port and around the gate.
+    // Wrangler would serve its own pages and traces on the same port, outside the gate.
     X_LOCAL_EXPLORER: "false",
     X_LOCAL_OBSERVABILITY: "false",
   };
-  // Wrangler starts its runtime again after a crash, says that it is ready, and answers no request from then on.
+  // After a crash wrangler restarts its runtime and reports that it is ready, but does not respond to requests.
   return children.start(args, env, { givingUpWords: "runtime crashed unexpectedly" });
 }
 
@@ -129,22 +129,22 @@ function originUrlOf({ originPort }: Settings): string {
   return `http://127.0.0.1:${originPort}`;
 }
 
-/** Resolves when the address answers 200. */
-async function answers(url: string): Promise<void> {
+/** Resolves when the address responds with 200. Throws StartError after the time limit. */
+async function waitUntilReady(url: string): Promise<void> {
   let deadline = Date.now() + listeningWithinMilliseconds;
   let last: string | undefined;
   while (Date.now() < deadline) {
     try {
       const response = await fetch(url, { signal: AbortSignal.timeout(5000), redirect: "manual" });
       if (response.status === 200) return;
-      if (last === undefined) deadline = Date.now() + readyAfterFirstAnswerMilliseconds;
+      if (last === undefined) deadline = Date.now() + readyAfterFirstResponseMilliseconds;
       last = `${response.status} ${(await response.text()).slice(0, 500)}`;
     } catch {
       // Not listening yet.
     }
     await sleep(100);
   }
-  throw new StartError(`${url} does not answer 200. The last answer was: ${last ?? "none"}`);
+  throw new StartError(`${url} did not respond with 200. The last response: ${last ?? "none"}`);
 }
 
 function endWhenItEnds(name: string, child: Child): void {
@@ -168,17 +168,17 @@ function say(...lines: string[]): void {
 }
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  // npm passes on the Ctrl-C that the terminal sent here too: the second one means nothing.
-  process.on(signal, () => void end(0, "\nEnding Sallyport."));
+  // The terminal and npm both send the signal of Ctrl-C. The second one has no effect.
+  process.on(signal, () => void end(0, "\nStopping Sallyport."));
 }
-// A signal that is sent to npm ends npm and its shell, and goes no further.
+// A signal that is sent to npm ends npm and its shell, but is not passed on to this process.
 if (process.env.npm_lifecycle_event !== undefined) {
   const shell = process.ppid;
   setInterval(() => {
-    if (process.ppid !== shell) void end(0, "\nnpm is gone: ending Sallyport.");
+    if (process.ppid !== shell) void end(0, "\nnpm has ended. Stopping Sallyport.");
   }, 500).unref();
 }
-// The terminal or the pipe is gone, and with it whoever could press Ctrl-C.
+// The terminal or the pipe was closed, so no Ctrl-C can follow.
 for (const output of [process.stdout, process.stderr]) {
   output.on("error", () => void end(1, ""));
 }

@@ -2,8 +2,8 @@ import * as z from "zod/mini";
 import { Unreachable } from "./failure.ts";
 
 /*
- * What of the answers is shown to a person. What else is in them passes through to `--json`, so that a newer server can
- * tell an older program more.
+ * The members of responses that are shown as text. Other members are kept for `--json`, so that an older program shows those of a
+ * newer server.
  */
 
 const nullableText = z.nullable(z.string());
@@ -74,13 +74,13 @@ export const eventPage = z.looseObject({ events: z.array(event), next_cursor: nu
 
 export const health = z.record(z.string(), z.string());
 
-/** Reads an answer. Throws when it is of another form, as that of another version may be. */
+/** Parses a response. Throws Unreachable for another form, which another version may have. */
 export function read<T extends z.ZodMiniType>(schema: T, answer: unknown): z.output<T> {
   const parsed = schema.safeParse(answer);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new Unreachable(
-    `The server's answer has another form than this program knows (${issue?.path.join(".") || "data"}).`,
-    "Use the program of the version that is deployed.",
+    `The server's response has an unknown form (${issue?.path.join(".") || "data"}).`,
+    "Use the sallyport-admin of the deployed version.",
   );
 }

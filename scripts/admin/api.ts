@@ -13,20 +13,20 @@ export interface Call {
   readonly body?: unknown;
   /** Lines of JSON, instead of `body`. */
   readonly lines?: Uint8Array<ArrayBuffer>;
-  /** How long the answer may take to begin. */
+  /** The time limit for the start of the response. */
   readonly withinSeconds?: number;
-  /** Whether the server can ask for `EXPORT_KEY` beside the key. It is sent with no other call. */
+  /** Set when the call needs or may need `EXPORT_KEY`, which is sent with no other call. */
   readonly exportKey?: "needed" | "may_be_needed";
 }
 
-/** Where `EXPORT_KEY` comes from. */
+/** The source of `EXPORT_KEY`. */
 export interface ExportKeySource {
   readonly find: () => FoundKey | null;
-  /** Null: there is no terminal to ask at. */
+  /** Null when there is no terminal. */
   readonly ask: (() => Promise<FoundKey>) | null;
 }
 
-const answerWithinSeconds = 30;
+const responseTimeoutSeconds = 30;
 
 const problem = z.looseObject({
   status: z.number(),
@@ -46,10 +46,10 @@ function contentOf({ body, lines }: Pick<Call, "body" | "lines">): Pick<RequestI
 
 const success = z.object({ status: z.literal("success"), data: z.unknown() });
 
-/** A name as one segment of a path. */
+/** Encodes a name as one segment of a path. */
 export const pathPart = (name: string): string => encodeURIComponent(name);
 
-/** The service API of one deployment, as one caller. */
+/** A client of the service API of one deployment. */
 export class Api {
   readonly url: URL;
   readonly realm: string | undefined;
@@ -58,7 +58,7 @@ export class Api {
   #exportKey: FoundKey | null = null;
   readonly #signal: AbortSignal;
 
-  /** `key` and `exportKey` are null for what anybody may ask. */
+  /** `key` and `exportKey` are null for calls that need no key. */
   constructor(options: {
     url: URL;
     realm?: string | undefined;
@@ -74,9 +74,9 @@ export class Api {
   }
 
   /**
-   * Calls, and returns `data` of the answer.
+   * Calls, and returns `data` of the response.
    *
-   * @throws ServerRefusal for a problem document; Unreachable when nobody answers, or somebody who is not Sallyport
+   * @throws ServerRefusal for a problem document; Unreachable for no response, or one that is not Sallyport's
    */
   async call(call: Call): Promise<unknown> {
     const response = await this.open(call);
@@ -86,8 +86,8 @@ export class Api {
   }
 
   /**
-   * Calls, and returns the answer when it is a success, unread. A call that turns out to need `EXPORT_KEY` is made again
-   * with it: the refusal has changed nothing. Throws as {@link Api.call}.
+   * Calls, and returns the response with its body unread. A call that is refused for want of `EXPORT_KEY` is repeated with it.
+   * Throws as {@link Api.call}.
    */
   async open(call: Call): Promise<Response> {
     const exportKey = call.exportKey === undefined ? null : await this.#findExportKey(call.exportKey);
@@ -117,8 +117,8 @@ export class Api {
     for (const [name, value] of Object.entries({ ...query, realm: this.realm }))
       if (value !== undefined) url.searchParams.set(name, String(value));
     const late = new AbortController();
-    const seconds = call.withinSeconds ?? answerWithinSeconds;
-    const timer = setTimeout(() => late.abort(new Error("no answer in time")), seconds * 1000);
+    const seconds = call.withinSeconds ?? responseTimeoutSeconds;
+    const timer = setTimeout(() => late.abort(new Error("timeout")), seconds * 1000);
     try {
       const response = await fetch(url, {
         method,
@@ -129,7 +129,7 @@ export class Api {
           ...(this.#key === null ? {} : { Authorization: `Bearer ${this.#key.key}` }),
           ...(exportKey === null ? {} : { "X-Sallyport-Export-Key": exportKey.key }),
         },
-        // Where it leads is not where the key was meant to go.
+        // The key must not be sent to the target of a redirect.
         redirect: "manual",
         signal: AbortSignal.any([this.#signal, late.signal]),
       }).catch((error: unknown) => {
@@ -142,7 +142,7 @@ export class Api {
     }
   }
 
-  /** The body of an answer, as it comes. Throws Unreachable when it breaks off. */
+  /** Yields the body of a response in chunks. Throws Unreachable when the connection ends early. */
   async *stream({ body }: Response): AsyncGenerator<Uint8Array, void, undefined> {
     if (body === null) return;
     const reader = body.getReader();
@@ -173,10 +173,7 @@ export class Api {
   async #describeRefusal(response: Response): Promise<Error> {
     const place = response.headers.get("Location");
     if (response.status >= 300 && response.status < 400 && place !== null) {
-      return new Unreachable(
-        `${this.url.href} sends its callers on to ${place}.`,
-        "Give the address that answers itself with --url.",
-      );
+      return new Unreachable(`${this.url.href} redirects to ${place}.`, "Use the target address with --url.");
     }
     const isProblem = /^application\/problem\+json/.test(response.headers.get("Content-Type") ?? "");
     const parsed = problem.safeParse(isProblem ? await this.#readJson(response) : undefined);
@@ -189,20 +186,20 @@ export class Api {
 
   #advise({ code, detail, members }: Problem): string[] {
     if (members.export_key === "not_shown")
-      return ["It comes from SALLYPORT_EXPORT_KEY of the environment, or from a prompt at a terminal."];
+      return ["Set SALLYPORT_EXPORT_KEY in the environment, or run the command in a terminal."];
     if (members.export_key === "wrong" && this.#exportKey !== null)
       return [`The export key came from ${this.#exportKey.source}.`];
     if (code === "not_found" && detail === "There is nothing here.")
-      return [`Is ${this.url.pathname} its base path?`];
+      return [`Check the base path ${this.url.pathname}.`];
     if (code === "invalid_api_key" && this.#key !== null) return [`The key came from ${this.#key.source}.`];
     return [];
   }
 
   #stranger({ status, headers }: Response): Error {
-    const type = headers.get("Content-Type")?.split(";")[0] ?? "nothing";
+    const type = headers.get("Content-Type")?.split(";")[0] ?? "none";
     return new Unreachable(
-      `${this.url.href} does not answer as Sallyport does (${status}, ${type}).`,
-      "Is the address right, with the base path at its end?",
+      `${this.url.href} did not respond like Sallyport (status ${status}, content type ${type}).`,
+      "Check the address. It must end with the base path.",
     );
   }
 
@@ -212,7 +209,7 @@ export class Api {
     const isLocal = this.url.origin === localUrl;
     return new Unreachable(
       `Can't reach ${this.url.href}: ${reasonOf(error)}.`,
-      isLocal ? "Is npm start running? Another deployment is named with --url or SALLYPORT_URL." : "",
+      isLocal ? "Check that npm start is running, or set --url or SALLYPORT_URL." : "",
     );
   }
 }
@@ -221,13 +218,13 @@ const lacksExportKey = (error: unknown): boolean =>
   error instanceof ServerRefusal && error.problem.members.export_key === "not_shown";
 
 const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nobody listens there",
-  ENOTFOUND: "no such host",
-  EAI_AGAIN: "the name can't be looked up",
-  ETIMEDOUT: "no answer in time",
-  UND_ERR_CONNECT_TIMEOUT: "no answer in time",
-  ECONNRESET: "the connection was closed",
-  UND_ERR_SOCKET: "the connection was closed",
+  ECONNREFUSED: "connection refused",
+  ENOTFOUND: "host not found",
+  EAI_AGAIN: "DNS lookup failed",
+  ETIMEDOUT: "timeout",
+  UND_ERR_CONNECT_TIMEOUT: "timeout",
+  ECONNRESET: "connection closed",
+  UND_ERR_SOCKET: "connection closed",
 };
 
 function reasonOf(error: Error): string {

@@ -18,28 +18,30 @@ interface TailOptions {
   readonly interval: number;
 }
 
-/** `events tail`: what has happened, and what happens. */
+/** Adds `events tail`. */
 export function addEventCommands(program: Command, open: OpenSession): void {
   const events = program
     .command("events")
-    .description("The record of what has happened")
+    .description("Show audit events")
     .addHelpText("after", example("sallyport-admin events tail --user ada"));
   events
     .command("tail")
-    .description("Show the last events, and new ones as they are written")
+    .description("Show the last events, then new ones as they are written")
     .addOption(
-      new Option("-n, --last <n>", "how many to begin with").argParser(wholeNumber(0, 10_000)).default(10),
+      new Option("-n, --last <n>", "number of earlier events to show")
+        .argParser(wholeNumber(0, 10_000))
+        .default(10),
     )
-    .addOption(new Option("--since-start", "begin with the first there is").conflicts("last"))
-    .option("--once", "do not wait for new ones")
-    .option("--type <type>", "only this type (docs/audit-events.md)")
-    .option("--user <user>", "only this user: name or id, that of a deleted one too")
-    .option("--interval <seconds>", "how long to wait between two looks", wholeNumber(1, 3600), 2)
+    .addOption(new Option("--since-start", "start with the first event that exists").conflicts("last"))
+    .option("--once", "do not wait for new events")
+    .option("--type <type>", "show only this type (docs/audit-events.md)")
+    .option("--user <user>", "show only this user: name or id; for a deleted user, the id")
+    .option("--interval <seconds>", "time between two requests", wholeNumber(1, 3600), 2)
     .addHelpText(
       "after",
       `${example("sallyport-admin events tail --type second_factor.refused", "sallyport-admin events tail --since-start --once --json")}
 
-With --json every event is a line of its own.`,
+With --json, each event is one line.`,
     )
     .action(async (options: TailOptions, command: Command) => tail(open(command), options));
 }
@@ -49,7 +51,7 @@ interface Filter {
   readonly user: string | undefined;
 }
 
-const longestPage = 200;
+const maxPageSize = 200;
 
 async function tail({ output, signal, connect }: Session, options: TailOptions): Promise<void> {
   const api = await connect();
@@ -69,7 +71,7 @@ async function tail({ output, signal, connect }: Session, options: TailOptions):
   );
 }
 
-/** Events outlive their users: a name that nobody has any more is taken for an id. */
+/** Events stay when their user is deleted, so a text that matches no user is used as an id. */
 async function findUserId(api: Api, text: string): Promise<string> {
   return findUser(api, text, null).then(
     ({ id }) => id,
@@ -86,14 +88,14 @@ async function findUserId(api: Api, text: string): Promise<string> {
 }
 
 /**
- * The cursor behind which the last `count` events are: that of the event before them, because a list that runs backwards
- * names the place where it stopped. Undefined: they are all there is.
+ * Finds the cursor after which the last `count` events come: the `next_cursor` of a descending list, which stops one event before
+ * them. Undefined when there are no earlier events.
  */
 async function findCursor(api: Api, filter: Filter, count: number): Promise<string | undefined> {
   let cursor: string | undefined;
   const trail = new CursorTrail();
   for (let left = count + 1; left > 0; ) {
-    const query = { ...filter, order: "desc", limit: Math.min(left, longestPage), cursor };
+    const query = { ...filter, order: "desc", limit: Math.min(left, maxPageSize), cursor };
     const page = read(eventPage, await api.call({ path: "/v1/events", query }));
     if (page.next_cursor === null) return undefined;
     cursor = trail.follow(page.next_cursor, page.events.length);
@@ -116,25 +118,25 @@ interface Watcher {
   readonly warn: (lines: readonly string[]) => void;
 }
 
-/** Shows events from a cursor on, and unless it is for once, waits for more until a signal comes. */
+/** Shows the events after a cursor, and without `--once` waits for more until the signal. */
 async function follow(api: Api, course: Course, { show, warn }: Watcher): Promise<void> {
   let cursor = course.from;
   const trail = new CursorTrail(course.from);
   for (let failures = 0; ; ) {
     let more = false;
     try {
-      const query = { ...course.filter, order: "asc", limit: longestPage, cursor };
+      const query = { ...course.filter, order: "asc", limit: maxPageSize, cursor };
       const page = read(eventPage, await api.call({ path: "/v1/events", query }));
       for (const event of page.events) show(event);
-      more = page.events.length === longestPage;
-      // Where nothing has happened the list stands where it stood.
+      more = page.events.length === maxPageSize;
+      // An empty page has no new cursor.
       const isOver = page.events.length === 0 || (course.once === true && !more);
       if (!isOver) cursor = trail.follow(page.next_cursor, page.events.length);
-      if (failures > 0) warn(["It answers again."]);
+      if (failures > 0) warn(["The server responds again."]);
       failures = 0;
     } catch (error) {
       if (course.once || !mayPass(error)) throw error;
-      if (failures === 0) warn([...error.lines, "Asking again until it answers."]);
+      if (failures === 0) warn([...error.lines, "Retrying until the server responds."]);
       failures++;
     }
     if (more) continue;

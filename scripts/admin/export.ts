@@ -20,13 +20,13 @@ interface ExportOptions {
   readonly output?: string;
 }
 
-/** `export`, `export keygen`, `export decrypt`. */
+/** Adds `export`, `export keygen` and `export decrypt`. */
 export function addExportCommands(program: Command, open: OpenSession): void {
   const command = program
     .command("export")
-    .description("Take all users of a realm out, encrypted to a public key of yours")
-    .option("--to <file>", "the public key (JWK, or PEM): X25519, P-256 or RSA")
-    .option("-o, --output <file>", "where the encrypted users go")
+    .description("Export all users of a realm, encrypted to a public key")
+    .option("--to <file>", "public key (JWK or PEM): X25519, P-256 or RSA")
+    .option("-o, --output <file>", "file for the encrypted users")
     .addHelpText(
       "after",
       example(
@@ -36,15 +36,12 @@ export function addExportCommands(program: Command, open: OpenSession): void {
       ) +
         `
 
-EXPORT_KEY is needed beside the key: it comes from SALLYPORT_EXPORT_KEY of the
-environment, or from a prompt.`,
+An export also needs EXPORT_KEY, from SALLYPORT_EXPORT_KEY in the environment or
+from a prompt.`,
     )
     .action(async ({ to, output }: ExportOptions, command: Command) => {
       if (to === undefined || output === undefined)
-        throw usageError(
-          "export needs --to <public key> and -o <file>.",
-          "With --help it says what it takes.",
-        );
+        throw usageError("export needs --to <public key> and -o <file>.", "See --help.");
       await exportUsers(open(command), to, output);
     });
   addKeygen(command, open);
@@ -82,8 +79,8 @@ async function exportUsers({ output, prompts, connect }: Session, to: string, pa
   if (unreadable > 0) {
     throw new PartlyDone(
       exitCodes.refused,
-      `${countOf(unreadable, "account")} could not be read and ${unreadable === 1 ? "is" : "are"} not in it.`,
-      "The log of the Worker says why (integrity.failed): a key may be gone from KEYRING.",
+      `${countOf(unreadable, "account")} could not be read and ${unreadable === 1 ? "is" : "are"} not in the file.`,
+      "See integrity.failed in the Worker's log. A key may be missing from KEYRING.",
     );
   }
 }
@@ -91,10 +88,8 @@ async function exportUsers({ output, prompts, connect }: Session, to: string, pa
 function addKeygen(parent: Command, open: OpenSession): void {
   parent
     .command("keygen")
-    .description(
-      "Make a key pair (X25519): <name>.public.json to export to, <name>.private.json to open with",
-    )
-    .option("-o, --output <name>", "how the two files begin")
+    .description("Create a key pair (X25519) in <name>.public.json and <name>.private.json")
+    .option("-o, --output <name>", "start of the two file names")
     .addHelpText("after", example("sallyport-admin export keygen -o move"))
     .action(async (_options: object, command: Command) => {
       const { output, prompts } = open(command);
@@ -111,31 +106,31 @@ function addKeygen(parent: Command, open: OpenSession): void {
       await write(files.private_key, await exportJWK(pair.privateKey));
       await write(files.public_key, publicJwk);
       output.data({ ...files, kid: about.kid });
-      output.line(`Wrote ${files.public_key}, to export to.`);
-      output.line(`Wrote ${files.private_key}: who has it can read the export. Keep it safe.`);
+      output.line(`Wrote ${files.public_key}, for export --to.`);
+      output.line(`Wrote ${files.private_key}, which decrypts the export. Keep it secret.`);
     });
 }
 
 function addDecrypt(parent: Command, open: OpenSession): void {
   parent
     .command("decrypt")
-    .argument("<file>", "what export wrote; - for standard input")
-    .description("Open an export: lines of users with their secrets, as import takes them")
-    .requiredOption("-i, --identity <file>", "the private key (JWK, or PEM)")
-    .option("-o, --output <file>", "where the users go; by default standard output, if that is no terminal")
+    .argument("<file>", "file written by export; - for standard input")
+    .description("Decrypt an export into the lines that import reads")
+    .requiredOption("-i, --identity <file>", "private key (JWK or PEM)")
+    .option("-o, --output <file>", "file for the users (default: standard output, unless it is a terminal)")
     .addHelpText(
       "after",
       `${example("sallyport-admin export decrypt users.jwe -i move.private.json -o users.ndjson")}
 
-What comes out are secrets in the clear. import --identity reads the encrypted
-file itself.`,
+The output has secrets in plain text. import --identity reads the encrypted file
+directly.`,
     )
     .action(async (file: string, { identity }: { identity: string }, command: Command) =>
       decrypt(open(command), file, { path: outputOf(command), identity: await readIdentity(identity) }),
     );
 }
 
-/** `export` has an option of the same name, and takes it wherever it stands. */
+/** Commander gives the option to `export`, which has one of the same name. */
 const outputOf = (command: Command) => command.optsWithGlobals<{ output?: string }>().output;
 
 async function decrypt(
@@ -144,7 +139,7 @@ async function decrypt(
   { path, identity }: { path: string | undefined; identity: Identity },
 ): Promise<void> {
   if (path === undefined && process.stdout.isTTY)
-    throw usageError("These are secrets, and this is a screen: say -o <file>, or pipe them on.");
+    throw usageError("Refusing to write secrets to a terminal. Use -o <file>, or a pipe.");
   if (path !== undefined) await agreeToOverwrite(path, prompts);
   const users = openUsers((await openInput(file, signal)).chunks, identity);
   if (path === undefined) {
@@ -155,7 +150,7 @@ async function decrypt(
     for await (const lines of users) await append(lines);
   });
   output.data({ file: path });
-  output.line(`Wrote ${path}. It holds secrets: delete it when it is not needed any more.`);
+  output.line(`Wrote ${path}. It has secrets in plain text. Delete it when you no longer need it.`);
 }
 
 const writeOut = (bytes: Uint8Array) =>

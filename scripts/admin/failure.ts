@@ -1,16 +1,16 @@
-/** How the program ends. `docs/admin-cli.md` has the same table. */
+/** The exit codes, which `docs/admin-cli.md` explains. */
 export const exitCodes = {
   done: 0,
-  /** The server refused, some lines of an import failed, or a question was answered with no. */
+  /** The server refused, some lines of an import failed, or a confirmation was denied. */
   refused: 1,
   usage: 2,
   unreachable: 3,
 } as const;
 
-/** What a shell says of a program that a signal has ended: 128 and the signal's number. */
+/** As in a shell: 128 plus the number of the signal. */
 export const signalExitCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
-/** The end of a command. Its lines are all that is shown. */
+/** An error that ends a command. Only its lines are shown. */
 export class AdminError extends Error {
   override readonly name = "AdminError";
   readonly exitCode: number;
@@ -22,7 +22,7 @@ export class AdminError extends Error {
     this.lines = lines.filter((line) => line !== "");
   }
 
-  /** The same for a program: what `--json` writes instead of a result. Null: the result says it. */
+  /** The value that `--json` writes in place of a result. Null: a result was written already. */
   toJson(): object | null {
     const code = codes[this.exitCode] ?? "interrupted";
     return { error: { code, detail: this.lines.join(" ") } };
@@ -31,28 +31,28 @@ export class AdminError extends Error {
 
 const codes: Readonly<Record<number, string>> = { 1: "refused", 2: "usage", 3: "unreachable" };
 
-/** The command was not understood, or lacks something that only its user can give. */
+/** Creates the error for an invalid command line or missing input. */
 export const usageError = (...lines: string[]) => new AdminError(exitCodes.usage, ...lines);
 
-/** The command has told what it came to, and that is not what was wanted. */
+/** An error after the result was written. */
 export class PartlyDone extends AdminError {
   override toJson(): null {
     return null;
   }
 }
 
-/** A refusal by the server: RFC 9457 members, and when to come back. */
+/** A problem document (RFC 9457) with its `Retry-After`. */
 export interface Problem {
   readonly status: number;
   readonly code: string;
   readonly detail: string;
   readonly requestId: string | null;
   readonly retryAfterSeconds: number | null;
-  /** Everything that the document says. */
+  /** All members of the document. */
   readonly members: Readonly<Record<string, unknown>>;
 }
 
-/** The server understood the request and said no. */
+/** The server responded with a problem document. */
 export class ServerRefusal extends AdminError {
   readonly problem: Problem;
 
@@ -70,14 +70,14 @@ export class ServerRefusal extends AdminError {
   }
 }
 
-/** Nobody answers there, or somebody else does. */
+/** There was no response, or one that is not Sallyport's. */
 export class Unreachable extends AdminError {
   constructor(...lines: string[]) {
     super(exitCodes.unreachable, ...lines);
   }
 }
 
-/** May it be that the same call succeeds later, without anybody doing anything here? */
+/** True for a failure that may be temporary. */
 export const mayPass = (error: unknown): error is AdminError =>
   error instanceof Unreachable ||
   (error instanceof ServerRefusal && (error.problem.status === 429 || error.problem.status >= 500));

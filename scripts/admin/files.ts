@@ -5,29 +5,29 @@ import { usageError } from "./failure.ts";
 import type { Prompts } from "./prompts.ts";
 
 const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file or folder",
-  EACCES: "that is not allowed",
-  EISDIR: "it is a folder",
+  ENOENT: "no such file or directory",
+  EACCES: "permission denied",
+  EISDIR: "it is a directory",
   ENOSPC: "the disk is full",
 };
 
-/** Says in words what the system has said in letters. */
+/** Turns a system error into an AdminError with a readable message. Other errors are returned as they are. */
 export function describeFileError(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || !("code" in error) || !("syscall" in error)) return error;
   return usageError(`${path}: ${reasons[String(error.code)] ?? error.message}.`);
 }
 
-/** The text of a small file. */
+/** Reads the text of a small file. */
 export async function readText(path: string): Promise<string> {
   return readFile(path, "utf8").catch((error: unknown) => {
     throw describeFileError(path, error);
   });
 }
 
-/** What is read in pieces. */
+/** An input that is read in chunks. */
 export interface Input {
   readonly chunks: AsyncIterable<Uint8Array>;
-  /** How long it is. Null: nobody knows. */
+  /** The length. Null when it is not known. */
   readonly bytes: number | null;
 }
 
@@ -38,13 +38,13 @@ export interface Input {
  */
 export async function openInput(path: string, signal: AbortSignal): Promise<Input> {
   if (path === "-") {
-    if (process.stdin.isTTY) throw usageError("Standard input is this terminal: pipe a file in.");
+    if (process.stdin.isTTY) throw usageError("Standard input is a terminal. Use a pipe or a file name.");
     return { chunks: addAbortSignal(signal, process.stdin), bytes: null };
   }
   try {
     const handle = await open(path);
     const stat = await handle.stat();
-    if (stat.isDirectory()) throw usageError(`${path}: it is a folder.`);
+    if (stat.isDirectory()) throw usageError(`${path}: it is a directory.`);
     const chunks = addAbortSignal(signal, handle.createReadStream());
     return { chunks, bytes: stat.isFile() ? stat.size : null };
   } catch (error) {
@@ -52,15 +52,15 @@ export async function openInput(path: string, signal: AbortSignal): Promise<Inpu
   }
 }
 
-/** Asks before a file is overwritten. */
+/** Asks for confirmation before a file is overwritten. */
 export async function agreeToOverwrite(path: string, prompts: Prompts): Promise<void> {
-  if (existsSync(path)) await prompts.consent(`${path} is there already. Overwrite it?`);
+  if (existsSync(path)) await prompts.consent(`${path} exists. Overwrite it?`);
 }
 
 /**
- * Writes a file that only its owner can read, and that is there when all of it has been written, or not at all.
+ * Writes a file that only its owner can read. When writing fails, there is no file.
  *
- * @param write is given a function that appends
+ * @param write receives a function that appends
  */
 export async function writeWhole(
   path: string,

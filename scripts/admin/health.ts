@@ -5,11 +5,11 @@ import { exitCodes, PartlyDone, ServerRefusal } from "./failure.ts";
 import { example } from "./help.ts";
 import { renderFields } from "./text.ts";
 
-/** `health`: does it answer, and with all its parts? Needs no key. */
+/** Adds `health`. */
 export function addHealthCommand(program: Command, open: OpenSession): void {
   program
     .command("health")
-    .description("Ask whether the deployment and its parts answer. Needs no key")
+    .description("Check the deployment and its parts; needs no key")
     .addHelpText("after", example("sallyport-admin health --url https://www.example.com/api/auth"))
     .action(async (_options: object, command: Command) => {
       const { output, connectAsAnybody } = open(command);
@@ -24,7 +24,7 @@ export function addHealthCommand(program: Command, open: OpenSession): void {
         });
       output.data(parts);
       output.lines(renderFields(Object.entries(parts)));
-      if (failing) throw new PartlyDone(exitCodes.refused, `${api.url.href}: some parts do not answer.`);
-      output.line(`${api.url.href} answers.`, "green");
+      if (failing) throw new PartlyDone(exitCodes.refused, `${api.url.href}: some parts fail.`);
+      output.line(`${api.url.href} is healthy.`, "green");
     });
 }

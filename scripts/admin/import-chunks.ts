@@ -1,45 +1,45 @@
 import { splitLines } from "../../src/core/parsing/lines.ts";
 import { usageError } from "./failure.ts";
 
-/** As long as the service API takes a line. */
-const longestLineBytes = 16 * 1024;
-/** Far from what the service API takes at once, and so much that few requests are needed. */
+/** The limit of the service API for one line. */
+const maxLineBytes = 16 * 1024;
+/** Below the limit of the service API for one request. */
 const chunkBytes = 1024 * 1024;
 
 /** Lines of a file that are sent together. */
 export interface Chunk {
-  /** Where the first of them stands in the file, from 1 on. */
+  /** The number of the first line, from 1. */
   readonly firstLine: number;
-  /** Without their ends. Null: it is too long to be sent. */
+  /** Without newlines. Null for a line that is too long to be sent. */
   readonly lines: readonly (Uint8Array | null)[];
-  /** How many bytes of the file come before its end. */
+  /** The number of bytes of the file up to the end of this chunk. */
   readonly bytesSoFar: number;
 }
 
 /**
- * Cuts a file into chunks, and holds one at a time.
+ * Splits a file into chunks, with one chunk in memory at a time.
  *
- * @param fromLine all before it are passed over
- * @throws AdminError when the file ends before that
+ * @param fromLine earlier lines are skipped
+ * @throws AdminError when the file ends before `fromLine`
  */
 export async function* readChunks(
   file: AsyncIterable<Uint8Array>,
-  { fromLine, mostLines }: { fromLine: number; mostLines: number },
+  { fromLine, maxLines }: { fromLine: number; maxLines: number },
 ): AsyncGenerator<Chunk, void, undefined> {
   let [line, bytes, bytesSoFar] = [0, 0, 0];
   let lines: (Uint8Array | null)[] = [];
-  for await (const text of splitLines(file, longestLineBytes)) {
+  for await (const text of splitLines(file, maxLineBytes)) {
     line += 1;
     bytesSoFar += (text?.length ?? 0) + 1;
     if (line < fromLine) continue;
     lines.push(text);
     bytes += text?.length ?? 0;
-    if (lines.length < mostLines && bytes < chunkBytes) continue;
+    if (lines.length < maxLines && bytes < chunkBytes) continue;
     yield { firstLine: line - lines.length + 1, lines, bytesSoFar };
     [lines, bytes] = [[], 0];
   }
   if (lines.length > 0) yield { firstLine: line - lines.length + 1, lines, bytesSoFar };
-  if (line < fromLine - 1) throw usageError(`There is no line ${fromLine}: the file has ${line}.`);
+  if (line < fromLine - 1) throw usageError(`The file has no line ${fromLine}, only ${line} lines.`);
 }
 
 /** The body of a request. A line that is too long is sent as an empty one, so that all others keep their numbers. */

@@ -15,14 +15,14 @@ const importReport = z.object({
   errors: z.array(z.object({ line: z.int(), code: z.string(), detail: z.string() })),
 });
 
-/** What has become of lines, as the service API says it. */
+/** The service API's report about the lines of a request. */
 export type ImportReport = z.output<typeof importReport>;
 
-/** What has become of a file so far. */
+/** The sum of the reports about a file. */
 export class Tally {
   report: ImportReport;
-  /** Failed lines that the server counted and did not describe. */
-  untold = 0;
+  /** The number of failed lines that the server did not describe. */
+  undescribed = 0;
   readonly #startedAt = performance.now();
 
   constructor(fromLine: number) {
@@ -39,10 +39,10 @@ export class Tally {
       next_line,
       errors: [...sum.errors, ...errors],
     };
-    this.untold += failed - errors.length;
+    this.undescribed += failed - errors.length;
   }
 
-  /** What never reached the server. */
+  /** Adds lines that were not sent. */
   addTooLong(lines: readonly number[]): void {
     const detail = "The line is longer than 16 KiB.";
     const errors = lines.map((line) => ({ line, code: "malformed_request", detail }));
@@ -50,7 +50,7 @@ export class Tally {
     this.report.errors = [...this.report.errors, ...errors].sort((a, b) => a.line - b.line);
   }
 
-  /** For a bar. */
+  /** The text of the progress bar. */
   get words(): string {
     const { next_line: next, created, failed } = this.report;
     return `line ${readableCount(next - 1)}: ${readableCount(created)} created, ${readableCount(failed)} failed`;
@@ -65,18 +65,18 @@ export class Tally {
   }
 }
 
-/** A chunk may wait behind a busy database. */
+/** A chunk may have to wait for a busy database. */
 const chunkWithinSeconds = 120;
-const mostFailures = 5;
-const longestWaitSeconds = 60;
-/** As long as the limit of imports blocks (docs/throttling.md): an earlier try is refused. */
-const longestLimitSeconds = 15 * 60;
+const maxFailures = 5;
+const maxWaitSeconds = 60;
+/** The duration of a block by the limit of imports (docs/throttling.md). */
+const maxLimitSeconds = 15 * 60;
 
 /**
- * Sends a chunk, and what is left of it when the server stopped in the middle. A server that is away for a moment
- * is asked again: lines that it has taken before change nothing more.
+ * Sends a chunk, and the rest of it when the server stopped in the middle. Retries temporary failures, because a line that was
+ * imported before changes nothing.
  *
- * @throws ServerRefusal, Unreachable when it stays away, or was never there
+ * @throws ServerRefusal, Unreachable after {@link maxFailures} failures in a row, or when no line was imported before
  */
 export async function sendChunk(
   api: Api,
@@ -98,17 +98,17 @@ export async function sendChunk(
       if (settled > 0 && !mayPass(answer.error)) continue;
     }
     failures += 1;
-    if (answer.error === null) throw new Unreachable("The server takes no line, and does not say why.");
-    if (!mayPass(answer.error) || failures > mostFailures || tally.report.lines === 0) throw answer.error;
+    if (answer.error === null) throw new Unreachable("The server accepted no line and gave no reason.");
+    if (!mayPass(answer.error) || failures > maxFailures || tally.report.lines === 0) throw answer.error;
     const problem = answer.error instanceof ServerRefusal ? answer.error.problem : null;
-    const longest = problem?.status === 429 ? longestLimitSeconds : longestWaitSeconds;
+    const longest = problem?.status === 429 ? maxLimitSeconds : maxWaitSeconds;
     const seconds = Math.min(problem?.retryAfterSeconds ?? 2 ** failures, longest);
-    pause(`${answer.error.lines[0]} Asking again in ${countOf(seconds, "second")}.`);
+    pause(`${answer.error.lines[0]} Retrying in ${countOf(seconds, "second")}.`);
     await waitFor(seconds, signal);
   }
 }
 
-/** What became of the lines, and why not of all of them. */
+/** Sends lines. The report is null when there is none; the error is null when all lines were processed. */
 async function post(api: Api, chunk: Chunk): Promise<{ report: ImportReport | null; error: unknown }> {
   try {
     const answer = await api.call({
@@ -117,7 +117,7 @@ async function post(api: Api, chunk: Chunk): Promise<{ report: ImportReport | nu
       query: { first_line: chunk.firstLine },
       lines: encodeChunk(chunk),
       withinSeconds: chunkWithinSeconds,
-      // Only a line about an account of ADMIN_USERS needs it: it fails alone, without a question.
+      // Only a line about an account of ADMIN_USERS needs it. Without the key that line fails, and there is no prompt.
       exportKey: "may_be_needed",
     });
     return { report: read(importReport, answer), error: null };

@@ -17,23 +17,18 @@ interface ImportOptions {
   readonly chunkLines: number;
 }
 
-/** As many as the service API takes at once. */
-const mostLines = 5000;
+/** The limit of the service API for one request. */
+const maxLines = 5000;
 
-/** `import`: users of another system, or of an export. */
+/** Adds `import`. */
 export function addImportCommand(program: Command, open: OpenSession): void {
   program
     .command("import")
-    .argument("<file>", "users, one a line as JSON (docs/import-export.md); - for standard input")
-    .description("Bring users in, with their authenticators. The same file twice changes nothing")
-    .option(
-      "--from-line <n>",
-      "go on at this line, as an import that was interrupted says",
-      wholeNumber(1),
-      1,
-    )
-    .option("-i, --identity <file>", "the private key (JWK, or PEM): <file> is what export wrote")
-    .option("--chunk-lines <n>", "how many lines go into one request", wholeNumber(1, mostLines), 1000)
+    .argument("<file>", "one user per line as JSON (docs/import-export.md); - for standard input")
+    .description("Import users with their authenticators; importing a file again changes nothing")
+    .option("--from-line <n>", "start at this line, as printed by an interrupted import", wholeNumber(1), 1)
+    .option("-i, --identity <file>", "private key (JWK or PEM), if <file> was written by export")
+    .option("--chunk-lines <n>", "number of lines per request", wholeNumber(1, maxLines), 1000)
     .addHelpText(
       "after",
       example(
@@ -48,7 +43,7 @@ export function addImportCommand(program: Command, open: OpenSession): void {
 
 async function importUsers(session: Session, file: string, options: ImportOptions): Promise<void> {
   const { output, signal, connect } = session;
-  const { fromLine, identity, chunkLines: mostLines } = options;
+  const { fromLine, identity, chunkLines: maxLines } = options;
   const opened = identity === undefined ? null : await readIdentity(identity);
   const api = await connect();
   const { chunks, bytes } = await openInput(file, signal);
@@ -60,9 +55,9 @@ async function importUsers(session: Session, file: string, options: ImportOption
   const progress = createProgress(output, bytes);
   let ended: unknown = null;
   try {
-    for await (const chunk of readChunks(lines, { fromLine, mostLines })) {
+    for await (const chunk of readChunks(lines, { fromLine, maxLines })) {
       await sendChunk(api, chunk, tally, { pause: progress.pause, signal });
-      // Of a sealed file only what was read of it can be compared with its length.
+      // The lines of an encrypted file have another length than the file, so progress counts the bytes that were read.
       progress.update(opened === null ? chunk.bytesSoFar : read.bytes, tally.words);
     }
   } catch (error) {
@@ -83,19 +78,22 @@ async function* countBytes(
   }
 }
 
-/** A screen holds these, and a person mends no more at once. */
+/** The number of failed lines that fit on a screen. */
 const shownErrors = 20;
 
 function conclude(output: Output, tally: Tally, thrown: unknown): void {
-  // It was nothing that the lines came to.
+  // An error before the first line was sent, or an internal error, has no summary.
   const ended = thrown instanceof AdminError ? thrown : null;
   if (ended === null ? thrown !== null : ended.exitCode === exitCodes.usage) throw thrown;
-  const { report, untold } = tally;
+  const { report, undescribed } = tally;
   for (const { line, detail, code } of report.errors.slice(0, shownErrors))
     output.note(`line ${line}: ${detail} (${code})`, "yellow");
   const more = report.failed - Math.min(report.errors.length, shownErrors);
-  if (more > 0) output.note(`… and ${countOf(more, "line")} more. --json lists the failed lines.`);
-  if (untold > 0) output.note("Of a request the first 100 are described: --chunk-lines 100 describes all.");
+  if (more > 0) output.note(`… and ${countOf(more, "line")} more. Use --json to list them.`);
+  if (undescribed > 0)
+    output.note(
+      "The server describes the first 100 failed lines of a request. Use --chunk-lines 100 to see all.",
+    );
 
   output.data({ ...report, ...ended?.toJson() });
   output.line(tally.summary);
@@ -105,14 +103,14 @@ function conclude(output: Output, tally: Tally, thrown: unknown): void {
       ended instanceof Unreachable ||
       ended.exitCode > 100
     );
-    const goOn = isBroken || report.lines === 0 ? [] : [`Go on with: ${resumption(report.next_line)}`];
+    const goOn = isBroken || report.lines === 0 ? [] : [`Continue with: ${resumption(report.next_line)}`];
     throw new PartlyDone(ended.exitCode, ...ended.lines, ...goOn);
   }
   if (report.failed > 0)
-    throw new PartlyDone(exitCodes.refused, `${countOf(report.failed, "line")} failed, and changed nothing.`);
+    throw new PartlyDone(exitCodes.refused, `${countOf(report.failed, "line")} failed and changed nothing.`);
 }
 
-/** The command that does what is left, to be copied. */
+/** The command that imports the remaining lines, to be copied. */
 function resumption(line: number): string {
   const args = process.argv.slice(2).filter((arg, index, all) => {
     return !arg.startsWith("--from-line") && all[index - 1] !== "--from-line";
@@ -121,5 +119,5 @@ function resumption(line: number): string {
   return [program, ...args.map(quote), "--from-line", String(line)].join(" ");
 }
 
-/** For a shell. */
+/** Quotes an argument for a shell. */
 const quote = (arg: string) => (/^[\w./:@=,+-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`);

@@ -8,11 +8,11 @@ import { readList } from "./paging.ts";
 import { type Column, renderTable } from "./table.ts";
 import { readableDay, readableTime } from "./text.ts";
 
-/** `keys …`: API keys of a realm's backends. */
+/** Adds `keys …`. */
 export function addKeyCommands(program: Command, open: OpenSession): void {
   const keys = program
     .command("keys")
-    .description("API keys: make, list, revoke")
+    .description("Manage API keys")
     .addHelpText("after", example("sallyport-admin keys add checkout --realm shop --scope verify"));
   addAdd(keys, open);
   addList(keys, open);
@@ -30,17 +30,17 @@ const collect = (text: string, before: string[] = []) => [...before, ...text.spl
 function addAdd(keys: Command, open: OpenSession): void {
   keys
     .command("add")
-    .argument("<name>", "what the key is for")
-    .description("Make an API key. It is shown once, alone on standard output")
-    .requiredOption("--scope <scopes>", "users:read, users:write, verify, admin; again for more", collect)
-    .option("--expires <when>", "a time (2027-01-31, 2027-01-31T12:00:00Z) or from now (90d, 12h)", parseEnd)
-    .option("--return-url <url>", "where hosted challenges may lead back to; again for more", collect)
+    .argument("<name>", "name of the key")
+    .description("Create an API key; it is shown once, alone on standard output")
+    .requiredOption("--scope <scopes>", "users:read, users:write, verify, admin; repeatable", collect)
+    .option("--expires <when>", "time (2027-01-31, 2027-01-31T12:00:00Z) or duration (90d, 12h)", parseEnd)
+    .option("--return-url <url>", "allowed return URL of hosted challenges; repeatable", collect)
     .addHelpText(
       "after",
       `${example("sallyport-admin keys add checkout --realm shop --scope verify --expires 365d")}
 
-Two keys of one name can live at the same time. To change a key without a gap,
-make the second, give it to its program, and revoke the first.`,
+Two keys of one name can be valid at the same time. To replace a key without an
+interruption, create the second, give it to its program, and revoke the first.`,
     )
     .action(async (name: string, options: AddOptions, command: Command) => {
       const { output, connect } = open(command);
@@ -56,11 +56,12 @@ make the second, give it to its program, and revoke the first.`,
       output.data(answer);
       const made = read(createdApiKey, answer);
       output.line(made.key);
-      output.note(`Made the key ${made.id} (${made.name}, realm ${made.realm}, ${made.scopes.join(" ")}).`);
-      output.note("This is the only time that it is shown.");
+      output.note(`Created key ${made.id} (${made.name}, realm ${made.realm}, ${made.scopes.join(" ")}).`);
+      output.note("The key is not shown again.");
       output.notes(
         older.map(
-          ({ id }) => `When its program has the new one, end the older: sallyport-admin keys revoke ${id}`,
+          ({ id }) =>
+            `When its program has the new key, revoke the old one: sallyport-admin keys revoke ${id}`,
         ),
       );
     });
@@ -68,14 +69,14 @@ make the second, give it to its program, and revoke the first.`,
 
 function describeConflict(error: unknown, name: string): unknown {
   if (!(error instanceof ServerRefusal) || error.problem.code !== "conflict") return error;
-  return new ServerRefusal(error.problem, `sallyport-admin keys list shows the two of the name ${name}.`);
+  return new ServerRefusal(error.problem, `Run sallyport-admin keys list to see both keys named ${name}.`);
 }
 
 function addList(keys: Command, open: OpenSession): void {
   keys
     .command("list")
-    .description("List the living keys of the realm, without the keys themselves")
-    .option("--all", "those that have ended, too")
+    .description("List the valid keys of the realm, without the keys themselves")
+    .option("--all", "include expired and revoked keys")
     .addHelpText("after", example("sallyport-admin keys list --realm shop"))
     .action(async ({ all }: { all?: boolean }, command: Command) => {
       const { output, connect } = open(command);
@@ -89,7 +90,7 @@ function addList(keys: Command, open: OpenSession): void {
         readableDay(key.last_used_at),
         key.scopes.join(" "),
       ]);
-      if (rows.length === 0) output.line("There are no keys.");
+      if (rows.length === 0) output.line("No keys.");
       else output.table(renderTable(columns, rows, output.columns));
     });
 }
@@ -115,42 +116,39 @@ function stateOf(
   now: Date,
 ): { live: boolean; words: string } {
   if (revoked !== null) return { live: false, words: `revoked ${readableDay(revoked)}` };
-  if (expires === null) return { live: true, words: "live" };
+  if (expires === null) return { live: true, words: "valid" };
   const live = new Date(expires) > now;
-  return { live, words: `${live ? "until" : "ended"} ${readableDay(expires)}` };
+  return { live, words: `${live ? "until" : "expired"} ${readableDay(expires)}` };
 }
 
 function addRevoke(keys: Command, open: OpenSession): void {
   keys
     .command("revoke")
-    .argument("<id>", "the key's id, as keys list shows it")
-    .description("End a key: everywhere within a minute")
+    .argument("<id>", "id of the key, from keys list")
+    .description("Revoke a key; it stops working everywhere within a minute")
     .addHelpText("after", example("sallyport-admin keys revoke ab2cdefghij3klmn"))
     .action(async (text: string, _options: object, command: Command) => {
       const { output, prompts, connect } = open(command);
       const id = parseKeyId(text);
       const api = await connect();
       const key = (await readKeys(api)).find((known) => known.id === id);
-      if (key === undefined) throw new AdminError(exitCodes.refused, `There is no key ${id} in this realm.`);
+      if (key === undefined) throw new AdminError(exitCodes.refused, `No key ${id} in this realm.`);
       await prompts.consent(`Revoke the key ${id} (${key.name}, realm ${key.realm})?`);
       const answer = await api.call({ method: "DELETE", path: `/v1/api-keys/${pathPart(id)}` });
       output.data(answer);
       const { revoked_at: end } = read(apiKey, answer);
       output.line(
-        `Revoked ${id} (${key.name})${end === null ? "" : ` at ${readableTime(end)}`}: everywhere within a minute.`,
+        `Revoked ${id} (${key.name})${end === null ? "" : ` at ${readableTime(end)}`}. It stops working everywhere within a minute.`,
       );
     });
 }
 
-/** Takes the prefix as well, but no whole key: it is a secret. */
+/** Parses the id of a key, with or without the prefix. Rejects a whole key, which is a secret. */
 function parseKeyId(text: string): string {
   const [, id, rest] = /^(?:sp_)?([a-z2-7]{16})(_.*)?$/.exec(text) ?? [];
   if (id !== undefined && rest === undefined) return id;
-  if (id === undefined) throw usageError("A key's id has 16 letters and digits, as keys list shows it.");
-  throw usageError(
-    "This is a whole key, which does not belong on a command line.",
-    `Its id is enough: ${id}`,
-  );
+  if (id === undefined) throw usageError("The id of a key has 16 letters and digits. See keys list.");
+  throw usageError("This is a whole key: do not put secrets on the command line.", `Use its id: ${id}`);
 }
 
 const unitHours: Readonly<Record<string, number>> = { h: 1, d: 24, w: 7 * 24 };
@@ -161,6 +159,8 @@ function parseEnd(text: string): string {
     return new Date(Date.now() + Number(count) * (unitHours[unit] ?? 0) * 3_600_000).toISOString();
   const end = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z)?$/.test(text) ? new Date(text) : null;
   if (end === null || Number.isNaN(end.getTime()))
-    throw new InvalidArgumentError("It must be a time such as 2027-01-31 or 2027-01-31T12:00:00Z, or 90d.");
+    throw new InvalidArgumentError(
+      "It must be a time such as 2027-01-31 or 2027-01-31T12:00:00Z, or a duration such as 90d.",
+    );
   return end.toISOString();
 }

@@ -34,15 +34,15 @@ export async function* openExport(
   let totals: ExportTotals | null = null;
   for await (const jwe of parts) {
     if (jwe.trim() === "") continue;
-    if (totals !== null) throw new ExportBroken("There is something behind the last part");
+    if (totals !== null) throw new ExportBroken("There is data after the last part");
     const { plaintext, protectedHeader: header } = await open(jwe.trim(), key, expected);
     if (header.typ !== "sallyport-export" || header.part !== expected)
-      throw new ExportBroken(`Part ${expected} is missing, or not in its place`);
+      throw new ExportBroken(`Part ${expected} is missing or out of order`);
     if (header.last === true) totals = { users: Number(header.users), unreadable: Number(header.unreadable) };
     expected += 1;
     yield new TextDecoder().decode(plaintext);
   }
-  if (totals === null) throw new ExportBroken("The last part is missing: the export was cut off");
+  if (totals === null) throw new ExportBroken("The last part is missing: the export is incomplete");
   return totals;
 }
 
@@ -50,6 +50,6 @@ async function open(jwe: string, key: Awaited<ReturnType<typeof importJWK>>, par
   try {
     return await compactDecrypt(jwe, key, accepted);
   } catch (cause) {
-    throw new ExportBroken(`Part ${part} does not open with this key`, { cause });
+    throw new ExportBroken(`Part ${part} cannot be decrypted with this key`, { cause });
   }
 }

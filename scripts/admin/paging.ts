@@ -2,10 +2,10 @@ import { InvalidArgumentError } from "commander";
 import type { Api, Call } from "./api.ts";
 import { AdminError, exitCodes } from "./failure.ts";
 
-/** As many as the service API gives at once. */
-const longestPage = 200;
+/** The limit of the service API for one page. */
+const maxPageSize = 200;
 
-/** How much of a list is wanted. */
+/** The part of a list to read. */
 export interface Range {
   /** Null: all of it. */
   readonly limit: number | null;
@@ -18,28 +18,28 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
-/** The cursors of one listing. A server that gives one again would be asked for ever (INC-37). */
+/** The cursors of one list. A server that repeats a cursor would be queried without end (INC-37). */
 export class CursorTrail {
   readonly #seen = new Set<string>();
 
-  /** @param first the cursor that the listing begins with, if any */
+  /** @param first the cursor with which the list starts, if any */
   constructor(first?: string) {
     if (first !== undefined) this.#seen.add(first);
   }
 
   /**
-   * Goes on behind a page.
+   * Returns the cursor of the next page.
    *
-   * @param next where the server says that the list goes on. Null: it does not say
-   * @param entries how many entries the page had
-   * @throws AdminError when the list does not go on: the cursor was there before, or the page was empty
+   * @param next the server's `next_cursor`
+   * @param entries the number of entries of the page
+   * @throws AdminError when the cursor is missing or repeated, or the page was empty
    */
   follow(next: string | null, entries: number): string {
     if (next === null || entries === 0 || this.#seen.has(next)) {
       throw new AdminError(
         exitCodes.unreachable,
-        "The server's list does not end: it has come back to a place where it was before.",
-        "What was read until then is not whole. Is it Sallyport that answers there?",
+        "The server's list does not end: a cursor was repeated.",
+        "The list is incomplete. Check that the address is a Sallyport deployment.",
       );
     }
     this.#seen.add(next);
@@ -47,7 +47,7 @@ export class CursorTrail {
   }
 }
 
-/** Reads as much of a list as is wanted, in as many pages as that takes. */
+/** Reads a part of a list, page by page. */
 export async function readList<T>(
   api: Api,
   { path, query }: Pick<Call, "path" | "query">,
@@ -58,8 +58,8 @@ export async function readList<T>(
   const trail = new CursorTrail(first);
   let cursor: string | null | undefined = first;
   do {
-    const left = limit === null ? longestPage : limit - entries.length;
-    const asked = { ...query, cursor: cursor ?? undefined, limit: Math.min(left, longestPage) };
+    const left = limit === null ? maxPageSize : limit - entries.length;
+    const asked = { ...query, cursor: cursor ?? undefined, limit: Math.min(left, maxPageSize) };
     const page: Page<T> = parse(await api.call({ path, query: asked }));
     entries.push(...page.entries);
     cursor = page.nextCursor === null ? null : trail.follow(page.nextCursor, page.entries.length);
@@ -67,11 +67,15 @@ export async function readList<T>(
   return { entries, nextCursor: cursor };
 }
 
-/** A whole number on the command line. */
+const unlimited = 1_000_000_000;
+
+/** Creates the parser of an option that is a whole number. */
 export const wholeNumber =
-  (least: number, most = 1_000_000_000) =>
+  (min: number, max = unlimited) =>
   (text: string): number => {
     const number = /^\d{1,10}$/.test(text) ? Number(text) : -1;
-    if (number >= least && number <= most) return number;
-    throw new InvalidArgumentError(`It must be a whole number, ${least} or more.`);
+    if (number >= min && number <= max) return number;
+    throw new InvalidArgumentError(
+      `It must be a whole number, at least ${min}${max === unlimited ? "" : ` and at most ${max}`}.`,
+    );
   };

@@ -11,30 +11,33 @@ import { addKeyCommands } from "./keys.ts";
 import { addUserCommands } from "./users.ts";
 
 const exitHelp = `
-The key comes from SALLYPORT_ADMIN_KEY or ADMIN_KEY of the environment, from
-.dev.vars for this machine's npm start, or from a prompt; never from the command
-line. An export, and accounts of ADMIN_USERS, need EXPORT_KEY as well: from
-SALLYPORT_EXPORT_KEY or EXPORT_KEY, from the same .dev.vars, or from a prompt.
+Keys:
+  The key is read from SALLYPORT_ADMIN_KEY or ADMIN_KEY in the environment, from
+  .dev.vars for npm start on this machine, or from a prompt; never from the
+  command line. Exports, and changes of accounts in ADMIN_USERS, also need
+  EXPORT_KEY, from SALLYPORT_EXPORT_KEY or EXPORT_KEY in the environment, from
+  the same .dev.vars, or from a prompt.
 
-Exit codes: 0 done, 1 refused or failed in part, 2 not understood, 3 not
-reachable, 130 interrupted.`;
+Exit codes:
+  0 success, 1 refused or partly failed, 2 usage error, 3 server unreachable,
+  130 interrupted.`;
 
-/** The commands and their options. `docs/admin-cli.md` explains them at length. */
+/** Creates the program with its commands and options, which `docs/admin-cli.md` explains. */
 export function createProgram(open: OpenSession): Command {
   const program: Command = new Command("sallyport-admin")
-    .description("Administers a deployment of Sallyport over its service API.")
-    .version(readVersion(), "--version", "print the version")
-    .option("--url <url>", "the deployment; by default SALLYPORT_URL, or this machine's npm start")
-    .option("--realm <realm>", "the realm that ADMIN_KEY speaks for; an API key has its own")
-    .option("--json", "results as JSON on standard output, everything else on standard error")
-    .option("-y, --yes", "do not ask before something is taken away")
-    .option("--no-color", "no colours (as NO_COLOR in the environment)")
+    .description("Administer a Sallyport deployment over its service API.")
+    .version(readVersion(), "--version", "print the version number")
+    .option("--url <url>", "URL of the deployment (default: SALLYPORT_URL, or npm start on this machine)")
+    .option("--realm <realm>", "realm to use with ADMIN_KEY; an API key has its own realm")
+    .option("--json", "write results as JSON to standard output, everything else to standard error")
+    .option("-y, --yes", "do not ask for confirmation")
+    .option("--no-color", "do not use colors (also NO_COLOR in the environment)")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
-    .showHelpAfterError("With --help it says what it takes.")
+    .showHelpAfterError("See --help.")
     .configureHelp({
       showGlobalOptions: true,
-      // Those of a command that has commands of its own are not theirs.
+      // Without this, the options of a command group would be listed for its commands too.
       visibleGlobalOptions: (command): Option[] =>
         command === program ? [] : program.options.filter(({ long }) => long !== "--version"),
     })
@@ -67,7 +70,7 @@ const secretOptions: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Refuses a secret on the command line, where every process of the machine can read it and the shell writes it down.
+ * Rejects options for secrets: every process of the machine can read the command line, and the shell stores it.
  *
  * @throws AdminError that names the option, and never its value
  */
@@ -78,9 +81,9 @@ export function refuseSecrets(args: readonly string[]): void {
     const variable = secretOptions.get(name.toLowerCase().replaceAll("_", "-"));
     if (variable === undefined) continue;
     throw usageError(
-      `There is no --${name}: a command line can be read by others, and shells keep it.`,
-      `Put it into ${variable} of the environment, or leave it out and a prompt asks for it.`,
-      "If it was a real one, change it.",
+      `There is no option --${name}: other users can see the command line, and shells store it.`,
+      `Set ${variable} in the environment, or leave it out to be prompted.`,
+      "If this was a real secret, replace it.",
     );
   }
 }

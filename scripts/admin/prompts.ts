@@ -1,7 +1,7 @@
 import { AdminError, exitCodes, usageError } from "./failure.ts";
 import { visible } from "./text.ts";
 
-/** Questions to whoever sits at the terminal. They are asked on standard error: standard output is for results. */
+/** Prompts on the terminal. They are written to standard error, because standard output is for results. */
 export class Prompts {
   readonly canAsk: boolean;
   readonly #yes: boolean;
@@ -13,31 +13,31 @@ export class Prompts {
     this.#signal = signal;
   }
 
-  /** Asks for something that must not be seen. */
+  /** Prompts for a secret, which is not shown. */
   async secret(message: string): Promise<string> {
     const { default: password } = await import("@inquirer/password");
-    const validate = (text: string) => text !== "" || "Nothing was typed. Ctrl-C ends this.";
+    const validate = (text: string) => text !== "" || "Enter a value, or press Ctrl-C to cancel.";
     return this.#ask((context) =>
       password({ message: visible(message), toggleMask: false, validate }, context),
     );
   }
 
-  /** Asks twice for a new password: nobody sees a slip of the finger. */
+  /** Prompts twice for a new password, because typing errors are not visible. */
   async newPassword(whose: string): Promise<string> {
     const first = await this.secret(`Password for ${whose}`);
-    if (first === (await this.secret("The same again"))) return first;
-    throw new AdminError(exitCodes.refused, "These are two different passwords. Nothing was changed.");
+    if (first === (await this.secret("Repeat the password"))) return first;
+    throw new AdminError(exitCodes.refused, "The passwords differ. Nothing was changed.");
   }
 
   /**
-   * Returns when somebody has agreed to it, here or with `--yes`.
+   * Returns when the action is confirmed at the prompt or with `--yes`.
    *
    * @param what a sentence that ends with a question mark
-   * @throws AdminError when they have not, or there is nobody to ask
+   * @throws AdminError when it is not confirmed, or there is no terminal
    */
   async consent(what: string): Promise<void> {
     if (this.#yes) return;
-    if (!this.canAsk) throw usageError(what, "There is no terminal to ask at: say --yes.");
+    if (!this.canAsk) throw usageError(what, "There is no terminal for a confirmation. Use --yes.");
     const { default: confirm } = await import("@inquirer/confirm");
     if (await this.#ask((context) => confirm({ message: visible(what), default: false }, context))) return;
     throw new AdminError(exitCodes.refused, "Nothing was changed.");
@@ -49,14 +49,14 @@ export class Prompts {
     try {
       return await ask({ output: process.stderr, signal: this.#signal });
     } catch (error) {
-      // Ctrl-C is a key here and no signal, because the prompt reads single keys.
+      // The prompt reads single keys, so Ctrl-C arrives as a key and not as a signal.
       if (error instanceof Error && error.name === "ExitPromptError") throw new InterruptedAtPrompt();
       throw error;
     }
   }
 }
 
-/** Somebody pressed Ctrl-C instead of an answer. */
+/** Ctrl-C was pressed at a prompt. */
 export class InterruptedAtPrompt extends AdminError {
   constructor() {
     super(130, "Interrupted. Nothing was changed.");

@@ -38,15 +38,15 @@ export async function* readParts(chunks: AsyncIterable<Uint8Array>): AsyncGenera
     const jwe = line === null ? "" : decoder.decode(line).trim();
     if (jwe === "" && line !== null) continue;
     const header = readHeader(jwe);
-    if (ended) throw broken(`There is something behind the last part, ${before}.`);
-    if (header.part !== before + 1) throw broken(`The part ${before + 1} is missing.`);
+    if (ended) throw broken(`There is data after the last part (part ${before}).`);
+    if (header.part !== before + 1) throw broken(`Part ${before + 1} is missing.`);
     before += 1;
     ended = header.last === true;
     const total = { users: Number(header.users ?? 0), unreadable: Number(header.unreadable ?? 0) };
     const kid = header.kid === undefined ? null : String(header.kid);
     yield { jwe, number: before, kid, total: ended ? total : null };
   }
-  if (!ended) throw broken(`The export is cut off behind its part ${before}.`);
+  if (!ended) throw broken(`The export is incomplete: it ends after part ${before}.`);
 }
 
 function readHeader(jwe: string): Record<string, unknown> {
@@ -56,7 +56,7 @@ function readHeader(jwe: string): Record<string, unknown> {
   } catch {
     // It is refused below.
   }
-  throw broken("This is no export of Sallyport: a line is no encrypted part of one.");
+  throw broken("The file is not an export of Sallyport.");
 }
 
 /** A private key, to open an export with. */
@@ -68,9 +68,9 @@ export interface Identity {
 /** Reads a private key: a JWK as `export keygen` writes it, or PEM. */
 export async function readIdentity(path: string): Promise<Identity> {
   const jwk = parseKey(await readText(path), (pem) => createPrivateKey(pem).export({ format: "jwk" }));
-  if (jwk?.d === undefined) throw usageError(`${path} is no private key (JWK, or PEM).`);
+  if (jwk?.d === undefined) throw usageError(`${path} is not a private key (JWK or PEM).`);
   await importJWK(jwk, jwk.kty === "RSA" ? "RSA-OAEP-256" : "ECDH-ES").catch(() => {
-    throw usageError(`${path} is no key that an export can be opened with.`);
+    throw usageError(`${path} is not a key that can decrypt an export.`);
   });
   return { path, jwk };
 }
@@ -82,9 +82,9 @@ export async function readRecipient(path: string): Promise<JWK> {
     (pem) => createPublicKey(pem).export({ format: "jwk" }),
     /PUBLIC/,
   );
-  if (jwk === null) throw usageError(`${path} is no public key (JWK, or PEM).`);
+  if (jwk === null) throw usageError(`${path} is not a public key (JWK or PEM).`);
   if (["d", "p", "q", "k", "oth"].some((member) => member in jwk))
-    throw usageError(`${path} holds a private key. It stays where it is: give the public one.`);
+    throw usageError(`${path} holds a private key. Give the public key.`);
   return jwk;
 }
 
@@ -106,7 +106,7 @@ export async function* openUsers(
     for await (const lines of openExport(sealedParts(chunks, identity), identity.jwk))
       yield Buffer.from(lines);
   } catch (error) {
-    if (error instanceof ExportBroken) throw broken(`${identity.path} does not open this export.`);
+    if (error instanceof ExportBroken) throw broken(`${identity.path} cannot decrypt this export.`);
     throw error;
   }
 }
@@ -117,7 +117,7 @@ async function* sealedParts(
 ): AsyncGenerator<string> {
   for await (const { jwe, kid } of readParts(chunks)) {
     if (kid !== null && jwk.kid !== undefined && kid !== jwk.kid)
-      throw broken(`${path} does not open this export. It was made for the key ${kid}.`);
+      throw broken(`${path} cannot decrypt this export, which was encrypted to the key ${kid}.`);
     yield jwe;
   }
 }

@@ -3,20 +3,20 @@ import { read, type User, user, userPage } from "./answers.ts";
 import { type Api, pathPart } from "./api.ts";
 import { AdminError, exitCodes, ServerRefusal, usageError } from "./failure.ts";
 
-/** What `<user>` on the command line is. */
+/** How to read `<user>` on the command line. */
 export type UserNaming = "id" | "name";
 
 export const namingOption = () =>
-  new Option("--by <what>", "what <user> is; by default whichever there is").choices(["id", "name"]);
+  new Option("--by <what>", "how to read <user> (default: both)").choices(["id", "name"]);
 
-/** What a path can carry as one segment: what has dots only is taken for a step up. */
+/** The ids that a path can have as one segment: URL parsers remove `.` and `..`. */
 const idForm = /^(?!\.{1,2}$)[\x21-\x7e]{1,128}$/;
 
 /**
  * Finds a user by name or id.
  *
- * @param by null: either. Should both be there, of two users, none is chosen
- * @throws AdminError when there is none, or more than one. In the realm of an external first factor names can differ in
+ * @param by null: name or id
+ * @throws AdminError when no user matches, or more than one. In the realm of an external first factor names can differ in
  *   spelling only: then the text has to be the exact name of one of them
  */
 export async function findUser(api: Api, text: string, by: UserNaming | null): Promise<User> {
@@ -26,14 +26,14 @@ export async function findUser(api: Api, text: string, by: UserNaming | null): P
   ]);
   if (named !== null && identified !== null && named.id !== identified.id) {
     throw usageError(
-      `There are two: ${identified.username} has the id ${text}, and ${named.username} has the id ${named.id}.`,
-      "Say --by id or --by name.",
+      `Two users match: ${identified.username} has the id ${text}, and ${named.username} has the id ${named.id}.`,
+      "Use --by id or --by name.",
     );
   }
   const found = named ?? identified;
   if (found !== null) return found;
   const realm = api.realm === undefined ? "" : ` in the realm ${api.realm}`;
-  throw new AdminError(exitCodes.refused, `There is no user ${text}${realm}.`);
+  throw new AdminError(exitCodes.refused, `No user ${text}${realm}.`);
 }
 
 async function findById(api: Api, id: string): Promise<User | null> {
@@ -52,7 +52,7 @@ async function findByName(api: Api, username: string): Promise<User | null> {
   if (exact === undefined && users.length > 1) {
     throw usageError(
       `There are several users of this name: ${users.map(describeUser).join(", ")}.`,
-      "Say the exact name, or the id.",
+      "Give the exact name, or the id.",
     );
   }
   return exact ?? users[0] ?? null;

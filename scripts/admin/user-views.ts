@@ -14,8 +14,8 @@ interface NamingOptions {
 export function addUserViews(users: Command, open: OpenSession): void {
   users
     .command("show")
-    .argument("<user>", "name or id")
-    .description("Show an account: second factor, backup codes left, blocked until")
+    .argument("<user>", "user name or id")
+    .description("Show an account and the state of its second factor")
     .addOption(namingOption())
     .addHelpText("after", example("sallyport-admin users show ada"))
     .action(async (text: string, { by }: NamingOptions, command: Command) => {
@@ -29,8 +29,8 @@ export function addUserViews(users: Command, open: OpenSession): void {
 
   users
     .command("sessions")
-    .argument("<user>", "name or id")
-    .description("List where a user is signed in")
+    .argument("<user>", "user name or id")
+    .description("List the sessions of a user")
     .addOption(namingOption())
     .addHelpText("after", example("sallyport-admin users sessions ada"))
     .action(async (text: string, { by }: NamingOptions, command: Command) => {
@@ -40,7 +40,7 @@ export function addUserViews(users: Command, open: OpenSession): void {
       const answer = await api.call({ path: `/v1/users/${pathPart(id)}/sessions` });
       output.data(answer);
       const { sessions } = read(sessionList, answer);
-      if (sessions.length === 0) output.line("Signed in nowhere.");
+      if (sessions.length === 0) output.line("No sessions.");
       for (const [index, session] of sessions.entries()) {
         if (index > 0) output.line("");
         output.lines(renderFields(describeSession(session)));
@@ -54,14 +54,14 @@ const describeSession = (session: Session): [name: string, value: string][] => [
     "Last seen",
     `${readableTime(session.last_seen_at)} from ${session.client_address ?? "an unknown address"}`,
   ],
-  ["Two-factor", session.aal === 2 ? "passed" : "not asked for, or not yet passed"],
+  ["Two-factor", session.aal === 2 ? "verified" : "not verified"],
   ["Browser", session.user_agent ?? "unknown"],
 ];
 
 const passwords: Readonly<Record<string, string>> = {
   none: "none",
   set: "set",
-  reset_required: "must be set anew: its imported hash can't be checked here",
+  reset_required: "must be set again: the imported hash is not supported",
 };
 
 function fieldsOf(status: UserStatus): [name: string, value: string][] {
@@ -71,15 +71,13 @@ function fieldsOf(status: UserStatus): [name: string, value: string][] {
     ["Id", status.id],
     ["Realm", status.realm],
     ["E-mail", email ?? "none"],
-    ["State", disabled === null ? "open" : `disabled since ${readableTime(disabled)}`],
+    ["State", disabled === null ? "enabled" : `disabled since ${readableTime(disabled)}`],
     ["Password", passwords[status.password] ?? status.password],
     [
       "Two-factor",
       status.totp_enabled ? `on${since === null ? "" : `, since ${readableTime(since)}`}` : "off",
     ],
-    ...(expires === null
-      ? []
-      : [["Set-up", `waits for its first code until ${readableTime(expires)}`] as const]),
+    ...(expires === null ? [] : [["Set-up", `pending until ${readableTime(expires)}`] as const]),
     ["Backup codes", `${status.backup_codes_remaining} left`],
     ["Codes", describeBlock(status)],
     ["Created", readableTime(status.created_at)],
@@ -87,6 +85,6 @@ function fieldsOf(status: UserStatus): [name: string, value: string][] {
 }
 
 function describeBlock({ second_factor_disabled: disabled, blocked_until: until }: UserStatus): string {
-  if (disabled) return "refused after too many failures: users unlock, or users reset";
-  return until === null ? "taken" : `refused until ${readableTime(until)}: users unlock ends it`;
+  if (disabled) return "refused after too many failures; run users unlock or users reset";
+  return until === null ? "accepted" : `refused until ${readableTime(until)}; run users unlock to end this`;
 }

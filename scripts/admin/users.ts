@@ -6,19 +6,19 @@ import { example } from "./help.ts";
 import { readList, wholeNumber } from "./paging.ts";
 import { type Column, renderTable } from "./table.ts";
 import { readableDay } from "./text.ts";
-import { addUserDeeds } from "./user-deeds.ts";
+import { addUserActions } from "./user-actions.ts";
 import { addUserViews } from "./user-views.ts";
 
-/** `users …`: accounts and their second factor. */
+/** Adds `users …`. */
 export function addUserCommands(program: Command, open: OpenSession): void {
   const users = program
     .command("users")
-    .description("Accounts: make, look at, close, help who is locked out")
+    .description("Manage accounts and their second factor")
     .addHelpText("after", example("sallyport-admin users show ada"));
   addAdd(users, open);
   addList(users, open);
   addUserViews(users, open);
-  addUserDeeds(users, open);
+  addUserActions(users, open);
 }
 
 interface AddOptions {
@@ -30,11 +30,11 @@ interface AddOptions {
 function addAdd(users: Command, open: OpenSession): void {
   users
     .command("add")
-    .argument("<name>", "the user name")
-    .description("Make an account. Its password comes from SALLYPORT_PASSWORD or a prompt")
-    .option("--email <address>", "the e-mail address")
-    .option("--id <id>", "your own id for the user; a random one by default")
-    .option("--no-password", "an account without a password: another first factor, or verify calls only")
+    .argument("<name>", "user name")
+    .description("Create an account; the password comes from SALLYPORT_PASSWORD or a prompt")
+    .option("--email <address>", "e-mail address")
+    .option("--id <id>", "id of the user (default: random)")
+    .option("--no-password", "create the account without a password")
     .addHelpText("after", example("sallyport-admin users add ada --email ada@example.com"))
     .action(async (name: string, options: AddOptions, command: Command) => {
       const session = open(command);
@@ -49,18 +49,18 @@ function addAdd(users: Command, open: OpenSession): void {
       });
       session.output.data(answer);
       const { username, id, realm } = read(user, answer);
-      session.output.line(`Made the account ${username} (id ${id}, realm ${realm}).`);
+      session.output.line(`Created account ${username} (id ${id}, realm ${realm}).`);
     });
 }
 
-/** From the environment, or typed twice. */
+/** Reads the password from the environment, or prompts for it twice. */
 async function newPassword({ prompts }: Session, whose: string): Promise<string> {
   const given = process.env.SALLYPORT_PASSWORD;
   if (given) return given;
   if (prompts.canAsk) return prompts.newPassword(whose);
   throw usageError(
-    `There is no password for ${whose}.`,
-    "Put it into SALLYPORT_PASSWORD of the environment, or say --no-password.",
+    `No password for ${whose}.`,
+    "Set SALLYPORT_PASSWORD in the environment, or use --no-password.",
   );
 }
 
@@ -74,9 +74,9 @@ function addList(users: Command, open: OpenSession): void {
   users
     .command("list")
     .description("List accounts by name")
-    .option("--limit <n>", "how many", wholeNumber(1), 50)
-    .option("--all", "all of them")
-    .option("--cursor <cursor>", "go on where next_cursor of an earlier list says")
+    .option("--limit <n>", "maximum number of accounts", wholeNumber(1), 50)
+    .option("--all", "list all accounts")
+    .option("--cursor <cursor>", "continue at next_cursor of an earlier list")
     .addHelpText("after", example("sallyport-admin users list --all --json"))
     .action(async (options: ListOptions, command: Command) => {
       const { output, connect } = open(command);
@@ -87,9 +87,9 @@ function addList(users: Command, open: OpenSession): void {
         return { entries: page.users, nextCursor: page.next_cursor };
       });
       output.data({ users: entries, next_cursor: nextCursor });
-      if (entries.length === 0) output.line("There are no accounts.");
+      if (entries.length === 0) output.line("No accounts.");
       else output.table(renderTable(columns, entries.map(rowOf), output.columns));
-      if (nextCursor !== null) output.note(`There are more: say --all, or --cursor ${nextCursor}`);
+      if (nextCursor !== null) output.note(`More accounts: use --all, or --cursor ${nextCursor}`);
     });
 }
 
@@ -104,6 +104,6 @@ const rowOf = ({ username, id, totp_enabled: enabled, disabled_at: disabled, cre
   username,
   id,
   enabled ? "on" : "off",
-  disabled === null ? "open" : "disabled",
+  disabled === null ? "enabled" : "disabled",
   readableDay(made),
 ];

@@ -4,7 +4,7 @@ import { listDescendants } from "../../test/e2e/support/processes.ts";
 
 const pollMilliseconds = 50;
 
-/** Adds up a figure of every workerd that this process has started (Linux). */
+/** Sums a figure over all workerd processes that this process has started (Linux). */
 function sumOfWorkerds(figureOf: (pid: number) => number): number {
   return listDescendants(process.pid).reduce((total, { pid }) => {
     try {
@@ -15,14 +15,14 @@ function sumOfWorkerds(figureOf: (pid: number) => number): number {
   }, 0);
 }
 
-/** What they hold in memory. */
+/** Their resident memory. */
 const workerdBytes = () =>
   sumOfWorkerds((pid) => {
     const [, kibibytes = "0"] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
     return Number(kibibytes) * 1024;
   });
 
-/** The CPU time that they have used: proc_pid_stat(5), in ticks of 10 ms. */
+/** Their CPU time: proc_pid_stat(5), in ticks of 10 ms. */
 const workerdCpuSeconds = () =>
   sumOfWorkerds((pid) => {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -30,18 +30,18 @@ const workerdCpuSeconds = () =>
     return (Number(fields[11]) + Number(fields[12])) / 100;
   });
 
-/** What some work came to, how long it took, and what it cost workerd. */
+/** The result of some work, its duration, and its cost in workerd. */
 export interface Measured<T> {
   readonly result: T;
   readonly seconds: number;
-  /** Of workerd: the Worker, the local D1, and the dev server in front of them. */
+  /** CPU time of workerd: the Worker, the local D1 and the dev server. */
   readonly cpuSeconds: number;
   readonly startBytes: number;
-  /** By how much its memory grew at most, in each fifth of the time: what is held grows on, and a heap settles. */
+  /** The largest growth of memory in each fifth of the time. A leak keeps growing, and a heap settles. */
   readonly growthBytes: readonly number[];
 }
 
-/** Measures some work. */
+/** Runs the work and measures it. */
 export async function measure<T>(work: () => Promise<T>): Promise<Measured<T>> {
   const startBytes = workerdBytes();
   if (startBytes === 0) throw new Error("No workerd was found among the processes");

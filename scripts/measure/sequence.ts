@@ -1,23 +1,23 @@
-/** Where users are sent to, or asked for. */
+/** The deployment and realm to import into or export from. */
 export interface Target {
   readonly baseUrl: string;
   readonly adminKey: string;
-  /** Needed for an export. */
+  /** Required for an export. */
   readonly exportKey?: string;
   readonly realm: string;
 }
 
-/** What a whole sequence came to. */
+/** The result of a whole import. */
 export interface Sum {
   readonly created: number;
   readonly unchanged: number;
   readonly failed: number;
 }
 
-/** As many as one request takes. */
+/** The limit of the service API for one request. */
 const chunkLines = 5000;
 
-/** A call of the service API for a realm. */
+/** Calls the service API for a realm. */
 export function call(
   { baseUrl, adminKey, exportKey, realm }: Target,
   path: string,
@@ -35,7 +35,7 @@ export function call(
   });
 }
 
-/** Sends lines (each with its newline) to the import, a chunk at a time, from the first to the last. */
+/** Imports lines, each with its newline, chunk by chunk in their order. */
 export async function sendLines(
   target: Target,
   lines: Iterable<string>,

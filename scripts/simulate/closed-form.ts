@@ -1,9 +1,9 @@
-// What an attacker gets, computed from the numbers of the contract and nothing else. No line of the Worker is asked.
+// The attacker's chances, computed from the numbers of docs/contract.md only and without code of the Worker.
 
 /** Six digits. */
 const codes = 1_000_000;
 
-/** The code of the current step, and one on either side. */
+/** The codes of the current, the previous and the next time step are valid. */
 const liveCodes = 3;
 
 const guessesPerRound = 5;
@@ -12,24 +12,24 @@ const rounds = failuresUntilDisabled / guessesPerRound;
 
 /**
  * RFC 4226 takes the remainder of 31 random bits by a million, so the codes below 483,648 come up 2,148 times in 2^31
- * and the others 2,147 times. Who guesses only the former has this chance to hit the code of one step.
+ * and the others 2,147 times. A guess among the former has this chance to hit the code of one step.
  */
 export const likeliestCode = Math.ceil(2 ** 31 / codes) / 2 ** 31;
 
-/** The chance of a whole budget: 20 rounds of 5 different guesses, each round against other live codes. */
+/** The chance of the whole budget: 20 rounds of 5 different guesses, each round against other valid codes. */
 export function chanceOfBudget(perCode = 1 / codes): number {
   return 1 - (1 - guessesPerRound * perCode) ** (liveCodes * rounds);
 }
 
-/** The chance of so many guesses, each of which hits one of the live codes or not. */
+/** The chance that at least one of these guesses hits a valid code. */
 export function chanceOfGuesses(guesses: number): number {
   return 1 - (1 - liveCodes / codes) ** guesses;
 }
 
-/** The chance of a whole budget of backup codes: ten of 40 bits each. */
+/** The chance of the whole budget against ten backup codes of 40 bits each. */
 export const chanceOfBackupCodes = (failuresUntilDisabled * 10) / 2 ** 40;
 
-/** When each round of five may be guessed, in seconds from the first, by somebody who waits for nothing else. */
+/** The earliest time of each round of five guesses, in seconds after the first. */
 export function roundTimes(): number[] {
   const times = [0];
   for (let round = 1; round < rounds; round++) {
@@ -40,8 +40,8 @@ export function roundTimes(): number[] {
 }
 
 /**
- * The most guesses between two sign-ins of the owner after which the owner still gets in, so that the counter begins
- * anew: whole rounds whose cool-down is over by then, and four more, which cause none.
+ * The largest number of guesses between two sign-ins of the owner that does not block the owner, whose sign-in resets the counter:
+ * whole rounds with a cool-down that is over by then, and four more guesses, which cause no cool-down.
  */
 export function guessesBetweenSignIns(seconds: number): number {
   const over = roundTimes().filter((time) => time <= seconds).length - 1;
@@ -50,5 +50,5 @@ export function guessesBetweenSignIns(seconds: number): number {
 
 const windowSeconds = 900;
 
-/** Password guesses of a day, so many in each quarter of an hour. */
+/** The password guesses of a day, from the number for each quarter of an hour. */
 export const guessesPerDay = (perWindow: number): number => (perWindow * 86_400) / windowSeconds;

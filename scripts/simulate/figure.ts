@@ -1,16 +1,16 @@
-/** One line of the table that a simulation ends with. */
+/** One row of the result table. */
 export interface Figure {
   readonly attack: string;
-  /** What is counted or estimated. */
+  /** The quantity that is counted or estimated. */
   readonly what: string;
   readonly measured: string;
   readonly computed: string;
-  /** What it must not be worse than. Null: it is told, and nothing is promised. */
+  /** The limit that the figure must keep. Null: the figure is reported without a limit. */
   readonly limit: string | null;
   readonly ok: boolean;
 }
 
-/** The table, in Markdown. */
+/** Renders the table in Markdown. */
 export function renderTable(figures: readonly Figure[]): string {
   const rows = figures.map(({ attack, what, measured, computed, limit, ok }) => {
     const kept = limit === null ? "" : `${limit}: ${ok ? "kept" : "**broken**"}`;
@@ -21,9 +21,9 @@ export function renderTable(figures: readonly Figure[]): string {
   );
 }
 
-/** A probability as people read it. */
+/** Formats a probability. */
 export const percent = (probability: number, digits = 4): string =>
   `${(probability * 100).toFixed(digits)} %`;
 
-/** A number with thousands set apart. */
+/** Formats a number with separators for thousands. */
 export const count = (value: number): string => Math.round(value).toLocaleString("en-US");

@@ -6,7 +6,7 @@ const secrets = {
   KEYRING: `k1:${randomBytes(32).toString("base64")}`,
   ADMIN_KEY: randomBytes(32).toString("base64url"),
 };
-// In the environment as well, because that is where wrangler looks for required secrets.
+// Also in the environment, where wrangler looks for required secrets.
 Object.assign(process.env, secrets);
 
 export default defineConfig({
@@ -26,7 +26,7 @@ export default defineConfig({
     include: ["scripts/simulate/worker/*.sim.ts"],
     testTimeout: 600_000,
     hookTimeout: 60_000,
-    // The Worker writes a line for every refusal, and here are hundred thousands of them.
+    // The Worker logs every refusal, and a simulation has hundreds of thousands.
     silent: true,
   },
 });

@@ -5,18 +5,18 @@ import { fileURLToPath } from "node:url";
 import { endGroups, signalGroup } from "./process-group.ts";
 
 export type Child = {
-  /** Resolves with words for how it ended: "exit code 1", "SIGKILL". */
+  /** Resolves with the cause when the process has ended: "exit code 1", "SIGKILL". */
   ended: Promise<string>;
-  /** Shows what it writes from now on. Of what it wrote while it started, only the lines that match `kept` are shown. */
+  /** Shows all further output, and those lines of the earlier output that match `kept`. */
   followOutput: (kept?: RegExp) => void;
-  /** Shows all that it has written, and what follows. */
+  /** Shows the earlier and all further output. */
   replayOutput: () => void;
 };
 
-/** What a child wrote while its output was held back. */
+/** Output of a child that is not shown yet. */
 type HeldChunk = { to: NodeJS.WriteStream; chunk: Buffer };
 
-/** The lines of each stream that match. A line may be in several chunks. */
+/** Finds the lines that match, in each stream. A line may be in several chunks. */
 function findLines(held: readonly HeldChunk[], wanted: RegExp): string[] {
   return [process.stdout, process.stderr].flatMap((stream) =>
     Buffer.concat(held.filter(({ to }) => to === stream).map(({ chunk }) => chunk))
@@ -27,8 +27,8 @@ function findLines(held: readonly HeldChunk[], wanted: RegExp): string[] {
 }
 
 /**
- * The processes of one `npm start`. Each leads a process group, because wrangler has children of its own (workerd,
- * esbuild) that must end with it; a watchdog ends them should this process be killed outright.
+ * The child processes of `npm start`. Each leads a process group, because wrangler has children of its own (workerd,
+ * esbuild) that must end with it. A watchdog ends the groups if this process is killed with SIGKILL.
  */
 export class Children {
   readonly #groups = new Set<number>();
@@ -40,17 +40,18 @@ export class Children {
       detached: true,
       stdio: ["pipe", "ignore", "ignore"],
     });
-    // Without a watchdog everything still works, and a clean end is still clean.
+    // Errors of the watchdog are ignored: it is only needed after a SIGKILL.
     this.#watchdog.on("error", () => {});
     this.#watchdog.stdin?.on("error", () => {});
   }
 
   /**
-   * Runs Node on a script, in a process group of its own and with its output held back until it is asked for.
-   * `givingUpWords` is what it writes when it is of no more use although it still runs.
+   * Runs a script with Node in a new process group. Its output is held until it is shown.
+   *
+   * @param givingUpWords when the output contains them, the process counts as ended although it still runs
    */
   start(args: string[], env: NodeJS.ProcessEnv, { givingUpWords }: { givingUpWords?: string } = {}): Child {
-    if (this.#ending) throw new Error("Nothing more is started: all of it is ending");
+    if (this.#ending) throw new Error("No process can be started while Sallyport is stopping");
     const child = spawn(process.execPath, args, {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
@@ -89,7 +90,7 @@ export class Children {
     };
   }
 
-  /** A group is known for as long as its leader lives and no longer: the system gives the id to others later. */
+  /** The group is tracked only while its leader runs, because the system may reuse its id afterwards. */
   async #follow(child: ChildProcess): Promise<string> {
     const group = child.pid;
     if (group !== undefined) {
@@ -110,7 +111,7 @@ export class Children {
     return how;
   }
 
-  /** Resolves when no process of any group is left, 6 seconds at the latest. */
+  /** Ends all groups. Resolves after 6 seconds at the latest. */
   async end(): Promise<void> {
     this.#ending = true;
     await endGroups(this.#groups);

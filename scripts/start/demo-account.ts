@@ -39,8 +39,8 @@ export async function ensureDemoAccount(
   if (!known) rmSync(path);
   if (isConflict(response, answer)) {
     throw new StartError(
-      `There is a demo account already, but ${path}, which keeps its password, is gone. ` +
-        `To begin anew, delete ${dirname(path)}: all local accounts and sessions go with it.`,
+      `The demo account exists, but the file with its password, ${path}, is missing. ` +
+        `To start again, delete ${dirname(path)}. This deletes all local accounts and sessions.`,
     );
   }
   throw new StartError(`The demo account could not be created: ${response.status} ${answer}`);
@@ -60,7 +60,7 @@ function readAccount(path: string): DemoAccount | null {
   }
   const { username, password } = parseJson(text);
   if (typeof username === "string" && typeof password === "string") return { username, password };
-  throw new StartError(`${path} does not name the demo account: delete ${dirname(path)} to begin anew.`);
+  throw new StartError(`${path} does not have the demo account. To start again, delete ${dirname(path)}.`);
 }
 
 function parseJson(text: string): Partial<Record<keyof DemoAccount, unknown>> {
@@ -71,7 +71,7 @@ function parseJson(text: string): Partial<Record<keyof DemoAccount, unknown>> {
   }
 }
 
-/** 80 random bits as four groups that can be read out and typed: `k7qm-2fzx-…`. */
+/** Generates a password of 80 random bits in four groups, which is easy to type: `k7qm-2fzx-…`. */
 function readablePassword(): string {
   const characters = base32.encode(randomBytes(10)).toLowerCase();
   return characters.match(/.{4}/g)?.join("-") ?? characters;

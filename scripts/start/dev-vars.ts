@@ -12,26 +12,26 @@ const generators = {
 
 type SecretName = keyof typeof generators;
 const adviceAfterOpen =
-  "If one of them may have done that, delete it and the state directory: new secrets and a new database are made.";
+  "If another user may have read it, delete it and the state directory to get new secrets and a new database.";
 
 export type LocalSecrets = Record<SecretName, string>;
 
 export const secretNames = Object.keys(generators) as SecretName[];
 
-/** What became of the file. */
+/** The secrets of `.dev.vars`. */
 export interface DevVars {
   readonly secrets: LocalSecrets;
-  /** The secrets that were made now. */
+  /** The secrets that were generated now. */
   readonly generated: readonly SecretName[];
-  /** For the person at the keyboard: the file was open to others until now. */
+  /** Set when other users could read the file until now. */
   readonly warning: string | null;
 }
 
 /**
- * Makes sure that the file holds every secret the Worker needs, and that only its owner can read it. What is in the
- * file stays as it is. Two copies that start at the same moment in a fresh clone end with one file.
+ * Creates the file, or adds missing secrets to it, and makes it readable for its owner only. Values in the file are kept. Two copies
+ * that start at the same time create one file.
  *
- * @throws StartError when others can read it and that can't be changed: then no secret is written into it
+ * @throws StartError when other users can read the file and its mode can't be changed; no secret is then written
  */
 export function ensureDevVars(path: string): DevVars {
   const existing = readIfThere(path) ?? createWhole(path);
@@ -58,7 +58,7 @@ function readIfThere(path: string): { text: string; created: boolean } | null {
   }
 }
 
-/** `link` fails where the name is taken, and nobody sees a half-written file: rename would replace another copy's. */
+/** Creates the file with all secrets at once. `link` fails if it exists; `rename` would replace the file of another copy. */
 function createWhole(path: string): { text: string; created: boolean } {
   const draft = `${path}.${process.pid}`;
   const text = secretNames.map(line).join("");
@@ -84,8 +84,8 @@ function parseSecrets(text: string): LocalSecrets {
   for (const name of secretNames) {
     if (secrets[name].includes("replace-me")) {
       throw new StartError(
-        `.dev.vars still holds the placeholder for ${name} from .dev.vars.example. ` +
-          "Put a real value there (the example says how), or remove the line and a new one is made.",
+        `.dev.vars has the placeholder for ${name} from .dev.vars.example. ` +
+          "Replace it as the example says, or remove the line to generate a new value.",
       );
     }
   }

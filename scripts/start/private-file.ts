@@ -4,13 +4,13 @@ import { StartError } from "./settings.ts";
 const othersBits = 0o077;
 
 /**
- * Makes sure that only its owner can read a file that holds secrets.
+ * Sets the mode of a file with secrets to 600, unless no other user can read it already.
  *
- * @returns a sentence for the person at the keyboard when the file was open to others until now; else null
- * @throws StartError when it is open to others and can't be closed to them
+ * @returns a warning when other users could read the file until now, else null
+ * @throws StartError when the mode can't be changed
  */
 export function keepPrivate(path: string): string | null {
-  // Windows has no such bits: Node makes some up.
+  // Windows has no such mode bits.
   if (process.platform === "win32") return null;
   const mode = statSync(path).mode & 0o777;
   if ((mode & othersBits) === 0) return null;
@@ -18,7 +18,7 @@ export function keepPrivate(path: string): string | null {
   try {
     chmodSync(path, 0o600);
   } catch (error) {
-    throw new StartError(`${was} It could not be closed to them (${(error as NodeJS.ErrnoException).code}).`);
+    throw new StartError(`${was} Its mode could not be changed (${(error as NodeJS.ErrnoException).code}).`);
   }
-  return `${was} Now only you can (600).`;
+  return `${was} The mode is now 600.`;
 }

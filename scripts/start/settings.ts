@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
 
-/** What the environment says about this copy. Paths are absolute. */
+/** The settings from the environment. Paths are absolute. */
 export type Settings = {
   port: number;
   originPort: number;
@@ -10,19 +10,19 @@ export type Settings = {
   basePath: string;
 };
 
-/** A mistake that the person at the keyboard can mend: its message is all that is shown. */
+/** An error that the user can correct. Only its message is shown. */
 export class StartError extends Error {}
 
 /** Reads PORT, ORIGIN_PORT, STATE_DIR and BASE_PATH. Throws `StartError` naming the variable that is wrong. */
 export function parseSettings(env: NodeJS.ProcessEnv): Settings {
   const port = parsePort("PORT", env.PORT || "8787");
   const originPort = parsePort("ORIGIN_PORT", env.ORIGIN_PORT || "8788");
-  if (port === originPort) throw new StartError(`PORT and ORIGIN_PORT are both ${port}: they must differ.`);
+  if (port === originPort) throw new StartError(`PORT and ORIGIN_PORT must differ, and are both ${port}.`);
 
   const basePath = env.BASE_PATH || "/api/auth";
   if (!/^(\/[A-Za-z0-9._~-]+)+$/.test(basePath)) {
     throw new StartError(
-      `BASE_PATH must be a path such as /api/auth, without a slash at its end: "${basePath}".`,
+      `BASE_PATH must be a path such as /api/auth, without a / at the end: "${basePath}".`,
     );
   }
   return { port, originPort, stateDir: resolve(env.STATE_DIR || ".wrangler/state"), basePath };
@@ -31,26 +31,26 @@ export function parseSettings(env: NodeJS.ProcessEnv): Settings {
 function parsePort(name: string, value: string): number {
   const port = /^[0-9]{1,5}$/.test(value) ? Number(value) : 0;
   if (port < 1 || port > 65535)
-    throw new StartError(`${name} must be a port number, 1 to 65535: "${value}".`);
+    throw new StartError(`${name} must be a port number from 1 to 65535: "${value}".`);
   return port;
 }
 
 /** Throws `StartError` unless this machine's loopback port, which `variable` names, is free. */
 export async function requireFreePort(variable: string, port: number): Promise<void> {
-  // A browser tries "localhost" as ::1 first: it would reach whatever listens there instead.
+  // A browser resolves "localhost" to ::1 first, and would reach another program there.
   for (const host of ["127.0.0.1", "::1"]) {
     const failure = await tryListening(host, port);
     if (failure === null || (host === "::1" && /^(EADDRNOTAVAIL|EAFNOSUPPORT)$/.test(failure))) continue;
     if (failure !== "EADDRINUSE")
-      throw new StartError(`Port ${port} (${variable}) can't be used: ${failure}.`);
+      throw new StartError(`Port ${port} (${variable}) can't be used (${failure}).`);
     throw new StartError(
-      `Port ${port} is already in use. Stop what listens there, or choose another one with ${variable}; ` +
-        "a second copy of Sallyport needs its own PORT, ORIGIN_PORT and STATE_DIR.",
+      `Port ${port} is already in use. Stop the program that uses it, or set another port in ${variable}. ` +
+        "A second copy of Sallyport needs its own PORT, ORIGIN_PORT and STATE_DIR.",
     );
   }
 }
 
-/** Listens for a moment. Returns null, or the code of the error. */
+/** Tries to listen on a port. Returns null, or the code of the error. */
 async function tryListening(host: string, port: number): Promise<string | null> {
   const server = createServer();
   try {

@@ -5,29 +5,30 @@ import { zodTypeError } from "../core/parsing/zod-type-error.ts";
 import { type PolicyRule, parsePolicy } from "../core/policy/policy.ts";
 import { type FirstFactorConfig, parseFirstFactor } from "./first-factor-config.ts";
 
-/** Everything an operator can decide, parsed and frozen. `docs/configuration.md` explains each variable. */
+/** The parsed variables and secrets, frozen. `docs/configuration.md` explains each variable. */
 export interface Config {
   readonly keyring: Keyring;
   readonly adminKey: string;
-  /** Needed beside the caller's own key to export, and to change an account of `adminUsers`. Null: neither is possible. */
+  /** Required in addition to the caller's key to export users and to change an account of `adminUsers`. Null: both are denied. */
   readonly exportKey: string | null;
-  /** Names of accounts that `adminKey` alone can't change. Canonical: `core/parsing/username.ts`. */
+  /** User names of accounts that `adminKey` alone can't change, in canonical form (`core/parsing/username.ts`). */
   readonly adminUsers: ReadonlySet<string>;
-  /** Starts with `/`, has no `/` at its end. */
+  /** Starts with `/` and does not end with `/`. */
   readonly basePath: string;
-  /** Scheme, host and port of the origin behind the gate; `route`: the zone's own. Null: no gate. */
+  /** Scheme, host and port of the origin. `route`: the request's own host, for a Worker on a route. Null: the Worker forwards nothing. */
   readonly originUrl: string | null;
   readonly firstFactor: FirstFactorConfig;
-  /** The scheme and host that visitors see, for what is signed where no request tells. Null: not known. */
+  /** The scheme and host that visitors see, for tokens that are signed without an HTTP request (RPC). Null: not configured. */
   readonly publicUrl: string | null;
-  /** Who shows it is a proxy of the operator's, and is believed what it says of clients. */
+  /** A request with this key comes from the operator's proxy: its headers about the client are trusted. Null: no proxy. */
   readonly proxyKey: string | null;
   readonly issuer: string;
   readonly enrolment: "required" | "optional";
   readonly policy: readonly PolicyRule[];
   /**
-   * What the origin makes of a request that names another method than its own (INC-31). `drop`: not known, so the headers
-   * are dropped and a `_method` is judged. `pass`: it serves that method. `never`: it serves no other method.
+   * How to treat a request that names another method in an override header or in `_method` (INC-31). `drop`: remove the headers,
+   * and apply the policy to the method in `_method` too. `pass`: forward them, and apply the policy to all methods. `never`: the
+   * origin supports no override, so remove the headers and ignore `_method`.
    */
   readonly methodOverride: "drop" | "pass" | "never";
   readonly sessionMaxAgeSeconds: number;
@@ -35,10 +36,11 @@ export interface Config {
   readonly sessionRecheckSeconds: number;
 }
 
+/** A variable whose value is missing or invalid. */
 export interface ConfigProblem {
   /** The variable's name. */
   readonly name: string;
-  /** What it should be. Never its value: it may be a secret. */
+  /** What the value must be. It never contains the value, which may be a secret. */
   readonly message: string;
 }
 
@@ -62,7 +64,7 @@ const anyText = () => z.string(zodTypeError("string"));
 
 const keyring = () =>
   z.pipe(
-    z.string("must be set: id:base64 of 32 random bytes"),
+    z.string("must be set, as id:base64 of 32 random bytes"),
     z.transform((text, context) => {
       const parsed = parseKeyring(text);
       if (parsed.ok) return createKeyring(parsed.entries);
@@ -72,21 +74,24 @@ const keyring = () =>
   );
 
 const longKey = () =>
-  z.string("must be set: 32 or more random characters").check(
+  z.string("must be set to at least 32 random characters").check(
     z.minLength(32, "must have at least 32 characters"),
-    z.refine((key) => !/change|replace|example|placeholder|secret/i.test(key), "looks like a placeholder"),
+    z.refine(
+      (key) => !/change|replace|example|placeholder|secret/i.test(key),
+      "looks like a placeholder; set a random value",
+    ),
     z.refine(
       (key) => new Set(key).size >= 10,
-      "looks like a placeholder: it has hardly any different characters",
+      "looks like a placeholder, with fewer than 10 different characters; set a random value",
     ),
   );
 
 const basePath = () =>
   anyText().check(
-    z.regex(/^(\/[A-Za-z0-9._~-]+)+$/, "must be a path such as /api/auth, without / at its end"),
+    z.regex(/^(\/[A-Za-z0-9._~-]+)+$/, "must be a path such as /api/auth, without a / at the end"),
     z.refine(
       (path) => !path.split("/").some((segment) => /^\.+$/.test(segment)),
-      "must not have dot segments",
+      "must not have the segments . or ..",
     ),
   );
 
@@ -100,7 +105,7 @@ const originUrl = () =>
       const bare = url !== null && url.pathname === "/" && url.search === "" && url.hash === "";
       if (bare && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "")
         return url.origin;
-      const message = "must be http(s)://host[:port] and nothing behind it, or route, or empty";
+      const message = "must be http(s)://host[:port] without a path, or route, or empty";
       context.issues.push({ code: "custom", message, input: text });
       return z.NEVER;
     }),
@@ -114,7 +119,7 @@ const publicUrl = () =>
       const url = URL.parse(text);
       if (url !== null && /^https?:$/.test(url.protocol) && url.origin === text.replace(/\/$/, ""))
         return url.origin;
-      const message = "must be http(s)://host[:port] and nothing behind it, or empty";
+      const message = "must be http(s)://host[:port] without a path, or empty";
       context.issues.push({ code: "custom", message, input: text });
       return z.NEVER;
     }),
@@ -131,7 +136,7 @@ const policy = () =>
             z.transform((rules) => JSON.stringify(rules)),
           ),
         ],
-        "must be a JSON array",
+        "must be a JSON array of rules",
       ),
       "[]",
     ),
@@ -150,20 +155,20 @@ const adminUsers = () =>
       const entries = text.split(",").filter((entry) => entry.trim() !== "");
       const names = entries.flatMap((entry) => canonicalUsername(entry) ?? []);
       if (names.length === entries.length) return new Set(names);
-      const message = "must be user names with commas between them; one of them can't be a user name";
+      const message = "must be user names, separated by commas; one of them is not a valid user name";
       context.issues.push({ code: "custom", message, input: text });
       return z.NEVER;
     }),
   );
 
-/** A secret that is two things at once gives away both: EXPORT_KEY protects from the loss of each of the others. */
-const isNoOther = (env: {
+/** `EXPORT_KEY` protects when `ADMIN_KEY` or `PROXY_KEY` leaks, so it must differ from both. */
+const isSeparateKey = (env: {
   EXPORT_KEY?: string | undefined;
   ADMIN_KEY: string;
   PROXY_KEY?: string | undefined;
 }) => env.EXPORT_KEY === undefined || (env.EXPORT_KEY !== env.ADMIN_KEY && env.EXPORT_KEY !== env.PROXY_KEY);
 
-/** Made when they are parsed, which every isolate does once. */
+/** A function, because a schema at module level would cost time at the start of every isolate. */
 const variables = () =>
   z
     .object({
@@ -185,7 +190,7 @@ const variables = () =>
         "Sallyport",
       ),
       ENROLMENT: z._default(z.enum(["required", "optional"], 'must be "required" or "optional"'), "required"),
-      SIGN_UP: z._default(z.literal("closed", 'must be "closed": sign-up is not built yet'), "closed"),
+      SIGN_UP: z._default(z.literal("closed", 'must be "closed": Sallyport has no sign-up'), "closed"),
       POLICY: policy(),
       METHOD_OVERRIDE: z._default(
         z.enum(["drop", "pass", "never"], 'must be "drop", "pass" or "never"'),
@@ -196,15 +201,15 @@ const variables = () =>
       SESSION_RECHECK: seconds(0, 3_600, 60),
     })
     .check(
-      z.refine(isNoOther, {
+      z.refine(isSeparateKey, {
         path: ["EXPORT_KEY"],
-        message: "must be another key than ADMIN_KEY and PROXY_KEY",
+        message: "must differ from ADMIN_KEY and PROXY_KEY",
       }),
       z.refine((env) => env.SESSION_IDLE <= env.SESSION_MAX_AGE, {
         path: ["SESSION_IDLE"],
         message: "must not be more than SESSION_MAX_AGE",
       }),
-      // A token is believed for SESSION_RECHECK without asking the store, which is what knows the idle time.
+      // A token is accepted for SESSION_RECHECK without a query to D1, where the time of the last request is.
       z.refine((env) => env.SESSION_RECHECK <= env.SESSION_IDLE, {
         path: ["SESSION_RECHECK"],
         message: "must not be more than SESSION_IDLE",
@@ -214,8 +219,8 @@ const variables = () =>
 /**
  * Parses the Worker's variables and secrets.
  *
- * @param env the bindings, of which all but the known variables are ignored
- * @returns the configuration, or every variable that is wrong and what it should be
+ * @param env the bindings; unknown names are ignored
+ * @returns the configuration, or every invalid variable with what it must be
  */
 export function parseConfig(
   env: unknown,
@@ -234,7 +239,7 @@ export function parseConfig(
   ) {
     return {
       ok: false,
-      problems: [{ name: "WHOAMI_URL", message: "must be an URL as long as ORIGIN_URL is empty" }],
+      problems: [{ name: "WHOAMI_URL", message: "must be an http(s) URL, because ORIGIN_URL is empty" }],
     };
   }
   const config = {

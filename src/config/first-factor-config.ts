@@ -3,11 +3,11 @@ import type { ExternalNames } from "../core/parsing/external-subject.ts";
 import { parseValuePath, type ValuePath } from "../core/parsing/value-path.ts";
 import { zodTypeError } from "../core/parsing/zod-type-error.ts";
 
-/** What says who a visitor is, and what that source needs. */
+/** The kind of first factor, with the variables of that kind. */
 export type FirstFactorConfig = PasswordConfig | OriginConfig | JwtConfig | ProxyConfig;
 
 interface AnyConfig {
-  /** How the accounts of external sources are told apart. The API of their realms needs it with passwords, too. */
+  /** Whether names that differ in spelling are different accounts. With passwords it applies to the API for external realms. */
   readonly names: ExternalNames;
 }
 
@@ -15,26 +15,30 @@ interface PasswordConfig extends AnyConfig {
   readonly kind: "password";
 }
 
-/** The site's own login. */
+/** The first factor is the site's own login. */
 export interface OriginConfig extends AnyConfig {
   readonly kind: "origin";
-  /** A path at the origin, or an absolute URL. */
+  /** Where the Worker asks which account a credential belongs to: a path at the origin, or an absolute URL. */
   readonly whoAmI: string;
+  /** Where the response of the who-am-I has the user name. */
   readonly user: ValuePath;
   readonly email: ValuePath | null;
   /** The cookies that carry the site's session. */
   readonly cookies: readonly string[];
-  /** What else may carry a session or a token: headers and parameters of the address. */
+  /** The headers and query parameters that may carry a session or a token of the site. */
   readonly credentials: readonly { readonly kind: "header" | "query"; readonly name: string }[];
-  /** The statuses that say that nobody is signed in. */
+  /** The statuses with which the who-am-I responds to an anonymous visitor. */
   readonly anonymousStatuses: readonly number[];
-  /** The names that the site has for nobody, compared exactly: an account `Guest` is not the anonymous `guest`. */
+  /** The user names of anonymous visitors, compared exactly: an account `Guest` is not the anonymous `guest`. */
   readonly anonymousNames: readonly string[];
-  /** Where the site's login is, if nobody gets anything else than what the policy opens. Null: nobody passes. */
+  /**
+   * The path of the site's login page. Anonymous visitors are redirected there, except on paths with `require: "none"`. Null:
+   * the policy does not apply to anonymous visitors, and they are passed to the origin.
+   */
   readonly loginPath: string | null;
 }
 
-/** A JWT of an identity provider. */
+/** The first factor is a JWT of an identity provider. */
 export interface JwtConfig extends AnyConfig {
   readonly kind: "jwt";
   readonly jwksUrl: string;
@@ -44,11 +48,11 @@ export interface JwtConfig extends AnyConfig {
   readonly carrier: { readonly kind: "header" | "cookie"; readonly name: string };
   readonly userClaim: string;
   readonly emailClaim: string;
-  /** `always`: the provider gives no address that it has not verified, and need not say so in `email_verified`. */
+  /** `always`: the provider issues only verified addresses, so a token without `email_verified` is accepted. */
   readonly emailVerified: "claim" | "always";
 }
 
-/** The user header of a proxy that shows `PROXY_KEY`. */
+/** The first factor is the user header of a proxy that sends `PROXY_KEY`. */
 export interface ProxyConfig extends AnyConfig {
   readonly kind: "proxy";
   readonly userHeader: string;
@@ -59,12 +63,12 @@ const httpUrl = () => z.url({ protocol: /^https?$/, error: "must be an http(s) U
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
 const anyText = () => z.string(zodTypeError("string"));
-const headerName = () => anyText().check(z.regex(token, "must be the name of a header"));
+const headerName = () => anyText().check(z.regex(token, "must be a header name"));
 const filled = () => anyText().check(z.minLength(1, "must not be empty"));
 
-const locator = () =>
+const valuePath = () =>
   z.pipe(
-    z.string("must be set: json:/pointer or header:Name"),
+    z.string("must be set to json:/pointer (RFC 6901) or header:Name"),
     z.transform((text, context) => {
       const parsed = parseValuePath(text);
       if (parsed !== null) return parsed;
@@ -77,13 +81,13 @@ const locator = () =>
 const split = (text: string) => text.split(",").map((part) => part.trim());
 const splitFilled = (text: string) => split(text).filter((part) => part !== "");
 
-/** A text that is a list with commas, each part of which is an `element`. */
+/** A list that is separated by commas. Each part is parsed by `element`. */
 const list = <T extends z.core.$ZodType<unknown, string>>(source: z.core.$ZodType<string>, element: T) =>
   z.pipe(z.pipe(source, z.transform(split)), z.array(element));
 
 const status = () =>
   z.pipe(
-    anyText().check(z.regex(/^[34]\d\d$/, "must be statuses from 300 to 499, with commas")),
+    anyText().check(z.regex(/^[34]\d\d$/, "must be status codes from 300 to 499, separated by commas")),
     z.transform(Number),
   );
 
@@ -92,29 +96,32 @@ const origin = () =>
     z.object({
       FIRST_FACTOR: z.literal("origin"),
       WHOAMI_URL: z
-        .string("must be set: a path at the origin, or an URL")
+        .string("must be set to a path at the origin or an http(s) URL")
         .check(
           z.refine(
             (url) => /^\/(?![/\\])/.test(url) || httpUrl().safeParse(url).success,
-            "must be a path or an http(s) URL",
+            "must be a path at the origin or an http(s) URL",
           ),
         ),
-      WHOAMI_USER: locator(),
-      WHOAMI_EMAIL: z.optional(locator()),
+      WHOAMI_USER: valuePath(),
+      WHOAMI_EMAIL: z.optional(valuePath()),
       WHOAMI_NOBODY: list(z._default(anyText(), "401"), status()),
       WHOAMI_ANONYMOUS: z.pipe(z._default(anyText(), ""), z.transform(splitFilled)),
       ORIGIN_CREDENTIALS: z.pipe(
         z.pipe(z._default(anyText(), ""), z.transform(splitFilled)),
         z.array(
           anyText().check(
-            z.regex(/^(header|query):[\w.~-]{1,64}$/, "must be header:Name or query:name, with commas"),
+            z.regex(
+              /^(header|query):[\w.~-]{1,64}$/,
+              "must be entries header:Name or query:name, separated by commas",
+            ),
           ),
         ),
       ),
       ORIGIN_LOGIN: z.optional(anyText().check(z.regex(/^\/(?![/\\])/, "must be a path at the origin"))),
       ORIGIN_COOKIES: list(
-        z.string("must be set: the names of the cookies that carry the site's session"),
-        anyText().check(z.regex(token, "must be names of cookies, with commas")),
+        z.string("must be set to the names of the cookies that carry the site's session"),
+        anyText().check(z.regex(token, "must be cookie names, separated by commas")),
       ),
     }),
     z.transform(
@@ -135,7 +142,7 @@ const origin = () =>
     ),
   );
 
-/** Asymmetric ones only: a key that everybody may fetch must not be one to sign with (RFC 8725 2.1, 3.1). */
+/** Only asymmetric algorithms: with a symmetric one, anyone who can fetch the key could sign (RFC 8725 2.1, 3.1). */
 const algorithms = [
   "RS256",
   "RS384",
@@ -158,7 +165,7 @@ const jwt = () =>
       JWT_AUDIENCE: z.string("must be set").check(z.minLength(1, "must not be empty")),
       JWT_ALGORITHMS: list(
         z._default(anyText(), "RS256"),
-        z.enum(algorithms, `must be some of ${algorithms.join(", ")}`),
+        z.enum(algorithms, `must be one or more of ${algorithms.join(", ")}, separated by commas`),
       ),
       JWT_SOURCE: z._default(
         anyText().check(
@@ -192,7 +199,7 @@ const proxy = () =>
   z.pipe(
     z.object({
       FIRST_FACTOR: z.literal("proxy"),
-      PROXY_KEY: z.string("must be set, or the proxy's word can't be believed"),
+      PROXY_KEY: z.string("must be set, because the user header is trusted only with this key"),
       PROXY_USER_HEADER: z._default(headerName(), "Remote-User"),
       PROXY_EMAIL_HEADER: z._default(headerName(), "Remote-Email"),
     }),
@@ -222,7 +229,7 @@ const kind = () =>
     EXTERNAL_NAMES: z._default(z.enum(["exact", "canonical"], 'must be "exact" or "canonical"'), "exact"),
   });
 
-/** Parses the variables of the first factor: which it is, and those that it needs. The others' are not looked at. */
+/** Parses `FIRST_FACTOR` and the variables of that kind. Variables of the other kinds are ignored. */
 export function parseFirstFactor(env: unknown): z.util.SafeParseResult<FirstFactorConfig> {
   const parsed = kind().safeParse(env);
   if (!parsed.success) return parsed as z.util.SafeParseError<never>;

@@ -122,7 +122,7 @@ describe("the configuration", () => {
     ["EXPORT_KEY", "", /32 characters/],
     ["EXPORT_KEY", randomKey(24).slice(1), /32 characters/],
     ["EXPORT_KEY", "a".repeat(40), /placeholder/],
-    ["EXPORT_KEY", secrets.ADMIN_KEY, /another key than ADMIN_KEY and PROXY_KEY/],
+    ["EXPORT_KEY", secrets.ADMIN_KEY, /must differ from ADMIN_KEY and PROXY_KEY/],
     ["ADMIN_USERS", 7, /expected string/],
     ["ADMIN_USERS", "ada,b\u0007b", /must be user names/],
     ["ADMIN_USERS", `ada,${"x".repeat(257)}`, /must be user names/],
@@ -135,16 +135,16 @@ describe("the configuration", () => {
     ["BASE_PATH", "/api/*", /must be a path/],
     ["BASE_PATH", "/api%2fauth", /must be a path/],
     ["BASE_PATH", "/api?x", /must be a path/],
-    ["BASE_PATH", "/api/../auth", /dot segments/],
-    ["BASE_PATH", "/.", /dot segments/],
+    ["BASE_PATH", "/api/../auth", /must not have the segments/],
+    ["BASE_PATH", "/.", /must not have the segments/],
     ["ORIGIN_URL", "origin.example", /must be http\(s\):\/\/host/],
     ["ORIGIN_URL", "//origin.example", /must be http\(s\):\/\/host/],
     ["ORIGIN_URL", "ftp://origin.example", /must be http\(s\):\/\/host/],
     ["ORIGIN_URL", "javascript:alert(1)", /must be http\(s\):\/\/host/],
-    ["ORIGIN_URL", "https://origin.example/app", /nothing behind it/],
-    ["ORIGIN_URL", "https://origin.example?x=1", /nothing behind it/],
-    ["ORIGIN_URL", "https://origin.example#x", /nothing behind it/],
-    ["ORIGIN_URL", "https://user:hunter2@origin.example", /nothing behind it/],
+    ["ORIGIN_URL", "https://origin.example/app", /without a path/],
+    ["ORIGIN_URL", "https://origin.example?x=1", /without a path/],
+    ["ORIGIN_URL", "https://origin.example#x", /without a path/],
+    ["ORIGIN_URL", "https://user:hunter2@origin.example", /without a path/],
     ["ORIGIN_URL", 8788, /./],
     ["ISSUER", "", /must not be empty/],
     ["ISSUER", "   ", /must not be empty/],
@@ -209,7 +209,7 @@ describe("the configuration", () => {
 
   it("INC-29 refuses an EXPORT_KEY that is PROXY_KEY: the loss of one would be the loss of both", () => {
     expect(problemsOf({ EXPORT_KEY: exportKey, PROXY_KEY: exportKey })).toEqual([
-      { name: "EXPORT_KEY", message: "must be another key than ADMIN_KEY and PROXY_KEY" },
+      { name: "EXPORT_KEY", message: "must differ from ADMIN_KEY and PROXY_KEY" },
     ]);
     expect(problemsOf({ EXPORT_KEY: exportKey, PROXY_KEY: randomKey(24) })).toEqual([]);
   });

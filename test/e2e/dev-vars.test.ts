@@ -38,7 +38,7 @@ describe("the file that npm start writes secrets to", () => {
       chmodSync(path, mode);
       const { secrets, generated, warning } = ensureDevVars(path);
       assert.equal(modeOf(path), 0o600);
-      assert.match(warning ?? "", new RegExp(`mode ${mode.toString(8)}\\)\\. Now only you can`));
+      assert.match(warning ?? "", new RegExp(`mode ${mode.toString(8)}\\)\\. The mode is now 600`));
       assert.deepEqual(generated, ["KEYRING", "EXPORT_KEY"]);
       assert.equal(secrets.ADMIN_KEY, "a-key-that-stays");
       assert.ok(readFileSync(path, "utf8").startsWith(text));
@@ -67,7 +67,7 @@ describe("the file that npm start writes secrets to", () => {
     const asOther = isRoot ? { uid: 65_534, gid: 65_534 } : {};
     const args = ["--input-type=module", "--eval", script];
     const said = execFileSync(process.execPath, args, { encoding: "utf8", ...asOther });
-    assert.match(said, /holds secrets.*\(mode 644\)\. It could not be closed to them \(EPERM\)/);
+    assert.match(said, /holds secrets.*\(mode 644\)\. Its mode could not be changed \(EPERM\)/);
     assert.equal(modeOf(path), 0o644);
   });
 

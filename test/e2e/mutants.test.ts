@@ -263,11 +263,11 @@ describe("npm run mutants -- --list", () => {
   it("refuses what it does not understand, with a line for each", () => {
     for (const [args, message] of [
       [["--changed", "nowhere"], /^There is no commit "nowhere"/],
-      [["nowhere"], /^"nowhere" belongs to no option/],
-      [["--shard", "4/3"], /^--shard takes I\/N/],
-      [["--at-most", "0"], /^--at-most takes a number/],
-      [["--jobs", "two"], /^--jobs takes a number/],
-      [["--only", "nothing"], /^There is no fault named nothing/],
+      [["nowhere"], /^Unexpected argument "nowhere"/],
+      [["--shard", "4/3"], /^--shard must be I\/N/],
+      [["--at-most", "0"], /^--at-most must be a number/],
+      [["--jobs", "two"], /^--jobs must be a number/],
+      [["--only", "nothing"], /^No fault is named nothing/],
     ] as const) {
       const { status, stderr } = list(repository.root, ...args);
       assert.equal(status, 1);

@@ -26,7 +26,7 @@ export interface WhoAmICredential {
 /** One credential of a request. All cookies together are one, because a site may read several of them. */
 interface Credential {
   readonly kind: "cookies" | "authorization" | "header" | "query";
-  readonly shown: NamedValues;
+  readonly found: NamedValues;
   readonly sent: WhoAmICredential;
 }
 
@@ -49,17 +49,17 @@ export interface RequestCredentials {
 /** Reads the credentials of a request for the site. */
 export function readCredentials(config: OriginConfig, carriers: CredentialCarriers): RequestCredentials {
   const all = [readCookies(config, carriers), readAuthorization(carriers), ...readOthers(config, carriers)];
-  const credentials = all.filter(({ shown }) => shown.values.length > 0 || shown.isAmbiguous);
+  const credentials = all.filter(({ found }) => found.values.length > 0 || found.isAmbiguous);
   const { cookies } = carriers;
   const showsCookies = credentials.some(({ kind }) => kind === "cookies");
   return {
     credentials: credentials.map(({ sent }) => sent),
     unnamedCookies: cookies !== null && !showsCookies ? cookieCredential(cookies) : null,
-    evidence: credentials.flatMap(({ kind, shown }) =>
-      shown.values.map(({ name, value }) => [kind, name, value] as const),
+    evidence: credentials.flatMap(({ kind, found }) =>
+      found.values.map(({ name, value }) => [kind, name, value] as const),
     ),
-    isAmbiguous: carriers.isUnclear || credentials.some(({ shown }) => shown.isAmbiguous),
-    isRepeated: credentials.some(({ shown }) => shown.isRepeated),
+    isAmbiguous: carriers.isUnclear || credentials.some(({ found }) => found.isAmbiguous),
+    isRepeated: credentials.some(({ found }) => found.isRepeated),
     hasOtherCredential: credentials.some(({ kind }) => kind === "header" || kind === "query"),
   };
 }
@@ -71,17 +71,17 @@ const cookieCredential = (cookies: string): WhoAmICredential => ({
 
 function readCookies({ cookies: names }: OriginConfig, carriers: CredentialCarriers): Credential {
   const header = carriers.cookies ?? "";
-  const shown = markUndecodable(readNamedCookies(header, names), isUndecodable);
-  return { kind: "cookies", shown, sent: cookieCredential(header) };
+  const found = markUndecodable(readNamedCookies(header, names), isUndecodable);
+  return { kind: "cookies", found, sent: cookieCredential(header) };
 }
 
 function readAuthorization({ headers }: CredentialCarriers): Credential {
   const value = headers.get("Authorization") ?? "";
   const values = value === "" ? [] : [{ name: "Authorization", value }];
-  const shown = summarizeNamedValues(values, ["Authorization"], !isSeveralAuthorizations(value));
+  const found = summarizeNamedValues(values, ["Authorization"], !isSeveralAuthorizations(value));
   return {
     kind: "authorization",
-    shown: markUndecodable(shown, isUndecodable),
+    found: markUndecodable(found, isUndecodable),
     sent: { headers: [["Authorization", value]], query: "" },
   };
 }
@@ -102,17 +102,17 @@ function readOthers({ credentials }: OriginConfig, carriers: CredentialCarriers)
 }
 
 function readHeader(name: string, { headers }: CredentialCarriers): Credential {
-  const shown = findShownHeaders(headers, name);
-  const sent = { headers: shown.values.map(({ value }) => [name, value] as const), query: "" };
-  return { kind: "header", shown: markUndecodable(shown, isUndecodable), sent };
+  const found = findShownHeaders(headers, name);
+  const sent = { headers: found.values.map(({ value }) => [name, value] as const), query: "" };
+  return { kind: "header", found: markUndecodable(found, isUndecodable), sent };
 }
 
 function readParameter(name: string, carriers: CredentialCarriers): Credential {
-  const shown = readNamedParameters(carriers.query, [name]);
-  const query = shown.values.map(({ name: key, value }) => `${key}=${value}`).join("&");
+  const found = readNamedParameters(carriers.query, [name]);
+  const query = found.values.map(({ name: key, value }) => `${key}=${value}`).join("&");
   return {
     kind: "query",
-    shown: markUndecodable(shown, isUndecodableEncoded),
+    found: markUndecodable(found, isUndecodableEncoded),
     sent: { headers: [], query },
   };
 }
@@ -127,7 +127,7 @@ export function findShownHeaders(headers: Headers, name: string): NamedValues {
 }
 
 /** Marks undecodable values as ambiguous: two values with different invalid UTF-8 are the same text here (INC-36). */
-function markUndecodable(shown: NamedValues, isUndecodableText: (text: string) => boolean): NamedValues {
-  const wrong = shown.values.some(({ name, value }) => isUndecodableText(name) || isUndecodableText(value));
-  return wrong ? { ...shown, isAmbiguous: true } : shown;
+function markUndecodable(found: NamedValues, isUndecodableText: (text: string) => boolean): NamedValues {
+  const wrong = found.values.some(({ name, value }) => isUndecodableText(name) || isUndecodableText(value));
+  return wrong ? { ...found, isAmbiguous: true } : found;
 }

@@ -21,11 +21,11 @@ export function createOriginSource(
   input: OriginSourceInput,
   whoAmI: WhoAmI,
 ): FirstFactorSource {
-  const { credentials, unnamedCookies, evidence, ...shown } = readCredentials(config, input);
+  const { credentials, unnamedCookies, evidence, ...summary } = readCredentials(config, input);
   const cookies = evidence.flatMap(([kind, name = "", value = ""]) =>
     kind === "cookies" ? [[name, value] as const] : [],
   );
-  const isAmbiguous = shown.isAmbiguous || showsPathSession(config, input.path, cookies);
+  const isAmbiguous = summary.isAmbiguous || showsPathSession(config, input.path, cookies);
   const identify = async () => {
     if (isAmbiguous) throw new AmbiguousCredentials("A credential can be read in more than one way");
     const sent = unnamedCookies === null ? credentials : [...credentials, unnamedCookies];
@@ -42,8 +42,8 @@ export function createOriginSource(
     realm: "origin",
     allowsAnonymous: config.loginPath === null,
     // A site may accept such a credential in one place, such as its WebSocket, and not at the who-am-I.
-    hasOtherCredential: shown.hasOtherCredential,
-    alwaysIdentify: shown.isRepeated,
+    hasOtherCredential: summary.hasOtherCredential,
+    alwaysIdentify: summary.isRepeated,
     loginPath: config.loginPath,
     evidence: async () => (isAmbiguous || evidence.length === 0 ? null : evidence),
     identify: () => {

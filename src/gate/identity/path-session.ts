@@ -33,7 +33,7 @@ export function showsPathSession(
   const credentials = config.credentials.map(({ name }) => name);
   const carriers = new Set([servletParameter, ...config.cookies, ...credentials].map(foldName));
   const isSentToWhoAmI = (folded: string, value: string) =>
-    cookies.some(([name, shown]) => foldName(name) === folded && shown === value);
+    cookies.some(([name, found]) => foldName(name) === folded && found === value);
   for (const variant of variants) {
     if (variant.split("/").some((segment) => aspNetSegment.test(segment))) return true;
     for (const { name, value } of findPathParameters(variant))

@@ -5,30 +5,30 @@ import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "driz
 const datetime = (name: string) => integer(name, { mode: "timestamp_ms" });
 
 /**
- * How an envelope begins, up to the dot behind its key id (`core/crypto/envelope.ts`). SQLite takes an index on an expression
- * only for a query that has the same one.
+ * The expression for the start of an envelope, up to the dot after its key id (`core/crypto/envelope.ts`). SQLite uses an index on
+ * an expression only for a query with the same expression.
  *
- * @param column its name in the database
+ * @param column the column's name in the database
  */
 export const envelopeStart = (column: string): SQL =>
   sql.raw(`substr(${column}, 1, 3 + instr(substr(${column}, 4), '.'))`);
 
-/** Accounts with their second factor. One row a person and realm. */
+/** Accounts with their second factor. */
 export const users = sqliteTable(
   "users",
   {
     id: text("id").primaryKey(),
-    /** Name space: `local` for password users, one for each external source and API key. */
+    /** Name space: `local` for accounts with a password, one for each external source, and those of API keys. */
     realm: text("realm").notNull(),
-    /** Canonical (`core/parsing/username.ts`), or exactly as an external source names the account: then `canonicalName` is set. */
+    /** Canonical (`core/parsing/username.ts`), or the exact name from an external source: then `canonicalName` is set. */
     username: text("username").notNull(),
     /**
      * The canonical form of an exact name. Null: `username` is canonical itself. In the realm of an external source such
-     * an account is older than exact names, or made through the API, and no exact name has claimed it yet (INC-27).
+     * an account is older than exact names or was created through the API, and no exact name has claimed it yet (INC-27).
      */
     canonicalName: text("canonical_name"),
     email: text("email"),
-    /** PHC string, scrypt. Null: this account has no password here. */
+    /** PHC string, scrypt. Null: the account has no password in Sallyport. */
     passwordHash: text("password_hash"),
     totpEnabled: integer("totp_enabled", { mode: "boolean" }).notNull().default(false),
     /** Envelope (`core/crypto/envelope.ts`) of the base32 secret. */
@@ -36,7 +36,7 @@ export const users = sqliteTable(
     totpSetupAt: datetime("totp_setup_at"),
     /** Envelope of a JSON array of SHA-256 hashes (`core/crypto/backup-code-hashes.ts`). */
     backupCodes: text("backup_codes"),
-    /** Last accepted time step. Never goes back, not even when the secret is replaced. */
+    /** The last accepted time step. It never decreases, not even when the secret is replaced. */
     totpLastStep: integer("totp_last_step").notNull().default(0),
     totpPendingSecret: text("totp_pending_secret"),
     totpPendingExpiresAt: datetime("totp_pending_expires_at"),
@@ -44,8 +44,8 @@ export const users = sqliteTable(
     secondFactorFailures: integer("second_factor_failures").notNull().default(0),
     secondFactorBlockedUntil: datetime("second_factor_blocked_until"),
     /**
-     * Random, and another one after each reset or disabling: what was approved under another id is void
-     * (`store/second-factor/approvals.ts`). Null: the row is older than this column.
+     * Random, and replaced by each reset or disabling. Approvals with another id are void (`store/second-factor/approvals.ts`).
+     * Null: the row is older than this column.
      */
     approvalPeriodId: text("approval_period_id"),
     createdAt: datetime("created_at").notNull(),
@@ -58,7 +58,7 @@ export const users = sqliteTable(
     index("users_totp_pending_expires_at")
       .on(table.totpPendingExpiresAt)
       .where(sql`totp_pending_expires_at IS NOT NULL`),
-    // What an older key has sealed, for the hourly job: the names end like this for each of `sealedColumns`.
+    // For the hourly job, which finds envelopes of older keys. One index for each of `sealedColumns`.
     index("users_totp_secret_sealed_with")
       .on(envelopeStart("totp_secret"))
       .where(sql`totp_secret IS NOT NULL`),
@@ -76,10 +76,10 @@ export const sealedColumns = ["totpSecret", "totpPendingSecret", "backupCodes"] 
 
 export type SealedColumn = (typeof sealedColumns)[number];
 
-/** A sealed column's name in the database: an envelope is bound to it, so it may never change. */
+/** Returns the name of a sealed column in the database. Envelopes are bound to it, so it must never change. */
 export const sealedColumnName = (column: SealedColumn): string => users[column].name;
 
-/** What may call `/v1`. The key itself is known to its holder only. */
+/** API keys for `/v1`. Only the hash of a key is stored. */
 export const apiKeys = sqliteTable(
   "api_keys",
   {
@@ -89,31 +89,31 @@ export const apiKeys = sqliteTable(
     scopes: text("scopes", { mode: "json" }).$type<string[]>().notNull(),
     /** SHA-256 of the whole key, which has 256 random bits. */
     keyHash: text("key_hash").notNull(),
-    /** Where a hosted challenge may send a browser: origins, or addresses that a return address begins with. */
+    /** Allowed return addresses of hosted challenges: origins, or prefixes of addresses. */
     returnUrls: text("return_urls", { mode: "json" }).$type<string[]>().notNull(),
     createdAt: datetime("created_at").notNull(),
     expiresAt: datetime("expires_at"),
-    /** Written at most once a minute and isolate. */
+    /** Each isolate updates it at most once a minute. */
     lastUsedAt: datetime("last_used_at"),
     revokedAt: datetime("revoked_at"),
   },
   (table) => [index("api_keys_realm_id").on(table.realm, table.id)],
 );
 
-/** First answers to calls with an `Idempotency-Key`, for a day. */
+/** Stored responses to calls with an `Idempotency-Key`, for a day. */
 export const idempotencyKeys = sqliteTable(
   "idempotency_keys",
   {
     realm: text("realm").notNull(),
-    /** SHA-256 of the key that the caller sent. */
+    /** SHA-256 of the `Idempotency-Key`. */
     keyHash: text("key_hash").notNull(),
-    /** SHA-256 of method, path and body, and of what the caller may do. */
+    /** SHA-256 of method, path, body and the caller's permissions. */
     requestHash: text("request_hash").notNull(),
-    /** The key that asked. Null: `ADMIN_KEY`, or the row is older than this column. */
+    /** The API key of the call. Null: `ADMIN_KEY`, or the row is older than this column. */
     apiKeyId: text("api_key_id"),
-    /** Of the account, where the answer tells of a code that was accepted. Null: it tells of none. */
+    /** The account's approval period, if the response reports an accepted code. Else null. */
     approvalPeriodId: text("approval_period_id"),
-    /** Envelope of the answer: it may hold a secret that is shown once. */
+    /** Envelope of the response, which may contain a secret that is shown once. */
     answer: text("answer").notNull(),
     expiresAt: datetime("expires_at").notNull(),
   },
@@ -123,7 +123,7 @@ export const idempotencyKeys = sqliteTable(
   ],
 );
 
-/** A backend's wish that a person shows a second factor in a browser. */
+/** Hosted challenges: a backend requests a second factor, which the user shows in a browser. */
 export const challenges = sqliteTable(
   "challenges",
   {
@@ -131,7 +131,7 @@ export const challenges = sqliteTable(
     realm: text("realm").notNull(),
     userId: text("user_id").notNull(),
     apiKeyId: text("api_key_id"),
-    /** Of the account, when the challenge was made. */
+    /** The account's approval period when the challenge was created. */
     approvalPeriodId: text("approval_period_id"),
     /** SHA-256 of the secret in the one-time address. */
     secretHash: text("secret_hash").notNull(),
@@ -140,10 +140,10 @@ export const challenges = sqliteTable(
     returnTo: text("return_to").notNull(),
     createdAt: datetime("created_at").notNull(),
     expiresAt: datetime("expires_at").notNull(),
-    /** When the address was opened: it opens once. */
+    /** When the one-time address was opened. It can be opened once. */
     openedAt: datetime("opened_at"),
     completedAt: datetime("completed_at"),
-    /** How it was completed (RFC 8176 style), a JSON array. */
+    /** The methods with which it was completed (as in RFC 8176), a JSON array. */
     amr: text("amr", { mode: "json" }).$type<string[]>(),
   },
   (table) => [
@@ -161,13 +161,13 @@ export const sessions = sqliteTable(
     id: text("id").primaryKey(),
     kind: text("kind", { enum: ["pending", "full"] }).notNull(),
     userId: text("user_id").notNull(),
-    /** Codes tried in this pending session. */
+    /** The number of codes that were tried in this pending session. */
     attempts: integer("attempts").notNull().default(0),
-    /** What shows the first factor, where that is not a password (`core/tokens/session-binding.ts`). */
+    /** Keyed hash of the evidence of an external first factor (`core/tokens/session-binding.ts`). Null: a password. */
     binding: text("binding"),
-    /** A pending session that a hosted challenge has opened: it never becomes a full one. */
+    /** Set for the pending session of a hosted challenge, which never becomes a full one. */
     challengeId: text("challenge_id"),
-    /** How the person authenticated (RFC 8176 style), a JSON array. */
+    /** The methods of authentication (as in RFC 8176), a JSON array. */
     amr: text("amr", { mode: "json" }).$type<string[]>().notNull(),
     firstFactorAt: datetime("first_factor_at").notNull(),
     secondFactorAt: datetime("second_factor_at"),
@@ -175,14 +175,14 @@ export const sessions = sqliteTable(
     lastSeenAt: datetime("last_seen_at").notNull(),
     expiresAt: datetime("expires_at").notNull(),
     clientAddress: text("client_address"),
-    /** Of the client that opened it (`core/parsing/client-network.ts`). Null: the row is older than this column. */
+    /** The network of the client that opened it (`core/parsing/client-network.ts`). Null: the row is older than this column. */
     network: text("network"),
     userAgent: text("user_agent"),
   },
   (table) => [
     // Sessions of an account, also from one network, in the order in which they were opened.
     index("sessions_user_id_network").on(table.userId, table.network),
-    // Sessions of an account that the first factor alone has opened: few, however many others the account has.
+    // Only sessions that the first factor alone has opened. Their number for an account is limited.
     index("sessions_first_factor_alone")
       .on(table.userId, table.kind)
       .where(sql`second_factor_at IS NULL AND challenge_id IS NULL`),
@@ -190,7 +190,7 @@ export const sessions = sqliteTable(
   ],
 );
 
-/** First-factor failures, and enrolments begun, by keyed hash of whose they are (`domain/sign-in/throttle.ts`). */
+/** Counters of first-factor failures, enrolments and other limited actions. The key is a keyed hash (`domain/sign-in/throttle.ts`). */
 export const throttles = sqliteTable(
   "throttles",
   {
@@ -202,7 +202,7 @@ export const throttles = sqliteTable(
   (table) => [index("throttles_window_ends_at").on(table.windowEndsAt)],
 );
 
-/** What happened to whom, when and from where. Never a code, secret, token or password (LG-03). */
+/** Audit events. They never contain a code, secret, token or password (LG-03). */
 export const auditEvents = sqliteTable(
   "audit_events",
   {
@@ -215,13 +215,13 @@ export const auditEvents = sqliteTable(
     clientAddress: text("client_address"),
     userAgent: text("user_agent"),
     requestId: text("request_id"),
-    /** Who did it in the place of the account's owner: `admin`, `api_key:<id>`, `rpc:<name>`. */
+    /** Set when the account's owner did not act: `admin`, `api_key:<id>`, `rpc:<name>`. */
     actor: text("actor"),
     detail: text("detail", { mode: "json" }).$type<Record<string, string | number | boolean>>(),
   },
   (table) => [
     index("audit_events_at").on(table.at),
-    // Listed in the order in which they were written, which is that of SQLite's row ids.
+    // Both indexes sort equal keys by row id, so events are read in the order in which they were written.
     index("audit_events_user_id").on(table.userId),
     index("audit_events_realm").on(table.realm),
   ],

@@ -4,11 +4,11 @@ import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import { apiKeys, users } from "../platform/schema.ts";
 
 /**
- * Draws the id of an account's approval period. A reset, a disabling of the second factor or of the account begins a new
- * period, and what was approved in an earlier one is void (INC-37): its receipt is given no more.
+ * Generates the id of an account's approval period. A reset, or disabling the second factor or the account, starts a new
+ * period. Approvals of an earlier period are void (INC-37): no receipt is issued for them.
  *
- * An id and no time, because clocks of two locations differ; a random one, because an account that is deleted and created
- * again under its old id must not have the old period.
+ * It is an id and not a time, because the clocks of two locations differ. It is random, because an account that is deleted and
+ * created again with the same id must not have the old period.
  */
 export const generateApprovalPeriodId = (): string => crypto.randomUUID();
 

@@ -57,13 +57,13 @@ export interface AuditEvent {
   readonly detail?: Record<string, string | number | boolean>;
 }
 
-/** Draws the id of an event. */
+/** Generates the id of an event. */
 export const generateEventId = (): string => crypto.randomUUID();
 
 /** Columns of an event that are SQL expressions, because their values are known only in D1. */
 export type LookedUp = Partial<Record<"realm" | "userId" | "detail", SQL>>;
 
-/** Writes the event if `condition` holds, as part of the batch whose write it records. */
+/** The statement that inserts the event if `condition` holds, for the batch that makes the change. */
 export function recordEventWhere(
   db: DrizzleD1Database,
   event: AuditEvent,

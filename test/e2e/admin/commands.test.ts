@@ -95,10 +95,10 @@ describe("users", () => {
     await terminal.shows(/Password for typist/);
     terminal.type("typed by hand");
     terminal.type(enter);
-    await terminal.shows(/The same again/);
+    await terminal.shows(/Repeat the password/);
     terminal.type("typed by hand");
     terminal.type(enter);
-    await terminal.shows(/Made the account typist/);
+    await terminal.shows(/Created account typist/);
     assert.equal(await terminal.exitCode, 0);
     assert.doesNotMatch(terminal.output, /typed|hand/);
     assert.equal((await call("/login", { username: "typist", password: "typed by hand" })).status, 200);
@@ -108,7 +108,7 @@ describe("users", () => {
     const terminal = new AdminTerminal(["users", "add", "unsure"], env);
     await terminal.shows(/Password for unsure/);
     terminal.type(`one password${enter}`);
-    await terminal.shows(/The same again/);
+    await terminal.shows(/Repeat the password/);
     terminal.type(`another password${enter}`);
     assert.equal(await terminal.exitCode, 1);
 
@@ -134,7 +134,7 @@ describe("users", () => {
     assert.equal((await result("users", "show", "a/b?c%2f")).username, "grace");
     const unclear = await admin("users", "delete", "grace", "--yes");
     assert.equal(unclear.code, 2);
-    assert.match(unclear.stderr, /There are two.*\nSay --by id or --by name\./);
+    assert.match(unclear.stderr, /Two users match.*\nUse --by id or --by name\./);
     assert.equal((await result("users", "show", "grace", "--by", "id")).username, "hedy");
     assert.equal((await result("users", "show", "grace", "--by", "name")).username, "grace");
     assert.equal((await admin("users", "show", "nobody")).code, 1);
@@ -178,7 +178,7 @@ describe("users", () => {
       ["c", "d", "e"],
     );
     assert.equal((await result("users", "list", ...realm, "--all")).users.length, names.length);
-    assert.equal(await shown("users", "list", "--realm", "empty"), "There are no accounts.\n");
+    assert.equal(await shown("users", "list", "--realm", "empty"), "No accounts.\n");
   });
 
   it("fit a terminal of 80 columns, whatever they are called", async () => {
@@ -197,7 +197,7 @@ describe("users", () => {
     await shown("users", "add", "linus", "--no-password");
     const refused = await admin("users", "disable", "linus");
     assert.equal(refused.code, 2);
-    assert.match(refused.stderr, /say --yes/);
+    assert.match(refused.stderr, /Use --yes/);
 
     for (const [answer, code] of [
       [`n${enter}`, 1],
@@ -205,18 +205,18 @@ describe("users", () => {
       [ctrlC, 130],
     ] as const) {
       const terminal = new AdminTerminal(["users", "disable", "linus"], env);
-      await terminal.shows(/Close linus [\s\S]*\?/);
+      await terminal.shows(/Disable linus [\s\S]*\?/);
       terminal.type(answer);
       assert.equal(await terminal.exitCode, code);
       assert.equal((await result("users", "show", "linus")).disabled_at, null);
     }
 
     const terminal = new AdminTerminal(["users", "disable", "linus"], env);
-    await terminal.shows(/Close linus [\s\S]*\?/);
+    await terminal.shows(/Disable linus [\s\S]*\?/);
     terminal.type(`y${enter}`);
     assert.equal(await terminal.exitCode, 0);
     assert.notEqual((await result("users", "show", "linus")).disabled_at, null);
-    assert.match(await shown("users", "enable", "linus"), /^Opened linus /);
+    assert.match(await shown("users", "enable", "linus"), /^Enabled linus/);
     assert.equal((await result("users", "show", "linus")).disabled_at, null);
   });
 
@@ -239,7 +239,10 @@ describe("users", () => {
       await call("/v1/users/alan-1/verify", { code: "0000-0000" });
     }
     assert.notEqual((await result("users", "show", "alan")).blocked_until, null);
-    assert.match(await shown("users", "show", "alan"), /^Codes +refused until .*users unlock ends it$/m);
+    assert.match(
+      await shown("users", "show", "alan"),
+      /^Codes +refused until .*run users unlock to end this$/m,
+    );
 
     await shown("users", "unlock", "alan");
     const unlocked = await result("users", "show", "alan");
@@ -254,7 +257,7 @@ describe("users", () => {
   it("are signed out of one session, and of all", async () => {
     const password = "a password for sessions";
     await runAdmin(["users", "add", "edsger"], { ...env, SALLYPORT_PASSWORD: password });
-    assert.equal(await shown("users", "sessions", "edsger"), "Signed in nowhere.\n");
+    assert.equal(await shown("users", "sessions", "edsger"), "No sessions.\n");
     for (let count = 0; count < 3; count++) await signIn("edsger", password, "Browser\x9b31m of somebody");
     const { sessions } = await result("users", "sessions", "edsger");
     assert.equal(sessions.length, 3);
@@ -278,7 +281,7 @@ describe("an account of ADMIN_USERS", () => {
     assert.equal(refused.code, 1);
     assert.match(
       refused.stderr,
-      /needs EXPORT_KEY.*\(403 forbidden.*\n.*SALLYPORT_EXPORT_KEY of the environment/,
+      /needs EXPORT_KEY.*\(403 forbidden.*\n.*SALLYPORT_EXPORT_KEY in the environment/,
     );
     assert.equal((await admin("users", "show", "root")).code, 1, "it was not made");
     assert.equal((await runAdmin(add, env)).code, 0);
@@ -289,7 +292,7 @@ describe("an account of ADMIN_USERS", () => {
       assert.equal((await runAdmin(args, env)).code, 0, command);
     }
     const terminal = new AdminTerminal(["users", "delete", "root", "--yes"], withoutExportKey);
-    await terminal.shows(/Export key of 127\.0\.0\.1/);
+    await terminal.shows(/Export key for 127\.0\.0\.1/);
     terminal.type(`${exportKey}${enter}`);
     await terminal.shows(/Deleted root /);
     assert.equal(await terminal.exitCode, 0);
@@ -355,7 +358,7 @@ describe("keys", () => {
     const made = await admin("keys", "add", "reader", "--realm", "shop", "--scope", "users:read,verify");
     assert.equal(made.code, 0, made.stderr);
     assert.match(made.stdout, /^sp_[a-z2-7]{16}_\S{43}\n$/);
-    assert.match(made.stderr, /only time that it is shown/);
+    assert.match(made.stderr, /not shown again/);
 
     const own = { ...env, SALLYPORT_ADMIN_KEY: made.stdout.trim() };
     assert.equal((await runAdmin(["users", "list"], own)).code, 0);
@@ -375,7 +378,7 @@ describe("keys", () => {
       runAdmin(["users", "list"], { ...env, SALLYPORT_ADMIN_KEY: stdout.trim() });
     const [first, second] = [await add(), await add()];
     const firstId = first.stdout.slice(3, 19);
-    assert.match(second.stderr, new RegExp(`end the older: sallyport-admin keys revoke ${firstId}`));
+    assert.match(second.stderr, new RegExp(`revoke the old one: sallyport-admin keys revoke ${firstId}`));
     assert.equal((await asKey(first)).code, 0);
     assert.equal((await asKey(second)).code, 0);
 
@@ -417,7 +420,7 @@ describe("keys", () => {
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /\(401 invalid_api_key.*\nThe key came from SALLYPORT_ADMIN_KEY of the environment\./,
+      /\(401 invalid_api_key.*\nThe key came from SALLYPORT_ADMIN_KEY in the environment\./,
     );
     const { SALLYPORT_ADMIN_KEY, ...rest } = env;
     assert.equal((await runAdmin(["users", "list"], { ...rest, ADMIN_KEY: SALLYPORT_ADMIN_KEY })).code, 0);
@@ -488,7 +491,7 @@ describe("health", () => {
   it("doubts the address where there is nothing", async () => {
     const { code, stderr } = await admin("health", "--url", `${worker.baseUrl}/wrong`);
     assert.equal(code, 1);
-    assert.match(stderr, /Is \/wrong its base path\?/);
+    assert.match(stderr, /Check the base path \/wrong\./);
   });
 
   it("writes no colours where they are not wanted", async () => {

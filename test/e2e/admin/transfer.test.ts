@@ -117,7 +117,7 @@ describe("import", () => {
       stderr,
       /^line 2: .*\(malformed_request\)\nline 3: .*\(weak_secret\)\nline 5: .*longer than 16 KiB/m,
     );
-    assert.match(stderr, /3 lines failed, and changed nothing/);
+    assert.match(stderr, /3 lines failed and changed nothing/);
 
     const again = await admin(...args, "--json");
     assert.equal(again.code, 1);
@@ -136,7 +136,7 @@ describe("import", () => {
     assert.equal(JSON.parse(stdout).failed, 150);
     assert.equal(JSON.parse(stdout).errors.length, 100);
     assert.equal(stderr.match(/^line \d+:/gm)?.length, 20);
-    assert.match(stderr, /… and 130 lines more\..*\n.*--chunk-lines 100 describes all/);
+    assert.match(stderr, /… and 130 lines more\..*\n.*--chunk-lines 100 to see all/);
     const whole = await admin("import", "bad.ndjson", "--json", "--chunk-lines", "100");
     assert.equal(JSON.parse(whole.stdout).errors.length, 150);
   });
@@ -148,7 +148,7 @@ describe("import", () => {
     assert.equal((await result("import", "late.ndjson", "--from-line", "31")).lines, 0);
     const beyond = await admin("import", "late.ndjson", "--from-line", "32");
     assert.equal(beyond.code, 2);
-    assert.match(beyond.stderr, /the file has 30/);
+    assert.match(beyond.stderr, /only 30 lines/);
   });
 
   it("reads standard input", async () => {
@@ -164,7 +164,7 @@ describe("import", () => {
     const terminal = new AdminTerminal(args, env, folder);
     await terminal.shows(/line [1-9]\d*: \d+ created/);
     terminal.type(ctrlC);
-    const [, command = ""] = await terminal.shows(/Go on with: npx sallyport-admin (.*)\r/);
+    const [, command = ""] = await terminal.shows(/Continue with: npx sallyport-admin (.*)\r/);
     assert.equal(await terminal.exitCode, 130);
     assert.ok(terminal.output.lastIndexOf("\x1b[?25h") > terminal.output.lastIndexOf("\x1b[?25l"));
     assert.match(command, /^import long\.ndjson --realm long --chunk-lines 1 --from-line \d+$/);
@@ -254,7 +254,7 @@ describe("import into a server that is away for a moment", () => {
       { firstLine: 21, lines: 10 },
     ]);
     assert.deepEqual([JSON.parse(stdout).created, JSON.parse(stdout).next_line], [30, 31]);
-    assert.match(stderr, /The store is away\. .*Asking again in 0 seconds\./);
+    assert.match(stderr, /The store is away\. .*Retrying in 0 seconds\./);
   });
 
   it("gives up in the end, and says where to go on", async () => {
@@ -263,7 +263,7 @@ describe("import into a server that is away for a moment", () => {
     assert.equal(sent.length, 7);
     assert.equal(JSON.parse(stdout).error.code, "store_unavailable");
     assert.equal(JSON.parse(stdout).next_line, 11);
-    assert.match(stderr, /Go on with: npx sallyport-admin import late\.ndjson .*--from-line 11$/m);
+    assert.match(stderr, /Continue with: npx sallyport-admin import late\.ndjson .*--from-line 11$/m);
   });
 
   it("does not insist when the first request fails", async () => {
@@ -311,7 +311,7 @@ describe("export", () => {
     assert.equal(wrong.code, 1);
     assert.match(
       wrong.stderr,
-      /\(403 forbidden.*\nThe export key came from SALLYPORT_EXPORT_KEY of the environment/,
+      /\(403 forbidden.*\nThe export key came from SALLYPORT_EXPORT_KEY in the environment/,
     );
     assert.ok(!wrong.stderr.includes(wrongKey), wrong.stderr);
     assert.ok(!readdirSync(folder).includes("asked.jwe"));
@@ -320,7 +320,7 @@ describe("export", () => {
     assert.equal(other.code, 0, other.stderr);
     rmSync(join(folder, "asked.jwe"));
     const terminal = new AdminTerminal(args, withoutExportKey, folder);
-    await terminal.shows(/Export key of 127\.0\.0\.1/);
+    await terminal.shows(/Export key for 127\.0\.0\.1/);
     terminal.type(`${exportKey}${enter}`);
     await terminal.shows(/Wrote 1,100 accounts/);
     assert.equal(await terminal.exitCode, 0);
@@ -367,7 +367,7 @@ describe("export", () => {
   it("asks before it overwrites a file, and shows no secrets on a screen", async () => {
     const over = await admin("export", "--to", "move.public.json", "-o", "moved.jwe", ...moved);
     assert.equal(over.code, 2);
-    assert.match(over.stderr, /moved\.jwe is there already/);
+    assert.match(over.stderr, /moved\.jwe exists/);
     assert.equal((await admin("export", "keygen", "-o", "move")).code, 2);
 
     const screen = new AdminTerminal(
@@ -382,12 +382,12 @@ describe("export", () => {
   it("is refused when a part is missing, or the key is another one", async () => {
     const [first = "", second = "", third = ""] = readFileSync(join(folder, "moved.jwe"), "utf8").split("\n");
     for (const [parts, words] of [
-      [[first, second], /cut off behind its part 2/],
-      [[first, third], /part 2 is missing/],
-      [[second, third], /part 1 is missing/],
-      [[first, second, third, third], /behind the last part/],
-      [["nonsense"], /no export of Sallyport/],
-      [[], /cut off behind its part 0/],
+      [[first, second], /incomplete: it ends after part 2/],
+      [[first, third], /Part 2 is missing/],
+      [[second, third], /Part 1 is missing/],
+      [[first, second, third, third], /after the last part/],
+      [["nonsense"], /not an export of Sallyport/],
+      [[], /incomplete: it ends after part 0/],
     ] as const) {
       writeFileSync(join(folder, "broken.jwe"), parts.map((part) => `${part}\n`).join(""));
       const { code, stderr } = await admin(
@@ -407,7 +407,7 @@ describe("export", () => {
       "broken.ndjson",
     );
     assert.equal(other.code, 1);
-    assert.match(other.stderr, /does not open this export. It was made for the key /);
+    assert.match(other.stderr, /cannot decrypt this export, which was encrypted to the key /);
     assert.deepEqual(
       readdirSync(folder).filter((name) => name === "broken.ndjson" || name.endsWith(".part")),
       [],

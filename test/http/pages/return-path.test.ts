@@ -31,7 +31,7 @@ describe("a hostile return path", () => {
     const browser = await passBothFactors(await createReadyAccount());
     const before = browser.exchanges.length;
     for (const rd of hostile) {
-      // Each at another time, or hundreds of them would be taken for one visitor who is sent round in circles.
+      // Each at another time, or hundreds of them would count as a redirect loop.
       browser.adopt({ "__Host-sallyport-circle": "" });
       const page = await browser.open(`/api/auth/sign-in?${query(rd)}`);
       expect([rd, page.path, page.heading]).toEqual([rd, "/", "Hello ada"]);

@@ -235,7 +235,7 @@ describe("what an API key may do", () => {
           method: method.toUpperCase(),
           token: backend.key,
           headers: withExportKey,
-          // A key cannot have more scopes than its creator, so this key has the creator's scopes.
+          // A caller can grant only its own scopes: the new key has the scope that this call needs.
           ...(id === "createApiKey" ? { body: { name: "new", scopes: ["admin"] } } : bodyOf(bodyExample)),
         }),
     }));

@@ -38,10 +38,10 @@ export type {
 } from "./rpc/rpc-results.ts";
 
 /** A call with its dependencies. */
-interface RpcCall extends Omit<UserServiceCall, "keep"> {
+interface RpcCall extends Omit<UserServiceCall, "idempotency"> {
   readonly deps: Deps;
-  /** Stores no response: the caller of a service binding gets each response or an exception, and has nothing to retry. */
-  readonly keep: (result: unknown) => Promise<null>;
+  /** The caller of a service binding gets each response or an exception, so no response is stored for a retry. */
+  readonly idempotency: null;
 }
 
 /**
@@ -150,7 +150,7 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
         client: { requestId, address: null, userAgent: null, actor: `rpc:${caller}` },
         now: new Date(),
         exportKey: "binding",
-        keep: async () => null,
+        idempotency: null,
       };
       const result = await run(call, parsed.input);
       return result.ok ? result : refusalOf(result);

@@ -4,7 +4,7 @@ import type { Deps } from "../domain/deps.ts";
 import { authorizeRequest, expireTokenAfterChange, type RejectedRequest, type Visitor } from "./authorize.ts";
 import { isForeignHandshake } from "./handshake.ts";
 import type { SignedIdentity } from "./headers.ts";
-import { isServedMethod } from "./request-meanings.ts";
+import { isServedMethod } from "./request-interpretations.ts";
 import { signIdentityAssertion } from "./sign-assertion.ts";
 
 /** The visitor's request, about which a proxy asks in a forward-auth request. */

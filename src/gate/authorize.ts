@@ -8,7 +8,7 @@ import { type FullSession, issueTokenToRecheck } from "../domain/sessions/sessio
 import { provisionAndAuthorize } from "../domain/sign-in/external-sign-in.ts";
 import type { FirstFactorSource } from "../domain/sign-in/first-factor-source.ts";
 import type { ClientContext } from "../store/service/audit.ts";
-import { findMeanings, type RequestParts, type UnreadablePart } from "./request-meanings.ts";
+import { findInterpretations, type RequestParts, type UnreadablePart } from "./request-interpretations.ts";
 
 /** A request for the origin, with the session and the first factor of the visitor. */
 export interface AccessRequest extends RequestParts {
@@ -52,9 +52,9 @@ export async function authorizeRequest(
   request: AccessRequest,
 ): Promise<EvaluatedRequest | RejectedRequest> {
   const { policy, basePath } = deps.config;
-  const meanings = findMeanings(deps.config, request);
-  if (typeof meanings === "string") return { kind: "unreadable", part: meanings };
-  const { itself, others } = meanings;
+  const interpretations = findInterpretations(deps.config, request);
+  if (typeof interpretations === "string") return { kind: "unreadable", part: interpretations };
+  const { itself, others } = interpretations;
   const decision = evaluatePolicy(policy, itself, others);
   if (decision === null) return { kind: "unreadable", part: "path" };
   if (hasVariantBelow(basePath, itself.path) !== false) return { kind: "own_path" };

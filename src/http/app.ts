@@ -26,7 +26,7 @@ import { challengePages } from "./pages/challenge/challenge-page.tsx";
 import { docsPages } from "./pages/docs/docs-page.tsx";
 import { secondFactorPages } from "./pages/sign-in/second-factor-page.tsx";
 import { signInPages } from "./pages/sign-in/sign-in-page.tsx";
-import { refuse, refuseError } from "./problem/refusal.tsx";
+import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
 import { routePathOf } from "./route-path.ts";
 import { pageUrl } from "./sign-in-redirect.ts";
 
@@ -61,7 +61,7 @@ export function createApp(config: Config): Hono<AppEnv> {
     // Explicit: hono's default falls back to a slower router, without an error, if a route does not fit into this one.
     router: new RegExpRouter(),
   });
-  app.onError(refuseError);
+  app.onError(respondToError);
   app.use(ownHeaders, requestContext(config));
   // Before the middleware of the other routes, which has no effect on them: a proxy calls these with each request of a site.
   for (const { path, handle } of forwardAuthOperations) {
@@ -81,7 +81,8 @@ function ownRoutes(): Hono<AppEnv> {
   own.use(
     methodNotAllowed({
       app: own,
-      onMethodNotAllowed: (c, allow) => refuse(c, { ok: false, reason: "method_not_allowed", allow }),
+      onMethodNotAllowed: (c, allow) =>
+        respondWithFailure(c, { ok: false, reason: "method_not_allowed", allow }),
     }),
     limitBody(streamed.map(({ path }) => path)),
     sameOrigin,

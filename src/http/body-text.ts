@@ -1,6 +1,6 @@
 import { isUndecodableEncoded } from "../core/parsing/undecodable.ts";
 import type { AppContext } from "./context.ts";
-import { Refused } from "./problem/http-failure.ts";
+import { FailureError } from "./problem/http-failure.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
@@ -8,7 +8,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
  * Reads the text of a body. `Request.text()` reads each byte that is not UTF-8 as the same character, so that two names or
  * two passwords would be one (INC-36).
  *
- * @throws Refused 400 for a body that is not UTF-8
+ * @throws FailureError 400 for a body that is not UTF-8
  */
 export async function readBodyText(c: AppContext): Promise<string> {
   const bytes = await c.req.arrayBuffer();
@@ -22,7 +22,7 @@ export async function readBodyText(c: AppContext): Promise<string> {
 /**
  * Reads the text of a form's body, which is percent-encoded.
  *
- * @throws Refused as {@link readBodyText}, also for escapes that are not UTF-8
+ * @throws FailureError as {@link readBodyText}, also for escapes that are not UTF-8
  */
 export async function readFormText(c: AppContext): Promise<string> {
   const text = await readBodyText(c);
@@ -30,4 +30,5 @@ export async function readFormText(c: AppContext): Promise<string> {
   return text;
 }
 
-const notUtf8 = () => new Refused({ ok: false, reason: "malformed_request", detail: "This is not UTF-8." });
+const notUtf8 = () =>
+  new FailureError({ ok: false, reason: "malformed_request", detail: "This is not UTF-8." });

@@ -4,7 +4,7 @@ import type { FullSession, PendingSession } from "../domain/sessions/sessions.ts
 import { isSessionBoundTo } from "../domain/sign-in/first-factor-source.ts";
 import type { AppContext } from "./context.ts";
 import { readChallengeCookie, readPendingCookie, readSessionCookie } from "./cookies.ts";
-import { Refused } from "./problem/http-failure.ts";
+import { FailureError } from "./problem/http-failure.ts";
 
 /** Who calls, as its token says. */
 export interface Caller {
@@ -59,12 +59,12 @@ async function findByToken(c: AppContext, token: string, carrier: Caller["carrie
 }
 
 /**
- * @throws Refused when the request carries no full session; a pending one opens nothing but the second-factor
+ * @throws FailureError when the request carries no full session; a pending one opens nothing but the second-factor
  *   step and sign-out (SE-01)
  */
 export async function getCaller(c: AppContext): Promise<Caller> {
   const caller = await findCaller(c);
-  if (caller === null) throw new Refused({ ok: false, reason: "unauthenticated" });
+  if (caller === null) throw new FailureError({ ok: false, reason: "unauthenticated" });
   return caller;
 }
 

@@ -3,7 +3,7 @@ import { openExternalSession } from "../domain/sign-in/external-sign-in.ts";
 import { findPending } from "./caller.ts";
 import type { AppContext } from "./context.ts";
 import { setPendingCookie, setSessionCookie } from "./cookies.ts";
-import { Refused } from "./problem/http-failure.ts";
+import { FailureError } from "./problem/http-failure.ts";
 
 /** How far somebody has come who has no session here yet. */
 export type ExternalSignInResult =
@@ -21,7 +21,7 @@ export async function signInExternally(c: AppContext): Promise<ExternalSignInRes
   const held = await findPending(c);
   const arriving = { source, identity, opens: "any", held, client, now } as const;
   const { user, issued, pending } = await openExternalSession(deps, arriving);
-  if (user.disabledAt !== null) throw new Refused({ ok: false, reason: "account_disabled" });
+  if (user.disabledAt !== null) throw new FailureError({ ok: false, reason: "account_disabled" });
   if (pending?.kind === "issued") setPendingCookie(c, pending.token, pending.expiresAt);
   if (pending !== null) return { kind: "pending" };
   if (issued === null) throw new Error("A session that was just opened is not there");

@@ -2,7 +2,7 @@ import type * as z from "zod/mini";
 import { readFormText } from "./body-text.ts";
 import type { AppContext } from "./context.ts";
 import { parseFields } from "./json-body.ts";
-import { Refused } from "./problem/http-failure.ts";
+import { FailureError } from "./problem/http-failure.ts";
 
 /**
  * Reads what a page's form sends, and parses it. Throws as `readJson`; a field that is there twice is malformed.
@@ -10,11 +10,11 @@ import { Refused } from "./problem/http-failure.ts";
 export async function readForm<T extends z.ZodMiniType>(c: AppContext, schema: T): Promise<z.output<T>> {
   if (!/^application\/x-www-form-urlencoded *(;|$)/i.test(c.req.header("Content-Type") ?? "")) {
     const expected = "application/x-www-form-urlencoded";
-    throw new Refused({ ok: false, reason: "unsupported_media_type", expected });
+    throw new FailureError({ ok: false, reason: "unsupported_media_type", expected });
   }
   const fields = [...new URLSearchParams(await readFormText(c))];
   if (new Set(fields.map(([name]) => name)).size < fields.length) {
-    throw new Refused({ ok: false, reason: "malformed_request", detail: "A field is there twice." });
+    throw new FailureError({ ok: false, reason: "malformed_request", detail: "A field is there twice." });
   }
   return parseFields(schema, Object.fromEntries(fields));
 }

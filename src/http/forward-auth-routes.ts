@@ -10,7 +10,7 @@ import { setSessionCookie } from "./cookies.ts";
 import { accessRequestOf } from "./gate.ts";
 import { emptyResponse } from "./middleware/own-headers.ts";
 import { respondNotFound } from "./not-found.ts";
-import { refuse, refuseError } from "./problem/refusal.tsx";
+import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
 import { acceptsHtml, helpfulPage, redirectOrUnauthorized, type Wanted } from "./sign-in-redirect.ts";
 
 /**
@@ -37,14 +37,14 @@ export async function respondToAuthRequest(c: AppContext): Promise<Response> {
       c,
       (refusal, wanted) => {
         if (refusal.reason === "account_disabled")
-          return refuse(c, { ok: false, reason: "account_disabled" });
+          return respondWithFailure(c, { ok: false, reason: "account_disabled" });
         c.header("Location", helpfulPage(c, refusal, wanted.uri));
         return c.body(null, 401);
       },
-      () => refuse(c, { ok: false, reason: "unreadable_original" }),
+      () => respondWithFailure(c, { ok: false, reason: "unreadable_original" }),
     );
   } catch (error) {
-    const refused = refuseError(error as Error, c);
+    const refused = respondToError(error as Error, c);
     return new Response(refused.body, { status: 403, headers: refused.headers });
   }
 }
@@ -55,9 +55,10 @@ async function judgeForProxy(
   respondOwnPath: () => Response,
 ): Promise<Response> {
   const original = readOriginalRequest(c.req.raw.headers);
-  if (original === null) return refuse(c, { ok: false, reason: "unreadable_original" });
+  if (original === null) return respondWithFailure(c, { ok: false, reason: "unreadable_original" });
   const misspelled = findMisspelledHeader(c.req.raw.headers);
-  if (misspelled !== null) return refuse(c, { ok: false, reason: "misspelled_header", name: misspelled });
+  if (misspelled !== null)
+    return respondWithFailure(c, { ok: false, reason: "misspelled_header", name: misspelled });
   if (acceptsHtml(c)) c.set("errorFormat", "page");
   const caller = await findVisitor(c);
   const passenger = accessRequestOf(c, caller, original);
@@ -70,11 +71,11 @@ async function judgeForProxy(
   });
   switch (outcome.kind) {
     case "unreadable":
-      return refuse(c, { ok: false, reason: "unreadable_original" });
+      return respondWithFailure(c, { ok: false, reason: "unreadable_original" });
     case "own_path":
       return respondOwnPath();
     case "cross_origin":
-      return refuse(c, { ok: false, reason: "cross_origin" });
+      return respondWithFailure(c, { ok: false, reason: "cross_origin" });
     case "denied":
       return answer(outcome.denial, original);
     case "allowed":

@@ -1,12 +1,12 @@
 import type { Visitor } from "../gate/authorize.ts";
 import { forwardIfAuthorized, type GateResult } from "../gate/forward-request.ts";
-import type { UnreadablePart } from "../gate/request-meanings.ts";
+import type { UnreadablePart } from "../gate/request-interpretations.ts";
 import { describeError, log } from "../log.ts";
 import { type Caller, findVisitor } from "./caller.ts";
 import type { AppContext } from "./context.ts";
 import { cookieNames, setSessionCookie } from "./cookies.ts";
 import { respondNotFound } from "./not-found.ts";
-import { refuse } from "./problem/refusal.tsx";
+import { respondWithFailure } from "./problem/failure-response.tsx";
 import {
   acceptsHtml,
   isPageLoad,
@@ -18,7 +18,7 @@ import {
 /** Answers a request that is for the site: from the site if it may pass. */
 export async function respondAtGate(c: AppContext, originUrl: string | null): Promise<Response> {
   if (acceptsHtml(c)) c.set("errorFormat", "page");
-  if (originUrl === null) return refuse(c, { ok: false, reason: "no_such_page" });
+  if (originUrl === null) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
   const wanted = wantedOf(c);
   const caller = await findVisitor(c);
   const outcome = await forwardIfAuthorized(c.get("deps"), originUrl, {
@@ -34,9 +34,13 @@ export async function respondAtGate(c: AppContext, originUrl: string | null): Pr
     case "denied":
       return redirectOrUnauthorized(c, outcome.denial, wanted);
     case "cross_origin":
-      return refuse(c, { ok: false, reason: "cross_origin" });
+      return respondWithFailure(c, { ok: false, reason: "cross_origin" });
     case "unreadable":
-      return refuse(c, { ok: false, reason: "malformed_request", detail: unreadable[outcome.part] });
+      return respondWithFailure(c, {
+        ok: false,
+        reason: "malformed_request",
+        detail: unreadable[outcome.part],
+      });
     case "own_path":
       return respondNotFound(c);
     case "origin_unavailable":
@@ -44,7 +48,7 @@ export async function respondAtGate(c: AppContext, originUrl: string | null): Pr
         request_id: c.var.client.requestId,
         ...describeError(outcome.error),
       });
-      return refuse(c, { ok: false, reason: "origin_unavailable" });
+      return respondWithFailure(c, { ok: false, reason: "origin_unavailable" });
   }
 }
 

@@ -1,12 +1,12 @@
 import type * as z from "zod/mini";
 import { readBodyText } from "./body-text.ts";
 import type { AppContext } from "./context.ts";
-import { Refused } from "./problem/http-failure.ts";
+import { FailureError } from "./problem/http-failure.ts";
 
 /**
  * Reads a JSON body and parses it. No body at all counts as `{}`, so calls that need nothing take nothing.
  *
- * @throws Refused 415 for another content type; 400 for what is not UTF-8, not JSON, not an object, has a name twice or an
+ * @throws FailureError 415 for another content type; 400 for what is not UTF-8, not JSON, not an object, has a name twice or an
  *   unknown one; 422 for a field that is missing or has the wrong form. A value is never repeated in the answer.
  */
 export async function readJson<T extends z.ZodMiniType>(c: AppContext, schema: T): Promise<z.output<T>> {
@@ -16,7 +16,7 @@ export async function readJson<T extends z.ZodMiniType>(c: AppContext, schema: T
 /** Parses the text of a JSON body. Throws as {@link readJson}. */
 export function parseJson<T extends z.ZodMiniType>(c: AppContext, text: string, schema: T): z.output<T> {
   if (text !== "" && !isJsonType(c.req.header("Content-Type"))) {
-    throw new Refused({ ok: false, reason: "unsupported_media_type", expected: "application/json" });
+    throw new FailureError({ ok: false, reason: "unsupported_media_type", expected: "application/json" });
   }
   return parseFields(schema, text === "" ? {} : parseObject(text));
 }
@@ -28,7 +28,11 @@ export function parseFields<T extends z.ZodMiniType>(schema: T, fields: unknown)
   const [issue] = parsed.error.issues;
   if (issue?.code === "unrecognized_keys") throw malformed("There is a field that this call does not have.");
   const detail = issue === undefined ? undefined : `${issue.path.join(".") || "body"}: ${issue.message}`;
-  throw new Refused({ ok: false, reason: "invalid_format", ...(detail === undefined ? {} : { detail }) });
+  throw new FailureError({
+    ok: false,
+    reason: "invalid_format",
+    ...(detail === undefined ? {} : { detail }),
+  });
 }
 
 function isJsonType(contentType: string | undefined): boolean {
@@ -38,7 +42,7 @@ function isJsonType(contentType: string | undefined): boolean {
 /**
  * Parses the text of a JSON object.
  *
- * @throws Refused 400 for what is not JSON, not an object, or has a name twice
+ * @throws FailureError 400 for what is not JSON, not an object, or has a name twice
  */
 export function parseObject(text: string): object {
   let value: unknown;
@@ -53,7 +57,7 @@ export function parseObject(text: string): object {
   return value;
 }
 
-const malformed = (detail: string) => new Refused({ ok: false, reason: "malformed_request", detail });
+const malformed = (detail: string) => new FailureError({ ok: false, reason: "malformed_request", detail });
 
 /**
  * Two parsers can read an object with a double name in two ways (RFC 8259 4), and `JSON.parse` doesn't tell.

@@ -1,7 +1,7 @@
 import type { AccessDenied } from "../domain/access/access.ts";
 import type { AppContext } from "./context.ts";
+import { respondWithFailure } from "./problem/failure-response.tsx";
 import type { AnyFailure } from "./problem/http-failure.ts";
-import { refuse } from "./problem/refusal.tsx";
 
 /** The request that was refused: the one that came, or the one that a proxy asks about. */
 export interface Wanted {
@@ -21,12 +21,13 @@ export function wantedOf(c: AppContext): Wanted {
  * names this page, and so does a form, because a redirect would lose what was in it.
  */
 export function redirectOrUnauthorized(c: AppContext, refusal: AccessDenied, wanted: Wanted): Response {
-  if (refusal.reason === "account_disabled") return refuse(c, { ok: false, reason: "account_disabled" });
+  if (refusal.reason === "account_disabled")
+    return respondWithFailure(c, { ok: false, reason: "account_disabled" });
   if (isPageLoad(c, wanted)) return c.redirect(helpfulPage(c, refusal, wanted.uri), 303);
   // Whoever has sent a form comes back to the page with the form in it.
   const back = isSafe(wanted) ? wanted.uri : refererPath(c);
   const page = helpfulPage(c, refusal, back);
-  return refuse(c, toFailure(refusal), { status: 401, signIn: page, formLost: !isSafe(wanted) });
+  return respondWithFailure(c, toFailure(refusal), { status: 401, signIn: page, formLost: !isSafe(wanted) });
 }
 
 const isSafe = ({ method }: Wanted) => method === "GET" || method === "HEAD";

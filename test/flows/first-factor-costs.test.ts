@@ -217,8 +217,8 @@ describe.each([
     const walked = await walk(caller, isPasswordCall, { rounds: 32 });
     expect(walked.stillWriting).toEqual([]);
     // A right password forgives what was wrong at this account, and not what came from this network: thirty.
-    const events = 30 + openings.mostOfNetwork;
-    expect(walked.grown).toEqual({ sessions: openings.mostOfNetwork, audit_events: events, throttles: 3 });
+    const events = 30 + openings.maxPerNetwork;
+    expect(walked.grown).toEqual({ sessions: openings.maxPerNetwork, audit_events: events, throttles: 3 });
     expect(walked.mostWritten).toBeLessThanOrEqual(16);
   });
 
@@ -303,8 +303,8 @@ describe.each(firstFactors.filter((name) => name !== "password"))(
         const walked = await walk(caller);
         expect(walked.stillWriting).toEqual([]);
         expect(walked.grown).toEqual({
-          sessions: openings.mostOfNetwork,
-          audit_events: openings.mostOfNetwork,
+          sessions: openings.maxPerNetwork,
+          audit_events: openings.maxPerNetwork,
         });
         expect(walked.mostWritten).toBeLessThanOrEqual(16);
       },
@@ -319,9 +319,9 @@ describe.each(firstFactors.filter((name) => name !== "password"))(
         const walked = await walk(callerOf(await showFirstFactor(name, site, overrides)));
         const { users, sessions = 0, audit_events: events = 0, ...others } = walked.grown;
         expect([users, others]).toEqual([1, {}]);
-        expect(sessions).toBeLessThanOrEqual(openings.mostKept);
+        expect(sessions).toBeLessThanOrEqual(openings.maxKeptRows);
         // That the account was made, and so many openings.
-        expect(events).toBeLessThanOrEqual(1 + openings.mostOfNetwork);
+        expect(events).toBeLessThanOrEqual(1 + openings.maxPerNetwork);
         // Pages of the Worker alone need a session to go on with; the site is reached without one.
         expect(walked.stillWriting.filter((call) => atTheSite.test(call))).toEqual([]);
         expect(walked.mostWritten).toBeLessThanOrEqual(24);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { findMeanings, isServedMethod } from "../../src/gate/request-meanings.ts";
+import { findInterpretations, isServedMethod } from "../../src/gate/request-interpretations.ts";
 import { everywhere, listEntryPoints, statusesAt } from "../support/entry-points.ts";
 import { type FakeOrigin, gated, mockOrigin, type Rule, visit } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
@@ -54,7 +54,7 @@ describe("the method of a request", () => {
         overridesForwarded: false,
         hosts: [],
       };
-      expect(findMeanings({ policy: [], methodOverride: "drop" }, asked)).toBe("method");
+      expect(findInterpretations({ policy: [], methodOverride: "drop" }, asked)).toBe("method");
       const [, ...endpoints] = listEntryPoints(open);
       const refused = { "/auth-request": 403, "/forward-auth": 403 };
       expect(await statusesAt(endpoints, "/a", { method })).toEqual(refused);

@@ -136,7 +136,7 @@ describe.each(combinations)(
       "is claimed by %s in a pending session that %s has opened, and that is shared",
       async (own, other) => {
         const secret = await leaveEnrolled();
-        for (let i = 0; i < openings.mostOfNetwork; i++)
+        for (let i = 0; i < openings.maxPerNetwork; i++)
           await (await named.visitor(other)).load("/api/auth/second-factor");
         const waiting = await named.visitor(other);
         await waiting.load("/api/auth/second-factor");

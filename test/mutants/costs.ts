@@ -26,7 +26,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "receipt-after-revocation",
     file: "src/store/second-factor/challenge-rows.ts",
-    find: "apiKeyStands(primary, challenges.apiKeyId),",
+    find: "apiKeyIsNotRevoked(primary, challenges.apiKeyId),",
     replace: "",
     why: "a backend with a revoked key gets a new receipt for its challenge (INC-37)",
     tests: [voided],
@@ -89,7 +89,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "challenge-of-a-revoked-key-opens",
     file: "src/store/second-factor/challenge-rows.ts",
-    find: "            apiKeyStands(on, challenges.apiKeyId),\n",
+    find: "            apiKeyIsNotRevoked(on, challenges.apiKeyId),\n",
     replace: "",
     why: "a challenge URL created with a revoked key still opens (INC-37)",
     tests: [voided],
@@ -106,7 +106,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "pending-session-not-used-again",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: 'session.kind === "pending" ? every(notExists(usable), notExists(elsewhere)) : sql`1`',
+    find: 'session.kind === "pending" ? every(notExists(usableHere), notExists(usableAnywhere)) : sql`1`',
     replace: "sql`1`",
     why: "each request with a site's cookie creates a pending session (INC-30)",
     tests: [shared],
@@ -124,7 +124,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "openings-not-counted-over-networks",
     file: "src/store/sessions/recent-openings.ts",
-    find: "compare(count(), recent.mostOfAccount)",
+    find: "compare(count(), recent.maxPerAccount)",
     replace: "sql`1`",
     why: "a client with many networks creates pending sessions without a limit (INC-30)",
     tests: [shared],
@@ -133,8 +133,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "opens-beyond-bound-of-account",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: "every(notExists(usable), notExists(elsewhere))",
-    replace: "every(notExists(usable))",
+    find: "every(notExists(usableHere), notExists(usableAnywhere))",
+    replace: "every(notExists(usableHere))",
     why: "each further network gets a pending session of its own (INC-30)",
     tests: [shared],
     titled: "over all networks",
@@ -142,7 +142,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "shares-with-other-networks-at-once",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: "hasOpenedMost(db, opener, opening.bounds),",
+    find: "hasReachedAccountLimit(db, opener, opening.bounds),",
     replace: "sql`1`,",
     why: "a client in any network shares the owner's pending session and uses up its attempts (INC-30)",
     tests: [shared],
@@ -178,7 +178,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "opener-ends-shared-session",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: '.set(kind === "pending" ? closedToOpener(event.at) : { expiresAt: event.at })',
+    find: '.set(kind === "pending" ? closeToOpener(event.at) : { expiresAt: event.at })',
     replace: ".set({ expiresAt: event.at })",
     why: "the attacker's sign-out ends a pending session that the owner shares (INC-30)",
     tests: [shared],
@@ -214,8 +214,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "ended-session-not-counted",
     file: "src/store/sessions/session-rows.ts",
-    find: "const isStrong = and(eq(sessions.id, session.id), isNotNull(sessions.secondFactorAt));",
-    replace: "const isStrong = eq(sessions.id, session.id);",
+    find: "const hasSecondFactor = and(eq(sessions.id, session.id), isNotNull(sessions.secondFactorAt));",
+    replace: "const hasSecondFactor = eq(sessions.id, session.id);",
     why: "each sign-out makes room for one more session and event, without a limit (INC-30)",
     tests: [shared],
     titled: "in turn",
@@ -223,8 +223,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "own-pending-session-not-used",
     file: "src/domain/sign-in/external-sign-in.ts",
-    find: "{ row: pending.row, held }",
-    replace: "{ row: pending.row, held: null }",
+    find: "{ row: pending.row, current: held }",
+    replace: "{ row: pending.row, current: null }",
     why: "a browser gets another pending session on the next page (INC-30)",
     tests: [shared],
     titled: "uses it on every page",
@@ -232,8 +232,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "session-with-each-page-at-the-gate",
     file: "src/domain/sign-in/external-sign-in.ts",
-    find: 'beyond: opens === "any" ? "opened" : "not_opened"',
-    replace: 'beyond: "opened"',
+    find: 'beyondLimits: opens === "any" ? "opened" : "not_opened"',
+    replace: 'beyondLimits: "opened"',
     why: "each request of a client without cookies leaves a session behind (INC-30)",
     tests: [shared],
     titled: "page loads",

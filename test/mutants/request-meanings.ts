@@ -12,7 +12,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   },
   {
     name: "method-in-lower-case",
-    file: "src/gate/request-meanings.ts",
+    file: "src/gate/request-interpretations.ts",
     find: "0-9A-Z-]+$/.test(method)",
     replace: "0-9A-Za-z-]+$/.test(method)",
     why: "the rule for GET applies to `get`, which the site handles differently (INC-31)",
@@ -20,7 +20,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   },
   {
     name: "trace-passes",
-    file: "src/gate/request-meanings.ts",
+    file: "src/gate/request-interpretations.ts",
     find: ' && !["TRACE", "TRACK", "CONNECT"].includes(method)',
     replace: "",
     why: "the site sends the assertion back to the client (INC-31)",
@@ -28,7 +28,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   },
   {
     name: "method-not-checked-at-the-gate",
-    file: "src/gate/request-meanings.ts",
+    file: "src/gate/request-interpretations.ts",
     find: '  if (!isServedMethod(method)) return "method";\n',
     replace: "",
     why: "the gate applies the policy to a method that servers read differently (INC-31)",
@@ -36,7 +36,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   },
   {
     name: "method-override-not-judged",
-    file: "src/gate/request-meanings.ts",
+    file: "src/gate/request-interpretations.ts",
     find: "request.overridesForwarded ? overridesInHeaders(request.headers) : none",
     replace: "none",
     why: "with METHOD_OVERRIDE=pass, a public POST is a protected DELETE for the site (INC-31)",
@@ -44,7 +44,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   },
   {
     name: "method-in-query-not-judged",
-    file: "src/gate/request-meanings.ts",
+    file: "src/gate/request-interpretations.ts",
     find: 'mode === "never" ? none : overridesInQuery(request.query)',
     replace: "none",
     why: "?_method=DELETE turns a public request into a protected DELETE (INC-31)",
@@ -68,15 +68,15 @@ export const requestMeaningMutants: readonly Mutant[] = [
   },
   {
     name: "method-in-body-not-judged",
-    file: "src/gate/request-meanings.ts",
-    find: 'if (method === "POST") others.push(...meaningsOfPost(policy, methodOverride, request));',
+    file: "src/gate/request-interpretations.ts",
+    find: 'if (method === "POST") others.push(...interpretationsOfPost(policy, methodOverride, request));',
     replace: "",
     why: "_method=DELETE in a form turns a public POST into a protected DELETE (INC-31)",
     tests: ["test/gate/request-meanings.test.ts"],
   },
   {
     name: "methods-of-forms-unknown",
-    file: "src/gate/request-meanings.ts",
+    file: "src/gate/request-interpretations.ts",
     find: 'const known = mode === "pass" ? methodsOfForms : none;',
     replace: "const known = none;",
     why: "with METHOD_OVERRIDE=pass, a form evades the rule for all methods (INC-31)",
@@ -84,7 +84,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   },
   {
     name: "methods-unbounded",
-    file: "src/gate/request-meanings.ts",
+    file: "src/gate/request-interpretations.ts",
     find: 'if (overrides.length > maxOverrides) return "method_override";',
     replace: "",
     why: "the number of evaluations per request grows with the methods that it names (INC-31)",
@@ -92,7 +92,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   },
   {
     name: "destination-not-judged",
-    file: "src/gate/request-meanings.ts",
+    file: "src/gate/request-interpretations.ts",
     find: "return { itself, others: [...others, ...sameThere, ...written] };",
     replace: "return { itself, others };",
     why: "MOVE writes to a protected path, and COPY too (INC-31)",
@@ -100,7 +100,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   },
   {
     name: "destination-on-another-host",
-    file: "src/gate/request-meanings.ts",
+    file: "src/gate/request-interpretations.ts",
     find: "return host !== undefined && hosts.includes(host) ? path : null;",
     replace: "return host === undefined ? null : path;",
     why: "a Destination on another host is read as a path of the site (INC-31)",
@@ -108,7 +108,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   },
   {
     name: "source-of-a-copy-not-read",
-    file: "src/gate/request-meanings.ts",
+    file: "src/gate/request-interpretations.ts",
     find: 'COPY: ["GET"], MOVE: ["GET", "DELETE"]',
     replace: "COPY: [], MOVE: []",
     why: "COPY makes a protected file readable under a public path (INC-31)",
@@ -164,7 +164,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   },
   {
     name: "below-a-form-not-judged",
-    file: "src/gate/request-meanings.ts",
+    file: "src/gate/request-interpretations.ts",
     find: 'actsBelow(method, headers) ? { method, path, withBelow: "ruled" } : { method, path };',
     replace: "({ method, path });",
     why: "a form with _method=DELETE deletes a protected folder in a public one (INC-31)",

@@ -210,7 +210,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "address-in-the-log",
-    file: "src/http/problem/refusal.tsx",
+    file: "src/http/problem/failure-response.tsx",
     find: "    method: c.req.method,\n",
     replace: "    method: c.req.method,\n    address: c.req.url,\n",
     why: "the query of a request is written to the log (LG-03)",

@@ -7,7 +7,7 @@ import { signReceipt } from "../../core/tokens/receipt.ts";
 import { signPendingToken } from "../../core/tokens/session-token.ts";
 import {
   type Challenge,
-  findStandingApproval,
+  findValidApproval,
   openChallenge as openStoredChallenge,
 } from "../../store/second-factor/challenge-rows.ts";
 import type { Effect } from "../../store/second-factor/code-effects.ts";
@@ -179,7 +179,7 @@ export async function buildReturnUrl(
   issuer: string,
   now: Date,
 ): Promise<ChallengeReturn | Failure> {
-  const challenge = await findStandingApproval(deps.db, realm, id, codeBudget.failuresUntilDisabled);
+  const challenge = await findValidApproval(deps.db, realm, id, codeBudget.failuresUntilDisabled);
   if (challenge === null || challenge.completedAt === null) return { ok: false, reason: "challenge_over" };
   const { completedAt, amr } = challenge;
   const receipt = { ...challenge, amr: amr ?? [], issuer, now };

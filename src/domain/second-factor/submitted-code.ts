@@ -17,7 +17,7 @@ import {
 import { findUser, findUserOnPrimary, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import type { StoreResponse } from "../service-api/stored-response.ts";
+import type { Idempotency } from "../service-api/stored-response.ts";
 import {
   type FullSession,
   isSessionLive,
@@ -45,8 +45,8 @@ export interface VerifyCodeInput<Outcome, Subject extends CodeSubject> {
   readonly now: Date;
   /** The password of the same request, which has been checked and is right. */
   readonly password?: CheckedPassword;
-  /** Makes the response that a retry with the same `Idempotency-Key` gets. */
-  readonly keep?: StoreResponse<AcceptedCode<Outcome> | Failure>;
+  /** Of a call of the service API with an `Idempotency-Key`. */
+  readonly idempotency?: Idempotency<AcceptedCode<Outcome>> | null;
 }
 
 /** The account that a code is submitted for: that of a session, or the one that a caller of the service API names. */

@@ -3,11 +3,13 @@ import { generateEventId } from "../../store/service/audit.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
+import { prepareStoredResponse } from "../service-api/stored-response.ts";
 import { lastBlockEnd } from "../sign-in/throttle.ts";
 import { codeBudget, isSecondFactorDisabled } from "./code-budget.ts";
 import { compareWithPendingSecret, compareWithSecondFactor } from "./compare-code.ts";
 import {
   type AcceptancePlan,
+  type AcceptedCode,
   type AccountView,
   attemptSourceOf,
   type CodeComparison,
@@ -164,18 +166,21 @@ async function toAttempt<Outcome, Subject extends CodeSubject>(
       sessionId: session?.id ?? null,
       detail: { method: comparedWith.column === "backupCodes" ? "backup_code" : "totp" },
     },
-    responses: await makeResponses(input, comparison, plan),
+    responses: await prepareResponses(deps, input, comparison, plan),
   };
 }
 
-async function makeResponses<Outcome, Subject extends CodeSubject>(
-  { keep }: VerifyCodeInput<Outcome, Subject>,
+async function prepareResponses<Outcome, Subject extends CodeSubject>(
+  deps: Deps,
+  { idempotency = null, now }: VerifyCodeInput<Outcome, Subject>,
   comparison: CodeComparison,
   plan: PlannedCode<Outcome> | null,
 ): Promise<CodeAttempt["responses"]> {
-  const refused = (await keep?.({ ok: false, reason: refusedReason(comparison) })) ?? null;
-  if (keep === undefined || refused === null) return null;
-  const accepted =
-    plan === null ? null : await keep({ ok: true, evidence: plan.evidence, outcome: plan.outcome });
-  return { accepted, refused };
+  const prepare = (result: AcceptedCode<Outcome> | Failure) =>
+    prepareStoredResponse(deps, idempotency, result, now);
+  const refused = await prepare({ ok: false, reason: refusedReason(comparison) });
+  if (refused === null) return null;
+  if (plan === null) return { accepted: null, refused };
+  const { evidence, outcome } = plan;
+  return { accepted: await prepare({ ok: true, evidence, outcome }), refused };
 }

@@ -9,6 +9,7 @@ import {
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { type Scope, type ServiceCall, uncacheApiKey } from "./service-caller.ts";
+import { prepareStoredResponse } from "./stored-response.ts";
 import { auditEventOf } from "./target-user.ts";
 
 /** The limit for each name. Two live keys are enough to replace one without a gap (CR-09). */
@@ -51,7 +52,13 @@ export async function createApiKey(
   };
   const created: CreatedApiKey = { ok: true, apiKey, key };
   const event = auditEventOf(call, "api_key.created", null, { api_key: id, name, scopes: scopes.join(" ") });
-  const done = await insertApiKey(deps.db, apiKey, maxLiveKeys, event, await call.keep(created));
+  const done = await insertApiKey(
+    deps.db,
+    apiKey,
+    maxLiveKeys,
+    event,
+    await prepareStoredResponse(deps, call.idempotency, created, call.now),
+  );
   if (done.happened) return created;
   return { ok: false, reason: done.respondedBefore ? "already_responded" : "too_many_api_keys" };
 }

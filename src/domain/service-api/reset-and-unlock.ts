@@ -3,6 +3,7 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { requireExportKeyForAdminUsers } from "./admin-users.ts";
 import type { UserServiceCall } from "./service-caller.ts";
+import { prepareStoredResponse } from "./stored-response.ts";
 import { auditEventOf, findTargetUser, targetPlaceOf } from "./target-user.ts";
 import { toUserResult, type UserResult } from "./users.ts";
 
@@ -21,10 +22,15 @@ export async function resetSecondFactor(
   const after = { ...user, totpEnabled: false, totpSetupAt: null, updatedAt: call.now };
   const done = await removeSecondFactorOnce(deps.db, targetPlaceOf(call), true, {
     event: auditEventOf(call, "second_factor.reset", user.id),
-    answer: await call.keep({ ok: true, user: after, created: false }),
+    answer: await prepareStoredResponse(
+      deps,
+      call.idempotency,
+      { ok: true, user: after, created: false },
+      call.now,
+    ),
     now: call.now,
   });
-  return toUserResult(done, "no_such_user");
+  return toUserResult(done, { stored: call.idempotency === null ? null : after, otherwise: "no_such_user" });
 }
 
 /**
@@ -39,10 +45,16 @@ export async function unlockSecondFactor(
   if (user === null) return { ok: false, reason: "no_such_user" };
   const refusal = await requireExportKeyForAdminUsers(deps, call, "second_factor.unlocked", user);
   if (refusal !== null) return refusal;
+  const after = { ...user, updatedAt: call.now };
   const done = await unlockUserOnce(deps.db, targetPlaceOf(call), {
     event: auditEventOf(call, "second_factor.unlocked", user.id, { failures: user.secondFactorFailures }),
-    answer: await call.keep({ ok: true, user: { ...user, updatedAt: call.now }, created: false }),
+    answer: await prepareStoredResponse(
+      deps,
+      call.idempotency,
+      { ok: true, user: after, created: false },
+      call.now,
+    ),
     now: call.now,
   });
-  return toUserResult(done, "no_such_user");
+  return toUserResult(done, { stored: call.idempotency === null ? null : after, otherwise: "no_such_user" });
 }

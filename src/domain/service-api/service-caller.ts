@@ -3,12 +3,11 @@ import { sha256 } from "../../core/crypto/digest.ts";
 import { isMarkedApiKeyId, parseApiKeyId } from "../../core/tokens/api-key.ts";
 import { type ApiKey, touchApiKey } from "../../store/service/api-key-rows.ts";
 import type { ClientContext } from "../../store/service/audit.ts";
-import { type CallQuestion, type CallView, readCall } from "../../store/service/service-call-rows.ts";
+import { type CallQuery, type CallView, readCall } from "../../store/service/service-call-rows.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
-import type { Failure } from "../failure.ts";
 import type { ExportKeyState } from "./export-key.ts";
-import type { StoreResponse } from "./stored-response.ts";
+import type { Idempotency } from "./stored-response.ts";
 
 /** The permissions that an API key can have. */
 export const scopes = ["users:read", "users:write", "verify", "admin"] as const;
@@ -34,7 +33,8 @@ export interface ServiceCall<Result = never> {
   readonly now: Date;
   /** How the key in the request compares with `EXPORT_KEY`; `requireExportKey` uses it. */
   readonly exportKey: ExportKeyState;
-  readonly keep: StoreResponse<Result | Failure>;
+  /** Null for a call without an `Idempotency-Key`, and for a method that takes none. */
+  readonly idempotency: Idempotency<Result> | null;
 }
 
 /** The context of a call about one user of the realm: the target user. */
@@ -108,11 +108,7 @@ export async function authenticateServiceCaller(
  * Reads a key that the read replica does not have on the primary. Only for an id with Sallyport's mark: invented ids cause
  * no load on the primary (INC-30).
  */
-async function readCallOnPrimary(
-  deps: Deps,
-  keyId: string,
-  question: CallQuestion,
-): Promise<CallView | null> {
+async function readCallOnPrimary(deps: Deps, keyId: string, question: CallQuery): Promise<CallView | null> {
   return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", question) : null;
 }
 

@@ -11,6 +11,7 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { requireExportKeyForTargetUser } from "./admin-users.ts";
 import type { ServiceCall } from "./service-caller.ts";
+import { prepareStoredResponse } from "./stored-response.ts";
 import { auditEventOf, targetPlaceOf } from "./target-user.ts";
 
 /** The lifetime of a challenge. Its page must be opened, and a code accepted, within it. */
@@ -73,7 +74,12 @@ export async function createChallenge(
   const created: CreatedChallenge = { ok: true, id, url: `${issuer}/challenge/${secret}`, expiresAt };
   const detail = { challenge: id, ...(action === null ? {} : { action }) };
   const event = auditEventOf(call, "challenge.created", null, detail);
-  const done = await insertChallenge(deps.db, challenge, event, await call.keep(created));
+  const done = await insertChallenge(
+    deps.db,
+    challenge,
+    event,
+    await prepareStoredResponse(deps, call.idempotency, created, now),
+  );
   if (done.happened) return created;
   if (done.respondedBefore) return { ok: false, reason: "already_responded" };
   return { ok: false, reason: done.rows.length === 0 ? "no_such_user" : "account_disabled" };

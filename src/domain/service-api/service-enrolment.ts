@@ -14,6 +14,7 @@ import { verifyCode } from "../second-factor/verify-code.ts";
 import { setupCounter } from "../sign-in/throttle.ts";
 import { requireExportKeyForAdminUsers, requireExportKeyForTargetUser } from "./admin-users.ts";
 import type { UserServiceCall } from "./service-caller.ts";
+import { prepareStoredResponse } from "./stored-response.ts";
 import { auditEventOf, findTargetUser, targetPlaceOf } from "./target-user.ts";
 import { toUserResult, type UserResult } from "./users.ts";
 
@@ -41,7 +42,7 @@ export async function beginUserEnrolment(
     { ...pending, counter },
     {
       event: auditEventOf(call, "totp.setup_started", user.id),
-      answer: await call.keep(enrolment),
+      answer: await prepareStoredResponse(deps, call.idempotency, enrolment, call.now),
       now: call.now,
     },
   );
@@ -79,13 +80,17 @@ async function beginReplacement(
   enrolment: GeneratedSecret,
   pending: PendingSecret,
 ): Promise<GeneratedSecret | Failure> {
+  const { idempotency } = call;
   const accepted = await verifyCode(deps, {
     subject: { kind: "service", ...targetPlaceOf(call), known: call.known },
     code,
     against: "second_factor",
     client: call.client,
     now: call.now,
-    keep: (result) => call.keep(result.ok ? enrolment : result),
+    idempotency: idempotency && {
+      ...idempotency,
+      render: (result) => idempotency.render(result.ok ? enrolment : result),
+    },
     planAcceptance: async () => ({
       effects: [
         { kind: "start_enrolment", ...pending },
@@ -114,7 +119,7 @@ export async function confirmUserEnrolment(
     against: { pendingSecret: null },
     client: call.client,
     now: call.now,
-    keep: call.keep,
+    idempotency: call.idempotency,
     planAcceptance: async () => ({
       effects: [
         { kind: "end_other_sessions", keep: null },
@@ -142,7 +147,7 @@ export async function removeUserSecondFactor(
     answer: null,
     now: call.now,
   });
-  const result = toUserResult(done, "no_such_user");
+  const result = toUserResult(done, { stored: null, otherwise: "no_such_user" });
   return !result.ok && done.rows.length > 0 ? { ok: false, reason: "not_enabled" } : result;
 }
 
@@ -163,7 +168,7 @@ export async function regenerateUserBackupCodes(
     against: "second_factor",
     client: call.client,
     now: call.now,
-    keep: call.keep,
+    idempotency: call.idempotency,
     planAcceptance: (view) => planNewBackupCodes(deps, view),
   });
 }

@@ -2,20 +2,25 @@ import { openField, sealField } from "../../core/crypto/envelope.ts";
 import type { IdempotencyKeyRow } from "../../store/platform/schema.ts";
 import {
   findStoredResponse,
-  type IdempotencyPlace,
+  type IdempotencyKeyRef,
   type StoredResponse,
 } from "../../store/service/idempotency.ts";
 import type { Deps } from "../deps.ts";
+import type { Failure } from "../failure.ts";
 import { codeBudget } from "../second-factor/code-budget.ts";
 
 /** How long a response is stored for retries. */
 const responseTtlSeconds = 24 * 3600;
 
-/** Renders the response that a retry gets when the call has this result. Null: the call has no `Idempotency-Key`. */
-export type StoreResponse<Result> = (result: Result) => Promise<StoredResponse | null>;
+/** How the response of a call with an `Idempotency-Key` is stored for retries. */
+export interface Idempotency<Result> {
+  readonly call: RepeatableCall;
+  /** Renders the response that a retry gets when the call has this result. A pure function. */
+  readonly render: (result: Result | Failure) => string;
+}
 
 /** A call with an `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). */
-export interface RepeatableCall extends IdempotencyPlace {
+export interface RepeatableCall extends IdempotencyKeyRef {
   /** SHA-256 of everything that a retry must have in common with the first call. */
   readonly requestHash: string;
   /** The API key of the caller. Null: `ADMIN_KEY`. */
@@ -24,20 +29,27 @@ export interface RepeatableCall extends IdempotencyPlace {
   readonly userIds: readonly string[];
 }
 
-const sealedFieldOf = ({ realm, keyHash }: IdempotencyPlace) => ({
+const sealedFieldOf = ({ realm, keyHash }: IdempotencyKeyRef) => ({
   table: "idempotency_keys",
   column: "answer",
   rowId: `${realm}:${keyHash}`,
 });
 
-/** Encrypts a response for storage, because it can contain a secret that is shown once. Does not write it. */
-export async function sealResponse(
+/**
+ * Renders and encrypts the response for a possible result: it can contain a secret that is shown once. Writes nothing. The
+ * batch that decides about the call stores the response on the condition that it has this result.
+ *
+ * @returns null for a call without an `Idempotency-Key`
+ */
+export async function prepareStoredResponse<Result>(
   { config: { keyring } }: Deps,
-  call: RepeatableCall,
-  response: string,
+  idempotency: Idempotency<Result> | null,
+  result: Result | Failure,
   now: Date,
-): Promise<StoredResponse> {
-  const envelope = await sealField(keyring, sealedFieldOf(call), response);
+): Promise<StoredResponse | null> {
+  if (idempotency === null) return null;
+  const { call, render } = idempotency;
+  const envelope = await sealField(keyring, sealedFieldOf(call), render(result));
   const { realm, keyHash, requestHash, apiKeyId } = call;
   return {
     realm,
@@ -60,9 +72,11 @@ export type FirstResponse =
   | { readonly kind: "void" };
 
 /**
- * Finds the response to the first call with the same `Idempotency-Key`. One trip to the primary, and none when the caller
- * passes the row as `known`. A response that reports an accepted code always takes that trip: a read replica may not have
- * the reset that has voided it.
+ * Finds the response to the first call with the same `Idempotency-Key`. One trip to the primary, and none when `known` is
+ * the row. A response that reports an accepted code always takes that trip: a read replica may not have the reset that has
+ * voided it.
+ *
+ * @param known the row, as it was read from the read replica
  */
 export async function findFirstResponse(
   deps: Deps,

@@ -1,12 +1,12 @@
 import { possibleStoredUserIds } from "../../core/parsing/user-id.ts";
 import { type AuditEvent, type AuditEventType, generateEventId } from "../../store/service/audit.ts";
-import type { UserPlace } from "../../store/service/user-writes.ts";
+import type { UserRef } from "../../store/service/user-writes.ts";
 import { findUser, findUserOnPrimary, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { ServiceCall, UserServiceCall } from "./service-caller.ts";
 
 /** The realm and the possible stored ids of the target user. */
-export const targetPlaceOf = ({ realm, userId }: Pick<UserServiceCall, "realm" | "userId">): UserPlace => ({
+export const targetPlaceOf = ({ realm, userId }: Pick<UserServiceCall, "realm" | "userId">): UserRef => ({
   realm,
   ids: possibleStoredUserIds(realm, userId),
 });

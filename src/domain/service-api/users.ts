@@ -2,7 +2,7 @@ import { findPasswordWeakness, hashPassword, isVerifiable } from "../../core/cry
 import { possibleStoredUserIds, storedUserId } from "../../core/parsing/user-id.ts";
 import { canonicalUsername } from "../../core/parsing/username.ts";
 import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
-import type { Done } from "../../store/service/idempotent-write.ts";
+import type { WriteResult } from "../../store/service/idempotent-write.ts";
 import {
   deleteUserOnce,
   insertUserOnce,
@@ -16,6 +16,7 @@ import { isSecondFactorDisabled } from "../second-factor/code-budget.ts";
 import { countBackupCodes } from "../second-factor/sealed-backup-codes.ts";
 import { requireExportKeyForAdminUsers } from "./admin-users.ts";
 import type { ServiceCall, UserServiceCall } from "./service-caller.ts";
+import { prepareStoredResponse } from "./stored-response.ts";
 import { auditEventOf, findTargetUser, targetPlaceOf } from "./target-user.ts";
 
 /** The fields of a user that a service caller may set. An undefined field is not changed. */
@@ -51,7 +52,12 @@ export async function createUser(
   const place = { realm: call.realm, ids: id === null ? [row.id] : possibleStoredUserIds(call.realm, id) };
   const done = await insertUserOnce(deps.db, place, row, {
     event: auditEventOf(call, "user.created", row.id),
-    answer: await call.keep({ ok: true, user: row, created: true }),
+    answer: await prepareStoredResponse(
+      deps,
+      call.idempotency,
+      { ok: true, user: row, created: true },
+      call.now,
+    ),
     now: call.now,
   });
   if (done.happened) return { ok: true, user: row, created: true };
@@ -100,10 +106,15 @@ async function updateUser(
   return toUserResult(
     await updateUserOnce(deps.db, targetPlaceOf(call), changes, {
       event: auditEventOf(call, "user.updated", known.id, { fields: listChangedFields(changes) }),
-      answer: await call.keep({ ok: true, user, created: false }),
+      answer: await prepareStoredResponse(
+        deps,
+        call.idempotency,
+        { ok: true, user, created: false },
+        call.now,
+      ),
       now: call.now,
     }),
-    "user_exists",
+    { stored: call.idempotency === null ? null : user, otherwise: "user_exists" },
   );
 }
 
@@ -137,11 +148,16 @@ async function updateDisabledAt(
     { disabledAt },
     {
       event: auditEventOf(call, eventType, known.id),
-      answer: await call.keep({ ok: true, user, created: false }),
+      answer: await prepareStoredResponse(
+        deps,
+        call.idempotency,
+        { ok: true, user, created: false },
+        call.now,
+      ),
       now: call.now,
     },
   );
-  return toUserResult(done, "no_such_user");
+  return toUserResult(done, { stored: call.idempotency === null ? null : user, otherwise: "no_such_user" });
 }
 
 /** Deletes a user and everything stored for it, except audit events. */
@@ -161,16 +177,18 @@ export async function deleteUser(deps: Deps, call: UserServiceCall): Promise<{ o
 /**
  * Turns the result of a conditional write into the account as it is now, or into a failure.
  *
- * @param refusal the failure when the account exists and the write still did not happen
+ * @param stored the account in the response that the batch has stored for a retry: this call gets the same response, even
+ *   when a parallel request has changed the account too. Null: none is stored
+ * @param otherwise the failure when the account exists and the write still did not happen
  */
 export function toUserResult(
-  done: Done<User>,
-  refusal: "no_such_user" | "user_exists",
+  done: WriteResult<User>,
+  { stored, otherwise }: { readonly stored: User | null; readonly otherwise: "no_such_user" | "user_exists" },
 ): UserResult | Failure {
   const [user] = done.rows;
-  if (done.happened && user !== undefined) return { ok: true, user, created: false };
+  if (done.happened && user !== undefined) return { ok: true, user: stored ?? user, created: false };
   if (done.respondedBefore) return { ok: false, reason: "already_responded" };
-  return { ok: false, reason: user === undefined ? "no_such_user" : refusal };
+  return { ok: false, reason: user === undefined ? "no_such_user" : otherwise };
 }
 
 /** Lists one page of the realm's users, in the order of their names. */

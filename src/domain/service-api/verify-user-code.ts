@@ -44,7 +44,7 @@ export async function verifyUserCode(
     against: "second_factor",
     client,
     now,
-    keep: call.keep,
+    idempotency: call.idempotency,
     planAcceptance: async (_view, evidence) => ({
       effects: [],
       outcome: { receipt: await receiptFor(evidence) },

@@ -82,9 +82,9 @@ export async function openExternalSession(
     }),
     claimed: { ...event, id: generateEventId(), type: "user.updated", detail: { fields: "username" } },
     created: { ...event, id: generateEventId(), type: "user.created", userId: id },
-    opened: () => ({ ...event, id: generateEventId(), type: "first_factor.accepted" }),
-    full: full === null ? null : { row: full.row, beyond: opens === "any" ? "opened" : "not_opened" },
-    pending: pending === null ? null : { row: pending.row, held },
+    createOpenedEvent: () => ({ ...event, id: generateEventId(), type: "first_factor.accepted" }),
+    full: full === null ? null : { row: full.row, beyondLimits: opens === "any" ? "opened" : "not_opened" },
+    pending: pending === null ? null : { row: pending.row, current: held },
     bounds: openingBounds(now),
     now,
   });

@@ -9,9 +9,9 @@ import { openings, recentOpenings } from "./openings.ts";
 /** The bounds of INC-30 at `now`. */
 export const openingBounds = (now: Date): OpeningBounds => ({
   ...recentOpenings(now),
-  usableUntil: new Date(now.getTime() + openings.leastSeconds * 1000),
+  usableUntil: new Date(now.getTime() + openings.minSeconds * 1000),
   attemptsPerPendingSession: codeBudget.attemptsPerPendingSession,
-  mostKept: openings.mostKept,
+  maxKeptRows: openings.maxKeptRows,
 });
 
 /** The token of a pending session. */

@@ -5,18 +5,18 @@ export const pendingTtlSeconds = 300;
 export const openings = {
   windowSeconds: pendingTtlSeconds,
   /** Sessions of one kind, account and network in one window. Beyond it, clients share a pending session, and no event is written. */
-  mostOfNetwork: 5,
+  maxPerNetwork: 5,
   /** The same over all networks: an attacker may have any number of them. A single IPv6 /48 has 65,536. */
-  mostOfAccount: 50,
+  maxPerAccount: 50,
   /** Rows of an account: full sessions without a second factor, and pending sessions that are over. The oldest are deleted. */
-  mostKept: 100,
+  maxKeptRows: 100,
   /** The time that a client with a shared pending session has at least to type its code. */
-  leastSeconds: pendingTtlSeconds / 2,
+  minSeconds: pendingTtlSeconds / 2,
 } as const;
 
 /** The bounds of recent sessions at `now`. */
 export const recentOpenings = (now: Date) => ({
   recentSince: new Date(now.getTime() - openings.windowSeconds * 1000),
-  mostOfNetwork: openings.mostOfNetwork,
-  mostOfAccount: openings.mostOfAccount,
+  maxPerNetwork: openings.maxPerNetwork,
+  maxPerAccount: openings.maxPerAccount,
 });

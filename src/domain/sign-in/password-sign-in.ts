@@ -104,7 +104,7 @@ async function trySignIn(
       session: prepared.row,
       bounds: openingBounds(now),
       user,
-      forgiven: counters.resetBySuccess,
+      resetCounter: counters.resetBySuccess,
       newPasswordHash: await renewedHash(user, request.password),
     },
     now,

@@ -107,11 +107,9 @@ async function readAtMost(response: Response, bytes: number): Promise<string> {
   return text + decoder.decode();
 }
 
-function readValue(locator: ValuePath | null, response: Response, document: unknown): unknown {
-  if (locator === null) return null;
-  return locator.kind === "header"
-    ? response.headers.get(locator.name)
-    : readJsonPointer(document, locator.tokens);
+function readValue(path: ValuePath | null, response: Response, document: unknown): unknown {
+  if (path === null) return null;
+  return path.kind === "header" ? response.headers.get(path.name) : readJsonPointer(document, path.tokens);
 }
 
 /**

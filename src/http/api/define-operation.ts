@@ -5,8 +5,8 @@ import { readBodyText } from "../body-text.ts";
 import { type Caller, getCaller } from "../caller.ts";
 import type { AppContext } from "../context.ts";
 import { parseFields, parseJson } from "../json-body.ts";
+import { respondWithFailure } from "../problem/failure-response.tsx";
 import type { AnyFailure } from "../problem/http-failure.ts";
-import { refuse } from "../problem/refusal.tsx";
 import { nothing } from "./fields.ts";
 import { type Access, isScope, type Method, type Operation } from "./operation.ts";
 import { respondToServiceCall, send } from "./service/service-call.ts";
@@ -102,7 +102,7 @@ export function defineOperation<
     run(c, { ...caller, ...input } as OperationInput<A, Q, B, Result>);
 
   const handle = async (c: AppContext): Promise<Response> => {
-    if (isAvailable?.(c) === false) return refuse(c, { ok: false, reason: "no_such_page" });
+    if (isAvailable?.(c) === false) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
     if (isScope(access)) {
       const text = await readText(c);
       const request = await readServiceRequest(c, access, { body: text, repeatable });
@@ -114,7 +114,7 @@ export function defineOperation<
     }
     const caller = access === "session" ? await getCaller(c) : {};
     const result = await runWith(c, caller, parseInput(c, await readText(c)));
-    return result.ok ? send(c, response.render(result)) : refuse(c, result);
+    return result.ok ? send(c, response.render(result)) : respondWithFailure(c, result);
   };
 
   return {

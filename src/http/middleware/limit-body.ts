@@ -1,14 +1,14 @@
 import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import type { AppEnv } from "../context.ts";
-import { refuse } from "../problem/refusal.tsx";
+import { respondWithFailure } from "../problem/failure-response.tsx";
 
 /** Limit of a request body (docs/contract.md#json-api). */
 const maxBodyBytes = 16 * 1024;
 
 const limit = bodyLimit({
   maxSize: maxBodyBytes,
-  onError: (c) => refuse(c, { ok: false, reason: "body_too_large" }),
+  onError: (c) => respondWithFailure(c, { ok: false, reason: "body_too_large" }),
 });
 
 /**

@@ -5,7 +5,7 @@ import { BoundedMap } from "../../core/lib/bounded-map.ts";
 import { isPlainOrigin, parseRawPath } from "../../core/parsing/raw-path.ts";
 import { createDeps } from "../../runtime.ts";
 import type { AppContext, AppEnv } from "../context.ts";
-import { Refused } from "../problem/http-failure.ts";
+import { FailureError } from "../problem/http-failure.ts";
 import { createRequestSource } from "../request-source.ts";
 
 /** What a user agent may take up in the store. */
@@ -72,7 +72,7 @@ const origins = new BoundedMap<string, string>(100);
 /**
  * The scheme, host and port of an address, as the URL standard writes them.
  *
- * @throws Refused with 400 when the host is not plain
+ * @throws FailureError with 400 when the host is not plain
  */
 function originOf(url: string): string {
   const end = url.indexOf("/", url.indexOf("//") + 2);
@@ -81,7 +81,8 @@ function originOf(url: string): string {
   const known = origins.get(given);
   if (known !== undefined) return known;
   const origin = isPlainOrigin(given) ? URL.parse(given)?.origin : undefined;
-  if (origin === undefined) throw new Refused({ ok: false, reason: "malformed_request", detail: badHost });
+  if (origin === undefined)
+    throw new FailureError({ ok: false, reason: "malformed_request", detail: badHost });
   origins.set(given, origin);
   return origin;
 }

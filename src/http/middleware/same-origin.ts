@@ -3,7 +3,7 @@ import { isSafeMethod } from "../../core/policy/safe-method.ts";
 import { readBearerToken } from "../caller.ts";
 import type { AppContext, AppEnv } from "../context.ts";
 import { readChallengeCookie, readPendingCookie, readSessionCookie } from "../cookies.ts";
-import { refuse } from "../problem/refusal.tsx";
+import { respondWithFailure } from "../problem/failure-response.tsx";
 
 /**
  * Refuses state-changing requests that another site may have caused (WB-01). hono's own middleware
@@ -13,7 +13,7 @@ import { refuse } from "../problem/refusal.tsx";
 export const sameOrigin = createMiddleware<AppEnv>(async (c, next) => {
   const safe = isSafeMethod(c.req.method);
   if (safe || isOwn(c)) return next();
-  return refuse(c, { ok: false, reason: "cross_origin" });
+  return respondWithFailure(c, { ok: false, reason: "cross_origin" });
 });
 
 function isOwn(c: AppContext): boolean {

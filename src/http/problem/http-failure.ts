@@ -37,8 +37,8 @@ export type HttpFailure =
 export type AnyFailure = Failure | HttpFailure;
 
 /** A failure on its way out of a helper. The app turns it into a response in one place. */
-export class Refused extends Error {
-  override readonly name = "Refused";
+export class FailureError extends Error {
+  override readonly name = "FailureError";
   constructor(readonly failure: AnyFailure) {
     super(failure.reason);
   }

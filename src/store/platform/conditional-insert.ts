@@ -2,19 +2,19 @@ import { getTableColumns, type InferSelectModel, is, SQL, sql } from "drizzle-or
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { SQLiteTable } from "drizzle-orm/sqlite-core";
 
-/** True when the statement before this one in the same batch changed a row. D1 allows `changes()`. */
+/** The condition "the statement before this one in the batch changed one row". */
 export const previousChangedRow: SQL = sql`changes() = 1`;
 
-/** All of the conditions, in brackets. */
+/** Joins conditions with AND, in brackets. */
 export const every = (...conditions: readonly [SQL, ...SQL[]]): SQL =>
   sql`(${sql.join([...conditions], sql` AND `)})`;
 
-/** A row with every column given, as a value or to be looked up: what is inserted by a SELECT gets no defaults. */
+/** A row with a value or an SQL expression for every column. Columns have no default in `INSERT … SELECT`. */
 export type WholeRow<T extends SQLiteTable> = {
   [K in keyof InferSelectModel<T>]: InferSelectModel<T>[K] | SQL;
 };
 
-/** Inserts one row if `condition` holds when the statement runs, not when it was written. */
+/** Inserts one row if `condition` holds when the statement runs in its batch. */
 export function insertWhere<T extends SQLiteTable>(
   db: DrizzleD1Database,
   table: T,

@@ -2,22 +2,22 @@ import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
 import { withTimeLimit } from "./time-limit.ts";
 
 /**
- * A trip takes tens of milliseconds, and a second or two when D1 repeats a read or has a queue. Who has waited this
- * long is better told so: proxies give up on an answer after 30 or 60 s, and people sooner. Not less, because a
- * write that is given up may still happen, and then nobody hears of what it opened.
+ * A trip takes tens of milliseconds, and one or two seconds when D1 retries a read or has a queue. The limit is below the 30 or
+ * 60 seconds after which proxies give up. It is not lower, because a write that timed out may still happen, and the client never
+ * receives the session that it opened.
  */
-const longestTripSeconds = 10;
+const maxTripSeconds = 10;
 
 /**
- * Two ways to the same database. Reads may go to the nearest copy, which can be a moment behind; whatever a
- * decision hangs on goes to the primary. A write batch goes to the primary either way.
+ * Two ways to query the same database. `nearest` may read from a replica, whose data can be a moment old. `primary` is for
+ * everything that decides about access. Writes go to the primary in both.
  */
 export interface Database {
   readonly nearest: DrizzleD1Database;
   readonly primary: DrizzleD1Database;
 }
 
-/** D1 failed, could not be reached, or did not answer in time. Whoever asked gets a 503, and nothing opens. */
+/** D1 failed, could not be reached, or did not respond in time. The response is a 503, and access is denied. */
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
 }
@@ -35,20 +35,20 @@ export function openDatabase(d1: D1Database): Database {
 }
 
 function openSession(d1: D1Database, constraint: D1SessionConstraint): DrizzleD1Database {
-  // A session has the two methods that drizzle calls, `prepare` and `batch`; its types ask for the whole binding.
+  // drizzle calls only `prepare` and `batch`, which a session has. Its types require the whole binding.
   return drizzle(d1.withSession(constraint) as unknown as D1Database);
 }
 
 /**
- * Runs one trip to D1, and waits for it no longer than ten seconds. It is not retried: D1 retries reads by itself,
- * and a write whose answer was lost or is late may have happened, or may happen yet.
+ * Runs one trip to D1 with a time limit of {@link maxTripSeconds}. There is no retry: D1 itself retries reads, and a write
+ * whose response was lost or is late may have happened or may still happen.
  *
- * @throws StoreUnavailable whatever D1 failed with
+ * @throws StoreUnavailable for any error of D1
  */
 export async function reachStore<T>(trip: () => Promise<T>): Promise<T> {
   try {
-    return await withTimeLimit(longestTripSeconds, trip);
+    return await withTimeLimit(maxTripSeconds, trip);
   } catch (cause) {
-    throw new StoreUnavailable("D1 did not answer", { cause });
+    throw new StoreUnavailable("D1 did not respond", { cause });
   }
 }

@@ -2,21 +2,21 @@ import { and, inArray, isNull, lte, or, sql } from "drizzle-orm";
 import { type Database, reachStore } from "./database.ts";
 import { auditEvents, challenges, idempotencyKeys, sessions, throttles, users } from "./schema.ts";
 
-/** One trip deletes at most this many rows of a table, so that it never holds the database for long. */
+/** One trip deletes at most this many rows of a table, because D1 runs one statement at a time. */
 const chunkRows = 500;
 
-/** What is over, and since when. */
+/** The points in time from which on rows count as expired. */
 export interface Expiry {
   readonly now: Date;
-  /** Counters whose window was over by then do not block any more. */
+  /** A counter whose window ended before this is deleted, unless it still blocks. */
   readonly throttlesSince: Date;
-  /** Events that are older have been kept long enough. */
+  /** Events before this are deleted. */
   readonly auditSince: Date;
-  /** Challenges that were over by then have been kept long enough for their backends to ask. */
+  /** Challenges that expired before this are deleted: until then their backends can read the result. */
   readonly challengesSince: Date;
 }
 
-/** Rows that one trip removed. */
+/** How many rows of each kind one trip deleted. For enrolments: how many pending secrets were cleared. */
 export interface Removed {
   readonly sessions: number;
   readonly throttles: number;
@@ -26,25 +26,24 @@ export interface Removed {
   readonly idempotencyKeys: number;
 }
 
-/** What is removed: each is a kind of rows. */
 export type RemovedKind = keyof Removed;
 
 /**
- * Removes one chunk of everything that is over, in one batch.
+ * Deletes at most {@link chunkRows} expired rows of each kind, and clears as many expired pending secrets. One batch.
  *
- * @returns what was removed, and of which kinds there may be more
+ * @returns the counts, and the kinds of which there may be more
  */
 export async function removeExpired(
   { primary }: Database,
   { now, throttlesSince, auditSince, challengesSince }: Expiry,
 ): Promise<{ removed: Removed; more: readonly RemovedKind[] }> {
-  // An idle session is dead too; its row goes with its absolute age, by the index that is there.
+  // The row of an idle session stays until its absolute end, because only `expires_at` has an index.
   const deadSessions = primary
     .select({ id: sessions.id })
     .from(sessions)
     .where(lte(sessions.expiresAt, now))
     .limit(chunkRows);
-  // One that still blocks is never removed; by its window alone it is not even read, by one chunk after another.
+  // A counter that still blocks is never deleted. `throttlesSince` is so early that hardly any row is read and kept.
   const idleThrottles = primary
     .select({ key: throttles.key })
     .from(throttles)
@@ -70,7 +69,7 @@ export async function removeExpired(
     .from(challenges)
     .where(lte(challenges.expiresAt, challengesSince))
     .limit(chunkRows);
-  const endedAnswers = primary
+  const expiredResponses = primary
     .select({ row: sql`rowid`.as("row") })
     .from(idempotencyKeys)
     .where(lte(idempotencyKeys.expiresAt, now))
@@ -91,11 +90,11 @@ export async function removeExpired(
         .returning({ id: challenges.id }),
       primary
         .delete(idempotencyKeys)
-        .where(sql`rowid IN ${endedAnswers}`)
+        .where(sql`rowid IN ${expiredResponses}`)
         .returning({ keyHash: idempotencyKeys.keyHash }),
     ]),
   );
-  const [deadCount, throttleCount, enrolmentCount, eventCount, challengeCount, answerCount] = results.map(
+  const [deadCount, throttleCount, enrolmentCount, eventCount, challengeCount, responseCount] = results.map(
     (rows) => rows.length,
   );
   const removed: Removed = {
@@ -104,7 +103,7 @@ export async function removeExpired(
     enrolments: enrolmentCount ?? 0,
     auditEvents: eventCount ?? 0,
     challenges: challengeCount ?? 0,
-    idempotencyKeys: answerCount ?? 0,
+    idempotencyKeys: responseCount ?? 0,
   };
   const kinds = Object.keys(removed) as RemovedKind[];
   return { removed, more: kinds.filter((kind) => removed[kind] === chunkRows) };

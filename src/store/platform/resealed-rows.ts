@@ -3,23 +3,23 @@ import type { BatchItem } from "drizzle-orm/batch";
 import { type Database, reachStore } from "./database.ts";
 import { envelopeStart, type SealedColumn, sealedColumnName, users } from "./schema.ts";
 
-/** Where to look for envelopes of one key: in one column, after a position. */
+/** Selects envelopes of one key: those in one column after a position. */
 export interface SealedPlace {
   readonly column: SealedColumn;
-  /** How every envelope of the key begins. */
+  /** The start of every envelope of the key. */
   readonly prefix: string;
-  /** 0 is before all of them. */
+  /** A row id. 0 is before all rows. */
   readonly after: number;
 }
 
-/** One envelope of an account, and its position among those of its key and column. */
+/** One envelope of an account, and the position (row id) of the account. */
 export interface SealedEnvelope {
   readonly userId: string;
   readonly envelope: string;
   readonly position: number;
 }
 
-/** An envelope to be put in the place of another one. */
+/** An envelope and the one that replaces it. */
 export interface Replacement {
   readonly userId: string;
   readonly column: SealedColumn;
@@ -28,8 +28,8 @@ export interface Replacement {
 }
 
 /**
- * Finds the next envelopes in each of these places, by the indexes over how envelopes begin: what another key has
- * sealed is not read. One trip.
+ * Finds the next envelopes in each of these places. The indexes on the start of envelopes are used, so that rows of other keys
+ * are not read. One trip to the primary.
  *
  * @returns for each place, in the same order, at most `limit` envelopes
  */
@@ -45,7 +45,7 @@ export async function findSealed(
       primary
         .select({ userId: users.id, envelope: sealed, position: position.as("position") })
         .from(users)
-        // That it is not null follows from the rest, but SQLite has to be told, or it leaves the index alone.
+        // The second condition implies the first, but SQLite uses the partial index only with both.
         .where(
           and(isNotNull(sealed), eq(envelopeStart(sealedColumnName(column)), prefix), gt(position, after)),
         )
@@ -59,10 +59,9 @@ export async function findSealed(
 }
 
 /**
- * Puts new envelopes in the place of old ones, in one batch. What has been written since it was read is left as
- * it is.
+ * Replaces envelopes, in one batch. An envelope that changed since it was read stays as it is.
  *
- * @returns how many were replaced
+ * @returns the number of envelopes that were replaced
  */
 export async function replaceEnvelopes(
   { primary }: Database,

@@ -1,14 +1,14 @@
 /**
- * Waits for an answer, and no longer than this. What was asked for may still happen afterwards: there is no taking
- * it back, and whoever asks has to be ready for it.
+ * Waits for the result of `call`, but not longer than the limit. The call is not cancelled: its effect may still happen after
+ * the limit.
  *
- * @throws Error when the time is over; else whatever `ask` throws
+ * @throws Error when the time is over, or the error of `call`
  */
-export async function withTimeLimit<T>(seconds: number, ask: () => Promise<T>): Promise<T> {
-  const { promise: silence, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`No answer within ${seconds} s`)), seconds * 1000);
+export async function withTimeLimit<T>(seconds: number, call: () => Promise<T>): Promise<T> {
+  const { promise: timeout, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`No response within ${seconds} s`)), seconds * 1000);
   try {
-    return await Promise.race([ask(), silence]);
+    return await Promise.race([call(), timeout]);
   } finally {
     clearTimeout(timer);
   }

@@ -12,15 +12,15 @@ import { apiKeys, users } from "../platform/schema.ts";
  */
 export const generateApprovalPeriodId = (): string => crypto.randomUUID();
 
-/** The approval period of an account, of which rows that are older than periods have none. */
+/** The approval period of an account. Rows that are older than the column have an empty one. */
 export const approvalPeriod = sql`coalesce(${users.approvalPeriodId}, '')`;
 
-/** Looks up the approval period of the account with this id. */
+/** A subquery for the approval period of the account with this id. */
 export const approvalPeriodOf = (db: DrizzleD1Database, userId: string): SQL =>
   sql`(${db.select({ period: approvalPeriod }).from(users).where(eq(users.id, userId))})`;
 
-/** The condition "this API key is not revoked". It holds where the value is null, for what no API key has asked. */
-export const apiKeyStands = (db: DrizzleD1Database, apiKeyId: SQLiteColumn | string): SQL =>
+/** The condition "this API key is not revoked". It holds for NULL: the call came with `ADMIN_KEY`. */
+export const apiKeyIsNotRevoked = (db: DrizzleD1Database, apiKeyId: SQLiteColumn | string): SQL =>
   notExists(
     db
       .select({ id: apiKeys.id })
@@ -28,6 +28,6 @@ export const apiKeyStands = (db: DrizzleD1Database, apiKeyId: SQLiteColumn | str
       .where(and(eq(apiKeys.id, apiKeyId), isNotNull(apiKeys.revokedAt))),
   );
 
-/** The condition "the account can approve": it is open, and its second factor is not switched off by failures. */
+/** The condition "the account can approve": it is not disabled, and failures have not disabled its second factor. */
 export const accountCanApprove = (failuresUntilDisabled: number): SQL | undefined =>
   and(isNull(users.disabledAt), lt(users.secondFactorFailures, failuresUntilDisabled));

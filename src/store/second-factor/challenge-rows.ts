@@ -5,38 +5,38 @@ import { type Database, reachStore } from "../platform/database.ts";
 import { type ChallengeRow, challenges, sessions, type UserRow, users } from "../platform/schema.ts";
 import type { AuditEvent } from "../service/audit.ts";
 import type { StoredResponse } from "../service/idempotency.ts";
-import { type Done, writeOnce } from "../service/idempotent-write.ts";
+import { type WriteResult, writeOnce } from "../service/idempotent-write.ts";
 import type { Session } from "../sessions/session-rows.ts";
 import { isUser } from "../users/user-rows.ts";
-import { accountCanApprove, apiKeyStands, approvalPeriod } from "./approvals.ts";
+import { accountCanApprove, apiKeyIsNotRevoked, approvalPeriod } from "./approvals.ts";
 
 export type Challenge = ChallengeRow;
 
-/** A challenge for a user of its realm, who has one of these ids in the store. */
+/** A new challenge for the user of its realm that has one of these ids. */
 export interface ChallengeInput extends Omit<Challenge, "userId" | "approvalPeriodId"> {
   readonly userIds: readonly string[];
 }
 
 /**
- * Stores a challenge, if its realm has the user and the account is not disabled. One batch, with nothing read before.
+ * Inserts a challenge if its realm has the user and the account is not disabled. One batch.
  *
- * @returns also the user, whatever came of it
+ * @returns the user in `rows`, also when nothing was inserted
  */
 export function insertChallenge(
   db: Database,
   { userIds, ...challenge }: ChallengeInput,
   event: AuditEvent,
   answer: StoredResponse | null,
-): Promise<Done<UserRow>> {
+): Promise<WriteResult<UserRow>> {
   const { realm } = challenge;
   const isOpenAccount = and(isUser(realm, userIds), isNull(users.disabledAt));
   const openAccount = (on: DrizzleD1Database) => on.select({ id: users.id }).from(users).where(isOpenAccount);
   return writeOnce(db, {
-    first: (on, unanswered) => {
+    first: (on, isFirstCall) => {
       const userId = sql`(${openAccount(on)})`;
       const period = on.select({ period: approvalPeriod }).from(users).where(isOpenAccount);
       const row = { ...challenge, userId, approvalPeriodId: sql`(${period})` };
-      return insertWhere(on, challenges, row, every(exists(openAccount(on)), unanswered));
+      return insertWhere(on, challenges, row, every(exists(openAccount(on)), isFirstCall));
     },
     event,
     lookedUp: { userId: sql`(${openAccount(db.primary)})` },
@@ -45,18 +45,19 @@ export function insertChallenge(
   });
 }
 
-/** A challenge, and what has to be known of the account that it is for. */
+/** A challenge with the state of its account. */
 export interface ChallengeView extends Challenge {
   readonly username: string;
   readonly totpEnabled: boolean;
 }
 
 /**
- * Opens the one-time address of a challenge: of any number of requests one does, and for this one there is the
- * session. None does after its approval was voided, or its API key revoked (INC-37). One batch, with nothing read before: a copy would hardly know a challenge that was made a moment ago.
+ * Marks a challenge as opened and inserts its session. Of any number of parallel requests only one succeeds. None does after
+ * the account's approvals were voided or the API key was revoked (INC-37). One batch without an earlier read, because a
+ * replica may not have a challenge that was created a moment ago.
  *
- * @param session without what the challenge says: whose it is, and how long it lives
- * @returns whether this request has opened it, and the challenge, if there is one
+ * @param session without the columns that come from the challenge: account and end
+ * @returns whether this request has opened the challenge, and the challenge or null
  */
 export async function openChallenge(
   db: Database,
@@ -64,9 +65,9 @@ export async function openChallenge(
   session: Omit<Session, "userId" | "challengeId" | "expiresAt">,
   event: AuditEvent,
 ): Promise<{ readonly opened: boolean; readonly view: ChallengeView | null }> {
-  const isMeant = eq(challenges.secretHash, secretHash);
-  const meant = (value: SQL | (typeof challenges)[keyof ChallengeRow]) =>
-    sql`(SELECT ${value} FROM ${challenges} WHERE ${isMeant})`;
+  const isThisChallenge = eq(challenges.secretHash, secretHash);
+  const ofChallenge = (value: SQL | (typeof challenges)[keyof ChallengeRow]) =>
+    sql`(SELECT ${value} FROM ${challenges} WHERE ${isThisChallenge})`;
   const openAccount = (on: DrizzleD1Database) =>
     on
       .select({ id: users.id })
@@ -74,35 +75,35 @@ export async function openChallenge(
       .where(and(eq(users.id, challenges.userId), isNull(users.disabledAt), isOfThisPeriod));
   const row = {
     ...session,
-    userId: meant(challenges.userId),
-    challengeId: meant(challenges.id),
-    expiresAt: meant(challenges.expiresAt),
+    userId: ofChallenge(challenges.userId),
+    challengeId: ofChallenge(challenges.id),
+    expiresAt: ofChallenge(challenges.expiresAt),
   };
-  const done: Done<ChallengeView> = await writeOnce(db, {
+  const done: WriteResult<ChallengeView> = await writeOnce(db, {
     first: (on) =>
       on
         .update(challenges)
         .set({ openedAt: event.at })
         .where(
           and(
-            isMeant,
+            isThisChallenge,
             isNull(challenges.openedAt),
             gt(challenges.expiresAt, event.at),
             exists(openAccount(on)),
-            apiKeyStands(on, challenges.apiKeyId),
+            apiKeyIsNotRevoked(on, challenges.apiKeyId),
           ),
         ),
     event,
     lookedUp: {
-      realm: meant(challenges.realm),
-      userId: meant(challenges.userId),
-      detail: meant(sql`json_object('challenge', ${challenges.id})`),
+      realm: ofChallenge(challenges.realm),
+      userId: ofChallenge(challenges.userId),
+      detail: ofChallenge(sql`json_object('challenge', ${challenges.id})`),
     },
     effects: (on, happened) => [insertWhere(on, sessions, row, happened)],
     answer: null,
     outcome: (on) =>
       on
-        // A batch tells columns by their names alone: no two may have the same.
+        // D1 returns the rows of a batch as objects with the column names as keys, so no two names may be equal.
         .select({
           ...getTableColumns(challenges),
           username: users.username,
@@ -110,12 +111,12 @@ export async function openChallenge(
         })
         .from(challenges)
         .innerJoin(users, eq(users.id, challenges.userId))
-        .where(isMeant),
+        .where(isThisChallenge),
   });
   return { opened: done.happened, view: done.rows[0] ?? null };
 }
 
-/** Reads a challenge of the realm on the primary: who asks has just heard that something has happened. One trip. */
+/** Reads a challenge of the realm from the primary, because its backend asks right after the visitor's browser came back. One trip. */
 export async function findChallenge(
   { primary }: Database,
   realm: string,
@@ -130,14 +131,14 @@ export async function findChallenge(
   return row ?? null;
 }
 
-/** The condition "the challenge was made in the account's present approval period". */
+/** The condition "the challenge was created in the account's current approval period". */
 const isOfThisPeriod = eq(sql`coalesce(${challenges.approvalPeriodId}, '')`, approvalPeriod);
 
 /**
- * Reads a challenge that is completed and whose approval still stands on the primary. Null: it is not completed, or its
- * account was reset, disabled or deleted since, or its API key revoked (INC-37). One trip.
+ * Reads a completed challenge whose approval is still valid, from the primary. Null: it is not completed, or its account was
+ * reset, disabled or deleted since, or its API key was revoked (INC-37). One trip.
  */
-export async function findStandingApproval(
+export async function findValidApproval(
   { primary }: Database,
   realm: string,
   id: string,
@@ -155,7 +156,7 @@ export async function findStandingApproval(
           isNotNull(challenges.completedAt),
           isOfThisPeriod,
           accountCanApprove(failuresUntilDisabled),
-          apiKeyStands(primary, challenges.apiKeyId),
+          apiKeyIsNotRevoked(primary, challenges.apiKeyId),
         ),
       ),
   );

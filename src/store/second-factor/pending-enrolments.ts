@@ -12,34 +12,34 @@ import {
   selectCounter,
 } from "../sessions/throttles.ts";
 
-/** An enrolment to begin: a new secret that waits for its first code. */
+/** A new enrolment: a pending secret that waits for its first code. */
 export interface PendingEnrolment {
   readonly userId: string;
   readonly sessionId: string;
-  /** Of the hosted challenge that the session belongs to. Null: it is a full one. */
+  /** The hosted challenge that the session belongs to. Null for a full session. */
   readonly challengeId: string | null;
   readonly cutoff: SessionCutoff;
   readonly secretEnvelope: string;
   readonly expiresAt: Date;
-  /** An account that has a second factor may replace it only from a session that showed it after this. */
+  /** An account with a second factor may replace it only from a session with a second factor newer than this. */
   readonly secondFactorSince: Date;
   /** Counts the enrolments that the account begins. */
   readonly counter: Counter;
 }
 
-/** What happened, and how things stand on the primary. */
+/** What the batch changed, and the rows on the primary after it. */
 export interface EnrolmentStart {
   readonly started: boolean;
-  /** Null when the session is dead. */
+  /** Null when the session is over. */
   readonly session: SessionRow | null;
   readonly user: UserRow | null;
-  /** Null when the account has begun no enrolment of late. */
+  /** Null when the account has started no enrolment within the counter's window. */
   readonly counted: CounterState | null;
 }
 
 /**
- * Puts a pending secret beside the live one, which stays as it is; an earlier pending one is void
- * (EN-04, EN-05). While the counter blocks nothing happens (TH-07). One batch.
+ * Stores a pending secret and counts the enrolment. The active secret stays, and an earlier pending one is replaced (EN-04,
+ * EN-05). While the counter blocks, nothing changes (TH-07). One batch.
  */
 export async function writePendingSecret(
   db: Database,

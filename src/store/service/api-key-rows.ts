@@ -5,48 +5,48 @@ import { type Database, reachStore } from "../platform/database.ts";
 import { type ApiKeyRow, apiKeys, challenges, sessions } from "../platform/schema.ts";
 import type { AuditEvent } from "./audit.ts";
 import type { StoredResponse } from "./idempotency.ts";
-import { type Deed, type Done, writeOnce } from "./idempotent-write.ts";
+import { type IdempotentWrite, type WriteResult, writeOnce } from "./idempotent-write.ts";
 
 export type ApiKey = ApiKeyRow;
 
 const isLive = (now: Date): SQL | undefined =>
   and(isNull(apiKeys.revokedAt), or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, now)));
 
-/** Stores a key, unless its realm has `mostLive` living ones of that name. One batch. */
+/** Inserts a key unless its realm has `maxLive` valid keys of that name. One batch. */
 export function insertApiKey(
   db: Database,
   key: ApiKeyRow,
-  mostLive: number,
+  maxLive: number,
   event: AuditEvent,
   answer: StoredResponse | null,
-): Promise<Done<ApiKeyRow>> {
+): Promise<WriteResult<ApiKeyRow>> {
   const { realm, name, createdAt } = key;
   const namesakes = (on: DrizzleD1Database) =>
     on
       .select({ keys: count() })
       .from(apiKeys)
       .where(and(eq(apiKeys.realm, realm), eq(apiKeys.name, name), isLive(createdAt)));
-  const deed: Deed = {
-    first: (on, unanswered) =>
-      insertWhere(on, apiKeys, key, every(lt(sql`(${namesakes(on)})`, mostLive), unanswered)),
+  const write: IdempotentWrite = {
+    first: (on, isFirstCall) =>
+      insertWhere(on, apiKeys, key, every(lt(sql`(${namesakes(on)})`, maxLive), isFirstCall)),
     event,
     answer,
     outcome: (on) => selectKey(on, key.id),
   };
-  return writeOnce(db, deed);
+  return writeOnce(db, write);
 }
 
 /**
- * Ends a key of this realm, with the browser sessions of the challenges that it has made. It stays in the list until it
- * would have ended. One batch.
+ * Marks a key of this realm as revoked and deletes the browser sessions of its challenges. The row stays, so that the
+ * list shows it. One batch.
  */
 export function revokeApiKey(
   db: Database,
   { id, realm }: Pick<ApiKeyRow, "id" | "realm">,
   now: Date,
   event: AuditEvent,
-): Promise<Done<ApiKeyRow>> {
-  const deed: Deed = {
+): Promise<WriteResult<ApiKeyRow>> {
+  const write: IdempotentWrite = {
     first: (on) =>
       on
         .update(apiKeys)
@@ -54,24 +54,24 @@ export function revokeApiKey(
         .where(and(eq(apiKeys.id, id), eq(apiKeys.realm, realm), isNull(apiKeys.revokedAt))),
     event,
     effects: (on, happened) => {
-      const asked = (column: typeof challenges.id | typeof challenges.userId) =>
+      const challengeColumn = (column: typeof challenges.id | typeof challenges.userId) =>
         on.select({ value: column }).from(challenges).where(eq(challenges.apiKeyId, id));
-      // The accounts are named so that the sessions are found by an index.
+      // The condition on the account lets SQLite find the sessions by an index.
       const ofItsChallenges = and(
-        inArray(sessions.userId, asked(challenges.userId)),
-        inArray(sessions.challengeId, asked(challenges.id)),
+        inArray(sessions.userId, challengeColumn(challenges.userId)),
+        inArray(sessions.challengeId, challengeColumn(challenges.id)),
       );
       return [on.delete(sessions).where(and(ofItsChallenges, happened))];
     },
     answer: null,
     outcome: (on) => selectKey(on, id),
   };
-  return writeOnce(db, deed);
+  return writeOnce(db, write);
 }
 
 const selectKey = (db: DrizzleD1Database, id: string) => db.select().from(apiKeys).where(eq(apiKeys.id, id));
 
-/** Lists the keys of a realm by id, after `afterId`. One trip. */
+/** Lists the keys of a realm in the order of their ids, after `afterId`. One trip to the primary. */
 export function listApiKeys(
   { primary }: Database,
   realm: string,
@@ -87,7 +87,7 @@ export function listApiKeys(
   );
 }
 
-/** Notes that a key is in use. */
+/** Sets `last_used_at` of a key. One trip. */
 export async function touchApiKey({ primary }: Database, id: string, now: Date): Promise<void> {
   await reachStore(() => primary.update(apiKeys).set({ lastUsedAt: now }).where(eq(apiKeys.id, id)));
 }

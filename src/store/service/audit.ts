@@ -4,7 +4,7 @@ import { insertWhere } from "../platform/conditional-insert.ts";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type AuditEventRow, auditEvents } from "../platform/schema.ts";
 
-/** What can be written down. One name for each thing that happens; `docs/audit-events.md` explains them. */
+/** The types of audit events, which `docs/audit-events.md` explains. */
 export type AuditEventType =
   | "user.created"
   | "user.updated"
@@ -35,15 +35,16 @@ export type AuditEventType =
   | "challenge.completed"
   | "integrity.failed";
 
-/** Who asks, from where: the part of an event that the request brings along. */
+/** The client of a request, for audit events. */
 export interface ClientContext {
   readonly requestId: string;
   readonly address: string | null;
   readonly userAgent: string | null;
-  /** Who acts in the place of the account's owner: `admin`, `api_key:<id>`, `rpc:<name>`. */
+  /** Set when the account's owner does not act: `admin`, `api_key:<id>`, `rpc:<name>`. */
   readonly actor?: string;
 }
 
+/** An audit event before it is stored. */
 export interface AuditEvent {
   readonly id: string;
   readonly at: Date;
@@ -59,10 +60,10 @@ export interface AuditEvent {
 /** Draws the id of an event. */
 export const generateEventId = (): string => crypto.randomUUID();
 
-/** What of an event only the store knows. */
+/** Columns of an event that are SQL expressions, because their values are known only in D1. */
 export type LookedUp = Partial<Record<"realm" | "userId" | "detail", SQL>>;
 
-/** Writes the event if `condition` holds, as part of the batch whose deed it records. */
+/** Writes the event if `condition` holds, as part of the batch whose write it records. */
 export function recordEventWhere(
   db: DrizzleD1Database,
   event: AuditEvent,
@@ -72,24 +73,24 @@ export function recordEventWhere(
   return insertWhere(db, auditEvents, { ...toEventRow(event), ...lookedUp }, condition);
 }
 
-/** Writes an event that stands alone. One trip. */
+/** Inserts one event. One trip. */
 export async function insertEvent(db: Database, event: AuditEvent): Promise<void> {
   await reachStore(() => db.primary.insert(auditEvents).values(toEventRow(event)));
 }
 
-/** The condition "this event was written in this batch, and as this type". */
+/** The condition "this event exists with this type". Ids are random, so only this batch can have written it. */
 export function eventIs(db: DrizzleD1Database, id: string, type: AuditEventType): SQL {
   return eventExists(db, and(eq(auditEvents.id, id), eq(auditEvents.type, type)));
 }
 
-/** The condition "this event was written in this batch, as whatever type". */
+/** The condition "this event exists". */
 export const wasRecorded = (db: DrizzleD1Database, id: string): SQL =>
   eventExists(db, eq(auditEvents.id, id));
 
 const eventExists = (db: DrizzleD1Database, condition: SQL | undefined): SQL =>
   exists(db.select({ id: auditEvents.id }).from(auditEvents).where(condition));
 
-/** An event as it is stored. */
+/** Returns the row of an event. */
 export function toEventRow(event: AuditEvent): AuditEventRow {
   return {
     id: event.id,

@@ -4,18 +4,18 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { insertWhere } from "../platform/conditional-insert.ts";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type IdempotencyKeyRow, idempotencyKeys, users } from "../platform/schema.ts";
-import { accountCanApprove, apiKeyStands, approvalPeriod } from "../second-factor/approvals.ts";
+import { accountCanApprove, apiKeyIsNotRevoked, approvalPeriod } from "../second-factor/approvals.ts";
 import { isUser } from "../users/user-rows.ts";
 
 /** Where the first answer to a call is kept: each realm has its own keys. */
-export interface IdempotencyPlace {
+export interface IdempotencyKeyRef {
   readonly realm: string;
   /** SHA-256 of the caller's `Idempotency-Key`. */
   readonly keyHash: string;
 }
 
 /** An answer that is kept in the batch that decides it, so that a retry gets the same one. */
-export interface StoredResponse extends IdempotencyPlace {
+export interface StoredResponse extends IdempotencyKeyRef {
   readonly requestHash: string;
   /** The key that asked. Null: `ADMIN_KEY`. */
   readonly apiKeyId: string | null;
@@ -28,7 +28,7 @@ export interface StoredResponse extends IdempotencyPlace {
 /** The condition "this call was answered already". Never, for a call whose answer isn't kept. */
 export function hasStoredResponse(
   db: DrizzleD1Database,
-  place: (IdempotencyPlace & { readonly now: Date }) | null,
+  place: (IdempotencyKeyRef & { readonly now: Date }) | null,
 ): SQL {
   if (place === null) return sql`0`;
   return exists(
@@ -83,7 +83,7 @@ export interface FoundResponse extends IdempotencyKeyRow {
 /** Reads the answer that is kept there. Null: none is, or it has ended. One trip to the primary. */
 export async function findStoredResponse(
   { primary }: Database,
-  place: IdempotencyPlace,
+  place: IdempotencyKeyRef,
   grounds: ApprovalGrounds,
   now: Date,
 ): Promise<FoundResponse | null> {
@@ -95,8 +95,8 @@ export async function findStoredResponse(
         isUser(place.realm, grounds.userIds),
         eq(approvalPeriod, idempotencyKeys.approvalPeriodId),
         accountCanApprove(grounds.failuresUntilDisabled),
-        apiKeyStands(primary, idempotencyKeys.apiKeyId),
-        grounds.apiKeyId === null ? undefined : apiKeyStands(primary, grounds.apiKeyId),
+        apiKeyIsNotRevoked(primary, idempotencyKeys.apiKeyId),
+        grounds.apiKeyId === null ? undefined : apiKeyIsNotRevoked(primary, grounds.apiKeyId),
       ),
     );
   const stands = or(isNull(idempotencyKeys.approvalPeriodId), exists(approver));
@@ -109,5 +109,5 @@ export async function findStoredResponse(
   return row === undefined ? null : { ...row, stands: row.stands === 1 };
 }
 
-const isAt = ({ realm, keyHash }: IdempotencyPlace) =>
+const isAt = ({ realm, keyHash }: IdempotencyKeyRef) =>
   and(eq(idempotencyKeys.realm, realm), eq(idempotencyKeys.keyHash, keyHash));

@@ -11,9 +11,9 @@ import {
 } from "./idempotency.ts";
 
 /** Something that a backend or an operator does for an account: it happens whole and is written down, or not at all. */
-export interface Deed {
-  /** Changes a row if the deed may happen, and none otherwise. `unanswered` is part of what it has to ask. */
-  readonly first: (db: DrizzleD1Database, unanswered: SQL) => BatchItem<"sqlite">;
+export interface IdempotentWrite {
+  /** Changes a row if the write may happen, and none otherwise. `isFirstCall` is part of what it has to ask. */
+  readonly first: (db: DrizzleD1Database, isFirstCall: SQL) => BatchItem<"sqlite">;
   readonly event: AuditEvent;
   readonly lookedUp?: LookedUp;
   /** What follows if it has happened. */
@@ -24,26 +24,26 @@ export interface Deed {
   readonly outcome: (db: DrizzleD1Database) => BatchItem<"sqlite">;
 }
 
-/** What a deed came to. */
-export interface Done<Row> {
+/** What a write came to. */
+export interface WriteResult<Row> {
   readonly happened: boolean;
   /** Not now: the same call was answered before. */
   readonly respondedBefore: boolean;
   readonly rows: readonly Row[];
 }
 
-/** Does a deed in one batch: what it changes, its record, what follows, and the answer to a retry. */
-export async function writeOnce<Row>(db: Database, deed: Deed): Promise<Done<Row>> {
+/** Does a write in one batch: what it changes, its record, what follows, and the answer to a retry. */
+export async function writeOnce<Row>(db: Database, write: IdempotentWrite): Promise<WriteResult<Row>> {
   const { primary } = db;
-  const happened = eventIs(primary, deed.event.id, deed.event.type);
+  const happened = eventIs(primary, write.event.id, write.event.type);
   const results: unknown[] = await reachStore(() =>
     primary.batch([
-      deed.first(primary, hasNoStoredResponse(primary, deed.answer)),
-      recordEventWhere(primary, deed.event, sql`changes() > 0`, deed.lookedUp),
-      ...(deed.effects?.(primary, happened) ?? []),
-      ...storeResponseWhere(primary, deed.answer, happened),
-      whether(primary, happened, hasStoredResponse(primary, deed.answer)),
-      deed.outcome(primary),
+      write.first(primary, hasNoStoredResponse(primary, write.answer)),
+      recordEventWhere(primary, write.event, sql`changes() > 0`, write.lookedUp),
+      ...(write.effects?.(primary, happened) ?? []),
+      ...storeResponseWhere(primary, write.answer, happened),
+      whether(primary, happened, hasStoredResponse(primary, write.answer)),
+      write.outcome(primary),
     ]),
   );
   const [[state], rows] = results.slice(-2) as [{ happened: number; answered: number }[], Row[]];

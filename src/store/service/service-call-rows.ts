@@ -11,48 +11,48 @@ import {
   users,
 } from "../platform/schema.ts";
 
-/** What has to be known before a backend's call can be decided. */
-export interface CallQuestion {
-  /** The realm, if the caller is known; else the id of the key that it shows. */
+/** Which rows a backend's call needs. */
+export interface CallQuery {
+  /** The realm, if the caller is known, else the id of the API key that it sent. */
   readonly caller: { readonly realm: string } | { readonly keyId: string };
-  /** The user that the call is about, as the backend names it. */
+  /** The user of the call, by the backend's own id. Null: no user. */
   readonly userId: string | null;
   /** SHA-256 of the `Idempotency-Key`. */
   readonly keyHash: string | null;
   readonly now: Date;
 }
 
-/** What was found. */
+/** The rows that were found. */
 export interface CallView {
   readonly apiKey: ApiKeyRow | null;
   readonly user: UserRow | null;
   readonly answer: IdempotencyKeyRow | null;
 }
 
-/** Reads key, user and first answer in one query, from the nearest copy or from the primary. */
+/** Reads API key, user and stored response in one query, from the nearest replica or from the primary. Null: unknown key. */
 export async function readCall(
   db: Database,
   from: keyof Database,
-  question: CallQuestion,
+  query: CallQuery,
 ): Promise<CallView | null> {
   const on = db[from];
-  const { caller, userId, keyHash, now } = question;
-  const asked = askedRealm(on, caller);
+  const { caller, userId, keyHash, now } = query;
+  const call = selectRealm(on, caller);
   const [row] = await reachStore(() =>
     on
       .select({ apiKey: apiKeys, user: users, answer: idempotencyKeys })
-      .from(asked)
-      .leftJoin(apiKeys, eq(apiKeys.id, asked.keyId))
+      .from(call)
+      .leftJoin(apiKeys, eq(apiKeys.id, call.keyId))
       .leftJoin(
         users,
-        userId === null ? isNone(users.id) : and(eq(users.realm, asked.realm), isNamed(asked.realm, userId)),
+        userId === null ? isNone(users.id) : and(eq(users.realm, call.realm), isNamed(call.realm, userId)),
       )
       .leftJoin(
         idempotencyKeys,
         keyHash === null
           ? isNone(idempotencyKeys.realm)
           : and(
-              eq(idempotencyKeys.realm, asked.realm),
+              eq(idempotencyKeys.realm, call.realm),
               eq(idempotencyKeys.keyHash, keyHash),
               gt(idempotencyKeys.expiresAt, now),
             ),
@@ -62,7 +62,7 @@ export async function readCall(
   return row ?? null;
 }
 
-function askedRealm(db: DrizzleD1Database, caller: CallQuestion["caller"]) {
+function selectRealm(db: DrizzleD1Database, caller: CallQuery["caller"]) {
   if ("realm" in caller) {
     return db
       .select({
@@ -82,7 +82,7 @@ function askedRealm(db: DrizzleD1Database, caller: CallQuestion["caller"]) {
     .as("asked");
 }
 
-/** Holds for no row, and asks the index for it: for `ON 0` SQLite reads the whole table. */
+/** Holds for no row, and uses the index: for `ON 0` SQLite would read the whole table. */
 const isNone = (key: SQLiteColumn) => sql`${key} = NULL`;
 
 /** As `possibleStoredUserIds` of `core/parsing/user-id.ts`, where the realm is not known before the query. */

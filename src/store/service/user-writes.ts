@@ -9,28 +9,28 @@ import { type Counter, countFailureWhere, nothingBlocks } from "../sessions/thro
 import { isUser } from "../users/user-rows.ts";
 import type { AuditEvent } from "./audit.ts";
 import type { StoredResponse } from "./idempotency.ts";
-import { type Done, writeOnce } from "./idempotent-write.ts";
+import { type WriteResult, writeOnce } from "./idempotent-write.ts";
 
-/** What every deed for an account has. */
+/** The common part of every write to an account: its audit event, and the response for a retry. */
 export interface UserWrite {
   readonly event: AuditEvent;
   readonly answer: StoredResponse | null;
   readonly now: Date;
 }
 
-/** The user of a realm: at most one row has one of the ids. */
-export interface UserPlace {
+/** Names the user of a realm: at most one row has one of the ids. */
+export interface UserRef {
   readonly realm: string;
   readonly ids: readonly string[];
 }
 
-/** Creates the account, unless one of the ids or the name is taken in its realm. One batch. */
+/** Inserts the account unless one of the ids or the name is taken in its realm. One batch. */
 export function insertUserOnce(
   db: Database,
-  { realm, ids }: UserPlace,
+  { realm, ids }: UserRef,
   row: UserRow,
   { event, answer }: UserWrite,
-): Promise<Done<UserRow>> {
+): Promise<WriteResult<UserRow>> {
   const taken = (on: DrizzleD1Database) =>
     exists(
       on
@@ -39,28 +39,28 @@ export function insertUserOnce(
         .where(or(isUser(realm, ids), and(eq(users.realm, realm), eq(users.username, row.username)))),
     );
   return writeOnce(db, {
-    first: (on, unanswered) => insertWhere(on, users, row, every(not(taken(on)), unanswered)),
+    first: (on, isFirstCall) => insertWhere(on, users, row, every(not(taken(on)), isFirstCall)),
     event,
     answer,
     outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
   });
 }
 
-/** What of an account may be changed from outside. */
+/** The columns of an account that the API may change. */
 export type UserChanges = Partial<
   Pick<UserRow, "username" | "canonicalName" | "email" | "passwordHash" | "disabledAt">
 >;
 
 /**
- * Changes an account, unless another one of its realm has the name. A new password and disabling sign the account out
- * everywhere (SE-11), and disabling voids what it has approved (INC-37). One batch.
+ * Updates an account unless another account of its realm has the name. A new password or disabling deletes all sessions
+ * (SE-11), and disabling voids the account's approvals (INC-37). One batch.
  */
 export function updateUserOnce(
   db: Database,
-  { realm, ids }: UserPlace,
+  { realm, ids }: UserRef,
   changes: UserChanges,
   { event, answer, now }: UserWrite,
-): Promise<Done<UserRow>> {
+): Promise<WriteResult<UserRow>> {
   const { username, passwordHash, disabledAt } = changes;
   const others = alias(users, "others");
   const namesake = (on: DrizzleD1Database, name: string) =>
@@ -72,7 +72,7 @@ export function updateUserOnce(
   const endsSessions = passwordHash !== undefined || isDisabled;
   const voidsApprovals = isDisabled ? { approvalPeriodId: generateApprovalPeriodId() } : {};
   return writeOnce(db, {
-    first: (on, unanswered) =>
+    first: (on, isFirstCall) =>
       on
         .update(users)
         .set({ ...changes, ...voidsApprovals, updatedAt: now })
@@ -80,7 +80,7 @@ export function updateUserOnce(
           and(
             isUser(realm, ids),
             username === undefined ? undefined : not(exists(namesake(on, username))),
-            unanswered,
+            isFirstCall,
           ),
         ),
     event,
@@ -90,13 +90,13 @@ export function updateUserOnce(
   });
 }
 
-/** Deletes an account with its sessions and challenges. Its events stay. One batch. */
+/** Deletes an account with its sessions and challenges. Its audit events stay. One batch. */
 export function deleteUserOnce(
   db: Database,
-  { realm, ids }: UserPlace,
+  { realm, ids }: UserRef,
   { event }: UserWrite,
-): Promise<Done<UserRow>> {
-  // Sessions have no realm: their accounts have to be there to be told from another realm's.
+): Promise<WriteResult<UserRow>> {
+  // Sessions have no realm, so they are found by the account, which is deleted last.
   const own = (on: DrizzleD1Database) => accountIds(on, realm, ids);
   return writeOnce(db, {
     first: (on) =>
@@ -134,13 +134,13 @@ const noFailures = { secondFactorFailures: 0, secondFactorBlockedUntil: null };
  */
 export function removeSecondFactorOnce(
   db: Database,
-  { realm, ids }: UserPlace,
+  { realm, ids }: UserRef,
   forgiving: boolean,
   { event, answer, now }: UserWrite,
-): Promise<Done<UserRow>> {
+): Promise<WriteResult<UserRow>> {
   const hasOne = forgiving ? undefined : eq(users.totpEnabled, true);
   return writeOnce(db, {
-    first: (on, unanswered) =>
+    first: (on, isFirstCall) =>
       on
         .update(users)
         .set({
@@ -149,7 +149,7 @@ export function removeSecondFactorOnce(
           approvalPeriodId: generateApprovalPeriodId(),
           updatedAt: now,
         })
-        .where(and(isUser(realm, ids), hasOne, unanswered)),
+        .where(and(isUser(realm, ids), hasOne, isFirstCall)),
     event,
     effects: (on, happened) => [endSessions(on, realm, ids, happened)],
     answer,
@@ -157,40 +157,40 @@ export function removeSecondFactorOnce(
   });
 }
 
-/** Takes the failures back, so that the second factor that is there works again. One batch. */
+/** Resets the failures, so that the second factor works again. One batch. */
 export function unlockUserOnce(
   db: Database,
-  { realm, ids }: UserPlace,
+  { realm, ids }: UserRef,
   { event, answer, now }: UserWrite,
-): Promise<Done<UserRow>> {
+): Promise<WriteResult<UserRow>> {
   return writeOnce(db, {
-    first: (on, unanswered) =>
+    first: (on, isFirstCall) =>
       on
         .update(users)
         .set({ ...noFailures, updatedAt: now })
-        .where(and(isUser(realm, ids), unanswered)),
+        .where(and(isUser(realm, ids), isFirstCall)),
     event,
     answer,
     outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
   });
 }
 
-/** The account, and until when it may begin no more set-ups. */
+/** An account, and the time until which it may start no enrolment. */
 export type EnrollingUser = UserRow & { readonly setupBlockedUntil: Date | null };
 
 /**
- * Puts a pending secret into an account that has no second factor (EN-04, EN-05). While the counter blocks
- * nothing happens (TH-07). One batch.
+ * Stores a pending secret for an account without a second factor, and counts the enrolment (EN-04, EN-05). While the counter
+ * blocks, nothing changes (TH-07). One batch.
  */
 export function startEnrolmentOnce(
   db: Database,
-  { realm, ids }: UserPlace,
+  { realm, ids }: UserRef,
   pending: { readonly secretEnvelope: string; readonly expiresAt: Date; readonly counter: Counter },
   { event, answer, now }: UserWrite,
-): Promise<Done<EnrollingUser>> {
+): Promise<WriteResult<EnrollingUser>> {
   const { counter, secretEnvelope, expiresAt } = pending;
   return writeOnce(db, {
-    first: (on, unanswered) =>
+    first: (on, isFirstCall) =>
       on
         .update(users)
         .set({ totpPendingSecret: secretEnvelope, totpPendingExpiresAt: expiresAt })
@@ -200,7 +200,7 @@ export function startEnrolmentOnce(
             eq(users.totpEnabled, false),
             isNull(users.disabledAt),
             nothingBlocks(on, [counter], now),
-            unanswered,
+            isFirstCall,
           ),
         ),
     event,
@@ -226,13 +226,13 @@ const accountIds = (db: DrizzleD1Database, realm: string, ids: readonly string[]
 const endSessions = (db: DrizzleD1Database, realm: string, ids: readonly string[], happened: SQL) =>
   db.delete(sessions).where(and(inArray(sessions.userId, accountIds(db, realm, ids)), happened));
 
-/** Ends one session of an account of the realm, or all of them. One batch. */
+/** Deletes one session of an account of the realm, or all of them. One batch. */
 export function endSessionsOnce(
   db: Database,
-  { realm, ids }: UserPlace,
+  { realm, ids }: UserRef,
   sessionId: string | null,
   { event }: UserWrite,
-): Promise<Done<{ id: string }>> {
+): Promise<WriteResult<{ id: string }>> {
   return writeOnce(db, {
     first: (on) =>
       on

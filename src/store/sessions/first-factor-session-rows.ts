@@ -4,9 +4,9 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { every, insertWhere, previousChangedRow } from "../platform/conditional-insert.ts";
 import { type SessionRow, sessions } from "../platform/schema.ts";
 import { type AuditEvent, recordEventWhere } from "../service/audit.ts";
-import { closedToOpener, isOpenToHolder, type PendingHolder } from "./pending-sessions.ts";
+import { closeToOpener, isOpenToHolder, type PendingHolder } from "./pending-sessions.ts";
 import {
-  hasOpenedMost,
+  hasReachedAccountLimit,
   isOfAccount,
   isOfNetwork,
   isWithinBounds,
@@ -15,57 +15,61 @@ import {
 } from "./recent-openings.ts";
 import type { Session } from "./session-rows.ts";
 
-/** How much the first factor alone may leave in the store. */
+/** Limits on the sessions that the first factor alone can open. */
 export interface OpeningBounds extends RecentOpenings {
-  /** A pending session that ends later may be used by one more client. */
+  /** A pending session that expires after this can be shared with one more client. */
   readonly usableUntil: Date;
   readonly attemptsPerPendingSession: number;
-  /** Full sessions of one account that are kept, and pending ones that are over. At least `mostOfAccount`. */
-  readonly mostKept: number;
+  /** How many rows of one account stay: full sessions, and pending ones that are over. At least `maxPerAccount`. */
+  readonly maxKeptRows: number;
 }
 
-/** A session that the first factor alone opens: pending, or full for an account without a second factor. */
+/** A new session that the first factor alone opens: pending, or full for an account without a second factor. */
 export interface Opening {
   readonly session: Session;
-  /** Whose it is: an id, or looked up in the batch. */
+  /** The id of the account, or a subquery for it. */
   readonly userId: string | SQL;
-  /** Holds while the account is as it has to be. */
+  /** The condition on the account under which the session may be opened. */
   readonly condition: SQL;
-  /** Written with the session, but not beyond the bounds. Names user and session by itself. */
+  /** Written with the session, but not beyond the limits. User and session are filled in. */
   readonly event: AuditEvent;
-  /** What happens beyond the bounds: nothing, or it is opened without an event. A pending one is used again first. */
-  readonly beyond: "not_opened" | "opened";
-  /** A pending session that the client has already. */
-  readonly held: PendingHolder | null;
+  /** Beyond the limits the session is not opened, or it is opened without an event if no pending session can be shared. */
+  readonly beyondLimits: "not_opened" | "opened";
+  /** The pending session that the client already has. */
+  readonly current: PendingHolder | null;
   readonly bounds: OpeningBounds;
   readonly now: Date;
 }
 
-/** One opening removes at most so many rows, so that it never holds the database for long. */
-const mostRemoved = 100;
+/** One opening deletes at most this many rows, because D1 runs one statement at a time. */
+const maxRemovedRows = 100;
 
 /**
- * The statements that open a session, so that what a caller with the first factor alone can leave behind is bounded for
- * its account, and for its account and network, however often it calls (INC-30).
+ * Returns the statements that open a session. The number of rows that a caller with the first factor alone can create is
+ * limited for each account, and for each account and network, however often it calls (INC-30).
  *
- * No living pending session is ever removed for another one: else a client with a stolen first factor could keep the
- * owner from typing a code. Beyond the bounds the client shares a usable one instead. Full sessions without a second
- * factor make room for newer ones: a client that shows the first factor of such an account gets one at once.
+ * A valid pending session is never deleted in favour of another: otherwise a client with a stolen first factor could stop the
+ * owner from entering a code. Beyond the limits the client shares a usable pending session instead. Full sessions without a
+ * second factor are deleted in favour of newer ones.
  */
 export function openFirstFactorSession(
   db: DrizzleD1Database,
   opening: Opening,
 ): [BatchItem<"sqlite">, BatchItem<"sqlite">, BatchItem<"sqlite">] {
-  const { session, userId, condition, event, beyond, held, bounds } = opening;
-  const [usable, elsewhere] = [selectUsable(db, opening), selectUsableElsewhere(db, opening)];
-  const isFreeToOpen = session.kind === "pending" ? every(notExists(usable), notExists(elsewhere)) : sql`1`;
-  const may = every(
+  const { session, userId, condition, event, beyondLimits, current, bounds } = opening;
+  const [usableHere, usableAnywhere] = [
+    selectUsableOfNetwork(db, opening),
+    selectUsableOfAccount(db, opening),
+  ];
+  const isNoneUsable =
+    session.kind === "pending" ? every(notExists(usableHere), notExists(usableAnywhere)) : sql`1`;
+  const mayOpen = every(
     condition,
-    sql`${or(isWithinBounds(db, openerOf(opening), bounds, lt), ...(beyond === "opened" ? [isFreeToOpen] : []))}`,
-    ...(held === null ? [] : [notExists(selectHeld(db, opening, held))]),
+    sql`${or(isWithinBounds(db, openerOf(opening), bounds, lt), ...(beyondLimits === "opened" ? [isNoneUsable] : []))}`,
+    ...(current === null ? [] : [notExists(selectCurrent(db, opening, current))]),
   );
   return [
-    insertWhere(db, sessions, { ...session, userId: idOf(userId) }, may),
+    insertWhere(db, sessions, { ...session, userId: idOf(userId) }, mayOpen),
     recordEventWhere(
       db,
       { ...event, sessionId: session.id },
@@ -77,8 +81,8 @@ export function openFirstFactorSession(
 }
 
 /**
- * Removes the oldest rows of the account beyond `mostKept`: full sessions, or pending ones that are over. The rows that
- * stay are enough for the bound of the account to count, because `mostKept` is not below it.
+ * Deletes the oldest rows of the account beyond `maxKeptRows`: full sessions, or pending ones that are over. `maxKeptRows` is not
+ * below `maxPerAccount`, so enough rows stay to count openings.
  */
 function removeSurplus(db: DrizzleD1Database, opening: Opening): BatchItem<"sqlite"> {
   const { bounds, now } = opening;
@@ -91,31 +95,34 @@ function removeSurplus(db: DrizzleD1Database, opening: Opening): BatchItem<"sqli
     .from(sessions)
     .where(and(isOfAccount(openerOf(opening)), opening.session.kind === "full" ? undefined : isOver))
     .orderBy(desc(inOrder))
-    .limit(mostRemoved)
-    .offset(bounds.mostKept);
+    .limit(maxRemovedRows)
+    .offset(bounds.maxKeptRows);
   return db.delete(sessions).where(inArray(sessions.id, surplus));
 }
 
 /**
- * Selects what an opening has come to, in the same batch: the session that was opened, the pending one that the client
- * has, or the one that it shares. No row: none of them.
+ * Selects the result of an opening, for the same batch: the session that was opened, the pending session that the client
+ * has, or the one that it shares. No row: no session.
  */
 export function selectOpened(db: DrizzleD1Database, opening: Opening) {
-  const { session, held } = opening;
-  // An index finds each of them by itself.
+  const { session, current } = opening;
+  // Separate statements, so that SQLite uses an index for each.
   return [
     db.select().from(sessions).where(eq(sessions.id, session.id)),
-    ...(session.kind === "pending" && held !== null ? [selectHeld(db, opening, held)] : []),
-    ...(session.kind === "pending" ? [selectUsable(db, opening), selectUsableElsewhere(db, opening)] : []),
+    ...(session.kind === "pending" && current !== null ? [selectCurrent(db, opening, current)] : []),
+    ...(session.kind === "pending"
+      ? [selectUsableOfNetwork(db, opening), selectUsableOfAccount(db, opening)]
+      : []),
   ] as const;
 }
 
-/** The rows of {@link selectOpened}, in their order. */
-export const openedOf = (results: readonly SessionRow[][]): SessionRow | null => results.flat().at(0) ?? null;
+/** Returns the session from the rows of {@link selectOpened}, or null. */
+export const findOpened = (results: readonly SessionRow[][]): SessionRow | null =>
+  results.flat().at(0) ?? null;
 
 /**
- * Marks a session as over that has shown the first factor only. Its row still counts as one that was opened. A pending one
- * is over for the client that opened it: other clients may share it.
+ * Returns the statements that end a session without a second factor. Its row stays, and still counts as an opening. A pending
+ * session ends only for the client that opened it: other clients may share it.
  */
 export function expireFirstFactorSession(
   db: DrizzleD1Database,
@@ -123,7 +130,7 @@ export function expireFirstFactorSession(
   event: AuditEvent,
   recent: RecentOpenings,
 ): BatchItem<"sqlite">[] {
-  const isMeant = and(
+  const isUnexpired = and(
     eq(sessions.id, sessionId),
     eq(sessions.kind, kind),
     isNull(sessions.secondFactorAt),
@@ -136,15 +143,15 @@ export function expireFirstFactorSession(
   return [
     db
       .update(sessions)
-      .set(kind === "pending" ? closedToOpener(event.at) : { expiresAt: event.at })
-      .where(isMeant),
+      .set(kind === "pending" ? closeToOpener(event.at) : { expiresAt: event.at })
+      .where(isUnexpired),
     recordEventWhere(db, event, every(previousChangedRow, isWithinBounds(db, opener, recent, lte))),
   ];
 }
 
 const idOf = (userId: string | SQL): SQL => (typeof userId === "string" ? sql`${userId}` : userId);
 
-/** SQLite's row ids: the order in which rows were written, which is also that of equal keys of an index. */
+/** SQLite's row ids are in the order in which rows were written, and indexes sort equal keys by them. */
 const inOrder = sql`${sessions}.rowid`;
 
 const openerOf = ({ session, userId }: Opening): Opener => ({
@@ -156,8 +163,8 @@ const openerOf = ({ session, userId }: Opening): Opener => ({
 const isUsable = ({ bounds }: Opening) =>
   and(gt(sessions.expiresAt, bounds.usableUntil), lt(sessions.attempts, bounds.attemptsPerPendingSession));
 
-/** The newest pending session from the same network that one more client may use. */
-const selectUsable = (db: DrizzleD1Database, opening: Opening) =>
+/** Selects the newest pending session from the same network that one more client may use. */
+const selectUsableOfNetwork = (db: DrizzleD1Database, opening: Opening) =>
   db
     .select()
     .from(sessions)
@@ -165,8 +172,8 @@ const selectUsable = (db: DrizzleD1Database, opening: Opening) =>
     .orderBy(desc(inOrder))
     .limit(1);
 
-/** One from any network, once the account has opened as many as it may. In the order of the index: any of them will do. */
-const selectUsableElsewhere = (db: DrizzleD1Database, opening: Opening) => {
+/** Selects a usable pending session from any network, when the account has reached its limit. Any one will do: the order is the index's. */
+const selectUsableOfAccount = (db: DrizzleD1Database, opening: Opening) => {
   const opener = openerOf(opening);
   return db
     .select()
@@ -176,22 +183,22 @@ const selectUsableElsewhere = (db: DrizzleD1Database, opening: Opening) => {
         isOfAccount(opener),
         isUsable(opening),
         opening.condition,
-        hasOpenedMost(db, opener, opening.bounds),
+        hasReachedAccountLimit(db, opener, opening.bounds),
       ),
     )
     .orderBy(desc(sessions.network), desc(inOrder))
     .limit(1);
 };
 
-/** The client's own may have been opened in another network. */
-const selectHeld = (db: DrizzleD1Database, opening: Opening, held: PendingHolder) =>
+/** Selects the pending session that the client already has, which may come from another network. */
+const selectCurrent = (db: DrizzleD1Database, opening: Opening, current: PendingHolder) =>
   db
     .select()
     .from(sessions)
     .where(
       and(
-        eq(sessions.id, held.id),
-        isOpenToHolder(held),
+        eq(sessions.id, current.id),
+        isOpenToHolder(current),
         eq(sessions.userId, idOf(opening.userId)),
         eq(sessions.kind, "pending"),
         isNull(sessions.challengeId),

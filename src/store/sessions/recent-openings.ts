@@ -3,17 +3,17 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { every } from "../platform/conditional-insert.ts";
 import { sessions } from "../platform/schema.ts";
 
-/** How many sessions the first factor alone may open. The numbers are decided in `domain/sign-in/openings.ts`. */
+/** How many sessions the first factor alone may open within a time. The numbers are in `domain/sign-in/openings.ts`. */
 export interface RecentOpenings {
-  /** A session that was opened later is recent. */
+  /** A session that was opened after this counts. */
   readonly recentSince: Date;
-  /** Recent sessions of one kind, account and network that are opened without a further condition, with their events. */
-  readonly mostOfNetwork: number;
-  /** The same of one kind and account, over all networks: a client may have any number of networks. */
-  readonly mostOfAccount: number;
+  /** Sessions of one kind, account and network. */
+  readonly maxPerNetwork: number;
+  /** Sessions of one kind and account, over all networks: a client may use any number of networks. */
+  readonly maxPerAccount: number;
 }
 
-/** What openings are counted by. */
+/** The values by which openings are counted. */
 export interface Opener {
   readonly userId: SQL;
   readonly kind: SQL;
@@ -29,22 +29,22 @@ export const isOfAccount = ({ userId, kind }: Opener) =>
     isNull(sessions.challengeId),
   );
 
-/** The same, and from this network. */
+/** The condition {@link isOfAccount}, and from this network. */
 export const isOfNetwork = (opener: Opener) => and(isOfAccount(opener), eq(sessions.network, opener.network));
 
 const isRecent = (opener: Opener, { recentSince }: RecentOpenings) =>
   and(isOfAccount(opener), gt(sessions.createdAt, recentSince));
 
-/** The condition that the account has opened as many as it may, over all networks. */
-export function hasOpenedMost(db: DrizzleD1Database, opener: Opener, recent: RecentOpenings): SQL {
-  const isMost = gte(count(), recent.mostOfAccount);
-  return sql`(${db.select({ isMost }).from(sessions).where(isRecent(opener, recent))})`;
+/** The condition "the account has reached `maxPerAccount`". */
+export function hasReachedAccountLimit(db: DrizzleD1Database, opener: Opener, recent: RecentOpenings): SQL {
+  const isReached = gte(count(), recent.maxPerAccount);
+  return sql`(${db.select({ isReached }).from(sessions).where(isRecent(opener, recent))})`;
 }
 
 /**
- * The condition that an opener is within both bounds. One query counts for both.
+ * The condition "the opener is within both limits". One query counts for both.
  *
- * @param compare `lt` asks for room for one more, `lte` asks after the session was written
+ * @param compare `lt` before a session is inserted, `lte` after it
  */
 export function isWithinBounds(
   db: DrizzleD1Database,
@@ -53,6 +53,6 @@ export function isWithinBounds(
   compare: typeof lt | typeof lte,
 ): SQL {
   const ofNetwork = sql`total(${sessions.network} = ${opener.network})`;
-  const isWithin = every(compare(ofNetwork, recent.mostOfNetwork), compare(count(), recent.mostOfAccount));
+  const isWithin = every(compare(ofNetwork, recent.maxPerNetwork), compare(count(), recent.maxPerAccount));
   return sql`(${db.select({ isWithin }).from(sessions).where(isRecent(opener, recent))})`;
 }

@@ -9,28 +9,28 @@ import { isWithinBounds, type RecentOpenings } from "./recent-openings.ts";
 
 export type Session = SessionRow;
 
-/** A session and its account, as they were when they were read. */
+/** The rows of a session and its account. */
 export interface SessionView {
   readonly session: Session;
   readonly user: UserRow;
 }
 
-/** When a full session counts as alive. */
+/** The times by which a full session counts as alive. */
 export interface SessionCutoff {
   readonly now: Date;
-  /** Seen after this, or it is idle. */
+  /** A session that was last seen at this time or earlier is idle. */
   readonly idleSince: Date;
 }
 
 /**
- * Reads a session with its account in one query. A copy of the database may not have a new session yet, so
- * what is missing there is looked for on the primary once.
+ * Reads a session with its account from the nearest replica, and if it is not there from the primary: a replica may not have a
+ * new session yet. One or two trips.
  */
 export async function findSession(db: Database, sessionId: string): Promise<SessionView | null> {
   return (await readSession(db.nearest, sessionId)) ?? (await readSession(db.primary, sessionId));
 }
 
-/** Reads a session with its account as the primary holds them. */
+/** Reads a session with its account from the primary. One trip. */
 export const findSessionOnPrimary = (db: Database, sessionId: string): Promise<SessionView | null> =>
   readSession(db.primary, sessionId);
 
@@ -67,7 +67,7 @@ const openAccount = (db: DrizzleD1Database) =>
     .from(users)
     .where(and(eq(users.id, sessions.userId), isNull(users.disabledAt)));
 
-/** Marks a living full session as seen. It changes one row, or none when the session is dead. */
+/** The statement that sets `last_seen_at` of a full session. It changes one row, or none when the session is over. */
 export function touchSession(db: DrizzleD1Database, sessionId: string, cutoff: SessionCutoff) {
   return db
     .update(sessions)
@@ -76,7 +76,7 @@ export function touchSession(db: DrizzleD1Database, sessionId: string, cutoff: S
     .returning();
 }
 
-/** Marks the living session of a hosted challenge as seen. It changes one row, or none when the session is dead. */
+/** The same statement for the session of a hosted challenge. */
 export function touchChallengeSession(
   db: DrizzleD1Database,
   sessionId: string,
@@ -92,7 +92,7 @@ export function touchChallengeSession(
   return db.update(sessions).set({ lastSeenAt: now }).where(living).returning();
 }
 
-/** Asks the primary whether a full session lives, and marks it as seen, in one trip. */
+/** Sets `last_seen_at` of a full session and reads it with its account. Null when it is over. One batch. */
 export async function renewSession(
   db: Database,
   sessionId: string,
@@ -109,7 +109,7 @@ export async function renewSession(
   return session === undefined || user?.id !== session.userId ? null : { session, user };
 }
 
-/** Looks whether a full session is alive on the primary, and leaves it as it is. */
+/** True when a full session is alive on the primary. It changes nothing. One trip. */
 export async function hasLivingSession(
   { primary }: Database,
   sessionId: string,
@@ -124,10 +124,10 @@ export async function hasLivingSession(
   return rows.length === 1;
 }
 
-/** What a person's list of sessions can hold; the oldest fall off the page, not out of the store. */
-const listLimit = 100;
+/** A list of sessions has at most this many. Older sessions are left out of it, but stay valid. */
+const maxListedSessions = 100;
 
-/** Lists the living full sessions of the caller's account, the last seen first. Null: the caller's own is dead. */
+/** Lists the valid full sessions of the caller's account, the last seen first. Null: the caller's own is over. One batch. */
 export async function listSessions(
   db: Database,
   sessionId: string,
@@ -141,7 +141,7 @@ export async function listSessions(
   return own.length === 0 ? null : all;
 }
 
-/** Lists the living full sessions of an account, the last seen first. One trip. */
+/** Lists the valid full sessions of an account, the last seen first. One trip to the primary. */
 export function listSessionsOf(
   { primary }: Database,
   userId: string,
@@ -157,12 +157,13 @@ function selectLiving(db: DrizzleD1Database, userId: string, { now, idleSince }:
     gt(sessions.expiresAt, now),
     gt(sessions.lastSeenAt, idleSince),
   );
-  return db.select().from(sessions).where(living).orderBy(desc(sessions.lastSeenAt)).limit(listLimit);
+  return db.select().from(sessions).where(living).orderBy(desc(sessions.lastSeenAt)).limit(maxListedSessions);
 }
 
 /**
- * Ends a session of either kind. Ending one that is gone changes nothing. One that has shown the first factor only is
- * marked as over, so that opening and ending sessions in turn is bounded like opening them (INC-30).
+ * Ends a session, pending or full, if it exists. A session with a second factor is deleted. One without it is only marked as
+ * over and still counts as an opening, so that a caller that opens and ends sessions in turn stays within the limits (INC-30).
+ * One batch.
  */
 export async function endSession(
   { primary }: Database,
@@ -170,17 +171,17 @@ export async function endSession(
   event: AuditEvent,
   recent: RecentOpenings,
 ): Promise<void> {
-  const isStrong = and(eq(sessions.id, session.id), isNotNull(sessions.secondFactorAt));
+  const hasSecondFactor = and(eq(sessions.id, session.id), isNotNull(sessions.secondFactorAt));
   await reachStore(() =>
     primary.batch([
-      primary.delete(sessions).where(isStrong),
+      primary.delete(sessions).where(hasSecondFactor),
       recordEventWhere(primary, event, previousChangedRow),
       ...expireFirstFactorSession(primary, session, event, recent),
     ]),
   );
 }
 
-/** The session that ends others of its account. */
+/** The session from which other sessions of its account are ended. */
 interface EndingCaller {
   readonly sessionId: string;
   readonly userId: string;
@@ -189,7 +190,7 @@ interface EndingCaller {
 /**
  * Ends another session of the same account, if the caller's own is alive.
  *
- * @returns how many were ended, or null when the caller's own is dead
+ * @returns the number of sessions that were ended, or null when the caller's own is over
  */
 export const endSessionOfUser = (
   db: Database,
@@ -198,7 +199,7 @@ export const endSessionOfUser = (
   cutoff: SessionCutoff,
   event: AuditEvent,
   recent: RecentOpenings,
-): Promise<number | null> => endOfAccount(db, caller, eq(sessions.id, targetId), cutoff, event, recent);
+): Promise<number | null> => endSessionsWhere(db, caller, eq(sessions.id, targetId), cutoff, event, recent);
 
 /** Ends every other session of the account, pending ones too. Returns as {@link endSessionOfUser}. */
 export const endOtherSessions = (
@@ -208,14 +209,14 @@ export const endOtherSessions = (
   event: AuditEvent,
   recent: RecentOpenings,
 ): Promise<number | null> =>
-  endOfAccount(db, caller, ne(sessions.id, caller.sessionId), cutoff, event, recent);
+  endSessionsWhere(db, caller, ne(sessions.id, caller.sessionId), cutoff, event, recent);
 
 /**
- * Marks sessions of the caller's account as over, with one event. The rows stay until the cron job removes expired ones:
- * they count as openings, and a caller with the first factor alone can't open and end sessions in turn without a bound.
- * For such a caller, the event is written only within the same bounds (INC-30).
+ * Marks sessions of the caller's account as over, with one event. The rows stay until the hourly job deletes expired ones: they
+ * count as openings, so a caller with the first factor alone that opens and ends sessions in turn stays within the limits. For
+ * such a caller the event is written only within the same limits (INC-30). One batch.
  */
-async function endOfAccount(
+async function endSessionsWhere(
   { primary }: Database,
   caller: EndingCaller,
   which: SQL,
@@ -225,13 +226,13 @@ async function endOfAccount(
 ): Promise<number | null> {
   const living = and(which, eq(sessions.userId, caller.userId), gt(sessions.expiresAt, cutoff.now));
   const isCaller = eq(sessions.id, caller.sessionId);
-  const strong = primary
+  const withSecondFactor = primary
     .select({ id: sessions.id })
     .from(sessions)
     .where(and(isCaller, isNotNull(sessions.secondFactorAt)));
   const network = sql`(${primary.select({ network: sessions.network }).from(sessions).where(isCaller)})`;
   const opener = { userId: sql`${caller.userId}`, kind: sql`'full'`, network };
-  const mayRecord = sql`${or(exists(strong), isWithinBounds(primary, opener, recent, lte))}`;
+  const mayRecord = sql`${or(exists(withSecondFactor), isWithinBounds(primary, opener, recent, lte))}`;
   const [touched, ended] = await reachStore(() =>
     primary.batch([
       touchSession(primary, caller.sessionId, cutoff),

@@ -5,9 +5,9 @@ import { type Database, reachStore } from "../platform/database.ts";
 import { auditEvents, type SessionRow, type UserRow, users } from "../platform/schema.ts";
 import { type AuditEvent, eventIs, recordEventWhere } from "../service/audit.ts";
 import {
+  findOpened,
   type Opening,
   type OpeningBounds,
-  openedOf,
   openFirstFactorSession,
   selectOpened,
 } from "./first-factor-session-rows.ts";
@@ -22,14 +22,14 @@ import {
   type Overflow,
 } from "./throttles.ts";
 
-/** What is known about a name before its password is looked at. */
+/** The account of a user name, and whether its counters block, before the password is compared. */
 export interface SignInView {
   readonly user: UserRow | null;
-  /** When the last of the counters lets go. Null: none blocks. */
+  /** Until when the counters block. Null: none blocks. */
   readonly blockedUntil: Date | null;
 }
 
-/** Reads account and counters in one query, of one shape whether or not the account exists. */
+/** Reads account and counters in one query from the nearest replica. The query is the same whether or not the account exists. */
 export async function findAccountForSignIn(
   db: Database,
   name: AccountName,
@@ -44,13 +44,13 @@ export async function findAccountForSignIn(
   return { user: row?.user ?? null, blockedUntil: row?.blockedUntil ?? null };
 }
 
-/** The name that somebody signs in with. */
+/** The user name of a sign-in, in its realm. */
 export interface AccountName {
   readonly realm: string;
   readonly username: string;
 }
 
-/** A sign-in whose password has been looked at. */
+/** A sign-in after its password was compared. */
 interface EvaluatedSignIn {
   readonly name: AccountName;
   readonly counters: readonly Counter[];
@@ -59,7 +59,7 @@ interface EvaluatedSignIn {
 
 /** A wrong password, or no account to compare it with. */
 export interface WrongPassword extends EvaluatedSignIn {
-  /** What it was compared with, as it was read: it is wrong only while that is the same. */
+  /** The columns that were read for the comparison. If they have changed on the primary, the failure is not counted. */
   readonly comparedWith: Pick<UserRow, "passwordHash" | "disabledAt"> | null;
 }
 
@@ -68,15 +68,15 @@ export interface RightPassword extends EvaluatedSignIn {
   /** Pending for an account with a second factor, else full. */
   readonly session: Session;
   readonly bounds: OpeningBounds;
-  /** The account as it was read: what was concluded from it holds only while it is the same. */
+  /** The account as it was read. If it has changed on the primary, no session is opened. */
   readonly user: UserRow;
-  /** Forgotten, now that the password was right. */
-  readonly forgiven: Counter;
-  /** A hash with today's parameters, when the stored one has others. */
+  /** The counter that is reset, because the password was right. */
+  readonly resetCounter: Counter;
+  /** A hash with the current parameters, when the stored one has others. */
   readonly newPasswordHash: string | null;
 }
 
-/** What a sign-in's batch did, and how things stand on the primary after it. */
+/** What the batch of a sign-in changed, and the state on the primary after it. */
 export interface SignInOutcome {
   /** For a right password: the session is open. For a wrong one: the failure is counted. */
   readonly done: boolean;
@@ -85,19 +85,19 @@ export interface SignInOutcome {
   readonly user: UserRow | null;
 }
 
-/** What the batch of a right password did. */
+/** The outcome of a right password. */
 export interface OpenedSignIn extends SignInOutcome {
   /** The session that was opened, or the pending one that this client shares. Null: not done. */
   readonly session: SessionRow | null;
 }
 
 /**
- * Opens a session within the bounds, if on the primary nothing blocks and the account is still as it was read.
+ * Inserts a session within the limits if no counter blocks on the primary and the account has not changed since it was read.
  * One batch.
  */
 export async function openSignInSession(
   db: Database,
-  { name, session, bounds, user, counters, forgiven, newPasswordHash, event }: RightPassword,
+  { name, session, bounds, user, counters, resetCounter, newPasswordHash, event }: RightPassword,
   now: Date,
 ): Promise<OpenedSignIn> {
   const { primary } = db;
@@ -118,8 +118,8 @@ export async function openSignInSession(
     userId: user.id,
     condition,
     event,
-    beyond: "opened",
-    held: null,
+    beyondLimits: "opened",
+    current: null,
     bounds,
     now,
   };
@@ -135,20 +135,19 @@ export async function openSignInSession(
   const selects = selectOpened(primary, opening);
   const { results, ...outcome } = await runSignIn(db, { name, counters }, now, [
     ...openFirstFactorSession(primary, opening),
-    forgetFailuresWhere(primary, forgiven.key, condition),
+    forgetFailuresWhere(primary, resetCounter.key, condition),
     ...selects,
-    // Last, because the condition names the hash that it replaces.
+    // Last, because the condition compares the hash that this statement replaces.
     ...rehash,
   ]);
   const end = results.length - rehash.length;
-  const opened = openedOf(results.slice(end - selects.length, end) as SessionRow[][]);
+  const opened = findOpened(results.slice(end - selects.length, end) as SessionRow[][]);
   return { ...outcome, done: opened !== null, session: opened };
 }
 
 /**
- * Counts a wrong password on every counter, if it was compared with what the primary holds, and unless one of the
- * counters blocks already: then nothing was evaluated. The statements are the same whether or not there is such an
- * account. One batch.
+ * Counts a wrong password on every counter if the compared columns are unchanged on the primary and no counter blocks yet.
+ * The statements are the same whether or not the account exists. One batch.
  */
 export async function countSignInFailure(
   db: Database,
@@ -175,7 +174,7 @@ export async function countSignInFailure(
 const isNamed = ({ realm, username }: AccountName) =>
   and(eq(users.realm, realm), eq(users.username, username));
 
-/** Runs the statements in one batch, and reads how things stand after them. */
+/** Runs the statements and reads blocked counters and the account after them, in one batch. */
 async function runSignIn(
   { primary }: Database,
   { name, counters }: Pick<EvaluatedSignIn, "name" | "counters">,
@@ -187,7 +186,7 @@ async function runSignIn(
     primary.select().from(users).where(isNamed(name)),
   ] as const;
   const results = (await reachStore(() => primary.batch([...statements, ...outcome]))) as unknown[][];
-  // A batch answers in the order of its statements, and these two are always the last.
+  // The results of a batch are in the order of its statements, and these two are the last.
   const [overflows, [user]] = results.slice(-outcome.length) as [Overflow[], UserRow[]];
   return { overflows, user: user ?? null, results: results.slice(0, -outcome.length) };
 }

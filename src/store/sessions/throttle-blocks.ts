@@ -1,39 +1,36 @@
 import { withTimeLimit } from "../platform/time-limit.ts";
 
-/** Who is blocked, for every location to read without asking D1. Only the outcome is here; D1 counts. */
+/** Blocked keys in KV, which every location can read without a trip to D1. The counters themselves are in D1. */
 export interface Blocks {
   /**
-   * Reads until when any of the keys is blocked.
+   * Reads until when any of the keys is blocked. One read from KV.
    *
-   * @returns the latest end, or null: none is blocked, or KV does not answer and D1 has to decide alone
+   * @returns the latest end, or null when none is blocked. Null also when KV fails: the counters in D1 then decide.
    */
   findEnd(keys: readonly string[]): Promise<Date | null>;
-  /** Writes a block that ends by itself. A failure is reported and else ignored: D1 holds the same block. */
+  /** Writes a block that expires by itself. A failure is reported and ignored, because D1 has the same block. */
   put(key: string, until: Date, now: Date): Promise<void>;
-  /** Asks KV for nothing but an answer. Throws when there is none. */
+  /** Reads a key that does not exist. Throws when KV fails. */
   ping(): Promise<void>;
 }
 
-/**
- * KV answers in milliseconds, and in half a second from far away. One that takes longer counts as one that does not
- * answer: a sign-in waits for it no longer, and D1 decides alone.
- */
-const longestAnswerSeconds = 2;
+/** KV responds within half a second from any location. After this time it counts as failed, and the counters in D1 decide alone. */
+const maxWaitSeconds = 2;
 
-/** KV takes no shorter life than this. */
-const shortestTtlSeconds = 60;
-/** The shortest time that KV allows a location to remember its answer. */
+/** The shortest `expirationTtl` that KV accepts. */
+const minTtlSeconds = 60;
+/** The shortest `cacheTtl` that KV accepts. */
 const cacheTtlSeconds = 30;
 
 const prefix = "block:";
 
-/** Keeps blocks in KV. `report` hears of every failure of KV. */
+/** Creates the access to blocks in KV. `report` is called with every error of KV. */
 export function createBlocks(kv: KVNamespace, report: (error: unknown) => void): Blocks {
   return {
     async findEnd(keys) {
       try {
         const names = keys.map((key) => prefix + key);
-        const found = await withTimeLimit(longestAnswerSeconds, () =>
+        const found = await withTimeLimit(maxWaitSeconds, () =>
           kv.get(names, { type: "text", cacheTtl: cacheTtlSeconds }),
         );
         const ends = [...found.values()].flatMap((value) => parseEnd(value));
@@ -46,8 +43,8 @@ export function createBlocks(kv: KVNamespace, report: (error: unknown) => void):
     async put(key, until, now) {
       const seconds = Math.ceil((until.getTime() - now.getTime()) / 1000);
       try {
-        const expirationTtl = Math.max(seconds, shortestTtlSeconds);
-        await withTimeLimit(longestAnswerSeconds, () =>
+        const expirationTtl = Math.max(seconds, minTtlSeconds);
+        await withTimeLimit(maxWaitSeconds, () =>
           kv.put(prefix + key, String(until.getTime()), { expirationTtl }),
         );
       } catch (error) {
@@ -55,7 +52,7 @@ export function createBlocks(kv: KVNamespace, report: (error: unknown) => void):
       }
     },
     async ping() {
-      await withTimeLimit(longestAnswerSeconds, () => kv.get(`${prefix}ping`, { cacheTtl: cacheTtlSeconds }));
+      await withTimeLimit(maxWaitSeconds, () => kv.get(`${prefix}ping`, { cacheTtl: cacheTtlSeconds }));
     },
   };
 }

@@ -5,9 +5,9 @@ import { insertWhere } from "../platform/conditional-insert.ts";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type ThrottleRow, throttles } from "../platform/schema.ts";
 
-/** A counter of failures, or of something else that has to stay rare, and when it overflows. */
+/** A counter of failures, or of another limited action, and its limit. */
 export interface Counter {
-  /** Keyed hash: the store knows neither the name nor the address behind it. */
+  /** A keyed hash (HMAC), so that D1 holds neither the user name nor the address. */
   readonly key: string;
   /** The failure with this number blocks. */
   readonly limit: number;
@@ -15,12 +15,13 @@ export interface Counter {
   readonly blockSeconds: number;
 }
 
+/** A counter that blocks. */
 export interface Overflow {
   readonly key: string;
   readonly blockedUntil: Date;
 }
 
-/** Until when the counters block; one row, null when none does. To be joined to the read of a sign-in. */
+/** A query for the time until which the counters block: one row, with null when none does. */
 export function blockedUntil(db: DrizzleD1Database, counters: readonly Counter[], now: Date) {
   return db
     .select({ until: max(throttles.blockedUntil).as("blocked_until") })
@@ -43,7 +44,7 @@ function isBlocking(counters: readonly Counter[], now: Date) {
   );
 }
 
-/** Counts one failure, or whatever else the counter is of, if `condition` holds. A window that is over begins anew. */
+/** The statement that adds one to a counter if `condition` holds. A new window starts when the old one is over. */
 export function countFailureWhere(
   db: DrizzleD1Database,
   counter: Counter,
@@ -70,12 +71,12 @@ export function countFailureWhere(
   });
 }
 
-/** Forgets the failures of one counter, if `condition` holds. */
+/** The statement that deletes a counter if `condition` holds. */
 export function forgetFailuresWhere(db: DrizzleD1Database, key: string, condition: SQL): BatchItem<"sqlite"> {
   return db.delete(throttles).where(and(eq(throttles.key, key), condition));
 }
 
-/** Lists which of the counters block now. */
+/** A query for those of the counters that block now. */
 export function listOverflows(db: DrizzleD1Database, counters: readonly Counter[], now: Date) {
   return db
     .select({ key: throttles.key, blockedUntil: throttles.blockedUntil })
@@ -83,16 +84,16 @@ export function listOverflows(db: DrizzleD1Database, counters: readonly Counter[
     .where(isBlocking(counters, now));
 }
 
-/** What came of counting one use. */
+/** The result of {@link countUse}. */
 export interface CountedUse {
-  /** False: the counter blocked already, and nothing was counted. */
+  /** False when the counter already blocked, so that nothing was counted. */
   readonly counted: boolean;
   readonly state: CounterState;
 }
 
 /**
- * Counts one use of something that is limited by number, unless the counter blocks. The use that reaches the limit is
- * the last one that is counted, and begins the block. One batch, which decides by itself.
+ * Adds one to a counter unless it blocks. The use that reaches the limit is still counted, and starts the block. One
+ * batch.
  */
 export async function countUse({ primary }: Database, counter: Counter, now: Date): Promise<CountedUse> {
   const { failures, windowEndsAt, blockedUntil: until } = throttles;
@@ -105,15 +106,15 @@ export async function countUse({ primary }: Database, counter: Counter, now: Dat
         .where(eq(throttles.key, counter.key)),
     ]),
   );
-  if (row === undefined) throw new Error("A counter that was just counted is not there");
+  if (row === undefined) throw new Error("The counter was not found after it was counted");
   const { counted, ...state } = row;
   return { counted: counted === 1, state };
 }
 
-/** How a counter stands. */
+/** The state of a counter. */
 export type CounterState = Pick<ThrottleRow, "failures" | "windowEndsAt" | "blockedUntil">;
 
-/** Reads how a counter stands: one row, or none when nothing has been counted. */
+/** A query for the state of a counter: one row, or none when nothing has been counted. */
 export function selectCounter(db: DrizzleD1Database, { key }: Counter) {
   const { failures, windowEndsAt, blockedUntil } = throttles;
   return db.select({ failures, windowEndsAt, blockedUntil }).from(throttles).where(eq(throttles.key, key));

@@ -2,14 +2,15 @@ import { and, asc, eq, getTableColumns, gt, sql } from "drizzle-orm";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type UserRow, users } from "../platform/schema.ts";
 
+/** An account with its position. */
 export type ListedUser = UserRow & {
-  /** The order in which accounts were created; it never changes. */
+  /** The row id: accounts are created in this order, and it never changes. */
   readonly position: number;
 };
 
 /**
- * Lists the accounts of a realm in the order in which they were created, after a position: whoever is renamed or
- * created meanwhile is neither missed nor there twice. As the primary holds them, in one trip.
+ * Lists the accounts of a realm in the order in which they were created, after a position. An account that is renamed or
+ * created during an export is neither left out nor listed twice. One trip to the primary.
  */
 export function listForExport(
   { primary }: Database,
@@ -21,7 +22,7 @@ export function listForExport(
     primary
       .select({ ...getTableColumns(users), position: position.as("position") })
       .from(users)
-      // The plus sign keeps SQLite from sorting the whole realm for each page: it reads on where it stopped.
+      // The plus sign keeps SQLite from using the index of the realm, and so from sorting the whole realm for each page.
       .where(and(eq(sql`+${users.realm}`, realm), gt(position, after)))
       .orderBy(asc(position))
       .limit(limit),

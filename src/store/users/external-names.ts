@@ -9,9 +9,9 @@ import { type AuditEvent, eventIs, recordEventWhere } from "../service/audit.ts"
 /** The name of an account in the realm of an external source. */
 export interface ExternalName {
   readonly realm: string;
-  /** The subject as the source named it; its canonical form where names are not told apart. */
+  /** The subject as the source named it, or its canonical form with `EXTERNAL_NAMES=canonical`. */
   readonly username: string;
-  /** The canonical form of an exact name. Null: names are not told apart. */
+  /** The canonical form of an exact name. Null with `EXTERNAL_NAMES=canonical`. */
   readonly canonicalName: string | null;
 }
 
@@ -19,14 +19,14 @@ export interface ExternalName {
 const isUnclaimed = (realm: string, canonical: string) =>
   and(eq(users.realm, realm), eq(users.username, canonical), isNull(users.canonicalName));
 
-/** The condition "the account is of this realm". SQLite does not look for the accounts by it: a realm may have many. */
+/** The condition "the account is of this realm". The plus sign keeps SQLite from using the index of the realm, which may be large. */
 export const isInRealm = (realm: string): SQL => sql`+${users.realm} = ${realm}`;
 
 /** The condition "the name of this account of the realm has this canonical form": there may be several such accounts. */
 export function hasCanonicalName(db: DrizzleD1Database, realm: string, canonical: string): SQL | undefined {
   const ids = () => db.select({ id: users.id }).from(users);
   const exact = and(isInRealm(realm), eq(users.canonicalName, canonical));
-  // By their ids: else SQLite reads all of the realm.
+  // Subqueries for the ids, because otherwise SQLite would read the whole realm.
   return or(
     inArray(users.id, ids().where(isUnclaimed(realm, canonical))),
     inArray(users.id, ids().where(exact)),
@@ -34,12 +34,12 @@ export function hasCanonicalName(db: DrizzleD1Database, realm: string, canonical
 }
 
 /**
- * The id of the account that an external name means, or NULL.
+ * A subquery for the id of the account that an external name belongs to, or NULL.
  *
- * An exact name means the account that has it; else the one that no exact name has claimed yet, whose second factor is
- * required of every spelling until then (INC-27). A canonical name means any account whose name has this form. Of several,
- * from a time when names were told apart, a closed one comes first, and then the oldest with a second factor: a new
- * spelling is no way around either.
+ * For an exact name it is the account with this name, else the account that no exact name has claimed yet. That account's second
+ * factor is required for every spelling until it is claimed (INC-27). For a canonical name it is an account whose name has this
+ * canonical form. There may be several from a time with exact names: then a disabled one comes first, and next the oldest
+ * with a second factor, so that a new spelling does not avoid either.
  */
 export function accountNamed(db: DrizzleD1Database, { realm, username, canonicalName }: ExternalName): SQL {
   if (canonicalName !== null) {
@@ -61,25 +61,25 @@ export function accountNamed(db: DrizzleD1Database, { realm, username, canonical
   return sql`(${db.select({ id: oldest.id }).from(oldest)})`;
 }
 
-/** A subject takes the account that bears its canonical name. */
+/** The claim of an account by the exact name of a subject that has the account's canonical name. */
 export interface Claim {
   readonly name: ExternalName & { readonly canonicalName: string };
   readonly email: string | null;
-  /** The session that stays. Null: none; the source names the visitor, so the next request opens a new one. */
+  /** The id of the session that stays. Null: none stays, and the next request opens a new one. */
   readonly keep: string | null;
   readonly event: AuditEvent & { readonly type: "user.updated" };
   readonly now: Date;
 }
 
 /**
- * Gives an account that no exact name has claimed the name of this subject. Every other session of the account ends: it
- * may be of another spelling, and that is another account from now on. A closed account is never claimed, so that it
- * stays closed to every spelling.
+ * Returns the statements that give an unclaimed account the exact name of this subject. Every other session of the account is
+ * deleted: it may belong to another spelling, which is another account from now on. A disabled account is never claimed, so
+ * that it stays disabled for every spelling.
  *
- * @param allowed the condition under which the subject may have the account. It must not hold for an account with a
- *   second factor that this subject has not shown: a visitor who has the victim's first factor and an account of the
- *   victim's name in another spelling would claim the victim's account with the latter, and meet no second factor with
- *   the former.
+ * @param allowed the condition under which the subject may claim the account. It must not hold for an account with a second
+ *   factor that this subject has not shown. Otherwise an attacker with the victim's first factor and an own account of the
+ *   victim's name in another spelling could claim the victim's account with the own one. The victim's spelling would then be
+ *   a new account without a second factor.
  */
 export function claimStatements(
   db: DrizzleD1Database,

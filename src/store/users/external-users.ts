@@ -5,9 +5,9 @@ import { type Database, reachStore } from "../platform/database.ts";
 import { type SessionRow, type UserRow, users } from "../platform/schema.ts";
 import { type AuditEvent, recordEventWhere } from "../service/audit.ts";
 import {
+  findOpened,
   type Opening,
   type OpeningBounds,
-  openedOf,
   openFirstFactorSession,
   selectOpened,
 } from "../sessions/first-factor-session-rows.ts";
@@ -15,19 +15,19 @@ import type { PendingHolder } from "../sessions/pending-sessions.ts";
 import type { Session } from "../sessions/session-rows.ts";
 import { accountNamed, type Claim, claimStatements, type ExternalName } from "./external-names.ts";
 
-/** An account that an external source has named, and a session of each kind, of which at most one will be opened. */
-export interface ExternalSignInResult {
-  /** Created if the realm has no account of that name. */
+/** The account of an external identity, and one new session of each kind. At most one of the sessions is opened. */
+export interface ExternalUserInput {
+  /** Inserted if the realm has no account of that name. */
   readonly user: UserRow;
   readonly created: AuditEvent;
-  /** The record of a claim at first sight. */
+  /** The event of a claim. */
   readonly claimed: Claim["event"];
-  /** For an account without a second factor. Null: it is not to be opened. */
-  readonly full: { readonly row: Session; readonly beyond: Opening["beyond"] } | null;
-  /** For an account with one. Null: it is not to be opened. */
-  readonly pending: { readonly row: Session; readonly held: PendingHolder | null } | null;
-  /** Draws the record of a session that is opened. */
-  readonly opened: () => AuditEvent;
+  /** For an account without a second factor. Null: it is not opened. */
+  readonly full: { readonly row: Session; readonly beyondLimits: Opening["beyondLimits"] } | null;
+  /** For an account with a second factor. Null: it is not opened. */
+  readonly pending: { readonly row: Session; readonly current: PendingHolder | null } | null;
+  /** Creates the event of a session that is opened, with a new id. */
+  readonly createOpenedEvent: () => AuditEvent;
   readonly bounds: OpeningBounds;
   readonly now: Date;
 }
@@ -35,30 +35,30 @@ export interface ExternalSignInResult {
 /** The account, and its session. */
 export interface UpsertExternalUserResult {
   readonly user: UserRow;
-  /** Null: none was to be opened for such an account, or the account is disabled. */
+  /** Null when no session was to be opened for such an account, or the account is disabled. */
   readonly session: SessionRow | null;
 }
 
 /**
- * Finds or creates the account of an external identity, keeps its e-mail address as the source says it, and opens
- * the session that its second factor calls for. One batch: two requests of a new account at once make one account.
+ * Finds or inserts the account of an external identity, updates its e-mail address, and opens a pending session for an account
+ * with a second factor or a full one for an account without it. One batch, so that two parallel requests create one account.
  *
- * An account without a second factor that no exact name has claimed is claimed at first sight: there is nothing to show.
+ * An unclaimed account without a second factor is claimed at once, because there is no second factor to show.
  */
 export async function upsertExternalUser(
   db: Database,
-  meeting: ExternalSignInResult,
+  input: ExternalUserInput,
 ): Promise<UpsertExternalUserResult | null> {
   const { primary } = db;
-  const { user, now } = meeting;
+  const { user, now } = input;
   const account = accountNamed(primary, user);
-  const openings = openingsOf(primary, meeting);
+  const openings = openingsOf(primary, input);
   const selects = openings.flatMap((opening) => [...selectOpened(primary, opening)]);
   const results = (await reachStore(() =>
     primary.batch([
       insertWhere(primary, users, user, isNull(account)),
-      recordEventWhere(primary, meeting.created, previousChangedRow),
-      ...claimAtFirstSight(primary, meeting),
+      recordEventWhere(primary, input.created, previousChangedRow),
+      ...claimWithoutSecondFactor(primary, input),
       primary
         .update(users)
         .set({ email: user.email, updatedAt: now })
@@ -68,28 +68,28 @@ export async function upsertExternalUser(
       ...selects,
     ]),
   )) as unknown[][];
-  // A batch answers in the order of its statements, and these are the last.
+  // The results of a batch are in the order of its statements, and these are the last.
   const [found] = results.at(-1 - selects.length) as UserRow[];
-  const opened = openedOf(results.slice(results.length - selects.length) as SessionRow[][]);
+  const opened = findOpened(results.slice(results.length - selects.length) as SessionRow[][]);
   return found === undefined ? null : { user: found, session: opened };
 }
 
-function claimAtFirstSight(db: DrizzleD1Database, { user, claimed, now }: ExternalSignInResult) {
+function claimWithoutSecondFactor(db: DrizzleD1Database, { user, claimed, now }: ExternalUserInput) {
   const { realm, username, canonicalName, email } = user;
   if (canonicalName === null) return [];
   const name = { realm, username, canonicalName };
   return claimStatements(db, { name, email, keep: null, event: claimed, now }, eq(users.totpEnabled, false));
 }
 
-/** The condition "the account bears the exact name". What the source says of one spelling is not said of the others. */
+/** The condition "the account has this exact name": the e-mail address of one spelling must not be stored for another. */
 const hasOwnName = ({ canonicalName }: ExternalName) =>
   canonicalName === null ? undefined : eq(users.canonicalName, canonicalName);
 
-/** The sessions, each for an account of the kind that it is for: a second factor on means pending. */
-function openingsOf(db: DrizzleD1Database, meeting: ExternalSignInResult): Opening[] {
-  const { user, full, pending, bounds, now } = meeting;
-  const open = (session: Session, how: Pick<Opening, "beyond" | "held">): Opening => {
-    const fitting = db
+/** Returns the openings. Their conditions hold for a pending session only with a second factor, and for a full one only without. */
+function openingsOf(db: DrizzleD1Database, input: ExternalUserInput): Opening[] {
+  const { user, full, pending, bounds, now } = input;
+  const open = (session: Session, how: Pick<Opening, "beyondLimits" | "current">): Opening => {
+    const account = db
       .select({ id: users.id })
       .from(users)
       .where(
@@ -99,11 +99,19 @@ function openingsOf(db: DrizzleD1Database, meeting: ExternalSignInResult): Openi
           eq(users.totpEnabled, session.kind === "pending"),
         ),
       );
-    const userId = sql`(${fitting})`;
-    return { session, userId, condition: exists(fitting), event: meeting.opened(), bounds, now, ...how };
+    const userId = sql`(${account})`;
+    return {
+      session,
+      userId,
+      condition: exists(account),
+      event: input.createOpenedEvent(),
+      bounds,
+      now,
+      ...how,
+    };
   };
   return [
-    ...(full === null ? [] : [open(full.row, { beyond: full.beyond, held: null })]),
-    ...(pending === null ? [] : [open(pending.row, { beyond: "opened", held: pending.held })]),
+    ...(full === null ? [] : [open(full.row, { beyondLimits: full.beyondLimits, current: null })]),
+    ...(pending === null ? [] : [open(pending.row, { beyondLimits: "opened", current: pending.current })]),
   ];
 }

@@ -16,15 +16,15 @@ import { auditEvents, type UserRow, users } from "../platform/schema.ts";
 import { type AuditEvent, toEventRow } from "../service/audit.ts";
 import { isInRealm } from "./external-names.ts";
 
-/** A new account, and the record of where it comes from. */
+/** A new account, and its `user.imported` event. */
 export interface UserImport {
   readonly row: UserRow;
-  /** The other id that means the same user in its realm (`core/parsing/user-id.ts`); its own where there is none. */
+  /** The other id of the same user in its realm (`core/parsing/user-id.ts`), or the account's own id when there is none. */
   readonly alias: string;
   readonly event: AuditEvent;
 }
 
-/** What accounts may have already. */
+/** Ids and names that existing accounts may have. */
 export interface TakenNames {
   readonly ids: readonly string[];
   readonly usernames: readonly string[];
@@ -32,10 +32,7 @@ export interface TakenNames {
   readonly canonicalNames: readonly string[];
 }
 
-/**
- * Finds whoever has one of these ids, in whatever realm, or one of these names in the realm. As the primary holds
- * them, in one trip.
- */
+/** Finds the accounts with one of these ids in any realm, or with one of these names in this realm. One trip to the primary. */
 export function findTaken(
   { primary }: Database,
   realm: string,
@@ -55,10 +52,10 @@ export function findTaken(
 }
 
 /**
- * Creates those of the accounts whose ids and names are free, each with its event. One batch. No two of them may have
- * an id or a name in common.
+ * Inserts the accounts whose ids and names are free, each with its event. One batch. No two of them may have the same id or
+ * name.
  *
- * @returns the ids of those that were created
+ * @returns the ids of the accounts that were inserted
  */
 export async function insertImports(
   { primary }: Database,
@@ -83,7 +80,7 @@ export async function insertImports(
           ),
         )}`,
     );
-  // What is written first tells who is new; the account follows its event, in the same transaction.
+  // Events are inserted first. An account is inserted when its event exists, in the same transaction.
   const isNew = (key: Key) =>
     inArray(
       key("event"),
@@ -101,12 +98,12 @@ export async function insertImports(
   return new Set(created.flatMap(({ userId }) => userId ?? []));
 }
 
-/** A text of the entry that is being inserted. */
+/** Returns an SQL expression for one of the `keys` of the entry that is inserted. */
 type Key = (name: string) => SQL<string>;
 
 /**
- * Inserts each of the rows for which `condition` holds. All of them are one bound parameter, of which D1 allows a
- * hundred in a statement: a JSON array that SQLite takes apart.
+ * Inserts the rows for which `condition` holds. All rows are one bound parameter, a JSON array for `json_each`, because D1
+ * allows 100 parameters in a statement.
  */
 function insertEachWhere<T extends SQLiteTable>(
   db: DrizzleD1Database,

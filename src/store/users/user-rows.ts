@@ -7,14 +7,14 @@ import { hasCanonicalName } from "./external-names.ts";
 export type User = UserRow;
 
 /**
- * Finds the user of a realm that has one of these ids, on the nearest copy and then, because a copy may not have
- * heard of it yet, on the primary.
+ * Finds the user of a realm that has one of these ids, on the nearest replica, and if it is not there on the primary: a replica
+ * may not have a new user yet. One or two trips.
  */
 export async function findUser(db: Database, realm: string, ids: readonly string[]): Promise<User | null> {
   return (await readUser(db.nearest, realm, ids)) ?? (await readUser(db.primary, realm, ids));
 }
 
-/** Finds the user of a realm that has one of these ids, as the primary holds it. */
+/** Finds the user of a realm that has one of these ids on the primary. One trip. */
 export const findUserOnPrimary = (
   db: Database,
   realm: string,
@@ -27,8 +27,9 @@ async function readUser(db: DrizzleD1Database, realm: string, ids: readonly stri
 }
 
 /**
- * Lists the users of a realm by name, after `afterName`; of them those whose names have a canonical form, if one is given.
- * One trip.
+ * Lists the users of a realm in the order of their names, after `afterName`.
+ *
+ * @param username lists only users whose names have this canonical form. Null: all users. One trip to the nearest replica.
  */
 export function listUsers(
   { nearest }: Database,
@@ -50,7 +51,7 @@ export function listUsers(
 export const isUser = (realm: string, ids: readonly string[]): SQL | undefined =>
   and(eq(users.realm, realm), inArray(users.id, [...ids]));
 
-/** What is known of an account when it is created. */
+/** The columns of a new account that differ from account to account. */
 export type UserInput = Pick<
   UserRow,
   "id" | "realm" | "username" | "canonicalName" | "email" | "passwordHash" | "createdAt"
@@ -59,7 +60,7 @@ export type UserInput = Pick<
   readonly approvalPeriodId: string;
 };
 
-/** The row of a new account: without a second factor, and open. */
+/** Creates the row of a new account, which is not disabled and has no second factor. */
 export const newUserRow = (user: UserInput): UserRow => ({
   ...user,
   totpEnabled: false,

@@ -4,7 +4,7 @@ import { splitLines } from "../../../core/parsing/lines.ts";
 import type { ParsedLine } from "../../../domain/service-api/import.ts";
 import { emailForm, type LineFailure, parseImportedUser } from "../../../domain/service-api/imported-user.ts";
 import { parseFields, parseObject } from "../../json-body.ts";
-import { Refused } from "../../problem/http-failure.ts";
+import { FailureError } from "../../problem/http-failure.ts";
 import { userId, username } from "../fields.ts";
 
 /** What one request takes. Its work is bounded by the lines, its memory by the longest of them. */
@@ -124,7 +124,7 @@ async function readEntry(bytes: Uint8Array | null, now: Date): Promise<ParsedLin
     const said = Object.entries(parseObject(text)).filter(([, value]) => value !== null);
     return await parseImportedUser(toImportLine(parseFields(importLine(), Object.fromEntries(said))), now);
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
+    if (!(error instanceof FailureError)) throw error;
     // These two are all that reading a text can come to.
     return error.failure as LineFailure;
   }

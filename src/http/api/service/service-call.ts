@@ -1,11 +1,11 @@
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
 import type { UserServiceCall } from "../../../domain/service-api/service-caller.ts";
-import { findFirstResponse, sealResponse } from "../../../domain/service-api/stored-response.ts";
+import { findFirstResponse } from "../../../domain/service-api/stored-response.ts";
 import type { AppContext } from "../../context.ts";
+import { respondWithFailure } from "../../problem/failure-response.tsx";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { describeFailure, problemDocument, problemType } from "../../problem/problem.ts";
-import { refuse } from "../../problem/refusal.tsx";
 import type { OkResult, PreparedResponse } from "../success-response.ts";
 import { failureOfFirst, type ServiceRequest } from "./service-request.ts";
 
@@ -28,7 +28,8 @@ export async function respondToServiceCall<Result extends OkResult>(
 ): Promise<Response> {
   if (repeatable?.first.kind === "found") return replay(c, repeatable.first.response);
   const { deps, client, now } = c.var;
-  const stored: { decided: boolean; success: PreparedResponse | null } = { decided: false, success: null };
+  const renderForRetry = (possible: Result | AnyFailure) =>
+    JSON.stringify(possible.ok ? render(possible) : renderFailure(c, possible));
   const result = await run({
     realm: caller.realm,
     client: { ...client, actor: caller.actor },
@@ -36,30 +37,20 @@ export async function respondToServiceCall<Result extends OkResult>(
     userId: c.req.param("id") ?? "",
     known: user,
     exportKey,
-    keep: async (possible) => {
-      if (repeatable === null) return null;
-      const rendered = possible.ok ? render(possible) : renderFailure(c, possible);
-      stored.decided = true;
-      if (possible.ok) stored.success = rendered;
-      return sealResponse(deps, repeatable, JSON.stringify(rendered), now);
-    },
+    idempotency: repeatable === null ? null : { call: repeatable, render: renderForRetry },
   });
-  // A retry gets the stored response, even if the account has changed at the same time: so does this request.
-  if (result.ok) return send(c, stored.success ?? render(result));
-  if (
-    repeatable !== null &&
-    (result.reason === "already_responded" || !stored.decided || !isCounted(result))
-  ) {
+  if (result.ok) return send(c, render(result));
+  if (repeatable !== null && !isStoredFailure(result)) {
     const first = await findFirstResponse(deps, repeatable, now);
     if (first.kind === "found") return replay(c, first.response);
     const failure = failureOfFirst(first);
-    if (failure !== null) return refuse(c, failure);
+    if (failure !== null) return respondWithFailure(c, failure);
   }
-  return refuse(c, result);
+  return respondWithFailure(c, result);
 }
 
-/** Failures that are written decisions. Before any other failure, a parallel request may have stored a response. */
-const isCounted = ({ reason }: AnyFailure) => reason === "wrong_code" || reason === "replayed_code";
+/** The failures that a batch stores for a retry. Before any other failure, a parallel request may have stored a response. */
+const isStoredFailure = ({ reason }: AnyFailure) => reason === "wrong_code" || reason === "replayed_code";
 
 function renderFailure(c: AppContext, failure: AnyFailure): PreparedResponse {
   const problem = describeFailure(failure);

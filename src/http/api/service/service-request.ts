@@ -16,7 +16,7 @@ import { localRealm } from "../../../domain/sign-in/password-sign-in.ts";
 import type { User } from "../../../store/users/user-rows.ts";
 import { readBearerToken } from "../../caller.ts";
 import type { AppContext } from "../../context.ts";
-import { Refused } from "../../problem/http-failure.ts";
+import { FailureError } from "../../problem/http-failure.ts";
 
 /** An authenticated request of a service client, with the rows that were read on the way. */
 export interface ServiceRequest {
@@ -42,7 +42,7 @@ const idempotencyKeyForm = /^[\x21-\x7e]{1,255}$/;
  * (`authenticateServiceCaller`).
  *
  * @param body the text of the body, which is part of the request's hash: a retry has the same text
- * @throws Refused 401 without a valid key; 403 when the key does not have the scope; 404 for another realm than the
+ * @throws FailureError 401 without a valid key; 403 when the key does not have the scope; 404 for another realm than the
  *   key's; 409 when the `Idempotency-Key` was used for another request
  */
 export async function readServiceRequest(
@@ -51,7 +51,7 @@ export async function readServiceRequest(
   { body, repeatable }: { body: string; repeatable: boolean },
 ): Promise<ServiceRequest> {
   const token = readBearerToken(c);
-  if (token === undefined) throw new Refused({ ok: false, reason: "invalid_api_key" });
+  if (token === undefined) throw new FailureError({ ok: false, reason: "invalid_api_key" });
   const realm = c.req.query("realm");
   const key = repeatable ? c.req.header("Idempotency-Key") : undefined;
   const keyHash = key === undefined ? null : await sha256(key);
@@ -65,14 +65,14 @@ export async function readServiceRequest(
     keyHash,
     now,
   });
-  if (authenticated === null) throw new Refused({ ok: false, reason: "invalid_api_key" });
+  if (authenticated === null) throw new FailureError({ ok: false, reason: "invalid_api_key" });
   const { caller, user, storedResponse } = authenticated;
-  if (!caller.scopes.includes(scope)) throw new Refused({ ok: false, reason: "scope_missing", scope });
+  if (!caller.scopes.includes(scope)) throw new FailureError({ ok: false, reason: "scope_missing", scope });
   if (realm !== undefined && realm !== caller.realm)
-    throw new Refused({ ok: false, reason: "no_such_realm" });
+    throw new FailureError({ ok: false, reason: "no_such_realm" });
   if (key !== undefined && !idempotencyKeyForm.test(key)) {
     const detail = "Idempotency-Key: must have 1 to 255 visible characters";
-    throw new Refused({ ok: false, reason: "invalid_format", detail });
+    throw new FailureError({ ok: false, reason: "invalid_format", detail });
   }
   const exportKey = await compareExportKey(deps.config, c.req.header(exportKeyHeader));
   if (keyHash === null) return { caller, user, exportKey, repeatable: null };
@@ -96,7 +96,7 @@ export async function readServiceRequest(
       ? ({ kind: "none" } as const)
       : await findFirstResponse(deps, call, now, storedResponse);
   const failure = failureOfFirst(first);
-  if (failure !== null) throw new Refused(failure);
+  if (failure !== null) throw new FailureError(failure);
   return { caller, user, exportKey, repeatable: { ...call, first } };
 }
 

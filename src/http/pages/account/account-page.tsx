@@ -17,9 +17,9 @@ import type { AppContext, AppEnv } from "../../context.ts";
 import { clearCookies, readDevices, setSessionCookie } from "../../cookies.ts";
 import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
+import { respondWithFailure } from "../../problem/failure-response.tsx";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { describeFailure } from "../../problem/problem.ts";
-import { refuse } from "../../problem/refusal.tsx";
 import { pageUrl } from "../../sign-in-redirect.ts";
 import {
   failureProps,
@@ -144,7 +144,7 @@ async function showAccount(c: AppContext, session: FullSession, state: AccountSt
   const { deps, client, now } = c.var;
   const status = await getSecondFactorStatus(deps, session, client, now);
   const listed = status.ok ? await listSessions(deps, session, now) : status;
-  if (!status.ok || !listed.ok) return refuseAccount(c, status.ok ? listed : status);
+  if (!status.ok || !listed.ok) return respondToAccountFailure(c, status.ok ? listed : status);
   setSessionCookie(c, status.checked);
   const { failure, ...rest } = state;
   const page = (
@@ -168,9 +168,9 @@ async function showAccount(c: AppContext, session: FullSession, state: AccountSt
   return failure === undefined ? showPage(c, page) : rerenderWithFailure(c, failure, page);
 }
 
-function refuseAccount(c: AppContext, failure: Failure | { ok: true }): Response {
-  if (failure.ok) throw new Error("refuseAccount was called without a failure");
-  return failure.reason === "session_over" ? toSignIn(c) : refuse(c, failure);
+function respondToAccountFailure(c: AppContext, failure: Failure | { ok: true }): Response {
+  if (failure.ok) throw new Error("respondToAccountFailure was called without a failure");
+  return failure.reason === "session_over" ? toSignIn(c) : respondWithFailure(c, failure);
 }
 
 function errorText(failure: AnyFailure): string {

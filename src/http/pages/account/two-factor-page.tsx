@@ -15,8 +15,8 @@ import type { AppContext, AppEnv } from "../../context.ts";
 import { clearCookies, setSessionCookie } from "../../cookies.ts";
 import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
+import { respondWithFailure } from "../../problem/failure-response.tsx";
 import type { HttpFailure } from "../../problem/http-failure.ts";
-import { refuse } from "../../problem/refusal.tsx";
 import { pageUrl } from "../../sign-in-redirect.ts";
 import { showChallengeSetup, submitChallengeSetup } from "../challenge/challenge-setup.tsx";
 import {
@@ -146,7 +146,7 @@ function respondToFailure(c: AppContext, failure: Failure | HttpFailure, returnP
     case "too_many_attempts":
       return rerenderWithFailure(c, failure, confirmPage(c, returnPath, failure));
   }
-  return refuse(c, failure);
+  return respondWithFailure(c, failure);
 }
 
 function confirmPage(c: AppContext, returnPath: string, failure: Failure | HttpFailure) {

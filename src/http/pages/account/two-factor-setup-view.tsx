@@ -42,7 +42,7 @@ export function SetupStartPage({
       <p class="lead">
         {replacing
           ? "Your current app keeps working until you have confirmed a code from the new one."
-          : `${describeReason(issuer, required, challenge)}With a code from an app, your password alone is no longer enough to sign in.`}
+          : `${reasonForSetup(issuer, required, challenge)}With a code from an app, your password alone is no longer enough to sign in.`}
       </p>
       <h2>What you need</h2>
       <ul class="needs">
@@ -77,7 +77,7 @@ export function SetupStartPage({
   );
 }
 
-function describeReason(issuer: string, required: boolean, challenge: ChallengeInfo | undefined): string {
+function reasonForSetup(issuer: string, required: boolean, challenge: ChallengeInfo | undefined): string {
   if (challenge !== undefined) return "You have no second factor yet. ";
   return required ? `${issuer} requires a second factor. ` : "";
 }

@@ -2,9 +2,9 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import * as z from "zod/mini";
 import { safeReturnPath } from "../../../core/parsing/return-path.ts";
 import type { AppContext } from "../../context.ts";
+import { logFailure } from "../../problem/failure-response.tsx";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { describeFailure, problemHeaders } from "../../problem/problem.ts";
-import { logRefusal } from "../../problem/refusal.tsx";
 import { pageUrl } from "../../sign-in-redirect.ts";
 import { renderDocument } from "./layout.tsx";
 
@@ -31,7 +31,7 @@ export function rerenderWithFailure(
 ): PageResponse {
   const problem = describeFailure(failure);
   for (const [name, value] of Object.entries(problemHeaders(problem))) c.header(name, value);
-  logRefusal(c, problem.status, failure);
+  logFailure(c, problem.status, failure);
   return showPage(c, page, problem.status);
 }
 

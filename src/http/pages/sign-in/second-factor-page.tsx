@@ -10,8 +10,8 @@ import type { AppContext, AppEnv } from "../../context.ts";
 import { clearCookies, setSessionCookie, setSignedIn } from "../../cookies.ts";
 import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
+import { respondWithFailure } from "../../problem/failure-response.tsx";
 import type { HttpFailure } from "../../problem/http-failure.ts";
-import { refuse } from "../../problem/refusal.tsx";
 import { pageUrl } from "../../sign-in-redirect.ts";
 import { showChallengeCodePage, submitChallengeCode } from "../challenge/challenge-code.tsx";
 import { MessagePage } from "../layout/message.tsx";
@@ -114,7 +114,7 @@ function respondToFailure(
       return c.redirect(pageUrl(c, "/account/two-factor", returnPath), 303);
     case "second_factor_disabled":
     case "field_unreadable":
-      return refuse(c, failure);
+      return respondWithFailure(c, failure);
     case "too_many_attempts":
       if (failure.startOver !== true) break;
       clearCookies(c);

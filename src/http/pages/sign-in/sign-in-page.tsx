@@ -17,8 +17,8 @@ import {
 } from "../../cookies.ts";
 import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
+import { respondWithFailure } from "../../problem/failure-response.tsx";
 import type { HttpFailure } from "../../problem/http-failure.ts";
-import { refuse } from "../../problem/refusal.tsx";
 import { pageUrl } from "../../sign-in-redirect.ts";
 import {
   destination,
@@ -59,7 +59,7 @@ export const signInPages = new Hono<AppEnv>()
     return redirectOnward(c, returnPath);
   })
   .post("/sign-in", async (c) => {
-    if (c.var.source !== null) return refuse(c, { ok: false, reason: "no_such_page" });
+    if (c.var.source !== null) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
     const form = await readForm(c, signInForm());
     const username = canonicalUsername(form.username);
     if (username === null || form.password === "") {

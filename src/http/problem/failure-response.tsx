@@ -4,7 +4,7 @@ import { StoreUnavailable } from "../../store/platform/database.ts";
 import type { AppContext } from "../context.ts";
 import { renderDocument } from "../pages/layout/layout.tsx";
 import { MessagePage } from "../pages/layout/message.tsx";
-import { type AnyFailure, Refused } from "./http-failure.ts";
+import { type AnyFailure, FailureError } from "./http-failure.ts";
 import { describeFailure, type Problem, problemDocument, problemHeaders, problemType } from "./problem.ts";
 
 /** What an entry says of a refusal beside its failure. */
@@ -18,18 +18,18 @@ export interface EntryDenied {
 }
 
 /** Answers with a failure: problem JSON (RFC 9457) to programs, a page to people. */
-export function refuse(c: AppContext, failure: AnyFailure, entry?: EntryDenied): Response {
+export function respondWithFailure(c: AppContext, failure: AnyFailure, entry?: EntryDenied): Response {
   const described = describeFailure(failure);
   const problem = entry === undefined ? described : { ...described, status: entry.status };
   const headers = new Headers(problemHeaders(problem));
-  logRefusal(c, problem.status, failure);
+  logFailure(c, problem.status, failure);
   return c.var.errorFormat === "page"
     ? asPage(c, problem, headers, entry)
     : asDocument(c, problem, headers, entry);
 }
 
 /** Writes a refusal into the log, whatever it looks like: a try that was not looked at leaves no other trace. */
-export function logRefusal(c: AppContext, status: number, { reason }: AnyFailure): void {
+export function logFailure(c: AppContext, status: number, { reason }: AnyFailure): void {
   log(status >= 500 ? "error" : "info", "request.refused", {
     request_id: c.var.client.requestId,
     method: c.req.method,
@@ -74,14 +74,14 @@ function wayOn(c: AppContext, entry?: EntryDenied) {
 }
 
 /** Answers to whatever was thrown. Nothing of an error gets into a body (WB-11). */
-export function refuseError(error: Error, c: AppContext): Response {
-  if (error instanceof Refused) return refuse(c, error.failure);
+export function respondToError(error: Error, c: AppContext): Response {
+  if (error instanceof FailureError) return respondWithFailure(c, error.failure);
   const failure = { ok: false, reason: reasonOf(error) } as const;
   log(failure.reason === "ambiguous_credentials" ? "warn" : "error", failure.reason, {
     request_id: c.var.client.requestId,
     ...describeError(error),
   });
-  return refuse(c, failure);
+  return respondWithFailure(c, failure);
 }
 
 function reasonOf(error: Error) {

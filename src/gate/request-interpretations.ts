@@ -25,7 +25,7 @@ export interface RequestParts {
 export type UnreadablePart = "method" | "path" | "host" | "destination" | "method_override";
 
 /** The ways in which an origin may serve a request. */
-export interface Meanings {
+export interface RequestInterpretations {
   /** The request as it came. */
   readonly itself: RequestInterpretation;
   readonly others: readonly RequestInterpretation[];
@@ -54,28 +54,28 @@ const overrideParameter = "_method";
  *
  * A method that acts on the members of a collection is judged for everything below the path: {@link actsBelow}.
  *
- * @returns the first invalid part in place of the meanings, when there is one
+ * @returns the first invalid part in place of the interpretations, when there is one
  */
-export function findMeanings(
+export function findInterpretations(
   { policy, methodOverride }: Pick<Config, "policy" | "methodOverride">,
   request: RequestParts,
-): Meanings | UnreadablePart {
+): RequestInterpretations | UnreadablePart {
   const { method, path, headers } = request;
   if (!isServedMethod(method)) return "method";
   const overrides = findOverrides(request, methodOverride);
   if (overrides.length > maxOverrides) return "method_override";
-  const [itself, ...others] = meaningsAt(path, method, headers, alsoAtSource);
-  for (const served of overrides) others.push(...meaningsAt(path, served, headers, alsoAtSource));
-  if (method === "POST") others.push(...meaningsOfPost(policy, methodOverride, request));
+  const [itself, ...others] = interpretationsAt(path, method, headers, alsoAtSource);
+  for (const served of overrides) others.push(...interpretationsAt(path, served, headers, alsoAtSource));
+  if (method === "POST") others.push(...interpretationsOfPost(policy, methodOverride, request));
   const destination = headers.get("Destination");
   if (destination === null) return { itself, others };
   const target = readDestination(destination, request.hosts);
   if (target === null) return "destination";
   const sameThere = [itself, ...others].map(
-    (meaning): RequestInterpretation => ({ ...meaning, path: target }),
+    (interpretation): RequestInterpretation => ({ ...interpretation, path: target }),
   );
   const written = [method, ...overrides].flatMap((served) =>
-    meaningsAt(target, served, headers, alsoAtDestination),
+    interpretationsAt(target, served, headers, alsoAtDestination),
   );
   return { itself, others: [...others, ...sameThere, ...written] };
 }
@@ -119,7 +119,7 @@ const alsoAtDestination: Readonly<Record<string, readonly string[]>> = {
   MOVE: ["PUT", "DELETE"],
 };
 
-function meaningsAt(
+function interpretationsAt(
   path: string,
   method: string,
   headers: Headers,
@@ -139,7 +139,7 @@ const methodsOfForms = ["PUT", "PATCH", "DELETE"];
  * The methods that a POST may have by a `_method` in its body. With `METHOD_OVERRIDE=pass` the site is known to support that, so
  * every rule applies. Otherwise only rules that name the method apply: if all did, no rule could open a login form for POST alone.
  */
-function meaningsOfPost(
+function interpretationsOfPost(
   policy: readonly PolicyRule[],
   mode: Config["methodOverride"],
   { path, headers }: Pick<RequestParts, "path" | "headers">,

@@ -6,7 +6,7 @@ export interface Sample {
   readonly elapsedMilliseconds: number;
 }
 
-/** Something whose cost is compared with that of others. */
+/** A subject of a comparison. */
 export interface Subject {
   readonly name: string;
   /** Fixtures of the next round. What it costs is not measured. */

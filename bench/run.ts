@@ -38,7 +38,7 @@ const size = smoke
 
 type Part = () => Promise<Section>;
 
-/** Started when a part first asks for it. */
+/** Started when a part needs it for the first time. */
 let world: Promise<World> | null = null;
 
 const inWorld = async (measure: (world: World) => Promise<Section>): Promise<Section> => {

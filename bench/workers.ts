@@ -30,7 +30,7 @@ export interface RunningWorkers {
   url(name: string): Promise<URL>;
   /** A binding of a Worker, for fixtures: what goes through it is not what is measured. */
   database(worker: string, binding: string): Promise<D1Database>;
-  /** The address of a Worker's inspector (Chrome DevTools Protocol). Only where `inspect` was asked for. */
+  /** The address of a Worker's inspector (Chrome DevTools Protocol). Only with `inspect`. */
   inspectorUrl(worker: string): Promise<string>;
   stop(): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { base32nopad } from "@scure/base";
 import { buildKeyUri } from "../../src/core/parsing/key-uri.ts";
 
-/** The second at which everybody is asked, so that a code is right for as long as the benchmark runs. */
+/** The time of all codes, so that a code is valid for the whole benchmark. */
 export const askedAtSeconds = 1_800_000_014;
 
 /** A secret of 160 bits that looks random and is the same in every run. */

@@ -6,7 +6,7 @@ function bodyOf(bytes: number): Uint8Array {
   return body;
 }
 
-/** A site behind a gate: `/bytes/N` answers with so many, `/echo` sends every message of a WebSocket back. */
+/** An origin behind a gate: `/bytes/N` responds with N bytes, `/echo` returns every message of a WebSocket. */
 export default {
   fetch(request) {
     const { pathname } = new URL(request.url);

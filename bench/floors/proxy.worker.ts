@@ -1,4 +1,4 @@
-/** A gate that keeps nobody out: every request goes to the origin as it came, or with headers about somebody. */
+/** A proxy without access control: it forwards every request to the origin unchanged, or with identity headers. */
 export default {
   fetch(request, { ORIGIN_URL, SAYS_WHO }) {
     const { pathname, search } = new URL(request.url);
@@ -9,7 +9,7 @@ export default {
 
 const assertion = "x".repeat(420);
 
-/** The headers that a gate can't do without: those that came, but the cookie, and who is there. */
+/** The minimum of a gate's headers: those of the request without the cookie, and the identity. */
 function sayWho(request: Request): RequestInit {
   const headers = new Headers(request.headers);
   headers.delete("Cookie");

@@ -11,7 +11,7 @@ export interface CastPlan {
   readonly present: number;
 }
 
-/** The people of a database that somebody can be. */
+/** The accounts of a database with known credentials. */
 export interface Cast {
   /** Each with a pending session: a code is good once, so each is there for one request. */
   readonly verifying: { readonly account: BenchAccount; readonly token: string }[];
@@ -28,7 +28,7 @@ export interface Place {
   readonly sizes: DatabaseSizes;
 }
 
-/** Fills a database that nothing has open with so many users, some of whom are real. */
+/** Fills a closed database with users, some of which have known credentials. */
 export async function populate(
   path: string,
   users: number,

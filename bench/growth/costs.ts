@@ -1,7 +1,7 @@
 import type { D1Cost } from "../../test/support/d1.ts";
 import type { PreparedRequest } from "../load/exchange.ts";
 
-/** What an answer of the Worker that counts says, and how long it took. */
+/** The cost that the counting Worker has reported, and the duration of the request. */
 export interface CountedAnswer {
   readonly cost: D1Cost;
   readonly milliseconds: number;

@@ -15,7 +15,7 @@ const userAgents = [
   "Mozilla/5.0 (X11; Linux x86_64; rv:147.0) Gecko/20100101 Firefox/147.0",
 ];
 
-/** Somebody whom nobody can sign in as: what should be sealed or hashed is random text of the same length. */
+/** An account without a usable credential: in place of envelopes and hashes it has random text of the same length. */
 export function randomUser({ user }: Samples, createdAt: Date): UserRow {
   const id = crypto.randomUUID();
   const username = `user-${id.slice(0, 18)}`;
@@ -34,7 +34,7 @@ export function randomUser({ user }: Samples, createdAt: Date): UserRow {
   };
 }
 
-/** A living full session whose token nobody has. */
+/** An unexpired full session without a known token. */
 export function randomSession({ session }: Samples, userId: string, at: Date, expiresAt: Date): SessionRow {
   return {
     ...session,

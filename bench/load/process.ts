@@ -15,7 +15,7 @@ async function clientFor({ origin, connections }: Order): Promise<Pool> {
   return client;
 }
 
-/** Sends a request and reads the whole answer. Null: it is as it should be. */
+/** Sends a request and reads the whole response. Null when it is as expected. */
 function exchange(client: Pool, request: PreparedRequest): Promise<string | null> {
   const { method, path, headers, body = null, status } = request;
   return new Promise((resolve, reject) => {

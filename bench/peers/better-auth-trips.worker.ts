@@ -7,7 +7,7 @@ const bindings = env as unknown as PeerVariables & { readonly DB: D1Database };
 const counted = countD1(bindings.DB);
 const auth = createPeerAuth(counted.db, bindings);
 
-/** The peer, which tells with each answer how often it went to D1. For one request at a time. */
+/** The peer, which reports the trips to D1 of each request. For one request at a time. */
 export default {
   async fetch(request) {
     counted.take();

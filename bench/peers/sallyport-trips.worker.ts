@@ -8,7 +8,7 @@ const bindings = env as unknown as Bindings;
 const counted = countD1(bindings.DB);
 const counting: Bindings = { ...bindings, DB: counted.db };
 
-/** Sallyport, which tells with each answer how often it went to D1, put-off work included. For one request at a time. */
+/** Sallyport, which reports the trips to D1 of each request, `waitUntil` work included. For one request at a time. */
 export default {
   async fetch(request, _env, { props }) {
     counted.take();

@@ -2,7 +2,7 @@ import type { TripCount } from "../trip-count.ts";
 
 const header = "X-D1-Trips";
 
-/** An answer that says how often its Worker went to D1 for it. */
+/** A response with the number of its trips to D1 in a header. */
 export function tellTrips(response: Response, count: TripCount): Response {
   const telling = new Response(response.body, response);
   telling.headers.set(header, JSON.stringify(count));

@@ -5,7 +5,7 @@ export interface Habits {
   readonly name: string;
   /** With password and code. */
   readonly signInsPerUserPerDay: number;
-  /** Minutes in which somebody who has signed in uses the site: each asks the gate at least once. */
+  /** Minutes in which a signed-in user uses the site. In each, the gate gets at least one request. */
   readonly activeMinutesPerSignIn: number;
   readonly wrongPasswordsPerSignIn: number;
   /** Codes that a backend brings by `/v1`. */
@@ -46,7 +46,7 @@ export const habits: readonly Habits[] = [
 export interface Settings {
   /** `SESSION_RECHECK`. */
   readonly recheckSeconds: number;
-  /** `SESSION_MAX_AGE`: nobody signs out, so every session stays this long, and until the hour's job. */
+  /** `SESSION_MAX_AGE`: without sign-outs, every session stays this long, and until the hourly job. */
   readonly sessionSeconds: number;
   /** How long events are kept: in Sallyport no variable, but `src/domain/maintenance/expiry.ts`. */
   readonly auditRetentionDays: number;

@@ -17,7 +17,7 @@ export interface RowsLeft {
   readonly throttles: number;
 }
 
-/** What one call of Sallyport asks of its stores. */
+/** The calls of the stores in one request to Sallyport. */
 export interface OperationCost {
   /** In the order in which they are made, each when the one before has been answered. */
   readonly trips: readonly TripCost[];
@@ -25,7 +25,7 @@ export interface OperationCost {
   readonly leaves: RowsLeft;
 }
 
-/** What the hour's job asks of D1. */
+/** The cost of the hourly job in D1. */
 export interface JobCost {
   /** Of one table, in one run. What is more is left for the next hour. */
   readonly mostRowsPerTable: number;

@@ -32,7 +32,7 @@ export interface TripFrequency {
   readonly perUserPerDay: number;
 }
 
-/** The calls that the primary has to answer. */
+/** The calls that only the primary can handle. */
 export const primaryTrips = (all: readonly Frequency[], { replicas }: Pick<Settings, "replicas">) =>
   all.flatMap(({ operation, perUserPerDay }) =>
     operation.trips
@@ -72,7 +72,7 @@ export interface Scenario {
   readonly habits: Habits;
   readonly settings: Settings;
   readonly headroom: Headroom;
-  /** How long a database is busy with the batch of a verify. What it is in production nobody has measured here. */
+  /** How long a database is busy with the batch of a verify. It was not measured in production. */
   readonly batchMilliseconds: number;
 }
 
@@ -98,7 +98,7 @@ export function capacityOf(scenario: Scenario): Capacity {
   };
 }
 
-/** What so many users ask for. */
+/** The load of a number of users. */
 export interface Load {
   /** Sign-ins with both factors, or a backend's codes, in the busiest second. */
   readonly signInsPerSecond: number;

@@ -7,7 +7,7 @@ type Place = (user: number, databases: number) => number;
 export interface Growth {
   readonly from: number;
   readonly to: number;
-  /** Of all users, those who change their database. */
+  /** The share of users that move to another database. */
   readonly moved: number;
   /** Users of the fullest database afterwards, in means. */
   readonly fullest: number;
@@ -40,7 +40,7 @@ function tableOf(buckets: number, databases: number): readonly number[] {
   return table;
 }
 
-/** Each database that is added takes its share of buckets from whoever has the most. */
+/** Each added database takes its share of buckets from the databases with the most. */
 function buildTable(buckets: number, databases: number): number[] {
   const table = Array<number>(buckets).fill(0);
   for (let added = 1; added < databases; added += 1) {
@@ -63,7 +63,7 @@ export const places: readonly { readonly name: string; readonly place: Place }[]
   { name: "1,024 buckets and a table", place: byBuckets(1024) },
 ];
 
-/** Puts users into databases, adds some, and counts who has to move. */
+/** Places users in databases, adds databases, and counts the users that move. */
 export function grow(place: Place, users: number, from: number, to: number): Growth {
   const sizes = Array<number>(to).fill(0);
   let moved = 0;

@@ -4,7 +4,7 @@ interface Env {
   };
 }
 
-/** Another Worker of the operator's, which asks about the code that it was sent. */
+/** Another Worker, which verifies a received code over the service binding. */
 export default {
   async fetch(request, { SECOND_FACTOR }) {
     const answer = await SECOND_FACTOR.verify(await request.json());

@@ -72,7 +72,7 @@ export interface BackendUser {
 
 const longestWaitSeconds = 90;
 
-/** A deployment, as anybody sees it who has its address and its admin key. */
+/** A deployment, reached with its URL and its admin key. */
 export class Deployment {
   readonly reach: Reach;
 

@@ -47,9 +47,9 @@ describe("MediaWiki", { skip: !hasMediaWiki && "apt-get install mediawiki" }, ()
 
 interface Cast {
   readonly gated: GatedApp;
-  /** Somebody who has shown both factors. */
+  /** A visitor with both factors. */
   readonly first: Visitor;
-  /** What somebody has who has shown the password only. */
+  /** The cookies after the password only. */
   readonly victim: SignedIn;
   readonly attacker: Attacker;
 }

@@ -65,7 +65,7 @@ async function approve(): Promise<string> {
   return (await call("/v1/users/42/verify", key, approval))("receipt");
 }
 
-/** A person signs in, and the site behind the gate sees who it is. */
+/** A visitor signs in, and the site behind the gate gets the account. */
 async function passGate(): Promise<string> {
   const visitor = new Client(worker.baseUrl);
   await enrol(visitor, await createApiAccount(worker, "ada"));

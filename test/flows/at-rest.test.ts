@@ -109,7 +109,7 @@ describe("what lies in the stores and in the log", () => {
     const book = new SensitiveData();
     const lines = collectLogLines();
     await useEverything(book);
-    // While a code is being counted: what blocks somebody is in KV.
+    // While a code is counted: the blocks are in KV.
     for (let i = 0; i < 11; i++) {
       await new Client().login({ username: "ada", password: "wrong-password-1848" });
     }
@@ -250,7 +250,7 @@ describe("what is sealed", () => {
     const bob = await createReadyAccount("bob");
     const { [column]: own } = await readUser(ada.id);
     await query(`UPDATE users SET ${column} = (SELECT ${column} FROM users WHERE id = ?)`, bob.id);
-    // Bob's codes would open ada's account, if his row's ciphertext opened in hers.
+    // Bob's codes would be accepted for ada if the ciphertext of bob's row opened in ada's.
     const text = column === "totp_secret" ? await code(bob.secret) : bob.backupCodes[0];
     const answer = await signInWith(ada, text);
     await expectUnreadable(answer, ada.id, column, "not authentic");

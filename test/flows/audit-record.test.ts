@@ -229,7 +229,7 @@ describe("an attempt", () => {
           type,
           realm: "local",
           user_id: account.id,
-          // A wrong password at the door has no session, and one inside has.
+          // A wrong password at sign-in has no session, and one within a session has.
           ...(type === "first_factor.refused" ? {} : { session_id: expect.any(String) }),
           client_address: options.address,
           user_agent: "Firefox",

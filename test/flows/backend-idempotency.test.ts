@@ -37,7 +37,7 @@ interface Deed {
   readonly approves?: true;
 }
 
-/** Every POST, with a user 42 who has a second factor, or had begun to set one up. */
+/** Every POST, with a user 42 that has a second factor or a pending secret. */
 const deeds: Record<string, (shop: Backend) => Promise<Deed>> = {
   createUser: async () => ({
     path: "/v1/users",
@@ -316,7 +316,7 @@ describe("an Idempotency-Key", () => {
     const two = await books.post("/v1/users", body, repeatable(key));
     expect([one.json.data.realm, two.json.data.realm]).toEqual(["shop", "books"]);
     expect(two.headers.get("Idempotency-Replayed")).toBeNull();
-    // The operator has the answers of the realm that he speaks for.
+    // With ADMIN_KEY, the stored responses belong to the named realm.
     const asBooks = await operator().post("/v1/users?realm=books", body, repeatable("operator"));
     expect(asBooks.status).toBe(409);
     expect((await operator().post("/v1/users", body, repeatable(key))).json.data.realm).toBe("local");

@@ -225,7 +225,7 @@ describe("a revoked API key", () => {
 describe("what an API key may do", () => {
   const bodyOf = (example: unknown) => (example === undefined ? {} : { body: example });
 
-  /** As the document says it; a body that is refused for its form is past the question who may send it. */
+  /** As the document describes it. A body that is rejected for its form shows that the caller was authorized. */
   const callsOf = (realm: string) =>
     serviceOperations.map(({ id, method, path, access, bodyExample }) => ({
       id,
@@ -235,7 +235,7 @@ describe("what an API key may do", () => {
           method: method.toUpperCase(),
           token: backend.key,
           headers: withExportKey,
-          // Nobody can hand on what he has not: the key that is asked for here may do what its maker may.
+          // A caller can grant only its own scopes: the new key has the scope that this call needs.
           ...(id === "createApiKey" ? { body: { name: "new", scopes: ["admin"] } } : bodyOf(bodyExample)),
         }),
     }));
@@ -315,7 +315,7 @@ describe("what an API key may do", () => {
 });
 
 describe("a request without an API key", () => {
-  /** Everything that looks like a key, and everything that is somebody's key but for a little. */
+  /** Strings in the form of a key, and variations of a valid key. */
   const near = (key: string, other: string): Record<string, string> => ({
     garbage: "garbage",
     prefix: key.slice(0, 19),

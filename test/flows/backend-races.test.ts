@@ -21,7 +21,7 @@ useFreshWorker();
 const farAway = () => delayD1(env.DB, 20);
 const databases = [
   ["a database 20 ms away", farAway],
-  ["a database next entryPoint", () => env.DB],
+  ["a nearby database", () => env.DB],
 ] as const;
 
 type OpenDatabase = () => D1Database;

@@ -101,7 +101,7 @@ describe("a key of one realm", () => {
     expect((await shop.verify("42", await code(theirs.secret))).status).toBe(200);
   });
 
-  /** The same parameters, with names that nobody has in the place of the strange ones. */
+  /** The same parameters with unknown names in place of those of another realm. */
   function nothingFor(params: Params, objects: Params): Params {
     const strange = Object.entries(params).filter(([name, value]) => objects[name] === value);
     return Object.fromEntries(strange.map(([name]) => [name, `no-${name}`]));

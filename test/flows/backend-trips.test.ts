@@ -278,7 +278,7 @@ describe("a call of a backend costs", () => {
     for (const [token, reads] of [
       ["garbage", 0],
       [forged, 1],
-      // An id that nobody has drawn is looked for in the nearest copy only.
+      // An id without the mark of this deployment is searched in the replica only.
       [unknown, 1],
     ] as const) {
       const act: Act = ({ client }) => client.call(path("/verify"), { body: { code: "123456" }, token });

@@ -35,7 +35,7 @@ beforeEach(async () => {
 
 const databases = [
   ["a database 20 ms away", () => delayD1(env.DB, 20)],
-  ["a database next entryPoint", () => env.DB],
+  ["a nearby database", () => env.DB],
 ] as const;
 
 const times = <T>(count: number, make: (index: number) => Promise<T>): Promise<T[]> =>

@@ -171,7 +171,7 @@ describe("a hosted challenge for a user without a second factor", () => {
 
   it("is shown when the second factor was removed while the challenge was open", async () => {
     const { user, challenge, browser } = await asked();
-    // Without its sessions being ended: the store says so, whoever has done it.
+    // The sessions are not ended: the store's state decides.
     await query(
       "UPDATE users SET totp_enabled = 0, totp_secret = NULL, backup_codes = NULL WHERE id = 'shop:42'",
     );

@@ -286,7 +286,7 @@ describe("the session of a challenge", () => {
     const [row] = await listSessionRows();
     expect(row?.expires_at).toBe(Date.now() + 1000);
     advance(1);
-    // The browser drops the cookie by itself; who keeps it is not let in either.
+    // The browser deletes the cookie. A client that keeps it is rejected as well.
     expect(browser.cookies).toEqual({});
     const keeper = new Browser(environment());
     keeper.adopt(cookies);

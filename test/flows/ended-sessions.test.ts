@@ -218,7 +218,7 @@ describe("a person's sessions", () => {
         user_agent: "Firefox on Debian",
       },
     ]);
-    // An id is no token: whoever reads the list can't become one of the others.
+    // An id is no token: the list does not let its reader use the other sessions.
     const { sid } = decodeJwt(first.json.session_token);
     expect(listed.text).not.toContain(String(sid));
     for (const { id } of listed.json.data.sessions) await expectEnded(id);

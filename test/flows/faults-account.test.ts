@@ -118,7 +118,7 @@ const secondFactor: Flow<FaultWorld>[] = [
     send: async (client, world) => client.post("/step-up", { code: await codeNow(world) }, asAda(world)),
     status: 200,
     refusal: "problem",
-    // Another session has taken its place, whose token nobody has.
+    // Another session has replaced it, and its token is lost.
     afterLoss: async (client, world) => {
       const again = await client.post("/step-up", { code: await codeNow(world) }, asAda(world));
       expect(again).toMatchObject({ status: 401, json: { code: "session_expired" } });

@@ -97,7 +97,7 @@ const entryPoints: Flow<FaultWorld>[] = [
   },
 ];
 
-/** A proxy in front says who is there. */
+/** The proxy in front names the user. */
 const proxy: Overrides = { ...gate, ...asked, FIRST_FACTOR: "proxy" };
 
 const fromProxy = (name: string, more: Record<string, string> = {}) => ({
@@ -107,7 +107,7 @@ const fromProxy = (name: string, more: Record<string, string> = {}) => ({
   ...more,
 });
 
-/** Somebody whom the proxy names, and who has a second factor here. */
+/** A user that the proxy names, with a second factor. */
 async function knowGrace({ ada }: FaultWorld): Promise<void> {
   await query("UPDATE users SET realm = 'proxy', username = 'grace', email = NULL WHERE id = ?", ada.id);
 }

@@ -35,7 +35,7 @@ async function listCounters({ state }: FaultWorld): Promise<ThrottleRecord[]> {
   return rows.filter(({ key }) => !known.has(key));
 }
 
-/** Her network has failed at her account nine times. */
+/** Sets the counters of ada's account and network to nine failures. */
 async function nineFailures(world: FaultWorld): Promise<void> {
   await wrongLogin(new Client(), world);
   for (const { key } of await listCounters(world))
@@ -114,7 +114,7 @@ const firstDoor: Flow<FaultWorld>[] = [
   },
 ];
 
-/** The sign-in has happened, and nobody has its token. Another one gets in with the next code. */
+/** The sign-in has taken effect, and its token is lost. Another sign-in succeeds with the next code. */
 async function signInAnew(client: Client, world: FaultWorld): Promise<void> {
   const { ada, pending, nextPending, lastPending } = world;
   const again = await verify(pending, await codeNow(world), {}, client);

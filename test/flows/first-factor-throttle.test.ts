@@ -267,7 +267,7 @@ const unusableHashes = {
 };
 
 describe("accounts that a client cannot distinguish", () => {
-  /** Accounts of every kind that must look alike to who has not got the right password. */
+  /** Accounts of every kind that must be indistinguishable without the correct password. */
   async function everyKind(): Promise<Record<string, { username: string; password: string }>> {
     const plain = await createAccount("plain");
     const enrolled = await createReadyAccount("enrolled");

@@ -48,7 +48,7 @@ beforeEach(async () => {
 
 type Damage = (token: string, at: number) => string;
 
-/** Ways to make of a token another one that nobody was given. */
+/** Ways to turn a token into another one that was not issued. */
 const damages: Record<string, Damage> = {
   "a changed character": (token, at) => {
     const index = at % token.length;

@@ -63,7 +63,7 @@ function costOf(trips: readonly Trip[]): Cost {
   ];
 }
 
-/** One isolate of the Worker, and who talks to it. */
+/** One isolate of the Worker, and its clients. */
 class Isolate {
   readonly client = new Client();
   readonly shop = shop.at(this.client);

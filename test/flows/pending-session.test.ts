@@ -13,7 +13,7 @@ import { base, Client, code, type EnrolledAccount, pendingToken } from "../suppo
 useFreshWorker();
 
 describe("a pending session", () => {
-  /** What anybody may call. It is no entryPoint, so it opens to a pending session as to anybody. */
+  /** Public routes. They respond to a pending session as to any other request. */
   const open = new Set([
     "GET /health",
     "GET /.well-known/jwks.json",
@@ -118,7 +118,7 @@ describe("a pending session", () => {
       expect([page.status, page.headers.get("Location")]).toEqual([303, `${base}/sign-in?rd=%2Fprivate`]);
     }
     expect(origin.requests).toEqual([]);
-    // Where nobody is asked for, it is nobody's.
+    // On public paths, the request is anonymous.
     await visit(gated([{ path: "/*", require: "none" }]), "/public", { headers: carry(token) });
     expect(origin.only().headers.has("Remote-User")).toBe(false);
   });

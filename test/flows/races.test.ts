@@ -21,7 +21,7 @@ useFreshWorker();
 /** The local database is so near that requests hardly overlap on it; the production database is not. */
 const databases = [
   ["a database 20 ms away", () => delayD1(env.DB, 20)],
-  ["a database next entryPoint", () => env.DB],
+  ["a nearby database", () => env.DB],
 ] as const;
 
 const statusesOf = (answers: readonly Answer[]) => answers.map(({ status }) => status);

@@ -8,7 +8,7 @@ import { Browser, openSite, type Site } from "../support/origin-site.ts";
 import { listEvents, listSessionRows, query } from "../support/rows.ts";
 import { Client, code, pendingToken, wrongCode } from "../support/worker.ts";
 
-// INC-30: one pending session is used again, and nobody's takes the place of another one's.
+// INC-30: a pending session is reused, and none replaces the session of another account.
 
 let site: Site;
 

@@ -12,7 +12,7 @@ afterEach(() => {
 const jwksPath = "/api/auth/.well-known/jwks.json";
 const issuer = "https://site.example/api/auth";
 
-/** Lets somebody pass, and returns what the origin was shown. */
+/** Sends a request with this session, and returns the assertion that the origin gets. */
 async function passAs(bindings: ReturnType<typeof gated>, session: string): Promise<string> {
   const origin = mockOrigin();
   const response = await visit(bindings, "/a", { session });

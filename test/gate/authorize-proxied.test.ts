@@ -27,7 +27,7 @@ const policy: readonly Rule[] = [
 const firstFactorOnly = { enrolled: false, amr: ["pwd"], secondFactorAt: null };
 const notEnrolled = () => mintSessionToken(firstFactorOnly);
 
-/** Who is refused, by the claims of his session, and for what; and which page helps. */
+/** Denied sessions, by their claims, with the reason and the page that is linked. */
 const refusals: [string, (() => Partial<SessionClaims>) | null, string, string][] = [
   ["nobody", null, "/inbox?x=1&y=2", "/api/auth/sign-in?rd=%2Finbox%3Fx%3D1%26y%3D2"],
   ["nobody at the root", null, "/", "/api/auth/sign-in"],

@@ -14,7 +14,7 @@ beforeEach(() => {
   site.sessions.set("s1", "ada");
 });
 
-/** A visitor who has shown the first factor, and has no second one: the variables of the Worker, and the headers. */
+/** The variables of the Worker and the headers of a visitor with a first factor and without a second one. */
 interface Visitor {
   readonly variables: Overrides;
   readonly headers: Record<string, string>;

@@ -29,7 +29,7 @@ const variables = {
   POLICY: JSON.stringify([{ path: "/public/*", require: "none" }]),
 };
 
-/** What a browser that is through both doors sends. */
+/** The headers of a browser after both factors. */
 async function inside(overrides = {}) {
   const browser = Browser.signedIn("s1", { ...variables, ...overrides });
   await browser.enrol();

@@ -20,7 +20,7 @@ beforeEach(() => {
   vi.mocked(fetch).mockImplementation(idp.beside(site));
 });
 
-/** The status of a visit with this token, of somebody who needs no second factor. */
+/** The status of a visit with this token, for an account that needs no second factor. */
 async function visit(token: string | Promise<string>): Promise<number> {
   const headers = { "Cf-Access-Jwt-Assertion": await token };
   const browser = new Browser({ ...idp.variables, ENROLMENT: "optional" });

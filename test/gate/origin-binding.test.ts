@@ -14,7 +14,7 @@ beforeEach(() => {
   site.sessions.set("s1", "ada").set("s2", "ada").set("s3", "grace");
 });
 
-/** Ada, through both doors in the session `s1` of the site, with a token of this moment. */
+/** Signs ada in with both factors and the session `s1` of the site. Its token is fresh. */
 async function inside(overrides = {}) {
   const browser = Browser.signedIn("s1", overrides);
   const secret = await browser.enrol();

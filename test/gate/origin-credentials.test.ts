@@ -32,7 +32,7 @@ const refused = async (response: Response) => [
   ((await response.json()) as { code: string }).code,
 ];
 
-/** Ada, through both doors with her cookie. */
+/** Signs ada in with both factors and the site's cookie. */
 async function inside(overrides = {}) {
   const browser = Browser.signedIn("s1", { ORIGIN_CREDENTIALS, ...overrides });
   await browser.enrol();

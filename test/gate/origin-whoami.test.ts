@@ -15,7 +15,7 @@ beforeEach(() => {
 const html = () => new Response("<h1>Sign in</h1>", { headers: { "Content-Type": "text/html" } });
 const user = (name: unknown) => () => Response.json({ user: { name } });
 
-/** Never answers, and gives up when whoever asked does. */
+/** Never responds, and ends when the request is aborted. */
 const never = ({ signal }: Request) =>
   new Promise<Response>((_resolve, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason));

@@ -211,7 +211,7 @@ describe("the user header of a client", () => {
 describe("the address of a client behind a proxy", () => {
   const overrides = { FIRST_FACTOR: "proxy", PROXY_KEY, ENROLMENT: "optional" };
 
-  /** What is written down of who comes with these headers, and what the site is told. */
+  /** The event of a request with these headers, and the headers that the site gets. */
   async function addressOf(headers: Record<string, string>) {
     await query("DELETE FROM users");
     await query("DELETE FROM audit_events");

@@ -15,7 +15,7 @@ beforeEach(() => {
   collectLogLines();
 });
 
-/** Somebody who has just come through both doors. */
+/** Signs in with both factors. */
 async function signedIn() {
   const account = await createReadyAccount();
   return { account, session: await fullToken(account) };
@@ -54,7 +54,7 @@ describe("a session at the gate", () => {
       ["0", 0, 401],
     ] as const;
     for (const [SESSION_RECHECK, age, status] of ages) {
-      // No store knows this session, so whoever asks one refuses it.
+      // This session has no row, so a check with the store would reject it.
       const session = await mintSessionToken({ checkedAt: new Date(Date.now()) });
       advance(age);
       expect([age, (await visit(gated([], { SESSION_RECHECK }), "/a", { session })).status]).toEqual([

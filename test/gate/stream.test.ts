@@ -32,7 +32,7 @@ function connect(origin: Handler, bindings: Bindings = open): typeof fetch {
   return (input, init) => loopback.fetch(new Request(host + String(input), { redirect: "manual", ...init }));
 }
 
-/** A body whose length nobody knows, in pieces. */
+/** A body of unknown length, in chunks. */
 function streamOf(pieces: Iterable<Uint8Array<ArrayBuffer>>): ReadableStream<Uint8Array> {
   const iterator = pieces[Symbol.iterator]();
   return new ReadableStream({

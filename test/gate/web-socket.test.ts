@@ -8,7 +8,7 @@ const soon = 0.01;
 const alive = async () => true;
 const dead = async () => false;
 
-/** The two ends of a relay: what a visitor has in his browser, and what the site has. */
+/** The two ends of a relay: the visitor's and the site's. */
 function stand(lives: () => Promise<boolean> = alive, intervalSeconds = never) {
   const { 0: siteEnd, 1: handedOver } = new WebSocketPair();
   siteEnd.accept();

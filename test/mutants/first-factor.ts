@@ -3,7 +3,7 @@ import type { Mutant } from "./mutant.ts";
 const disguises = "test/gate/origin-disguises.test.ts";
 const replica = "test/flows/replica.test.ts";
 
-/** Passwords, their counters, and first factors that are somebody else's. */
+/** Passwords, their counters, and external first factors. */
 export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "disabled-account-not-checked",

@@ -9,7 +9,7 @@ import { advance } from "./clock.ts";
 import { dumpDatabase } from "./rows.ts";
 import { type Account, Client, code, createAccount, createEnrolledAccount, pendingToken } from "./worker.ts";
 
-/** Somebody about whom a call can be made, with everything that it can ask for. */
+/** A user that calls can be about, with all values that they need. */
 interface Subject extends Account {
   /** In force, or being set up. */
   readonly secret: string;

@@ -45,7 +45,7 @@ export class Site {
       ? new Response(null, { status: 401 })
       : Response.json({ user: { name: user, email: `${user}@site.test` } });
   };
-  /** Greets whom the site takes the visitor for. A login without a new cookie: `POST /login` with a name for a body. */
+  /** Greets the signed-in account. `POST /login` with a name as the body signs in without a new cookie. */
   answer: (request: Request) => Answer = async (request) => {
     const session = this.sessionOf(request);
     if (session !== undefined && request.method === "POST" && new URL(request.url).pathname === "/login")
@@ -204,7 +204,7 @@ export function secretIn(page: string): string | null {
   return /secret=([A-Z2-7]{32})/.exec(page)?.[1] ?? null;
 }
 
-/** What something has cost: trips to D1, calls of KV, and questions to the site's who-am-I. */
+/** Trips to D1, calls of KV and who-am-I requests. */
 export interface Cost {
   readonly reads: number;
   readonly batches: number;

@@ -27,7 +27,7 @@ export default {
   },
 } satisfies ExportedHandler;
 
-/** The libraries ask `Date.now`. */
+/** The libraries read `Date.now`. */
 function setClock(seconds: number): void {
   Date.now = () => seconds * 1000;
 }
@@ -41,7 +41,7 @@ function get<T>(table: Readonly<Record<string, T>>, name: string): T {
 async function repeat(operation: () => unknown, times: number): Promise<void> {
   for (let done = 0; done < times; done += 1) {
     const answer = operation();
-    // Whoever answers at once is not made to wait for a turn of the event loop.
+    // A synchronous operation does not wait for a turn of the event loop.
     if (answer instanceof Promise) await answer;
   }
 }
@@ -57,7 +57,7 @@ async function renderRepeatedly(draw: (text: string) => unknown, times: number):
 const bytes = new Uint8Array(secretOf("ada"));
 const secrets: Readonly<Record<string, Secret>> = { bytes, base32: base32nopad.encode(bytes) };
 
-/** An operation that throws when its answer is not the right one. */
+/** An operation that throws when its result is wrong. */
 async function totpOperation(name: string, operation: string, form: string): Promise<() => unknown> {
   const library = get(totpLibraries, name);
   const secret = get(secrets, form);

@@ -43,7 +43,7 @@ function check(input: string): string {
   expect(path).toMatch(/^\/(?![/\\])[\x21-\x7e]*$/);
   expect(path.length).toBeLessThanOrEqual(2048);
   expect(findWayOut(path)).toBeUndefined();
-  // Once more through the same entryPoint, as the page's form does, it is the same.
+  // Parsing the result again, as the page's form does, returns the same path.
   expect(safeReturnPath(path)).toBe(path);
   return path;
 }

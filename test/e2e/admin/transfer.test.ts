@@ -44,7 +44,7 @@ async function result(...args: string[]) {
 
 const secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 
-/** A file of users who all have a second factor. */
+/** A file of users with a second factor each. */
 function writeUsers(name: string, count: number): void {
   const lines = Array.from({ length: count }, (_, index) =>
     JSON.stringify({ id: `${name}-${index + 1}`, username: `${name}-${index + 1}`, secret }),

@@ -4,7 +4,7 @@ import type { Server } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** An application with its own login that nobody here wrote, as it comes, running. */
+/** A running third-party application with its own login, unchanged. */
 export interface App {
   readonly name: string;
   /** Where it listens. */
@@ -32,7 +32,7 @@ export interface App {
     /** How the form is sent: as a page load, or by the page's script, which stays where it is. */
     readonly sentBy: "navigation" | "script";
   };
-  /** A page that only who is signed in gets to see, and what there is on it. */
+  /** A page that only signed-in users see, and its content. */
   readonly protectedPath: string;
   readonly protectedSelector: string;
   readonly logout: {

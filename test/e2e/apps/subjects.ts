@@ -44,7 +44,7 @@ export const garbage: SignedIn = {
   password: "garbage",
 };
 
-export const users = { path: "/skServer/security/users", marker: /"userId":"alice"/ };
+const users = { path: "/skServer/security/users", marker: /"userId":"alice"/ };
 export const bearer = (token: string) => `Bearer ${token}`;
 export const basic = ({ username, password }: SignedIn) => `Basic ${btoa(`${username}:${password}`)}`;
 

@@ -86,7 +86,7 @@ export function describeStreams(name: ProxyName, getWorker: () => Worker): void 
     const body = Buffer.alloc(2 * 1024 * 1024, "x");
     const answer = await new Client(proxy.baseUrl)
       .ask("/upload", { method: "POST", headers: scriptLoad, body })
-      // A proxy may close the connection on what nobody wants to read.
+      // A proxy may close the connection of an unread body.
       .catch((error: NodeJS.ErrnoException) => {
         assert.match(error.code ?? "", /^(EPIPE|ECONNRESET)$/);
         return null;

@@ -8,7 +8,7 @@ export type EnrolledAccount = Account & { authenticator: Authenticator; backupCo
 
 type Answer = { session_token?: string; data?: { provisioning_uri?: string; backup_codes?: string[] } };
 
-/** An account that nobody else uses, made as an operator makes one. */
+/** Creates an account for one test only, as an operator does. */
 export async function createAccount(sallyport: Sallyport, name: string): Promise<Account> {
   const suffix = randomBytes(4).toString("hex");
   const account = { username: `${name}-${suffix}`, password: randomBytes(9).toString("base64url") };

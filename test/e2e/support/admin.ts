@@ -66,7 +66,7 @@ export function said(stream: NodeJS.ReadableStream, pattern: RegExp): Promise<vo
   });
 }
 
-/** The program at a terminal of 80 columns, and somebody who types. */
+/** The program at a terminal of 80 columns, with input. */
 export class AdminTerminal {
   readonly exitCode: Promise<number | null>;
   readonly #process;

@@ -5,7 +5,7 @@ import type { Worker } from "./worker.ts";
 
 export type ApiAccount = { username: string; email: string; password: string };
 
-/** An account that nobody else uses, made as an operator makes one. */
+/** Creates an account for one test only, as an operator does. */
 export async function createApiAccount(worker: Worker, name: string): Promise<ApiAccount> {
   const username = `${name}-${randomBytes(4).toString("hex")}`;
   const account = {

@@ -60,7 +60,7 @@ export class Authenticator {
     return this.#codeOf(step);
   }
 
-  /** The last code once more, which nobody should take. */
+  /** The last code again, which must be rejected. */
   lastCode(): string {
     return computeCode(this.secret, this.#lastStep * stepMilliseconds);
   }

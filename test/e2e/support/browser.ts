@@ -17,7 +17,7 @@ export function launchBrowser(): Promise<Browser> {
   });
 }
 
-/** A page of a visitor who has never been here: no cookies, no storage. */
+/** A page of a new visitor, without cookies and storage. */
 export async function newVisitor(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser.newContext({ viewport: { width: 1024, height: 900 }, ...options });
   context.setDefaultTimeout(20_000);

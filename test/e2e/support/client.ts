@@ -10,7 +10,7 @@ export type Asked = {
   body?: string | Buffer;
 };
 
-/** What a browser says of itself when somebody follows a link. */
+/** The headers of a browser that follows a link. */
 export const pageLoad = { "Sec-Fetch-Mode": "navigate", Accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
 
 /** What a script's `fetch` says. */

@@ -45,7 +45,7 @@ export async function waitUntilGone(
   return left;
 }
 
-/** Two ports or more that nobody listens on, each a different one. */
+/** Two or more different free ports. */
 export async function findFreePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
   const ports = await Promise.all(

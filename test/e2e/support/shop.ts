@@ -68,7 +68,7 @@ export class Shop {
     return `${this.origin}/order?${new URLSearchParams({ user, item })}`;
   }
 
-  /** A page with a link to a challenge, which the browser may load before somebody follows it. */
+  /** A page with a link to a challenge, which the browser may prefetch. */
   offerAddress(user: string): string {
     return `${this.origin}/offer?${new URLSearchParams({ user, item: "on offer" })}`;
   }
@@ -101,7 +101,7 @@ export class Shop {
     return made.url as string;
   }
 
-  /** Heading and text for somebody who comes back. */
+  /** Heading and text of the page at the return URL. */
   async #judge(query: URLSearchParams): Promise<[string, string]> {
     assert.equal(query.get("note"), "a b c", "the shop's own query comes back as it was");
     const order = this.#orders.get(query.get("order") ?? "");

@@ -52,7 +52,7 @@ export class Stage {
     }
   }
 
-  /** Somebody who has never been here. Let them leave when done. */
+  /** A new visitor. Close it when done. */
   arrive(options: BrowserContextOptions = {}): Promise<Visitor> {
     return Visitor.arrive(this.#browser, this.sallyport, options);
   }

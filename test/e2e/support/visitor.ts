@@ -5,7 +5,7 @@ import { newVisitor } from "./browser.ts";
 import type { Sallyport } from "./sallyport.ts";
 import { Traffic } from "./traffic.ts";
 
-/** Somebody in front of a browser, who sees labels, buttons and headings. */
+/** A visitor with a browser, which finds elements by their labels and headings. */
 export class Visitor {
   readonly page: Page;
   readonly traffic: Traffic;
@@ -148,7 +148,7 @@ export class Visitor {
     return codes;
   }
 
-  /** The key that the wizard shows to those who cannot scan it, in groups of four. */
+  /** The secret that the wizard shows as text, in groups of four. */
   async readManualKey(): Promise<string> {
     await this.unfold("Can’t scan it?");
     return this.page.locator("code.secret").innerText();

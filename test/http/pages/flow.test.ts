@@ -157,7 +157,7 @@ describe("a visitor whose browser has no JavaScript", () => {
   });
 });
 
-describe("the second entryPoint", () => {
+describe("the second factor page", () => {
   it("refuses a wrong code, keeps the way back, and takes the right one after it", async () => {
     const account = await createReadyAccount();
     const browser = await passFirstFactor(account);

@@ -31,7 +31,7 @@ describe("a hostile return path", () => {
     const browser = await passBothFactors(await createReadyAccount());
     const before = browser.exchanges.length;
     for (const rd of hostile) {
-      // Each at another time, or hundreds of them would be taken for one visitor who is sent round in circles.
+      // Each at another time, or hundreds of them would count as a redirect loop.
       browser.adopt({ "__Host-sallyport-circle": "" });
       const page = await browser.open(`/api/auth/sign-in?${query(rd)}`);
       expect([rd, page.path, page.heading]).toEqual([rd, "/", "Hello ada"]);
@@ -39,7 +39,7 @@ describe("a hostile return path", () => {
     expect(browser.exchanges.length - before).toBe(2 * hostile.length);
   });
 
-  it("INC-09 WB-04 is / on the page of the second entryPoint, from the address and from a form", async () => {
+  it("INC-09 WB-04 is / on the second factor page, from the URL and from a form", async () => {
     const browser = await passFirstFactor(await createReadyAccount());
     for (const rd of hostile) {
       const page = await browser.open(`/api/auth/second-factor?${query(rd)}`);

@@ -44,8 +44,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "reset-voids-nothing",
     file: "src/store/service/user-writes.ts",
-    find: "          approvalPeriodId: generateApprovalPeriodId(),\n",
-    replace: "",
+    find: ".set({ ...columns, approvalPeriodId: generateApprovalPeriodId(), updatedAt: now })",
+    replace: ".set({ ...columns, updatedAt: now })",
     why: "an approval stays valid after the second factor was reset (INC-37)",
     tests: [voided],
     titled: "was reset",

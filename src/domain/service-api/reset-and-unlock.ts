@@ -1,4 +1,4 @@
-import { removeSecondFactorOnce, unlockUserOnce } from "../../store/service/user-writes.ts";
+import { resetSecondFactorOnce, unlockUserOnce } from "../../store/service/user-writes.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { requireExportKeyForAdminUsers } from "./admin-users.ts";
@@ -20,9 +20,9 @@ export async function resetSecondFactor(
   const refusal = await requireExportKeyForAdminUsers(deps, call, "second_factor.reset", user);
   if (refusal !== null) return refusal;
   const after = { ...user, totpEnabled: false, totpSetupAt: null, updatedAt: call.now };
-  const done = await removeSecondFactorOnce(deps.db, targetPlaceOf(call), true, {
+  const done = await resetSecondFactorOnce(deps.db, targetPlaceOf(call), {
     event: auditEventOf(call, "second_factor.reset", user.id),
-    answer: await prepareStoredResponse(
+    response: await prepareStoredResponse(
       deps,
       call.idempotency,
       { ok: true, user: after, created: false },
@@ -48,7 +48,7 @@ export async function unlockSecondFactor(
   const after = { ...user, updatedAt: call.now };
   const done = await unlockUserOnce(deps.db, targetPlaceOf(call), {
     event: auditEventOf(call, "second_factor.unlocked", user.id, { failures: user.secondFactorFailures }),
-    answer: await prepareStoredResponse(
+    response: await prepareStoredResponse(
       deps,
       call.idempotency,
       { ok: true, user: after, created: false },

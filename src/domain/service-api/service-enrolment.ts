@@ -42,7 +42,7 @@ export async function beginUserEnrolment(
     { ...pending, counter },
     {
       event: auditEventOf(call, "totp.setup_started", user.id),
-      answer: await prepareStoredResponse(deps, call.idempotency, enrolment, call.now),
+      response: await prepareStoredResponse(deps, call.idempotency, enrolment, call.now),
       now: call.now,
     },
   );
@@ -142,9 +142,9 @@ export async function removeUserSecondFactor(
   if (user === null) return { ok: false, reason: "no_such_user" };
   const refusal = await requireExportKeyForAdminUsers(deps, call, "totp.disabled", user);
   if (refusal !== null) return refusal;
-  const done = await removeSecondFactorOnce(deps.db, targetPlaceOf(call), false, {
+  const done = await removeSecondFactorOnce(deps.db, targetPlaceOf(call), {
     event: auditEventOf(call, "totp.disabled", user.id),
-    answer: null,
+    response: null,
     now: call.now,
   });
   const result = toUserResult(done, { stored: null, otherwise: "no_such_user" });

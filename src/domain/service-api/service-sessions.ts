@@ -37,7 +37,7 @@ export async function endUserSessions(
   const event = { ...auditEventOf(call, eventType, user.id), sessionId };
   const done = await endSessionsOnce(deps.db, targetPlaceOf(call), sessionId, {
     event,
-    answer: null,
+    response: null,
     now: call.now,
   });
   return done.happened || sessionId === null ? { ok: true } : { ok: false, reason: "no_such_session" };

@@ -52,7 +52,7 @@ export async function createUser(
   const place = { realm: call.realm, ids: id === null ? [row.id] : possibleStoredUserIds(call.realm, id) };
   const done = await insertUserOnce(deps.db, place, row, {
     event: auditEventOf(call, "user.created", row.id),
-    answer: await prepareStoredResponse(
+    response: await prepareStoredResponse(
       deps,
       call.idempotency,
       { ok: true, user: row, created: true },
@@ -106,7 +106,7 @@ async function updateUser(
   return toUserResult(
     await updateUserOnce(deps.db, targetPlaceOf(call), changes, {
       event: auditEventOf(call, "user.updated", known.id, { fields: listChangedFields(changes) }),
-      answer: await prepareStoredResponse(
+      response: await prepareStoredResponse(
         deps,
         call.idempotency,
         { ok: true, user, created: false },
@@ -148,7 +148,7 @@ async function updateDisabledAt(
     { disabledAt },
     {
       event: auditEventOf(call, eventType, known.id),
-      answer: await prepareStoredResponse(
+      response: await prepareStoredResponse(
         deps,
         call.idempotency,
         { ok: true, user, created: false },
@@ -168,7 +168,7 @@ export async function deleteUser(deps: Deps, call: UserServiceCall): Promise<{ o
   if (refusal !== null) return refusal;
   const { happened } = await deleteUserOnce(deps.db, targetPlaceOf(call), {
     event: auditEventOf(call, "user.deleted", known.id),
-    answer: null,
+    response: null,
     now: call.now,
   });
   return happened ? { ok: true } : { ok: false, reason: "no_such_user" };

@@ -26,13 +26,13 @@ export function insertChallenge(
   db: Database,
   { userIds, ...challenge }: ChallengeInput,
   event: AuditEvent,
-  answer: StoredResponse | null,
+  response: StoredResponse | null,
 ): Promise<WriteResult<UserRow>> {
   const { realm } = challenge;
   const isOpenAccount = and(isUser(realm, userIds), isNull(users.disabledAt));
   const openAccount = (on: DrizzleD1Database) => on.select({ id: users.id }).from(users).where(isOpenAccount);
   return writeOnce(db, {
-    first: (on, isFirstCall) => {
+    change: (on, isFirstCall) => {
       const userId = sql`(${openAccount(on)})`;
       const period = on.select({ period: approvalPeriod }).from(users).where(isOpenAccount);
       const row = { ...challenge, userId, approvalPeriodId: sql`(${period})` };
@@ -40,8 +40,8 @@ export function insertChallenge(
     },
     event,
     lookedUp: { userId: sql`(${openAccount(db.primary)})` },
-    answer,
-    outcome: (on) => on.select().from(users).where(isUser(realm, userIds)),
+    response,
+    read: (on) => on.select().from(users).where(isUser(realm, userIds)),
   });
 }
 
@@ -80,7 +80,7 @@ export async function openChallenge(
     expiresAt: ofChallenge(challenges.expiresAt),
   };
   const done: WriteResult<ChallengeView> = await writeOnce(db, {
-    first: (on) =>
+    change: (on) =>
       on
         .update(challenges)
         .set({ openedAt: event.at })
@@ -100,8 +100,8 @@ export async function openChallenge(
       detail: ofChallenge(sql`json_object('challenge', ${challenges.id})`),
     },
     effects: (on, happened) => [insertWhere(on, sessions, row, happened)],
-    answer: null,
-    outcome: (on) =>
+    response: null,
+    read: (on) =>
       on
         // D1 returns the rows of a batch as objects with the column names as keys, so no two names may be equal.
         .select({

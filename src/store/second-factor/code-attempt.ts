@@ -23,6 +23,7 @@ import { fullSessionIsAlive, type SessionCutoff } from "../sessions/session-rows
 import { type Counter, listOverflows, nothingBlocks, type Overflow } from "../sessions/throttles.ts";
 import { approvalPeriodOf } from "./approvals.ts";
 import { type Effect, effectStatements } from "./code-effects.ts";
+import { noFailures } from "./second-factor-columns.ts";
 
 /** How many codes may be tried. `domain/second-factor/code-budget.ts` sets the numbers. */
 export interface CodeBudget {
@@ -270,9 +271,6 @@ function countFailure(db: DrizzleD1Database, { userId, budget, now }: CodeAttemp
     })
     .where(and(eq(users.id, userId), previousChangedRow));
 }
-
-/** Only an accepted second factor resets the failures (INC-13). */
-const noFailures = { secondFactorFailures: 0, secondFactorBlockedUntil: null };
 
 /** Changes one row if the code is still unspent, and none otherwise (RFC 6238 5.2). */
 function spendCode(db: DrizzleD1Database, { userId, now }: CodeAttempt, spend: Spend): BatchItem<"sqlite"> {

@@ -7,6 +7,7 @@ import { type AuditEvent, type AuditEventType, recordEventWhere } from "../servi
 import type { Session } from "../sessions/session-rows.ts";
 import { type Claim, claimStatements } from "../users/external-names.ts";
 import { generateApprovalPeriodId } from "./approvals.ts";
+import { secondFactorOff } from "./second-factor-columns.ts";
 
 /** What an accepted code changes, in the batch that accepts it. */
 export type Effect =
@@ -100,11 +101,7 @@ function effectStatement(
         db
           .update(users)
           .set({
-            totpEnabled: false,
-            totpSecret: null,
-            totpSetupAt: null,
-            backupCodes: null,
-            ...noEnrolment,
+            ...secondFactorOff,
             approvalPeriodId: generateApprovalPeriodId(),
             updatedAt: now,
           })
@@ -128,5 +125,3 @@ function effectStatement(
       return [recordEventWhere(db, { ...event, id: effect.eventId, type: effect.type }, accepted)];
   }
 }
-
-const noEnrolment = { totpPendingSecret: null, totpPendingExpiresAt: null };

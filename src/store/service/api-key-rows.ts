@@ -18,7 +18,7 @@ export function insertApiKey(
   key: ApiKeyRow,
   maxLive: number,
   event: AuditEvent,
-  answer: StoredResponse | null,
+  response: StoredResponse | null,
 ): Promise<WriteResult<ApiKeyRow>> {
   const { realm, name, createdAt } = key;
   const namesakes = (on: DrizzleD1Database) =>
@@ -27,11 +27,11 @@ export function insertApiKey(
       .from(apiKeys)
       .where(and(eq(apiKeys.realm, realm), eq(apiKeys.name, name), isLive(createdAt)));
   const write: IdempotentWrite = {
-    first: (on, isFirstCall) =>
+    change: (on, isFirstCall) =>
       insertWhere(on, apiKeys, key, every(lt(sql`(${namesakes(on)})`, maxLive), isFirstCall)),
     event,
-    answer,
-    outcome: (on) => selectKey(on, key.id),
+    response,
+    read: (on) => selectKey(on, key.id),
   };
   return writeOnce(db, write);
 }
@@ -47,7 +47,7 @@ export function revokeApiKey(
   event: AuditEvent,
 ): Promise<WriteResult<ApiKeyRow>> {
   const write: IdempotentWrite = {
-    first: (on) =>
+    change: (on) =>
       on
         .update(apiKeys)
         .set({ revokedAt: now })
@@ -63,8 +63,8 @@ export function revokeApiKey(
       );
       return [on.delete(sessions).where(and(ofItsChallenges, happened))];
     },
-    answer: null,
-    outcome: (on) => selectKey(on, id),
+    response: null,
+    read: (on) => selectKey(on, id),
   };
   return writeOnce(db, write);
 }

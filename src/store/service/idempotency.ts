@@ -7,17 +7,17 @@ import { type IdempotencyKeyRow, idempotencyKeys, users } from "../platform/sche
 import { accountCanApprove, apiKeyIsNotRevoked, approvalPeriod } from "../second-factor/approvals.ts";
 import { isUser } from "../users/user-rows.ts";
 
-/** Where the first answer to a call is kept: each realm has its own keys. */
+/** Identifies a stored response. Each realm has its own keys. */
 export interface IdempotencyKeyRef {
   readonly realm: string;
   /** SHA-256 of the caller's `Idempotency-Key`. */
   readonly keyHash: string;
 }
 
-/** An answer that is kept in the batch that decides it, so that a retry gets the same one. */
+/** A response that is stored in the batch that decides about the call, so that a retry gets the same response. */
 export interface StoredResponse extends IdempotencyKeyRef {
   readonly requestHash: string;
-  /** The key that asked. Null: `ADMIN_KEY`. */
+  /** The API key of the caller. Null: `ADMIN_KEY`. */
   readonly apiKeyId: string | null;
   /** Envelope (`domain/service-api/stored-response.ts`). */
   readonly envelope: string;
@@ -25,7 +25,7 @@ export interface StoredResponse extends IdempotencyKeyRef {
   readonly expiresAt: Date;
 }
 
-/** The condition "this call was answered already". Never, for a call whose answer isn't kept. */
+/** The condition that a response to this call is stored. False for a call without an `Idempotency-Key`. */
 export function hasStoredResponse(
   db: DrizzleD1Database,
   place: (IdempotencyKeyRef & { readonly now: Date }) | null,
@@ -44,9 +44,9 @@ export const hasNoStoredResponse = (db: DrizzleD1Database, kept: StoredResponse 
   not(hasStoredResponse(db, kept));
 
 /**
- * Keeps the answer if `condition` holds. An older one under the same key has ended, or the call was not decided.
+ * The statement that stores a response if `condition` holds. It replaces an expired response under the same key.
  *
- * @param approvalPeriodId of the account, looked up, for the answer to a code that was accepted (`store/second-factor/approvals.ts`)
+ * @param approvalPeriodId for the response to an accepted code: the approval period of the account (`store/second-factor/approvals.ts`)
  */
 export function storeResponseWhere(
   db: DrizzleD1Database,
@@ -65,22 +65,22 @@ export function storeResponseWhere(
   ];
 }
 
-/** What an answer hangs on that tells of an accepted code. */
+/** The conditions under which the response to an accepted code is still valid (INC-37). */
 export interface ApprovalGrounds {
-  /** The user that the call is about, as the store knows it. */
+  /** The possible stored ids of the target user. */
   readonly userIds: readonly string[];
-  /** The key that asks now. Null: `ADMIN_KEY`. */
+  /** The API key of this call. Null: `ADMIN_KEY`. */
   readonly apiKeyId: string | null;
   readonly failuresUntilDisabled: number;
 }
 
-/** An answer that is kept. */
+/** A response that is stored. */
 export interface FoundResponse extends IdempotencyKeyRow {
-  /** False: it tells of an approval that was voided since (INC-37). */
+  /** False: it reports an approval that was voided since (INC-37). */
   readonly stands: boolean;
 }
 
-/** Reads the answer that is kept there. Null: none is, or it has ended. One trip to the primary. */
+/** Reads a stored response. Null: there is none, or it has expired. One trip to the primary. */
 export async function findStoredResponse(
   { primary }: Database,
   place: IdempotencyKeyRef,

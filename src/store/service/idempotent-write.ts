@@ -10,51 +10,55 @@ import {
   storeResponseWhere,
 } from "./idempotency.ts";
 
-/** Something that a backend or an operator does for an account: it happens whole and is written down, or not at all. */
+/** A write for a caller of the service API, or for an operator: all of it happens, with its audit event, or nothing. */
 export interface IdempotentWrite {
-  /** Changes a row if the write may happen, and none otherwise. `isFirstCall` is part of what it has to ask. */
-  readonly first: (db: DrizzleD1Database, isFirstCall: SQL) => BatchItem<"sqlite">;
+  /**
+   * The statement that decides: it changes a row if the write may happen, and none otherwise. Its WHERE clause must include
+   * `isFirstCall`.
+   */
+  readonly change: (db: DrizzleD1Database, isFirstCall: SQL) => BatchItem<"sqlite">;
   readonly event: AuditEvent;
+  /** Columns of the event that the batch looks up. */
   readonly lookedUp?: LookedUp;
-  /** What follows if it has happened. */
+  /** Further statements. Their WHERE clauses must include `happened`. */
   readonly effects?: (db: DrizzleD1Database, happened: SQL) => BatchItem<"sqlite">[];
-  /** Kept for a retry of the same call, if it has happened. */
-  readonly answer: StoredResponse | null;
-  /** Read at the end of the same batch. */
-  readonly outcome: (db: DrizzleD1Database) => BatchItem<"sqlite">;
+  /** Stored for a retry, if the write happens. Null: the call has no `Idempotency-Key`. */
+  readonly response: StoredResponse | null;
+  /** The last statement: reads the rows of the result. */
+  readonly read: (db: DrizzleD1Database) => BatchItem<"sqlite">;
 }
 
-/** What a write came to. */
 export interface WriteResult<Row> {
   readonly happened: boolean;
-  /** Not now: the same call was answered before. */
+  /** Nothing was written, because a response to the same call is stored. */
   readonly respondedBefore: boolean;
   readonly rows: readonly Row[];
 }
 
-/** Does a write in one batch: what it changes, its record, what follows, and the answer to a retry. */
+/** Sends a write as one batch: the change, its event, the effects, the stored response, and the read. */
 export async function writeOnce<Row>(db: Database, write: IdempotentWrite): Promise<WriteResult<Row>> {
   const { primary } = db;
-  const happened = eventIs(primary, write.event.id, write.event.type);
+  const { event, response } = write;
+  const happened = eventIs(primary, event.id, event.type);
   const results: unknown[] = await reachStore(() =>
     primary.batch([
-      write.first(primary, hasNoStoredResponse(primary, write.answer)),
-      recordEventWhere(primary, write.event, sql`changes() > 0`, write.lookedUp),
+      write.change(primary, hasNoStoredResponse(primary, response)),
+      recordEventWhere(primary, event, sql`changes() > 0`, write.lookedUp),
       ...(write.effects?.(primary, happened) ?? []),
-      ...storeResponseWhere(primary, write.answer, happened),
-      whether(primary, happened, hasStoredResponse(primary, write.answer)),
-      write.outcome(primary),
+      ...storeResponseWhere(primary, response, happened),
+      selectConditions(primary, happened, hasStoredResponse(primary, response)),
+      write.read(primary),
     ]),
   );
-  const [[state], rows] = results.slice(-2) as [{ happened: number; answered: number }[], Row[]];
-  const happens = state?.happened === 1;
-  return { happened: happens, respondedBefore: !happens && state?.answered === 1, rows };
+  const [[state], rows] = results.slice(-2) as [{ happened: number; responded: number }[], Row[]];
+  const hasHappened = state?.happened === 1;
+  return { happened: hasHappened, respondedBefore: !hasHappened && state?.responded === 1, rows };
 }
 
-const whether = (db: DrizzleD1Database, happened: SQL, answered: SQL) =>
+const selectConditions = (db: DrizzleD1Database, happened: SQL, responded: SQL) =>
   db
     .select({
       happened: sql<number>`${happened}`.as("happened"),
-      answered: sql<number>`${answered}`.as("answered"),
+      responded: sql<number>`${responded}`.as("responded"),
     })
     .from(sql`(SELECT 1)`);

@@ -5,6 +5,7 @@ import { every, insertWhere } from "../platform/conditional-insert.ts";
 import type { Database } from "../platform/database.ts";
 import { challenges, sessions, throttles, type UserRow, users } from "../platform/schema.ts";
 import { generateApprovalPeriodId } from "../second-factor/approvals.ts";
+import { noFailures, secondFactorOff } from "../second-factor/second-factor-columns.ts";
 import { type Counter, countFailureWhere, nothingBlocks } from "../sessions/throttles.ts";
 import { isUser } from "../users/user-rows.ts";
 import type { AuditEvent } from "./audit.ts";
@@ -14,7 +15,7 @@ import { type WriteResult, writeOnce } from "./idempotent-write.ts";
 /** The common part of every write to an account: its audit event, and the response for a retry. */
 export interface UserWrite {
   readonly event: AuditEvent;
-  readonly answer: StoredResponse | null;
+  readonly response: StoredResponse | null;
   readonly now: Date;
 }
 
@@ -29,7 +30,7 @@ export function insertUserOnce(
   db: Database,
   { realm, ids }: UserRef,
   row: UserRow,
-  { event, answer }: UserWrite,
+  { event, response }: UserWrite,
 ): Promise<WriteResult<UserRow>> {
   const taken = (on: DrizzleD1Database) =>
     exists(
@@ -39,10 +40,10 @@ export function insertUserOnce(
         .where(or(isUser(realm, ids), and(eq(users.realm, realm), eq(users.username, row.username)))),
     );
   return writeOnce(db, {
-    first: (on, isFirstCall) => insertWhere(on, users, row, every(not(taken(on)), isFirstCall)),
+    change: (on, isFirstCall) => insertWhere(on, users, row, every(not(taken(on)), isFirstCall)),
     event,
-    answer,
-    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+    response,
+    read: (on) => on.select().from(users).where(isUser(realm, ids)),
   });
 }
 
@@ -59,7 +60,7 @@ export function updateUserOnce(
   db: Database,
   { realm, ids }: UserRef,
   changes: UserChanges,
-  { event, answer, now }: UserWrite,
+  { event, response, now }: UserWrite,
 ): Promise<WriteResult<UserRow>> {
   const { username, passwordHash, disabledAt } = changes;
   const others = alias(users, "others");
@@ -72,7 +73,7 @@ export function updateUserOnce(
   const endsSessions = passwordHash !== undefined || isDisabled;
   const voidsApprovals = isDisabled ? { approvalPeriodId: generateApprovalPeriodId() } : {};
   return writeOnce(db, {
-    first: (on, isFirstCall) =>
+    change: (on, isFirstCall) =>
       on
         .update(users)
         .set({ ...changes, ...voidsApprovals, updatedAt: now })
@@ -85,8 +86,8 @@ export function updateUserOnce(
         ),
     event,
     effects: (on, happened) => (endsSessions ? [endSessions(on, realm, ids, happened)] : []),
-    answer,
-    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+    response,
+    read: (on) => on.select().from(users).where(isUser(realm, ids)),
   });
 }
 
@@ -99,7 +100,7 @@ export function deleteUserOnce(
   // Sessions have no realm, so they are found by the account, which is deleted last.
   const own = (on: DrizzleD1Database) => accountIds(on, realm, ids);
   return writeOnce(db, {
-    first: (on) =>
+    change: (on) =>
       on
         .update(users)
         .set({ disabledAt: sql`coalesce(${users.disabledAt}, ${event.at.getTime()})` })
@@ -110,50 +111,52 @@ export function deleteUserOnce(
       on.delete(challenges).where(and(inArray(challenges.userId, own(on)), happened)),
       on.delete(users).where(and(isUser(realm, ids), happened)),
     ],
-    answer: null,
-    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+    response: null,
+    read: (on) => on.select().from(users).where(isUser(realm, ids)),
   });
 }
 
-const noSecondFactor = {
-  totpEnabled: false,
-  totpSecret: null,
-  totpSetupAt: null,
-  backupCodes: null,
-  totpPendingSecret: null,
-  totpPendingExpiresAt: null,
-};
-
-const noFailures = { secondFactorFailures: 0, secondFactorBlockedUntil: null };
-
 /**
- * Takes the second factor away, voids what was approved with it, and signs the account out everywhere (EN-08,
- * EN-12, INC-37). `totp_last_step` stays.
- *
- * @param forgiving also takes back the failures, which disabled it
+ * Removes the second factor of an account that has one, voids the approvals that it gave, and ends all sessions (EN-08, EN-12,
+ * INC-37). The failures stay. One batch.
  */
-export function removeSecondFactorOnce(
+export const removeSecondFactorOnce = (
+  db: Database,
+  ref: UserRef,
+  write: UserWrite,
+): Promise<WriteResult<UserRow>> =>
+  writeSecondFactorOff(db, ref, write, { columns: secondFactorOff, condition: eq(users.totpEnabled, true) });
+
+/** Removes the second factor, if there is one, and the failures. Otherwise as {@link removeSecondFactorOnce}. One batch. */
+export const resetSecondFactorOnce = (
+  db: Database,
+  ref: UserRef,
+  write: UserWrite,
+): Promise<WriteResult<UserRow>> =>
+  writeSecondFactorOff(db, ref, write, {
+    columns: { ...secondFactorOff, ...noFailures },
+    condition: undefined,
+  });
+
+function writeSecondFactorOff(
   db: Database,
   { realm, ids }: UserRef,
-  forgiving: boolean,
-  { event, answer, now }: UserWrite,
+  { event, response, now }: UserWrite,
+  {
+    columns,
+    condition,
+  }: { readonly columns: Partial<typeof users.$inferInsert>; readonly condition: SQL | undefined },
 ): Promise<WriteResult<UserRow>> {
-  const hasOne = forgiving ? undefined : eq(users.totpEnabled, true);
   return writeOnce(db, {
-    first: (on, isFirstCall) =>
+    change: (on, isFirstCall) =>
       on
         .update(users)
-        .set({
-          ...noSecondFactor,
-          ...(forgiving ? noFailures : {}),
-          approvalPeriodId: generateApprovalPeriodId(),
-          updatedAt: now,
-        })
-        .where(and(isUser(realm, ids), hasOne, isFirstCall)),
+        .set({ ...columns, approvalPeriodId: generateApprovalPeriodId(), updatedAt: now })
+        .where(and(isUser(realm, ids), condition, isFirstCall)),
     event,
     effects: (on, happened) => [endSessions(on, realm, ids, happened)],
-    answer,
-    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+    response,
+    read: (on) => on.select().from(users).where(isUser(realm, ids)),
   });
 }
 
@@ -161,17 +164,17 @@ export function removeSecondFactorOnce(
 export function unlockUserOnce(
   db: Database,
   { realm, ids }: UserRef,
-  { event, answer, now }: UserWrite,
+  { event, response, now }: UserWrite,
 ): Promise<WriteResult<UserRow>> {
   return writeOnce(db, {
-    first: (on, isFirstCall) =>
+    change: (on, isFirstCall) =>
       on
         .update(users)
         .set({ ...noFailures, updatedAt: now })
         .where(and(isUser(realm, ids), isFirstCall)),
     event,
-    answer,
-    outcome: (on) => on.select().from(users).where(isUser(realm, ids)),
+    response,
+    read: (on) => on.select().from(users).where(isUser(realm, ids)),
   });
 }
 
@@ -186,11 +189,11 @@ export function startEnrolmentOnce(
   db: Database,
   { realm, ids }: UserRef,
   pending: { readonly secretEnvelope: string; readonly expiresAt: Date; readonly counter: Counter },
-  { event, answer, now }: UserWrite,
+  { event, response, now }: UserWrite,
 ): Promise<WriteResult<EnrollingUser>> {
   const { counter, secretEnvelope, expiresAt } = pending;
   return writeOnce(db, {
-    first: (on, isFirstCall) =>
+    change: (on, isFirstCall) =>
       on
         .update(users)
         .set({ totpPendingSecret: secretEnvelope, totpPendingExpiresAt: expiresAt })
@@ -205,8 +208,8 @@ export function startEnrolmentOnce(
         ),
     event,
     effects: (on, happened) => [countFailureWhere(on, counter, now, happened)],
-    answer,
-    outcome: (on) => {
+    response,
+    read: (on) => {
       const blocked = on
         .select({ until: throttles.blockedUntil })
         .from(throttles)
@@ -234,7 +237,7 @@ export function endSessionsOnce(
   { event }: UserWrite,
 ): Promise<WriteResult<{ id: string }>> {
   return writeOnce(db, {
-    first: (on) =>
+    change: (on) =>
       on
         .delete(sessions)
         .where(
@@ -244,7 +247,7 @@ export function endSessionsOnce(
           ),
         ),
     event,
-    answer: null,
-    outcome: (on) => on.select({ id: users.id }).from(users).where(isUser(realm, ids)),
+    response: null,
+    read: (on) => on.select({ id: users.id }).from(users).where(isUser(realm, ids)),
   });
 }

@@ -2,6 +2,7 @@ import { and, asc, eq, gt, inArray, type SQL } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type UserRow, users } from "../platform/schema.ts";
+import { noFailures, secondFactorOff } from "../second-factor/second-factor-columns.ts";
 import { hasCanonicalName } from "./external-names.ts";
 
 export type User = UserRow;
@@ -63,15 +64,9 @@ export type UserInput = Pick<
 /** Creates the row of a new account, which is not disabled and has no second factor. */
 export const newUserRow = (user: UserInput): UserRow => ({
   ...user,
-  totpEnabled: false,
-  totpSecret: null,
-  totpSetupAt: null,
-  backupCodes: null,
+  ...secondFactorOff,
+  ...noFailures,
   totpLastStep: 0,
-  totpPendingSecret: null,
-  totpPendingExpiresAt: null,
-  secondFactorFailures: 0,
-  secondFactorBlockedUntil: null,
   updatedAt: user.createdAt,
   disabledAt: null,
 });

@@ -10,7 +10,7 @@ export const namingOption = () =>
   new Option("--by <what>", "how to read <user> (default: both)").choices(["id", "name"]);
 
 /** The ids that a path can have as one segment: URL parsers remove `.` and `..`. */
-const idForm = /^(?!\.{1,2}$)[\x21-\x7e]{1,128}$/;
+const userIdPattern = /^(?!\.{1,2}$)[\x21-\x7e]{1,128}$/;
 
 /**
  * Finds a user by name or id.
@@ -37,7 +37,7 @@ export async function findUser(api: Api, text: string, by: UserNaming | null): P
 }
 
 async function findById(api: Api, id: string): Promise<User | null> {
-  if (!idForm.test(id)) return null;
+  if (!userIdPattern.test(id)) return null;
   const answer = await unlessRefused("not_found", () => api.call({ path: `/v1/users/${pathPart(id)}` }));
   return answer === null ? null : read(user, answer);
 }

@@ -54,7 +54,10 @@ export type ForwardAuthResult =
       readonly signedIdentity: SignedIdentity | null;
     }
   | { readonly kind: "denied"; readonly denial: AccessDenied }
-  /** Also when `X-Forwarded-Host` is invalid. The proxy must not forward a path of Sallyport to the site (INC-34). */
+  /**
+   * The original request has a path or method that the gate rejects too, or a path of Sallyport's own, which the proxy must not
+   * forward to the site (INC-34); or the `X-Forwarded-Host` of a proxy with `PROXY_KEY` cannot be read.
+   */
   | RejectedRequest
   /** A page of another site opens a WebSocket with the visitor's session (WB-12). */
   | { readonly kind: "cross_origin" };

@@ -136,8 +136,10 @@ function interpretationsAt(
 const methodsOfForms = ["PUT", "PATCH", "DELETE"];
 
 /**
- * The methods that a POST may have by a `_method` in its body. With `METHOD_OVERRIDE=pass` the site is known to support that, so
- * every rule applies. Otherwise only rules that name the method apply: if all did, no rule could open a login form for POST alone.
+ * Returns the interpretations of a POST whose body has a `_method`, which the gate does not read. With `METHOD_OVERRIDE=pass` the
+ * site is known to support `_method`, so all rules are applied to each of {@link methodsOfForms}. Otherwise only rules that name
+ * a method in `methods` are applied to it. If a rule for all methods applied too, it would apply to the POST of a login form as
+ * to a PUT, and a rule that opens the form for POST alone would have no effect.
  */
 function interpretationsOfPost(
   policy: readonly PolicyRule[],

@@ -1,12 +1,12 @@
 import * as z from "zod/mini";
 import { lazy } from "../core/lib/lazy.ts";
-import { realmForm } from "../core/parsing/user-id.ts";
+import { realmNamePattern } from "../core/parsing/user-id.ts";
 import { code, email, ipAddress, receiptText, totpCode, userId, username } from "../http/api/fields.ts";
 
 /** The `props` of the caller's service binding, which its deployment sets and its code cannot change. */
 export const callerProps = lazy(() =>
   z.object({
-    realm: z.string().check(z.regex(realmForm)),
+    realm: z.string().check(z.regex(realmNamePattern)),
     /** Names the caller in audit events. */
     caller: z.string().check(z.regex(/^[\x21-\x7e]{1,64}$/)),
   }),

@@ -7,10 +7,10 @@ const backupCodeCharacters = 8;
 /** Crockford's base32, without I, L, O and U. Each of the 32 characters has 5 bits, so a code has 40. */
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-const canonicalForm = /^[0-9A-HJKMNP-TV-Z]{8}$/;
+const canonicalCodePattern = /^[0-9A-HJKMNP-TV-Z]{8}$/;
 /** SHA-256 in base64url. 43 characters have two bits more than 32 bytes; in the canonical form these are zero. */
 const canonicalDigest = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
-const storedForm = /^(?:spent:)?[A-Za-z0-9_-]{43}$/;
+const storedEntryPattern = /^(?:spent:)?[A-Za-z0-9_-]{43}$/;
 
 /**
  * Prefix of the hash of a spent code. The hash stays in the list, so that a replayed code is distinguished from a wrong one
@@ -38,7 +38,7 @@ export function generateBackupCodes(): string[] {
  * @throws RangeError when the code is not in that form; the message does not contain the code
  */
 export async function hashBackupCode(canonical: string): Promise<string> {
-  if (!canonicalForm.test(canonical)) {
+  if (!canonicalCodePattern.test(canonical)) {
     throw new RangeError(
       "A backup code is hashed in its canonical form: eight characters, upper case, no hyphen",
     );
@@ -63,7 +63,10 @@ export function parseBackupCodeHashes(json: string): string[] {
   } catch {
     value = null;
   }
-  if (!Array.isArray(value) || !value.every((entry) => typeof entry === "string" && storedForm.test(entry))) {
+  if (
+    !Array.isArray(value) ||
+    !value.every((entry) => typeof entry === "string" && storedEntryPattern.test(entry))
+  ) {
     throw new Error("The stored backup codes are not a JSON array of SHA-256 hashes");
   }
   return value;

@@ -18,7 +18,7 @@ const knownForms: readonly RegExp[] = [
 /** No known scheme has longer hashes. */
 const maxHashCharacters = 512;
 
-const scryptForm = new RegExp(`^\\$scrypt\\$ln=(\\d+),r=(\\d+),p=(\\d+)\\$(${b64})\\$(${b64})$`);
+const scryptHashPattern = new RegExp(`^\\$scrypt\\$ln=(\\d+),r=(\\d+),p=(\\d+)\\$(${b64})\\$(${b64})$`);
 
 /** Whether Sallyport can verify passwords with an imported hash. */
 export type ImportedHashSupport =
@@ -44,7 +44,7 @@ export function classifyImportedHash(hash: string): ImportedHashSupport {
 }
 
 function findUnsupportedScrypt(hash: string): Extract<ImportedHashSupport, { kind: "unsupported" }> | null {
-  const [, logN, r, p, salt, key] = scryptForm.exec(hash) ?? [];
+  const [, logN, r, p, salt, key] = scryptHashPattern.exec(hash) ?? [];
   if (salt === undefined || key === undefined) return null;
   const bytesOf = (text: string) => Math.floor((text.replace(/=+$/, "").length * 3) / 4);
   const support = classifyScryptParameters({

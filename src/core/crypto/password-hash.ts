@@ -17,7 +17,7 @@ const hashBytes = 32;
 const minCharacters = 8;
 const maxCharacters = 1024;
 
-const phcForm =
+const phcPattern =
   /^\$scrypt\$ln=([1-9][0-9]?),r=([1-9][0-9]{0,5}),p=([1-9][0-9]{0,5})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 
 /** Compared with the password when there is no stored hash, to take the same time. No password has the hash of all zeros. */
@@ -129,7 +129,7 @@ function isRun(text: string): boolean {
 }
 
 function parsePasswordHash(phc: string): PasswordHash {
-  const [, logN, r, p, salt, hash] = phcForm.exec(phc) ?? [];
+  const [, logN, r, p, salt, hash] = phcPattern.exec(phc) ?? [];
   if (salt === undefined || hash === undefined)
     throw new Error("The stored password hash is not scrypt in PHC format");
   const cost: Cost = { logN: Number(logN), r: Number(r), p: Number(p) };

@@ -1,8 +1,8 @@
 /** Four decimal numbers without leading zeros. The URL parser would read those as octal, and accepts hexadecimal too. */
-const ipv4Form = /^(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}$/;
+const ipv4Pattern = /^(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}$/;
 
 /** Without brackets and zone id (`%eth0`), which a client address on the internet never has. */
-const ipv6Form = /^[0-9A-Fa-f:.]+$/;
+const ipv6Pattern = /^[0-9A-Fa-f:.]+$/;
 
 /** All clients without a usable address share one counter, so that hiding the address gives no additional attempts. */
 const sharedNetwork = "unknown";
@@ -17,8 +17,8 @@ const sharedNetwork = "unknown";
  */
 export function clientNetwork(address: string | null): string {
   if (address === null) return sharedNetwork;
-  if (ipv4Form.test(address)) return canonicalHost(address) ?? sharedNetwork;
-  const host = ipv6Form.test(address) ? canonicalHost(`[${address}]`) : null;
+  if (ipv4Pattern.test(address)) return canonicalHost(address) ?? sharedNetwork;
+  const host = ipv6Pattern.test(address) ? canonicalHost(`[${address}]`) : null;
   if (host === null) return sharedNetwork;
   const groups = expandGroups(host.slice(1, -1));
   if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {

@@ -4,15 +4,18 @@
  */
 const separator = ":";
 
-/** The ids that a backend may choose: visible ASCII, no dot segment, so that the id works as one path segment. Compared exactly. */
-export const userIdForm = /^(?!\.{1,2}$)[\x21-\x7e]{1,128}$/;
+/**
+ * Regular expression for the ids that a backend may choose: visible ASCII, no dot segment, so that the id works as one path
+ * segment. Ids are compared exactly.
+ */
+export const userIdPattern = /^(?!\.{1,2}$)[\x21-\x7e]{1,128}$/;
 
 /** True when an id has the form of a random one (`crypto.randomUUID`), which no backend can choose in D1: those contain a colon. */
 export const isRandomUserId = (id: string): boolean =>
   /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id);
 
-/** The form of a realm's name. A realm is a namespace of users. */
-export const realmForm = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+/** Regular expression for the name of a realm. A realm is a namespace of users. */
+export const realmNamePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
 /** Returns the id in D1 for an id that a backend chose. */
 export const storedUserId = (realm: string, id: string): string => realm + separator + id;

@@ -119,7 +119,10 @@ export const namedMethods = lazyPer((rules: readonly PolicyRule[]): readonly str
   ...new Set(rules.flatMap(({ methods }) => [...(methods ?? [])])),
 ]);
 
-/** True when the path has no variant but itself. No variant of a request's path could match any other rule path. */
+/**
+ * True when the path of a rule has no variant but itself. A rule path that has one (`/a//b`) is rejected: requests are compared
+ * in decoded variants of their paths, so none could match it.
+ */
 function isPlainPath(path: string): boolean {
   const covered = path.replace(/\*$/, "");
   const variants = findPathVariants(covered);

@@ -7,7 +7,7 @@ const randomBytes = 32;
 const markBytes = 16;
 
 /** 256 random bits and a mark of 128 bits, each base64url without padding. */
-const form = /^([A-Za-z0-9_-]{43})([A-Za-z0-9_-]{22})$/;
+const secretPattern = /^([A-Za-z0-9_-]{43})([A-Za-z0-9_-]{22})$/;
 
 /** Generates the secret of a hosted challenge's one-time address, with its mark under the current key. */
 export async function generateChallengeSecret(keyring: Keyring): Promise<string> {
@@ -19,7 +19,7 @@ export async function generateChallengeSecret(keyring: Keyring): Promise<string>
 
 /** True when Sallyport issued this text as the secret of a challenge, under any key of `KEYRING`. Needs no I/O. */
 export async function isChallengeSecret(keyring: Keyring, text: string): Promise<boolean> {
-  const [, random, mark] = form.exec(text) ?? [];
+  const [, random, mark] = secretPattern.exec(text) ?? [];
   if (random === undefined || mark === undefined) return false;
   const marks = await encodeMarks(keyring, random);
   const matches = await Promise.all(marks.map((expected) => equalInConstantTime(expected, mark)));

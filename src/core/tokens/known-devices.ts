@@ -23,7 +23,7 @@ const deviceNumbers = 16;
 const separator = "~";
 
 /** Key id, end in seconds since the epoch, device number, MAC. */
-const form = /^([A-Za-z0-9_-]{1,32})\.(\d{1,11})\.(\d{1,2})\.[A-Za-z0-9_-]{43}$/;
+const entryPattern = /^([A-Za-z0-9_-]{1,32})\.(\d{1,11})\.(\d{1,2})\.[A-Za-z0-9_-]{43}$/;
 
 /**
  * Finds the entry of this account in a device cookie (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
@@ -78,7 +78,7 @@ function readCurrentEntries(
   now: Date,
 ): (Entry & { readonly text: string })[] {
   return devices.split(separator, maxAccounts).flatMap((text) => {
-    const [, kid = "", until = "", number = ""] = form.exec(text) ?? [];
+    const [, kid = "", until = "", number = ""] = entryPattern.exec(text) ?? [];
     const entry = { text, kid, until: Number(until), number: Number(number) };
     return entry.until * 1000 > now.getTime() && keyring.kids.includes(kid) ? [entry] : [];
   });

@@ -10,7 +10,7 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { openUserField } from "../second-factor/sealed-fields.ts";
 import { requireExportKey } from "./export-key.ts";
-import { emailForm, minSecretBytes } from "./imported-user.ts";
+import { importedEmailPattern, minSecretBytes } from "./imported-user.ts";
 import type { ServiceCall } from "./service-caller.ts";
 import { auditEventOf } from "./target-user.ts";
 
@@ -95,7 +95,7 @@ async function formatImportLine(deps: Deps, call: ServiceCall, row: User) {
     username: row.canonicalName ?? row.username,
     exact_name: row.canonicalName === null ? undefined : row.username,
     // An external source may have sent an address that an import rejects. The next sign-in brings that one again.
-    email: row.email !== null && emailForm.test(row.email) ? row.email : undefined,
+    email: row.email !== null && importedEmailPattern.test(row.email) ? row.email : undefined,
     secret: secret ?? undefined,
     allow_weak: (secret !== null && decodeTotpSecret(secret).length < minSecretBytes) || undefined,
     totp_setup_at: secret === null ? undefined : time(row.totpSetupAt),

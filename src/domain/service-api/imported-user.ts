@@ -52,8 +52,11 @@ export type LineFailure =
   | { readonly ok: false; readonly reason: "invalid_format"; readonly detail?: string }
   | { readonly ok: false; readonly reason: "malformed_request"; readonly detail?: string };
 
-/** Accepts any text without control characters: an export must be importable, and external sources send any address. */
-export const emailForm = /^\P{C}{1,320}$/u;
+/**
+ * Regular expression for an e-mail address in an import: any text without control characters, because an export must be
+ * importable, and external sources send any address.
+ */
+export const importedEmailPattern = /^\P{C}{1,320}$/u;
 
 /** OTP-05: a secret below 128 bits is imported only with `allow_weak`. */
 export const minSecretBytes = 16;

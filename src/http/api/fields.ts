@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { lazy } from "../../core/lib/lazy.ts";
 import { parseCodeInput } from "../../core/parsing/code-input.ts";
-import { userIdForm } from "../../core/parsing/user-id.ts";
+import { userIdPattern } from "../../core/parsing/user-id.ts";
 import { canonicalUsername } from "../../core/parsing/username.ts";
 import { inputJsonSchemas } from "./input-json-schemas.ts";
 
@@ -66,7 +66,7 @@ export const sessionToken = () =>
 
 /** A user's id, as the service client knows the user. */
 export const userId = lazy(() =>
-  z.string("must be a string").check(z.regex(userIdForm, "must have 1 to 128 visible ASCII characters")),
+  z.string("must be a string").check(z.regex(userIdPattern, "must have 1 to 128 visible ASCII characters")),
 );
 
 /** A text of the service client for the receipt: `action` or `nonce`. */

@@ -1,4 +1,4 @@
-import { realmForm } from "../../core/parsing/user-id.ts";
+import { realmNamePattern } from "../../core/parsing/user-id.ts";
 import { userId } from "../api/fields.ts";
 import { isScope, type Operation } from "../api/operation.ts";
 import { cookieNames } from "../cookies.ts";
@@ -64,7 +64,7 @@ const parameters = {
     in: "query",
     required: false,
     description: "With ADMIN_KEY: the realm of the call, local by default. An API key has only its own realm",
-    schema: { type: "string", pattern: realmForm.source },
+    schema: { type: "string", pattern: realmNamePattern.source },
   },
   "Idempotency-Key": {
     name: "Idempotency-Key",

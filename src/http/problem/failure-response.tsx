@@ -45,7 +45,7 @@ function respondWithDocument(c: AppContext, problem: Problem, headers: Headers, 
   return c.body(document, problem.status, Object.fromEntries(headers));
 }
 
-const lostForm =
+const lostFormMessage =
   "Your form did not reach the site, because your session has ended. Sign in, go back to the form, and send it again.";
 
 function respondWithPage(c: AppContext, problem: Problem, headers: Headers, hint?: SignInHint): Response {
@@ -56,7 +56,7 @@ function respondWithPage(c: AppContext, problem: Problem, headers: Headers, hint
       issuer={c.var.config.issuer}
       kind="error"
       title={lost ? "Your form was not sent" : problem.title}
-      message={lost ? lostForm : problem.detail}
+      message={lost ? lostFormMessage : problem.detail}
       code={problem.code}
       requestId={c.var.client.requestId}
       retryAfterSeconds={problem.retryAfterSeconds ?? undefined}

@@ -47,7 +47,8 @@ export function accountNamed(db: DrizzleD1Database, { realm, username, canonical
     const own = and(eq(users.realm, realm), eq(users.username, username), isNotNull(users.canonicalName));
     return sql`coalesce((${ids().where(own)}), (${ids().where(isUnclaimed(realm, canonicalName))}))`;
   }
-  // One query, because D1 takes 100 parameters for a statement, and a statement names the account several times.
+  // One subquery with few parameters, instead of one for each rank: D1 allows 100 parameters in a statement, and a statement
+  // contains this subquery several times. The disabled account has the lowest rank, and is returned first.
   const rank = sql`(${users.disabledAt} IS NULL) * 2 + (NOT ${users.totpEnabled})`;
   const oldest = db
     .select({

@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import {
   callerUserId,
   possibleStoredUserIds,
-  realmForm,
+  realmNamePattern,
   storedUserId,
-  userIdForm,
+  userIdPattern,
 } from "../../../src/core/parsing/user-id.ts";
 
 const realms = ["local", "shop", "shop2", "a", "shop.eu", "sho"] as const;
@@ -31,11 +31,11 @@ describe("the id of a user whom a backend names", () => {
     ".a",
     "~!*'()",
     "a@b.c",
-  ])("may be %s", (text) => expect(userIdForm.test(text)).toBe(true));
+  ])("may be %s", (text) => expect(userIdPattern.test(text)).toBe(true));
 
   it.each(["", ".", "..", "a b", "a\n", "\0", "é", "a\u00a0", "٣", "x".repeat(129)])(
     "may not be %j",
-    (text) => expect(userIdForm.test(text)).toBe(false),
+    (text) => expect(userIdPattern.test(text)).toBe(false),
   );
 
   it("is shown as it came", () => {
@@ -73,11 +73,11 @@ describe("the id of a user whom a backend names", () => {
 
 describe("a realm", () => {
   it.each(["local", "shop", "a", "0", "shop.eu-1_x", "x".repeat(64)])("may be called %s", (name) => {
-    expect(realmForm.test(name)).toBe(true);
+    expect(realmNamePattern.test(name)).toBe(true);
   });
 
   it.each(["", "Shop", "shop:", "a:b", "a/b", ".a", "-a", "_a", "a b", "a\n", "é", "x".repeat(65)])(
     "may not be called %j",
-    (name) => expect(realmForm.test(name)).toBe(false),
+    (name) => expect(realmNamePattern.test(name)).toBe(false),
   );
 });

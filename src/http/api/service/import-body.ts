@@ -2,7 +2,11 @@ import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
 import { splitLines } from "../../../core/parsing/lines.ts";
 import type { ParsedLine } from "../../../domain/service-api/import.ts";
-import { emailForm, type LineFailure, parseImportedUser } from "../../../domain/service-api/imported-user.ts";
+import {
+  importedEmailPattern,
+  type LineFailure,
+  parseImportedUser,
+} from "../../../domain/service-api/imported-user.ts";
 import { parseFields, parseObject } from "../../json-body.ts";
 import { FailureError } from "../../problem/http-failure.ts";
 import { userId, username } from "../fields.ts";
@@ -30,7 +34,9 @@ export const importLine = lazy(() =>
     email: z.optional(
       z
         .string("must be a string")
-        .check(z.regex(emailForm, "must have 1 to 320 characters, none of them a control character")),
+        .check(
+          z.regex(importedEmailPattern, "must have 1 to 320 characters, none of them a control character"),
+        ),
     ),
     otpauth: z.optional(text(2048)),
     secret: z.optional(text(512)),

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { sha256 } from "../../../core/crypto/digest.ts";
 import { lazy } from "../../../core/lib/lazy.ts";
-import { possibleStoredUserIds, realmForm, userIdForm } from "../../../core/parsing/user-id.ts";
+import { possibleStoredUserIds, realmNamePattern, userIdPattern } from "../../../core/parsing/user-id.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { compareExportKey, type ExportKeyState } from "../../../domain/service-api/export-key.ts";
 import {
@@ -41,7 +41,7 @@ export const exportKeyParameter: Readonly<Record<string, string>> = {
   [exportKeyHeader]: "EXPORT_KEY: needed to export, and to change an account of ADMIN_USERS",
 };
 
-const idempotencyKeyForm = /^[\x21-\x7e]{1,255}$/;
+const idempotencyKeyPattern = /^[\x21-\x7e]{1,255}$/;
 
 /**
  * Authenticates a request by its API key or `ADMIN_KEY`, and looks up its `Idempotency-Key`. One read at most
@@ -63,10 +63,10 @@ export async function readServiceRequest(
   const keyHash = key === undefined ? null : await sha256(key);
   const userId = c.req.param("id") ?? null;
   const { deps, now } = c.var;
-  const aboutUser = c.req.routePath.includes("/users/:id") && userId !== null && userIdForm.test(userId);
+  const aboutUser = c.req.routePath.includes("/users/:id") && userId !== null && userIdPattern.test(userId);
   const authenticated = await authenticateServiceCaller(deps, {
     token,
-    adminRealm: realm !== undefined && realmForm.test(realm) ? realm : localRealm,
+    adminRealm: realm !== undefined && realmNamePattern.test(realm) ? realm : localRealm,
     userId: aboutUser ? userId : null,
     keyHash,
     now,
@@ -76,7 +76,7 @@ export async function readServiceRequest(
   if (!caller.scopes.includes(scope)) throw new FailureError({ ok: false, reason: "scope_missing", scope });
   if (realm !== undefined && realm !== caller.realm)
     throw new FailureError({ ok: false, reason: "no_such_realm" });
-  if (key !== undefined && !idempotencyKeyForm.test(key)) {
+  if (key !== undefined && !idempotencyKeyPattern.test(key)) {
     const detail = "Idempotency-Key: must have 1 to 255 visible characters";
     throw new FailureError({ ok: false, reason: "invalid_format", detail });
   }
@@ -101,13 +101,16 @@ export async function readServiceRequest(
     storedResponse === null
       ? ({ kind: "none" } as const)
       : await findFirstResponse(deps, call, now, storedResponse);
-  const failure = failureOfFirst(first);
+  const failure = failureOfKeyReuse(first);
   if (failure !== null) throw new FailureError(failure);
   return { caller, user, exportKey, repeatable: { ...call, first } };
 }
 
-/** Why a request whose `Idempotency-Key` was used before fails. Null: it does not fail. */
-function failureOfFirst({ kind }: FirstResponse): Failure | null {
+/**
+ * Returns the failure of a request whose `Idempotency-Key` was used before: another call used it, or the first response
+ * reports an accepted code and a reset has voided that approval since (INC-37). Null: the request does not fail.
+ */
+function failureOfKeyReuse({ kind }: FirstResponse): Failure | null {
   if (kind === "conflict") return { ok: false, reason: "idempotency_conflict" };
   return kind === "void" ? { ok: false, reason: "first_response_void" } : null;
 }
@@ -146,7 +149,7 @@ export async function respondToServiceCall<Result extends OkResult>(
   if (repeatable !== null && !isStoredFailure(result)) {
     const first = await findFirstResponse(deps, repeatable, now);
     if (first.kind === "found") return replay(c, first.response);
-    const failure = failureOfFirst(first);
+    const failure = failureOfKeyReuse(first);
     if (failure !== null) return respondWithFailure(c, failure);
   }
   return respondWithFailure(c, result);

@@ -33,11 +33,11 @@ import {
 import { AccountPage, type AccountPageProps } from "./account-view.tsx";
 import { BackupCodesPage } from "./backup-codes-view.tsx";
 
-const codeForm = lazy(() => z.strictObject({ code: textField(1024) }));
-const disableForm = lazy(() =>
+const codeFormSchema = lazy(() => z.strictObject({ code: textField(1024) }));
+const disableFormSchema = lazy(() =>
   z.strictObject({ code: textField(1024), password: z.optional(textField(4096)) }),
 );
-const endForm = lazy(() => z.strictObject({ id: textField(128) }));
+const endSessionFormSchema = lazy(() => z.strictObject({ id: textField(128) }));
 
 /** The notice after a redirect, by the value of `done` in the query. The query can't contain the text itself, or a link could show any text. */
 const notices: ReadonlyMap<string, string> = new Map([
@@ -56,7 +56,7 @@ export const accountPages = new Hono<AppEnv>()
   })
   .post("/account/backup-codes", (c) =>
     withAccountSession(c, async (session) => {
-      const form = await readForm(c, codeForm());
+      const form = await readForm(c, codeFormSchema());
       const code = parseCodeInput(form.code);
       if (code === null) return showAccount(c, session, { failure: noCode, errorIn: "backup-codes" });
       const { deps, client, now } = c.var;
@@ -76,7 +76,7 @@ export const accountPages = new Hono<AppEnv>()
   )
   .post("/account/two-factor/disable", (c) =>
     withAccountSession(c, async (session) => {
-      const form = await readForm(c, disableForm());
+      const form = await readForm(c, disableFormSchema());
       const code = parseCodeInput(form.code);
       if (code === null) return showAccount(c, session, { failure: noCode, errorIn: "disable" });
       const { deps, client, now } = c.var;
@@ -91,7 +91,7 @@ export const accountPages = new Hono<AppEnv>()
   )
   .post("/account/sessions/end", (c) =>
     withAccountSession(c, async (session) => {
-      const { id } = await readForm(c, endForm());
+      const { id } = await readForm(c, endSessionFormSchema());
       const ended = await revokeSession(c.var.deps, session, id, c.var.client, c.var.now);
       // A session that has already ended is a success, too.
       if (!ended.ok && ended.reason !== "no_such_session") return showAccount(c, session, { failure: ended });

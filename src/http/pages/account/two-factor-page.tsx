@@ -35,7 +35,7 @@ import { SetupConfirmPage, SetupScanPage, SetupStartPage } from "./two-factor-se
 
 const path = "/account/two-factor";
 
-const wizardForm = lazy(() =>
+const setupFormSchema = lazy(() =>
   z.strictObject({
     step: z.enum(["start", "confirm"], "must be start or confirm"),
     /** Required with `confirm`. */
@@ -59,7 +59,7 @@ export const twoFactorPages = new Hono<AppEnv>()
     return showPage(c, startPage(c, returnPath, checked.user.totpEnabled));
   })
   .post(path, async (c) => {
-    const form = await readForm(c, wizardForm());
+    const form = await readForm(c, setupFormSchema());
     const code = form.step === "start" ? null : (form.code ?? "");
     if (form.challenge !== undefined) return submitChallengeSetup(c, form.challenge, code);
     const caller = await findCaller(c);

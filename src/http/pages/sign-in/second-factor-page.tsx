@@ -30,7 +30,7 @@ import { SecondFactorPage } from "./second-factor-view.tsx";
 import { respondWithSignIn } from "./sign-in-page.tsx";
 import { SignInPage } from "./sign-in-view.tsx";
 
-const codeForm = lazy(() =>
+const codeFormSchema = lazy(() =>
   z.strictObject({
     code: textField(1024),
     rd: returnPathField(),
@@ -54,7 +54,7 @@ export const secondFactorPages = new Hono<AppEnv>()
     );
   })
   .post("/second-factor", async (c) => {
-    const form = await readForm(c, codeForm());
+    const form = await readForm(c, codeFormSchema());
     if (form.challenge !== undefined) return submitChallengeCode(c, form.challenge, form.code);
     const step = await findStep(c);
     if (step === null) return respondWithSignIn(c, { ok: false, reason: "pending_session_over" }, form.rd);

@@ -36,7 +36,7 @@ import { ExternalSignInPage, RedirectLoopPage } from "./external-sign-in-view.ts
 import { SignInPage } from "./sign-in-view.tsx";
 import { SignedOutPage, SignOutPage } from "./sign-out-view.tsx";
 
-const signInForm = lazy(() =>
+const signInFormSchema = lazy(() =>
   z.strictObject({
     username: textField(1024),
     password: textField(4096),
@@ -60,7 +60,7 @@ export const signInPages = new Hono<AppEnv>()
   })
   .post("/sign-in", async (c) => {
     if (c.var.source !== null) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
-    const form = await readForm(c, signInForm());
+    const form = await readForm(c, signInFormSchema());
     const username = canonicalUsername(form.username);
     if (username === null || form.password === "") {
       const detail = "Type your user name and your password.";

@@ -11,6 +11,7 @@ import { verifyUserCode } from "./domain/service-api/verify-user-code.ts";
 import { readFullSession } from "./domain/sessions/read-session-token.ts";
 import { type FullSession, recheckSession } from "./domain/sessions/sessions.ts";
 import { log } from "./log.ts";
+import { logAndTranslateError, type RpcFailure, toRpcFailure } from "./rpc/rpc-failure.ts";
 import {
   callerProps,
   type ParsedInput,
@@ -18,7 +19,6 @@ import {
   type RpcInput,
   type RpcMethod,
 } from "./rpc/rpc-inputs.ts";
-import { type RpcRefusal, refusalOf, refusalOfError } from "./rpc/rpc-refusal.ts";
 import type {
   RpcConfirmation,
   RpcEnrolment,
@@ -28,7 +28,7 @@ import type {
 } from "./rpc/rpc-results.ts";
 import { type Bindings, createDeps, getConfig } from "./runtime.ts";
 
-export type { RpcCode, RpcRefusal } from "./rpc/rpc-refusal.ts";
+export type { RpcCode, RpcFailure } from "./rpc/rpc-failure.ts";
 export type {
   RpcConfirmation,
   RpcEnrolment,
@@ -51,7 +51,7 @@ interface RpcCall extends Omit<UserServiceCall, "idempotency"> {
  */
 export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
   /** Returns the state of a user's second factor. One read. */
-  status(input: RpcInput<"status">): Promise<RpcStatus | RpcRefusal> {
+  status(input: RpcInput<"status">): Promise<RpcStatus | RpcFailure> {
     return this.#run("status", input, async (call) => {
       const status = await getUserStatus(call.deps, call);
       if (!status.ok) return status;
@@ -72,7 +72,7 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
    * Starts to set up a user's second factor, and creates the user if there is none with this id. A user with a second
    * factor must pass a code of it, and keeps it until `confirm`.
    */
-  enrol(input: RpcInput<"enrol">): Promise<RpcEnrolment | RpcRefusal> {
+  enrol(input: RpcInput<"enrol">): Promise<RpcEnrolment | RpcFailure> {
     return this.#run("enrol", input, async (call, { code, username, email }) => {
       const user = await putUser(call.deps, call, { username, email });
       if (!user.ok) return user;
@@ -85,7 +85,7 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
   }
 
   /** Switches the second factor on with the first code. One read, one batch. */
-  confirm(input: RpcInput<"confirm">): Promise<RpcConfirmation | RpcRefusal> {
+  confirm(input: RpcInput<"confirm">): Promise<RpcConfirmation | RpcFailure> {
     return this.#run("confirm", input, async (call, { code }) => {
       const confirmed = await confirmUserEnrolment(call.deps, call, code);
       return confirmed.ok ? { ok: true, backupCodes: confirmed.evidence.newBackupCodes ?? [] } : confirmed;
@@ -93,7 +93,7 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
   }
 
   /** Checks a code of an authenticator app, or a backup code. One read, one batch. */
-  verify(input: RpcInput<"verify">): Promise<RpcVerification | RpcRefusal> {
+  verify(input: RpcInput<"verify">): Promise<RpcVerification | RpcFailure> {
     return this.#run("verify", input, async (call, { code, action, nonce, ip }) => {
       const { basePath, publicUrl } = call.deps.config;
       const verified = await verifyUserCode(
@@ -113,14 +113,14 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
   }
 
   /** Returns the session of a session token, and its user. No I/O while the token is fresh, one trip after that. */
-  session(input: RpcInput<"session">): Promise<RpcSession | RpcRefusal> {
+  session(input: RpcInput<"session">): Promise<RpcSession | RpcFailure> {
     return this.#run("session", input, async ({ deps, realm, now }, { token }) => {
       const session = await readFullSession(deps, token, now);
       if (session === null || session.realm !== realm) return sessionOver;
-      if (isTokenFresh(deps, session, now)) return describeSession(session, null);
+      if (isTokenFresh(deps, session, now)) return toRpcSession(session, null);
       const checked = await recheckSession(deps, session, now);
       if (checked === null) return sessionOver;
-      return describeSession(checked.session, checked.token);
+      return toRpcSession(checked.session, checked.token);
     });
   }
 
@@ -132,7 +132,7 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
     method: M,
     input: unknown,
     run: (call: RpcCall, input: ParsedInput<M>) => Promise<Result | Failure>,
-  ): Promise<Result | RpcRefusal> {
+  ): Promise<Result | RpcFailure> {
     const requestId = crypto.randomUUID();
     try {
       const props = callerProps().safeParse(this.ctx.props);
@@ -153,16 +153,16 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
         idempotency: null,
       };
       const result = await run(call, parsed.input);
-      return result.ok ? result : refusalOf(result);
+      return result.ok ? result : toRpcFailure(result);
     } catch (error) {
-      return refusalOfError(error, requestId);
+      return logAndTranslateError(error, requestId);
     }
   }
 }
 
 const sessionOver: Failure = { ok: false, reason: "session_over" };
 
-function describeSession(session: FullSession, renewedToken: string | null): RpcSession {
+function toRpcSession(session: FullSession, renewedToken: string | null): RpcSession {
   const { userId: id, username: name, email: mail, amr, secondFactorAt, expiresAt, realm } = session;
   return {
     ok: true,

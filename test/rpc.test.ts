@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from "vitest";
 import { timeStep } from "../src/core/crypto/totp.ts";
 import type { Failure } from "../src/domain/failure.ts";
 import { describeFailure } from "../src/http/problem/problem.ts";
-import { refusalOf } from "../src/rpc/rpc-refusal.ts";
+import { toRpcFailure } from "../src/rpc/rpc-failure.ts";
 import { SecondFactor } from "../src/rpc.ts";
 import { countTrips, delayD1, failAlways } from "./support/d1.ts";
 import { useFreshWorker } from "./support/fresh-worker.ts";
@@ -256,6 +256,6 @@ describe("when something fails", () => {
     "field_unreadable",
   ] as const)("%s has the code that HTTP gives it", (reason) => {
     const failure: Failure = { ok: false, reason };
-    expect(refusalOf(failure).code).toBe(describeFailure(failure).code);
+    expect(toRpcFailure(failure).code).toBe(describeFailure(failure).code);
   });
 });

@@ -28,7 +28,7 @@ import { secondFactorPages } from "./pages/sign-in/second-factor-page.tsx";
 import { signInPages } from "./pages/sign-in/sign-in-page.tsx";
 import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
 import { routePathOf } from "./route-path.ts";
-import { pageUrl } from "./sign-in-redirect.ts";
+import { ownPagePath } from "./sign-in-redirect.ts";
 
 /** Every operation of the API, and their OpenAPI document. */
 export const api = documentApi([
@@ -68,7 +68,7 @@ export function createApp(config: Config): Hono<AppEnv> {
     if (config.originUrl !== null) app.use(config.basePath + path, proxiesOnly);
     app.get(config.basePath + path, handle);
   }
-  app.all(config.basePath, (c) => c.redirect(pageUrl(c, "/account"), 303));
+  app.all(config.basePath, (c) => c.redirect(ownPagePath(c, "/account"), 303));
   app.route(config.basePath, ownRoutes());
   app.all("*", (c) => respondAtGate(c, config.originUrl));
   return app;

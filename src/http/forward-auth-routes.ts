@@ -11,7 +11,7 @@ import { accessRequestOf } from "./gate.ts";
 import { emptyResponse } from "./middleware/own-headers.ts";
 import { respondNotFound } from "./not-found.ts";
 import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
-import { acceptsHtml, nextPageUrl, redirectOrUnauthorized, type TargetRequest } from "./sign-in-redirect.ts";
+import { acceptsHtml, nextPagePath, redirectOrUnauthorized, type TargetRequest } from "./sign-in-redirect.ts";
 
 /**
  * Responds 404 to a request without `PROXY_KEY`. Needed where the Worker is a gate: otherwise a visitor could call the
@@ -38,7 +38,7 @@ export async function respondToAuthRequest(c: AppContext): Promise<Response> {
       (denial, target) => {
         if (denial.reason === "account_disabled")
           return respondWithFailure(c, { ok: false, reason: "account_disabled" });
-        c.header("Location", nextPageUrl(c, denial, target.uri));
+        c.header("Location", nextPagePath(c, denial, target.uri));
         return c.body(null, 401);
       },
       () => respondWithFailure(c, { ok: false, reason: "unreadable_original" }),

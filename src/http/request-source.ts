@@ -1,7 +1,7 @@
 import { parseRawPath } from "../core/parsing/raw-path.ts";
 import type { FirstFactorSource } from "../domain/sign-in/first-factor-source.ts";
 import { readOriginalRequest } from "../gate/authorize-proxied.ts";
-import { createSource } from "../gate/identity/source.ts";
+import { createFirstFactorSource } from "../gate/identity/source.ts";
 import type { AppContext } from "./context.ts";
 import { cookieNames } from "./cookies.ts";
 
@@ -23,5 +23,5 @@ export function createRequestSource(c: AppContext, now: Date, trusted: boolean):
   const path = original?.path ?? parseRawPath(c.req.url);
   const query = original === null ? url.search.slice(1) : original.uri.slice(original.path.length + 1);
   const visit = { headers, ownCookies: cookieNames, publicOrigin, address, url, path, query };
-  return createSource(config, { ...visit, isForwardAuth, trusted, now });
+  return createFirstFactorSource(config, { ...visit, isForwardAuth, trusted, now });
 }

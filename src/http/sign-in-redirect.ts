@@ -23,10 +23,10 @@ export function targetRequestOf(c: AppContext): TargetRequest {
 export function redirectOrUnauthorized(c: AppContext, denial: AccessDenied, target: TargetRequest): Response {
   if (denial.reason === "account_disabled")
     return respondWithFailure(c, { ok: false, reason: "account_disabled" });
-  if (isPageLoad(c, target)) return c.redirect(nextPageUrl(c, denial, target.uri), 303);
+  if (isPageLoad(c, target)) return c.redirect(nextPagePath(c, denial, target.uri), 303);
   // After a form, the visitor returns to the page with the form.
   const back = isSafe(target) ? target.uri : refererPath(c);
-  const page = nextPageUrl(c, denial, back);
+  const page = nextPagePath(c, denial, back);
   return respondWithFailure(c, toFailure(denial), { status: 401, signIn: page, formLost: !isSafe(target) });
 }
 
@@ -56,9 +56,9 @@ function refererPath(c: AppContext): string {
 
 type RemediableDenial = Exclude<AccessDenied, { reason: "account_disabled" }>;
 
-/** Returns the URL of the page on which the visitor can get the access that was denied. */
-export function nextPageUrl(c: AppContext, denial: RemediableDenial, returnPath: string): string {
-  return pageUrl(c, nextPages[denial.reason], returnPath, { again: denial.reason === "sign_in_again" });
+/** Returns path and query of the page of Sallyport on which the visitor can get the access that was denied. */
+export function nextPagePath(c: AppContext, denial: RemediableDenial, returnPath: string): string {
+  return ownPagePath(c, nextPages[denial.reason], returnPath, { again: denial.reason === "sign_in_again" });
 }
 
 const nextPages: Record<RemediableDenial["reason"], string> = {
@@ -70,12 +70,13 @@ const nextPages: Record<RemediableDenial["reason"], string> = {
 };
 
 /**
- * Returns the URL of one of Sallyport's own pages.
+ * Returns path and query of one of Sallyport's own pages.
  *
+ * @param page the path below `BASE_PATH`, such as `/sign-in`
  * @param returnPath the path that the page sends the visitor to at its end
  * @param options `again`: the visitor must sign in, even with a valid session
  */
-export function pageUrl(
+export function ownPagePath(
   c: AppContext,
   page: string,
   returnPath = "/",

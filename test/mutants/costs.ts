@@ -17,8 +17,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "invented-api-key-asks-primary",
     file: "src/domain/service-api/service-caller.ts",
-    find: 'return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", question) : null;',
-    replace: 'return readCall(deps.db, "primary", question);',
+    find: "  if (!(await isMarkedApiKeyId(deps.config.keyring, keyId))) return null;\n",
+    replace: "",
     why: "each made-up API key costs a trip to the primary (INC-30)",
     tests: ["test/flows/backend-trips.test.ts"],
     titled: "key that is none|no copy has yet",
@@ -35,8 +35,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "receipt-after-reset",
     file: "src/store/second-factor/challenge-rows.ts",
-    find: "          isOfThisPeriod,\n          accountCanApprove",
-    replace: "          accountCanApprove",
+    find: "          isOfThisPeriod,\n          accountAndFactorAreNotDisabled",
+    replace: "          accountAndFactorAreNotDisabled",
     why: "the attacker's browser gets a new receipt after the administrator has removed the second factor (INC-37)",
     tests: [voided],
     titled: "was reset",
@@ -98,15 +98,15 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "answer-of-its-own-in-return-address",
     file: "src/core/parsing/return-address.ts",
-    find: "return returnParameterNames.some((it) => foldedNames.includes(it));",
-    replace: "return returnParameterNames.some((it) => name === it);",
+    find: "return resultParameterNames.some((it) => foldedNames.includes(it));",
+    replace: "return resultParameterNames.some((it) => name === it);",
     why: "the return URL may already contain receipt[]= or another spelling of the receipt parameter (INC-37)",
     tests: ["test/core/parsing/return-address.test.ts"],
   },
   {
     name: "pending-session-not-used-again",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: 'session.kind === "pending" ? every(notExists(usableHere), notExists(usableAnywhere)) : sql`1`',
+    find: 'session.kind === "pending" ? allOf(notExists(usableHere), notExists(usableAnywhere)) : sql`1`',
     replace: "sql`1`",
     why: "each request with a site's cookie creates a pending session (INC-30)",
     tests: [shared],
@@ -115,7 +115,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "openings-not-counted",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: "or(isWithinBounds(db, openerOf(opening), bounds, lt),",
+    find: "or(openingsAreWithinLimits(db, scopeOfOpening(opening), bounds, lt),",
     replace: "or(sql`1`,",
     why: "the number of sessions of an account has no limit (INC-30)",
     tests: [shared],
@@ -133,8 +133,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "opens-beyond-bound-of-account",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: "every(notExists(usableHere), notExists(usableAnywhere))",
-    replace: "every(notExists(usableHere))",
+    find: "allOf(notExists(usableHere), notExists(usableAnywhere))",
+    replace: "allOf(notExists(usableHere))",
     why: "each further network gets a pending session of its own (INC-30)",
     tests: [shared],
     titled: "over all networks",
@@ -142,7 +142,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "shares-with-other-networks-at-once",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: "hasReachedAccountLimit(db, opener, opening.bounds),",
+    find: "accountLimitIsReached(db, scope, opening.bounds),",
     replace: "sql`1`,",
     why: "a client in any network shares the owner's pending session and uses up its attempts (INC-30)",
     tests: [shared],
@@ -151,7 +151,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "event-with-each-opening",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: "every(previousChangedRow, isWithinBounds(db, openerOf(opening), bounds, lte)),",
+    find: "allOf(previousChangedRow, openingsAreWithinLimits(db, scopeOfOpening(opening), bounds, lte)),",
     replace: "previousChangedRow,",
     why: "a client that opens and ends sessions in turn fills the audit log (INC-30)",
     tests: [shared],
@@ -178,7 +178,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "opener-ends-shared-session",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: '.set(kind === "pending" ? closeToOpener(event.at) : { expiresAt: event.at })',
+    find: '.set(kind === "pending" ? valuesThatCloseSessionToOpener(event.at) : { expiresAt: event.at })',
     replace: ".set({ expiresAt: event.at })",
     why: "the attacker's sign-out ends a pending session that the owner shares (INC-30)",
     tests: [shared],
@@ -250,8 +250,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "sign-out-of-nothing-recorded",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: "recordEventWhere(db, event, every(previousChangedRow, isWithinBounds(db, opener, recent, lte))),",
-    replace: "recordEventWhere(db, event, isWithinBounds(db, opener, recent, lte)),",
+    find: "recordEventWhere(db, event, allOf(previousChangedRow, openingsAreWithinLimits(db, scope, recent, lte))),",
+    replace: "recordEventWhere(db, event, openingsAreWithinLimits(db, scope, recent, lte)),",
     why: "each sign-out with an ended pending token writes an event; the test over all routes must find it (INC-30)",
     tests: ["test/flows/first-factor-costs.test.ts"],
     titled: "with a pending session",
@@ -259,7 +259,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "ended-sessions-not-counted",
     file: "src/store/sessions/session-rows.ts",
-    find: "recordEventWhere(primary, event, every(sql`changes() > 0`, mayRecord)),",
+    find: "recordEventWhere(primary, event, allOf(sql`changes() > 0`, mayRecord)),",
     replace: "recordEventWhere(primary, event, sql`changes() > 0`),",
     why: "a client with the first factor alone opens and ends full sessions in turn, with an event each time (INC-30)",
     tests: [shared],

@@ -1,11 +1,14 @@
 import { findPathVariants } from "../policy/path-variants.ts";
 import { foldName, foldParameterName } from "./folded-name.ts";
 
-/** The parameters that Sallyport adds to the query of a return address. The address must not have one of its own. */
-const returnParameterNames = ["challenge", "receipt"] as const;
+/**
+ * The parameters in which Sallyport returns the result of a hosted challenge: it adds them to the query of the backend's return
+ * address. That address must not have one of its own.
+ */
+const resultParameterNames = ["challenge", "receipt"] as const;
 
-/** The parameters that are added to the query of a return address. */
-export type ReturnParameters = Partial<Record<(typeof returnParameterNames)[number], string>>;
+/** The values of the parameters in which the result of a hosted challenge is returned. */
+export type ResultParameters = Partial<Record<(typeof resultParameterNames)[number], string>>;
 
 /** The outcome of {@link parseReturnAddress}. */
 export type ReturnAddressResult =
@@ -14,7 +17,7 @@ export type ReturnAddressResult =
   /** The realm's list does not cover the address, or it has a user name or a password. */
   | { readonly ok: false; readonly reason: "not_listed" }
   /** The address has a parameter that a server could read as `challenge` or `receipt`. */
-  | { readonly ok: false; readonly reason: "has_return_parameter" };
+  | { readonly ok: false; readonly reason: "has_result_parameter" };
 
 /**
  * Parses and checks the address to which a browser is redirected after a hosted challenge. It must have the origin of a
@@ -40,8 +43,8 @@ export function parseReturnAddress(input: string, listed: readonly string[]): Re
     );
   };
   if (!listed.some(covers)) return { ok: false, reason: "not_listed" };
-  return hasReturnParameter(url)
-    ? { ok: false, reason: "has_return_parameter" }
+  return hasResultParameter(url)
+    ? { ok: false, reason: "has_result_parameter" }
     : { ok: true, address: url.href };
 }
 
@@ -49,29 +52,29 @@ const isAtOrBelow = (path: string, top: string) =>
   path === top || path.startsWith(top.endsWith("/") ? top : `${top}/`);
 
 /**
- * True when a server or a page's script may find one of the return parameters in the address: in the query, in the path after
+ * True when a server or a page's script may find a `challenge` or `receipt` parameter in the address: in the query, in the path after
  * a semicolon (RFC 3986 3.3), or in the fragment, which single-page applications parse like a path and a query.
  */
-function hasReturnParameter({ pathname, search, hash }: URL): boolean {
+function hasResultParameter({ pathname, search, hash }: URL): boolean {
   const [, ...ofPath] = pathname.split(";");
   return [...ofPath, search, hash].some((text) =>
     // Some servers decode before they split, and some after.
     [text, decodeOnce(text)].some((it) =>
-      it.split(/[?#&;/]/).some((part) => isReturnParameterName(part.split("=", 1)[0] ?? "")),
+      it.split(/[?#&;/]/).some((part) => isResultParameterName(part.split("=", 1)[0] ?? "")),
     ),
   );
 }
 
 /**
- * True when a server may read the name as one of the return parameters. Compared are the whole name, the name without an
+ * True when a server may read the name as `challenge` or `receipt`. Compared are the whole name, the name without an
  * index (`receipt[]`), and the name up to the first character that frameworks read as access to a member or as the end of a
  * string (`receipt.x`, `receipt%00`). `receipt_id` and `receipt-no` are other names.
  */
-function isReturnParameterName(encodedName: string): boolean {
+function isResultParameterName(encodedName: string): boolean {
   const name = decodeOnce(encodedName.replaceAll("+", " ")).normalize("NFKC");
   const beforeMember = /^[\s"']*([\w-]*)/.exec(name)?.[1] ?? "";
   const foldedNames = [...foldParameterName(name), foldName(beforeMember)];
-  return returnParameterNames.some((it) => foldedNames.includes(it));
+  return resultParameterNames.some((it) => foldedNames.includes(it));
 }
 
 /** Decodes all well-formed escapes once, also `%uXXXX` (IIS). Malformed escapes stay. */
@@ -87,8 +90,8 @@ function decodeOnce(text: string): string {
     });
 }
 
-/** Returns the address with these parameters at the end of its query. Its other parts stay. */
-export function withReturnParameters(returnAddress: string, parameters: ReturnParameters): string {
+/** Returns the backend's return address with the result of the challenge at the end of its query. Its other parts stay. */
+export function addResultParameters(returnAddress: string, parameters: ResultParameters): string {
   const url = new URL(returnAddress);
   const query = new URLSearchParams(parameters);
   url.search = url.search === "" ? String(query) : `${url.search}&${query}`;

@@ -25,7 +25,10 @@ export interface SessionClaims {
   readonly expiresAt: Date;
 }
 
-/** The claims of a pending session's token. They do not grant access to the site: the second factor is missing. */
+/**
+ * The claims of the token for the client that opened a pending session: the session's secret (its id is the hash), the user name
+ * and the end. They do not grant access to the site, because the second factor is missing.
+ */
 export interface PendingSessionClaims {
   readonly sessionSecret: string;
   /** The user whose code is expected. With an external first factor, the visitor may have changed accounts since. */

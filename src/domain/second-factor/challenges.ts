@@ -1,6 +1,6 @@
 import { sha256 } from "../../core/crypto/digest.ts";
 import type { CodeInput } from "../../core/parsing/code-input.ts";
-import { withReturnParameters } from "../../core/parsing/return-address.ts";
+import { addResultParameters } from "../../core/parsing/return-address.ts";
 import { callerUserId } from "../../core/parsing/user-id.ts";
 import { isChallengeSecret } from "../../core/tokens/challenge-secret.ts";
 import { signReceipt } from "../../core/tokens/receipt.ts";
@@ -201,5 +201,5 @@ async function addressWithReceipt(
   const { id, realm, action, nonce, amr, issuer, now, returnTo } = approved;
   const userId = callerUserId(realm, approved.userId);
   const facts = { id, issuer, realm, userId, action, nonce, amr, now, authenticatedAt };
-  return withReturnParameters(returnTo, { challenge: id, receipt: await signReceipt(config.keyring, facts) });
+  return addResultParameters(returnTo, { challenge: id, receipt: await signReceipt(config.keyring, facts) });
 }

@@ -169,8 +169,8 @@ export function isSubjectValid(
   );
 }
 
-/** The failure of a subject that is not valid, or not there. */
-export function subjectFailure(subject: CodeSubject): Failure {
+/** Returns the failure of a code whose session is over, or whose user does not exist in the realm. */
+export function invalidSubjectFailure(subject: CodeSubject): Failure {
   return {
     ok: false,
     reason: subject.kind === "service" ? "no_such_user" : overReasons[subject.session.kind],
@@ -183,10 +183,10 @@ const overReasons = {
   full: "session_over",
 } as const;
 
-/** The failure of an account without a second factor. A sign-in that waits for one starts over. */
+/** Returns the failure of a code for an account without a second factor. A visitor who is signing in has to start again. */
 export function notEnabledFailure(subject: CodeSubject): Failure {
   const isSignIn = subject.kind === "session" && subject.session.kind === "pending";
-  return isSignIn ? subjectFailure(subject) : { ok: false, reason: "not_enabled" };
+  return isSignIn ? invalidSubjectFailure(subject) : { ok: false, reason: "not_enabled" };
 }
 
 /** What the batch counts the attempt on. */

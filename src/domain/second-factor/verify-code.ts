@@ -14,12 +14,12 @@ import {
   attemptSourceOf,
   type CodeComparison,
   type CodeSubject,
+  invalidSubjectFailure,
   isSubjectValid,
   notEnabledFailure,
   type RightCode,
   readAccount,
   readAccountOnPrimary,
-  subjectFailure,
   type VerifyCodeInput,
   type VerifyCodeResult,
   type ViewOf,
@@ -48,7 +48,7 @@ export async function verifyCode<Outcome, Subject extends CodeSubject>(
   let view = await readAccount(deps, subject);
   let mayBeStale = true;
   for (let round = 0; round < maxRounds; round++) {
-    if (view === null) return subjectFailure(subject);
+    if (view === null) return invalidSubjectFailure(subject);
     const failure = findFailureBeforeComparing(deps, subject, view, now);
     if (failure !== null) return failure;
     const comparison = await compareCode(deps, input, view);
@@ -92,7 +92,7 @@ function findFailureBeforeComparing(
   view: AccountView,
   now: Date,
 ): Failure | null {
-  if (!isSubjectValid(deps, subject, view, now)) return subjectFailure(subject);
+  if (!isSubjectValid(deps, subject, view, now)) return invalidSubjectFailure(subject);
   const { user, session } = view;
   if (user.disabledAt !== null) return { ok: false, reason: "account_disabled" };
   if (isSecondFactorDisabled(user)) return { ok: false, reason: "second_factor_disabled" };

@@ -3,7 +3,11 @@ import { sha256 } from "../../core/crypto/digest.ts";
 import { isMarkedApiKeyId, parseApiKeyId } from "../../core/tokens/api-key.ts";
 import { type ApiKey, touchApiKey } from "../../store/service/api-key-rows.ts";
 import type { ClientContext } from "../../store/service/audit.ts";
-import { type CallQuery, type CallView, readCall } from "../../store/service/service-call-rows.ts";
+import {
+  findServiceCallRows,
+  type ServiceCallQuery,
+  type ServiceCallRows,
+} from "../../store/service/service-call-rows.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { ExportKeyState } from "./export-key.ts";
@@ -67,7 +71,7 @@ export interface AuthenticatedCall {
   /** The target user. */
   readonly user: User | null;
   /** The stored response to the first call with the same `Idempotency-Key`. */
-  readonly storedResponse: CallView["answer"];
+  readonly storedResponse: ServiceCallRows["storedResponse"];
 }
 
 /**
@@ -83,32 +87,39 @@ export async function authenticateServiceCaller(
 ): Promise<AuthenticatedCall | null> {
   const { token, userId, keyHash, now, adminRealm } = input;
   if (await equalInConstantTime(token, deps.config.adminKey)) {
-    return readCallOf(deps, callerOfAdminKey(adminRealm), input);
+    return findRowsOfCaller(deps, callerOfAdminKey(adminRealm), input);
   }
   const keyId = parseApiKeyId(token);
   if (keyId === null) return null;
   const hash = await sha256(token);
   const cached = deps.cache.apiKeys.get(hash);
   if (cached !== undefined && now.getTime() - cached.readAt.getTime() < keyCacheSeconds * 1000) {
-    return isLive(cached.key, now) ? readCallOf(deps, callerOfApiKey(cached.key), input) : null;
+    return isLive(cached.key, now) ? findRowsOfCaller(deps, callerOfApiKey(cached.key), input) : null;
   }
   const query = { caller: { keyId }, userId, keyHash, now };
-  const view = (await readCall(deps.db, "nearest", query)) ?? (await readCallOnPrimary(deps, keyId, query));
+  const view =
+    (await findServiceCallRows(deps.db, "nearest", query)) ??
+    (await findServiceCallRowsOnPrimary(deps, keyId, query));
   const key = view?.apiKey ?? null;
   if (view === null || key === null || !(await equalInConstantTime(hash, key.keyHash))) return null;
   deps.cache.apiKeys.set(hash, { key, readAt: now });
   if (!isLive(key, now)) return null;
   if (key.lastUsedAt === null || now.getTime() - key.lastUsedAt.getTime() >= keyCacheSeconds * 1000)
     deps.defer(touchApiKey(deps.db, key.id, now));
-  return { caller: callerOfApiKey(key), user: view.user, storedResponse: view.answer };
+  return { caller: callerOfApiKey(key), user: view.user, storedResponse: view.storedResponse };
 }
 
 /**
  * Reads a key that the read replica does not have on the primary. Only for an id with Sallyport's mark: invented ids cause
  * no load on the primary (INC-30).
  */
-async function readCallOnPrimary(deps: Deps, keyId: string, query: CallQuery): Promise<CallView | null> {
-  return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", query) : null;
+async function findServiceCallRowsOnPrimary(
+  deps: Deps,
+  keyId: string,
+  query: ServiceCallQuery,
+): Promise<ServiceCallRows | null> {
+  if (!(await isMarkedApiKeyId(deps.config.keyring, keyId))) return null;
+  return findServiceCallRows(deps.db, "primary", query);
 }
 
 /** Removes a key from the cache of this isolate. Other isolates may use it for another {@link keyCacheSeconds}. */
@@ -117,15 +128,15 @@ export function uncacheApiKey(deps: Deps, keyId: string): void {
 }
 
 /** Reads the target user and the stored response for a caller that is already authenticated. */
-async function readCallOf(
+async function findRowsOfCaller(
   deps: Deps,
   caller: ServiceCaller,
   { userId, keyHash, now }: AuthenticateCallerInput,
 ): Promise<AuthenticatedCall> {
   if (userId === null && keyHash === null) return { caller, user: null, storedResponse: null };
   const { realm } = caller;
-  const view = await readCall(deps.db, "nearest", { caller: { realm }, userId, keyHash, now });
-  return { caller, user: view?.user ?? null, storedResponse: view?.answer ?? null };
+  const view = await findServiceCallRows(deps.db, "nearest", { caller: { realm }, userId, keyHash, now });
+  return { caller, user: view?.user ?? null, storedResponse: view?.storedResponse ?? null };
 }
 
 const isLive = ({ revokedAt, expiresAt }: ApiKey, now: Date): boolean =>

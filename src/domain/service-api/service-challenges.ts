@@ -87,7 +87,7 @@ export async function createChallenge(
 
 const returnAddressFailures = {
   not_listed: "return_address_refused",
-  has_return_parameter: "return_address_has_receipt_parameter",
+  has_result_parameter: "return_address_has_receipt_parameter",
 } as const;
 
 export interface ChallengeStatus {

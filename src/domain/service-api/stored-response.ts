@@ -68,7 +68,7 @@ export type FirstResponse =
   | { readonly kind: "found"; readonly response: string }
   /** The `Idempotency-Key` belongs to a different call, or the stored response can't be decrypted any more. */
   | { readonly kind: "conflict" }
-  /** The stored response reports an accepted code, and the approval has been voided since (INC-37). */
+  /** The stored response reports an accepted code, and a reset, for example, has voided that approval since (INC-37). */
   | { readonly kind: "void" };
 
 /**

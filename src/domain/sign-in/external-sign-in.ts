@@ -22,7 +22,11 @@ import {
   prepareSession,
 } from "../sessions/sessions.ts";
 import { isUnclaimed, storedName } from "./external-name.ts";
-import { type IssuedPendingSession, issuePendingSession, openingBounds } from "./first-factor-sessions.ts";
+import {
+  type IssuedPendingSession,
+  issuePendingSessionToken,
+  openingBounds,
+} from "./first-factor-sessions.ts";
 import {
   AmbiguousCredentials,
   type ExternalIdentity,
@@ -100,7 +104,7 @@ export async function openExternalSession(
   if (session.id === held?.id && isRowOpenToHolder(session, held))
     return { user, issued, pending: { kind: "held" } };
   // The name that the source gave: an account that no exact name has claimed is stored under its canonical name.
-  const token = await issuePendingSession(deps, { row: session, prepared: pending, username }, now);
+  const token = await issuePendingSessionToken(deps, { row: session, prepared: pending, username }, now);
   return { user, issued, pending: { kind: "issued", ...token } };
 }
 

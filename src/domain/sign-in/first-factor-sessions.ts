@@ -21,11 +21,11 @@ export interface IssuedPendingSession {
 }
 
 /**
- * Signs the token of the pending session `row` that a batch has returned: the prepared one, or one that another client
- * has opened and that this client shares. Only the client that opened a session knows its secret, so the token of a shared
- * session names its id.
+ * Signs the token of a pending session that a batch has opened already. `row` is the prepared session, or one that another
+ * client has opened and that this client shares. Only the client that opened a session knows its secret, so the token of a
+ * shared session has the session's id instead.
  */
-export async function issuePendingSession(
+export async function issuePendingSessionToken(
   { config: { keyring } }: Deps,
   {
     row,

@@ -19,7 +19,11 @@ import {
   type PreparedSession,
   prepareSession,
 } from "../sessions/sessions.ts";
-import { type IssuedPendingSession, issuePendingSession, openingBounds } from "./first-factor-sessions.ts";
+import {
+  type IssuedPendingSession,
+  issuePendingSessionToken,
+  openingBounds,
+} from "./first-factor-sessions.ts";
 import { pendingTtlSeconds } from "./openings.ts";
 import { countWrongPassword, publishAndFindBlock, startPasswordAttempt } from "./password-attempt.ts";
 import { isPasswordOf } from "./stored-password.ts";
@@ -114,7 +118,7 @@ async function trySignIn(
   const { username } = user;
   if (!user.totpEnabled)
     return { ok: true, next: "done", issued: await issueSession(deps, { ...prepared, user, username }, now) };
-  const pending = await issuePendingSession(deps, { row: session, prepared, username }, now);
+  const pending = await issuePendingSessionToken(deps, { row: session, prepared, username }, now);
   return { ok: true, next: "second_factor", pending };
 }
 

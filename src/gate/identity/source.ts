@@ -9,8 +9,8 @@ import { createJwtSource } from "./jwt.ts";
 import { createOriginSource } from "./origin.ts";
 import { createProxySource } from "./proxy-header.ts";
 
-/** The parts of a request that a source identifies its visitor by. */
-export interface SourceInput {
+/** The parts of a request by which a source of the first factor identifies the visitor. */
+export interface FirstFactorSourceInput {
   /** As the client or the proxy sent them. */
   readonly headers: Headers;
   /** Names of the Worker's own cookies, which are no credentials for a source. */
@@ -30,8 +30,14 @@ export interface SourceInput {
   readonly now: Date;
 }
 
-/** Creates the source of the first factor for one request. Null: passwords are the first factor. */
-export function createSource(config: Config, input: SourceInput): FirstFactorSource | null {
+/**
+ * Creates the source that `FIRST_FACTOR` configures (who-am-I of the origin, JWT, or header of a proxy), for one request. Null:
+ * the first factor is a password, which needs no source.
+ */
+export function createFirstFactorSource(
+  config: Config,
+  input: FirstFactorSourceInput,
+): FirstFactorSource | null {
   const { firstFactor, originUrl } = config;
   const { headers, url, trusted, now } = input;
   switch (firstFactor.kind) {
@@ -60,7 +66,7 @@ function readCredentialCarriers({
   ownCookies,
   query,
   isForwardAuth,
-}: SourceInput): CredentialCarriers {
+}: FirstFactorSourceInput): CredentialCarriers {
   const authorization = headers.get("Authorization") ?? "";
   const cookieHeader = headers.get("Cookie") ?? "";
   const sent = siteHeaders(headers);

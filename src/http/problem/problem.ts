@@ -69,14 +69,21 @@ function limitOf(failure: AnyFailure): Limit | null {
 function furtherMembers(failure: AnyFailure): Problem["members"] {
   if (failure.reason === "step_up_required") return { max_age: failure.maxAgeSeconds };
   if (failure.reason === "import_interrupted" || failure.reason === "import_too_large")
-    return describeImport(failure.report);
+    return toImportReportBody(failure.report);
   if (failure.reason === "too_many_attempts" && failure.startOver === true) return { start_over: true };
   if (failure.reason === "export_key_required") return { export_key: failure.why };
   return failure.reason === "unhealthy" ? { parts: failure.parts } : {};
 }
 
 /** Returns the JSON form of an import's report. It is part of the response for every status. */
-export const describeImport = ({ lines, created, unchanged, failed, nextLine, errors }: ImportReport) => ({
+export const toImportReportBody = ({
+  lines,
+  created,
+  unchanged,
+  failed,
+  nextLine,
+  errors,
+}: ImportReport) => ({
   lines,
   created,
   unchanged,

@@ -5,8 +5,8 @@ import type { SQLiteTable } from "drizzle-orm/sqlite-core";
 /** The condition "the statement before this one in the batch changed one row". */
 export const previousChangedRow: SQL = sql`changes() = 1`;
 
-/** Joins conditions with AND, in brackets. */
-export const every = (...conditions: readonly [SQL, ...SQL[]]): SQL =>
+/** Returns one SQL condition, in brackets: these, joined with AND. Unlike drizzle's `and`, it is never undefined. */
+export const allOf = (...conditions: readonly [SQL, ...SQL[]]): SQL =>
   sql`(${sql.join([...conditions], sql` AND `)})`;
 
 /** A row with a value or an SQL expression for every column. Columns have no default in `INSERT … SELECT`. */

@@ -1,7 +1,7 @@
 import { and, asc, eq, gt, isNotNull, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import { type Database, reachStore } from "./database.ts";
-import { envelopeStart, type SealedColumn, sealedColumnName, users } from "./schema.ts";
+import { envelopeKeyPrefix, type SealedColumn, sealedColumnName, users } from "./schema.ts";
 
 /** Selects envelopes of one key: those in one column after a position. */
 export interface SealedPlace {
@@ -47,7 +47,11 @@ export async function findSealed(
         .from(users)
         // The second condition implies the first, but SQLite uses the partial index only with both.
         .where(
-          and(isNotNull(sealed), eq(envelopeStart(sealedColumnName(column)), prefix), gt(position, after)),
+          and(
+            isNotNull(sealed),
+            eq(envelopeKeyPrefix(sealedColumnName(column)), prefix),
+            gt(position, after),
+          ),
         )
         .orderBy(asc(position))
         .limit(limit)

@@ -5,12 +5,12 @@ import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "driz
 const datetime = (name: string) => integer(name, { mode: "timestamp_ms" });
 
 /**
- * The expression for the start of an envelope, up to the dot after its key id (`core/crypto/envelope.ts`). SQLite uses an index on
- * an expression only for a query with the same expression.
+ * Returns the SQL expression for the part of an envelope (`core/crypto/envelope.ts`) that names its key: its start, up to the dot
+ * after the key id. The indexes on it and the queries for old keys must have the same expression, or SQLite does not use the index.
  *
  * @param column the column's name in the database
  */
-export const envelopeStart = (column: string): SQL =>
+export const envelopeKeyPrefix = (column: string): SQL =>
   sql.raw(`substr(${column}, 1, 3 + instr(substr(${column}, 4), '.'))`);
 
 /** Accounts with their second factor. */
@@ -60,13 +60,13 @@ export const users = sqliteTable(
       .where(sql`totp_pending_expires_at IS NOT NULL`),
     // For the hourly job, which finds envelopes of older keys. One index for each of `sealedColumns`.
     index("users_totp_secret_sealed_with")
-      .on(envelopeStart("totp_secret"))
+      .on(envelopeKeyPrefix("totp_secret"))
       .where(sql`totp_secret IS NOT NULL`),
     index("users_totp_pending_secret_sealed_with")
-      .on(envelopeStart("totp_pending_secret"))
+      .on(envelopeKeyPrefix("totp_pending_secret"))
       .where(sql`totp_pending_secret IS NOT NULL`),
     index("users_backup_codes_sealed_with")
-      .on(envelopeStart("backup_codes"))
+      .on(envelopeKeyPrefix("backup_codes"))
       .where(sql`backup_codes IS NOT NULL`),
   ],
 );

@@ -28,6 +28,9 @@ export const apiKeyIsNotRevoked = (db: DrizzleD1Database, apiKeyId: SQLiteColumn
       .where(and(eq(apiKeys.id, apiKeyId), isNotNull(apiKeys.revokedAt))),
   );
 
-/** The condition "the account can approve": it is not disabled, and failures have not disabled its second factor. */
-export const accountCanApprove = (failuresUntilDisabled: number): SQL | undefined =>
+/**
+ * The SQL condition "the account is not disabled, and failures have not disabled its second factor". Approvals of other
+ * accounts are void.
+ */
+export const accountAndFactorAreNotDisabled = (failuresUntilDisabled: number): SQL | undefined =>
   and(isNull(users.disabledAt), lt(users.secondFactorFailures, failuresUntilDisabled));

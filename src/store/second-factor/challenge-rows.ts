@@ -1,14 +1,14 @@
 import { and, eq, exists, getTableColumns, gt, isNotNull, isNull, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { every, insertWhere } from "../platform/conditional-insert.ts";
+import { allOf, insertWhere } from "../platform/conditional-insert.ts";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type ChallengeRow, challenges, sessions, type UserRow, users } from "../platform/schema.ts";
 import type { AuditEvent } from "../service/audit.ts";
 import type { StoredResponse } from "../service/idempotency.ts";
 import { type WriteResult, writeOnce } from "../service/idempotent-write.ts";
 import type { Session } from "../sessions/session-rows.ts";
-import { isUser } from "../users/user-rows.ts";
-import { accountCanApprove, apiKeyIsNotRevoked, approvalPeriod } from "./approvals.ts";
+import { userIsOneOf } from "../users/user-rows.ts";
+import { accountAndFactorAreNotDisabled, apiKeyIsNotRevoked, approvalPeriod } from "./approvals.ts";
 
 export type Challenge = ChallengeRow;
 
@@ -29,19 +29,19 @@ export function insertChallenge(
   response: StoredResponse | null,
 ): Promise<WriteResult<UserRow>> {
   const { realm } = challenge;
-  const isOpenAccount = and(isUser(realm, userIds), isNull(users.disabledAt));
+  const isOpenAccount = and(userIsOneOf(realm, userIds), isNull(users.disabledAt));
   const openAccount = (on: DrizzleD1Database) => on.select({ id: users.id }).from(users).where(isOpenAccount);
   return writeOnce(db, {
     change: (on, isFirstCall) => {
       const userId = sql`(${openAccount(on)})`;
       const period = on.select({ period: approvalPeriod }).from(users).where(isOpenAccount);
       const row = { ...challenge, userId, approvalPeriodId: sql`(${period})` };
-      return insertWhere(on, challenges, row, every(exists(openAccount(on)), isFirstCall));
+      return insertWhere(on, challenges, row, allOf(exists(openAccount(on)), isFirstCall));
     },
     event,
     lookedUp: { userId: sql`(${openAccount(db.primary)})` },
     response,
-    read: (on) => on.select().from(users).where(isUser(realm, userIds)),
+    read: (on) => on.select().from(users).where(userIsOneOf(realm, userIds)),
   });
 }
 
@@ -155,7 +155,7 @@ export async function findValidApproval(
           eq(challenges.realm, realm),
           isNotNull(challenges.completedAt),
           isOfThisPeriod,
-          accountCanApprove(failuresUntilDisabled),
+          accountAndFactorAreNotDisabled(failuresUntilDisabled),
           apiKeyIsNotRevoked(primary, challenges.apiKeyId),
         ),
       ),

@@ -1,7 +1,7 @@
 import { and, eq, exists, gt, isNull, lt, lte, not, or, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { every, previousChangedRow } from "../platform/conditional-insert.ts";
+import { allOf, previousChangedRow } from "../platform/conditional-insert.ts";
 import { type Database, reachStore } from "../platform/database.ts";
 import {
   auditEvents,
@@ -11,14 +11,14 @@ import {
   type UserRow,
   users,
 } from "../platform/schema.ts";
-import { type AuditEvent, eventIs, recordEventWhere, wasRecorded } from "../service/audit.ts";
+import { type AuditEvent, eventIs, eventWasRecorded, recordEventWhere } from "../service/audit.ts";
 import {
-  hasNoStoredResponse,
-  hasStoredResponse,
+  callHasNoStoredResponse,
+  callHasStoredResponse,
   type StoredResponse,
   storeResponseWhere,
 } from "../service/idempotency.ts";
-import { isOpenToHolder } from "../sessions/pending-sessions.ts";
+import { sessionIsOpenToHolder } from "../sessions/pending-sessions.ts";
 import { fullSessionIsAlive, type SessionCutoff } from "../sessions/session-rows.ts";
 import { type Counter, listOverflows, nothingBlocks, type Overflow } from "../sessions/throttles.ts";
 import { approvalPeriodOf } from "./approvals.ts";
@@ -124,7 +124,7 @@ export async function commitCodeAttempt(db: Database, attempt: CodeAttempt): Pro
     primary.select({ type: auditEvents.type }).from(auditEvents).where(eq(auditEvents.id, event.id)),
     primary
       .select({
-        responded: sql<number>`${hasStoredResponse(primary, responses?.refused ?? null)}`.as("responded"),
+        responded: sql<number>`${callHasStoredResponse(primary, responses?.refused ?? null)}`.as("responded"),
       })
       .from(sql`(SELECT 1)`),
     ...(attempt.counters.length === 0 ? [] : [listOverflows(primary, attempt.counters, attempt.now)]),
@@ -161,7 +161,7 @@ function claimAttempt(db: DrizzleD1Database, attempt: CodeAttempt): BatchItem<"s
   const { source, budget, counters, responses, now } = attempt;
   const open = and(
     counters.length === 0 ? undefined : nothingBlocks(db, counters, now),
-    responses === null ? undefined : hasNoStoredResponse(db, responses.refused),
+    responses === null ? undefined : callHasNoStoredResponse(db, responses.refused),
   );
   if (source.kind === "service") {
     // Without a session, the failures of the account are the only budget.
@@ -191,7 +191,7 @@ function claimAttempt(db: DrizzleD1Database, attempt: CodeAttempt): BatchItem<"s
         eq(sessions.kind, "pending"),
         source.kind === "challenge"
           ? eq(sessions.challengeId, source.challengeId)
-          : and(isNull(sessions.challengeId), isOpenToHolder(source)),
+          : and(isNull(sessions.challengeId), sessionIsOpenToHolder(source)),
         lt(sessions.attempts, budget.attemptsPerPendingSession),
         gt(sessions.expiresAt, now),
         account,
@@ -250,7 +250,7 @@ function storeResponses(
 ): BatchItem<"sqlite">[] {
   if (responses === null) return [];
   const accepted = eventIs(db, event.id, "second_factor.accepted");
-  const refused = every(wasRecorded(db, event.id), not(accepted));
+  const refused = allOf(eventWasRecorded(db, event.id), not(accepted));
   return [
     ...storeResponseWhere(db, responses.accepted, accepted, approvalPeriodOf(db, userId)),
     ...storeResponseWhere(db, responses.refused, refused),

@@ -1,7 +1,7 @@
 import { and, eq, isNull, ne, type SQL } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { every, insertWhere } from "../platform/conditional-insert.ts";
+import { allOf, insertWhere } from "../platform/conditional-insert.ts";
 import { challenges, sessions, users } from "../platform/schema.ts";
 import { type AuditEvent, type AuditEventType, recordEventWhere } from "../service/audit.ts";
 import type { Session } from "../sessions/session-rows.ts";
@@ -67,7 +67,7 @@ function effectStatement(
     case "claim_name": {
       const { eventId: id } = effect;
       const updated = { ...event, id, type: "user.updated", detail: { fields: "username" } } as const;
-      return claimStatements(db, { ...effect, event: updated, now }, every(eq(users.id, userId), accepted));
+      return claimStatements(db, { ...effect, event: updated, now }, allOf(eq(users.id, userId), accepted));
     }
     case "set_second_factor":
       return [

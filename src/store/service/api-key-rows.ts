@@ -1,6 +1,6 @@
 import { and, asc, count, eq, gt, inArray, isNull, lt, or, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { every, insertWhere } from "../platform/conditional-insert.ts";
+import { allOf, insertWhere } from "../platform/conditional-insert.ts";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type ApiKeyRow, apiKeys, challenges, sessions } from "../platform/schema.ts";
 import type { AuditEvent } from "./audit.ts";
@@ -9,7 +9,7 @@ import { type IdempotentWrite, type WriteResult, writeOnce } from "./idempotent-
 
 export type ApiKey = ApiKeyRow;
 
-const isLive = (now: Date): SQL | undefined =>
+const apiKeyIsLive = (now: Date): SQL | undefined =>
   and(isNull(apiKeys.revokedAt), or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, now)));
 
 /** Inserts a key unless its realm has `maxLive` valid keys of that name. One batch. */
@@ -25,10 +25,10 @@ export function insertApiKey(
     on
       .select({ keys: count() })
       .from(apiKeys)
-      .where(and(eq(apiKeys.realm, realm), eq(apiKeys.name, name), isLive(createdAt)));
+      .where(and(eq(apiKeys.realm, realm), eq(apiKeys.name, name), apiKeyIsLive(createdAt)));
   const write: IdempotentWrite = {
     change: (on, isFirstCall) =>
-      insertWhere(on, apiKeys, key, every(lt(sql`(${namesakes(on)})`, maxLive), isFirstCall)),
+      insertWhere(on, apiKeys, key, allOf(lt(sql`(${namesakes(on)})`, maxLive), isFirstCall)),
     event,
     response,
     read: (on) => selectKey(on, key.id),

@@ -84,7 +84,7 @@ export function eventIs(db: DrizzleD1Database, id: string, type: AuditEventType)
 }
 
 /** The condition "this event exists". */
-export const wasRecorded = (db: DrizzleD1Database, id: string): SQL =>
+export const eventWasRecorded = (db: DrizzleD1Database, id: string): SQL =>
   eventExists(db, eq(auditEvents.id, id));
 
 const eventExists = (db: DrizzleD1Database, condition: SQL | undefined): SQL =>

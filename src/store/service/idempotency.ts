@@ -4,8 +4,12 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { insertWhere } from "../platform/conditional-insert.ts";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type IdempotencyKeyRow, idempotencyKeys, users } from "../platform/schema.ts";
-import { accountCanApprove, apiKeyIsNotRevoked, approvalPeriod } from "../second-factor/approvals.ts";
-import { isUser } from "../users/user-rows.ts";
+import {
+  accountAndFactorAreNotDisabled,
+  apiKeyIsNotRevoked,
+  approvalPeriod,
+} from "../second-factor/approvals.ts";
+import { userIsOneOf } from "../users/user-rows.ts";
 
 /** Identifies a stored response. Each realm has its own keys. */
 export interface IdempotencyKeyRef {
@@ -25,8 +29,8 @@ export interface StoredResponse extends IdempotencyKeyRef {
   readonly expiresAt: Date;
 }
 
-/** The condition that a response to this call is stored. False for a call without an `Idempotency-Key`. */
-export function hasStoredResponse(
+/** The SQL condition "a response to this call is stored". False for a call without an `Idempotency-Key`. */
+export function callHasStoredResponse(
   db: DrizzleD1Database,
   place: (IdempotencyKeyRef & { readonly now: Date }) | null,
 ): SQL {
@@ -35,13 +39,13 @@ export function hasStoredResponse(
     db
       .select({ realm: idempotencyKeys.realm })
       .from(idempotencyKeys)
-      .where(and(isAt(place), gt(idempotencyKeys.expiresAt, place.now))),
+      .where(and(responseIsAt(place), gt(idempotencyKeys.expiresAt, place.now))),
   );
 }
 
-/** The condition "this call was not answered yet". */
-export const hasNoStoredResponse = (db: DrizzleD1Database, kept: StoredResponse | null): SQL =>
-  not(hasStoredResponse(db, kept));
+/** The SQL condition "no response to this call is stored". */
+export const callHasNoStoredResponse = (db: DrizzleD1Database, kept: StoredResponse | null): SQL =>
+  not(callHasStoredResponse(db, kept));
 
 /**
  * The statement that stores a response if `condition` holds. It replaces an expired response under the same key.
@@ -65,8 +69,8 @@ export function storeResponseWhere(
   ];
 }
 
-/** The conditions under which the response to an accepted code is still valid (INC-37). */
-export interface ApprovalGrounds {
+/** The values for the check that the response to an accepted code is still valid (INC-37). */
+export interface ApprovalCheckInput {
   /** The possible stored ids of the target user. */
   readonly userIds: readonly string[];
   /** The API key of this call. Null: `ADMIN_KEY`. */
@@ -76,7 +80,7 @@ export interface ApprovalGrounds {
 
 /** A response that is stored. */
 export interface FoundResponse extends IdempotencyKeyRow {
-  /** False: it reports an approval that was voided since (INC-37). */
+  /** False: the response reports an accepted code, and the approval has been voided since, by a reset for example (INC-37). */
   readonly stands: boolean;
 }
 
@@ -84,7 +88,7 @@ export interface FoundResponse extends IdempotencyKeyRow {
 export async function findStoredResponse(
   { primary }: Database,
   place: IdempotencyKeyRef,
-  grounds: ApprovalGrounds,
+  grounds: ApprovalCheckInput,
   now: Date,
 ): Promise<FoundResponse | null> {
   const approver = primary
@@ -92,9 +96,9 @@ export async function findStoredResponse(
     .from(users)
     .where(
       and(
-        isUser(place.realm, grounds.userIds),
+        userIsOneOf(place.realm, grounds.userIds),
         eq(approvalPeriod, idempotencyKeys.approvalPeriodId),
-        accountCanApprove(grounds.failuresUntilDisabled),
+        accountAndFactorAreNotDisabled(grounds.failuresUntilDisabled),
         apiKeyIsNotRevoked(primary, idempotencyKeys.apiKeyId),
         grounds.apiKeyId === null ? undefined : apiKeyIsNotRevoked(primary, grounds.apiKeyId),
       ),
@@ -104,10 +108,10 @@ export async function findStoredResponse(
     primary
       .select({ ...getTableColumns(idempotencyKeys), stands: sql<number>`${stands}`.as("stands") })
       .from(idempotencyKeys)
-      .where(and(isAt(place), gt(idempotencyKeys.expiresAt, now))),
+      .where(and(responseIsAt(place), gt(idempotencyKeys.expiresAt, now))),
   );
   return row === undefined ? null : { ...row, stands: row.stands === 1 };
 }
 
-const isAt = ({ realm, keyHash }: IdempotencyKeyRef) =>
+const responseIsAt = ({ realm, keyHash }: IdempotencyKeyRef) =>
   and(eq(idempotencyKeys.realm, realm), eq(idempotencyKeys.keyHash, keyHash));

@@ -4,8 +4,8 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type AuditEvent, eventIs, type LookedUp, recordEventWhere } from "./audit.ts";
 import {
-  hasNoStoredResponse,
-  hasStoredResponse,
+  callHasNoStoredResponse,
+  callHasStoredResponse,
   type StoredResponse,
   storeResponseWhere,
 } from "./idempotency.ts";
@@ -42,11 +42,11 @@ export async function writeOnce<Row>(db: Database, write: IdempotentWrite): Prom
   const happened = eventIs(primary, event.id, event.type);
   const results: unknown[] = await reachStore(() =>
     primary.batch([
-      write.change(primary, hasNoStoredResponse(primary, response)),
+      write.change(primary, callHasNoStoredResponse(primary, response)),
       recordEventWhere(primary, event, sql`changes() > 0`, write.lookedUp),
       ...(write.effects?.(primary, happened) ?? []),
       ...storeResponseWhere(primary, response, happened),
-      selectConditions(primary, happened, hasStoredResponse(primary, response)),
+      selectConditions(primary, happened, callHasStoredResponse(primary, response)),
       write.read(primary),
     ]),
   );

@@ -11,8 +11,8 @@ import {
   users,
 } from "../platform/schema.ts";
 
-/** Which rows a backend's call needs. */
-export interface CallQuery {
+/** Selects the rows that a call of the service API needs. */
+export interface ServiceCallQuery {
   /** The realm, if the caller is known, else the id of the API key that it sent. */
   readonly caller: { readonly realm: string } | { readonly keyId: string };
   /** The user of the call, by the backend's own id. Null: no user. */
@@ -22,35 +22,40 @@ export interface CallQuery {
   readonly now: Date;
 }
 
-/** The rows that were found. */
-export interface CallView {
+/** The rows of a call of the service API: its API key, its target user, and the response that its first call got. */
+export interface ServiceCallRows {
   readonly apiKey: ApiKeyRow | null;
   readonly user: UserRow | null;
-  readonly answer: IdempotencyKeyRow | null;
+  readonly storedResponse: IdempotencyKeyRow | null;
 }
 
-/** Reads API key, user and stored response in one query, from the nearest replica or from the primary. Null: unknown key. */
-export async function readCall(
+/**
+ * Finds the API key, the target user and the stored response of a call of the service API, in one query to the nearest read
+ * replica or to the primary. Null: D1 does not have the API key.
+ */
+export async function findServiceCallRows(
   db: Database,
   from: keyof Database,
-  query: CallQuery,
-): Promise<CallView | null> {
+  query: ServiceCallQuery,
+): Promise<ServiceCallRows | null> {
   const on = db[from];
   const { caller, userId, keyHash, now } = query;
   const call = selectRealm(on, caller);
   const [row] = await reachStore(() =>
     on
-      .select({ apiKey: apiKeys, user: users, answer: idempotencyKeys })
+      .select({ apiKey: apiKeys, user: users, storedResponse: idempotencyKeys })
       .from(call)
       .leftJoin(apiKeys, eq(apiKeys.id, call.keyId))
       .leftJoin(
         users,
-        userId === null ? isNone(users.id) : and(eq(users.realm, call.realm), isNamed(call.realm, userId)),
+        userId === null
+          ? neverTrue(users.id)
+          : and(eq(users.realm, call.realm), userIsNamed(call.realm, userId)),
       )
       .leftJoin(
         idempotencyKeys,
         keyHash === null
-          ? isNone(idempotencyKeys.realm)
+          ? neverTrue(idempotencyKeys.realm)
           : and(
               eq(idempotencyKeys.realm, call.realm),
               eq(idempotencyKeys.keyHash, keyHash),
@@ -62,7 +67,7 @@ export async function readCall(
   return row ?? null;
 }
 
-function selectRealm(db: DrizzleD1Database, caller: CallQuery["caller"]) {
+function selectRealm(db: DrizzleD1Database, caller: ServiceCallQuery["caller"]) {
   if ("realm" in caller) {
     return db
       .select({
@@ -82,11 +87,14 @@ function selectRealm(db: DrizzleD1Database, caller: CallQuery["caller"]) {
     .as("asked");
 }
 
-/** Holds for no row, and uses the index: for `ON 0` SQLite would read the whole table. */
-const isNone = (key: SQLiteColumn) => sql`${key} = NULL`;
+/** The condition that is false for every row. It uses the index of `key`: for `ON 0` SQLite would read the whole table. */
+const neverTrue = (key: SQLiteColumn) => sql`${key} = NULL`;
 
-/** As `possibleStoredUserIds` of `core/parsing/user-id.ts`, where the realm is not known before the query. */
-const isNamed = (realm: SQL.Aliased<string>, userId: string) => {
+/**
+ * The condition "the user has one of the row ids that `userId` may stand for". These are the ids of `possibleStoredUserIds`
+ * (`core/parsing/user-id.ts`), computed in SQL because the realm is not known before the query.
+ */
+const userIsNamed = (realm: SQL.Aliased<string>, userId: string) => {
   const prefix = sql`(${realm} || ':')`;
   const plain = sql`CASE WHEN substr(${userId}, 1, length(${prefix})) = ${prefix} THEN NULL ELSE ${userId} END`;
   return sql`${users.id} IN (${prefix} || ${userId}, ${plain})`;

@@ -1,13 +1,13 @@
 import { and, eq, exists, getTableColumns, inArray, isNull, ne, not, or, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { alias } from "drizzle-orm/sqlite-core";
-import { every, insertWhere } from "../platform/conditional-insert.ts";
+import { allOf, insertWhere } from "../platform/conditional-insert.ts";
 import type { Database } from "../platform/database.ts";
 import { challenges, sessions, throttles, type UserRow, users } from "../platform/schema.ts";
 import { generateApprovalPeriodId } from "../second-factor/approvals.ts";
 import { noFailures, secondFactorOff } from "../second-factor/second-factor-columns.ts";
 import { type Counter, countFailureWhere, nothingBlocks } from "../sessions/throttles.ts";
-import { isUser } from "../users/user-rows.ts";
+import { userIsOneOf } from "../users/user-rows.ts";
 import type { AuditEvent } from "./audit.ts";
 import type { StoredResponse } from "./idempotency.ts";
 import { type WriteResult, writeOnce } from "./idempotent-write.ts";
@@ -37,13 +37,13 @@ export function insertUserOnce(
       on
         .select({ id: users.id })
         .from(users)
-        .where(or(isUser(realm, ids), and(eq(users.realm, realm), eq(users.username, row.username)))),
+        .where(or(userIsOneOf(realm, ids), and(eq(users.realm, realm), eq(users.username, row.username)))),
     );
   return writeOnce(db, {
-    change: (on, isFirstCall) => insertWhere(on, users, row, every(not(taken(on)), isFirstCall)),
+    change: (on, isFirstCall) => insertWhere(on, users, row, allOf(not(taken(on)), isFirstCall)),
     event,
     response,
-    read: (on) => on.select().from(users).where(isUser(realm, ids)),
+    read: (on) => on.select().from(users).where(userIsOneOf(realm, ids)),
   });
 }
 
@@ -79,7 +79,7 @@ export function updateUserOnce(
         .set({ ...changes, ...voidsApprovals, updatedAt: now })
         .where(
           and(
-            isUser(realm, ids),
+            userIsOneOf(realm, ids),
             username === undefined ? undefined : not(exists(namesake(on, username))),
             isFirstCall,
           ),
@@ -87,7 +87,7 @@ export function updateUserOnce(
     event,
     effects: (on, happened) => (endsSessions ? [endSessions(on, realm, ids, happened)] : []),
     response,
-    read: (on) => on.select().from(users).where(isUser(realm, ids)),
+    read: (on) => on.select().from(users).where(userIsOneOf(realm, ids)),
   });
 }
 
@@ -104,15 +104,15 @@ export function deleteUserOnce(
       on
         .update(users)
         .set({ disabledAt: sql`coalesce(${users.disabledAt}, ${event.at.getTime()})` })
-        .where(isUser(realm, ids)),
+        .where(userIsOneOf(realm, ids)),
     event,
     effects: (on, happened) => [
       endSessions(on, realm, ids, happened),
       on.delete(challenges).where(and(inArray(challenges.userId, own(on)), happened)),
-      on.delete(users).where(and(isUser(realm, ids), happened)),
+      on.delete(users).where(and(userIsOneOf(realm, ids), happened)),
     ],
     response: null,
-    read: (on) => on.select().from(users).where(isUser(realm, ids)),
+    read: (on) => on.select().from(users).where(userIsOneOf(realm, ids)),
   });
 }
 
@@ -152,11 +152,11 @@ function writeSecondFactorOff(
       on
         .update(users)
         .set({ ...columns, approvalPeriodId: generateApprovalPeriodId(), updatedAt: now })
-        .where(and(isUser(realm, ids), condition, isFirstCall)),
+        .where(and(userIsOneOf(realm, ids), condition, isFirstCall)),
     event,
     effects: (on, happened) => [endSessions(on, realm, ids, happened)],
     response,
-    read: (on) => on.select().from(users).where(isUser(realm, ids)),
+    read: (on) => on.select().from(users).where(userIsOneOf(realm, ids)),
   });
 }
 
@@ -171,10 +171,10 @@ export function unlockUserOnce(
       on
         .update(users)
         .set({ ...noFailures, updatedAt: now })
-        .where(and(isUser(realm, ids), isFirstCall)),
+        .where(and(userIsOneOf(realm, ids), isFirstCall)),
     event,
     response,
-    read: (on) => on.select().from(users).where(isUser(realm, ids)),
+    read: (on) => on.select().from(users).where(userIsOneOf(realm, ids)),
   });
 }
 
@@ -199,7 +199,7 @@ export function startEnrolmentOnce(
         .set({ totpPendingSecret: secretEnvelope, totpPendingExpiresAt: expiresAt })
         .where(
           and(
-            isUser(realm, ids),
+            userIsOneOf(realm, ids),
             eq(users.totpEnabled, false),
             isNull(users.disabledAt),
             nothingBlocks(on, [counter], now),
@@ -218,13 +218,13 @@ export function startEnrolmentOnce(
       return on
         .select({ ...getTableColumns(users), setupBlockedUntil })
         .from(users)
-        .where(isUser(realm, ids));
+        .where(userIsOneOf(realm, ids));
     },
   });
 }
 
 const accountIds = (db: DrizzleD1Database, realm: string, ids: readonly string[]) =>
-  db.select({ id: users.id }).from(users).where(isUser(realm, ids));
+  db.select({ id: users.id }).from(users).where(userIsOneOf(realm, ids));
 
 const endSessions = (db: DrizzleD1Database, realm: string, ids: readonly string[], happened: SQL) =>
   db.delete(sessions).where(and(inArray(sessions.userId, accountIds(db, realm, ids)), happened));
@@ -248,6 +248,6 @@ export function endSessionsOnce(
         ),
     event,
     response: null,
-    read: (on) => on.select({ id: users.id }).from(users).where(isUser(realm, ids)),
+    read: (on) => on.select({ id: users.id }).from(users).where(userIsOneOf(realm, ids)),
   });
 }

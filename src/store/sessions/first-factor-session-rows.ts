@@ -1,16 +1,20 @@
 import { and, desc, eq, gt, inArray, isNull, lt, lte, notExists, or, type SQL, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { every, insertWhere, previousChangedRow } from "../platform/conditional-insert.ts";
+import { allOf, insertWhere, previousChangedRow } from "../platform/conditional-insert.ts";
 import { type SessionRow, sessions } from "../platform/schema.ts";
 import { type AuditEvent, recordEventWhere } from "../service/audit.ts";
-import { closeToOpener, isOpenToHolder, type PendingHolder } from "./pending-sessions.ts";
 import {
-  hasReachedAccountLimit,
+  type PendingHolder,
+  sessionIsOpenToHolder,
+  valuesThatCloseSessionToOpener,
+} from "./pending-sessions.ts";
+import {
+  accountLimitIsReached,
   isOfAccount,
   isOfNetwork,
-  isWithinBounds,
-  type Opener,
+  type OpeningScope,
+  openingsAreWithinLimits,
   type RecentOpenings,
 } from "./recent-openings.ts";
 import type { Session } from "./session-rows.ts";
@@ -62,10 +66,10 @@ export function openFirstFactorSession(
     selectUsableOfAccount(db, opening),
   ];
   const isNoneUsable =
-    session.kind === "pending" ? every(notExists(usableHere), notExists(usableAnywhere)) : sql`1`;
-  const mayOpen = every(
+    session.kind === "pending" ? allOf(notExists(usableHere), notExists(usableAnywhere)) : sql`1`;
+  const mayOpen = allOf(
     condition,
-    sql`${or(isWithinBounds(db, openerOf(opening), bounds, lt), ...(beyondLimits === "opened" ? [isNoneUsable] : []))}`,
+    sql`${or(openingsAreWithinLimits(db, scopeOfOpening(opening), bounds, lt), ...(beyondLimits === "opened" ? [isNoneUsable] : []))}`,
     ...(current === null ? [] : [notExists(selectCurrent(db, opening, current))]),
   );
   return [
@@ -73,7 +77,7 @@ export function openFirstFactorSession(
     recordEventWhere(
       db,
       { ...event, sessionId: session.id },
-      every(previousChangedRow, isWithinBounds(db, openerOf(opening), bounds, lte)),
+      allOf(previousChangedRow, openingsAreWithinLimits(db, scopeOfOpening(opening), bounds, lte)),
       { userId: idOf(userId) },
     ),
     removeSurplus(db, opening),
@@ -93,7 +97,7 @@ function removeSurplus(db: DrizzleD1Database, opening: Opening): BatchItem<"sqli
   const surplus = db
     .select({ id: sessions.id })
     .from(sessions)
-    .where(and(isOfAccount(openerOf(opening)), opening.session.kind === "full" ? undefined : isOver))
+    .where(and(isOfAccount(scopeOfOpening(opening)), opening.session.kind === "full" ? undefined : isOver))
     .orderBy(desc(inOrder))
     .limit(maxRemovedRows)
     .offset(bounds.maxKeptRows);
@@ -135,17 +139,17 @@ export function expireFirstFactorSession(
     eq(sessions.kind, kind),
     isNull(sessions.secondFactorAt),
     gt(sessions.expiresAt, event.at),
-    kind === "pending" ? isOpenToHolder({ shared: false }) : undefined,
+    kind === "pending" ? sessionIsOpenToHolder({ shared: false }) : undefined,
   );
   const own = (column: typeof sessions.userId | typeof sessions.network | typeof sessions.kind) =>
     sql`(${db.select({ value: column }).from(sessions).where(eq(sessions.id, sessionId))})`;
-  const opener = { userId: own(sessions.userId), kind: own(sessions.kind), network: own(sessions.network) };
+  const scope = { userId: own(sessions.userId), kind: own(sessions.kind), network: own(sessions.network) };
   return [
     db
       .update(sessions)
-      .set(kind === "pending" ? closeToOpener(event.at) : { expiresAt: event.at })
+      .set(kind === "pending" ? valuesThatCloseSessionToOpener(event.at) : { expiresAt: event.at })
       .where(isUnexpired),
-    recordEventWhere(db, event, every(previousChangedRow, isWithinBounds(db, opener, recent, lte))),
+    recordEventWhere(db, event, allOf(previousChangedRow, openingsAreWithinLimits(db, scope, recent, lte))),
   ];
 }
 
@@ -154,7 +158,7 @@ const idOf = (userId: string | SQL): SQL => (typeof userId === "string" ? sql`${
 /** SQLite's row ids are in the order in which rows were written, and indexes sort equal keys by them. */
 const inOrder = sql`${sessions}.rowid`;
 
-const openerOf = ({ session, userId }: Opening): Opener => ({
+const scopeOfOpening = ({ session, userId }: Opening): OpeningScope => ({
   userId: idOf(userId),
   kind: sql`${session.kind}`,
   network: sql`${session.network ?? ""}`,
@@ -168,22 +172,22 @@ const selectUsableOfNetwork = (db: DrizzleD1Database, opening: Opening) =>
   db
     .select()
     .from(sessions)
-    .where(and(isOfNetwork(openerOf(opening)), isUsable(opening), opening.condition))
+    .where(and(isOfNetwork(scopeOfOpening(opening)), isUsable(opening), opening.condition))
     .orderBy(desc(inOrder))
     .limit(1);
 
 /** Selects a usable pending session from any network, when the account has reached its limit. Any one will do: the order is the index's. */
 const selectUsableOfAccount = (db: DrizzleD1Database, opening: Opening) => {
-  const opener = openerOf(opening);
+  const scope = scopeOfOpening(opening);
   return db
     .select()
     .from(sessions)
     .where(
       and(
-        isOfAccount(opener),
+        isOfAccount(scope),
         isUsable(opening),
         opening.condition,
-        hasReachedAccountLimit(db, opener, opening.bounds),
+        accountLimitIsReached(db, scope, opening.bounds),
       ),
     )
     .orderBy(desc(sessions.network), desc(inOrder))
@@ -198,7 +202,7 @@ const selectCurrent = (db: DrizzleD1Database, opening: Opening, current: Pending
     .where(
       and(
         eq(sessions.id, current.id),
-        isOpenToHolder(current),
+        sessionIsOpenToHolder(current),
         eq(sessions.userId, idOf(opening.userId)),
         eq(sessions.kind, "pending"),
         isNull(sessions.challengeId),

@@ -15,20 +15,20 @@ export interface PendingHolder {
   readonly shared: boolean;
 }
 
-/** The condition "the session is not closed to this client". */
-export const isOpenToHolder = ({ shared }: Pick<PendingHolder, "shared">): SQL | undefined =>
+/** The SQL condition "the session is not closed to this client". */
+export const sessionIsOpenToHolder = ({ shared }: Pick<PendingHolder, "shared">): SQL | undefined =>
   shared ? undefined : eq(sessions.lastSeenAt, sessions.createdAt);
 
-/** {@link isOpenToHolder} for a row that was read. */
+/** True when the pending session of this row is not closed to this client: {@link sessionIsOpenToHolder} without SQL. */
 export const isRowOpenToHolder = (
   row: Pick<SessionRow, "lastSeenAt" | "createdAt">,
   { shared }: Pick<PendingHolder, "shared">,
 ): boolean => shared || row.lastSeenAt.getTime() === row.createdAt.getTime();
 
 /**
- * Returns the column values that close a pending session to the client that opened it. They are later than the opening also in
- * the same millisecond.
+ * Returns the column values that a pending session gets when the client that opened it signs out. They close the session to this
+ * client only. `last_seen_at` becomes later than `created_at` even within the same millisecond.
  */
-export const closeToOpener = (now: Date): { readonly lastSeenAt: SQL } => ({
+export const valuesThatCloseSessionToOpener = (now: Date): { readonly lastSeenAt: SQL } => ({
   lastSeenAt: sql`max(${sql.param(now, sessions.lastSeenAt)}, ${sessions.createdAt} + 1)`,
 });

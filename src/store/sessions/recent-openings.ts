@@ -1,6 +1,6 @@
 import { and, count, eq, gt, gte, isNull, type lt, type lte, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { every } from "../platform/conditional-insert.ts";
+import { allOf } from "../platform/conditional-insert.ts";
 import { sessions } from "../platform/schema.ts";
 
 /** How many sessions the first factor alone may open within a time. The numbers are in `domain/sign-in/openings.ts`. */
@@ -13,15 +13,15 @@ export interface RecentOpenings {
   readonly maxPerAccount: number;
 }
 
-/** The values by which openings are counted. */
-export interface Opener {
+/** The account, kind and network for which openings are counted, as SQL expressions: each can be a subquery. */
+export interface OpeningScope {
   readonly userId: SQL;
   readonly kind: SQL;
   readonly network: SQL;
 }
 
 /** The condition "a session of this kind and account that the first factor alone has opened". */
-export const isOfAccount = ({ userId, kind }: Opener) =>
+export const isOfAccount = ({ userId, kind }: OpeningScope) =>
   and(
     eq(sessions.userId, userId),
     eq(sessions.kind, kind),
@@ -30,29 +30,34 @@ export const isOfAccount = ({ userId, kind }: Opener) =>
   );
 
 /** The condition {@link isOfAccount}, and from this network. */
-export const isOfNetwork = (opener: Opener) => and(isOfAccount(opener), eq(sessions.network, opener.network));
+export const isOfNetwork = (scope: OpeningScope) =>
+  and(isOfAccount(scope), eq(sessions.network, scope.network));
 
-const isRecent = (opener: Opener, { recentSince }: RecentOpenings) =>
-  and(isOfAccount(opener), gt(sessions.createdAt, recentSince));
+const isRecent = (scope: OpeningScope, { recentSince }: RecentOpenings) =>
+  and(isOfAccount(scope), gt(sessions.createdAt, recentSince));
 
-/** The condition "the account has reached `maxPerAccount`". */
-export function hasReachedAccountLimit(db: DrizzleD1Database, opener: Opener, recent: RecentOpenings): SQL {
+/** The condition "the recent openings of this account and kind have reached `maxPerAccount`". */
+export function accountLimitIsReached(
+  db: DrizzleD1Database,
+  scope: OpeningScope,
+  recent: RecentOpenings,
+): SQL {
   const isReached = gte(count(), recent.maxPerAccount);
-  return sql`(${db.select({ isReached }).from(sessions).where(isRecent(opener, recent))})`;
+  return sql`(${db.select({ isReached }).from(sessions).where(isRecent(scope, recent))})`;
 }
 
 /**
- * The condition "the opener is within both limits". One query counts for both.
+ * The condition "the openings of this scope are within `maxPerNetwork` and `maxPerAccount`". One query counts for both.
  *
  * @param compare `lt` before a session is inserted, `lte` after it
  */
-export function isWithinBounds(
+export function openingsAreWithinLimits(
   db: DrizzleD1Database,
-  opener: Opener,
+  scope: OpeningScope,
   recent: RecentOpenings,
   compare: typeof lt | typeof lte,
 ): SQL {
-  const ofNetwork = sql`total(${sessions.network} = ${opener.network})`;
-  const isWithin = every(compare(ofNetwork, recent.maxPerNetwork), compare(count(), recent.maxPerAccount));
-  return sql`(${db.select({ isWithin }).from(sessions).where(isRecent(opener, recent))})`;
+  const ofNetwork = sql`total(${sessions.network} = ${scope.network})`;
+  const isWithin = allOf(compare(ofNetwork, recent.maxPerNetwork), compare(count(), recent.maxPerAccount));
+  return sql`(${db.select({ isWithin }).from(sessions).where(isRecent(scope, recent))})`;
 }

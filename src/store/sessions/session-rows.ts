@@ -1,11 +1,11 @@
 import { and, desc, eq, exists, gt, isNotNull, isNull, lte, ne, or, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { every, previousChangedRow } from "../platform/conditional-insert.ts";
+import { allOf, previousChangedRow } from "../platform/conditional-insert.ts";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type SessionRow, sessions, type UserRow, users } from "../platform/schema.ts";
 import { type AuditEvent, recordEventWhere } from "../service/audit.ts";
 import { expireFirstFactorSession } from "./first-factor-session-rows.ts";
-import { isWithinBounds, type RecentOpenings } from "./recent-openings.ts";
+import { openingsAreWithinLimits, type RecentOpenings } from "./recent-openings.ts";
 
 export type Session = SessionRow;
 
@@ -231,8 +231,8 @@ async function endSessionsWhere(
     .from(sessions)
     .where(and(isCaller, isNotNull(sessions.secondFactorAt)));
   const network = sql`(${primary.select({ network: sessions.network }).from(sessions).where(isCaller)})`;
-  const opener = { userId: sql`${caller.userId}`, kind: sql`'full'`, network };
-  const mayRecord = sql`${or(exists(withSecondFactor), isWithinBounds(primary, opener, recent, lte))}`;
+  const scope = { userId: sql`${caller.userId}`, kind: sql`'full'`, network };
+  const mayRecord = sql`${or(exists(withSecondFactor), openingsAreWithinLimits(primary, scope, recent, lte))}`;
   const [touched, ended] = await reachStore(() =>
     primary.batch([
       touchSession(primary, caller.sessionId, cutoff),
@@ -241,7 +241,7 @@ async function endSessionsWhere(
         .set({ expiresAt: cutoff.now })
         .where(and(living, previousChangedRow))
         .returning({ id: sessions.id }),
-      recordEventWhere(primary, event, every(sql`changes() > 0`, mayRecord)),
+      recordEventWhere(primary, event, allOf(sql`changes() > 0`, mayRecord)),
     ]),
   );
   return touched.length === 0 ? null : ended.length;

@@ -1,6 +1,6 @@
 import { and, eq, exists, isNull, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
-import { every } from "../platform/conditional-insert.ts";
+import { allOf } from "../platform/conditional-insert.ts";
 import { type Database, reachStore } from "../platform/database.ts";
 import { auditEvents, type SessionRow, type UserRow, users } from "../platform/schema.ts";
 import { type AuditEvent, eventIs, recordEventWhere } from "../service/audit.ts";
@@ -112,7 +112,7 @@ export async function openSignInSession(
         eq(users.totpEnabled, user.totpEnabled),
       ),
     );
-  const condition = every(exists(unchanged), nothingBlocks(primary, counters, now));
+  const condition = allOf(exists(unchanged), nothingBlocks(primary, counters, now));
   const opening: Opening = {
     session,
     userId: user.id,
@@ -157,7 +157,7 @@ export async function countSignInFailure(
   const { primary } = db;
   const stored = (column: "passwordHash" | "disabledAt") =>
     sql`(${primary.select({ value: users[column] }).from(users).where(isNamed(name))})`;
-  const compared = every(
+  const compared = allOf(
     sql`${stored("passwordHash")} IS ${comparedWith?.passwordHash ?? null}`,
     sql`${stored("disabledAt")} IS ${comparedWith?.disabledAt?.getTime() ?? null}`,
     nothingBlocks(primary, counters, now),

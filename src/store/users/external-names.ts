@@ -16,19 +16,23 @@ export interface ExternalName {
 }
 
 /** The condition "no exact name has claimed this account, and its canonical name is this". */
-const isUnclaimed = (realm: string, canonical: string) =>
+const accountIsUnclaimed = (realm: string, canonical: string) =>
   and(eq(users.realm, realm), eq(users.username, canonical), isNull(users.canonicalName));
 
 /** The condition "the account is of this realm". The plus sign keeps SQLite from using the index of the realm, which may be large. */
-export const isInRealm = (realm: string): SQL => sql`+${users.realm} = ${realm}`;
+export const accountIsInRealm = (realm: string): SQL => sql`+${users.realm} = ${realm}`;
 
 /** The condition "the name of this account of the realm has this canonical form": there may be several such accounts. */
-export function hasCanonicalName(db: DrizzleD1Database, realm: string, canonical: string): SQL | undefined {
+export function accountHasCanonicalName(
+  db: DrizzleD1Database,
+  realm: string,
+  canonical: string,
+): SQL | undefined {
   const ids = () => db.select({ id: users.id }).from(users);
-  const exact = and(isInRealm(realm), eq(users.canonicalName, canonical));
+  const exact = and(accountIsInRealm(realm), eq(users.canonicalName, canonical));
   // Subqueries for the ids, because otherwise SQLite would read the whole realm.
   return or(
-    inArray(users.id, ids().where(isUnclaimed(realm, canonical))),
+    inArray(users.id, ids().where(accountIsUnclaimed(realm, canonical))),
     inArray(users.id, ids().where(exact)),
   );
 }
@@ -45,7 +49,7 @@ export function accountNamed(db: DrizzleD1Database, { realm, username, canonical
   if (canonicalName !== null) {
     const ids = () => db.select({ id: users.id }).from(users);
     const own = and(eq(users.realm, realm), eq(users.username, username), isNotNull(users.canonicalName));
-    return sql`coalesce((${ids().where(own)}), (${ids().where(isUnclaimed(realm, canonicalName))}))`;
+    return sql`coalesce((${ids().where(own)}), (${ids().where(accountIsUnclaimed(realm, canonicalName))}))`;
   }
   // One subquery with few parameters, instead of one for each rank: D1 allows 100 parameters in a statement, and a statement
   // contains this subquery several times. The disabled account has the lowest rank, and is returned first.
@@ -56,7 +60,7 @@ export function accountNamed(db: DrizzleD1Database, { realm, username, canonical
       first: sql`min((${rank}) * ${sql.raw(String(1e15))} + ${users.createdAt})`.as("first"),
     })
     .from(users)
-    .where(hasCanonicalName(db, realm, username))
+    .where(accountHasCanonicalName(db, realm, username))
     .as("oldest");
   // The row of the minimum, or NULL (https://www.sqlite.org/lang_select.html, "bare columns").
   return sql`(${db.select({ id: oldest.id }).from(oldest)})`;
@@ -100,7 +104,9 @@ export function claimStatements(
     db
       .update(users)
       .set({ username, canonicalName, email, updatedAt: now })
-      .where(and(isUnclaimed(realm, canonicalName), isNull(users.disabledAt), notExists(namesake), allowed)),
+      .where(
+        and(accountIsUnclaimed(realm, canonicalName), isNull(users.disabledAt), notExists(namesake), allowed),
+      ),
     recordEventWhere(db, event, previousChangedRow, { userId: sql`(${claimed})` }),
     db
       .delete(sessions)

@@ -14,7 +14,7 @@ import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
 import { type Database, reachStore } from "../platform/database.ts";
 import { auditEvents, type UserRow, users } from "../platform/schema.ts";
 import { type AuditEvent, toEventRow } from "../service/audit.ts";
-import { isInRealm } from "./external-names.ts";
+import { accountIsInRealm } from "./external-names.ts";
 
 /** A new account, and its `user.imported` event. */
 export interface UserImport {
@@ -42,7 +42,7 @@ export function findTaken(
   const claimed = primary
     .select({ id: users.id })
     .from(users)
-    .where(and(isInRealm(realm), isIn(users.canonicalName, canonicalNames)));
+    .where(and(accountIsInRealm(realm), isIn(users.canonicalName, canonicalNames)));
   return reachStore(() =>
     primary
       .select()

@@ -3,7 +3,7 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type UserRow, users } from "../platform/schema.ts";
 import { noFailures, secondFactorOff } from "../second-factor/second-factor-columns.ts";
-import { hasCanonicalName } from "./external-names.ts";
+import { accountHasCanonicalName } from "./external-names.ts";
 
 export type User = UserRow;
 
@@ -23,7 +23,7 @@ export const findUserOnPrimary = (
 ): Promise<User | null> => readUser(db.primary, realm, ids);
 
 async function readUser(db: DrizzleD1Database, realm: string, ids: readonly string[]): Promise<User | null> {
-  const [user] = await reachStore(() => db.select().from(users).where(isUser(realm, ids)).limit(1));
+  const [user] = await reachStore(() => db.select().from(users).where(userIsOneOf(realm, ids)).limit(1));
   return user ?? null;
 }
 
@@ -37,7 +37,8 @@ export function listUsers(
   realm: string,
   { afterName, limit, username }: { afterName: string; limit: number; username: string | null },
 ): Promise<User[]> {
-  const chosen = username === null ? eq(users.realm, realm) : hasCanonicalName(nearest, realm, username);
+  const chosen =
+    username === null ? eq(users.realm, realm) : accountHasCanonicalName(nearest, realm, username);
   return reachStore(() =>
     nearest
       .select()
@@ -49,7 +50,7 @@ export function listUsers(
 }
 
 /** The condition "this row is the user of the realm that has one of these ids" (WB-09). */
-export const isUser = (realm: string, ids: readonly string[]): SQL | undefined =>
+export const userIsOneOf = (realm: string, ids: readonly string[]): SQL | undefined =>
   and(eq(users.realm, realm), inArray(users.id, [...ids]));
 
 /** The columns of a new account that differ from account to account. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseReturnAddress, withReturnParameters } from "../../../src/core/parsing/return-address.ts";
+import { addResultParameters, parseReturnAddress } from "../../../src/core/parsing/return-address.ts";
 
 const listed = ["https://shop.example/confirmed", "http://localhost:3000/", "https://pay.example:8443/a/b/"];
 
@@ -96,7 +96,7 @@ describe("an address to return to", () => {
       for (const spelling of spellings) {
         const input = `https://shop.example/confirmed${form.replaceAll("NAME", spelling)}`;
         // `%u` is no escape in a path, which is then refused as one that can't be read.
-        const reason = /^\/.*%u/.test(form + spelling) ? "not_listed" : "has_return_parameter";
+        const reason = /^\/.*%u/.test(form + spelling) ? "not_listed" : "has_result_parameter";
         expect([input, parseReturnAddress(input, listed)]).toEqual([input, { ok: false, reason }]);
       }
     }
@@ -125,6 +125,6 @@ describe("an address to return to", () => {
     ["https://shop.example/?a=b%20c+d&&=", "https://shop.example/?a=b%20c+d&&=&challenge=c&receipt=r.s_-"],
     ["https://shop.example/?#x?y", "https://shop.example/?challenge=c&receipt=r.s_-#x?y"],
   ])("%s keeps what it has when it is answered", (address, expected) => {
-    expect(withReturnParameters(address, { challenge: "c", receipt: "r.s_-" })).toBe(expected);
+    expect(addResultParameters(address, { challenge: "c", receipt: "r.s_-" })).toBe(expected);
   });
 });

@@ -5,7 +5,7 @@ import { countTransfer } from "../../../domain/service-api/transfer-limit.ts";
 import { describeError, log } from "../../../log.ts";
 import type { AppContext } from "../../context.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
-import { describeImport } from "../../problem/problem.ts";
+import { toImportReportBody } from "../../problem/problem.ts";
 import { setRateLimitHeaders } from "../../rate-limit.ts";
 import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
@@ -75,7 +75,7 @@ export const importOperation: Operation = defineOperation({
       errors: [{ line: 3, code: "weak_secret", detail: "The secret is shorter than 80 bits." }],
     },
     headers: transferHeaders,
-    present: (result: ImportResult) => describeImport(result.report),
+    present: (result: ImportResult) => toImportReportBody(result.report),
   }),
   failures: ["import_too_large", "import_interrupted", "too_many_attempts"],
   run: async (c, { call, query: { first_line } }) => {

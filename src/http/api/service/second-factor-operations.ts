@@ -17,12 +17,12 @@ import type { AnyFailure } from "../../problem/http-failure.ts";
 import { defineOperation } from "../define-operation.ts";
 import { code, ipAddress, receiptText, totpCode } from "../fields.ts";
 import { dataResponse } from "../success-response.ts";
-import { describeUser, exampleUser, user } from "./service-schemas.ts";
+import { exampleUser, toUserBody, user } from "./service-schemas.ts";
 
 const tag = "Second factor";
 const exampleCodes = ["7K3F-9QWX", "0ABC-D123"];
 const backupCodes = () => z.object({ backup_codes: z.array(z.string()) });
-const present = ({ user: row }: UserResult) => describeUser(row);
+const present = ({ user: row }: UserResult) => toUserBody(row);
 const userResponse = dataResponse({ data: user, example: exampleUser, present });
 const userWithoutTotpResponse = dataResponse({
   data: user,

@@ -97,7 +97,8 @@ export const userStatus = lazy(() =>
     .register(z.globalRegistry, { id: "UserStatus" }),
 );
 
-export function describeUser(row: User): z.input<ReturnType<typeof user>> {
+/** Returns the JSON form of a user, as the responses of the service API have it. */
+export function toUserBody(row: User): z.input<ReturnType<typeof user>> {
   return {
     id: callerUserId(row.realm, row.id),
     realm: row.realm,
@@ -111,9 +112,10 @@ export function describeUser(row: User): z.input<ReturnType<typeof user>> {
   };
 }
 
-export function describeStatus(status: UserStatus): z.input<ReturnType<typeof userStatus>> {
+/** Returns the JSON form of a user with the state of its second factor and its password. */
+export function toUserStatusBody(status: UserStatus): z.input<ReturnType<typeof userStatus>> {
   return {
-    ...describeUser(status.user),
+    ...toUserBody(status.user),
     backup_codes_remaining: status.backupCodesRemaining,
     blocked_until: timeOf(status.blockedUntil),
     second_factor_disabled: status.secondFactorDisabled,

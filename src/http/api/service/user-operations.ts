@@ -15,12 +15,12 @@ import { email, password, userId, username } from "../fields.ts";
 import { dataResponse } from "../success-response.ts";
 import {
   cursor,
-  describeStatus,
-  describeUser,
   exampleStatus,
   exampleUser,
   limit,
   nextCursor,
+  toUserBody,
+  toUserStatusBody,
   user,
   userStatus,
 } from "./service-schemas.ts";
@@ -51,7 +51,7 @@ const listQuery = () =>
 const userResponse = dataResponse({
   data: user,
   example: exampleUser,
-  present: ({ user: row }: UserResult) => describeUser(row),
+  present: ({ user: row }: UserResult) => toUserBody(row),
 });
 
 export const userOperations = [
@@ -67,7 +67,7 @@ export const userOperations = [
       data: () => z.object({ users: z.array(user()), next_cursor: z.nullable(z.string()) }),
       example: { users: [exampleUser], next_cursor: null },
       present: ({ users, limit }: UserListResult) => ({
-        users: users.map(describeUser),
+        users: users.map(toUserBody),
         next_cursor: nextCursor(list, users, limit, (last) => last.username),
       }),
     }),
@@ -94,7 +94,7 @@ export const userOperations = [
       data: user,
       example: exampleUser,
       status: 201,
-      present: ({ user: row }: UserResult) => describeUser(row),
+      present: ({ user: row }: UserResult) => toUserBody(row),
     }),
     failures: ["export_key_required", "user_exists", "weak_password"],
     run: (c, { call, body: { id, ...fields } }) => createUser(c.var.deps, call, id ?? null, fields),
@@ -113,7 +113,7 @@ export const userOperations = [
       data: user,
       example: exampleUser,
       isCreated: ({ created }) => created,
-      present: ({ user: row }: UserResult) => describeUser(row),
+      present: ({ user: row }: UserResult) => toUserBody(row),
     }),
     failures: ["export_key_required", "user_exists", "weak_password"],
     run: async (c, { call, body }) => {
@@ -131,7 +131,7 @@ export const userOperations = [
     response: dataResponse({
       data: userStatus,
       example: exampleStatus,
-      present: describeStatus,
+      present: toUserStatusBody,
     }),
     failures: ["no_such_user"],
     run: (c, { call }) => getUserStatus(c.var.deps, call),

@@ -135,7 +135,7 @@ export const ownSessionOperations: readonly Operation[] = [
         ],
       },
       present: ({ sessions, currentId }: OwnSessionsResult) => ({
-        sessions: sessions.map((row) => describeSession(row, currentId)),
+        sessions: sessions.map((row) => toSessionBody(row, currentId)),
       }),
     }),
     failures: ["session_over"],
@@ -186,7 +186,7 @@ function describeLevel({ amr, secondFactorAt }: { amr: readonly string[]; second
   return { aal: secondFactorAt === null ? (1 as const) : (2 as const), amr: [...amr] };
 }
 
-function describeSession(row: Session, currentId: string) {
+function toSessionBody(row: Session, currentId: string) {
   return {
     id: row.id,
     current: row.id === currentId,

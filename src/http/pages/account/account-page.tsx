@@ -20,7 +20,7 @@ import { readForm } from "../../form-body.ts";
 import { respondWithFailure } from "../../problem/failure-response.tsx";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { describeFailure } from "../../problem/problem.ts";
-import { pageUrl } from "../../sign-in-redirect.ts";
+import { ownPagePath } from "../../sign-in-redirect.ts";
 import {
   failureProps,
   type PageResponse,
@@ -67,7 +67,7 @@ export const accountPages = new Hono<AppEnv>()
           {...pageProps(c)}
           codes={[...result.backupCodes]}
           reason="regenerated"
-          continueHref={pageUrl(c, "/account")}
+          continueHref={ownPagePath(c, "/account")}
           continueLabel="I have saved them: to my account"
         />
       );
@@ -86,7 +86,7 @@ export const accountPages = new Hono<AppEnv>()
       const disabled = await disableTotp(deps, request);
       if (!disabled.ok) return showAccount(c, session, { failure: disabled, errorIn: "disable" });
       if (disabled.issued !== null) setSessionCookie(c, disabled.issued);
-      return c.redirect(`${pageUrl(c, "/account")}?done=two-factor-off`, 303);
+      return c.redirect(`${ownPagePath(c, "/account")}?done=two-factor-off`, 303);
     }),
   )
   .post("/account/sessions/end", (c) =>
@@ -95,7 +95,7 @@ export const accountPages = new Hono<AppEnv>()
       const ended = await revokeSession(c.var.deps, session, id, c.var.client, c.var.now);
       // A session that has already ended is a success, too.
       if (!ended.ok && ended.reason !== "no_such_session") return showAccount(c, session, { failure: ended });
-      return c.redirect(`${pageUrl(c, "/account")}?done=session-ended`, 303);
+      return c.redirect(`${ownPagePath(c, "/account")}?done=session-ended`, 303);
     }),
   )
   .post("/account/sessions/end-others", (c) =>
@@ -103,7 +103,7 @@ export const accountPages = new Hono<AppEnv>()
       await readForm(c, z.strictObject({}));
       const ended = await revokeOtherSessions(c.var.deps, session, c.var.client, c.var.now);
       if (!ended.ok) return showAccount(c, session, { failure: ended });
-      return c.redirect(`${pageUrl(c, "/account")}?done=others-ended`, 303);
+      return c.redirect(`${ownPagePath(c, "/account")}?done=others-ended`, 303);
     }),
   );
 
@@ -124,15 +124,17 @@ async function withAccountSession(
   if (c.req.method !== "GET" && c.var.source !== null) return c.redirect(here(c), 303);
   const signedIn = await signInExternally(c);
   if (signedIn.kind === "full") return handle(signedIn.session);
-  return signedIn.kind === "pending" ? c.redirect(pageUrl(c, "/second-factor", here(c)), 303) : toSignIn(c);
+  return signedIn.kind === "pending"
+    ? c.redirect(ownPagePath(c, "/second-factor", here(c)), 303)
+    : toSignIn(c);
 }
 
 function toSignIn(c: AppContext): Response {
   clearSessionCookies(c);
-  return c.redirect(pageUrl(c, "/sign-in", here(c)), 303);
+  return c.redirect(ownPagePath(c, "/sign-in", here(c)), 303);
 }
 
-const here = (c: AppContext) => pageUrl(c, "/account");
+const here = (c: AppContext) => ownPagePath(c, "/account");
 
 interface AccountState {
   readonly notice?: string;

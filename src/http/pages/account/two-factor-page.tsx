@@ -17,7 +17,7 @@ import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
 import { respondWithFailure } from "../../problem/failure-response.tsx";
 import type { HttpFailure } from "../../problem/http-failure.ts";
-import { pageUrl } from "../../sign-in-redirect.ts";
+import { ownPagePath } from "../../sign-in-redirect.ts";
 import { showChallengeSetup, submitChallengeSetup } from "../challenge/challenge-setup.tsx";
 import {
   destination,
@@ -135,7 +135,7 @@ function respondToFailure(c: AppContext, failure: Failure | HttpFailure, returnP
     case "step_up_required":
       return toStepUp(c, returnPath);
     case "already_enabled":
-      return c.redirect(pageUrl(c, "/account"), 303);
+      return c.redirect(ownPagePath(c, "/account"), 303);
     case "enrolment_expired": {
       const error = "The ten minutes for this QR code have passed. Begin again with a new one.";
       return rerenderWithFailure(c, failure, startPage(c, returnPath, false, error));
@@ -174,10 +174,10 @@ function canReplace({ secondFactorAt }: FullSession, now: Date): boolean {
 }
 
 const toSignIn = (c: AppContext, returnPath: string) =>
-  c.redirect(pageUrl(c, "/sign-in", here(c, returnPath)), 303);
+  c.redirect(ownPagePath(c, "/sign-in", here(c, returnPath)), 303);
 
 const toStepUp = (c: AppContext, returnPath: string) =>
-  c.redirect(pageUrl(c, "/second-factor", here(c, returnPath)), 303);
+  c.redirect(ownPagePath(c, "/second-factor", here(c, returnPath)), 303);
 
 /** Returns the path of this page, for the `rd` of another page. */
-const here = (c: AppContext, returnPath: string) => pageUrl(c, path, returnPath);
+const here = (c: AppContext, returnPath: string) => ownPagePath(c, path, returnPath);

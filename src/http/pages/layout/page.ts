@@ -5,7 +5,7 @@ import type { AppContext } from "../../context.ts";
 import { logFailure } from "../../problem/failure-response.tsx";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { describeFailure, problemHeaders } from "../../problem/problem.ts";
-import { pageUrl } from "../../sign-in-redirect.ts";
+import { ownPagePath } from "../../sign-in-redirect.ts";
 import { renderDocument } from "./layout.tsx";
 
 /** Returns the properties that every page component takes. */
@@ -60,7 +60,7 @@ export const returnPathOf = (c: AppContext) => safeReturnPath(c.req.query("rd"))
 
 /** Returns the path to redirect to when a page is completed. Without an origin there is no site at `/`, so it is the account page. */
 export function destination(c: AppContext, returnPath: string): string {
-  return returnPath === "/" && c.var.config.originUrl === null ? pageUrl(c, "/account") : returnPath;
+  return returnPath === "/" && c.var.config.originUrl === null ? ownPagePath(c, "/account") : returnPath;
 }
 
 /** Returns the path of the site behind the gate, or null without `ORIGIN_URL`. */

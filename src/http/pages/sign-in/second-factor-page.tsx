@@ -12,7 +12,7 @@ import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
 import { respondWithFailure } from "../../problem/failure-response.tsx";
 import type { HttpFailure } from "../../problem/http-failure.ts";
-import { pageUrl } from "../../sign-in-redirect.ts";
+import { ownPagePath } from "../../sign-in-redirect.ts";
 import { showChallengeCodePage, submitChallengeCode } from "../challenge/challenge-code.tsx";
 import { MessagePage } from "../layout/message.tsx";
 import {
@@ -49,7 +49,7 @@ export const secondFactorPages = new Hono<AppEnv>()
     const signedIn = await signInExternally(c);
     if (signedIn.kind === "pending") return showPage(c, secondFactorPage(c, "sign_in", returnPath));
     return c.redirect(
-      pageUrl(c, signedIn.kind === "full" ? "/account/two-factor" : "/sign-in", returnPath),
+      ownPagePath(c, signedIn.kind === "full" ? "/account/two-factor" : "/sign-in", returnPath),
       303,
     );
   })
@@ -111,7 +111,7 @@ function respondToFailure(
       clearSessionCookies(c);
       return respondWithSignIn(c, failure, returnPath);
     case "not_enabled":
-      return c.redirect(pageUrl(c, "/account/two-factor", returnPath), 303);
+      return c.redirect(ownPagePath(c, "/account/two-factor", returnPath), 303);
     case "second_factor_disabled":
     case "field_unreadable":
       return respondWithFailure(c, failure);
@@ -129,7 +129,7 @@ function respondToFailure(
 
 function showStartOver(c: AppContext, failure: Failure, returnPath: string): PageResponse {
   if (c.var.source !== null) {
-    const actions = [{ href: pageUrl(c, "/second-factor", returnPath), label: "Begin again" }];
+    const actions = [{ href: ownPagePath(c, "/second-factor", returnPath), label: "Begin again" }];
     const message = "Too many wrong codes. Begin again.";
     const page = (
       <MessagePage

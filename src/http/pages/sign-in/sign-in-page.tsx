@@ -19,7 +19,7 @@ import { signInExternally } from "../../external-first-factor.ts";
 import { readForm } from "../../form-body.ts";
 import { respondWithFailure } from "../../problem/failure-response.tsx";
 import type { HttpFailure } from "../../problem/http-failure.ts";
-import { pageUrl } from "../../sign-in-redirect.ts";
+import { ownPagePath } from "../../sign-in-redirect.ts";
 import {
   destination,
   failureProps,
@@ -73,7 +73,7 @@ export const signInPages = new Hono<AppEnv>()
     if (!result.ok) return respondWithSignIn(c, result, form.rd, form.username);
     if (result.next === "second_factor") {
       setPendingCookie(c, result.pending.token, result.pending.expiresAt);
-      return c.redirect(pageUrl(c, "/second-factor", form.rd), 303);
+      return c.redirect(ownPagePath(c, "/second-factor", form.rd), 303);
     }
     await setSignInCookies(c, result.issued);
     return c.redirect(destination(c, form.rd), 303);
@@ -96,7 +96,7 @@ function redirectOnward(c: AppContext, returnPath: string): PageResponse {
 /** For an external first factor: signs the visitor in if its source knows the visitor, else redirects to the source's sign-in page. */
 async function signInWithExternalFactor(c: AppContext, returnPath: string): Promise<Response> {
   const signedIn = await signInExternally(c);
-  if (signedIn.kind === "pending") return c.redirect(pageUrl(c, "/second-factor", returnPath), 303);
+  if (signedIn.kind === "pending") return c.redirect(ownPagePath(c, "/second-factor", returnPath), 303);
   if (signedIn.kind === "full") return redirectOnward(c, returnPath);
   const loginPath = c.var.source?.loginPath ?? null;
   if (loginPath !== null) return redirectOnward(c, loginPath);
@@ -117,7 +117,7 @@ export function respondWithSignIn(
   returnPath: string,
   username?: string,
 ): PageResponse {
-  if (c.var.source !== null) return c.redirect(pageUrl(c, "/second-factor", returnPath), 303);
+  if (c.var.source !== null) return c.redirect(ownPagePath(c, "/second-factor", returnPath), 303);
   const page = (
     <SignInPage {...pageProps(c)} returnPath={returnPath} username={username} {...failureProps(failure)} />
   );

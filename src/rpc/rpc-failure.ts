@@ -3,7 +3,7 @@ import { describeError, log } from "../log.ts";
 import { Misconfigured } from "../runtime.ts";
 import { StoreUnavailable } from "../store/platform/database.ts";
 
-/** The reason of a refusal: a code of the HTTP API (docs/contract.md#errors). */
+/** Why an RPC call failed: a code of the HTTP API (docs/contract.md#errors). */
 export type RpcCode =
   | "invalid_format"
   | "invalid_code"
@@ -19,8 +19,8 @@ export type RpcCode =
   | "store_unavailable"
   | "internal_error";
 
-/** The call failed: the input is invalid, the code was not accepted, or the second factor does not allow the call. */
-export interface RpcRefusal {
+/** The result of a call that failed (no error is thrown): the input is invalid, the code was not accepted, or the second factor does not allow the call. */
+export interface RpcFailure {
   readonly ok: false;
   readonly code: RpcCode;
   /** Set when a retry can succeed: the seconds to wait. */
@@ -67,8 +67,8 @@ const codes: Record<Failure["reason"], RpcCode> = {
   unsupported_parameters: "internal_error",
 };
 
-/** Translates a failure of a use case. */
-export function refusalOf(failure: Failure): RpcRefusal {
+/** Returns the RPC result for a failure of a use case. */
+export function toRpcFailure(failure: Failure): RpcFailure {
   const code = codes[failure.reason];
   return failure.reason === "too_many_attempts"
     ? { ok: false, code, retryAfterSeconds: failure.retryAfterSeconds }
@@ -78,8 +78,8 @@ export function refusalOf(failure: Failure): RpcRefusal {
 /** The same as in the HTTP API (`http/problem/problem.ts`). */
 const outageRetrySeconds = 5;
 
-/** Translates a thrown error, and logs it. */
-export function refusalOfError(error: unknown, requestId: string): RpcRefusal {
+/** Logs a thrown error, and returns the RPC result for it. */
+export function logAndTranslateError(error: unknown, requestId: string): RpcFailure {
   const isOutage = error instanceof StoreUnavailable;
   const failed = error instanceof Misconfigured ? "misconfigured" : "internal_error";
   log("error", isOutage ? "store_unavailable" : failed, { request_id: requestId, ...describeError(error) });

@@ -61,9 +61,9 @@ export interface ProxyConfig extends AnyConfig {
 
 const httpUrl = () => z.url({ protocol: /^https?$/, error: "must be an http(s) URL" });
 
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
+const tokenPattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
 const anyText = () => z.string(zodTypeError("string"));
-const headerName = () => anyText().check(z.regex(token, "must be a header name"));
+const headerName = () => anyText().check(z.regex(tokenPattern, "must be a header name"));
 const filled = () => anyText().check(z.minLength(1, "must not be empty"));
 
 const valuePath = () =>
@@ -121,7 +121,7 @@ const origin = () =>
       ORIGIN_LOGIN: z.optional(anyText().check(z.regex(/^\/(?![/\\])/, "must be a path at the origin"))),
       ORIGIN_COOKIES: list(
         z.string("must be set to the names of the cookies that carry the site's session"),
-        anyText().check(z.regex(token, "must be cookie names, separated by commas")),
+        anyText().check(z.regex(tokenPattern, "must be cookie names, separated by commas")),
       ),
     }),
     z.transform(

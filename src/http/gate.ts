@@ -66,7 +66,7 @@ export function accessRequestOf(c: AppContext, caller: Caller | null, target: Ta
   return {
     session: caller?.session ?? null,
     source,
-    // Only an external first factor opens sessions at the gate, so only then does this matter.
+    // The gate opens sessions only with an external first factor. Without one the value does not matter.
     keepsCookies: source !== null && isPageLoad(c, target),
     client: c.get("client"),
     now: c.get("now"),

@@ -35,7 +35,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "receipt-after-reset",
     file: "src/store/second-factor/challenge-rows.ts",
-    find: "          isOfThisPeriod,\n          accountAndFactorAreNotDisabled",
+    find: "          challengeIsOfCurrentPeriod,\n          accountAndFactorAreNotDisabled",
     replace: "          accountAndFactorAreNotDisabled",
     why: "the attacker's browser gets a new receipt after the administrator has removed the second factor (INC-37)",
     tests: [voided],

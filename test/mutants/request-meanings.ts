@@ -237,7 +237,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   {
     name: "best-fit-letters-not-folded",
     file: "src/core/policy/best-fit.ts",
-    find: "return folded.replace(notAscii, (letter) => bestFitLetters.get(letter) ?? letter);",
+    find: "return folded.replace(nonAsciiCharacters, (letter) => bestFitLetters.get(letter) ?? letter);",
     replace: "return folded;",
     why: "a letter that a code page converts to another one evades a rule (INC-31)",
     tests: ["test/core/policy/best-fit.test.ts"],

@@ -131,8 +131,8 @@ export const subjectMutants: readonly Mutant[] = [
   {
     name: "undecodable-name-believed",
     file: "src/core/parsing/username.ts",
-    find: "forbidden.test(text) || isUndecodable(text);",
-    replace: "forbidden.test(text);",
+    find: "forbiddenCharacter.test(text) || isUndecodable(text);",
+    replace: "forbiddenCharacter.test(text);",
     why: "two names in Latin-1 share one account (INC-36)",
     tests: [unusable, "test/core/parsing/external-subject.test.ts"],
     titled: "INC-36",

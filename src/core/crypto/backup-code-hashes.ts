@@ -9,7 +9,7 @@ const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 const canonicalCodePattern = /^[0-9A-HJKMNP-TV-Z]{8}$/;
 /** SHA-256 in base64url. 43 characters have two bits more than 32 bytes; in the canonical form these are zero. */
-const canonicalDigest = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
+const canonicalHashPattern = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 const storedEntryPattern = /^(?:spent:)?[A-Za-z0-9_-]{43}$/;
 
 /**
@@ -81,7 +81,7 @@ export function parseBackupCodeHashes(json: string): string[] {
 export function parseStoredBackupCode(text: string): string | null {
   const mark = isSpent(text) ? spentMark : "";
   const digest = text.slice(mark.length);
-  if (canonicalDigest.test(digest)) return text;
+  if (canonicalHashPattern.test(digest)) return text;
   return /^[0-9a-f]{64}$/i.test(digest)
     ? mark + base64urlnopad.encode(hex.decode(digest.toLowerCase()))
     : null;

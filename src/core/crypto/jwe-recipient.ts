@@ -27,7 +27,7 @@ export async function parseRecipient(jwk: RecipientJwk): Promise<Recipient | nul
   const alg = jwk.kty === "RSA" ? "RSA-OAEP-256" : "ECDH-ES";
   try {
     const { kty, n, e, crv, x, y, kid } = jwk as JWK;
-    // Only the members that make up the key: others, such as `use` or `key_ops`, could make the import fail.
+    // Only the members that make up the key are imported: `use` or `key_ops` could make the import fail.
     const members = Object.entries({ kty, n, e, crv, x, y }).filter(([, value]) => value !== undefined);
     const key = await importJWK(Object.fromEntries(members) as JWK, alg);
     if (!(key instanceof CryptoKey) || key.type !== "public") return null;

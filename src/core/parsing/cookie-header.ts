@@ -100,7 +100,7 @@ export function withoutCookies(header: string, names: readonly string[]): string
 const ownNameLookalike = /[^a-z0-9]{2}host[^a-z0-9]sallyport/i;
 
 /** The characters of the values that Sallyport sets: the output of `encodeURIComponent`. */
-const ownValue = /^[\w.!~*'()%-]*$/;
+const ownValuePattern = /^[\w.!~*'()%-]*$/;
 
 /**
  * True when a `Cookie` header has one of Sallyport's own cookies in another form than Sallyport sets it. Such a request must
@@ -112,7 +112,7 @@ const ownValue = /^[\w.!~*'()%-]*$/;
 export function hasMalformedOwnCookie(header: string, names: readonly string[]): boolean {
   const isWellFormed = (piece: string) => {
     const { name, value } = toPiece(piece, 0, piece.length);
-    return names.includes(name) && ownValue.test(value) && piece.includes("=");
+    return names.includes(name) && ownValuePattern.test(value) && piece.includes("=");
   };
   const others = header.split(/[;,]/).filter((piece) => !isWellFormed(piece));
   return ownNameLookalike.test(decodeAscii(others.join(";")).replace(/["'\s]/g, ""));

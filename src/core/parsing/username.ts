@@ -3,10 +3,11 @@ import { isUndecodable } from "./undecodable.ts";
 export const maxUsernameCharacters = 256;
 
 /** Control, format, unassigned, private-use and lone surrogate characters, and the line and paragraph separators. */
-const forbidden = /[\p{C}\p{Zl}\p{Zp}]/u;
+const forbiddenCharacter = /[\p{C}\p{Zl}\p{Zp}]/u;
 
 /** True when the text has a character that is invisible or breaks a line, or came from bytes that are not UTF-8 (INC-36). */
-export const isForbiddenInNames = (text: string): boolean => forbidden.test(text) || isUndecodable(text);
+export const isForbiddenInNames = (text: string): boolean =>
+  forbiddenCharacter.test(text) || isUndecodable(text);
 
 /**
  * Returns the canonical form of a user name (INC-07): NFKC, trimmed, lower case. User names are stored, compared and counted

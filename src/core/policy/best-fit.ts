@@ -96,11 +96,11 @@ const bestFitLetters = new Map(
 );
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant
-const ascii = /^[\x00-\x7F]*$/;
-const notAscii = /[^\p{ASCII}]/gu;
+const asciiText = /^[\x00-\x7F]*$/;
+const nonAsciiCharacters = /[^\p{ASCII}]/gu;
 
 /** Combining marks of Latin letters, and the characters that HFS+ ignores in a name (CVE-2014-9390). */
-const ignored = /[\u0300-\u036F\u200C-\u200F\u202A-\u202E\u206A-\u206F\uFEFF]/g;
+const ignoredCharacters = /[\u0300-\u036F\u200C-\u200F\u202A-\u202E\u206A-\u206F\uFEFF]/g;
 
 /**
  * Returns the text in lower case, without accents, with fullwidth letters as ASCII, and with best-fit letters replaced,
@@ -109,7 +109,7 @@ const ignored = /[\u0300-\u036F\u200C-\u200F\u202A-\u202E\u206A-\u206F\uFEFF]/g;
  * The text is upper-cased first: that maps letters such as the long s and the Kelvin sign as file systems do.
  */
 export function foldCase(text: string): string {
-  if (ascii.test(text)) return text.toLowerCase();
-  const folded = text.normalize("NFKD").replace(ignored, "").toUpperCase().toLowerCase();
-  return folded.replace(notAscii, (letter) => bestFitLetters.get(letter) ?? letter);
+  if (asciiText.test(text)) return text.toLowerCase();
+  const folded = text.normalize("NFKD").replace(ignoredCharacters, "").toUpperCase().toLowerCase();
+  return folded.replace(nonAsciiCharacters, (letter) => bestFitLetters.get(letter) ?? letter);
 }

@@ -10,7 +10,7 @@ const maxCharacters = 262_144;
 const controlCharacter = /\p{Cc}/u;
 
 /** Matches a path that one of the rewrites below would change. Most paths do not match, and have one variant only. */
-const ambiguous = new RegExp(String.raw`[%\\;?#]|//|[. ](?:/|$)|${lookalike.source}`, "u");
+const ambiguousSpelling = new RegExp(String.raw`[%\\;?#]|//|[. ](?:/|$)|${lookalike.source}`, "u");
 
 /** Each function does one thing that servers, frameworks or file systems are known to do with a path. */
 const rewrites: readonly ((path: string) => string)[] = [
@@ -49,7 +49,7 @@ const rewrites: readonly ((path: string) => string)[] = [
  */
 export function findPathVariants(rawPath: string): ReadonlySet<string> | null {
   if (!rawPath.startsWith("/") || /[?#]/.test(rawPath) || isUnreadable(rawPath)) return null;
-  if (!ambiguous.test(rawPath)) return new Set([rawPath]);
+  if (!ambiguousSpelling.test(rawPath)) return new Set([rawPath]);
   if (!isWellEncoded(rawPath)) return null;
   // Some servers resolve dot segments before decoding and some after: before, `/x%2fy/../admin` is `/admin`.
   const undecoded = closeUnder(rewrites, [rawPath]);

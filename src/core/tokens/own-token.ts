@@ -18,7 +18,7 @@ export const ownTokenPattern = [
 const ownToken = new RegExp(ownTokenPattern);
 
 /** Matches a header that is an optional scheme and one session token or API key, and nothing else. */
-const onlyToken = new RegExp(
+const onlyTokenPattern = new RegExp(
   String.raw`^(?:[!#$%&'*+.^_|~\w-]+ +)?(?:(?:${pendingPrefix})?[\w-]+\.[\w-]+\.[\w-]+|${apiKeyPattern})$`,
 );
 
@@ -36,7 +36,7 @@ export const carriesOwnToken = (authorization: string): boolean => ownToken.test
  * (INC-23).
  */
 export const carriesMoreThanOwnToken = (authorization: string): boolean =>
-  carriesOwnToken(authorization) && !onlyToken.test(authorization);
+  carriesOwnToken(authorization) && !onlyTokenPattern.test(authorization);
 
 /** Returns the base64url characters of a text at this offset in a group of three bytes, without those that its neighbours affect. */
 function encodeAtOffset(text: string, offset: number): string {

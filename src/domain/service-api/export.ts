@@ -99,7 +99,7 @@ async function formatImportLine(deps: Deps, call: ServiceCall, row: User) {
     secret: secret ?? undefined,
     allow_weak: (secret !== null && decodeTotpSecret(secret).length < minSecretBytes) || undefined,
     totp_setup_at: secret === null ? undefined : time(row.totpSetupAt),
-    // Also without a secret: the last accepted time step must never decrease.
+    // Exported also for an account without a secret: the last accepted time step must never decrease.
     totp_last_step: row.totpLastStep || undefined,
     backup_codes: codes === null ? undefined : parseBackupCodeHashes(codes),
     password_hash: row.passwordHash ?? undefined,

@@ -186,7 +186,8 @@ export async function provisionAndAuthorize(deps: Deps, input: ExternalAccessInp
     now,
   });
   if (user.disabledAt !== null) return { allowed: false, reason: "account_disabled" };
-  // For every rule: otherwise an assertion would give the same `sub` to every spelling of the name.
+  // An unclaimed account needs its second factor, whatever the policy requires: all spellings of its name would otherwise get
+  // assertions with the same `sub`.
   if (isUnclaimed(deps, user)) return { allowed: false, reason: "second_factor_required" };
   return authorizeVisitor(
     deps,

@@ -36,7 +36,7 @@ export async function checkPassword(
   const started = await startPasswordAttempt(deps, session, { client, devices, now });
   if (!started.ok) return started;
   const { attempt, counters } = started;
-  // From the primary: a replica that is behind may still hold a password that was changed because it leaked.
+  // The session is read from the primary: a read replica may still have a password that was changed because it leaked.
   const view = await findSessionOnPrimary(deps.db, session.id);
   if (view === null || !isSessionLive(deps, view, now)) return { ok: false, reason: "session_over" };
   const { passwordHash } = view.user;

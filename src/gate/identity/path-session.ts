@@ -6,7 +6,7 @@ import { findPathVariants } from "../../core/policy/path-variants.ts";
 const servletParameter = "jsessionid";
 
 /** A path without any of these has no path parameter and no ASP.NET session in any variant. */
-const canCarry = /[;(%\u0080-\uffff]/;
+const pathSessionCharacter = /[;(%\u0080-\uffff]/;
 
 /** A segment such as `(S(lit3py55t21z5v55vlm25s55))`, in which ASP.NET keeps sessions and tickets without cookies. */
 const aspNetSegment = /^\((?:[a-z]\([^()]*\))+\)$/i;
@@ -27,7 +27,7 @@ export function showsPathSession(
   path: string,
   cookies: readonly (readonly [name: string, value: string])[],
 ): boolean {
-  if (!canCarry.test(path)) return false;
+  if (!pathSessionCharacter.test(path)) return false;
   const variants = findPathVariants(path);
   if (variants === null) return true;
   const credentials = config.credentials.map(({ name }) => name);

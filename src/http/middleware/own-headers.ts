@@ -22,7 +22,7 @@ export const securityHeaders: readonly (readonly [name: string, value: string])[
   ["Strict-Transport-Security", "max-age=31536000; includeSubDomains"],
   ["X-Content-Type-Options", "nosniff"],
   ["X-Frame-Options", "DENY"],
-  // Not `no-referrer`: then browsers would send `Origin: null` with Sallyport's own forms, which `sameOrigin` refuses.
+  // With `no-referrer` browsers would send `Origin: null` with Sallyport's own forms, which `sameOrigin` refuses.
   ["Referrer-Policy", "same-origin"],
   ["Cross-Origin-Opener-Policy", "same-origin"],
   ["Cross-Origin-Resource-Policy", "same-origin"],

@@ -29,12 +29,13 @@ export function insertChallenge(
   response: StoredResponse | null,
 ): Promise<WriteResult<UserRow>> {
   const { realm } = challenge;
-  const isOpenAccount = and(userIsOneOf(realm, userIds), isNull(users.disabledAt));
-  const openAccount = (on: DrizzleD1Database) => on.select({ id: users.id }).from(users).where(isOpenAccount);
+  const userIsNotDisabled = and(userIsOneOf(realm, userIds), isNull(users.disabledAt));
+  const openAccount = (on: DrizzleD1Database) =>
+    on.select({ id: users.id }).from(users).where(userIsNotDisabled);
   return writeOnce(db, {
     change: (on, isFirstCall) => {
       const userId = sql`(${openAccount(on)})`;
-      const period = on.select({ period: approvalPeriod }).from(users).where(isOpenAccount);
+      const period = on.select({ period: approvalPeriod }).from(users).where(userIsNotDisabled);
       const row = { ...challenge, userId, approvalPeriodId: sql`(${period})` };
       return insertWhere(on, challenges, row, allOf(exists(openAccount(on)), isFirstCall));
     },
@@ -65,14 +66,14 @@ export async function openChallenge(
   session: Omit<Session, "userId" | "challengeId" | "expiresAt">,
   event: AuditEvent,
 ): Promise<{ readonly opened: boolean; readonly view: ChallengeView | null }> {
-  const isThisChallenge = eq(challenges.secretHash, secretHash);
+  const challengeHasSecret = eq(challenges.secretHash, secretHash);
   const ofChallenge = (value: SQL | (typeof challenges)[keyof ChallengeRow]) =>
-    sql`(SELECT ${value} FROM ${challenges} WHERE ${isThisChallenge})`;
+    sql`(SELECT ${value} FROM ${challenges} WHERE ${challengeHasSecret})`;
   const openAccount = (on: DrizzleD1Database) =>
     on
       .select({ id: users.id })
       .from(users)
-      .where(and(eq(users.id, challenges.userId), isNull(users.disabledAt), isOfThisPeriod));
+      .where(and(eq(users.id, challenges.userId), isNull(users.disabledAt), challengeIsOfCurrentPeriod));
   const row = {
     ...session,
     userId: ofChallenge(challenges.userId),
@@ -86,7 +87,7 @@ export async function openChallenge(
         .set({ openedAt: event.at })
         .where(
           and(
-            isThisChallenge,
+            challengeHasSecret,
             isNull(challenges.openedAt),
             gt(challenges.expiresAt, event.at),
             exists(openAccount(on)),
@@ -111,7 +112,7 @@ export async function openChallenge(
         })
         .from(challenges)
         .innerJoin(users, eq(users.id, challenges.userId))
-        .where(isThisChallenge),
+        .where(challengeHasSecret),
   });
   return { opened: done.happened, view: done.rows[0] ?? null };
 }
@@ -132,7 +133,7 @@ export async function findChallenge(
 }
 
 /** The condition "the challenge was created in the account's current approval period". */
-const isOfThisPeriod = eq(sql`coalesce(${challenges.approvalPeriodId}, '')`, approvalPeriod);
+const challengeIsOfCurrentPeriod = eq(sql`coalesce(${challenges.approvalPeriodId}, '')`, approvalPeriod);
 
 /**
  * Reads a completed challenge whose approval is still valid, from the primary. Null: it is not completed, or its account was
@@ -154,7 +155,7 @@ export async function findValidApproval(
           eq(challenges.id, id),
           eq(challenges.realm, realm),
           isNotNull(challenges.completedAt),
-          isOfThisPeriod,
+          challengeIsOfCurrentPeriod,
           accountAndFactorAreNotDisabled(failuresUntilDisabled),
           apiKeyIsNotRevoked(primary, challenges.apiKeyId),
         ),

@@ -65,11 +65,11 @@ export function openFirstFactorSession(
     selectUsableOfNetwork(db, opening),
     selectUsableOfAccount(db, opening),
   ];
-  const isNoneUsable =
+  const noSessionIsUsable =
     session.kind === "pending" ? allOf(notExists(usableHere), notExists(usableAnywhere)) : sql`1`;
   const mayOpen = allOf(
     condition,
-    sql`${or(openingsAreWithinLimits(db, scopeOfOpening(opening), bounds, lt), ...(beyondLimits === "opened" ? [isNoneUsable] : []))}`,
+    sql`${or(openingsAreWithinLimits(db, scopeOfOpening(opening), bounds, lt), ...(beyondLimits === "opened" ? [noSessionIsUsable] : []))}`,
     ...(current === null ? [] : [notExists(selectCurrent(db, opening, current))]),
   );
   return [
@@ -90,14 +90,16 @@ export function openFirstFactorSession(
  */
 function removeSurplus(db: DrizzleD1Database, opening: Opening): BatchItem<"sqlite"> {
   const { bounds, now } = opening;
-  const isOver = or(
+  const sessionIsOver = or(
     lte(sessions.expiresAt, now),
     sql`${sessions.attempts} >= ${bounds.attemptsPerPendingSession}`,
   );
   const surplus = db
     .select({ id: sessions.id })
     .from(sessions)
-    .where(and(isOfAccount(scopeOfOpening(opening)), opening.session.kind === "full" ? undefined : isOver))
+    .where(
+      and(isOfAccount(scopeOfOpening(opening)), opening.session.kind === "full" ? undefined : sessionIsOver),
+    )
     .orderBy(desc(inOrder))
     .limit(maxRemovedRows)
     .offset(bounds.maxKeptRows);
@@ -134,7 +136,7 @@ export function expireFirstFactorSession(
   event: AuditEvent,
   recent: RecentOpenings,
 ): BatchItem<"sqlite">[] {
-  const isUnexpired = and(
+  const sessionIsUnexpired = and(
     eq(sessions.id, sessionId),
     eq(sessions.kind, kind),
     isNull(sessions.secondFactorAt),
@@ -148,7 +150,7 @@ export function expireFirstFactorSession(
     db
       .update(sessions)
       .set(kind === "pending" ? valuesThatCloseSessionToOpener(event.at) : { expiresAt: event.at })
-      .where(isUnexpired),
+      .where(sessionIsUnexpired),
     recordEventWhere(db, event, allOf(previousChangedRow, openingsAreWithinLimits(db, scope, recent, lte))),
   ];
 }
@@ -164,7 +166,7 @@ const scopeOfOpening = ({ session, userId }: Opening): OpeningScope => ({
   network: sql`${session.network ?? ""}`,
 });
 
-const isUsable = ({ bounds }: Opening) =>
+const sessionIsUsable = ({ bounds }: Opening) =>
   and(gt(sessions.expiresAt, bounds.usableUntil), lt(sessions.attempts, bounds.attemptsPerPendingSession));
 
 /** Selects the newest pending session from the same network that one more client may use. */
@@ -172,7 +174,7 @@ const selectUsableOfNetwork = (db: DrizzleD1Database, opening: Opening) =>
   db
     .select()
     .from(sessions)
-    .where(and(isOfNetwork(scopeOfOpening(opening)), isUsable(opening), opening.condition))
+    .where(and(isOfNetwork(scopeOfOpening(opening)), sessionIsUsable(opening), opening.condition))
     .orderBy(desc(inOrder))
     .limit(1);
 
@@ -185,7 +187,7 @@ const selectUsableOfAccount = (db: DrizzleD1Database, opening: Opening) => {
     .where(
       and(
         isOfAccount(scope),
-        isUsable(opening),
+        sessionIsUsable(opening),
         opening.condition,
         accountLimitIsReached(db, scope, opening.bounds),
       ),
@@ -206,6 +208,6 @@ const selectCurrent = (db: DrizzleD1Database, opening: Opening, current: Pending
         eq(sessions.userId, idOf(opening.userId)),
         eq(sessions.kind, "pending"),
         isNull(sessions.challengeId),
-        isUsable(opening),
+        sessionIsUsable(opening),
       ),
     );

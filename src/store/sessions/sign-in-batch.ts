@@ -39,7 +39,10 @@ export async function findAccountForSignIn(
   const { nearest } = db;
   const blocked = blockedUntil(nearest, counters, now).as("blocked");
   const [row] = await reachStore(() =>
-    nearest.select({ blockedUntil: blocked.until, user: users }).from(blocked).leftJoin(users, isNamed(name)),
+    nearest
+      .select({ blockedUntil: blocked.until, user: users })
+      .from(blocked)
+      .leftJoin(users, accountIsNamed(name)),
   );
   return { user: row?.user ?? null, blockedUntil: row?.blockedUntil ?? null };
 }
@@ -137,7 +140,7 @@ export async function openSignInSession(
     ...openFirstFactorSession(primary, opening),
     forgetFailuresWhere(primary, resetCounter.key, condition),
     ...selects,
-    // Last, because the condition compares the hash that this statement replaces.
+    // This statement is the last one, because it replaces the hash that the conditions of the others compare.
     ...rehash,
   ]);
   const end = results.length - rehash.length;
@@ -156,7 +159,7 @@ export async function countSignInFailure(
 ): Promise<SignInOutcome> {
   const { primary } = db;
   const stored = (column: "passwordHash" | "disabledAt") =>
-    sql`(${primary.select({ value: users[column] }).from(users).where(isNamed(name))})`;
+    sql`(${primary.select({ value: users[column] }).from(users).where(accountIsNamed(name))})`;
   const compared = allOf(
     sql`${stored("passwordHash")} IS ${comparedWith?.passwordHash ?? null}`,
     sql`${stored("disabledAt")} IS ${comparedWith?.disabledAt?.getTime() ?? null}`,
@@ -171,7 +174,7 @@ export async function countSignInFailure(
   return { ...outcome, done: results.at(-1)?.length === 1 };
 }
 
-const isNamed = ({ realm, username }: AccountName) =>
+const accountIsNamed = ({ realm, username }: AccountName) =>
   and(eq(users.realm, realm), eq(users.username, username));
 
 /** Runs the statements and reads blocked counters and the account after them, in one batch. */
@@ -183,7 +186,7 @@ async function runSignIn(
 ): Promise<Omit<SignInOutcome, "done"> & { readonly results: unknown[][] }> {
   const outcome = [
     listOverflows(primary, counters, now),
-    primary.select().from(users).where(isNamed(name)),
+    primary.select().from(users).where(accountIsNamed(name)),
   ] as const;
   const results = (await reachStore(() => primary.batch([...statements, ...outcome]))) as unknown[][];
   // The results of a batch are in the order of its statements, and these two are the last.

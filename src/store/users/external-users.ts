@@ -62,7 +62,7 @@ export async function upsertExternalUser(
       primary
         .update(users)
         .set({ email: user.email, updatedAt: now })
-        .where(and(eq(users.id, account), hasOwnName(user), sql`${users.email} IS NOT ${user.email}`)),
+        .where(and(eq(users.id, account), accountHasOwnName(user), sql`${users.email} IS NOT ${user.email}`)),
       ...openings.flatMap((opening) => openFirstFactorSession(primary, opening)),
       primary.select().from(users).where(eq(users.id, account)),
       ...selects,
@@ -82,7 +82,7 @@ function claimWithoutSecondFactor(db: DrizzleD1Database, { user, claimed, now }:
 }
 
 /** The condition "the account has this exact name": the e-mail address of one spelling must not be stored for another. */
-const hasOwnName = ({ canonicalName }: ExternalName) =>
+const accountHasOwnName = ({ canonicalName }: ExternalName) =>
   canonicalName === null ? undefined : eq(users.canonicalName, canonicalName);
 
 /** Returns the openings. Their conditions hold for a pending session only with a second factor, and for a full one only without. */

@@ -1,7 +1,7 @@
 /**
  * `npm run conformance -- https://auth.example/api/auth`: checks a running deployment against every security requirement that can be
  * tested over HTTP. `ADMIN_KEY` must be set. Prints one line for each ID and a summary. Exit status 1 when a check
- * fails. It creates its own accounts and realms, disables them, and does not delete them.
+ * fails. It creates its own accounts, realms and API keys, and does not delete them.
  */
 import { Deployment } from "../test/conformance/deployment.ts";
 import type { CheckedLine, Line } from "../test/conformance/line.ts";

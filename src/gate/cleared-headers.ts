@@ -41,7 +41,7 @@ export const clearedFamilies: readonly string[] = [
   "wl_proxy",
 ];
 
-export const clearedNames: readonly string[] = [
+export const clearedExactNames: readonly string[] = [
   "forwarded",
   // The same for WebSphere: `$WSRU` is the user name.
   ...["at", "cc", "cs", "is", "pr", "ra", "rh", "ru", "sc", "si", "sn", "sp"].map((name) => `_ws${name}`),
@@ -76,7 +76,7 @@ export const isOverrideHeader = (name: string): boolean => methodOverrideNames.i
 export function isClearedHeader(name: string): boolean {
   const folded = foldName(name);
   return (
-    clearedNames.includes(folded) ||
+    clearedExactNames.includes(folded) ||
     methodOverrideNames.includes(folded) ||
     clearedFamilies.some(
       (family) =>

@@ -10,10 +10,10 @@ const secretForm = "[A-Za-z0-9_-]{43}";
 const keyForm = new RegExp(`^sp_(${idForm})_${secretForm}$`);
 
 /** Regular expression for the beginning of an API key, before its secret. */
-export const apiKeyStart = `sp_${idForm}_`;
+export const apiKeyStartPattern = `sp_${idForm}_`;
 
 /** Regular expression for a whole API key. */
-export const apiKeyPattern = apiKeyStart + secretForm;
+export const apiKeyPattern = apiKeyStartPattern + secretForm;
 
 const secretBytes = 32;
 
@@ -41,7 +41,7 @@ export async function generateApiKey(keyring: Keyring): Promise<GeneratedApiKey>
  * True when the id has the mark that some key of `KEYRING` computes. An invented id has it with a probability of 1 in 33
  * million. False for ids of before marks were introduced, and for ids whose key is no longer in `KEYRING`.
  */
-export async function isMarkedApiKeyId(keyring: Keyring, id: string): Promise<boolean> {
+export async function isIssuedApiKeyId(keyring: Keyring, id: string): Promise<boolean> {
   const marks = await encodeMarks(keyring, id.slice(0, randomCharacters));
   return marks.includes(id.slice(randomCharacters));
 }
@@ -56,7 +56,7 @@ const toCharacters = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => "abcdefghijklmnopqrstuvwxyz234567".charAt(byte % 32)).join("");
 
 /** Returns the part of a key that may be shown, so that an operator recognises the key. */
-export const apiKeyPrefix = (id: string): string => `sp_${id}`;
+export const formatApiKeyPrefix = (id: string): string => `sp_${id}`;
 
 /** Returns the id in an API key, or null when the text does not have the form of an API key. */
 export const parseApiKeyId = (key: string): string | null => keyForm.exec(key)?.[1] ?? null;

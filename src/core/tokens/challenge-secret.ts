@@ -18,7 +18,7 @@ export async function generateChallengeSecret(keyring: Keyring): Promise<string>
 }
 
 /** True when Sallyport issued this text as the secret of a challenge, under any key of `KEYRING`. Needs no I/O. */
-export async function isChallengeSecret(keyring: Keyring, text: string): Promise<boolean> {
+export async function isIssuedChallengeSecret(keyring: Keyring, text: string): Promise<boolean> {
   const [, random, mark] = form.exec(text) ?? [];
   if (random === undefined || mark === undefined) return false;
   const marks = await encodeMarks(keyring, random);

@@ -2,7 +2,7 @@ import { sha256 } from "../../core/crypto/digest.ts";
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import { withReturnParameters } from "../../core/parsing/return-address.ts";
 import { callerUserId } from "../../core/parsing/user-id.ts";
-import { isChallengeSecret } from "../../core/tokens/challenge-secret.ts";
+import { isIssuedChallengeSecret } from "../../core/tokens/challenge-secret.ts";
 import { signReceipt } from "../../core/tokens/receipt.ts";
 import { signPendingToken } from "../../core/tokens/session-token.ts";
 import {
@@ -47,7 +47,7 @@ export async function openChallenge(
   deps: Deps,
   { secret, client, now }: { readonly secret: string; readonly client: ClientContext; readonly now: Date },
 ): Promise<OpenChallengeResult> {
-  if (!(await isChallengeSecret(deps.config.keyring, secret))) return noChallenge;
+  if (!(await isIssuedChallengeSecret(deps.config.keyring, secret))) return noChallenge;
   const prepared = await prepareSession(
     // The batch sets `userId` and `expiresAt` from the challenge.
     {
@@ -106,7 +106,7 @@ export interface ChallengeReturn {
  *
  * @param issuer the public address of the Worker with its base path, as receipts name it
  */
-export async function completeChallenge(
+export async function completeChallengeWithCode(
   deps: Deps,
   { session, code, client, now }: ChallengeCodeInput,
   issuer: string,
@@ -138,7 +138,7 @@ export interface EnrolledByChallenge extends ChallengeToken {
  * Completes a challenge with the first code of a new second factor, which it sets up. All sessions of the account end (EN-10).
  * The new token serves for {@link buildReturnUrl} only: its session has ended.
  */
-export async function enrolByChallenge(
+export async function completeChallengeByEnrolment(
   deps: Deps,
   { session, code, client, now }: ChallengeCodeInput,
 ): Promise<EnrolledByChallenge | Failure> {

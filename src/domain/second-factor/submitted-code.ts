@@ -12,7 +12,7 @@ import {
   findSession,
   findSessionOnPrimary,
   type Session,
-  type SessionView,
+  type SessionWithUser,
 } from "../../store/sessions/session-rows.ts";
 import { findUser, findUserOnPrimary, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -56,7 +56,7 @@ export interface SessionSubject {
   readonly kind: "session";
   readonly session: PendingSession | ChallengeSession | FullSession;
   /** The session's row and account, if they have just been read. */
-  readonly known?: SessionView;
+  readonly known?: SessionWithUser;
 }
 
 export interface ServiceSubject {
@@ -69,12 +69,14 @@ export interface ServiceSubject {
 }
 
 /** An account as it was read, and the session that the code was submitted in. Null: a caller of the service API submits it. */
-export interface AccountView {
+export interface UserWithOptionalSession {
   readonly user: User;
   readonly session: Session | null;
 }
 
-export type ViewOf<Subject extends CodeSubject> = Subject extends SessionSubject ? SessionView : AccountView;
+export type ViewOf<Subject extends CodeSubject> = Subject extends SessionSubject
+  ? SessionWithUser
+  : UserWithOptionalSession;
 
 /** The result of comparing a code with an account as it was read. Nothing is written or decided yet. */
 export interface CodeComparison {
@@ -153,7 +155,7 @@ export function viewAfterAttempt<Subject extends CodeSubject>(
 export function isSubjectValid(
   deps: Deps,
   subject: CodeSubject,
-  { user, session: row }: AccountView,
+  { user, session: row }: UserWithOptionalSession,
   now: Date,
 ): boolean {
   if (subject.kind === "service") return user.realm === subject.realm;
@@ -204,9 +206,9 @@ export function attemptSourceOf(deps: Deps, subject: CodeSubject, now: Date): At
   }
 }
 
-const viewOfUser = (user: User | null): AccountView | null =>
+const viewOfUser = (user: User | null): UserWithOptionalSession | null =>
   user === null ? null : { user, session: null };
 
-/** TypeScript does not narrow `ViewOf` by `subject.kind`: callers pass a `SessionView` for the subject of a session. */
-const asViewOf = <Subject extends CodeSubject>(_subject: Subject, view: AccountView | null) =>
+/** TypeScript does not narrow `ViewOf` by `subject.kind`: callers pass a `SessionWithUser` for the subject of a session. */
+const asViewOf = <Subject extends CodeSubject>(_subject: Subject, view: UserWithOptionalSession | null) =>
   view as ViewOf<Subject> | null;

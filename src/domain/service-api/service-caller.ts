@@ -1,6 +1,6 @@
 import { equalInConstantTime } from "../../core/crypto/constant-time.ts";
 import { sha256 } from "../../core/crypto/digest.ts";
-import { isMarkedApiKeyId, parseApiKeyId } from "../../core/tokens/api-key.ts";
+import { isIssuedApiKeyId, parseApiKeyId } from "../../core/tokens/api-key.ts";
 import { type ApiKey, touchApiKey } from "../../store/service/api-key-rows.ts";
 import type { ClientContext } from "../../store/service/audit.ts";
 import { type CallQuery, type CallView, readCall } from "../../store/service/service-call-rows.ts";
@@ -92,9 +92,8 @@ export async function authenticateServiceCaller(
   if (cached !== undefined && now.getTime() - cached.readAt.getTime() < keyCacheSeconds * 1000) {
     return isLive(cached.key, now) ? readCallOf(deps, callerOfApiKey(cached.key), input) : null;
   }
-  const question = { caller: { keyId }, userId, keyHash, now };
-  const view =
-    (await readCall(deps.db, "nearest", question)) ?? (await readCallOnPrimary(deps, keyId, question));
+  const query = { caller: { keyId }, userId, keyHash, now };
+  const view = (await readCall(deps.db, "nearest", query)) ?? (await readCallOnPrimary(deps, keyId, query));
   const key = view?.apiKey ?? null;
   if (view === null || key === null || !(await equalInConstantTime(hash, key.keyHash))) return null;
   deps.cache.apiKeys.set(hash, { key, readAt: now });
@@ -108,8 +107,8 @@ export async function authenticateServiceCaller(
  * Reads a key that the read replica does not have on the primary. Only for an id with Sallyport's mark: invented ids cause
  * no load on the primary (INC-30).
  */
-async function readCallOnPrimary(deps: Deps, keyId: string, question: CallQuery): Promise<CallView | null> {
-  return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", question) : null;
+async function readCallOnPrimary(deps: Deps, keyId: string, query: CallQuery): Promise<CallView | null> {
+  return (await isIssuedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", query) : null;
 }
 
 /** Removes a key from the cache of this isolate. Other isolates may use it for another {@link keyCacheSeconds}. */

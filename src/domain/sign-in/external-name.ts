@@ -24,7 +24,7 @@ export const isUnclaimed = ({ config }: Deps, { canonicalName }: Pick<User, "can
   config.firstFactor.names === "exact" && canonicalName === null;
 
 /** True while the account belongs to this subject. The service API may have renamed it, or another spelling claimed it. */
-export function isAccountOf(
+export function isAccountOfSubject(
   { config }: Deps,
   { username: name, canonicalName }: Pick<User, "username" | "canonicalName">,
   username: string,

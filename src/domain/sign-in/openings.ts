@@ -15,7 +15,7 @@ export const openings = {
 } as const;
 
 /** The bounds of recent sessions at `now`. */
-export const recentOpenings = (now: Date) => ({
+export const recentOpeningBounds = (now: Date) => ({
   recentSince: new Date(now.getTime() - openings.windowSeconds * 1000),
   maxPerNetwork: openings.maxPerNetwork,
   maxPerAccount: openings.maxPerAccount,

@@ -17,7 +17,7 @@ import {
 } from "./throttle.ts";
 
 /** A password attempt that no known block refuses. */
-export interface StartedPasswordAttempt {
+export interface UnblockedPasswordAttempt {
   readonly ok: true;
   readonly attempt: PasswordAttempt;
   readonly counters: FirstFactorCounters;
@@ -28,7 +28,7 @@ export async function startPasswordAttempt(
   deps: Deps,
   account: { readonly realm: string; readonly username: string },
   { client, devices, now }: { readonly client: ClientContext; readonly devices: string; readonly now: Date },
-): Promise<StartedPasswordAttempt | Failure> {
+): Promise<UnblockedPasswordAttempt | Failure> {
   const attempt = { ...account, network: clientNetwork(client.address), devices };
   const counters = await firstFactorCounters(deps.config.keyring, attempt, now);
   const blockEnd = await findBlockEnd(deps, counters, now);

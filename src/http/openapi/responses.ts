@@ -1,6 +1,6 @@
 import { type DocumentedSuccess, isScope, type Operation } from "../api/operation.ts";
 import type { AnyFailure } from "../problem/http-failure.ts";
-import { describeReason } from "../problem/problem-kinds.ts";
+import { problemKindOf } from "../problem/problem-kinds.ts";
 import type { Header, JsonSchema, MediaType, Reference, ResponseObject } from "./shapes.ts";
 import type { SchemaWriter } from "./shared-schemas.ts";
 
@@ -43,7 +43,7 @@ export function describeResponses(
   for (const success of operation.successes)
     responses[success.status] = describeSuccess(operation, success, writer);
   for (const [status, reasons] of groupByStatus(operation)) {
-    const codes = [...new Set(reasons.map((reason) => describeReason(reason).code))].sort();
+    const codes = [...new Set(reasons.map((reason) => problemKindOf(reason).code))].sort();
     const name = [status, ...codes].join(".");
     const known = responses[status];
     shared[name] ??= describeProblems(reasons);
@@ -95,7 +95,7 @@ function groupByStatus(operation: Operation): Map<number, Reason[]> {
     const group = groups.get(status) ?? [];
     if (!group.includes(reason)) groups.set(status, [...group, reason]);
   };
-  for (const reason of reasonsOf(operation)) add(describeReason(reason).status, reason);
+  for (const reason of reasonsOf(operation)) add(problemKindOf(reason).status, reason);
   for (const reason of operation.refusals?.reasons ?? []) add(operation.refusals?.status ?? 0, reason);
   return groups;
 }
@@ -125,7 +125,7 @@ const exampleRequestId = "0d6f9a52-6b1c-4a57-8f55-2b1a4a1e9c11";
 const retryStatuses = [429, 502, 503];
 
 function describeProblems(reasons: readonly Reason[]): ResponseObject {
-  const kinds = reasons.map(describeReason);
+  const kinds = reasons.map(problemKindOf);
   const codes = [...new Set(kinds.map(({ code }) => code))];
   const examples = kinds.map(({ status: own, code, title, detail }) => [
     code,
@@ -140,7 +140,7 @@ function describeProblems(reasons: readonly Reason[]): ResponseObject {
       },
     },
   ]);
-  const waits = reasons.every((reason) => retryStatuses.includes(describeReason(reason).status));
+  const waits = reasons.every((reason) => retryStatuses.includes(problemKindOf(reason).status));
   return {
     description: [...new Set(kinds.map(({ title }) => title))].join(", or: "),
     headers: {

@@ -216,7 +216,7 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
 };
 
 /** Returns the status, code and texts of a reason. */
-export function describeReason(reason: AnyFailure["reason"]): {
+export function problemKindOf(reason: AnyFailure["reason"]): {
   readonly status: ContentfulStatusCode;
   readonly code: string;
   readonly title: string;

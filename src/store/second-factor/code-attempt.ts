@@ -81,11 +81,11 @@ export interface CodeAttempt {
   /** The audit event of the attempt. Its type follows from the result, and the effects' conditions look it up by its id. */
   readonly event: Omit<AuditEvent, "type">;
   /** What a retry of the same call gets. Null: the call has no `Idempotency-Key`. */
-  readonly responses: CodeResponses | null;
+  readonly responses: CodeResponsesForRetry | null;
 }
 
 /** The responses for both ways in which the batch can decide. */
-export interface CodeResponses {
+export interface CodeResponsesForRetry {
   /** Null: the code is wrong or spent. */
   readonly accepted: StoredResponse | null;
   readonly refused: StoredResponse;

@@ -4,7 +4,7 @@ import { every } from "../platform/conditional-insert.ts";
 import { sessions } from "../platform/schema.ts";
 
 /** How many sessions the first factor alone may open within a time. The numbers are in `domain/sign-in/openings.ts`. */
-export interface RecentOpenings {
+export interface RecentOpeningBounds {
   /** A session that was opened after this counts. */
   readonly recentSince: Date;
   /** Sessions of one kind, account and network. */
@@ -21,7 +21,7 @@ export interface Opener {
 }
 
 /** The condition "a session of this kind and account that the first factor alone has opened". */
-export const isOfAccount = ({ userId, kind }: Opener) =>
+export const isFirstFactorSessionOfAccount = ({ userId, kind }: Opener) =>
   and(
     eq(sessions.userId, userId),
     eq(sessions.kind, kind),
@@ -29,14 +29,19 @@ export const isOfAccount = ({ userId, kind }: Opener) =>
     isNull(sessions.challengeId),
   );
 
-/** The condition {@link isOfAccount}, and from this network. */
-export const isOfNetwork = (opener: Opener) => and(isOfAccount(opener), eq(sessions.network, opener.network));
+/** The condition {@link isFirstFactorSessionOfAccount}, and from this network. */
+export const isFirstFactorSessionOfNetwork = (opener: Opener) =>
+  and(isFirstFactorSessionOfAccount(opener), eq(sessions.network, opener.network));
 
-const isRecent = (opener: Opener, { recentSince }: RecentOpenings) =>
-  and(isOfAccount(opener), gt(sessions.createdAt, recentSince));
+const isRecent = (opener: Opener, { recentSince }: RecentOpeningBounds) =>
+  and(isFirstFactorSessionOfAccount(opener), gt(sessions.createdAt, recentSince));
 
 /** The condition "the account has reached `maxPerAccount`". */
-export function hasReachedAccountLimit(db: DrizzleD1Database, opener: Opener, recent: RecentOpenings): SQL {
+export function hasReachedAccountLimit(
+  db: DrizzleD1Database,
+  opener: Opener,
+  recent: RecentOpeningBounds,
+): SQL {
   const isReached = gte(count(), recent.maxPerAccount);
   return sql`(${db.select({ isReached }).from(sessions).where(isRecent(opener, recent))})`;
 }
@@ -49,7 +54,7 @@ export function hasReachedAccountLimit(db: DrizzleD1Database, opener: Opener, re
 export function isWithinBounds(
   db: DrizzleD1Database,
   opener: Opener,
-  recent: RecentOpenings,
+  recent: RecentOpeningBounds,
   compare: typeof lt | typeof lte,
 ): SQL {
   const ofNetwork = sql`total(${sessions.network} = ${opener.network})`;

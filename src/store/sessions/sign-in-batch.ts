@@ -8,7 +8,7 @@ import {
   findOpened,
   type Opening,
   type OpeningBounds,
-  openFirstFactorSession,
+  openFirstFactorSessionStatements,
   selectOpened,
 } from "./first-factor-session-rows.ts";
 import type { Session } from "./session-rows.ts";
@@ -134,7 +134,7 @@ export async function openSignInSession(
         ];
   const selects = selectOpened(primary, opening);
   const { results, ...outcome } = await runSignIn(db, { name, counters }, now, [
-    ...openFirstFactorSession(primary, opening),
+    ...openFirstFactorSessionStatements(primary, opening),
     forgetFailuresWhere(primary, resetCounter.key, condition),
     ...selects,
     // Last, because the condition compares the hash that this statement replaces.

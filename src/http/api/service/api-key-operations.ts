@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
-import { apiKeyPrefix } from "../../../core/tokens/api-key.ts";
+import { formatApiKeyPrefix } from "../../../core/tokens/api-key.ts";
 import {
   type CreatedApiKey,
   createApiKey,
@@ -50,7 +50,7 @@ const example = {
 
 const describe = (row: ApiKey): z.input<ReturnType<typeof apiKey>> => ({
   id: row.id,
-  prefix: apiKeyPrefix(row.id),
+  prefix: formatApiKeyPrefix(row.id),
   realm: row.realm,
   name: row.name,
   scopes: row.scopes,

@@ -50,7 +50,7 @@ export type ForwardAuthResult =
   | {
       readonly kind: "allowed";
       readonly granted: AccessGranted;
-      /** Null for an anonymous visitor. */
+      /** The visitor's identity and its assertion. Null: the visitor is anonymous. */
       readonly signedIdentity: SignedIdentity | null;
     }
   | { readonly kind: "denied"; readonly denial: AccessDenied }

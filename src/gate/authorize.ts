@@ -72,8 +72,9 @@ const isChange = ({ method, namedOnly }: RequestInterpretation) =>
   namedOnly !== true && !isSafeMethod(method);
 
 /**
- * Returns the access with a session token that must be rechecked, when the request may have changed something and the first
- * factor is the origin's own login. The origin may have signed another account in under the same session cookie.
+ * Makes the next request recheck the session, after a request that may have changed something, when the first factor is the
+ * origin's own login: the origin may have signed another account in under the same session cookie. Returns the access with
+ * the token for this, or the access as it was.
  */
 export async function expireTokenAfterChange(
   deps: Deps,

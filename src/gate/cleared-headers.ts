@@ -5,7 +5,7 @@ import { foldName } from "../core/parsing/folded-name.ts";
  * uses it, and `npm run examples` writes it into the proxy configurations (INC-35). Names are folded: `core/parsing/folded-name.ts`.
  */
 
-/** A family is the name itself and every name that continues with `_`: `remote`, `remote_user`. */
+/** Families of removed headers. A family is the name itself and every name that continues with `_`: `remote`, `remote_user`. */
 export const clearedFamilies: readonly string[] = [
   // The identity that the gate and other gateways set (WB-05).
   "remote",
@@ -41,6 +41,7 @@ export const clearedFamilies: readonly string[] = [
   "wl_proxy",
 ];
 
+/** Removed headers that are no family: only this name is removed, not the names that begin with it. */
 export const clearedExactNames: readonly string[] = [
   "forwarded",
   // The same for WebSphere: `$WSRU` is the user name.

@@ -17,8 +17,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "invented-api-key-asks-primary",
     file: "src/domain/service-api/service-caller.ts",
-    find: 'return (await isIssuedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", question) : null;',
-    replace: 'return readCall(deps.db, "primary", question);',
+    find: 'return (await isIssuedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", query) : null;',
+    replace: 'return readCall(deps.db, "primary", query);',
     why: "each made-up API key costs a trip to the primary (INC-30)",
     tests: ["test/flows/backend-trips.test.ts"],
     titled: "key that is none|no copy has yet",

@@ -102,7 +102,8 @@ export interface ChallengeReturn {
 }
 
 /**
- * Completes a challenge with a code of the second factor. One read, one batch.
+ * Verifies a code of the account's second factor, and completes the challenge if the code is accepted. Returns the address,
+ * with the receipt, that the browser returns to. One read, one batch.
  *
  * @param issuer the public address of the Worker with its base path, as receipts name it
  */
@@ -135,7 +136,7 @@ export interface EnrolledByChallenge extends ChallengeToken {
 }
 
 /**
- * Completes a challenge with the first code of a new second factor, which it sets up. All sessions of the account end (EN-10).
+ * Verifies the first code of a new second factor. If it is accepted, enables the second factor and completes the challenge. All sessions of the account end (EN-10).
  * The new token serves for {@link buildReturnUrl} only: its session has ended.
  */
 export async function completeChallengeByEnrolment(

@@ -45,7 +45,7 @@ export interface VerifyCodeInput<Outcome, Subject extends CodeSubject> {
   readonly now: Date;
   /** The password of the same request, which has been checked and is right. */
   readonly password?: CheckedPassword;
-  /** Of a call of the service API with an `Idempotency-Key`. */
+  /** How the response is stored for a retry. Set for a call of the service API with an `Idempotency-Key`. */
   readonly idempotency?: Idempotency<AcceptedCode<Outcome>> | null;
 }
 
@@ -68,12 +68,16 @@ export interface ServiceSubject {
   readonly known?: User | null | undefined;
 }
 
-/** An account as it was read, and the session that the code was submitted in. Null: a caller of the service API submits it. */
+/**
+ * The rows of the account and of the session that the code was submitted in. `session` is null when a caller of the service
+ * API submits the code.
+ */
 export interface UserWithOptionalSession {
   readonly user: User;
   readonly session: Session | null;
 }
 
+/** The rows that are read for a subject: a session's always have the session. */
 export type ViewOf<Subject extends CodeSubject> = Subject extends SessionSubject
   ? SessionWithUser
   : UserWithOptionalSession;

@@ -40,7 +40,7 @@ export interface ImportedUser extends Omit<ImportLine, "otpauth" | "allowWeak" |
   readonly canonicalName: string | null;
   /** Canonical base32. */
   readonly secret: string | undefined;
-  /** As the column stores them: hashes, each with its mark when spent. */
+  /** The hashes as the column stores them. The hash of a spent code has the prefix `spent:`. */
   readonly backupCodes: readonly string[] | undefined;
 }
 

@@ -19,7 +19,7 @@ export interface ServiceCaller {
   readonly realm: string;
   /** The `actor` of audit events: `admin` or `api_key:<id>`. */
   readonly actor: string;
-  /** Null for `ADMIN_KEY`. */
+  /** The id of the caller's API key. Null: the caller has `ADMIN_KEY`. */
   readonly keyId: string | null;
   readonly scopes: readonly string[];
   readonly returnUrls: readonly string[];

@@ -25,7 +25,7 @@ export interface CreateChallengeInput {
   readonly returnTo: string;
   /** The return addresses that the caller's key lists. */
   readonly returnUrls: readonly string[];
-  /** Null for `ADMIN_KEY`. */
+  /** The id of the caller's API key. Null: the caller has `ADMIN_KEY`. */
   readonly keyId: string | null;
   readonly action: string | null;
   readonly nonce: string | null;

@@ -34,7 +34,10 @@ export interface PendingSession {
   readonly shared: boolean;
 }
 
-/** A session as its token states it. Whether it has been revoked since `checkedAt`, only the store knows. */
+/**
+ * The session of a signed-in visitor, as its token states it. Unlike a pending session it does not wait for a second factor.
+ * Only D1 knows whether it was revoked after `checkedAt`.
+ */
 export interface FullSession extends SessionClaims {
   readonly kind: "full";
   readonly id: string;

@@ -6,7 +6,7 @@ import { codeBudget } from "../second-factor/code-budget.ts";
 import type { PreparedSession } from "../sessions/sessions.ts";
 import { openings, recentOpeningBounds } from "./openings.ts";
 
-/** The bounds of INC-30 at `now`. */
+/** Returns the limits on the sessions that the first factor alone can open at `now` (INC-30). */
 export const openingBounds = (now: Date): OpeningBounds => ({
   ...recentOpeningBounds(now),
   usableUntil: new Date(now.getTime() + openings.minSeconds * 1000),

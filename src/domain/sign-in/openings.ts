@@ -14,7 +14,7 @@ export const openings = {
   minSeconds: pendingTtlSeconds / 2,
 } as const;
 
-/** The bounds of recent sessions at `now`. */
+/** Returns the limits on the openings of the last five minutes. An opening is a session that the first factor alone has opened. */
 export const recentOpeningBounds = (now: Date) => ({
   recentSince: new Date(now.getTime() - openings.windowSeconds * 1000),
   maxPerNetwork: openings.maxPerNetwork,

@@ -16,7 +16,10 @@ import {
   publishBlocks,
 } from "./throttle.ts";
 
-/** A password attempt that no known block refuses. */
+/**
+ * A password attempt that neither the rate limit nor a block in KV refuses. The password is not compared yet, and nothing is
+ * counted.
+ */
 export interface UnblockedPasswordAttempt {
   readonly ok: true;
   readonly attempt: PasswordAttempt;

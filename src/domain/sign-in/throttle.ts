@@ -48,7 +48,7 @@ export const transferQuota: Readonly<Record<Transfer, { most: number; windowSeco
 export interface PasswordAttempt {
   readonly realm: string;
   readonly username: string;
-  /** From `core/parsing/client-network.ts`. */
+  /** The client's network, as `core/parsing/client-network.ts` computes it from the address. */
   readonly network: string;
   /** The value of the known-devices cookie, not yet verified; "" without one. */
   readonly devices: string;

@@ -31,8 +31,8 @@ const headerRefs = (names: readonly (keyof typeof sharedHeaders)[]): Record<stri
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 
 /**
- * Describes every response of an operation. Adds the responses to failures to `shared`, once for each set of codes, and
- * refers to them.
+ * Returns the OpenAPI descriptions of an operation's responses, by status. The responses for failures are added to `shared`
+ * and referred to. Operations with the same status and the same problem codes share one.
  */
 export function describeResponses(
   operation: Operation,

@@ -215,7 +215,7 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
   ],
 };
 
-/** Returns the status, code and texts of a reason. */
+/** Returns the HTTP status, the code, the title and the detail of the problem document for a failure's reason. */
 export function problemKindOf(reason: AnyFailure["reason"]): {
   readonly status: ContentfulStatusCode;
   readonly code: string;

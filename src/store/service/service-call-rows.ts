@@ -22,7 +22,7 @@ export interface CallQuery {
   readonly now: Date;
 }
 
-/** The rows that were found. */
+/** The rows that {@link readCall} found for a call of the service API. */
 export interface CallView {
   readonly apiKey: ApiKeyRow | null;
   readonly user: UserRow | null;

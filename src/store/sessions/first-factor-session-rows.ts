@@ -45,7 +45,8 @@ export interface Opening {
 const maxRemovedRows = 100;
 
 /**
- * Returns the statements that open a session. The number of rows that a caller with the first factor alone can create is
+ * Returns the three statements of a batch that open a session: they insert it and its audit event, and delete the oldest rows
+ * of the account. The number of rows that a caller with the first factor alone can create is
  * limited for each account, and for each account and network, however often it calls (INC-30).
  *
  * A valid pending session is never deleted in favour of another: otherwise a client with a stolen first factor could stop the

@@ -3,7 +3,10 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { every } from "../platform/conditional-insert.ts";
 import { sessions } from "../platform/schema.ts";
 
-/** How many sessions the first factor alone may open within a time. The numbers are in `domain/sign-in/openings.ts`. */
+/**
+ * The limits on openings, and since when openings count. An opening is a session that the first factor alone has opened. The
+ * numbers are in `domain/sign-in/openings.ts`.
+ */
 export interface RecentOpeningBounds {
   /** A session that was opened after this counts. */
   readonly recentSince: Date;
@@ -13,14 +16,14 @@ export interface RecentOpeningBounds {
   readonly maxPerAccount: number;
 }
 
-/** The values by which openings are counted. */
+/** The account, kind and network of a session that is to be opened. Openings with the same values are counted. */
 export interface Opener {
   readonly userId: SQL;
   readonly kind: SQL;
   readonly network: SQL;
 }
 
-/** The condition "a session of this kind and account that the first factor alone has opened". */
+/** The condition "the first factor alone has opened this session, and it has this account and kind". */
 export const isFirstFactorSessionOfAccount = ({ userId, kind }: Opener) =>
   and(
     eq(sessions.userId, userId),
@@ -29,7 +32,7 @@ export const isFirstFactorSessionOfAccount = ({ userId, kind }: Opener) =>
     isNull(sessions.challengeId),
   );
 
-/** The condition {@link isFirstFactorSessionOfAccount}, and from this network. */
+/** The condition "the first factor alone has opened this session, and it has this account, kind and network". */
 export const isFirstFactorSessionOfNetwork = (opener: Opener) =>
   and(isFirstFactorSessionOfAccount(opener), eq(sessions.network, opener.network));
 

@@ -151,7 +151,10 @@ interface SetupRetryPageProps extends SetupProps {
   error: string;
 }
 
-/** Shown after a wrong code: the code field without the secret, which is shown once. Posts `step=confirm` or `step=start`. */
+/**
+ * The page after a wrong first code. It has a code field, but no QR code and no secret, which are shown only once. Posts
+ * `step=confirm` or `step=start`.
+ */
 export function SetupRetryPage(props: SetupRetryPageProps) {
   const { base, issuer, returnPath, challenge, serverNowMs, error } = props;
   return (

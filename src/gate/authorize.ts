@@ -12,7 +12,7 @@ import { findInterpretations, type RequestParts, type UnreadablePart } from "./r
 
 /** A request for the origin, with the session and the first factor of the visitor. */
 export interface AccessRequest extends RequestParts {
-  /** From the request's session token, and bound to the first factor of this request. */
+  /** The session of the request's token, which is bound to the first factor of this request. Null: there is none. */
   readonly session: FullSession | null;
   /** Null: passwords are the first factor. */
   readonly source: FirstFactorSource | null;

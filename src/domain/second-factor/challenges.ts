@@ -33,6 +33,7 @@ export interface ChallengeToken {
   readonly expiresAt: Date;
 }
 
+/** The challenge, and the token if this request has opened it. */
 export interface OpenChallengeResult {
   /** Null: no challenge has this address. */
   readonly challenge: Challenge | null;
@@ -87,6 +88,7 @@ function shortened(name: string): string {
   return `${characters.slice(0, maxNameCharacters - 1).join("")}…`;
 }
 
+/** A code that was submitted in the session of a challenge. */
 export interface ChallengeCodeInput {
   readonly session: ChallengeSession;
   readonly code: CodeInput;

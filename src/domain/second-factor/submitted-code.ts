@@ -52,6 +52,7 @@ export interface VerifyCodeInput<Outcome, Subject extends CodeSubject> {
 /** The account that a code is submitted for: that of a session, or the one that a caller of the service API names. */
 export type CodeSubject = SessionSubject | ServiceSubject;
 
+/** The account of the session in which the code is submitted. */
 export interface SessionSubject {
   readonly kind: "session";
   readonly session: PendingSession | ChallengeSession | FullSession;
@@ -59,6 +60,7 @@ export interface SessionSubject {
   readonly known?: SessionWithUser;
 }
 
+/** The account that a caller of the service API names. */
 export interface ServiceSubject {
   readonly kind: "service";
   readonly realm: string;
@@ -89,6 +91,7 @@ export interface CodeComparison {
   readonly result: "wrong" | "spent" | RightCode;
 }
 
+/** A code that matches, and how to spend it. The batch may still refuse it. */
 export interface RightCode {
   readonly spend: Spend;
   readonly evidence: Evidence;
@@ -99,7 +102,7 @@ export interface Evidence {
   readonly method: "totp" | "backup_code";
   /** Unspent backup codes, once this one is spent. */
   readonly backupCodesRemaining: number;
-  /** Generated with an enrolment; shown to the visitor once. */
+  /** The backup codes that an enrolment generates. The visitor sees them once. Null: the code is not one of an enrolment. */
   readonly newBackupCodes: readonly string[] | null;
 }
 
@@ -109,12 +112,14 @@ export interface AcceptancePlan<Outcome> {
   readonly outcome: Outcome;
 }
 
+/** A code that the batch has accepted and spent, and the outcome of its {@link AcceptancePlan}. */
 export interface AcceptedCode<Outcome> {
   readonly ok: true;
   readonly evidence: Evidence;
   readonly outcome: Outcome;
 }
 
+/** An accepted code, and the rows after it. */
 export interface VerifyCodeResult<Outcome, Subject extends CodeSubject> extends AcceptedCode<Outcome> {
   /** The account as the primary database holds it after the batch. */
   readonly view: ViewOf<Subject>;

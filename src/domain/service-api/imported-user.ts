@@ -15,7 +15,7 @@ import type { Failure } from "../failure.ts";
 /** A line of an import. Each field has been validated by itself; undefined means that the line leaves it out. */
 export interface ImportLine {
   readonly id?: string | undefined;
-  /** In canonical form: `core/parsing/username.ts`. */
+  /** The user name in canonical form (`core/parsing/username.ts`). */
   readonly username?: string | undefined;
   /** The name as the external source spells it, for a claimed account (`store/users/external-names.ts`). */
   readonly exactName?: string | undefined;

@@ -33,6 +33,7 @@ export interface CreateChallengeInput {
   readonly issuer: string;
 }
 
+/** A new challenge, and the address to which the backend sends the browser. */
 export type CreatedChallenge = {
   readonly ok: true;
   readonly id: string;
@@ -90,6 +91,7 @@ const returnAddressFailures = {
   has_return_parameter: "return_address_has_receipt_parameter",
 } as const;
 
+/** A challenge, and its state at the time of the call. */
 export interface ChallengeStatus {
   readonly ok: true;
   readonly challenge: Challenge;

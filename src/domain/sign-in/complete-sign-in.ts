@@ -17,6 +17,7 @@ import { isAccountOfSubject, isUnclaimed, storedName } from "./external-name.ts"
 import { createRequestBinding } from "./external-sign-in.ts";
 import type { ExternalIdentity, FirstFactorSource } from "./first-factor-source.ts";
 
+/** A code that was submitted in a pending session, to complete the sign-in. */
 export interface SecondFactorInput {
   readonly session: PendingSession;
   /** The external first factor of the request with the code. It names the account of the session. Null: passwords are the first factor. */

@@ -139,7 +139,7 @@ export async function findBlockEnd(
   return until !== null && until > now ? until : null;
 }
 
-/** When the binding fails, the attempt goes on: the counters in D1 decide. */
+/** True when the rate limit binding allows the attempt, and when it fails: then the counters in D1 decide. */
 async function isWithinRateLimit(deps: Deps, key: string): Promise<boolean> {
   if (deps.isWithinRateLimit === null) return true;
   try {

@@ -82,7 +82,7 @@ function describeSuccess(
   };
 }
 
-/** For a status that is a success and a failure: `/auth-request` sends a 401 without a body as well as a problem. */
+/** Merges two responses with the same status: `/auth-request` has a 401 without a body as well as a 401 with a problem. */
 const mergeResponses = (one: ResponseObject, other: ResponseObject): ResponseObject => ({
   description: `${one.description}; ${other.description}`,
   headers: { ...other.headers, ...one.headers },

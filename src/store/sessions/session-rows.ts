@@ -76,7 +76,7 @@ export function touchSession(db: DrizzleD1Database, sessionId: string, cutoff: S
     .returning();
 }
 
-/** The same statement for the session of a hosted challenge. */
+/** The statement that sets `last_seen_at` of a hosted challenge's session. It changes one row, or none when the session is over. */
 export function touchChallengeSession(
   db: DrizzleD1Database,
   sessionId: string,

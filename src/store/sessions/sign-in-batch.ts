@@ -78,7 +78,7 @@ export interface RightPassword extends EvaluatedSignIn {
 
 /** What the batch of a sign-in changed, and the state on the primary after it. */
 export interface SignInOutcome {
-  /** For a right password: the session is open. For a wrong one: the failure is counted. */
+  /** True when the batch took effect: it opened the session after a right password, or counted the failure after a wrong one. */
   readonly done: boolean;
   /** The counters that block now. */
   readonly overflows: readonly Overflow[];

@@ -12,7 +12,7 @@ import { type Scope, scopes } from "../../../domain/service-api/service-caller.t
 import type { ApiKey } from "../../../store/service/api-key-rows.ts";
 import { defineOperation } from "../define-operation.ts";
 import { dataResponse } from "../success-response.ts";
-import { cursor, limit, nextCursor, time, timeOf } from "./service-schemas.ts";
+import { cursor, formatTime, limit, nextCursor, time } from "./service-schemas.ts";
 
 interface ApiKeyListResult {
   readonly ok: true;
@@ -56,9 +56,9 @@ const describe = (row: ApiKey): z.input<ReturnType<typeof apiKey>> => ({
   scopes: row.scopes,
   return_urls: row.returnUrls,
   created_at: row.createdAt.toISOString(),
-  expires_at: timeOf(row.expiresAt),
-  last_used_at: timeOf(row.lastUsedAt),
-  revoked_at: timeOf(row.revokedAt),
+  expires_at: formatTime(row.expiresAt),
+  last_used_at: formatTime(row.lastUsedAt),
+  revoked_at: formatTime(row.revokedAt),
 });
 
 /** A prefix of allowed return addresses: an origin and a path. */

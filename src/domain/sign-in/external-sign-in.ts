@@ -156,7 +156,7 @@ export interface ExternalAccessInput {
 
 /**
  * Authorizes a request whose first factor is external, and creates the account when the source names a new one. No call
- * while the session is fresh and bound to the request's credentials. Otherwise one question to the source and one D1 trip.
+ * while the session is fresh and bound to the request's credentials. Otherwise one request to the source and one D1 trip.
  */
 export async function provisionAndAuthorize(deps: Deps, input: ExternalAccessInput): Promise<AccessResult> {
   const { requirement, session, source, client, now } = input;

@@ -17,7 +17,7 @@ export interface FirstFactorSource {
   readonly realm: ExternalRealm;
   /** Anonymous visitors are passed to the origin, because the site has its own login behind the gate. */
   readonly allowsAnonymous: boolean;
-  /** The request has a credential that the who-am-I question cannot show in the same way, so it is not passed as anonymous. */
+  /** The request has a credential that a who-am-I request cannot have in the same form, so it is not passed as anonymous. */
   readonly hasOtherCredential: boolean;
   /** The path of the site's sign-in page. Null: it has none, or sign-in is possible on any page. */
   readonly loginPath: string | null;

@@ -56,7 +56,7 @@ export const twoFactorPages = new Hono<AppEnv>()
     if (checked === null) return showSetupForExternalVisitor(c, returnPath);
     setSessionCookie(c, checked);
     if (checked.user.totpEnabled && !canReplace(checked.session, c.var.now)) return toStepUp(c, returnPath);
-    return showPage(c, startPage(c, returnPath, checked.user.totpEnabled));
+    return showPage(c, startPage(c, returnPath, { replacing: checked.user.totpEnabled }));
   })
   .post(path, async (c) => {
     const form = await readForm(c, wizardForm());
@@ -70,7 +70,7 @@ export const twoFactorPages = new Hono<AppEnv>()
 /** For a visitor without a session: starts the set-up if the external first factor knows the visitor, else redirects. */
 async function showSetupForExternalVisitor(c: AppContext, returnPath: string) {
   const signedIn = await signInExternally(c);
-  if (signedIn.kind === "full") return showPage(c, startPage(c, returnPath, false));
+  if (signedIn.kind === "full") return showPage(c, startPage(c, returnPath, { replacing: false }));
   return signedIn.kind === "pending" ? toStepUp(c, returnPath) : toSignIn(c, returnPath);
 }
 
@@ -78,7 +78,7 @@ async function showSecret(c: AppContext, session: FullSession, returnPath: strin
   const enrolment = await startEnrolment(c.var.deps, session, c.var.client, c.var.now);
   if (!enrolment.ok) {
     if (enrolment.reason !== "too_many_attempts") return respondToFailure(c, enrolment, returnPath);
-    const page = startPage(c, returnPath, session.enrolled, errorText(enrolment));
+    const page = startPage(c, returnPath, { replacing: session.enrolled, error: errorText(enrolment) });
     return rerenderWithFailure(c, enrolment, page);
   }
   const page = (
@@ -138,7 +138,7 @@ function respondToFailure(c: AppContext, failure: Failure | HttpFailure, returnP
       return c.redirect(pageUrl(c, "/account"), 303);
     case "enrolment_expired": {
       const error = "The ten minutes for this QR code have passed. Begin again with a new one.";
-      return rerenderWithFailure(c, failure, startPage(c, returnPath, false, error));
+      return rerenderWithFailure(c, failure, startPage(c, returnPath, { replacing: false, error }));
     }
     case "wrong_code":
     case "replayed_code":
@@ -161,7 +161,11 @@ function errorText(failure: Failure | HttpFailure): string {
     : `Too many attempts. Try again in ${props.retryAfterSeconds} seconds.`;
 }
 
-function startPage(c: AppContext, returnPath: string, replacing: boolean, error?: string) {
+function startPage(
+  c: AppContext,
+  returnPath: string,
+  { replacing, error }: { readonly replacing: boolean; readonly error?: string | undefined },
+) {
   const required = c.var.config.enrolment === "required" && !replacing;
   const state = { returnPath, replacing, required, error };
   return <SetupStartPage {...pageProps(c)} {...state} />;

@@ -5,13 +5,13 @@ import { plainName, separators } from "./name-patterns.ts";
 import { oddOwnCookie } from "./own-cookies.ts";
 import { dotSegment, plainSegments } from "./raw-path.ts";
 
-/** Caddy removes a header by its whole name, its beginning (`x*`), its end, or a part of it (`*x*`), in any case. */
+/** Caddy removes headers by exact name, prefix (`x*`), suffix or substring (`*x*`), case-insensitively. */
 const oddNames = separators.filter((separator) => separator !== "-").map((separator) => `*${separator}*`);
 
-/** Characters that end a word of a Caddyfile, or begin a comment or a quoted text. */
+/** Quotes patterns with characters that end a token of a Caddyfile, or begin a comment or a quoted text. */
 const quoted = (pattern: string) => (/["`#]/.test(pattern) ? `"${pattern}"` : pattern);
 
-/** What Caddy removes: names, or parts of names with `*`. */
+/** The header names that Caddy removes. `*` is a wildcard. */
 export const caddyPatterns: readonly string[] = [
   ...oddNames,
   ...clearedFamilies.map(plainName).flatMap((name) => [name, `${name}-*`]),

@@ -1,5 +1,5 @@
 import { ownTokenPattern } from "../../src/core/tokens/own-token.ts";
-import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
+import { clearedExactNames, clearedFamilies, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
 import { generatedNote } from "./generated-block.ts";
 import { plainName, separators } from "./name-patterns.ts";
 import { oddOwnCookie } from "./own-cookies.ts";
@@ -15,7 +15,7 @@ const quoted = (pattern: string) => (/["`#]/.test(pattern) ? `"${pattern}"` : pa
 export const caddyPatterns: readonly string[] = [
   ...oddNames,
   ...clearedFamilies.map(plainName).flatMap((name) => [name, `${name}-*`]),
-  ...[...clearedNames, ...methodOverrideNames].map(plainName),
+  ...[...clearedExactNames, ...methodOverrideNames].map(plainName),
 ];
 
 const removals = caddyPatterns.map((pattern) => `\trequest_header ${quoted(`-${pattern}`)}`).join("\n");

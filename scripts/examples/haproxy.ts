@@ -1,5 +1,5 @@
 import { ownTokenPattern } from "../../src/core/tokens/own-token.ts";
-import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
+import { clearedExactNames, clearedFamilies, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
 import { familyPattern, oddCharacter, wholePattern } from "./name-patterns.ts";
 import { dotSegment, plainSegments } from "./raw-path.ts";
 
@@ -10,7 +10,7 @@ import { dotSegment, plainSegments } from "./raw-path.ts";
 export const haproxyPatterns: readonly string[] = [
   oddCharacter,
   familyPattern(clearedFamilies),
-  wholePattern(clearedNames),
+  wholePattern(clearedExactNames),
   wholePattern(methodOverrideNames),
 ];
 

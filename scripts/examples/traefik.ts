@@ -1,5 +1,5 @@
 import { ownTokenPattern } from "../../src/core/tokens/own-token.ts";
-import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
+import { clearedExactNames, clearedFamilies, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
 import { knownHeaders } from "./known-headers.ts";
 import { familyPattern, oddCharacter, plainName, wholePattern } from "./name-patterns.ts";
 
@@ -25,7 +25,7 @@ export const traefikOverridePattern = wholePattern(methodOverrideNames);
 export const traefikPattern = [
   oddCharacter,
   familyPattern(foreignFamilies),
-  wholePattern(clearedNames),
+  wholePattern(clearedExactNames),
   forwardedPattern(),
   traefikOverridePattern,
 ].join("|");

@@ -10,7 +10,7 @@ import { signIdentityAssertion } from "./sign-assertion.ts";
 /** The visitor's request, about which a proxy asks in a forward-auth request. */
 export interface OriginalRequest {
   readonly method: string;
-  /** As the proxy received it, without the query. */
+  /** The path as the proxy received it, without the query. */
   readonly path: string;
   /** Path and query, for the way back after a sign-in. */
   readonly uri: string;
@@ -50,11 +50,11 @@ export type ForwardAuthResult =
   | {
       readonly kind: "allowed";
       readonly granted: AccessGranted;
-      /** Null for an anonymous visitor. */
+      /** The visitor's identity and its assertion. Null: the visitor is anonymous. */
       readonly signedIdentity: SignedIdentity | null;
     }
   | { readonly kind: "denied"; readonly denial: AccessDenied }
-  /** Also when `X-Forwarded-Host` is invalid. The proxy must not forward a path of Sallyport to the site (INC-34). */
+  /** The request is rejected whatever session it has, also when `X-Forwarded-Host` is invalid. The proxy must not forward a path of Sallyport to the site (INC-34). */
   | RejectedRequest
   /** A page of another site opens a WebSocket with the visitor's session (WB-12). */
   | { readonly kind: "cross_origin" };

@@ -9,7 +9,7 @@ export type ReturnParameters = Partial<Record<(typeof returnParameterNames)[numb
 
 /** The outcome of {@link parseReturnAddress}. */
 export type ReturnAddressResult =
-  /** In the URL parser's normal form. */
+  /** `address` is in the normal form that the URL parser gives it. */
   | { readonly ok: true; readonly address: string }
   /** The realm's list does not cover the address, or it has a user name or a password. */
   | { readonly ok: false; readonly reason: "not_listed" }

@@ -1,6 +1,6 @@
 import { equalInConstantTime } from "../../core/crypto/constant-time.ts";
 import { sha256 } from "../../core/crypto/digest.ts";
-import { isMarkedApiKeyId, parseApiKeyId } from "../../core/tokens/api-key.ts";
+import { isIssuedApiKeyId, parseApiKeyId } from "../../core/tokens/api-key.ts";
 import { type ApiKey, touchApiKey } from "../../store/service/api-key-rows.ts";
 import type { ClientContext } from "../../store/service/audit.ts";
 import { type CallQuery, type CallView, readCall } from "../../store/service/service-call-rows.ts";
@@ -19,7 +19,7 @@ export interface ServiceCaller {
   readonly realm: string;
   /** The `actor` of audit events: `admin` or `api_key:<id>`. */
   readonly actor: string;
-  /** Null for `ADMIN_KEY`. */
+  /** The id of the caller's API key. Null: the caller has `ADMIN_KEY`. */
   readonly keyId: string | null;
   readonly scopes: readonly string[];
   readonly returnUrls: readonly string[];
@@ -108,7 +108,7 @@ export async function authenticateServiceCaller(
  * no load on the primary (INC-30).
  */
 async function readCallOnPrimary(deps: Deps, keyId: string, query: CallQuery): Promise<CallView | null> {
-  return (await isMarkedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", query) : null;
+  return (await isIssuedApiKeyId(deps.config.keyring, keyId)) ? readCall(deps.db, "primary", query) : null;
 }
 
 /** Removes a key from the cache of this isolate. Other isolates may use it for another {@link keyCacheSeconds}. */

@@ -22,7 +22,7 @@ export interface CallQuery {
   readonly now: Date;
 }
 
-/** The rows that were found. */
+/** The rows that {@link readCall} found for a call of the service API. */
 export interface CallView {
   readonly apiKey: ApiKeyRow | null;
   readonly user: UserRow | null;
@@ -85,7 +85,10 @@ function selectRealm(db: DrizzleD1Database, caller: CallQuery["caller"]) {
 /** Holds for no row, and uses the index: for `ON 0` SQLite would read the whole table. */
 const isNone = (key: SQLiteColumn) => sql`${key} = NULL`;
 
-/** As `possibleStoredUserIds` of `core/parsing/user-id.ts`, where the realm is not known before the query. */
+/**
+ * The condition "the row is the user that the caller names with this id". It has the ids of `possibleStoredUserIds`
+ * (`core/parsing/user-id.ts`) in SQL, because the realm is not known before the query.
+ */
 const isNamed = (realm: SQL.Aliased<string>, userId: string) => {
   const prefix = sql`(${realm} || ':')`;
   const plain = sql`CASE WHEN substr(${userId}, 1, length(${prefix})) = ${prefix} THEN NULL ELSE ${userId} END`;

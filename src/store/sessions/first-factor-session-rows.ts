@@ -7,16 +7,16 @@ import { type AuditEvent, recordEventWhere } from "../service/audit.ts";
 import { closeToOpener, isOpenToHolder, type PendingHolder } from "./pending-sessions.ts";
 import {
   hasReachedAccountLimit,
-  isOfAccount,
-  isOfNetwork,
+  isFirstFactorSessionOfAccount,
+  isFirstFactorSessionOfNetwork,
   isWithinBounds,
   type Opener,
-  type RecentOpenings,
+  type RecentOpeningBounds,
 } from "./recent-openings.ts";
 import type { Session } from "./session-rows.ts";
 
 /** Limits on the sessions that the first factor alone can open. */
-export interface OpeningBounds extends RecentOpenings {
+export interface OpeningBounds extends RecentOpeningBounds {
   /** A pending session that expires after this can be shared with one more client. */
   readonly usableUntil: Date;
   readonly attemptsPerPendingSession: number;
@@ -45,14 +45,15 @@ export interface Opening {
 const maxRemovedRows = 100;
 
 /**
- * Returns the statements that open a session. The number of rows that a caller with the first factor alone can create is
+ * Returns the three statements of a batch that open a session: they insert it and its audit event, and delete the oldest rows
+ * of the account. The number of rows that a caller with the first factor alone can create is
  * limited for each account, and for each account and network, however often it calls (INC-30).
  *
  * A valid pending session is never deleted in favour of another: otherwise a client with a stolen first factor could stop the
  * owner from entering a code. Beyond the limits the client shares a usable pending session instead. Full sessions without a
  * second factor are deleted in favour of newer ones.
  */
-export function openFirstFactorSession(
+export function openFirstFactorSessionStatements(
   db: DrizzleD1Database,
   opening: Opening,
 ): [BatchItem<"sqlite">, BatchItem<"sqlite">, BatchItem<"sqlite">] {
@@ -93,7 +94,12 @@ function removeSurplus(db: DrizzleD1Database, opening: Opening): BatchItem<"sqli
   const surplus = db
     .select({ id: sessions.id })
     .from(sessions)
-    .where(and(isOfAccount(openerOf(opening)), opening.session.kind === "full" ? undefined : isOver))
+    .where(
+      and(
+        isFirstFactorSessionOfAccount(openerOf(opening)),
+        opening.session.kind === "full" ? undefined : isOver,
+      ),
+    )
     .orderBy(desc(inOrder))
     .limit(maxRemovedRows)
     .offset(bounds.maxKeptRows);
@@ -124,11 +130,11 @@ export const findOpened = (results: readonly SessionRow[][]): SessionRow | null 
  * Returns the statements that end a session without a second factor. Its row stays, and still counts as an opening. A pending
  * session ends only for the client that opened it: other clients may share it.
  */
-export function expireFirstFactorSession(
+export function expireFirstFactorSessionStatements(
   db: DrizzleD1Database,
   { id: sessionId, kind }: Pick<Session, "id" | "kind">,
   event: AuditEvent,
-  recent: RecentOpenings,
+  recent: RecentOpeningBounds,
 ): BatchItem<"sqlite">[] {
   const isUnexpired = and(
     eq(sessions.id, sessionId),
@@ -168,7 +174,7 @@ const selectUsableOfNetwork = (db: DrizzleD1Database, opening: Opening) =>
   db
     .select()
     .from(sessions)
-    .where(and(isOfNetwork(openerOf(opening)), isUsable(opening), opening.condition))
+    .where(and(isFirstFactorSessionOfNetwork(openerOf(opening)), isUsable(opening), opening.condition))
     .orderBy(desc(inOrder))
     .limit(1);
 
@@ -180,7 +186,7 @@ const selectUsableOfAccount = (db: DrizzleD1Database, opening: Opening) => {
     .from(sessions)
     .where(
       and(
-        isOfAccount(opener),
+        isFirstFactorSessionOfAccount(opener),
         isUsable(opening),
         opening.condition,
         hasReachedAccountLimit(db, opener, opening.bounds),

@@ -3,8 +3,11 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { every } from "../platform/conditional-insert.ts";
 import { sessions } from "../platform/schema.ts";
 
-/** How many sessions the first factor alone may open within a time. The numbers are in `domain/sign-in/openings.ts`. */
-export interface RecentOpenings {
+/**
+ * The limits on openings, and since when openings count. An opening is a session that the first factor alone has opened. The
+ * numbers are in `domain/sign-in/openings.ts`.
+ */
+export interface RecentOpeningBounds {
   /** A session that was opened after this counts. */
   readonly recentSince: Date;
   /** Sessions of one kind, account and network. */
@@ -13,15 +16,15 @@ export interface RecentOpenings {
   readonly maxPerAccount: number;
 }
 
-/** The values by which openings are counted. */
+/** The account, kind and network of a session that is to be opened. Openings with the same values are counted. */
 export interface Opener {
   readonly userId: SQL;
   readonly kind: SQL;
   readonly network: SQL;
 }
 
-/** The condition "a session of this kind and account that the first factor alone has opened". */
-export const isOfAccount = ({ userId, kind }: Opener) =>
+/** The condition "the first factor alone has opened this session, and it has this account and kind". */
+export const isFirstFactorSessionOfAccount = ({ userId, kind }: Opener) =>
   and(
     eq(sessions.userId, userId),
     eq(sessions.kind, kind),
@@ -29,14 +32,19 @@ export const isOfAccount = ({ userId, kind }: Opener) =>
     isNull(sessions.challengeId),
   );
 
-/** The condition {@link isOfAccount}, and from this network. */
-export const isOfNetwork = (opener: Opener) => and(isOfAccount(opener), eq(sessions.network, opener.network));
+/** The condition "the first factor alone has opened this session, and it has this account, kind and network". */
+export const isFirstFactorSessionOfNetwork = (opener: Opener) =>
+  and(isFirstFactorSessionOfAccount(opener), eq(sessions.network, opener.network));
 
-const isRecent = (opener: Opener, { recentSince }: RecentOpenings) =>
-  and(isOfAccount(opener), gt(sessions.createdAt, recentSince));
+const isRecent = (opener: Opener, { recentSince }: RecentOpeningBounds) =>
+  and(isFirstFactorSessionOfAccount(opener), gt(sessions.createdAt, recentSince));
 
 /** The condition "the account has reached `maxPerAccount`". */
-export function hasReachedAccountLimit(db: DrizzleD1Database, opener: Opener, recent: RecentOpenings): SQL {
+export function hasReachedAccountLimit(
+  db: DrizzleD1Database,
+  opener: Opener,
+  recent: RecentOpeningBounds,
+): SQL {
   const isReached = gte(count(), recent.maxPerAccount);
   return sql`(${db.select({ isReached }).from(sessions).where(isRecent(opener, recent))})`;
 }
@@ -49,7 +57,7 @@ export function hasReachedAccountLimit(db: DrizzleD1Database, opener: Opener, re
 export function isWithinBounds(
   db: DrizzleD1Database,
   opener: Opener,
-  recent: RecentOpenings,
+  recent: RecentOpeningBounds,
   compare: typeof lt | typeof lte,
 ): SQL {
   const ofNetwork = sql`total(${sessions.network} = ${opener.network})`;

@@ -22,7 +22,10 @@ const isUnclaimed = (realm: string, canonical: string) =>
 /** The condition "the account is of this realm". The plus sign keeps SQLite from using the index of the realm, which may be large. */
 export const isInRealm = (realm: string): SQL => sql`+${users.realm} = ${realm}`;
 
-/** The condition "the name of this account of the realm has this canonical form": there may be several such accounts. */
+/**
+ * The condition "the name of this account of the realm has this canonical form", for claimed and unclaimed accounts. Several
+ * accounts may meet it.
+ */
 export function hasCanonicalName(db: DrizzleD1Database, realm: string, canonical: string): SQL | undefined {
   const ids = () => db.select({ id: users.id }).from(users);
   const exact = and(isInRealm(realm), eq(users.canonicalName, canonical));

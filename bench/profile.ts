@@ -1,6 +1,6 @@
 /**
- * `npm run bench:profile -- session|gate|code [REQUESTS]`: where the time of one operation goes, by function, in microseconds a
- * request. Sampling slows things down, and waiting is idleness here, so only the proportions mean something.
+ * `npm run bench:profile -- session|gate|code [REQUESTS]`: prints the CPU time of one operation by function, in microseconds per
+ * request. Sampling slows the code down, and waiting counts as idle, so only the proportions are meaningful.
  */
 import { randomBytes } from "node:crypto";
 import { createKeyring, parseKeyring } from "../src/core/crypto/keyring.ts";
@@ -11,7 +11,7 @@ import type { PreparedRequest } from "./load/exchange.ts";
 import { startLoad } from "./load/load.ts";
 import type { CpuProfile } from "./startup/cpu-profile.ts";
 import { openInspector } from "./startup/inspector.ts";
-import { askAuthRequest, call, proxyKey, visit } from "./subjects/requests.ts";
+import { call, createAuthRequest, proxyKey, visit } from "./subjects/requests.ts";
 import { bundleBenchWorker, bundleSallyport, startWorkers } from "./workers.ts";
 
 const [what = "session", count = "400"] = process.argv.slice(2);
@@ -60,7 +60,7 @@ try {
     );
   };
   const kinds: Readonly<Record<string, () => Promise<PreparedRequest[]>>> = {
-    session: () => visits(askAuthRequest),
+    session: () => visits(createAuthRequest),
     gate: () => visits((token) => visit("/bytes/200", token)),
     code: verifies,
   };

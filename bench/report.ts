@@ -1,32 +1,32 @@
 import type { Spread } from "./rounds.ts";
 
-/** What one part of the benchmark has found. */
+/** The results of one part of the benchmark. */
 export interface Section {
   readonly title: string;
   readonly tables: readonly Table[];
-  /** What a reader has to know beside the tables: Markdown, a paragraph each. */
+  /** Explanations of the tables: Markdown, one paragraph each. */
   readonly notes: readonly string[];
   readonly verdicts: readonly Verdict[];
 }
 
-/** Rows of cells, as they are shown. */
+/** Rows of cells, as displayed. */
 export interface Table {
   readonly heading: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
 
-/** A target, and what was measured. */
+/** A target and the measured value. */
 export interface Verdict {
   readonly target: string;
   readonly measured: string;
   readonly met: boolean;
 }
 
-/** A ratio with its quartiles: `1.07 (1.05 to 1.11)`. */
+/** Formats a ratio with its quartiles: `1.07 (1.05 to 1.11)`. */
 export const showRatio = ({ median, low, high }: Spread): string =>
   `${median.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
 
-/** A section in Markdown. */
+/** Formats a section as Markdown. */
 export function showSection({ title, tables, notes, verdicts }: Section): string {
   const parts = [`## ${title}`, ...tables.map(showTable), ...notes];
   if (verdicts.length > 0) parts.push(showVerdicts(verdicts));

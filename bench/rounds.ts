@@ -1,26 +1,26 @@
-/** What one round of a subject took. */
+/** The times of a subject in one round. */
 export interface Sample {
-  /** Of each operation. */
+  /** The time of each operation. */
   readonly milliseconds: ArrayLike<number>;
-  /** Of all of them together: less than their sum where they ran side by side. */
+  /** The total time: less than the sum of `milliseconds` when operations were concurrent. */
   readonly elapsedMilliseconds: number;
 }
 
 /** A subject of a comparison. */
 export interface Subject {
   readonly name: string;
-  /** Fixtures of the next round. What it costs is not measured. */
+  /** Creates the fixtures of the next round. Not measured. */
   readonly prepare?: () => Promise<void>;
   readonly run: () => Promise<Sample>;
 }
 
-/** The samples of one subject, a round each. */
+/** The samples of one subject, one per round. */
 export interface Measured {
   readonly name: string;
   readonly rounds: readonly Sample[];
 }
 
-/** A figure, and the quartiles of what the rounds said of it. */
+/** The median of the rounds' values and their quartiles. */
 export interface Spread {
   readonly median: number;
   readonly low: number;
@@ -28,10 +28,10 @@ export interface Spread {
 }
 
 /**
- * Runs all subjects in turn (A B C A B C …), so that a noisy minute of the machine falls on all of them. The order turns round
- * from one round to the next: nobody is always behind the same one.
+ * Runs all subjects alternately (A B C A B C …), so that a disturbance of the machine affects all of them. The order is reversed
+ * in every other round, so that no subject always follows the same other subject.
  *
- * @param onRound is told how many rounds are done
+ * @param onRound receives the number of completed rounds
  */
 export async function interleave(
   subjects: readonly Subject[],
@@ -39,7 +39,7 @@ export async function interleave(
   onRound: (done: number) => void = () => {},
 ): Promise<readonly Measured[]> {
   const samples = new Map<Subject, Sample[]>(subjects.map((subject) => [subject, []]));
-  // The first round fills caches and warms the compiler up, and is thrown away.
+  // The first round fills caches and warms up the compiler. Its samples are discarded.
   for (let round = 0; round <= rounds; round += 1) {
     for (const subject of round % 2 === 0 ? subjects : subjects.toReversed()) {
       await subject.prepare?.();
@@ -51,13 +51,13 @@ export async function interleave(
   return [...samples].map(([{ name }, rounds]) => ({ name, rounds }));
 }
 
-/** The middle of values, and their quartiles. */
+/** Returns the median of values and their quartiles. */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   return { median: quantile(sorted, 0.5), low: quantile(sorted, 0.25), high: quantile(sorted, 0.75) };
 }
 
-/** Of values in ascending order; between two of them in proportion. */
+/** Returns a quantile of values in ascending order, interpolated linearly. */
 function quantile(sorted: ArrayLike<number>, q: number): number {
   const at = (sorted.length - 1) * q;
   const [below, above] = [sorted[Math.floor(at)] ?? Number.NaN, sorted[Math.ceil(at)] ?? Number.NaN];
@@ -67,25 +67,25 @@ function quantile(sorted: ArrayLike<number>, q: number): number {
 const percentileOf = ({ milliseconds }: Sample, q: number) =>
   quantile(Float64Array.from(milliseconds).sort(), q);
 
-/** Milliseconds of one operation: median over rounds of a round's median. */
+/** The milliseconds of an operation: the median over the rounds of each round's median. */
 export const p50 = ({ rounds }: Measured): number =>
   spreadOf(rounds.map((sample) => percentileOf(sample, 0.5))).median;
 
-/** Milliseconds of one operation: median over rounds of a round's 95th percentile. */
+/** The milliseconds of an operation: the median over the rounds of each round's 95th percentile. */
 export const p95 = ({ rounds }: Measured): number =>
   spreadOf(rounds.map((sample) => percentileOf(sample, 0.95))).median;
 
 const rateOf = ({ milliseconds, elapsedMilliseconds }: Sample) =>
   (1000 * milliseconds.length) / elapsedMilliseconds;
 
-/** Operations a second: median over rounds. */
+/** The operations per second: the median over the rounds. */
 export const perSecond = ({ rounds }: Measured): number => spreadOf(rounds.map(rateOf)).median;
 
-/** How many times as long as the other's one operation takes: each round compared with the same round. */
+/** The latency of `of` divided by the latency of `to`, computed for each round. */
 export const latencyRatio = (of: Measured, to: Measured): Spread =>
   spreadOf(of.rounds.map((sample, round) => percentileOf(sample, 0.5) / percentileOf(at(to, round), 0.5)));
 
-/** How many times as many operations as of the other there are in a second: each round compared with the same round. */
+/** The throughput of `of` divided by the throughput of `to`, computed for each round. */
 export const throughputRatio = (of: Measured, to: Measured): Spread =>
   spreadOf(of.rounds.map((sample, round) => rateOf(sample) / rateOf(at(to, round))));
 

@@ -1,7 +1,7 @@
 /**
- * `npm run bench [-- PART…] [-- --smoke] [-- --write]`: what each operation costs beside the least that it could cost and
- * beside what a user would otherwise pick. Prints Markdown; `--write` puts it into `docs/performance.md`. `--smoke` runs every
- * subject a few times and keeps no figures: it shows that the benchmark itself still works.
+ * `npm run bench [-- PART…] [-- --smoke] [-- --write]`: compares each operation with its minimum cost and with the common
+ * alternatives. Prints Markdown; `--write` inserts it into `docs/performance.md`. `--smoke` runs every subject a few
+ * times and discards the figures, to test the benchmark itself.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import { measureGrowth } from "./growth/growth.ts";
 import { countTrips } from "./peers/trips.ts";
 import { type Section, showSection, showVerdicts } from "./report.ts";
 import { measureStartup } from "./startup/startup.ts";
-import { measureCodes, mostRounds } from "./subjects/codes.ts";
+import { maxRounds, measureCodes } from "./subjects/codes.ts";
 import { measureDistance } from "./subjects/distance.ts";
 import { measureGate } from "./subjects/gate.ts";
 import { measureHotPath } from "./subjects/hot-path.ts";
@@ -23,11 +23,11 @@ const args = process.argv.slice(2);
 const smoke = args.includes("--smoke");
 const wanted = args.filter((arg) => !arg.startsWith("--"));
 
-/** How often, and how much a round. */
+/** The number of rounds, and the operations per round. */
 const size = smoke
   ? { rounds: 1, growthRounds: 1, hot: 40, gate: 20, codes: 4, signIns: 1, sizes: [1000, 2000] }
   : {
-      rounds: mostRounds - 1,
+      rounds: maxRounds - 1,
       growthRounds: 24,
       hot: 2000,
       gate: 600,
@@ -38,7 +38,7 @@ const size = smoke
 
 type Part = () => Promise<Section>;
 
-/** Started when a part needs it for the first time. */
+/** Started when the first part needs it. */
 let world: Promise<World> | null = null;
 
 const inWorld = async (measure: (world: World) => Promise<Section>): Promise<Section> => {
@@ -76,7 +76,7 @@ async function run(): Promise<void> {
     const section = await parts[name]?.();
     if (section === undefined) continue;
     sections.push(section);
-    // The parts behind the last one in it have workerds of their own, and should be alone with them.
+    // The remaining parts start their own workerd processes, which must not compete with those of the world.
     if (!names.slice(index + 1).some((next) => worldly.includes(next))) await stopWorld();
     console.log(showSection(section));
   }
@@ -88,7 +88,7 @@ async function run(): Promise<void> {
 
 const marks = ["<!-- npm run bench -- --write: begin -->", "<!-- npm run bench -- --write: end -->"] as const;
 
-/** Puts the figures between the marks of the page. */
+/** Inserts the figures between the marks of the page. */
 function write(sections: readonly Section[]): void {
   const page = fileURLToPath(new URL("../docs/performance.md", import.meta.url));
   const text = readFileSync(page, "utf8");
@@ -102,10 +102,10 @@ function write(sections: readonly Section[]): void {
   writeFileSync(page, `${text.slice(0, begin + marks[0].length)}\n\n${figures}\n\n${text.slice(end)}`);
 }
 
-// What is in temporary folders is removed at the exit, and a signal alone is none.
+// Temporary folders are removed by exit handlers, which a signal alone does not run.
 process.once("SIGINT", () => process.exit(130));
 process.once("SIGTERM", () => process.exit(143));
 
 await run();
-// A Worker's socket that is kept open would keep the program, too.
+// An open socket to a Worker would keep the process alive.
 process.exit();

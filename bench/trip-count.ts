@@ -12,7 +12,7 @@ export interface TripCount {
   atOnce: number;
 }
 
-/** A D1 binding that counts its trips. `take` returns the count and starts it again at zero. */
+/** Returns a D1 binding that counts its trips. `take` returns the count and resets it. */
 export function countD1(db: D1Database): { db: D1Database; take(): TripCount } {
   let count: TripCount = none();
   let underWay = 0;

@@ -7,10 +7,10 @@ import { type Bundle, bundleWorker } from "../scripts/bundle.ts";
 
 const configPath = fileURLToPath(new URL("./wrangler.toml", import.meta.url));
 const sallyportConfigPath = fileURLToPath(new URL("../wrangler.toml", import.meta.url));
-/** That of `wrangler.toml`, here and in the root. */
+/** The same date as in `wrangler.toml`, here and in the root. */
 const compatibilityDate = "2026-10-20";
 
-/** One Worker of the benchmark. */
+/** A Worker of the benchmark. */
 export interface BenchWorker {
   readonly name: string;
   readonly bundle: Bundle;
@@ -25,24 +25,24 @@ export interface BenchWorker {
   >;
 }
 
-/** Workers that are up, each at an address of its own on the loopback. */
+/** Running Workers, each with its own loopback address. */
 export interface RunningWorkers {
   url(name: string): Promise<URL>;
-  /** A binding of a Worker, for fixtures: what goes through it is not what is measured. */
+  /** A binding of a Worker, for fixtures. Its calls are not measured. */
   database(worker: string, binding: string): Promise<D1Database>;
   /** The address of a Worker's inspector (Chrome DevTools Protocol). Only with `inspect`. */
   inspectorUrl(worker: string): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** Bundles a Worker of this folder, as a deployment would. */
+/** Bundles a Worker of this folder as a deployment would. */
 export const bundleBenchWorker = (entry: string): Bundle => bundle({ entry: inFolder(entry), configPath });
 
 /**
- * Bundles Sallyport, as a deployment would.
+ * Bundles Sallyport as a deployment would.
  *
- * @param options `entry` of a Worker of this folder that has all of Sallyport in it, and so needs its configuration; `minify`:
- *   false for a profiler, which shows names
+ * @param options `entry`: a Worker of this folder that wraps Sallyport and needs its configuration; `minify`: false for a profiler,
+ *   which shows function names
  */
 export const bundleSallyport = ({
   entry,
@@ -70,10 +70,10 @@ function bundle(main: Parameters<typeof bundleWorker>[1], minify = true): Bundle
 }
 
 /**
- * Starts Workers in one workerd, each with a socket of its own: wrangler's development server has a proxy in front,
- * which costs more than most of what is measured here.
+ * Starts Workers in one workerd, each with its own socket. wrangler's development server would add a proxy, whose cost exceeds most
+ * of the measured costs.
  *
- * @param options `persistTo`: a folder for the databases, when they are to be found again; `inspect`: for a profiler, and slower
+ * @param options `persistTo`: a folder that keeps the databases; `inspect`: enables the inspector, which slows the Workers down
  */
 export async function startWorkers(
   workers: readonly BenchWorker[],
@@ -84,7 +84,7 @@ export async function startWorkers(
       ...(persistTo === undefined ? {} : { resourcePersistencePath: persistTo }),
       ...(inspect ? { inspectorPort: 0 } : {}),
       log: new Log(LogLevel.ERROR),
-      // What the Workers log would be written by this process, which is measuring.
+      // This process would print the Workers' log, which would disturb the measurement.
       handleStructuredLogs: () => {},
       workers: workers.map((worker) => ({
         name: worker.name,

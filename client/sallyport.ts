@@ -15,7 +15,7 @@ export interface Problem {
 
 type Operations = (typeof serviceOperations)[number];
 
-/** Leaves out operations that stream (import and export): their path is not a literal type. */
+/** Excludes operations that stream (import and export): their path is not a literal type. */
 type Typed<O> = O extends { method: infer M; path: infer P; shapes?: infer S }
   ? string extends P
     ? never

@@ -3,20 +3,20 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Bundle } from "./bundle.ts";
 
-/** Bytes of everything that is uploaded and run. */
+/** The bytes of all uploaded modules. */
 export interface BundleSize {
   readonly raw: number;
-  /** Of all modules together, at gzip's best. */
+  /** All modules concatenated, at the highest gzip level. */
   readonly gzip: number;
 }
 
-/** Weighs a bundle. */
+/** Returns the size of a bundle. */
 export function weighBundle({ outDir, modules }: Bundle): BundleSize {
   const bundle = Buffer.concat(modules.map((name) => readFileSync(join(outDir, name))));
   return { raw: bundle.length, gzip: gzipSync(bundle, { level: 9 }).length };
 }
 
-/** What a bundle may weigh in gzip: every isolate that starts has to fetch and read it. */
+/** The limit of the bundle's gzip size: every isolate that starts must fetch and parse the bundle. */
 export const budgetKibibytes = 190;
 
 /** `149.7 KiB` */

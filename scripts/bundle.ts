@@ -6,19 +6,19 @@ import { projectRoot, quietWrangler, wranglerArgs } from "./start/wrangler.ts";
 /** A Worker as it would be uploaded. */
 export interface Bundle {
   readonly outDir: string;
-  /** Everything that is uploaded and run, but no source map: the script first, and then the texts that it imports. */
+  /** All modules that are uploaded and run, without source maps: the script first, then the imported texts. */
   readonly modules: readonly string[];
-  /** What wrangler says of it. */
+  /** The size line that wrangler prints. */
   readonly words: string;
 }
 
 /**
- * Bundles a Worker as a deployment would, without one.
+ * Bundles a Worker as `wrangler deploy` does, without deploying it.
  *
  * @param outDir an empty folder
- * @param main of another Worker than this project's: its entry, and the `wrangler.toml` that it has
- * @param minify false: for a profiler, which shows names
- * @throws Error with wrangler's words when it can't be bundled
+ * @param main the entry and `wrangler.toml` of a Worker other than this project's
+ * @param minify false for a profiler, which shows function names
+ * @throws Error with wrangler's output when it cannot be bundled
  */
 export function bundleWorker(
   outDir: string,
@@ -41,7 +41,7 @@ export function bundleWorker(
   const modules = readdirSync(outDir, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && !entry.name.endsWith(".map") && entry.name !== "README.md")
     .map((entry) => relative(outDir, join(entry.parentPath, entry.name)));
-  // The browser's script ends in .js, too, and is a text.
+  // The browser's script also ends in .js, but is imported as a text.
   const entry = `${parse(main?.entry ?? "index.ts").name}.js`;
   if (!modules.includes(entry)) throw new Error(`wrangler left no ${entry} in ${outDir}`);
   return {

@@ -3,13 +3,13 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 
-/** ASVS 6.2.4 asks for the 3000 most common ones that the length rule lets through. */
+/** ASVS 6.2.4 requires the 3000 most common passwords that satisfy the length rule. */
 const passwordCount = 3100;
 const minCharacters = 8;
 const lineLength = 104;
-/** Bits that are kept of each hash: one in 2^27 / 3100, 43,000, other passwords is taken for a common one. */
+/** The bits that are stored of each hash. One in 2^27 / 3100 (43,000) other passwords is falsely rejected. */
 const hashBits = 27;
-/** Golomb-Rice parameter: log2 of the middle distance between two hashes. */
+/** The Golomb-Rice parameter: log2 of the typical distance between two hashes. */
 const riceBits = 15;
 
 const packageFolder = new URL("../node_modules/@zxcvbn-ts/language-common/", import.meta.url);
@@ -31,7 +31,7 @@ function parseList(json: string): string[] {
   return list.map(String);
 }
 
-/** Folded as the check folds what a person types. Only plain text that needs no escape in a string literal. */
+/** Normalizes the passwords as `isCommonPassword` requires. Selects only plain text that needs no escape in a string literal. */
 function selectPasswords(list: string[]): string[] {
   const folded = list.map((password) => password.normalize("NFKC").toLowerCase());
   const fitting = folded.filter(
@@ -47,7 +47,7 @@ function shortHash(password: string): number {
   return hash.readUInt32BE(0) >>> (32 - hashBits);
 }
 
-/** Golomb-Rice: each distance is its quotient in unary, and its remainder in `riceBits` bits. */
+/** Golomb-Rice code: the quotient of each distance in unary, then the remainder in `riceBits` bits. */
 function encodeDistances(ascending: number[]): Buffer {
   let bits = "";
   let last = 0;

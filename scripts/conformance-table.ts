@@ -1,7 +1,7 @@
 /**
- * `npm run conformance:table`: runs the conformance suite in workerd and writes `docs/conformance.md`, a line for each
- * requirement with its test and its result, or the reason why there is none. Exit status 1 when one fails. With
- * `--report FILE` it takes the results from a JSON report that Vitest has written.
+ * `npm run conformance:table`: runs the conformance suite in workerd and writes `docs/conformance.md`, with a line for each
+ * requirement: its test and result, or the reason why it has no test. Exit status 1 when a test fails. With
+ * `--report FILE` it reads the results from a JSON report of Vitest.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,7 +1,7 @@
 /**
- * `npm run conformance -- https://auth.example/api/auth`: asks a running deployment for every line of the security
- * requirements that HTTP can ask for. The admin key is in `ADMIN_KEY`. One line an ID, a summary, and exit status 1
- * when one fails. It makes accounts and realms of its own, and leaves them behind, closed.
+ * `npm run conformance -- https://auth.example/api/auth`: checks a running deployment against every security requirement that can be
+ * tested over HTTP. `ADMIN_KEY` must be set. Prints one line for each ID and a summary. Exit status 1 when a check
+ * fails. It creates its own accounts, realms and API keys, and does not delete them.
  */
 import { Deployment } from "../test/conformance/deployment.ts";
 import type { CheckedLine, Line } from "../test/conformance/line.ts";
@@ -10,7 +10,7 @@ import { visible } from "./admin/text.ts";
 
 const [address, only] = process.argv.slice(2);
 const { ADMIN_KEY: adminKey } = process.env;
-/** How far the deployment's clock is from this one's, in milliseconds. */
+/** The deployment's clock minus the local clock, in milliseconds. */
 let clockOffset = 0;
 const url = address === undefined ? null : URL.parse(address);
 if (url === null || adminKey === undefined) {
@@ -37,7 +37,7 @@ if (health instanceof Error || (health as { status: number }).status !== 200) {
 clockOffset = Date.parse((health as { headers: Headers }).headers.get("Date") ?? "") - Date.now() || 0;
 if (Math.abs(clockOffset) < 2000) clockOffset = 0;
 
-// Most of the time goes by in waiting for the next code, so some lines are asked at once.
+// The checks spend most of their time waiting for the next code, so several run concurrently.
 const atOnce = 4;
 const chosen = lines.filter(({ id }) => only === undefined || id === only);
 const results = chosen.map(() => Promise.withResolvers<Result>());

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { readApiDocument } from "./openapi/document.ts";
 import { projectRoot } from "./start/wrangler.ts";
 
-/** Lints the document with the rules of `redocly.yaml`. A warning is an error there. */
+/** The Redocly CLI. The rules of `redocly.yaml` treat its warnings as errors. */
 const linter = fileURLToPath(new URL("../node_modules/@redocly/cli/bin/cli.js", import.meta.url));
 const quietLinter = { REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" };
 

@@ -1,6 +1,6 @@
 /**
- * `npm run measure:import [-- USERS]`: measures the time and memory of an export and import of generated users (default: 100,000)
- * on local D1. It uses temporary databases and loopback addresses only. Requires Linux (`/proc`).
+ * `npm run measure:import [-- USERS]`: measures the time and memory of an export and an import of generated users (default: 100,000)
+ * on local D1. It uses only temporary databases and loopback addresses. Requires Linux (`/proc`).
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -21,7 +21,7 @@ function* linesOf(users: number): Generator<string> {
   for (let index = 0; index < users; index += 1) yield lineOfUser(index);
 }
 
-// Runs in its own process, which the measurement kills.
+// Runs in a child process, which the measurement kills.
 async function sendAsChild([baseUrl = "", realm = "", users = "0"]: readonly string[]): Promise<void> {
   const target = { baseUrl, realm, adminKey: process.env.SALLYPORT_ADMIN_KEY ?? "" };
   // All lines are generated first, so that the process is killed while it sends a chunk.
@@ -92,7 +92,7 @@ async function killInTheMiddle({ baseUrl, realm, adminKey }: Target, users: numb
   return nextLine;
 }
 
-/** Exports a realm and decrypts it while it is received. `lines` is called with the line of each user. */
+/** Exports a realm and decrypts the export while receiving it. Appends the line of each user to `lines`. */
 async function download(target: Target, lines: string[]): Promise<Sum> {
   const { publicKey, privateKey } = await generateKeyPair("ECDH-ES", { crv: "X25519", extractable: true });
   const body = JSON.stringify({ recipient: await exportJWK(publicKey) });

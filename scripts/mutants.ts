@@ -1,12 +1,12 @@
 /**
- * `npm run mutants`: puts one deliberate fault at a time into a copy of the project, and fails when no test of the fault
- * fails. `--list` shows the faults, `--jobs 2` runs two at a time. These options choose faults; of several, a fault must
- * be chosen by all:
+ * `npm run mutants`: applies one deliberate fault at a time to a copy of the project, and fails when all tests of a fault
+ * pass. `--list` prints the faults, `--jobs 2` runs two at a time. These options select faults; with several options, a
+ * fault must match all of them:
  *
- *   --only NAME        one fault (more than once: several)
- *   --changed [BASE]   those that the change since BASE, a commit or branch, touches
+ *   --only NAME        one fault (repeatable)
+ *   --changed [BASE]   the faults that are affected by the changes since BASE, a commit or branch
  *   --shard I/N        the Ith of N parts
- *   --at-most N        N of them, spread over the source files
+ *   --at-most N        N faults, spread over the source files
  */
 import { parseArgs } from "node:util";
 import { mutants } from "../test/mutants/list.ts";
@@ -58,7 +58,7 @@ function findWrongOptions(): string[] {
   ];
 }
 
-/** Finds the faults that the options choose. Null when the base does not exist, after the error was printed. */
+/** Returns the faults that the options select. Null when the base does not exist, after printing the error. */
 function choose(): readonly Mutant[] | null {
   const named = mutants.filter(({ name }) => options.only?.includes(name) ?? true);
   const touched = options.changed ? chooseTouched(named) : named;

@@ -1,6 +1,6 @@
 /**
- * `npm run simulate`: runs attacks against the Worker with a simulated clock, and prints the results as a table in Markdown. Exit
- * status 1 when a figure exceeds its limit. `npm run simulate -- --seed 7` uses another seed.
+ * `npm run simulate`: runs attacks against the Worker with a simulated clock, and prints the results as a Markdown table. Exit status 1
+ * when a figure exceeds its limit. `npm run simulate -- --seed 7` uses another seed.
  */
 import { parseArgs } from "node:util";
 import { startVitest } from "vitest/node";

@@ -1,5 +1,5 @@
 /**
- * `npm run size`: bundles the Worker as a deployment would, without one, and fails when it is over its budget.
+ * `npm run size`: bundles the Worker without deploying it, and fails when the bundle exceeds its size limit.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

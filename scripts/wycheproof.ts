@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Plugin } from "vitest/config";
 
-/** What the tests import. The types are in `test/support/wycheproof.d.ts`. */
+/** The module that the tests import. Its types are in `test/support/wycheproof.d.ts`. */
 const moduleName = "virtual:wycheproof";
 const resolvedName = `\0${moduleName}`;
 
 /**
- * Hands the Wycheproof vectors over to the tests, which run in workerd and have no file system: a module whose default
- * export is an object of the parsed files by name, or null where the folder is not there. The folder is the one in
- * `WYCHEPROOF_DIR`, or `../shared/vectors/wycheproof` from the project's root.
+ * Provides the Wycheproof vectors to the tests, which run in workerd without a file system. The default export of the module is
+ * an object of the parsed files by name, or null when the folder does not exist. The folder is `WYCHEPROOF_DIR`,
+ * or `../shared/vectors/wycheproof` relative to the project's root.
  */
 export function wycheproof(): Plugin {
   return {
@@ -20,13 +20,13 @@ export function wycheproof(): Plugin {
   };
 }
 
-/** Where the vectors are looked for. */
+/** Returns the folder of the vectors. */
 export function wycheproofFolder(): string {
   const neighbour = new URL("../../shared/vectors/wycheproof", import.meta.url);
   return process.env.WYCHEPROOF_DIR || fileURLToPath(neighbour);
 }
 
-/** JSON is JavaScript, so the files are pasted together as they are. */
+/** Creates the source of the module. JSON is valid JavaScript, so the files are inserted unchanged. */
 function readVectors(folder: string): string {
   if (!existsSync(folder)) return "null";
   const names = readdirSync(folder).filter((name) => name.endsWith("_test.json"));

@@ -3,16 +3,16 @@ import { startLoad } from "../load/load.ts";
 import type { Section } from "../report.ts";
 import { bundleBenchWorker, startWorkers } from "../workers.ts";
 import { canDecode, decodeAll } from "./decode.ts";
+import { keyUris } from "./inputs.ts";
 import { measureQr, renderWithEach } from "./qr.ts";
-import { keyUris } from "./questions.ts";
 import { checkCodes, measureTotp } from "./totp.ts";
 
 const name = "algorithms";
 
 /**
- * What the algorithms cost beside the libraries that one would otherwise take, in workerd.
+ * Compares the cost of the algorithms with that of common libraries, in workerd.
  *
- * @throws Error when a library's codes are not those of RFC 6238, or a QR code does not say what it should
+ * @throws Error when a library's codes differ from RFC 6238, or a QR code does not decode to its text
  */
 export async function measureAlgorithms({ rounds }: { rounds: number }): Promise<Section> {
   const workers = await startWorkers([
@@ -22,14 +22,14 @@ export async function measureAlgorithms({ rounds }: { rounds: number }): Promise
   try {
     const { origin } = await workers.url(name);
     await checkCodes(origin);
-    const drawn = await renderWithEach(origin);
+    const rendered = await renderWithEach(origin);
     const decoded = canDecode();
     if (decoded) {
-      for (const [library, documents] of drawn)
+      for (const [library, documents] of rendered)
         deepStrictEqual(decodeAll(documents), keyUris, `${library}'s QR codes are read as something else`);
     }
     const totp = await measureTotp({ load, origin }, rounds);
-    const qrTable = await measureQr({ load, origin }, drawn, rounds);
+    const qrTable = await measureQr({ load, origin }, rendered, rounds);
     return {
       title: "Algorithms beside other libraries",
       tables: [...totp.tables, qrTable],

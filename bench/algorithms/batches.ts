@@ -1,14 +1,14 @@
 import type { Load } from "../load/load.ts";
 import type { Subject } from "../rounds.ts";
 
-/** Short batches, and many: what disturbs one of them is not in the median. */
+/** Many short batches, so that a disturbed batch does not affect the median. */
 const batchesPerRound = 8;
 
 /**
- * An operation of a Worker, timed in batches: a request that does it `times` times less one that does it not at all, so
- * that what remains is the operation alone.
+ * Measures an operation of a Worker in batches: the time of a request that runs it `times` times, minus that of a request that does not
+ * run it. The difference is the time of the operations alone.
  *
- * @param path takes `?times=`
+ * @param path the path of a route that accepts `?times=`
  */
 export function batchSubject(
   name: string,

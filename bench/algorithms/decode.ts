@@ -3,14 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Whether the programs are there that draw an SVG and read a QR code. */
+/** True when the programs that render an SVG and decode a QR code are installed. */
 export const canDecode = (): boolean =>
   ["rsvg-convert", "zbarimg"].every((program) => spawnSync(program, ["--version"]).status === 0);
 
 /**
- * What the QR codes in SVG documents say.
+ * Returns the decoded texts of the QR codes in SVG documents.
  *
- * @throws Error from `zbarimg` when a document shows none
+ * @throws Error from `zbarimg` when a document contains no QR code
  */
 export function decodeAll(documents: readonly string[]): string[] {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-qr-"));

@@ -6,20 +6,20 @@ import { batchSubject } from "./batches.ts";
 const libraries = ["sallyport", "qrcode", "uqr"];
 const times = 8;
 
-/** The SVG documents that each library makes of `keyUris`, in that order. */
+/** Returns the SVG documents that each library renders for `keyUris`, in the same order. */
 export async function renderWithEach(origin: string): Promise<ReadonlyMap<string, readonly string[]>> {
-  const drawn = new Map<string, readonly string[]>();
+  const rendered = new Map<string, readonly string[]>();
   for (const library of libraries) {
     const answer = await fetch(`${origin}/svg/${library}`);
-    drawn.set(library, (await answer.json()) as string[]);
+    rendered.set(library, (await answer.json()) as string[]);
   }
-  return drawn;
+  return rendered;
 }
 
 /** Compares the time and the SVG bytes of a QR code with those of each peer. There is no target (ADR 0026). */
 export async function measureQr(
   place: { load: Load; origin: string },
-  drawn: ReadonlyMap<string, readonly string[]>,
+  rendered: ReadonlyMap<string, readonly string[]>,
   rounds: number,
 ): Promise<Table> {
   const measured = await interleave(
@@ -27,7 +27,7 @@ export async function measureQr(
     rounds,
   );
   const [ours, ...peers] = measured.map((time) => {
-    const bytes = (drawn.get(time.name) ?? []).map((svg) => Buffer.byteLength(svg));
+    const bytes = (rendered.get(time.name) ?? []).map((svg) => Buffer.byteLength(svg));
     return { time, bytes, average: bytes.reduce((sum, value) => sum + value, 0) / bytes.length };
   });
   if (ours === undefined) throw new Error("Nothing was measured");

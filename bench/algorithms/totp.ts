@@ -27,7 +27,7 @@ interface Place {
   readonly origin: string;
 }
 
-/** An operation with the secret in one form: ours, WebCrypto alone, and the peers'. */
+/** The results for an operation with one form of the secret: Sallyport, WebCrypto alone, and the peers. */
 interface Case {
   readonly operation: (typeof operations)[number];
   readonly form: (typeof forms)[number];
@@ -36,7 +36,7 @@ interface Case {
   readonly theirs: readonly Measured[];
 }
 
-/** @throws Error when a library does not give the codes of RFC 6238 appendix B */
+/** @throws Error when the codes of a library differ from RFC 6238 appendix B */
 export async function checkCodes(origin: string): Promise<void> {
   const codes = vectors.rows.map((row) => row.code);
   for (const library of ["sallyport", ...peers]) {
@@ -45,7 +45,7 @@ export async function checkCodes(origin: string): Promise<void> {
   }
 }
 
-/** What codes cost: ours, the peers', and WebCrypto with nothing around it. */
+/** Measures TOTP in Sallyport, in the peers, and in WebCrypto alone. */
 export async function measureTotp(
   place: Place,
   rounds: number,
@@ -57,7 +57,7 @@ export async function measureTotp(
   return { tables: [tableOf(cases), await measureFloors(place, rounds)], verdict: verdictOf(cases) };
 }
 
-/** One case at a time, so that what is compared is close together in time. */
+/** Measures one case. The compared subjects alternate, so that they run at about the same time. */
 async function measureCase(
   place: Place,
   { operation, form }: Pick<Case, "operation" | "form">,
@@ -105,7 +105,7 @@ async function measureFloors(place: Place, rounds: number): Promise<Table> {
   };
 }
 
-/** Compares where everybody computes three steps. */
+/** Compares the operation for which every library computes three time steps. */
 function verdictOf(cases: readonly Case[]): Verdict {
   const compared = cases
     .filter(({ operation }) => operation === "wrong")

@@ -1,2 +1,2 @@
-/** The least that anything can cost here: workerd's own way from a socket to a handler and back. */
+/** The minimum cost of a request: the path through workerd from the socket to a handler and back. */
 export default { fetch: () => new Response(null) } satisfies ExportedHandler;

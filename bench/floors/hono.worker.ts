@@ -4,9 +4,9 @@ const headers = Array.from({ length: 13 }, (_, index) => [
   `X-Header-${index}`,
   "x".repeat(index === 0 ? 420 : 20),
 ]);
-const dressed = new Response(null, { headers });
+const withHeaders = new Response(null, { headers });
 
-/** Routes that do nothing, in the framework that Sallyport's are written in; one of them says as much in its headers as a door does. */
+/** Routes without work, in the framework that Sallyport uses. `/headers` responds with as many header bytes as `/auth-request`. */
 export default new Hono()
   .get("/", (c) => c.body(null, 200))
-  .get("/dressed", () => new Response(null, dressed));
+  .get("/headers", () => new Response(null, withHeaders));

@@ -4,7 +4,7 @@ interface Env {
   readonly DB: D1Database;
 }
 
-/** What a step of a sign-in is made of, with nothing around it: trips to D1, an HMAC, a password's hash. */
+/** The components of a sign-in step in isolation: trips to D1, an HMAC, a password hash. */
 export default {
   async fetch(request, env) {
     const { pathname, searchParams } = new URL(request.url);
@@ -20,7 +20,7 @@ export default {
 
 const read = (db: D1Database, id: string) => db.prepare("SELECT * FROM floor WHERE id = ?").bind(id).all();
 
-/** So many statements that read a row, and so many that write one. */
+/** Runs a batch of `reads` statements that each read a row, and `writes` statements that each write a row. */
 function batch(db: D1Database, id: string, reads: number, writes: number): Promise<unknown> {
   const select = db.prepare("SELECT * FROM floor WHERE id = ?").bind(id);
   const update = db.prepare("UPDATE floor SET n = n + 1 WHERE id = ?").bind(id);
@@ -36,7 +36,7 @@ async function hmac(): Promise<void> {
   await crypto.subtle.sign(algorithm, imported, counter);
 }
 
-/** With the parameters of `src/core/crypto/password-hash.ts`. */
+/** Uses the parameters of `src/core/crypto/password-hash.ts`. */
 const hash = () =>
   new Promise<void>((resolve, reject) => {
     const options = { N: 16_384, r: 8, p: 5, maxmem: 64 * 1024 * 1024 };

@@ -4,7 +4,7 @@ import { generateFull, generatePending } from "../fixtures/sessions.ts";
 import { addSessions, fillDatabase, shuffled } from "./fill.ts";
 import { type DatabaseSizes, measureTables } from "./table-sizes.ts";
 
-/** How many of the users of a database are real, and what they are there for. */
+/** The numbers of accounts with known credentials, by their use in the benchmark. */
 export interface CastPlan {
   readonly verifying: number;
   readonly signingIn: number;
@@ -13,18 +13,18 @@ export interface CastPlan {
 
 /** The accounts of a database with known credentials. */
 export interface Cast {
-  /** Each with a pending session: a code is good once, so each is there for one request. */
+  /** Accounts with a pending session. Each is used for one request, because a code is accepted once. */
   readonly verifying: { readonly account: BenchAccount; readonly token: string }[];
   readonly signingIn: readonly BenchAccount[];
-  /** Tokens of full sessions, one an account. */
+  /** Tokens of full sessions, one per account. */
   readonly present: readonly string[];
 }
 
-/** A database that has been filled. */
+/** A filled database. */
 export interface Place {
   readonly users: number;
   readonly cast: Cast;
-  /** Without the pending sessions, which are many for a small database. */
+  /** Measured without the pending sessions, which would distort a small database. */
   readonly sizes: DatabaseSizes;
 }
 
@@ -38,18 +38,18 @@ export async function populate(
 ): Promise<Place> {
   const now = new Date();
   const count = plan.verifying + plan.signingIn + plan.present;
-  const drawn = await Promise.all(Array.from({ length: count }, () => generateAccount(keyring, now)));
-  // Shuffled, because those of one kind would else stand together in the table.
-  const people = shuffled(drawn.map(({ account }) => account));
+  const generated = await Promise.all(Array.from({ length: count }, () => generateAccount(keyring, now)));
+  // Shuffled, because otherwise accounts with the same use would be adjacent in the table.
+  const people = shuffled(generated.map(({ account }) => account));
   const take = (few: number) => people.splice(0, few);
   const [verifying, signingIn, present] = [take(plan.verifying), take(plan.signingIn), take(plan.present)];
   const full = await Promise.all(present.map((account) => generateFull(keyring, account, now)));
   const pending = await Promise.all(
     verifying.map(async (account) => ({ account, ...(await generatePending(keyring, account, now)) })),
   );
-  const [user, session] = [drawn[0]?.row, full[0]?.row];
+  const [user, session] = [generated[0]?.row, full[0]?.row];
   if (user === undefined || session === undefined) throw new Error("Nobody is real");
-  const accounts = drawn.map(({ row }) => row);
+  const accounts = generated.map(({ row }) => row);
   const sessions = full.map(({ row }) => row);
   fillDatabase(path, { users, accounts, sessions, samples: { user, session }, now }, (done) =>
     report(`${users} users: ${Math.round(100 * done)} %`),

@@ -1,13 +1,13 @@
 import type { D1Cost } from "../../test/support/d1.ts";
 import type { PreparedRequest } from "../load/exchange.ts";
 
-/** The cost that the counting Worker has reported, and the duration of the request. */
+/** The cost in D1 that the counting Worker reported, and the duration of the request. */
 export interface CountedAnswer {
   readonly cost: D1Cost;
   readonly milliseconds: number;
 }
 
-/** Sends a request to the Worker that counts. */
+/** Sends a request to the counting Worker. */
 export async function sendCounted(origin: string, request: PreparedRequest): Promise<CountedAnswer> {
   const { method, path, headers, body = null, status } = request;
   const startedAt = performance.now();
@@ -21,9 +21,9 @@ export async function sendCounted(origin: string, request: PreparedRequest): Pro
 }
 
 /**
- * What each of these requests costs D1.
+ * Returns the cost in D1 of each of these requests.
  *
- * @throws Error when they don't cost the same: then there is no such figure
+ * @throws Error when the requests have different costs
  */
 export async function costOfEach(origin: string, requests: readonly PreparedRequest[]): Promise<D1Cost> {
   const costs = new Map<string, D1Cost>();

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { applyMigrations } from "../fixtures/migrations.ts";
 import { bundleBenchWorker, startWorkers } from "../workers.ts";
 
-/** A folder that Miniflare keeps databases in, and where in it each of them is. */
+/** The folder in which Miniflare stores databases, and the path of each database. */
 export interface DatabaseFiles {
   readonly folder: string;
   /** The id of the database for so many users. */
@@ -15,7 +15,7 @@ export interface DatabaseFiles {
   remove(): void;
 }
 
-/** Makes databases with Sallyport's tables and nothing in them, and closes them again. */
+/** Creates empty databases with Sallyport's tables, and closes them. */
 export async function createDatabaseFiles(sizes: readonly number[]): Promise<DatabaseFiles> {
   const ids = sizes.map(idOf);
   const folder = mkdtempSync(join(tmpdir(), "sallyport-growth-"));
@@ -47,7 +47,7 @@ export async function createDatabaseFiles(sizes: readonly number[]): Promise<Dat
 
 const idOf = (users: number) => `growth-${users}`;
 
-/** The file's name says nothing, so the database is marked with its id until its file has been found. */
+/** Stores the id as a mark in the database, because the file name does not contain it. */
 async function createTables(db: D1Database, id: string): Promise<void> {
   await applyMigrations(db);
   await db.prepare("INSERT INTO throttles (key, failures, window_ends_at) VALUES (?, 0, 0)").bind(id).run();
@@ -63,7 +63,7 @@ function takeMark(path: string): string {
   }
 }
 
-/** All but the one in which Miniflare writes down what it has. */
+/** Lists all databases except Miniflare's own. */
 const listDatabases = (folder: string): string[] =>
   readdirSync(folder, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith(".sqlite") && entry.name !== "metadata.sqlite")

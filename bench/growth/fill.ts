@@ -11,31 +11,31 @@ import {
 import { cellsOf, columnNames } from "../fixtures/rows.ts";
 import { randomEvent, randomSession, randomUser, type Samples } from "./random-rows.ts";
 
-/** Living sessions of one account, and as many events. */
+/** The number of unexpired sessions of an account, and also of its events. */
 export const rowsPerUser = 3;
 
 const dayMilliseconds = 24 * 3600 * 1000;
-/** Accounts and events are of the year before the run. None is older than events are kept. */
+/** Accounts and events are at most a year old, so that no event is older than the retention. */
 const yearMilliseconds = 365 * dayMilliseconds;
-/** What a session may live at most. */
+/** The maximum lifetime of a session. */
 export const sessionMilliseconds = 30 * dayMilliseconds;
 
-/** Who is in a database. */
+/** The contents of a database. */
 export interface Population {
   readonly users: number;
-  /** Accounts that are real, and so the rest are like them: they stand among the others, all over the table. */
+  /** Accounts with known credentials, distributed evenly over the table. The other accounts are random. */
   readonly accounts: readonly UserRow[];
-  /** Sessions of such accounts that are real, one an account at most: each takes the place of another of that account. */
+  /** Sessions with known tokens of such accounts, at most one per account. Each replaces a random session of the account. */
   readonly sessions: readonly SessionRow[];
   readonly samples: Samples;
   readonly now: Date;
 }
 
 /**
- * Fills a database that nothing has open, as if it had grown: rows come by their time, and random ids fall anywhere
- * into the indexes, which stay as full or as empty as that leaves them.
+ * Fills a closed database as if it had grown over time: rows are inserted in the order of their times, and random ids are inserted
+ * anywhere in the indexes, whose pages are filled accordingly.
  *
- * @param onProgress is told ten times how much is done, from 0 to 1
+ * @param onProgress receives the completed share, from 0 to 1, ten times
  */
 export function fillDatabase(path: string, population: Population, onProgress: (done: number) => void): void {
   const { users: count, samples, now } = population;
@@ -72,11 +72,11 @@ export function fillDatabase(path: string, population: Population, onProgress: (
   });
 }
 
-/** Adds sessions to a database that nothing has open: the newest of it. */
+/** Adds sessions to a closed database, as its newest rows. */
 export const addSessions = (path: string, rows: readonly SessionRow[]): void =>
   write(path, (file) => rows.forEach(inserter(file, sessions)));
 
-/** The real ones at equal distances, and between them the others. */
+/** Returns the row at an index: accounts with known credentials at equal distances, and random accounts between them. */
 function userPlaces({ users: count, accounts, samples, now }: Population): (index: number) => UserRow {
   const distance = count / accounts.length;
   const places = new Map(accounts.map((row, index) => [Math.floor((index + 0.5) * distance), row]));
@@ -86,7 +86,7 @@ function userPlaces({ users: count, accounts, samples, now }: Population): (inde
 
 const ago = (now: Date, milliseconds: number) => new Date(now.getTime() - milliseconds);
 
-/** One transaction, in memory as far as it fits: the file is thrown away if it does not end well. */
+/** Runs one transaction, in memory as far as possible. Without a journal, the file is useless after an error. */
 function write(path: string, fill: (file: DatabaseSync) => void): void {
   const file = new DatabaseSync(path);
   try {
@@ -109,7 +109,7 @@ function inserter<T extends SQLiteTable>(
   return (row) => statement.run(...cellsOf(table, row));
 }
 
-/** A copy in random order (Fisher and Yates). */
+/** Returns a copy in random order (Fisher-Yates). */
 export function shuffled<T>(values: readonly T[]): T[] {
   const copy = [...values];
   for (let last = copy.length - 1; last > 0; last -= 1) {

@@ -10,12 +10,12 @@ import {
 import type { DatabaseFiles } from "./database-files.ts";
 import { sessionMilliseconds } from "./fill.ts";
 
-/** What a Worker of one size is for. */
+/** The Workers of a database. */
 type Part = "sallyport" | "sign-in" | "counting";
 
-/** Workers in one workerd, three for each database. */
+/** Workers in one workerd: three for each database. */
 export interface GrowthWorkers {
-  /** The address of a Worker of the database with so many users. */
+  /** Returns the address of a Worker of the database with this number of users. */
   origin(users: number, part: Part): Promise<string>;
   stop(): Promise<void>;
 }
@@ -31,9 +31,9 @@ export async function startGrowthWorkers(
     "sign-in": bundleBenchWorker("./growth/worker/sign-in.worker.ts"),
     counting: bundleSallyport({ entry: "./growth/worker/counting.worker.ts" }),
   };
-  // Sessions live as long as they may, so that all that are stored are alive.
+  // The maximum session age, so that all stored sessions are unexpired.
   const SESSION_MAX_AGE = String(sessionMilliseconds / 1000);
-  // Nobody shows it here.
+  // Required, but not used here.
   const ADMIN_KEY = randomBytes(32).toString("base64url");
   const variables = { ...keyrings, ADMIN_KEY, SESSION_MAX_AGE, SESSION_IDLE: SESSION_MAX_AGE };
   const parts = Object.keys(bundles) as Part[];

@@ -11,20 +11,20 @@ import { backlogRun, emptyRun, rotatedRun, runHourlyJob } from "./hourly-jobs.ts
 import { type Operation, operations } from "./operations.ts";
 import { type JobResult, type OperationResult, showGrowth } from "./show-growth.ts";
 
-/** Requests of one operation to one database in one round: few, so that the databases take turns often. */
-const mostRequestsPerRound = 100;
+/** Requests per operation, database and round: a small number, so that the databases alternate often. */
+const maxRequestsPerRound = 100;
 const countedRequests = 4;
-/** Accounts of each other operation: enough that the next request is hardly ever of one that is still in a cache. */
-const mostOthers = 1000;
-const fewestOthers = 50;
+/** Accounts for each other operation: enough that consecutive requests rarely use an account that is still cached. */
+const maxOthers = 1000;
+const minOthers = 50;
 
 /**
- * Measures what growth costs. Databases of so many users, each with three living sessions and three events, are served at
- * the same time and do the same in turn. It needs 4 kB of temporary disk for each user, and says on stderr how far it is:
- * filling a database of a million takes some minutes.
+ * Measures the effect of growth. Databases of different sizes, with three unexpired sessions and three events per user, are served at
+ * the same time and measured alternately. Requires 4 kB of temporary disk space per user. Prints the progress on stderr:
+ * filling a database of a million users takes several minutes.
  *
- * @param options `sizes`: users of each database. The smallest is what the others are compared with
- * @throws Error when the smallest has too few users for so many rounds: each of them shows one code
+ * @param options `sizes`: the numbers of users of the databases. The smallest database is the baseline
+ * @throws Error when the smallest database has too few users for the rounds: each user can use one code
  */
 export async function measureGrowth({
   rounds,
@@ -74,17 +74,17 @@ function openKeyring(text: string): Keyring {
   return createKeyring(parsed.entries);
 }
 
-/** As many requests a round as the smallest database has users for; the round that is thrown away is one more. */
-function planRounds(rounds: number, fewestUsers: number): number {
-  const free = fewestUsers - 2 * fewestOthers - countedRequests;
-  const perRound = Math.min(mostRequestsPerRound, Math.floor(free / (rounds + 1)));
-  if (perRound < 10) throw new Error(`${fewestUsers} users are too few for ${rounds} rounds`);
+/** Returns the number of requests per round that the smallest database has users for, including the discarded first round. */
+function planRounds(rounds: number, minUsers: number): number {
+  const free = minUsers - 2 * minOthers - countedRequests;
+  const perRound = Math.min(maxRequestsPerRound, Math.floor(free / (rounds + 1)));
+  if (perRound < 10) throw new Error(`${minUsers} users are too few for ${rounds} rounds`);
   return perRound;
 }
 
 function planCast(users: number, rounds: number, perRound: number): CastPlan {
   const verifying = perRound * (rounds + 1) + countedRequests;
-  const others = Math.min(mostOthers, Math.floor((users - verifying) / 2));
+  const others = Math.min(maxOthers, Math.floor((users - verifying) / 2));
   return { verifying, signingIn: others, present: others };
 }
 
@@ -114,7 +114,7 @@ async function measureOperations(
   return results;
 }
 
-/** One connection: what is compared is latency. */
+/** Uses one connection, because latency is compared. */
 async function subjectOf(
   workers: GrowthWorkers,
   load: Load,

@@ -1,23 +1,23 @@
 import type { PreparedRequest } from "../load/exchange.ts";
 import { type CountedAnswer, sendCounted } from "./costs.ts";
 
-/** What a run of the hourly job finds. */
+/** A run of the hourly job. */
 export interface HourlyJob {
   readonly name: string;
-  /** When it runs: so many days from now. */
+  /** The time of the run, in days from now. */
   readonly inDays: number;
-  /** There is an older key in `KEYRING`, and nothing that it has sealed. */
+  /** True when `KEYRING` also has an older key, which has sealed nothing. */
   readonly rotated: boolean;
 }
 
 export const emptyRun: HourlyJob = { name: "nothing has expired", inDays: 0, rotated: false };
 export const rotatedRun: HourlyJob = { name: "an older key, nothing to re-seal", inDays: 0, rotated: true };
-/** Later than any session lives, and than any event of today's is kept. It takes away what others need: it comes last. */
+/** Runs after all sessions and today's events have expired. It must be the last run, because it removes rows that the others need. */
 export const backlogRun: HourlyJob = { name: "everything has expired", inDays: 500, rotated: false };
 
 /**
- * Runs the hourly job in the Worker that counts. Its time is that of a run in which nothing is counted, and what it costs
- * that of the next, which finds the same; but where it removes something, there is one run.
+ * Runs the hourly job in the counting Worker. The time is from a run without counting, and the cost from a second run
+ * with the same rows. A job that removes rows runs only once.
  */
 export async function runHourlyJob(
   origin: string,

@@ -2,14 +2,14 @@ import { codeOf } from "../fixtures/accounts.ts";
 import type { PreparedRequest } from "../load/exchange.ts";
 import type { Cast } from "./cast.ts";
 
-/** What is measured over all sizes. */
+/** An operation that is measured at all sizes. */
 export interface Operation {
   readonly name: string;
-  /** The Worker whose time is taken: all of Sallyport, or the part of it that goes to D1. */
+  /** The measured Worker: all of Sallyport, or only its calls to D1. */
   readonly timed: "sallyport" | "sign-in";
-  /** As that Worker wants them, for at most half a minute from now. */
+  /** Creates requests to the `timed` Worker. They are valid for half a minute. */
   requests(cast: Cast, count: number): Promise<PreparedRequest[]>;
-  /** As Sallyport wants them, where that is something else. */
+  /** Creates requests to Sallyport, when they differ from those of the `timed` Worker. */
   wholeRequests?(cast: Cast, count: number): Promise<PreparedRequest[]>;
 }
 
@@ -30,7 +30,7 @@ const get = (path: string, token: string): PreparedRequest => ({
   status: 200,
 });
 
-/** So many of them, at random. */
+/** Returns `count` random values. */
 const some = <T>(values: readonly T[], count: number): T[] =>
   Array.from({ length: count }, () => values[Math.floor(Math.random() * values.length)] as T);
 

@@ -1,7 +1,7 @@
 import { randomFillSync } from "node:crypto";
 import type { AuditEventRow, SessionRow, UserRow } from "../../src/store/platform/schema.ts";
 
-/** A row whose length and whose randomness other rows are given: it was made as the Worker makes its own. */
+/** Rows that the Worker's own code generated. Random rows have values of the same lengths and randomness. */
 export interface Samples {
   readonly user: UserRow;
   readonly session: SessionRow;
@@ -15,7 +15,7 @@ const userAgents = [
   "Mozilla/5.0 (X11; Linux x86_64; rv:147.0) Gecko/20100101 Firefox/147.0",
 ];
 
-/** An account without a usable credential: in place of envelopes and hashes it has random text of the same length. */
+/** Generates an account without usable credentials: envelopes and hashes are random text of the same length. */
 export function randomUser({ user }: Samples, createdAt: Date): UserRow {
   const id = crypto.randomUUID();
   const username = `user-${id.slice(0, 18)}`;
@@ -34,7 +34,7 @@ export function randomUser({ user }: Samples, createdAt: Date): UserRow {
   };
 }
 
-/** An unexpired full session without a known token. */
+/** Generates an unexpired full session without a known token. */
 export function randomSession({ session }: Samples, userId: string, at: Date, expiresAt: Date): SessionRow {
   return {
     ...session,
@@ -50,7 +50,7 @@ export function randomSession({ session }: Samples, userId: string, at: Date, ex
   };
 }
 
-/** One of the two events that a sign-in leaves. */
+/** Generates one of the two events of a sign-in. */
 export function randomEvent({ session }: Samples, userId: string, at: Date): AuditEventRow {
   const [type, method] = Math.random() < 0.5 ? ["first_factor", "password"] : ["second_factor", "totp"];
   return {
@@ -74,7 +74,7 @@ const alike = (text: string | null, kept: number): string | null =>
 const pool = Buffer.alloc(1 << 20);
 let used = pool.length;
 
-/** So many characters of base64url. */
+/** Generates `length` characters of base64url. */
 function randomText(length: number): string {
   const bytes = Math.ceil((length * 3) / 4);
   if (used + bytes > pool.length) {
@@ -85,7 +85,7 @@ function randomText(length: number): string {
   return pool.toString("base64url", used - bytes, used).slice(0, length);
 }
 
-/** One in three has IPv6. */
+/** Generates an address. One in three is IPv6. */
 function randomAddress(): string {
   const bits = () => Math.floor(Math.random() * 0x10000);
   if (Math.random() < 1 / 3) return `2001:db8:${[0, 0, 0, 0, 0, 0].map(() => bits().toString(16)).join(":")}`;

@@ -6,20 +6,20 @@ import { rowsPerUser } from "./fill.ts";
 import { verify } from "./operations.ts";
 import type { DatabaseSizes } from "./table-sizes.ts";
 
-/** One operation, at each size in turn. */
+/** The results of one operation, one per size. */
 export interface OperationResult {
   readonly name: string;
   readonly measured: readonly Measured[];
   readonly costs: readonly D1Cost[];
 }
 
-/** One run of the hourly job, at each size in turn. */
+/** The results of one run of the hourly job, one per size. */
 export interface JobResult {
   readonly name: string;
   readonly runs: readonly CountedAnswer[];
 }
 
-/** What was found at each size, the smallest first. */
+/** The results at each size, in ascending order. */
 export interface Growth {
   readonly users: readonly number[];
   readonly perRound: number;
@@ -28,7 +28,7 @@ export interface Growth {
   readonly sizes: readonly DatabaseSizes[];
 }
 
-const mostVerifyRatio = 1.15;
+const maxVerifyRatio = 1.15;
 
 export function showGrowth(growth: Growth): Section {
   return {
@@ -107,9 +107,9 @@ function judgeVerify({ users, operations }: Growth): Verdict {
   if (smallest === undefined || largest === undefined) throw new Error("Verify was not measured");
   const ratio = latencyRatio(largest, smallest);
   return {
-    target: `${count(users.at(-1) ?? 0)} users: p50 of verify at most ${mostVerifyRatio} × that at ${count(users[0] ?? 0)}`,
+    target: `${count(users.at(-1) ?? 0)} users: p50 of verify at most ${maxVerifyRatio} × that at ${count(users[0] ?? 0)}`,
     measured: showRatio(ratio),
-    met: ratio.median <= mostVerifyRatio,
+    met: ratio.median <= maxVerifyRatio,
   };
 }
 
@@ -122,17 +122,17 @@ function judgeCosts({ operations }: Growth): Verdict {
   };
 }
 
-/** D1 does nothing else while it does one trip's work. */
-const mostTrips = 250;
-const mostRowsPerTrip = 10_000;
+/** The limits of the hourly job. D1 handles no other query during a trip. */
+const maxTrips = 250;
+const maxRowsPerTrip = 10_000;
 
 function judgeJobs({ jobs }: Growth): Verdict {
   const costs = jobs.flatMap(({ runs }) => runs.map(({ cost }) => cost));
   const trips = Math.max(...costs.map((cost) => cost.trips));
   const rows = Math.max(...costs.map((cost) => cost.rowsRead / cost.trips));
   return {
-    target: `hourly job, at every size: at most ${mostTrips} trips that read ${count(mostRowsPerTrip)} rows each`,
+    target: `hourly job, at every size: at most ${maxTrips} trips that read ${count(maxRowsPerTrip)} rows each`,
     measured: `at most ${trips} trips, at most ${count(Math.round(rows))} rows each`,
-    met: trips <= mostTrips && rows <= mostRowsPerTrip,
+    met: trips <= maxTrips && rows <= maxRowsPerTrip,
   };
 }

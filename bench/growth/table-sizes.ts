@@ -1,21 +1,21 @@
 import { DatabaseSync } from "node:sqlite";
 
-/** What a table takes up in the file, in bytes. */
+/** The bytes of a table in the database file. */
 export interface TableSize {
   readonly name: string;
   readonly table: number;
-  /** All of its indexes together. */
+  /** The sum of its indexes. */
   readonly indexes: number;
 }
 
-/** What a database takes up, in bytes. */
+/** The bytes of a database. */
 export interface DatabaseSizes {
-  /** The largest first. */
+  /** In descending order of size. */
   readonly tables: readonly TableSize[];
   readonly file: number;
 }
 
-/** Measures a database that nothing has open. */
+/** Measures a closed database. */
 export function measureTables(path: string): DatabaseSizes {
   const file = new DatabaseSync(path);
   try {

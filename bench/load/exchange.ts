@@ -1,4 +1,4 @@
-/** A request that the load process sends, and what has to come back. */
+/** A request that the load process sends, with the expected status. */
 export interface PreparedRequest {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Path and query. */
@@ -8,30 +8,30 @@ export interface PreparedRequest {
   readonly status: number;
 }
 
-/** A WebSocket that sends back what it gets, and how many messages go there one after another. */
+/** Messages to send to a WebSocket that echoes them, one after another. */
 export interface SocketOrder {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly messages: number;
 }
 
-/** Requests, and how they are sent. */
+/** Requests and the way they are sent. */
 export interface Order {
   readonly origin: string;
-  /** Sent in turn, each `repeat` times over. */
+  /** Sent in order; the sequence is repeated `repeat` times. */
   readonly requests: readonly PreparedRequest[];
   readonly repeat: number;
-  /** How many connections, with one request at a time on each. */
+  /** The number of connections, with one request at a time on each. */
   readonly connections: number;
 }
 
-/** What came of it. */
+/** The measurements of an order. */
 export interface Outcome {
-  /** Of each exchange, from its first byte sent to its last byte read. */
+  /** The time of each exchange, from its first byte sent to its last byte read. */
   readonly milliseconds: Float64Array;
-  /** Of all of them together. */
+  /** The total time. */
   readonly elapsedMilliseconds: number;
-  /** Answers with another status than the one that they should have, and the first of them in words. */
+  /** The number of responses with an unexpected status. `firstWrong` describes the first. */
   readonly wrong: number;
   readonly firstWrong: string | null;
 }

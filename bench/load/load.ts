@@ -3,15 +3,15 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { Order, Outcome, SocketOrder } from "./exchange.ts";
 
-/** Where load comes from: a process of its own. */
+/** Sends load from a separate process. */
 export interface Load {
   /**
-   * Sends requests, and waits for all answers.
+   * Sends requests and waits for all responses.
    *
-   * @throws Error with the first answer that is not what it should be: a benchmark of refusals is none
+   * @throws Error with the first unexpected response, because a benchmark of error responses would be meaningless
    */
   send(order: Order): Promise<Outcome>;
-  /** Sends messages over a WebSocket, each when the one before it has come back. Throws as {@link Load.send}. */
+  /** Sends messages over a WebSocket, each after the echo of the previous one. Throws as {@link Load.send}. */
   exchangeMessages(order: SocketOrder): Promise<Outcome>;
   stop(): void;
 }

@@ -1,6 +1,6 @@
 /**
- * The process that load comes from, so that what is measured does not share its thread. Takes orders from its parent,
- * one at a time, and ends with it.
+ * The load process. It is separate, so that it does not share a thread with the measured Workers. It receives orders from its
+ * parent process, one at a time, and ends with it.
  */
 import { Pool, WebSocket } from "undici";
 import type { Order, Outcome, PreparedRequest, SocketOrder } from "./exchange.ts";
@@ -15,7 +15,7 @@ async function clientFor({ origin, connections }: Order): Promise<Pool> {
   return client;
 }
 
-/** Sends a request and reads the whole response. Null when it is as expected. */
+/** Sends a request and reads the whole response. Returns null when the status is as expected, else a description. */
 function exchange(client: Pool, request: PreparedRequest): Promise<string | null> {
   const { method, path, headers, body = null, status } = request;
   return new Promise((resolve, reject) => {
@@ -86,7 +86,7 @@ async function exchangeMessages({ url, headers, messages }: SocketOrder): Promis
   return { milliseconds, elapsedMilliseconds, wrong: 0, firstWrong: null };
 }
 
-/** Resolves at the event, and throws when the socket closes or fails before. */
+/** Resolves at the event. Throws when the socket closes or fails first. */
 function once(socket: WebSocket, event: "open" | "message"): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = new AbortController();

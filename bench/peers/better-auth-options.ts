@@ -1,20 +1,20 @@
 import { betterAuth } from "better-auth";
 import { twoFactor } from "better-auth/plugins";
 
-/** What a deployment of the peer sets. */
+/** The variables of a deployment of the peer. */
 export interface PeerVariables {
   readonly BETTER_AUTH_SECRET: string;
-  /** Where it is deployed: it names its cookies and checks the `Origin` by it. */
+  /** The deployment's URL, which determines the names of cookies and the accepted `Origin`. */
   readonly BETTER_AUTH_URL: string;
-  /** `1`: a signed cookie keeps the session for five minutes, and the database is not asked meanwhile. */
+  /** `1`: a signed cookie stores the session for five minutes, during which the database is not queried. */
   readonly COOKIE_CACHE?: string;
-  /** `1`: what belongs together is read with one query. Not its default; its documentation offers it for speed. */
+  /** `1`: related rows are read with one query. Off by default; the peer's documentation recommends it for speed. */
   readonly JOINS?: string;
 }
 
 /**
- * The peer as its documentation sets it up for Workers: the D1 binding itself is the database, and the two-factor
- * plugin has no options.
+ * Creates the peer as its documentation describes for Workers: the D1 binding is the database, and the two-factor plugin has no
+ * options.
  */
 export const createPeerAuth = (database: D1Database, variables: PeerVariables) =>
   betterAuth({
@@ -25,8 +25,8 @@ export const createPeerAuth = (database: D1Database, variables: PeerVariables) =
     advanced: { database: { joins: variables.JOINS === "1" } },
     emailAndPassword: { enabled: true },
     session: { cookieCache: { enabled: variables.COOKIE_CACHE === "1", maxAge: 5 * 60 } },
-    // In production it allows three sign-ins in ten seconds from an address, and would refuse what is measured. It counts
-    // in the memory of the isolate: without it the peer is spared no trip.
+    // In production the limit is three sign-ins in ten seconds per address, which would reject the measured requests. Its counters are
+    // in the isolate's memory, so disabling it saves the peer no trip.
     rateLimit: { enabled: false },
     plugins: [twoFactor()],
   });

@@ -6,19 +6,19 @@ import { type BenchWorker, bundleBenchWorker, type RunningWorkers } from "../wor
 import { createPeerAuth, type PeerVariables } from "./better-auth-options.ts";
 import { send } from "./send.ts";
 
-/** Requests to the peer that do what they say. Each call makes new ones. */
+/** Creates requests to the peer that have been checked to work. Each call creates new requests. */
 export interface Peer {
-  /** With a right password: each is answered with a second step. They can be repeated. */
+  /** Sign-ins with a correct password, which require a second factor. They can be repeated. */
   signIns(count: number): Promise<PreparedRequest[]>;
-  /** With a right code, each for a sign-in of its own. To be sent once each, and within a minute. */
+  /** Verifications of a correct code, each for its own sign-in. Each must be sent once, within a minute. */
   verifies(count: number): Promise<PreparedRequest[]>;
-  /** Of a session that both factors have opened. With the cookie cache: to be sent within five minutes. */
+  /** Checks of a session with both factors. With the cookie cache, they must be sent within five minutes. */
   sessionChecks(): Promise<PreparedRequest[]>;
 }
 
 export interface PeerOptions {
   readonly cookieCache?: boolean;
-  /** How much further away D1 is. */
+  /** The additional latency of each call to D1. */
   readonly delayMilliseconds?: number;
   readonly joins?: boolean;
 }
@@ -28,10 +28,10 @@ const variables: PeerVariables = {
   BETTER_AUTH_URL: "https://auth.example.com",
 };
 
-/** The peer's Worker, bundled as a deployment would. */
+/** Bundles the peer's Worker as a deployment would. */
 export const bundlePeer = () => bundleBenchWorker("./peers/better-auth.worker.ts");
 
-/** A Worker of the peer, to be started. All of them share one database. */
+/** Returns a Worker of the peer. All of them share one database. */
 export const peerWorker = (
   name: string,
   bundle: BenchWorker["bundle"],
@@ -48,22 +48,22 @@ export const peerWorker = (
   databases: { DB: "better-auth" },
 });
 
-/** Somebody with two-factor authentication. */
+/** An account with two-factor authentication. */
 interface Person {
   readonly email: string;
   readonly password: string;
   readonly secret: string;
 }
 
-/** A code of the peer is good more than once: a few people can sign in any number of times. */
+/** The peer accepts a code more than once, so a few accounts are enough for any number of sign-ins. */
 const peopleCount = 4;
-/** How many sign-ins are made side by side: they wait for D1, and for a hash. */
+/** The number of concurrent sign-ins: they wait for D1 and for a password hash. */
 const madeAtOnce = 8;
 
 /**
- * Makes the peer ready: the tables that it asks for, and people who have enrolled through its API.
+ * Creates the peer's tables, and accounts that are enrolled through its API.
  *
- * @throws Error when an answer of the peer is not what it should be
+ * @throws Error when a response of the peer is not the expected one
  */
 export async function createPeer(running: RunningWorkers, workerName: string): Promise<Peer> {
   const database = await running.database(workerName, "DB");
@@ -92,7 +92,7 @@ async function makeVerifies(
     );
     cookies.push(...(await Promise.all(some)));
   }
-  // Signing in takes its time, and a code is good for a minute: it comes last.
+  // Codes are computed last, because the sign-ins take time and a code is valid for a minute.
   return Promise.all(cookies.map((cookie, index) => verifyOf(personAt(people, index), cookie)));
 }
 
@@ -116,14 +116,14 @@ async function enrol(origin: URL): Promise<Person> {
   return person;
 }
 
-/** Signs in with the password: the cookie that the second step goes on with. */
+/** Signs in with the password. Returns the cookie for the second step. */
 async function begin(origin: URL, person: Person): Promise<string> {
   const { body, cookie } = await exchange(origin, signInOf(person));
   expect(body.twoFactorRedirect === true && cookie.includes("two_factor="), "a second step", body);
   return cookie;
 }
 
-/** What is measured decides something: it says no to a wrong code, and to a cookie that opens nothing yet. */
+/** Checks that the peer rejects a wrong code, and a cookie without a full session. */
 async function expectRefusals(origin: URL, person: Person): Promise<void> {
   const pending = await begin(origin, person);
   await exchange(origin, {
@@ -146,7 +146,7 @@ const checkOf = (cookie: string): PreparedRequest => ({
   status: 200,
 });
 
-/** The code of the next step: the peer takes it from now on until the step after it is over. */
+/** Computes the code of the next time step, which the peer accepts from now until the step after it ends. */
 const codeToCome = (secret: string) => computeHotp(decodeTotpSecret(secret), timeStep(new Date()) + 1, 6);
 
 const post = (path: string, body: unknown, cookie?: string): PreparedRequest => ({
@@ -161,7 +161,7 @@ const post = (path: string, body: unknown, cookie?: string): PreparedRequest => 
   status: 200,
 });
 
-/** What is looked at in the peer's answers. */
+/** The members of the peer's responses that are checked. */
 interface Body {
   readonly twoFactorRedirect?: boolean;
   readonly totpURI?: string;
@@ -174,7 +174,7 @@ async function exchange(origin: URL, request: PreparedRequest): Promise<{ body: 
   return { body: (JSON.parse(text) as Body | null) ?? {}, cookie: cookieOf(headers) };
 }
 
-/** What a browser sends back. */
+/** Returns the `Cookie` header that a browser would send. */
 const cookieOf = (headers: Headers): string =>
   headers
     .getSetCookie()

@@ -4,14 +4,14 @@ import { createPeerAuth, type PeerVariables } from "./better-auth-options.ts";
 
 interface Env extends PeerVariables {
   readonly DB: D1Database;
-  /** How much longer each call to D1 takes. */
+  /** The additional latency of each call to D1. */
   readonly D1_DELAY_MS?: string;
 }
 
 const bindings = env as unknown as Env;
 const auth = createPeerAuth(delayD1(bindings.DB, Number(bindings.D1_DELAY_MS ?? 0)), bindings);
 
-/** `better-auth` with its two-factor plugin and D1. One instance serves all requests of an isolate. */
+/** `better-auth` with its two-factor plugin and D1. One instance handles all requests of an isolate. */
 export default {
   fetch(request) {
     const { pathname } = new URL(request.url);

@@ -7,22 +7,22 @@ import type { PreparedRequest } from "../load/exchange.ts";
 import { type BenchWorker, bundleSallyport, type RunningWorkers } from "../workers.ts";
 import { send } from "./send.ts";
 
-/** One request of each operation that is compared. */
+/** One request for each compared operation. */
 export interface Operations {
   readonly signIn: PreparedRequest;
   readonly verify: PreparedRequest;
-  /** May this request pass? */
+  /** A proxy's access check of a visitor's request. */
   readonly sessionCheck: PreparedRequest;
   readonly whoAmI: PreparedRequest;
 }
 
 const keys = `k1:${randomBytes(32).toString("base64")}`;
 
-/** Sallyport, counting its trips. */
+/** Bundles Sallyport with a counter of its trips to D1. */
 export const bundleSallyportTrips = (): Bundle =>
   bundleSallyport({ entry: "./peers/sallyport-trips.worker.ts" });
 
-/** A Worker of Sallyport, to be started. It has a database of its own. */
+/** Returns a Worker of Sallyport with its own database. */
 export const sallyportTripsWorker = (
   name: string,
   bundle: Bundle,
@@ -35,7 +35,7 @@ export const sallyportTripsWorker = (
   namespaces: { BLOCKS: name },
 });
 
-/** Makes two accounts. One of them has signed in, the other one is about to. */
+/** Creates two accounts: one has a full session, and the other a pending session. */
 export async function prepareSallyport(running: RunningWorkers, name: string): Promise<Operations> {
   const parsed = parseKeyring(keys);
   if (!parsed.ok) throw new Error("KEYRING is not valid");
@@ -65,7 +65,7 @@ const get = (path: string, token: string, headers: Record<string, string> = {}):
 
 const signInOf = ({ username, password }: BenchAccount) => post("/login", { username, password });
 
-/** Signs in with the password, and returns what comes next. */
+/** Signs in with the password. Returns the request of the second step. */
 async function begin(origin: URL, account: BenchAccount): Promise<PreparedRequest> {
   const { session_token } = await answerOf(origin, signInOf(account), "totp_required");
   return post("/totp/verify", { session_token, code: await codeOf(account.secret, new Date()) });

@@ -2,13 +2,13 @@ import { env } from "cloudflare:workers";
 import sallyport from "../../src/index.ts";
 import type { Bindings } from "../../src/runtime.ts";
 import { countD1 } from "../trip-count.ts";
-import { tellTrips } from "./trip-header.ts";
+import { withTripHeader } from "./trip-header.ts";
 
 const bindings = env as unknown as Bindings;
 const counted = countD1(bindings.DB);
 const counting: Bindings = { ...bindings, DB: counted.db };
 
-/** Sallyport, which reports the trips to D1 of each request, `waitUntil` work included. For one request at a time. */
+/** Sallyport with the trips to D1 of each request, including `waitUntil` work, in a response header. Handles one request at a time. */
 export default {
   async fetch(request, _env, { props }) {
     counted.take();
@@ -19,6 +19,6 @@ export default {
       passThroughOnException() {},
     } as unknown as ExecutionContext);
     await Promise.all(putOff);
-    return tellTrips(response, counted.take());
+    return withTripHeader(response, counted.take());
   },
 } satisfies ExportedHandler;

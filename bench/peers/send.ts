@@ -3,7 +3,7 @@ import type { PreparedRequest } from "../load/exchange.ts";
 /**
  * Sends a prepared request outside of any measurement.
  *
- * @throws Error with the answer, when its status is another one than it should be
+ * @throws Error with the response, when its status is not the expected one
  */
 export async function send(
   origin: URL,

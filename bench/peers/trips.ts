@@ -12,10 +12,10 @@ import {
 import { send } from "./send.ts";
 import { readTrips } from "./trip-header.ts";
 
-/** What each operation takes. */
+/** The trips of each operation. */
 type Trips = Readonly<Record<keyof Operations, TripCount>>;
 
-/** The subjects by the name of their Worker, and what a reader knows them by. */
+/** The display names of the subjects, by the names of their Workers. */
 const subjects = {
   sallyport: "Sallyport",
   recheck: "Sallyport, `SESSION_RECHECK=0`",
@@ -24,7 +24,7 @@ const subjects = {
   joins: "better-auth, joins",
 } as const;
 
-/** Counts in workerd how often Sallyport and the peer go to D1, each call to its binding being a trip. */
+/** Counts the trips of Sallyport and the peer to D1 in workerd. Each call of the binding is a trip. */
 export async function countTrips(): Promise<Section> {
   const own = bundleSallyportTrips();
   const peers = bundleBenchWorker("./peers/better-auth-trips.worker.ts");
@@ -76,7 +76,7 @@ async function countOperations(
   };
 }
 
-/** @throws Error when trips were made side by side: their sum would say too much */
+/** @throws Error when trips were concurrent: their sum would overstate the latency */
 async function count(running: RunningWorkers, name: string, request: PreparedRequest): Promise<TripCount> {
   const trips = readTrips((await send(await running.url(name), request)).headers);
   if (trips.atOnce > 1) throw new Error(`${name}, ${request.path}: ${trips.atOnce} trips side by side`);
@@ -126,7 +126,7 @@ function tripVerdict(operation: string, own: TripCount, peers: TripCount): Verdi
   };
 }
 
-/** `2 (1 read, 1 batch)` */
+/** Formats a count: `2 (1 read, 1 batch)`. */
 function show(count: TripCount): string {
   const kinds = [
     plural(count.reads, "read", "reads"),

@@ -1,16 +1,16 @@
 import { auditRetentionDays } from "../../src/domain/maintenance/expiry.ts";
 
-/** How people use what Sallyport protects. Assumptions: put your own in their place. */
+/** The usage of a protected site. These are assumptions: replace them with your own numbers. */
 export interface Habits {
   readonly name: string;
-  /** With password and code. */
+  /** Sign-ins with password and code. */
   readonly signInsPerUserPerDay: number;
-  /** Minutes in which a signed-in user uses the site. In each, the gate gets at least one request. */
+  /** Minutes per sign-in in which the user uses the site. In each, the gate receives at least one request. */
   readonly activeMinutesPerSignIn: number;
   readonly wrongPasswordsPerSignIn: number;
-  /** Codes that a backend brings by `/v1`. */
+  /** Codes that a backend verifies through `/v1`. */
   readonly backendVerifiesPerUserPerDay: number;
-  /** The busiest second, in mean seconds. */
+  /** The load of the busiest second divided by the mean load. */
   readonly peakFactor: number;
 }
 
@@ -29,7 +29,7 @@ export const habits: readonly Habits[] = [
     activeMinutesPerSignIn: 120,
     wrongPasswordsPerSignIn: 0.1,
     backendVerifiesPerUserPerDay: 0,
-    // Half of them within the same two hours, and the worst minute of these.
+    // Half of the sign-ins happen within two hours, and the peak is the busiest minute of these.
     peakFactor: 10,
   },
   {
@@ -42,15 +42,15 @@ export const habits: readonly Habits[] = [
   },
 ];
 
-/** What an operator or the code decides. */
+/** Settings of the operator and of the code. */
 export interface Settings {
   /** `SESSION_RECHECK`. */
   readonly recheckSeconds: number;
-  /** `SESSION_MAX_AGE`: without sign-outs, every session stays this long, and until the hourly job. */
+  /** `SESSION_MAX_AGE`. Without sign-outs, every session is stored this long, and until the next hourly job. */
   readonly sessionSeconds: number;
-  /** How long events are kept: in Sallyport no variable, but `src/domain/maintenance/expiry.ts`. */
+  /** The retention of events. Not configurable: defined in `src/domain/maintenance/expiry.ts`. */
   readonly auditRetentionDays: number;
-  /** May reads be served by replicas? */
+  /** True when replicas serve reads. */
   readonly replicas: boolean;
 }
 
@@ -61,16 +61,16 @@ export const defaults: Settings = {
   replicas: false,
 };
 
-/** How full one database may be. */
+/** The maximum load of one database. */
 export interface Headroom {
-  /** Of its one thread, in the busiest second. */
+  /** The utilisation of its single thread in the busiest second. */
   readonly utilisation: number;
   readonly bytes: number;
 }
 
 export const headroom: Headroom = { utilisation: 0.5, bytes: 5e9 };
 
-/** US dollars, and what is included in the Workers Paid plan each month. `docs/scaling.md` says where this is written. */
+/** US dollars, and the quantities that the Workers Paid plan includes per month. `docs/scaling.md` cites the sources. */
 export const prices = {
   planPerMonth: 5,
   rowsReadPerMillion: { price: 0.001, included: 25_000 },
@@ -78,12 +78,12 @@ export const prices = {
   d1GigabyteMonth: { price: 0.75, included: 5 },
   objectGigabyteMonth: { price: 0.2, included: 5 },
   objectRequestsPerMillion: { price: 0.15, included: 1 },
-  /** Gigabyte-seconds, of 128 MB each second that an object is active. */
+  /** Gigabyte-seconds: 128 MB for each second in which an object is active. */
   objectGigabyteSecondsPerMillion: { price: 12.5, included: 0.4 },
   workerRequestsPerMillion: { price: 0.3, included: 10 },
   workerCpuMillisecondsPerMillion: { price: 0.02, included: 30 },
   kvReadsPerMillion: { price: 0.5, included: 10 },
 } as const;
 
-/** CPU of a password's hash (`src/core/crypto/password-hash.ts`), and of everything else in a request, about. */
+/** The approximate CPU time of a password hash (`src/core/crypto/password-hash.ts`), and of the rest of a request. */
 export const cpuMilliseconds = { password: 150, other: 5 } as const;

@@ -11,19 +11,19 @@ import {
 
 const monthDays = 30.4;
 
-/** What an object is billed for while it is active: 128 MB. */
+/** The billed memory of an active object: 128 MB. */
 const objectGigabytes = 0.128;
 
-/** US dollars a month. */
+/** US dollars per month. */
 export interface Bill {
-  /** Worker requests and CPU of sign-ins, and KV. What the gate costs for the rest of a site's requests is not in it. */
+  /** Worker requests, the CPU time of sign-ins, and KV. Excludes the gate's cost for the site's other requests. */
   readonly worker: number;
   readonly d1: { readonly rows: number; readonly storage: number };
-  /** The same in Durable Objects. `compute`: requests, and the time in which they work. Idle ones are free. */
+  /** The cost with Durable Objects. `compute` is the price of requests and active time; idle objects are free. */
   readonly objects: { readonly rows: number; readonly storage: number; readonly compute: number };
 }
 
-/** What so many users cost in a month, if nothing else in the account uses up what the plan includes. */
+/** Computes the monthly cost of a number of users, if nothing else in the account uses the included quantities. */
 export function billOf(users: number, scenario: Scenario): Bill {
   const { costs, habits, settings, batchMilliseconds } = scenario;
   const all = frequencies(costs, habits, settings);
@@ -49,7 +49,7 @@ export function billOf(users: number, scenario: Scenario): Bill {
   };
 }
 
-/** What a month asks of the store. Reads count wherever they are answered: replicas cost nothing by themselves. */
+/** Computes the monthly use of the store. Reads are billed wherever they are served; replicas have no cost of their own. */
 function useOf(users: number, all: readonly Frequency[], { job }: Costs) {
   const perMonth = (of: (operation: OperationCost) => number) =>
     users * monthDays * sum(all, ({ operation, perUserPerDay }) => of(operation) * perUserPerDay);
@@ -67,7 +67,7 @@ function useOf(users: number, all: readonly Frequency[], { job }: Costs) {
   };
 }
 
-/** @param calls a month, in the order of `frequencies` */
+/** @param calls per month, in the order of `frequencies` */
 function workerBill(calls: readonly number[], { signIn, wrongPassword }: Costs): number {
   const [signIns = 0, verifies = 0, , wrong = 0, backendVerifies = 0] = calls;
   const requests = signIns + verifies + wrong + backendVerifies;

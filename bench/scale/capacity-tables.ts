@@ -5,16 +5,16 @@ import { capacityOf, frequencies, loadOf, primaryTrips } from "./model.ts";
 import { arrivalsAt, createRandom, meanWait, simulateQueue } from "./queue.ts";
 import { about, milliseconds, percent } from "./show.ts";
 
-/** How long a database is busy with the batch of a verify. In production it is one of these, or near one. */
+/** Assumed times for which a verify batch occupies a database. The value in production was not measured. */
 export const batchMilliseconds = [1, 2, 5] as const;
 
 const retentions = [400, 90, 30] as const;
 const seed = 1;
 const calls = 1_000_000;
-/** From a response to the next batch of the hourly job: the cron runs where the platform wants, not beside the database. */
+/** The time from a response to the next batch of the hourly job. The cron trigger may run far away from the database. */
 const jobPauseMilliseconds = 5;
 
-/** How many users one database takes, and how long calls wait in front of it. */
+/** Returns the number of users per database, and the waiting time of calls. */
 export function capacitySection(costs: Costs): Section {
   return {
     title: "One database",
@@ -72,7 +72,7 @@ function bySize(costs: Costs): Table {
   };
 }
 
-/** Nothing but sign-ins with both factors, so that the figure can be compared with others'. */
+/** Counts only sign-ins with both factors, for a comparison with other figures. */
 function signInsPerSecond(costs: Costs): Table {
   const only: Habits = {
     name: "",

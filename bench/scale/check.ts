@@ -5,9 +5,9 @@ import { capacityOf, frequencies, loadOf, primaryTrips, type Scenario } from "./
 import { arrivalsAt, createRandom, meanWait, simulateQueue } from "./queue.ts";
 
 /**
- * Holds the model against figures that can be worked out by hand, and the simulated queue against the formula.
+ * Checks the model against figures that were computed by hand, and the simulated queue against the formula.
  *
- * @throws Error with what does not agree
+ * @throws Error that describes the difference
  */
 export function checkModel(): void {
   checkArithmetic();
@@ -21,7 +21,7 @@ const operation = (weight: number, leaves: Partial<OperationCost["leaves"]> = {}
 });
 const none: OperationCost = { ...operation(0), trips: [] };
 
-/** A sign-in is one batch of 10 rows that leaves one event; nothing else happens. */
+/** A sign-in is one batch of 10 rows that creates one event. There are no other calls. */
 const plain: Costs = {
   signIn: operation(1, { events: 1 }),
   verify: none,
@@ -29,7 +29,7 @@ const plain: Costs = {
   wrongPassword: none,
   backendVerify: none,
   job: {
-    mostRowsPerTable: 50_000,
+    maxRowsPerTable: 50_000,
     rowsPerChunk: 500,
     chunkWeight: 20,
     rowsWritten: { sessions: 1, events: 1, throttles: 1 },
@@ -57,16 +57,16 @@ function checkArithmetic(): void {
     batchMilliseconds: 2,
   };
   const { byTime, bySize, byJob } = capacityOf(scenario);
-  // Half of 86,400 s, at 2 ms a user, four times as many in the busiest second.
+  // Half of 86,400 s, at 2 ms per user, with a peak factor of four.
   expectNear("users by time", byTime, 5_400_000);
-  // 1,000 bytes, and 400 events of 500.
+  // 1,000 bytes, and 400 events of 500 bytes.
   expectNear("users by size", bySize, 5e9 / 201_000);
   expectNear("users by the job", byJob, 1_200_000);
   const load = loadOf(10_800_000, scenario);
   expectNear("utilisation of one", load.utilisationOfOne, 1);
   expectNear("databases", load.shards, Math.ceil(10_800_000 / (5e9 / 201_000)));
   expectNear("sign-ins per second", load.signInsPerSecond, 500);
-  // 304 million sign-ins a month, 10 rows written and one removed; 2 read and 5 to remove one.
+  // 304 million sign-ins per month, with 10 rows written and one removed; 2 rows read, and 5 to remove one.
   const { d1 } = billOf(10_000_000, scenario);
   expectNear("rows of D1", d1.rows, 304 * 11 - 50 + 0.001 * Math.max(0, 304 * 7 - 25_000));
   expectNear("storage of D1", d1.storage, ((10_000_000 * 201_000) / 1e9) * 0.75 - 5 * 0.75);
@@ -81,7 +81,7 @@ function checkQueue(): void {
   const all = frequencies(plain, daily, defaults);
   for (const utilisation of [0.1, 0.5, 0.8]) {
     const arrivals = arrivalsAt(primaryTrips(all, defaults), utilisation);
-    // One service time, M/D/1: utilisation / (2 · (1 − utilisation)).
+    // Constant service time, M/D/1: utilisation / (2 · (1 − utilisation)).
     expectNear("mean wait by formula", meanWait(arrivals), utilisation / (2 * (1 - utilisation)));
     const { mean } = simulateQueue(arrivals, 1_000_000, createRandom(1));
     expectNear(`mean wait at ${utilisation}`, mean, meanWait(arrivals), 0.03);

@@ -1,25 +1,25 @@
 /** One call to D1. */
 export interface TripCost {
-  /** A read may be answered by a replica; a batch is a transaction on the primary. */
+  /** A replica may serve a read; a batch is a transaction on the primary. */
   readonly kind: "read" | "batch";
   readonly statements: number;
-  /** As D1 counts and bills them: an index's entries are rows, too. */
+  /** As counted and billed by D1, which includes index entries. */
   readonly rowsRead: number;
   readonly rowsWritten: number;
-  /** How long it takes on local D1, when the batch of a verify takes 1. */
+  /** The duration on local D1, relative to the batch of a verify. */
   readonly weight: number;
 }
 
-/** Rows that stay behind until the hour's job removes them. */
+/** Rows that remain until the hourly job removes them. */
 export interface RowsLeft {
   readonly sessions: number;
   readonly events: number;
   readonly throttles: number;
 }
 
-/** The calls of the stores in one request to Sallyport. */
+/** The calls to the stores in one request to Sallyport. */
 export interface OperationCost {
-  /** In the order in which they are made, each when the one before has been answered. */
+  /** In order. Each is made after the response to the previous one. */
   readonly trips: readonly TripCost[];
   readonly kvKeysRead: number;
   readonly leaves: RowsLeft;
@@ -27,37 +27,37 @@ export interface OperationCost {
 
 /** The cost of the hourly job in D1. */
 export interface JobCost {
-  /** Of one table, in one run. What is more is left for the next hour. */
-  readonly mostRowsPerTable: number;
-  /** Of one table, in one batch. */
+  /** The maximum per table and run. The next run removes the rest. */
+  readonly maxRowsPerTable: number;
+  /** The maximum per table and batch. */
   readonly rowsPerChunk: number;
-  /** One batch that removes a whole chunk of sessions, events and counters. Weighs as {@link TripCost}. */
+  /** The weight (see {@link TripCost}) of a batch that removes a full chunk of sessions, events and counters. */
   readonly chunkWeight: number;
-  /** For each row that it removes. */
+  /** The rows written for each removed row. */
   readonly rowsWritten: RowsLeft;
   readonly rowsRead: RowsLeft;
 }
 
-/** Bytes of the database file for one row and its entries in indexes. */
+/** The bytes of a row and its index entries in the database file. */
 export interface RowBytes {
-  /** With a second factor and ten backup codes. */
+  /** A user with a second factor and ten backup codes. */
   readonly user: number;
   readonly session: number;
   readonly event: number;
 }
 
-/** All that the model has to be told. `measure.ts` finds it out. */
+/** The inputs of the model, as measured by `measure.ts`. */
 export interface Costs {
-  /** A right password of an account with a second factor. */
+  /** A correct password of an account with a second factor. */
   readonly signIn: OperationCost;
-  /** A right code behind it: the session is open. */
+  /** A correct code after the password, which opens a full session. */
   readonly verify: OperationCost;
-  /** A session whose token is older than `SESSION_RECHECK`. */
+  /** A check of a session whose token is older than `SESSION_RECHECK`. */
   readonly recheck: OperationCost;
   readonly wrongPassword: OperationCost;
-  /** A right code that a backend brings, in an isolate that knows its key. */
+  /** A correct code that a backend verifies, in an isolate that has cached its API key. */
   readonly backendVerify: OperationCost;
   readonly job: JobCost;
-  /** Another measurement of more rows can be put in its place. */
+  /** Can be replaced by a measurement of more rows. */
   readonly bytes: RowBytes;
 }

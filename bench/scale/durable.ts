@@ -1,6 +1,6 @@
 /**
- * `node bench/scale/durable.ts`: runs Sallyport as it is on a SQLite-backed Durable Object in the place of D1. It shows that
- * `src/store` needs no other SQL there, and that one call of the object is the transaction that a batch has to be.
+ * `node bench/scale/durable.ts`: runs the unchanged Sallyport on a SQLite-backed Durable Object instead of D1. It shows that
+ * `src/store` needs no other SQL, and that one call of the object is a transaction, as a batch must be.
  */
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -22,7 +22,7 @@ const tries = 60;
 /** Sallyport on a Durable Object. */
 interface ObjectWorker {
   readonly keyring: Keyring;
-  /** Past the Worker. */
+  /** Runs statements directly on the object. */
   sql(statements: readonly SentStatement[]): Promise<void>;
   post(path: string, body: unknown): Promise<{ status: number; token: string | undefined }>;
   stop(): Promise<void>;

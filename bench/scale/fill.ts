@@ -1,14 +1,14 @@
-/** Copies of one row, in SQL: as many rows as the hour's job and the size of the file ask for, in seconds. */
+/** Inserts copies of a row with SQL, which creates the rows for the hourly job and for the file sizes within seconds. */
 
 const hex = (bytes: number) => `lower(hex(randomblob(${bytes})))`;
 
-/** As long as a UUID, and as random. */
+/** Random text with the length of a UUID. */
 const uuid = `${hex(4)} || '-' || ${hex(2)} || '-' || ${hex(2)} || '-' || ${hex(2)} || '-' || ${hex(6)}`;
 
-/** As long as a SHA-256 in base64url. */
+/** Random text with the length of a SHA-256 hash in base64url. */
 const hash = `substr(${hex(22)}, 1, 43)`;
 
-/** What is different in each copy: an expression of SQLite, in which `n.i` counts the copies. */
+/** The columns that differ in each copy: SQLite expressions in which `n.i` is the number of the copy. */
 type Changes = Readonly<Record<string, string>>;
 
 export const newUser: Changes = {
@@ -20,9 +20,9 @@ export const oldEvent: Changes = { id: uuid, user_id: uuid, session_id: hash, at
 export const idleThrottle: Changes = { key: hash, window_ends_at: "n.i", blocked_until: "NULL" };
 
 /**
- * Writes copies of the first row of a table.
+ * Inserts copies of the first row of a table.
  *
- * @returns how many bytes larger the file has become with each of them
+ * @returns the growth of the file in bytes per copy
  */
 export async function copyRow(db: D1Database, table: string, changes: Changes, count: number) {
   const { results } = await db.prepare(`SELECT name FROM pragma_table_info('${table}')`).all();

@@ -13,7 +13,7 @@ const middling = 2;
 const seed = 1;
 const calls = 200_000;
 
-/** 10 thousand to 1 billion users: what they ask for, how many databases that takes, and what it costs. */
+/** Returns the load, number of databases and cost for 10 thousand to 1 billion users. */
 export function growthSections(costs: Costs): Section[] {
   const scenario = (some: Habits, settings: Partial<Settings> = {}, batch = middling): Scenario => ({
     costs,

@@ -9,20 +9,20 @@ const rounds = 30;
 const operations = ["signIn", "verify", "recheck", "wrongPassword", "backendVerify"] as const;
 type Operation = (typeof operations)[number];
 
-/** More than one run of the hour's job removes from a table, and enough for the size of a row to be a mean. */
+/** More rows than one run of the hourly job removes from a table, and enough to measure the mean size of a row. */
 const copies = 50_600;
 
 /**
- * Runs the real Worker on local D1 and finds out what each call costs. Rows, statements and trips are counts, and the
- * same in every run; weights are times, of the quickest of many rounds in which every operation has its turn.
+ * Measures the cost of each call with the real Worker on local D1. Rows, statements and trips are counts, and the same in every
+ * run; weights are times, from the fastest of many rounds in which all operations alternate.
  *
- * @throws Error when an operation does not cost the same in every round
+ * @throws Error when the cost of an operation differs between rounds
  */
 export async function measureCosts(): Promise<Costs> {
   const worker = await startMeteredWorker();
   try {
     const metered = await runOperations(worker);
-    const unit = leastMilliseconds(metered.verify.map(({ trips }) => lastOf(trips)));
+    const unit = minMilliseconds(metered.verify.map(({ trips }) => lastOf(trips)));
     const [signIn, verify, recheck, wrongPassword, backendVerify] = operations.map((operation) =>
       toOperationCost(operation, metered[operation], unit),
     ) as [OperationCost, OperationCost, OperationCost, OperationCost, OperationCost];
@@ -34,12 +34,12 @@ export async function measureCosts(): Promise<Costs> {
   }
 }
 
-/** A network for each, so that no counter of failures that several share gets in the way. */
+/** Each round uses another network, so that the failure counters of networks do not interfere. */
 const from = (index: number) => ({ "CF-Connecting-IP": `198.51.${Math.floor(index / 250)}.${index % 250}` });
 
 async function runOperations(worker: MeteredWorker): Promise<Record<Operation, Metered[]>> {
   const { db, keyring, adminKey, send } = worker;
-  // Three accounts a round: a code is good once, and a right password would take the wrong one back.
+  // Three accounts per round: a code is accepted once, and a correct password would reset the failure of the wrong password.
   const accounts = await createAccounts(db, keyring, 3 * (rounds + 1));
   const name = { name: "scale", scopes: ["verify"] };
   const { json } = await send("/v1/api-keys?realm=local", { body: name, token: adminKey });
@@ -51,7 +51,7 @@ async function runOperations(worker: MeteredWorker): Promise<Record<Operation, M
     wrongPassword: [],
     backendVerify: [],
   };
-  // The first round warms caches up, and is thrown away.
+  // The first round warms up caches. Its costs are discarded.
   for (let round = 0; round <= rounds; round += 1) {
     const [own, other, third] = accounts.slice(3 * round) as [BenchAccount, BenchAccount, BenchAccount];
     const costs = await runRound(worker, { own, other, third, key, headers: from(round) });
@@ -64,7 +64,7 @@ interface Round {
   readonly own: BenchAccount;
   readonly other: BenchAccount;
   readonly third: BenchAccount;
-  /** Of a backend that may verify. */
+  /** An API key with the scope `verify`. */
   readonly key: string;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -110,14 +110,14 @@ function toOperationCost(operation: Operation, rounds: readonly Metered[], unit:
       statements: statements.length,
       rowsRead: sum(statements, ({ rowsRead }) => rowsRead),
       rowsWritten: sum(statements, ({ rowsWritten }) => rowsWritten),
-      weight: leastMilliseconds(times) / unit,
+      weight: minMilliseconds(times) / unit,
     };
   });
   const statements = first.trips.flatMap((trip) => trip.statements);
   return { trips, kvKeysRead: first.kvKeysRead, leaves: rowsLeft(statements) };
 }
 
-/** What has to be the same in every round. */
+/** The values that must be equal in every round. */
 const shapeOf = ({ trips, kvKeysRead }: Metered) =>
   JSON.stringify([
     kvKeysRead,
@@ -144,7 +144,7 @@ async function measureBytes({ db }: MeteredWorker): Promise<RowBytes> {
   };
 }
 
-/** What is to be removed stands there already, but for the counters. */
+/** Measures the hourly job. `measureBytes` has already inserted the expired rows, except the counters. */
 async function measureJob({ db, send }: MeteredWorker, unit: number): Promise<JobCost> {
   await copyRow(db, "throttles", idleThrottle, copies);
   const { trips } = (await send("/hourly")).metered;
@@ -165,9 +165,9 @@ async function measureJob({ db, send }: MeteredWorker, unit: number): Promise<Jo
     throttles: total("throttles", of) / throttles,
   });
   return {
-    mostRowsPerTable: sessions,
+    maxRowsPerTable: sessions,
     rowsPerChunk: sessions / trips.length,
-    // Not the quickest one: the last batches find pages that are nearly empty.
+    // The lower quartile, not the minimum: the last batches read nearly empty pages.
     chunkWeight: spreadOf(trips.map(({ milliseconds }) => milliseconds)).low / unit,
     rowsWritten: perRow("rowsWritten"),
     rowsRead: perRow("rowsRead"),
@@ -181,8 +181,8 @@ async function countEnded(db: D1Database, table: keyof typeof ends): Promise<num
   return Number(await db.prepare(query).first("ended"));
 }
 
-/** The quickest round: what is above it is what else this machine was doing. */
-const leastMilliseconds = (trips: readonly MeteredTrip[]): number =>
+/** The fastest round, because other work of the machine slows the other rounds down. */
+const minMilliseconds = (trips: readonly MeteredTrip[]): number =>
   Math.min(...trips.map(({ milliseconds }) => milliseconds));
 
 function lastOf<T>(values: readonly T[]): T {

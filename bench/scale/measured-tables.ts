@@ -11,7 +11,7 @@ const names = {
   backendVerify: "code at `/v1`, API key known to the isolate",
 } as const;
 
-/** What the calls of Sallyport cost, as they were measured. */
+/** Returns the measured costs of Sallyport's calls. */
 export function measuredSection(costs: Costs): Section {
   const { job, bytes } = costs;
   return {
@@ -36,7 +36,7 @@ export function measuredSection(costs: Costs): Section {
       {
         heading: ["the hourly job", "measured"],
         rows: [
-          ["rows of a table that it removes at most", whole(job.mostRowsPerTable)],
+          ["rows of a table that it removes at most", whole(job.maxRowsPerTable)],
           ["rows of a table in one batch", whole(job.rowsPerChunk)],
           [
             "time of a batch that removes that many rows of each of three tables, verify's batch = 1",

@@ -6,15 +6,15 @@ import type { Metered } from "./worker/meter.ts";
 
 const base = "/api/auth";
 
-/** Sallyport with a meter on its stores, which are empty. */
+/** Sallyport with a meter on its stores, which are initially empty. */
 export interface MeteredWorker {
   readonly db: D1Database;
   readonly keyring: Keyring;
   readonly adminKey: string;
   /**
-   * Sends a request, and reads what it has cost. `path` is one under `BASE_PATH`, or `/hourly`.
+   * Sends a request and returns its cost. `path` is relative to `BASE_PATH`, or `/hourly`.
    *
-   * @throws Error when the status is not 200 or 201: what a refusal costs is asked for with `status`
+   * @throws Error when the status is not 200, 201 or `status`
    */
   send(path: string, request?: Request): Promise<{ readonly json: unknown; readonly metered: Metered }>;
   stop(): Promise<void>;
@@ -28,18 +28,18 @@ export interface Request {
   readonly status?: number;
 }
 
-/** What a browser of today sends: it is stored with every session and event, so its length counts. */
+/** A typical value: it is stored with every session and event, so its length affects their size. */
 const userAgent =
   "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
 
-/** Bundles Sallyport as a deployment would, puts the meter around it, and starts it. */
+/** Bundles Sallyport with the meter, and starts it. */
 export async function startMeteredWorker(): Promise<MeteredWorker> {
   const bundle = bundleSallyport({ entry: "./scale/worker/metered.js" });
   const keyringText = `k1:${randomBytes(32).toString("base64")}`;
   const parsed = parseKeyring(keyringText);
   if (!parsed.ok) throw new Error(parsed.message);
   const adminKey = randomBytes(32).toString("base64url");
-  // With SESSION_RECHECK=0 every session counts as one that has to be asked about.
+  // With SESSION_RECHECK=0 every session check reads D1.
   const variables = { KEYRING: keyringText, ADMIN_KEY: adminKey, ORIGIN_URL: "", SESSION_RECHECK: "0" };
   const stores = { databases: { DB: "scale" }, namespaces: { BLOCKS: "scale" } };
   const workers = await startWorkers([{ name: "sallyport", bundle, variables, ...stores }]);

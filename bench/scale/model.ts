@@ -3,13 +3,13 @@ import type { Costs, OperationCost, TripCost } from "./costs.ts";
 
 const daySeconds = 86_400;
 
-/** How often something happens, by user and day. */
+/** The frequency of an operation, per user and day. */
 export interface Frequency {
   readonly operation: OperationCost;
   readonly perUserPerDay: number;
 }
 
-/** What one user does on a mean day. */
+/** Returns the operations of a user on a mean day. */
 export function frequencies(
   costs: Costs,
   habits: Habits,
@@ -26,13 +26,13 @@ export function frequencies(
   ];
 }
 
-/** A kind of call to a database, and how often it is made by user and day. */
+/** A kind of call to a database with its frequency, per user and day. */
 export interface TripFrequency {
   readonly trip: TripCost;
   readonly perUserPerDay: number;
 }
 
-/** The calls that only the primary can handle. */
+/** Returns the calls that only the primary can handle. */
 export const primaryTrips = (all: readonly Frequency[], { replicas }: Pick<Settings, "replicas">) =>
   all.flatMap(({ operation, perUserPerDay }) =>
     operation.trips
@@ -40,21 +40,21 @@ export const primaryTrips = (all: readonly Frequency[], { replicas }: Pick<Setti
       .map((trip): TripFrequency => ({ trip, perUserPerDay })),
   );
 
-/** Seconds a day for which one user keeps a database's one thread busy. */
+/** Computes the seconds per day for which one user occupies the single thread of a database. */
 export const busySecondsPerUserPerDay = (
   trips: readonly TripFrequency[],
   batchMilliseconds: number,
 ): number =>
   (sum(trips, ({ trip, perUserPerDay }) => trip.weight * perUserPerDay) * batchMilliseconds) / 1000;
 
-/** Rows that one user leaves behind on a mean day. What is left is what the hour's job removes in the long run. */
+/** Computes the rows that one user adds on a mean day, which the hourly job must remove in the long run. */
 export const rowsLeftPerUserPerDay = (all: readonly Frequency[]) => {
   const left = (of: keyof OperationCost["leaves"]) =>
     sum(all, ({ operation, perUserPerDay }) => operation.leaves[of] * perUserPerDay);
   return { sessions: left("sessions"), events: left("events"), throttles: left("throttles") };
 };
 
-/** Bytes of a database for one user, when as much is removed as is added: events after `auditRetentionDays`. */
+/** Computes the bytes per user when as many rows are removed as are added, which is after `auditRetentionDays`. */
 export function bytesPerUser(costs: Costs, all: readonly Frequency[], settings: Settings): number {
   const { bytes } = costs;
   const left = rowsLeftPerUserPerDay(all);
@@ -66,23 +66,23 @@ export function bytesPerUser(costs: Costs, all: readonly Frequency[], settings: 
   );
 }
 
-/** Who uses it, how it is set up, and how full a database may be. */
+/** The usage, the settings and the limits of a database. */
 export interface Scenario {
   readonly costs: Costs;
   readonly habits: Habits;
   readonly settings: Settings;
   readonly headroom: Headroom;
-  /** How long a database is busy with the batch of a verify. It was not measured in production. */
+  /** The time for which a verify batch occupies a database. It was not measured in production. */
   readonly batchMilliseconds: number;
 }
 
-/** How many users one database takes, by each of the limits that it has. */
+/** The maximum number of users per database, by each of its limits. */
 export interface Capacity {
-  /** By its thread, in the busiest second. */
+  /** The limit by its thread, in the busiest second. */
   readonly byTime: number;
-  /** By its size. */
+  /** The limit by its size. */
   readonly bySize: number;
-  /** By what the hour's job can remove: with more, rows are added faster than they go. */
+  /** The limit by the hourly job: with more users, rows are added faster than they are removed. */
   readonly byJob: number;
 }
 
@@ -94,22 +94,22 @@ export function capacityOf(scenario: Scenario): Capacity {
   return {
     byTime: (headroom.utilisation * daySeconds) / (busy * habits.peakFactor),
     bySize: headroom.bytes / bytesPerUser(costs, all, settings),
-    byJob: (costs.job.mostRowsPerTable * 24) / Math.max(left.sessions, left.events, left.throttles),
+    byJob: (costs.job.maxRowsPerTable * 24) / Math.max(left.sessions, left.events, left.throttles),
   };
 }
 
 /** The load of a number of users. */
 export interface Load {
-  /** Sign-ins with both factors, or a backend's codes, in the busiest second. */
+  /** Sign-ins with both factors, and codes of a backend, in the busiest second. */
   readonly signInsPerSecond: number;
   /** Calls to primaries, in the busiest second. */
   readonly tripsPerSecond: number;
-  /** Of one database that had them all, in the busiest second. Above 1: it can't. */
+  /** The utilisation of a single database in the busiest second. Above 1, it cannot serve the load. */
   readonly utilisationOfOne: number;
   readonly bytes: number;
-  /** Databases, so that none has more users than its {@link Capacity}. */
+  /** The number of databases for which none exceeds its {@link Capacity}. */
   readonly shards: number;
-  /** Of one of these databases, in the busiest second. */
+  /** The utilisation of each of these databases, in the busiest second. */
   readonly utilisationOfEach: number;
 }
 
@@ -130,6 +130,6 @@ export function loadOf(users: number, scenario: Scenario): Load {
   };
 }
 
-/** The sum of a figure over values. */
+/** Returns the sum of a figure over values. */
 export const sum = <T>(values: readonly T[], of: (value: T) => number): number =>
   values.reduce((total, value) => total + of(value), 0);

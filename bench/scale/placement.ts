@@ -1,31 +1,31 @@
 import { createHash } from "node:crypto";
 
-/** Which of `databases` a user is in. */
+/** Returns the index of a user's database. */
 type Place = (user: number, databases: number) => number;
 
-/** What it means to add databases. */
+/** The effect of adding databases. */
 export interface Growth {
   readonly from: number;
   readonly to: number;
   /** The share of users that move to another database. */
   readonly moved: number;
-  /** Users of the fullest database afterwards, in means. */
+  /** The users of the fullest database afterwards, divided by the mean. */
   readonly fullest: number;
 }
 
 /** The first 32 bits of a SHA-256. */
 const hashOf = (text: string): number => createHash("sha256").update(text).digest().readUInt32BE();
 
-/** A hash, and what remains of it when it is divided. */
+/** A hash modulo the number of databases. */
 const byRemainder: Place = (user, databases) => hashOf(`user ${user}`) % databases;
 
-/** The database whose own hash with the user is the highest. */
+/** Rendezvous hashing: the database with the highest hash of the pair of database and user. */
 const byRendezvous: Place = (user, databases) => {
   const hashes = Array.from({ length: databases }, (_, database) => hashOf(`user ${user} in ${database}`));
   return hashes.indexOf(Math.max(...hashes));
 };
 
-/** A fixed number of buckets, and a table that says where each of them is. */
+/** A fixed number of buckets, and a table of the database of each bucket. */
 const byBuckets =
   (buckets: number): Place =>
   (user, databases) =>
@@ -40,7 +40,7 @@ function tableOf(buckets: number, databases: number): readonly number[] {
   return table;
 }
 
-/** Each added database takes its share of buckets from the databases with the most. */
+/** Assigns the buckets. Each added database receives its share of buckets from the databases with the most. */
 function buildTable(buckets: number, databases: number): number[] {
   const table = Array<number>(buckets).fill(0);
   for (let added = 1; added < databases; added += 1) {
@@ -56,7 +56,7 @@ function buildTable(buckets: number, databases: number): number[] {
   return table;
 }
 
-/** Ways to tell in which database a user is. */
+/** Methods that assign a user to a database. */
 export const places: readonly { readonly name: string; readonly place: Place }[] = [
   { name: "remainder of a hash", place: byRemainder },
   { name: "rendezvous hash", place: byRendezvous },

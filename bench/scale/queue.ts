@@ -1,19 +1,19 @@
 import type { TripFrequency } from "./model.ts";
 
-/** How long calls wait before a database with one thread begins with them. In units of the batch of a verify. */
+/** The waiting times of calls before a database with one thread starts them. The unit is the time of a verify batch. */
 export interface Waiting {
   readonly mean: number;
   readonly p50: number;
   readonly p99: number;
 }
 
-/** A call that is made, at random moments, so many times in a unit of time. */
+/** Calls with random arrival times, and their mean number per unit of time. */
 interface Arrivals {
   readonly weight: number;
   readonly perUnit: number;
 }
 
-/** Calls as often as the primary has to be busy for this share of its time. */
+/** Returns the arrivals that cause this utilisation of the primary. */
 export function arrivalsAt(trips: readonly TripFrequency[], utilisation: number): Arrivals[] {
   const made = trips.filter(({ perUserPerDay }) => perUserPerDay > 0);
   const busy = made.reduce((total, { trip, perUserPerDay }) => total + trip.weight * perUserPerDay, 0);
@@ -23,25 +23,25 @@ export function arrivalsAt(trips: readonly TripFrequency[], utilisation: number)
   }));
 }
 
-/** The mean wait by the formula of Pollaczek and Khinchine, for arrivals at random and any service times. */
+/** Computes the mean wait with the Pollaczek-Khinchine formula, for random arrivals and any service times. */
 export function meanWait(arrivals: readonly Arrivals[]): number {
   const busy = arrivals.reduce((total, { weight, perUnit }) => total + weight * perUnit, 0);
   const square = arrivals.reduce((total, { weight, perUnit }) => total + weight ** 2 * perUnit, 0);
   return square / (2 * (1 - busy));
 }
 
-/** The batches of the hour's job, one after the other. */
+/** The batches of the hourly job, which run one after the other. */
 export interface JobBatches {
   readonly weight: number;
-  /** How long the Worker takes from one answer to the next batch. */
+  /** The Worker's pause from a response to the next batch. */
   readonly pause: number;
 }
 
 /**
- * Lets calls come at random and be served in their turn, one at a time.
+ * Simulates a queue with random arrivals, whose calls are served in order, one at a time.
  *
- * @param calls how many are followed; the first tenth fills the queue, and is not counted
- * @param job runs all the time, if it is given: what is seen is what calls see while it does
+ * @param calls the number of simulated calls; the first tenth fills the queue and is discarded
+ * @param job runs during the whole simulation, if given
  */
 export function simulateQueue(
   arrivals: readonly Arrivals[],
@@ -86,7 +86,7 @@ function summarise(waits: Float64Array): Waiting {
   return { mean, p50: at(0.5), p99: at(0.99) };
 }
 
-/** Numbers from 0 to 1, the same ones for the same seed (a multiplicative congruential generator, Lehmer's with 48271). */
+/** Creates a generator of numbers from 0 to 1, determined by the seed (Lehmer's generator with the multiplier 48271). */
 export function createRandom(seed: number): () => number {
   const modulus = 2_147_483_647;
   let state = (seed % (modulus - 1)) + 1;

@@ -1,15 +1,15 @@
 const rounded = new Intl.NumberFormat("en-GB", { maximumSignificantDigits: 2 });
 
-/** Two digits are what an estimate has: `4,700,000`. */
+/** Formats an estimate with two significant digits: `4,700,000`. */
 export const about = (value: number): string => rounded.format(value);
 
-/** A whole number as it is. */
+/** Formats a whole number. */
 export const whole = (value: number): string => new Intl.NumberFormat("en-GB").format(value);
 
-/** Money is not told in cents here. */
+/** Formats an amount without cents. */
 export const dollars = (value: number): string => (value < 1 ? "$0" : `$${about(value)}`);
 
-/** Times below a tenth of a millisecond are none. */
+/** Formats a duration. Durations below 0.1 ms are shown as 0. */
 export const milliseconds = (value: number): string => `${value < 0.1 ? "0" : about(value)} ms`;
 
 export const percent = (value: number): string => `${about(100 * value)} %`;
@@ -21,7 +21,7 @@ const units = [
   [1e3, "kB"],
 ] as const;
 
-/** Decimal units, which is what is billed. */
+/** Formats a size in decimal units, which are the billed units. */
 export function bytes(value: number): string {
   const [size, unit] = units.find(([size]) => value >= size) ?? [1, "B"];
   return `${about(value / size)} ${unit}`;

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:scale`: measures what the calls of Sallyport cost on local D1, and works out what 10 thousand to
- * 1 billion users would ask of databases that cost the same. Prints the tables of `docs/scaling.md`. All random choices come
- * from a seed.
+ * `npm run bench:scale`: measures the cost of Sallyport's calls on local D1, and computes the load of 10 thousand to 1 billion users
+ * on databases with the same costs. Prints the tables of `docs/scaling.md`. A seed determines all random
+ * choices.
  */
 import { type Section, showSection } from "../report.ts";
 import { capacitySection } from "./capacity-tables.ts";
@@ -11,13 +11,13 @@ import { growthSections } from "./growth-tables.ts";
 import { measureCosts } from "./measure.ts";
 import { measuredSection } from "./measured-tables.ts";
 
-/** What follows from measured costs. Those of another run can be given, or with `bytes` of another measurement. */
+/** Computes the sections from measured costs. The costs can be from another run, or have other `bytes`. */
 export function scaleSections(costs: Costs): Section[] {
   checkModel();
   return [measuredSection(costs), capacitySection(costs), ...growthSections(costs)];
 }
 
-/** Measures, simulates, and sums up as one part of the benchmark. */
+/** Measures and computes the scaling part of the benchmark. */
 export async function scale(): Promise<Section> {
   const sections = scaleSections(await measureCosts());
   return {

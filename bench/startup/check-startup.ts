@@ -8,21 +8,21 @@ import type { BenchWorker } from "../workers.ts";
 import { addUp, type StartupCost } from "./cpu-profile.ts";
 
 const run = promisify(execFile);
-/** That of `wrangler.toml`. */
+/** The same date as in `wrangler.toml`. */
 const compatibilityDate = "2026-10-20";
 
 /**
- * What it costs to start a Worker: `wrangler check startup` on the very bytes of its bundle. wrangler starts a workerd,
- * has the Worker's script loaded under V8's profiler, and writes a profile. It asks nobody in the network.
+ * Measures the start-up of a Worker with `wrangler check startup` on the bytes of its bundle. wrangler starts workerd, which loads the
+ * Worker's script under V8's profiler, and writes a profile. It makes no network requests.
  *
- * @throws Error with wrangler's words
+ * @throws Error with wrangler's output
  */
 export async function checkStartup(worker: BenchWorker): Promise<StartupCost> {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-startup-"));
   try {
     const [upload, profile] = [join(folder, "worker.bundle"), join(folder, "startup.cpuprofile")];
     writeFileSync(upload, await packUpload(worker));
-    // In a folder of its own, where it finds no configuration.
+    // Runs in an empty folder, so that wrangler finds no configuration.
     await run(process.execPath, wranglerArgs("check", "startup", "--worker", upload, "--outfile", profile), {
       cwd: folder,
       env: { ...process.env, ...quietWrangler },
@@ -33,7 +33,7 @@ export async function checkStartup(worker: BenchWorker): Promise<StartupCost> {
   }
 }
 
-/** A bundle in the form in which wrangler uploads it: `multipart/form-data`, metadata and a part for each module. */
+/** Packs a bundle in wrangler's upload format: `multipart/form-data` with metadata and a part for each module. */
 async function packUpload({ bundle, variables, databases, namespaces }: BenchWorker): Promise<Uint8Array> {
   const form = new FormData();
   const bindings = [

@@ -1,39 +1,39 @@
-/** What is read of a V8 CPU profile, as `wrangler check startup` writes it. */
+/** The used members of a V8 CPU profile, as written by `wrangler check startup`. */
 export interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number;
     readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
     readonly children?: readonly number[];
   }[];
-  /** The node that was running, for each sample. */
+  /** The id of the running node, for each sample. */
   readonly samples: readonly number[];
-  /** Microseconds before each sample. */
+  /** The microseconds before each sample. */
   readonly timeDeltas: readonly number[];
 }
 
 type Part = "script" | "platform" | "garbageCollection" | "native";
 
-/** Where the time of a profile went, in milliseconds. */
+/** The CPU time of a profile by category, in milliseconds. */
 export interface StartupCost {
-  /** All parts together. */
+  /** The sum of all categories. */
   readonly cpu: number;
-  /** In JavaScript of the bundle. */
+  /** JavaScript of the bundle. */
   readonly script: number;
-  /** In modules of the platform that are written in JavaScript: `node:crypto` and what it brings along. */
+  /** JavaScript modules of the platform: `node:crypto` and its dependencies. */
   readonly platform: number;
   readonly garbageCollection: number;
-  /** V8 and workerd themselves, for which a profile has no function: reading and compiling scripts, above all. */
+  /** V8 and workerd themselves, mainly reading and compiling scripts. A profile has no function for them. */
   readonly native: number;
-  /** What wrangler prints as "active": `cpu`, and the gaps before its samples. */
+  /** The time that wrangler prints as "active": `cpu` and the gaps before its samples. */
   readonly active: number;
 }
 
 /**
- * V8 looks once a millisecond while an isolate runs. A sample that comes later says that it did not run meanwhile: it
- * waited for its request, or the machine did something else. Such a gap, mostly one of 10 to 15 ms before the first
- * sample, is there for an empty Worker, too, and stands in the profile as time of whatever came next.
+ * V8 samples once per millisecond while an isolate runs. A longer interval means that the isolate did not run: it waited for its
+ * request, or the machine ran other work. An empty Worker also has such a gap, mostly of 10 to 15 ms before the
+ * first sample. The profile attributes the gap to the next sample.
  */
-const longestSampleMilliseconds = 2;
+const maxSampleMilliseconds = 2;
 
 /** Adds up the samples of a profile. */
 export function addUp({ nodes, samples, timeDeltas }: CpuProfile): StartupCost {
@@ -43,7 +43,7 @@ export function addUp({ nodes, samples, timeDeltas }: CpuProfile): StartupCost {
   for (const [index, node] of samples.entries()) {
     const milliseconds = (timeDeltas[index] ?? 0) / 1000;
     const kind = kinds.get(node) ?? "native";
-    sums[kind] += Math.min(milliseconds, longestSampleMilliseconds);
+    sums[kind] += Math.min(milliseconds, maxSampleMilliseconds);
     if (kind !== "idle") active += milliseconds;
   }
   const { idle: _, ...parts } = sums;
@@ -53,7 +53,7 @@ export function addUp({ nodes, samples, timeDeltas }: CpuProfile): StartupCost {
 function kindOf({ functionName, url }: CpuProfile["nodes"][number]["callFrame"]): "idle" | Part {
   if (functionName === "(idle)") return "idle";
   if (functionName === "(garbage collector)") return "garbageCollection";
-  // Functions of V8's own, such as those of strings and maps, have no address.
+  // V8's own functions, such as those of strings and maps, have no URL.
   if (functionName === "(program)" || functionName === "(root)" || url === "") return "native";
   return /^(node|cloudflare|workerd)[:-]/.test(url) ? "platform" : "script";
 }

@@ -7,17 +7,17 @@ import { bundleBenchWorker, startWorkers } from "../workers.ts";
 import { openInspector } from "./inspector.ts";
 import { createMix } from "./mixed-requests.ts";
 
-/** What is alive in the isolate after so many requests. */
+/** The size of live objects in the isolate after a number of requests. */
 export interface HeapReading {
   readonly requests: number;
   readonly bytes: number;
 }
 
 /**
- * Sends mixed requests to one isolate of the built bundle, with a gate, and reads its heap on the way. A heap that
- * grows with the requests would end the isolate some day.
+ * Sends mixed requests to one isolate of the bundle, with a gate, and reads its heap size in between. A heap that keeps growing
+ * with the requests would eventually exceed the isolate's limit.
  *
- * @param requests in all; the heap is read ten times
+ * @param requests the total; the heap is read ten times
  */
 export async function measureHeap(sallyport: Bundle, requests: number): Promise<HeapReading[]> {
   const keys = `k1:${randomBytes(32).toString("base64")}`;

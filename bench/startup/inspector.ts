@@ -1,19 +1,19 @@
 import type { CpuProfile } from "./cpu-profile.ts";
 
-/** A Worker's inspector, as Chrome's developer tools speak with it. */
+/** A client of a Worker's inspector (Chrome DevTools Protocol). */
 export interface Inspector {
   /**
-   * Bytes of objects that are alive, after everything else was collected.
+   * Returns the bytes of live objects after a garbage collection.
    *
-   * @param wake sends the Worker a request: an isolate that has nothing to do does not collect, either
+   * @param wake sends the Worker a request, because an idle isolate does not collect garbage
    */
   heapBytes(wake: () => Promise<unknown>): Promise<number>;
-  /** What runs while `act` goes on. */
+  /** Profiles the isolate while `act` runs. */
   profile(act: () => Promise<unknown>): Promise<CpuProfile>;
   close(): void;
 }
 
-/** Ten times as often as by default. */
+/** A tenth of the default interval. */
 const sampledEveryMicroseconds = 100;
 
 /** Connects to a Worker's inspector. @param url what `RunningWorkers.inspectorUrl` returned */
@@ -49,7 +49,7 @@ export async function openInspector(url: string): Promise<Inspector> {
   return {
     async heapBytes(wake) {
       await collect(wake);
-      // What only a finalizer held is found by the second one.
+      // The second collection frees objects that only a finalizer referenced.
       await collect(wake);
       const { usedSize } = (await call("Runtime.getHeapUsage")) as { usedSize: number };
       return usedSize;

@@ -4,11 +4,11 @@ import { type BenchAccount, codeOf, createAccounts, unspendSteps } from "../fixt
 import { openFull, openPending } from "../fixtures/sessions.ts";
 import type { PreparedRequest } from "../load/exchange.ts";
 
-/** Requests of many kinds, for many people. */
+/** Creates requests of several kinds, for many accounts. */
 export interface Mix {
-  /** As many at a time: of each account one of each kind. */
+  /** The number of requests that `next` returns: one of each kind for each account. */
   readonly size: number;
-  /** The next ones. Each account has a new pending session in them, and no failures. */
+  /** Returns the next requests. Each account gets a new pending session, and its failures are reset. */
   next(): Promise<readonly PreparedRequest[]>;
 }
 
@@ -31,7 +31,7 @@ export async function createMix(db: D1Database, keyring: Keyring, size: number):
   };
 }
 
-/** A session check that asks D1, a request that passes the gate, two pages, and a wrong code. */
+/** Returns a session check that reads D1, a request that passes the gate, two pages, and a wrong code. */
 async function requestsOf(
   { secret }: BenchAccount,
   token: string,
@@ -49,7 +49,7 @@ async function requestsOf(
   ];
 }
 
-/** Six digits that are no code of this secret, now or in the next minute. */
+/** Returns six digits that are not a valid code of this secret, now or in the next minute. */
 async function wrongCode(secret: string): Promise<string> {
   const periods = [-1, 0, 1, 2, 3].map((n) => new Date(Date.now() + n * totpPeriodSeconds * 1000));
   const right = await Promise.all(periods.map((at) => codeOf(secret, at)));

@@ -7,19 +7,19 @@ import { checkStartup } from "./check-startup.ts";
 import type { StartupCost } from "./cpu-profile.ts";
 import { type HeapReading, measureHeap } from "./heap.ts";
 
-const mostStartupMilliseconds = 20;
+const maxStartupMilliseconds = 20;
 const heapRequests = 10_000;
-/** What a collector leaves behind differs by about as much from one time to the next. */
-const mostGrowth = 0.03;
+/** The size of a heap after a garbage collection varies by about this share. */
+const maxGrowth = 0.03;
 
-/** What a Worker weighs, and what each start of it cost. */
+/** A Worker and the cost of each of its starts. */
 interface Started {
   readonly worker: BenchWorker;
   readonly costs: StartupCost[];
   readonly measured: Measured;
 }
 
-/** Bytes of the bundle, CPU of a start, and the heap in the long run. A round takes about 6 s, the heap half a minute. */
+/** Measures the bundle size, start-up CPU and heap growth. A round takes about 6 s, the heap half a minute. */
 export async function measureStartup({ rounds }: { readonly rounds: number }): Promise<Section> {
   const workers = listWorkers();
   await tryToStart(workers);
@@ -42,7 +42,7 @@ export async function measureStartup({ rounds }: { readonly rounds: number }): P
   };
 }
 
-/** The empty Worker, Sallyport, and the peer. Both have what their first lines ask for. */
+/** Returns an empty Worker, Sallyport and the peer, with the bindings that their start-up requires. */
 function listWorkers(): BenchWorker[] {
   const secret = randomBytes(32).toString("base64url");
   return [
@@ -64,9 +64,9 @@ function listWorkers(): BenchWorker[] {
 }
 
 /**
- * wrangler writes a profile of a Worker that fails to start, too, and says nothing.
+ * Checks that the Workers start, because wrangler also writes a profile of a Worker that fails to start, without an error.
  *
- * @throws Error with what workerd says
+ * @throws Error with workerd's message
  */
 async function tryToStart(workers: readonly BenchWorker[]): Promise<void> {
   const running = await startWorkers(workers);
@@ -84,7 +84,7 @@ async function startInTurn(workers: readonly BenchWorker[], rounds: number): Pro
     },
   }));
   const measured = await interleave(subjects, rounds);
-  // The first start of each is thrown away there, too.
+  // The first start is discarded, as `interleave` does with the first round.
   return measured.map((of, index) => ({
     worker: workers[index] as BenchWorker,
     costs: costs[index]?.slice(1) ?? [],
@@ -143,9 +143,9 @@ function sizeVerdict({ worker }: Started): Verdict {
 function startupVerdict(sallyport: Started, peer: Started): Verdict {
   const cpu = cpuOf(sallyport);
   return {
-    target: `start-up CPU at most ${mostStartupMilliseconds} ms`,
+    target: `start-up CPU at most ${maxStartupMilliseconds} ms`,
     measured: `${showSpread(cpu)} ms; better-auth ${showSpread(cpuOf(peer))} ms`,
-    met: cpu.median <= mostStartupMilliseconds,
+    met: cpu.median <= maxStartupMilliseconds,
   };
 }
 
@@ -154,8 +154,8 @@ function heapVerdict(heap: readonly HeapReading[]): Verdict {
     heap.find((reading) => reading.requests === requests)?.bytes ?? Number.NaN;
   const growth = bytesAt(heapRequests) / bytesAt(heapRequests / 2) - 1;
   return {
-    target: `heap grows by at most ${100 * mostGrowth} % over the last ${heapRequests / 2} of ${heapRequests} requests`,
+    target: `heap grows by at most ${100 * maxGrowth} % over the last ${heapRequests / 2} of ${heapRequests} requests`,
     measured: `${(100 * growth).toFixed(1)} %`,
-    met: growth <= mostGrowth,
+    met: growth <= maxGrowth,
   };
 }

@@ -4,11 +4,11 @@ import type { SentTrip } from "./sent-trip.ts";
 import type { World } from "./world.ts";
 
 /**
- * The batch that this request makes Sallyport send to D1, so that a floor can have one of the same size. The request is
- * carried out.
+ * Sends a request and returns the batch that Sallyport sent to D1 for it, so that the floor can be measured with a batch of the same
+ * size.
  */
-export async function askBatch({ workers }: World, request: PreparedRequest): Promise<SentTrip> {
-  const asking = { ...request, headers: { ...request.headers, "X-Tell-Trips": "1" } };
+export async function captureBatch({ workers }: World, request: PreparedRequest): Promise<SentTrip> {
+  const asking = { ...request, headers: { ...request.headers, "X-Report-Trips": "1" } };
   const { headers } = await send(await workers.url("sallyport-0"), asking);
   const trips = JSON.parse(headers.get("X-Trips") ?? "[]") as SentTrip[];
   const batch = trips.find(({ writing }) => writing > 0);
@@ -16,6 +16,6 @@ export async function askBatch({ workers }: World, request: PreparedRequest): Pr
   return batch;
 }
 
-/** The same batch, as the floor's Worker is asked for it. */
+/** Returns the query parameters with which the floor's Worker runs a batch of the same size. */
 export const queryOf = ({ statements, writing }: SentTrip): string =>
   `reads=${statements - writing}&writes=${writing}`;

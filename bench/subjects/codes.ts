@@ -3,18 +3,18 @@ import { openPending } from "../fixtures/sessions.ts";
 import type { PreparedRequest } from "../load/exchange.ts";
 import { type Section, showRatio } from "../report.ts";
 import { interleave, latencyRatio, type Measured, p50, p95, type Subject } from "../rounds.ts";
-import { askBatch, queryOf } from "./batch.ts";
+import { captureBatch, queryOf } from "./batch.ts";
 import { basePath, call } from "./requests.ts";
 import { httpSubject } from "./subject.ts";
 import type { World } from "./world.ts";
 
-/** What a person types, as this account's owner would. */
+/** Returns the code that is entered for an account in a round. */
 type Write = (account: BenchAccount, round: number) => Promise<string> | string;
 
 const totp: Write = ({ secret }) => codeOf(secret, new Date());
-/** Each round spends one: there are ten. */
+/** Each round uses one of the ten codes. */
 const backupCode: Write = ({ backupCodes }, round) => backupCodes[round] ?? "";
-/** One that is not of any step near. */
+/** Returns a code that is not valid for any nearby time step. */
 const wrongCode: Write = async ({ secret }) => {
   const near = await Promise.all(
     [-60, -30, 0, 30, 60].map((seconds) => codeOf(secret, new Date(Date.now() + seconds * 1000))),
@@ -24,10 +24,10 @@ const wrongCode: Write = async ({ secret }) => {
   );
 };
 
-/** More rounds than this, the first one included, have no backup codes. */
-export const mostRounds = 9;
+/** The limit of rounds: with the discarded first round, all ten backup codes are used. */
+export const maxRounds = 9;
 
-/** Codes, one at a time: how long one takes beside the trips to D1 that it can't do without. */
+/** Compares the latency of codes with that of the necessary trips to D1. */
 export async function measureCodes(world: World, rounds: number, count: number): Promise<Section> {
   const { accounts, database, keyring } = world;
   const pool = (index: number) => accounts.slice(index * count, (index + 1) * count);
@@ -60,7 +60,7 @@ export async function measureCodes(world: World, rounds: number, count: number):
     };
 
   const [first = fail()] = await signInStep(forShape.slice(0, 1), totp)();
-  const batch = await askBatch(world, first);
+  const batch = await captureBatch(world, first);
   const trips = queryOf(batch);
   const floor = (name: string, path: string): Subject =>
     httpSubject(world, name, {
@@ -131,7 +131,7 @@ const row = (subject: Measured, floor: Measured): string[] => [
   p95(subject).toFixed(2),
 ];
 
-/** The key of a backend that may verify. */
+/** Creates an API key with the scope `verify`. */
 async function createApiKey({ workers, adminKey }: World): Promise<string> {
   const response = await fetch(new URL(`${basePath}/v1/api-keys`, await workers.url("sallyport")), {
     method: "POST",

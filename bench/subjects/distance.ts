@@ -6,10 +6,10 @@ import { call } from "./requests.ts";
 import { httpSubject } from "./subject.ts";
 import { type Distance, distances, type World } from "./world.ts";
 
-/** How many times as fast as the peer a code is, by how far D1 is away. */
+/** The targets for the peer's latency divided by Sallyport's, by the latency of D1. */
 const targets: Readonly<Record<Distance, number | null>> = { 0: null, 20: 4, 80: 5 };
 
-/** The same steps with D1 further and further away: every trip that waits for another one shows. */
+/** Measures the same steps with increasing latency of D1, which each sequential trip adds to the total. */
 export async function measureDistance(world: World, rounds: number, count: number): Promise<Section> {
   const { accounts, database, keyring } = world;
   const steps: { name: string; of: (delay: Distance) => Subject; peer: (delay: Distance) => Subject }[] = [
@@ -37,7 +37,7 @@ export async function measureDistance(world: World, rounds: number, count: numbe
       peer: (delay) =>
         httpSubject(world, `better-auth: verify, ${delay} ms`, {
           worker: `peer-${delay}`,
-          // One without a distance makes the fixtures: they share a database.
+          // The peer without additional latency creates the fixtures: all peers share a database.
           requests: () => world.peer("peer-0").verifies(Math.max(4, Math.round(count / 2))),
         }),
     },

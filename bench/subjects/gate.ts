@@ -8,7 +8,7 @@ import type { World } from "./world.ts";
 const visitors = 20;
 const connections = 8;
 
-/** The gate beside a Worker that forwards everything: to the same origin, which has a process of its own. */
+/** Compares the gate with a Worker that forwards everything to the same origin. The origin runs in its own process. */
 export async function measureGate(world: World, rounds: number, requests: number): Promise<Section> {
   const { keyring, accounts } = world;
   const fresh = () =>
@@ -51,7 +51,7 @@ export async function measureGate(world: World, rounds: number, requests: number
       await socket("bare proxying fetch, WebSocket message", "proxy", async () => ({})),
       await socket("gate, WebSocket message", "sallyport", cookie),
       httpSubject(world, "proxying fetch that sets identity headers, 200 B", {
-        worker: "proxy-who",
+        worker: "proxy-identity",
         requests: async () => (await fresh()).map((token) => visit("/bytes/200", token)),
         repeat: Math.max(1, Math.round(requests / visitors)),
         connections,
@@ -60,7 +60,7 @@ export async function measureGate(world: World, rounds: number, requests: number
     rounds,
   );
   const floorOf = (index: number): Measured => {
-    // They come in pairs, but for the last one, which is compared with the first.
+    // Subjects are in pairs, except the last, which is compared with the first.
     const floor = measured[index === measured.length - 1 ? 0 : index - (index % 2)];
     if (floor === undefined) throw new Error("A floor is missing");
     return floor;

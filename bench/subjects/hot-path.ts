@@ -1,15 +1,15 @@
 import { mintFullToken, openFull } from "../fixtures/sessions.ts";
 import { type Section, showRatio } from "../report.ts";
 import { interleave, type Measured, p50, perSecond, throughputRatio } from "../rounds.ts";
-import { askAuthRequest, askForwardAuth, basePath, get, visit } from "./requests.ts";
+import { basePath, createAuthRequest, createForwardAuthRequest, get, visit } from "./requests.ts";
 import { httpSubject } from "./subject.ts";
 import type { World } from "./world.ts";
 
-/** So many visitors are there at once. */
+/** The number of concurrent visitors. */
 const visitors = 20;
 const connections = 8;
 
-/** The checks that come with every request of a site: how many a second, beside a route that does nothing. */
+/** Measures the throughput of the access checks of every request to a site, compared with a route without work. */
 export async function measureHotPath(world: World, rounds: number, requests: number): Promise<Section> {
   const { keyring, accounts, database } = world;
   const repeat = Math.max(1, Math.round(requests / visitors));
@@ -20,7 +20,7 @@ export async function measureHotPath(world: World, rounds: number, requests: num
         mintFullToken(keyring, accounts[index % accounts.length] ?? fail()),
       ),
     );
-  // Fresh for a minute: they are signed anew for each round.
+  // A token is fresh for a minute, so tokens are signed again for each round.
   const fresh = () =>
     Promise.all(accounts.slice(0, visitors).map((account) => mintFullToken(keyring, account)));
   const peerCheck = async (name: string) => {
@@ -43,25 +43,25 @@ export async function measureHotPath(world: World, rounds: number, requests: num
       }),
       httpSubject(world, "Hono no-op with as many headers", {
         worker: "hono",
-        requests: () => [get("/dressed")],
+        requests: () => [get("/headers")],
         repeat: requests,
         connections,
       }),
       httpSubject(world, "`/auth-request`", {
         worker: "sallyport",
-        requests: async () => (await fresh()).map(askAuthRequest),
+        requests: async () => (await fresh()).map(createAuthRequest),
         repeat,
         connections,
       }),
       httpSubject(world, "`/forward-auth`", {
         worker: "sallyport",
-        requests: async () => (await fresh()).map(askForwardAuth),
+        requests: async () => (await fresh()).map(createForwardAuthRequest),
         repeat,
         connections,
       }),
       httpSubject(world, "`/auth-request`, first of a session", {
         worker: "sallyport",
-        requests: async () => (await newcomers()).map(askAuthRequest),
+        requests: async () => (await newcomers()).map(createAuthRequest),
         connections,
       }),
       httpSubject(world, "re-check: `GET /session`", {

@@ -1,17 +1,17 @@
 import { randomBytes } from "node:crypto";
 import type { PreparedRequest } from "../load/exchange.ts";
 
-/** Where Sallyport answers. */
+/** `BASE_PATH` of the measured Workers. */
 export const basePath = "/api/auth";
 
-/** What a browser's request has beside what it is about. */
+/** Headers of a typical browser. */
 const browser = {
   "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:147.0) Gecko/20100101 Firefox/147.0",
   Accept: "*/*",
   "Accept-Language": "en",
 };
 
-/** A request with a full session in its cookie. */
+/** Creates a request with a full session in its cookie. */
 export const visit = (
   path: string,
   token: string,
@@ -23,28 +23,28 @@ export const visit = (
   status: 200,
 });
 
-/** `PROXY_KEY` of the Workers that are measured: behind the gate, the endpoints for proxies need it (INC-28). */
+/** `PROXY_KEY` of the measured Workers: behind the gate, the endpoints for proxies require it (INC-28). */
 export const proxyKey = randomBytes(32).toString("base64url");
 
 const asProxy = { "X-Sallyport-Proxy-Key": proxyKey };
 
-/** A proxy's question about a visitor's request. */
-export const askAuthRequest = (token: string): PreparedRequest =>
+/** Creates an access check of a visitor's request, as nginx sends it. */
+export const createAuthRequest = (token: string): PreparedRequest =>
   visit(`${basePath}/auth-request`, token, {
     ...asProxy,
     "X-Original-Method": "GET",
     "X-Original-URL": "/private",
   });
 
-/** The same, as other proxies put it. */
-export const askForwardAuth = (token: string): PreparedRequest =>
+/** Creates the same check in the forward-auth form of other proxies. */
+export const createForwardAuthRequest = (token: string): PreparedRequest =>
   visit(`${basePath}/forward-auth`, token, {
     ...asProxy,
     "X-Forwarded-Method": "GET",
     "X-Forwarded-Uri": "/private",
   });
 
-/** A call of the JSON API. */
+/** Creates a request to the JSON API. */
 export const call = (
   path: string,
   body: object,
@@ -57,7 +57,7 @@ export const call = (
   status,
 });
 
-/** Anybody's request. */
+/** Creates an anonymous request. */
 export const get = (path: string): PreparedRequest => ({
   method: "GET",
   path,

@@ -4,7 +4,7 @@ interface Env {
   };
 }
 
-/** Another Worker, which verifies a received code over the service binding. */
+/** Another Worker that verifies a received code over the service binding. */
 export default {
   async fetch(request, { SECOND_FACTOR }) {
     const answer = await SECOND_FACTOR.verify(await request.json());

@@ -5,23 +5,23 @@ import { delayD1, interceptD1 } from "../../test/support/d1.ts";
 import type { SentTrip } from "./sent-trip.ts";
 
 interface Env extends Bindings {
-  /** How much further away the database is. */
+  /** The additional latency of each call to D1. */
   readonly D1_DELAY_MS?: string;
 }
 
 const bindings = env as unknown as Env;
 const far: Bindings = { ...bindings, DB: delayD1(bindings.DB, Number(bindings.D1_DELAY_MS ?? 0)) };
 
-/** Sallyport with its database further away. To a call with `X-Tell-Trips` it tells in a header what it has sent there. */
+/** Sallyport with additional latency of D1. A request with `X-Report-Trips` gets its trips to D1 in a response header instead. */
 export default {
   fetch(request, _env, context) {
-    return request.headers.has("X-Tell-Trips")
-      ? tellTrips(request, context)
+    return request.headers.has("X-Report-Trips")
+      ? respondWithTrips(request, context)
       : sallyport.fetch(request, far, context);
   },
 } satisfies ExportedHandler;
 
-async function tellTrips(request: Request, context: ExecutionContext): Promise<Response> {
+async function respondWithTrips(request: Request, context: ExecutionContext): Promise<Response> {
   const trips: SentTrip[] = [];
   const DB = interceptD1(bindings.DB, ({ sql, run }) => {
     const writing = sql.filter((text) => !/^\s*select\b/i.test(text)).length;

@@ -1,6 +1,6 @@
-/** One trip to D1, as Sallyport has sent it. */
+/** A trip to D1 that Sallyport made. */
 export interface SentTrip {
   readonly statements: number;
-  /** How many of them write. */
+  /** The number of statements that write. */
   readonly writing: number;
 }

@@ -2,19 +2,19 @@ import type { BenchAccount } from "../fixtures/accounts.ts";
 import { openFull } from "../fixtures/sessions.ts";
 import { type Section, showRatio } from "../report.ts";
 import { interleave, latencyRatio, p50, p95 } from "../rounds.ts";
-import { askBatch, queryOf } from "./batch.ts";
+import { captureBatch, queryOf } from "./batch.ts";
 import { call } from "./requests.ts";
 import { httpSubject } from "./subject.ts";
 import type { World } from "./world.ts";
 
-/** A password, and a set-up with its QR code. */
+/** Measures a sign-in with a password, and a set-up with its QR code. */
 export async function measureSignIn(world: World, rounds: number, count: number): Promise<Section> {
   const { accounts } = world;
   const signIns = (people: readonly BenchAccount[]) =>
     people.map(({ username, password }) => call("/login", { username, password }));
   const [first] = signIns(accounts.slice(0, 1));
   if (first === undefined) throw new Error("There is no account");
-  const trips = queryOf(await askBatch(world, first));
+  const trips = queryOf(await captureBatch(world, first));
   const floor = (name: string, path: string) =>
     httpSubject(world, name, {
       worker: "store",
@@ -62,7 +62,7 @@ export async function measureSignIn(world: World, rounds: number, count: number)
   };
 }
 
-/** Of accounts that have no second factor yet. The last accounts are theirs. */
+/** Creates set-up requests for the last `count` accounts, whose second factor it removes. */
 async function setUps({ accounts, database, keyring }: World, count: number) {
   const people = accounts.slice(-count);
   await database.batch([

@@ -3,9 +3,9 @@ import type { Subject } from "../rounds.ts";
 import type { World } from "./world.ts";
 
 /**
- * A subject that is one Worker, asked over HTTP.
+ * Returns a subject that sends requests to one Worker over HTTP.
  *
- * @param options `requests` makes those of a round, each of which is sent `repeat` times over `connections`
+ * @param options `requests` creates the requests of a round, which are sent `repeat` times over `connections`
  */
 export function httpSubject(
   { workers, load }: World,

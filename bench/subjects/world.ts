@@ -14,16 +14,16 @@ import {
 
 import { proxyKey } from "./requests.ts";
 
-/** How much further away D1 is, in milliseconds a call: next door, on this continent, on the other side. */
+/** The additional latency of D1, in milliseconds per call: in the same place, on the same continent, on another continent. */
 export const distances = [0, 20, 80] as const;
 export type Distance = (typeof distances)[number];
 
-/** Everything that is compared, up at the same time in one workerd; the origin behind the gates has one of its own. */
+/** All compared Workers, which run in one workerd. The origin behind the gates has its own. */
 export interface World {
   readonly workers: RunningWorkers;
   readonly load: Load;
   readonly keyring: Keyring;
-  /** The database of all of Sallyport's Workers. */
+  /** The database that all Workers of Sallyport share. */
   readonly database: D1Database;
   readonly accounts: readonly BenchAccount[];
   readonly adminKey: string;
@@ -32,10 +32,10 @@ export interface World {
   stop(): Promise<void>;
 }
 
-/** The realm of the backend that asks over HTTP and RPC. */
+/** The realm of the backend that calls over HTTP and RPC. */
 export const backendRealm = "local";
 
-/** Starts it with so many accounts, all of which have a second factor. */
+/** Starts the Workers, and creates accounts that all have a second factor. */
 export async function startWorld(accountCount: number): Promise<World> {
   const keys = `k1:${randomBytes(32).toString("base64")}`;
   const adminKey = randomBytes(32).toString("base64url");
@@ -62,9 +62,9 @@ export async function startWorld(accountCount: number): Promise<World> {
       variables: { ORIGIN_URL },
     },
     {
-      name: "proxy-who",
+      name: "proxy-identity",
       bundle: bundleBenchWorker("./floors/proxy.worker.ts"),
-      variables: { ORIGIN_URL, SAYS_WHO: "1" },
+      variables: { ORIGIN_URL, IDENTITY_HEADERS: "1" },
     },
     { name: "store", bundle: bundleBenchWorker("./floors/store.worker.ts"), databases: { DB: "floor" } },
     { name: "sallyport", bundle: bundleSallyport(), ...own },

@@ -2,8 +2,8 @@ import * as z from "zod/mini";
 import { Unreachable } from "./failure.ts";
 
 /*
- * The members of responses that are shown as text. Other members are kept for `--json`, so that an older program shows those of a
- * newer server.
+ * The members of responses that are shown as text. Schemas keep other members for `--json`, so that an older program
+ * prints the members that a newer server adds.
  */
 
 const nullableText = z.nullable(z.string());
@@ -74,7 +74,7 @@ export const eventPage = z.looseObject({ events: z.array(event), next_cursor: nu
 
 export const health = z.record(z.string(), z.string());
 
-/** Parses a response. Throws Unreachable for another form, which another version may have. */
+/** Parses a response. Throws Unreachable for an unexpected form, which another version of the server may return. */
 export function read<T extends z.ZodMiniType>(schema: T, answer: unknown): z.output<T> {
   const parsed = schema.safeParse(answer);
   if (parsed.success) return parsed.data;

@@ -6,10 +6,10 @@ import { unlessAborted } from "./waiting.ts";
 /** One call of the service API. */
 export interface Call {
   readonly method?: "GET" | "POST" | "PUT" | "DELETE";
-  /** Below the base address; every part that is not fixed has gone through {@link pathPart}. */
+  /** Relative to the base address. {@link pathPart} encodes every variable segment. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
-  /** Becomes JSON. */
+  /** Sent as JSON. */
   readonly body?: unknown;
   /** Lines of JSON, instead of `body`. */
   readonly lines?: Uint8Array<ArrayBuffer>;
@@ -19,10 +19,10 @@ export interface Call {
   readonly exportKey?: "needed" | "may_be_needed";
 }
 
-/** The source of `EXPORT_KEY`. */
+/** Returns `EXPORT_KEY`. */
 export interface ExportKeySource {
   readonly find: () => FoundKey | null;
-  /** Null when there is no terminal. */
+  /** Prompts for the key. Null when there is no terminal. */
   readonly ask: (() => Promise<FoundKey>) | null;
 }
 
@@ -74,7 +74,7 @@ export class Api {
   }
 
   /**
-   * Calls, and returns `data` of the response.
+   * Sends a request and returns `data` of the response.
    *
    * @throws ServerRefusal for a problem document; Unreachable for no response, or one that is not Sallyport's
    */
@@ -86,8 +86,8 @@ export class Api {
   }
 
   /**
-   * Calls, and returns the response with its body unread. A call that is refused for want of `EXPORT_KEY` is repeated with it.
-   * Throws as {@link Api.call}.
+   * Sends a request and returns the response with its body unread. Repeats the request with `EXPORT_KEY` when the server requires the
+   * key. Throws as {@link Api.call}.
    */
   async open(call: Call): Promise<Response> {
     const exportKey = call.exportKey === undefined ? null : await this.#findExportKey(call.exportKey);
@@ -233,7 +233,7 @@ function reasonOf(error: Error): string {
   return reasons[code] ?? (cause.message || code);
 }
 
-/** RFC 9110 10.2.3, in seconds. A date is not what Sallyport sends. */
+/** Parses the seconds of `Retry-After` (RFC 9110 10.2.3). Sallyport does not send the date form. */
 function parseRetryAfter({ headers }: Response): number | null {
   const text = headers.get("Retry-After") ?? "";
   return /^\d{1,9}$/.test(text) ? Number(text) : null;

@@ -4,7 +4,7 @@ import { Output } from "./output.ts";
 import { Prompts } from "./prompts.ts";
 import { askForExportKey, findExportKey, findKey, localUrl, parseBaseUrl } from "./settings.ts";
 
-/** What can be said with every command. */
+/** The options of every command. */
 export interface GlobalOptions {
   readonly url?: string;
   readonly realm?: string;
@@ -13,22 +13,22 @@ export interface GlobalOptions {
   readonly yes?: boolean;
 }
 
-/** What a command works with. */
+/** The output, prompts and API clients of one command. */
 export interface Session {
   readonly output: Output;
   readonly prompts: Prompts;
-  /** Aborted when a signal comes; its reason is how the program then ends. */
+  /** Aborted by SIGINT, SIGTERM or SIGHUP. Its reason is the error that ends the program. */
   readonly signal: AbortSignal;
-  /** The deployment, as who holds the key. Asks for the key if it has to. */
+  /** Creates an API client with the key. Prompts for the key when the environment does not have it. */
   readonly connect: () => Promise<Api>;
-  /** The deployment, as anybody. */
-  readonly connectAsAnybody: () => Api;
+  /** Creates an API client without a key. */
+  readonly connectWithoutKey: () => Api;
 }
 
-/** How the commands get at what they work with. */
+/** Creates the session of a command. */
 export type OpenSession = (command: Command) => Session;
 
-/** Makes {@link OpenSession} of one run of the program. */
+/** Creates the {@link OpenSession} of one run of the program. */
 export const createOpenSession =
   (signal: AbortSignal): OpenSession =>
   (command) => {
@@ -52,7 +52,7 @@ export const createOpenSession =
         };
         return new Api({ url, ...rest, key, exportKey });
       },
-      connectAsAnybody: () => new Api({ ...place(), realm: undefined, key: null, exportKey: null }),
+      connectWithoutKey: () => new Api({ ...place(), realm: undefined, key: null, exportKey: null }),
     };
   };
 

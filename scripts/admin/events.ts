@@ -88,8 +88,8 @@ async function findUserId(api: Api, text: string): Promise<string> {
 }
 
 /**
- * Finds the cursor after which the last `count` events come: the `next_cursor` of a descending list, which stops one event before
- * them. Undefined when there are no earlier events.
+ * Returns the cursor before the last `count` events: the `next_cursor` of a descending list of `count` + 1 events.
+ * Undefined when there are no earlier events.
  */
 async function findCursor(api: Api, filter: Filter, count: number): Promise<string | undefined> {
   let cursor: string | undefined;
@@ -118,7 +118,7 @@ interface Watcher {
   readonly warn: (lines: readonly string[]) => void;
 }
 
-/** Shows the events after a cursor, and without `--once` waits for more until the signal. */
+/** Shows the events after a cursor. Without `--once` it polls for new events until the signal is aborted. */
 async function follow(api: Api, course: Course, { show, warn }: Watcher): Promise<void> {
   let cursor = course.from;
   const trail = new CursorTrail(course.from);

@@ -130,7 +130,7 @@ directly.`,
     );
 }
 
-/** Commander gives the option to `export`, which has one of the same name. */
+/** Commander assigns `--output` to `export`, which has an option of the same name. */
 const outputOf = (command: Command) => command.optsWithGlobals<{ output?: string }>().output;
 
 async function decrypt(

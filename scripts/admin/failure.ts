@@ -7,7 +7,7 @@ export const exitCodes = {
   unreachable: 3,
 } as const;
 
-/** As in a shell: 128 plus the number of the signal. */
+/** As in a shell: 128 plus the signal number. */
 export const signalExitCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /** An error that ends a command. Only its lines are shown. */

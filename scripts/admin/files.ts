@@ -11,7 +11,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
 };
 
-/** Turns a system error into an AdminError with a readable message. Other errors are returned as they are. */
+/** Returns an AdminError with a readable message for a system error. Other errors are returned unchanged. */
 export function describeFileError(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || !("code" in error) || !("syscall" in error)) return error;
   return usageError(`${path}: ${reasons[String(error.code)] ?? error.message}.`);
@@ -27,14 +27,14 @@ export async function readText(path: string): Promise<string> {
 /** An input that is read in chunks. */
 export interface Input {
   readonly chunks: AsyncIterable<Uint8Array>;
-  /** The length. Null when it is not known. */
+  /** The length. Null when it is unknown. */
   readonly bytes: number | null;
 }
 
 /**
- * Opens a file, or standard input for `-`. Reading it ends when the signal comes.
+ * Opens a file, or standard input for `-`. Reading ends when the signal is aborted.
  *
- * @throws AdminError when it can't be read
+ * @throws AdminError when it cannot be read
  */
 export async function openInput(path: string, signal: AbortSignal): Promise<Input> {
   if (path === "-") {
@@ -52,13 +52,13 @@ export async function openInput(path: string, signal: AbortSignal): Promise<Inpu
   }
 }
 
-/** Asks for confirmation before a file is overwritten. */
+/** Prompts for confirmation before a file is overwritten. */
 export async function agreeToOverwrite(path: string, prompts: Prompts): Promise<void> {
   if (existsSync(path)) await prompts.consent(`${path} exists. Overwrite it?`);
 }
 
 /**
- * Writes a file that only its owner can read. When writing fails, there is no file.
+ * Writes a file with mode 600. Leaves no partial file when writing fails.
  *
  * @param write receives a function that appends
  */

@@ -12,8 +12,8 @@ export function addHealthCommand(program: Command, open: OpenSession): void {
     .description("Check the deployment and its parts; needs no key")
     .addHelpText("after", example("sallyport-admin health --url https://www.example.com/api/auth"))
     .action(async (_options: object, command: Command) => {
-      const { output, connectAsAnybody } = open(command);
-      const api = connectAsAnybody();
+      const { output, connectWithoutKey } = open(command);
+      const api = connectWithoutKey();
       const { parts, failing } = await api
         .call({ path: "/health" })
         .then((answer) => ({ parts: read(health, answer), failing: false }))

@@ -73,8 +73,8 @@ const maxWaitSeconds = 60;
 const maxLimitSeconds = 15 * 60;
 
 /**
- * Sends a chunk, and the rest of it when the server stopped in the middle. Retries temporary failures, because a line that was
- * imported before changes nothing.
+ * Sends a chunk. When the server stops in the middle, sends the remaining lines. Retries temporary failures: importing the same
+ * line again changes nothing.
  *
  * @throws ServerRefusal, Unreachable after {@link maxFailures} failures in a row, or when no line was imported before
  */

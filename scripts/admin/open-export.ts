@@ -1,14 +1,14 @@
 import { compactDecrypt, importJWK, type JWK } from "jose";
 
-/** An export that is not whole, or not for this key. */
+/** The export is incomplete, or the key cannot decrypt it. */
 export class ExportBroken extends Error {
   override readonly name = "ExportBroken";
 }
 
-/** What the last part of an export says of all of them. */
+/** The totals of the whole export, from the header of its last part. */
 export interface ExportTotals {
   readonly users: number;
-  /** Left out, because something of them could not be opened with the `KEYRING` of then. */
+  /** Accounts that are not in the export, because the server's `KEYRING` could not decrypt a field of them. */
   readonly unreadable: number;
 }
 
@@ -18,12 +18,12 @@ const accepted = {
 };
 
 /**
- * Opens what `POST /v1/export` has sent: yields lines for `POST /v1/import`, as text that ends in a newline (or is
- * empty), one part at a time, and returns the totals.
+ * Decrypts the response of `POST /v1/export`. Yields the lines for `POST /v1/import`, one part at a time, as text that is
+ * empty or ends in a newline. Returns the totals.
  *
- * @param parts the lines of the file, without their newlines; empty ones are passed over
- * @param privateKey the private half of the key that the export was asked for with
- * @throws ExportBroken when a part does not open, is missing, or is not where it belongs
+ * @param parts the lines of the file, without their newlines; empty lines are skipped
+ * @param privateKey the private key of the public key that the export request contained
+ * @throws ExportBroken when a part cannot be decrypted, is missing, or is out of order
  */
 export async function* openExport(
   parts: AsyncIterable<string> | Iterable<string>,

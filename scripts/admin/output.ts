@@ -7,17 +7,16 @@ type Style = "bold" | "dim" | "red" | "yellow" | "green";
 /** A stream that may be a terminal. */
 type Sink = NodeJS.WriteStream;
 
-/** A line of the terminal that shows how far something has come. */
+/** A progress bar on the terminal. */
 export interface Bar {
   readonly update: (done: number | null, words: string) => void;
-  /** Takes the line away, and gives the terminal back. */
+  /** Removes the bar and shows the cursor again. */
   readonly end: () => void;
 }
 
 /**
- * Where a command writes: what it came to on standard output, everything else on standard error. All text that is
- * written has its control characters made visible here, wherever it comes from (INC-37): the streams are private, and
- * no other file of this folder but the prompts writes on a terminal.
+ * Writes results to standard output, and everything else to standard error. Escapes the control characters of all text, whatever its
+ * source (INC-37): the streams are private, and except for the prompts no other file of this folder writes to a terminal.
  */
 export class Output {
   readonly json: boolean;
@@ -32,12 +31,12 @@ export class Output {
     this.#color = color;
   }
 
-  /** The columns of the terminal that results are written to. Null: it is none. */
+  /** The width of the terminal on standard output. Null when standard output is not a terminal. */
   get columns(): number | null {
     return this.#stdout.isTTY ? this.#stdout.columns || 80 : null;
   }
 
-  /** Whether a person can see a bar. */
+  /** True when standard error is a terminal. */
   get hasBar(): boolean {
     return this.#stderr.isTTY === true;
   }
@@ -45,7 +44,7 @@ export class Output {
   /**
    * Shows a bar on standard error.
    *
-   * @param total of the same unit as what is done. Null: it is not known, and there are words only
+   * @param total in the unit of `done`. Null when it is unknown: then the bar shows words only
    */
   openBar(total: number | null): Bar {
     const bar = new cliProgress.SingleBar({
@@ -69,12 +68,12 @@ export class Output {
     };
   }
 
-  /** What the command came to, for a program: one line of JSON, only with `--json`. */
+  /** Writes the result as one line of JSON, only with `--json`. */
   data(value: unknown): void {
     if (this.json) this.#stdout.write(`${safeJson(value)}\n`);
   }
 
-  /** What the command came to, for a person: not with `--json`. */
+  /** Writes a line of the result, only without `--json`. */
   line(text: string, style?: Style): void {
     if (!this.json) this.#write(this.#stdout, text, style);
   }
@@ -83,13 +82,13 @@ export class Output {
     for (const line of lines) this.line(line);
   }
 
-  /** A table: its first line is the heading. */
+  /** Writes a table whose first line is the heading, only without `--json`. */
   table([heading = "", ...rows]: readonly string[]): void {
     this.line(heading, "bold");
     this.lines(rows);
   }
 
-  /** A word beside the result. */
+  /** Writes a line to standard error, also with `--json`. */
   note(text: string, style?: Style): void {
     this.#write(this.#stderr, text, style);
   }
@@ -98,7 +97,7 @@ export class Output {
     for (const text of texts) this.note(text, style);
   }
 
-  /** Why it did not work. */
+  /** Writes an error message to standard error. */
   error(lines: readonly string[]): void {
     for (const [index, line] of lines.entries())
       this.note(index === 0 ? `sallyport-admin: ${line}` : line, index === 0 ? "red" : undefined);

@@ -7,18 +7,18 @@ const maxPageSize = 200;
 
 /** The part of a list to read. */
 export interface Range {
-  /** Null: all of it. */
+  /** Null for the whole list. */
   readonly limit: number | null;
   readonly cursor?: string | undefined;
 }
 
 export interface Page<T> {
   readonly entries: readonly T[];
-  /** Null: the list has ended. */
+  /** Null at the end of the list. */
   readonly nextCursor: string | null;
 }
 
-/** The cursors of one list. A server that repeats a cursor would be queried without end (INC-37). */
+/** The cursors of one list. Without this check, a server that repeats a cursor would cause an endless loop (INC-37). */
 export class CursorTrail {
   readonly #seen = new Set<string>();
 
@@ -47,7 +47,7 @@ export class CursorTrail {
   }
 }
 
-/** Reads a part of a list, page by page. */
+/** Reads a range of a list, page by page. */
 export async function readList<T>(
   api: Api,
   { path, query }: Pick<Call, "path" | "query">,

@@ -1,26 +1,26 @@
 import type { Output } from "./output.ts";
 
-/** Shows how far something has come. */
+/** Shows the progress of a command. */
 export interface Progress {
   /**
-   * @param done of the same unit as the total
-   * @param words what has come of it so far
+   * @param done in the unit of the total
+   * @param words the result so far
    */
   readonly update: (done: number, words: string) => void;
-  /** Says why nothing moves. */
+  /** Shows the reason for a delay. */
   readonly pause: (why: string) => void;
-  /** Gives the terminal back. To be called however it ends. */
+  /** Removes the bar and shows the cursor again. Must be called after success and after failure. */
   readonly end: () => void;
 }
 
-/** A log that somebody reads later has one line for each of these. */
+/** Without a terminal, a line is written for each step of this many percent. */
 const percentStep = 10;
 const linesWithoutTotal = 10;
 
 /**
- * A bar on a terminal, and plain lines now and then where there is none.
+ * Creates a progress bar on a terminal, and occasional lines without one.
  *
- * @param total null: nobody knows
+ * @param total null when it is unknown
  */
 export function createProgress(output: Output, total: number | null): Progress {
   return output.hasBar ? createBar(output, total) : createLines(output, total);

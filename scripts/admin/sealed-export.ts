@@ -6,35 +6,35 @@ import { readText } from "./files.ts";
 import { ExportBroken, openExport } from "./open-export.ts";
 
 /*
- * An export is lines of compact JWEs. Their protected headers count the parts and mark the last one, so that a file that
- * was cut off is known without a key.
+ * An export is lines of compact JWEs. Their protected headers number the parts and mark the last one, so that a truncated
+ * file is detected without the private key.
  */
 
-/** A part has some hundred accounts. */
-const longestPartBytes = 64 * 1024 * 1024;
+/** A part contains several hundred accounts. */
+const maxPartBytes = 64 * 1024 * 1024;
 
-/** What the header of a part says to everybody. */
+/** The fields of a part's protected header, which is readable without the private key. */
 export interface Part {
   readonly jwe: string;
   readonly number: number;
-  /** Of the key that it is for, if the key has one. */
+  /** The id of the recipient's key, if the key has one. */
   readonly kid: string | null;
-  /** Of the last part: what the whole export has. */
+  /** The totals of the whole export, in its last part only. */
   readonly total: { readonly users: number; readonly unreadable: number } | null;
 }
 
 const broken = (detail: string) => new AdminError(exitCodes.refused, detail);
 
 /**
- * Reads the parts of an export.
+ * Yields the parts of an export.
  *
- * @throws AdminError when one is missing, or it is no export
+ * @throws AdminError when a part is missing, or the input is not an export
  */
 export async function* readParts(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Part, void, undefined> {
   const decoder = new TextDecoder();
   let before = 0;
   let ended = false;
-  for await (const line of splitLines(chunks, longestPartBytes)) {
+  for await (const line of splitLines(chunks, maxPartBytes)) {
     const jwe = line === null ? "" : decoder.decode(line).trim();
     if (jwe === "" && line !== null) continue;
     const header = readHeader(jwe);
@@ -54,12 +54,12 @@ function readHeader(jwe: string): Record<string, unknown> {
     const header = decodeProtectedHeader(jwe);
     if (header.typ === "sallyport-export") return header;
   } catch {
-    // It is refused below.
+    // Rejected below.
   }
   throw broken("The file is not an export of Sallyport.");
 }
 
-/** A private key, to open an export with. */
+/** A private key that decrypts an export. */
 export interface Identity {
   readonly path: string;
   readonly jwk: JWK;
@@ -75,7 +75,7 @@ export async function readIdentity(path: string): Promise<Identity> {
   return { path, jwk };
 }
 
-/** Reads a public key, as the service API takes it. What is private is refused, and goes nowhere. */
+/** Reads a public key as a JWK for the service API. Rejects a private key, so that it is never sent. */
 export async function readRecipient(path: string): Promise<JWK> {
   const jwk = parseKey(
     await readText(path),
@@ -88,16 +88,16 @@ export async function readRecipient(path: string): Promise<JWK> {
   return jwk;
 }
 
-function parseKey(text: string, readPem: (pem: string) => JWK, pemForm = /-----BEGIN /): JWK | null {
+function parseKey(text: string, readPem: (pem: string) => JWK, pemPattern = /-----BEGIN /): JWK | null {
   try {
     if (!text.trimStart().startsWith("-----BEGIN ")) return Object(JSON.parse(text)) as JWK;
-    return pemForm.test(text) ? readPem(text) : { d: "" };
+    return pemPattern.test(text) ? readPem(text) : { d: "" };
   } catch {
     return null;
   }
 }
 
-/** The lines of users in an export, in pieces. Throws AdminError when it is not whole, or for another key. */
+/** Yields the user lines of an export in chunks. Throws AdminError when the export is incomplete or the key cannot decrypt it. */
 export async function* openUsers(
   chunks: AsyncIterable<Uint8Array>,
   identity: Identity,

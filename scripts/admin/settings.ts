@@ -19,9 +19,9 @@ export interface FoundKey {
 const isLoopback = (url: URL) => /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname);
 
 /**
- * Parses the address of a deployment. A bare host gets the usual base path.
+ * Parses the address of a deployment. A host without a path gets the default base path.
  *
- * @returns the address without a slash at the end, to which `/v1/…` is added
+ * @returns the address without a trailing slash, to which `/v1/…` is added
  * @throws AdminError for an address to which the key must not be sent
  */
 export function parseBaseUrl(text: string, source: string): URL {
@@ -40,7 +40,7 @@ export function parseBaseUrl(text: string, source: string): URL {
 const keyVariables = ["SALLYPORT_ADMIN_KEY", "ADMIN_KEY"];
 
 /**
- * Finds the key in the environment, for a deployment on this machine in `.dev.vars`, or by a prompt.
+ * Finds the key in the environment, in `.dev.vars` for a deployment on this machine, or by a prompt.
  *
  * @throws AdminError when there is no key and no terminal for a prompt
  */

@@ -3,7 +3,7 @@ import { pad, shorten, visible } from "./text.ts";
 
 export interface Column {
   readonly title: string;
-  /** May be shortened where there is not enough room. What is copied from it may not. */
+  /** The column may be shortened to fit the terminal. Not set for values that are copied, such as ids. */
   readonly flexible?: true;
 }
 
@@ -11,9 +11,9 @@ const gap = "  ";
 const narrowest = 8;
 
 /**
- * Lines of a table: the titles and the rows, in aligned columns. With `terminalColumns` it fits a terminal if it can: flexible
- * columns are shortened, the widest first, and the last column is broken at its spaces. Null: nothing is shortened,
- * because a program reads it.
+ * Returns the lines of a table: the titles and the rows, in aligned columns. With `terminalColumns` it shortens flexible columns, the
+ * widest first, and wraps the last column at its spaces, to fit the terminal if possible. With null nothing is shortened,
+ * because a program reads the output.
  */
 export function renderTable(
   columns: readonly Column[],
@@ -37,7 +37,7 @@ export function renderTable(
   });
 }
 
-/** Takes column by column away from the widest flexible one, until the table fits or nothing is left to take. */
+/** Shortens the widest flexible column, one character at a time, until the table fits or no column can be shortened. */
 function shrinkToFit(columns: readonly Column[], widest: readonly number[], room: number): number[] {
   const widths = [...widest];
   const total = () => widths.reduce((all, width) => all + width, gap.length * (widths.length - 1));

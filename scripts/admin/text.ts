@@ -1,14 +1,14 @@
 import stringWidth from "string-width";
 
 /**
- * Everything that moves a cursor, changes a colour or turns the direction of writing. Two joiners stay, because scripts and
- * emoji need them and they only act on their neighbours.
+ * Characters that move the cursor, change colours or change the direction of text. U+200C and U+200D are allowed, because scripts and
+ * emoji need them and they only affect their neighbours.
  */
 const unseen = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /**
- * Makes control characters visible, so that what a stranger has typed as a name can't write on the operator's terminal:
- * `\x1b`, `\u{202e}`. The result has one line, and doing it twice changes nothing more.
+ * Escapes control characters as `\x1b` or `\u{202e}`, so that a user name cannot send commands to the operator's
+ * terminal. The result is a single line, and escaping it again changes nothing.
  */
 export function visible(text: string): string {
   return text.replace(unseen, (character) => {
@@ -17,7 +17,7 @@ export function visible(text: string): string {
   });
 }
 
-/** JSON in one line, in which only plain text stands as it is. It says the same as `JSON.stringify`. */
+/** Like `JSON.stringify`, but escapes control and format characters. Both texts parse to the same value. */
 export function safeJson(value: unknown): string {
   return JSON.stringify(value).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
     Array.from({ length: character.length }, (_, index) => {
@@ -28,7 +28,7 @@ export function safeJson(value: unknown): string {
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
-/** The beginning of a text that has at most so many columns, with `…` where something is missing. */
+/** Shortens a text to a number of terminal columns. `…` replaces the removed end. */
 export function shorten(text: string, columns: number): string {
   if (stringWidth(text) <= columns) return text;
   let short = "";
@@ -39,23 +39,23 @@ export function shorten(text: string, columns: number): string {
   return `${short}…`;
 }
 
-/** A text that takes so many columns, if it is not longer. */
+/** Pads a text with spaces to a number of terminal columns. Longer texts are returned unchanged. */
 export const pad = (text: string, columns: number): string =>
   text + " ".repeat(Math.max(columns - stringWidth(text), 0));
 
-/** Lines of names and values, the values aligned. */
+/** Returns lines of names and values, with the values aligned. */
 export function renderFields(fields: readonly (readonly [name: string, value: string])[]): string[] {
   const width = Math.max(...fields.map(([name]) => stringWidth(visible(name))));
   return fields.map(([name, value]) => `${pad(visible(name), width)}  ${visible(value)}`);
 }
 
-/** `2026-11-22 09:30:00Z`: a time of the API to the second, in UTC. What is no time is shown as it is. */
+/** Formats a time of the API to the second, in UTC: `2026-11-22 09:30:00Z`. Other texts are returned unchanged. */
 export const readableTime = (time: string): string =>
   /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(time)
     ? `${time.slice(0, 10)} ${time.slice(11, 19)}Z`
     : time;
 
-/** The day of a time of the API, in UTC. */
+/** Formats the date of a time of the API, in UTC. Null becomes `never`. */
 export const readableDay = (time: string | null): string => (time === null ? "never" : time.slice(0, 10));
 
 /** `12,345`. */

@@ -10,9 +10,9 @@ interface UserAction {
   readonly name: string;
   readonly description: string;
   readonly method: "POST" | "DELETE";
-  /** Below `/v1/users/{id}`. */
+  /** Relative to `/v1/users/{id}`. */
   readonly path: string;
-  /** The confirmation. Undefined: none is needed. */
+  /** The question of the confirmation prompt. Undefined when no confirmation is required. */
   readonly question?: (who: string) => string;
   readonly done: (who: string) => string;
 }

@@ -9,15 +9,15 @@ export type UserNaming = "id" | "name";
 export const namingOption = () =>
   new Option("--by <what>", "how to read <user> (default: both)").choices(["id", "name"]);
 
-/** The ids that a path can have as one segment: URL parsers remove `.` and `..`. */
+/** The ids that can be one segment of a path: URL parsers remove `.` and `..`. */
 const userIdPattern = /^(?!\.{1,2}$)[\x21-\x7e]{1,128}$/;
 
 /**
  * Finds a user by name or id.
  *
- * @param by null: name or id
- * @throws AdminError when no user matches, or more than one. In the realm of an external first factor names can differ in
- *   spelling only: then the text has to be the exact name of one of them
+ * @param by how to interpret `text`; null: as a name or an id
+ * @throws AdminError when no user matches, or more than one. In the realm of an external first factor, names can differ in
+ *   spelling only: then the text must be the exact name of one user
  */
 export async function findUser(api: Api, text: string, by: UserNaming | null): Promise<User> {
   const [named, identified] = await Promise.all([
@@ -38,12 +38,12 @@ export async function findUser(api: Api, text: string, by: UserNaming | null): P
 
 async function findById(api: Api, id: string): Promise<User | null> {
   if (!userIdPattern.test(id)) return null;
-  const answer = await unlessRefused("not_found", () => api.call({ path: `/v1/users/${pathPart(id)}` }));
+  const answer = await nullIfRefused("not_found", () => api.call({ path: `/v1/users/${pathPart(id)}` }));
   return answer === null ? null : read(user, answer);
 }
 
 async function findByName(api: Api, username: string): Promise<User | null> {
-  const answer = await unlessRefused("invalid_format", () =>
+  const answer = await nullIfRefused("invalid_format", () =>
     api.call({ path: "/v1/users", query: { username } }),
   );
   if (answer === null) return null;
@@ -58,8 +58,8 @@ async function findByName(api: Api, username: string): Promise<User | null> {
   return exact ?? users[0] ?? null;
 }
 
-/** Null when the server refuses for this reason. */
-async function unlessRefused(code: string, ask: () => Promise<unknown>): Promise<unknown> {
+/** Returns null when the server responds with this error code. */
+async function nullIfRefused(code: string, ask: () => Promise<unknown>): Promise<unknown> {
   try {
     return await ask();
   } catch (error) {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Waits. Throws the signal's reason when it comes before. */
+/** Waits. Throws the signal's reason when the signal is aborted first. */
 export async function waitFor(seconds: number, signal: AbortSignal): Promise<void> {
   await sleep(seconds * 1000, undefined, { signal }).catch(() => {
     throw signal.reason;
@@ -8,8 +8,8 @@ export async function waitFor(seconds: number, signal: AbortSignal): Promise<voi
 }
 
 /**
- * What the work comes to. Throws the signal's reason when that comes before: an answer whose request is aborted while its
- * body is read may never settle in Node 22.
+ * Returns the result of the work. Throws the signal's reason when the signal is aborted first: in Node 22, a response whose request is
+ * aborted while its body is read may never settle.
  */
 export async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
   let stop = () => {};

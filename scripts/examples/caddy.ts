@@ -1,21 +1,21 @@
 import { ownTokenPattern } from "../../src/core/tokens/own-token.ts";
-import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
+import { clearedExactNames, clearedFamilies, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
 import { generatedNote } from "./generated-block.ts";
 import { plainName, separators } from "./name-patterns.ts";
 import { oddOwnCookie } from "./own-cookies.ts";
 import { dotSegment, plainSegments } from "./raw-path.ts";
 
-/** Caddy removes a header by its whole name, its beginning (`x*`), its end, or a part of it (`*x*`), in any case. */
+/** Caddy removes headers by exact name, prefix (`x*`), suffix or substring (`*x*`), case-insensitively. */
 const oddNames = separators.filter((separator) => separator !== "-").map((separator) => `*${separator}*`);
 
-/** Characters that end a word of a Caddyfile, or begin a comment or a quoted text. */
+/** Quotes patterns with characters that end a token of a Caddyfile, or begin a comment or a quoted text. */
 const quoted = (pattern: string) => (/["`#]/.test(pattern) ? `"${pattern}"` : pattern);
 
-/** What Caddy removes: names, or parts of names with `*`. */
+/** The header names that Caddy removes. `*` is a wildcard. */
 export const caddyPatterns: readonly string[] = [
   ...oddNames,
   ...clearedFamilies.map(plainName).flatMap((name) => [name, `${name}-*`]),
-  ...[...clearedNames, ...methodOverrideNames].map(plainName),
+  ...[...clearedExactNames, ...methodOverrideNames].map(plainName),
 ];
 
 const removals = caddyPatterns.map((pattern) => `\trequest_header ${quoted(`-${pattern}`)}`).join("\n");

@@ -1,20 +1,20 @@
 import { ownTokenPattern } from "../../src/core/tokens/own-token.ts";
-import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
+import { clearedExactNames, clearedFamilies, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
 import { familyPattern, oddCharacter, wholePattern } from "./name-patterns.ts";
 import { dotSegment, plainSegments } from "./raw-path.ts";
 
 /**
- * Patterns for the names that HAProxy removes. It writes names in lower case. Method overrides have a pattern of their own,
- * because an operator takes it out with `METHOD_OVERRIDE=pass` (INC-31).
+ * Patterns for the names that HAProxy removes. It converts names to lower case. Method overrides have their own pattern,
+ * because an operator removes that pattern with `METHOD_OVERRIDE=pass` (INC-31).
  */
 export const haproxyPatterns: readonly string[] = [
   oddCharacter,
   familyPattern(clearedFamilies),
-  wholePattern(clearedNames),
+  wholePattern(clearedExactNames),
   wholePattern(methodOverrideNames),
 ];
 
-/** What `haproxy.cfg` takes away from clients, and what it knows Sallyport's by. */
+/** The rules of `haproxy.cfg` that remove client headers and detect Sallyport's cookies and tokens. */
 export const haproxyRules: readonly string[] = [
   ...haproxyPatterns.map((pattern) => `http-request del-header '${pattern}' -m reg`),
   `acl carries_own_token req.fhdr(authorization) -m reg '${ownTokenPattern}'`,

@@ -1,8 +1,8 @@
 /**
- * The cleared headers that gateways, proxies and servers are known to use, in their usual spelling. nginx can clear a
- * header only by its whole name, so this is what it clears; the tests send each of them in every spelling.
+ * The cleared headers that gateways, proxies and servers are known to use, in their usual spelling. nginx can clear a header only by
+ * its exact name, so it clears these. The tests send each of them in every spelling.
  *
- * `test/examples/generated.test.ts` requires one name at least for each family and name of `src/gate/cleared-headers.ts`.
+ * `test/examples/generated.test.ts` requires at least one name for each family and name of `src/gate/cleared-headers.ts`.
  */
 export const knownHeaders: readonly string[] = [
   // Sallyport, Authelia.
@@ -12,7 +12,7 @@ export const knownHeaders: readonly string[] = [
   "Remote-Groups",
   "X-Sallyport-Assertion",
   "X-Sallyport-Proxy-Key",
-  // Gateways of other makers.
+  // Other gateways.
   "X-User",
   "X-User-Id",
   "X-User-Name",
@@ -51,7 +51,7 @@ export const knownHeaders: readonly string[] = [
   "Cf-Access-Authenticated-User-Email",
   "Cf-Access-Client-Id",
   "Cf-Access-Client-Secret",
-  // Where a request came from and went to.
+  // The client and the target of the request.
   "Forwarded",
   "X-Forwarded-For",
   "X-Forwarded-Host",
@@ -62,7 +62,7 @@ export const knownHeaders: readonly string[] = [
   "X-Forwarded-Prefix",
   "X-Forwarded-Scheme",
   "X-Forwarded-Ssl",
-  // Another path or method than the one that the policy was applied to.
+  // A path or method that differs from the one the policy was applied to.
   "X-Forwarded-Uri",
   "X-Forwarded-Path",
   "X-Forwarded-Method",
@@ -77,7 +77,7 @@ export const knownHeaders: readonly string[] = [
   "X-Rewrite-Uri",
   "X-Envoy-Original-Path",
   "X-Envoy-Original-Dst-Host",
-  // The part of the path above the application.
+  // The path prefix of the application.
   "Script-Name",
   "X-Script-Name",
   "Path-Info",

@@ -1,12 +1,12 @@
 /** The characters of a header's name that are neither letters nor digits (RFC 9110 5.6.2). */
 export const separators = [..."!#$%&'*+-.^_`|~"];
 
-/** A folded name as proxies and browsers spell it: `x-user` for `x_user`. */
+/** The usual spelling of a folded name: `x-user` for `x_user`. */
 export const plainName = (folded: string): string => folded.replaceAll("_", "-");
 
 /**
- * A pattern for every name with another character than letters, digits and `-`, in lower case. Servers fold such names, so each can be
- * read as a header that is cleared. The other patterns are for the names that are left.
+ * Matches names with a character other than letters, digits and `-`, in lower case. Servers fold such names, so each of them can be
+ * read as a cleared header. The other patterns are for the remaining names.
  */
 export const oddCharacter = "[^a-z0-9-]";
 

@@ -15,7 +15,7 @@ const setElsewhere = [
   "X-Forwarded-Proto",
 ];
 
-/** `sallyport-cleared.conf`. nginx drops names with other characters by itself, and cannot clear them. */
+/** `sallyport-cleared.conf`. nginx drops names with other characters by default, and cannot clear them. */
 export function nginxClearedHeaders(): string {
   const names = knownHeaders.filter((name) => isPlainName(name) && !setElsewhere.includes(name));
   const width = Math.max(...names.map((name) => name.length));
@@ -27,12 +27,12 @@ ${lines.join("\n")}
 `;
 }
 
-/** Filled in by `envsubst`. */
+/** Substituted by `envsubst`. */
 const basePath = "$" + "{SALLYPORT_BASE_PATH}";
 
 const ownCookie = "__Host-sallyport(?:-[a-z]+)?=[^;]*";
 
-/** Takes the last cookie of Sallyport's out of a variable, and puts the rest into another. */
+/** Removes the last Sallyport cookie from a variable, and assigns the rest to another variable. */
 const cookieMap = (from: string, to: string, round: number): string => `map $${from} $${to} {
     default $${from};
     "~^${ownCookie}(?:; *(?<sallyport_after${round}>.*))?$" $sallyport_after${round};

@@ -4,10 +4,10 @@ import { haproxyRules } from "./haproxy.ts";
 import { nginxClearedHeaders, nginxMaps } from "./nginx.ts";
 import { traefikClearing, traefikTokenRule } from "./traefik.ts";
 
-/** A file in `examples/`, and what is to stand in it. */
+/** A file in `examples/` and its expected content. */
 export interface Example {
   readonly path: string;
-  /** @param current what stands in it now, or "" */
+  /** @param current the content now, or "" */
   readonly render: (current: string) => string;
 }
 

@@ -1,9 +1,9 @@
 import { ownTokenPattern } from "../../src/core/tokens/own-token.ts";
-import { clearedFamilies, clearedNames, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
+import { clearedExactNames, clearedFamilies, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
 import { knownHeaders } from "./known-headers.ts";
 import { familyPattern, oddCharacter, plainName, wholePattern } from "./name-patterns.ts";
 
-/** The family of which Traefik itself sets some headers. */
+/** The family that contains headers which Traefik itself sets. */
 const ownFamily = "x_forwarded";
 const ownHeaders = ["For", "Host", "Port", "Proto", "Server"];
 
@@ -18,22 +18,22 @@ function forwardedPattern(): string {
 
 const foreignFamilies = clearedFamilies.filter((family) => family !== ownFamily);
 
-/** The last part of {@link traefikPattern}: an operator takes it out with `METHOD_OVERRIDE=pass` (INC-31). */
+/** The last part of {@link traefikPattern}. An operator removes it with `METHOD_OVERRIDE=pass` (INC-31). */
 export const traefikOverridePattern = wholePattern(methodOverrideNames);
 
-/** A pattern for the names that Traefik removes, in any case. */
+/** Matches the names that Traefik removes. It must ignore case. */
 export const traefikPattern = [
   oddCharacter,
   familyPattern(foreignFamilies),
-  wholePattern(clearedNames),
+  wholePattern(clearedExactNames),
   forwardedPattern(),
   traefikOverridePattern,
 ].join("|");
 
-/** The option of `forwardAuth` that takes headers from the client, and then sets those of the Worker's response. */
+/** The option of `forwardAuth` that removes client headers and then sets those of the Worker's response. */
 export const traefikClearing: readonly string[] = [`authResponseHeadersRegex: '(?i)${traefikPattern}'`];
 
-/** The rule of the router for requests that carry a token of Sallyport's. */
+/** The router rule for requests with a Sallyport token. */
 export const traefikTokenRule: readonly string[] = [
   `rule: 'Host(\`{{ env "SITE_NAME" }}\`) && HeaderRegexp(\`Authorization\`, \`${ownTokenPattern}\`)'`,
 ];

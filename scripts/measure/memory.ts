@@ -15,14 +15,14 @@ function sumOfWorkerds(figureOf: (pid: number) => number): number {
   }, 0);
 }
 
-/** Their resident memory. */
+/** The resident memory of these processes. */
 const workerdBytes = () =>
   sumOfWorkerds((pid) => {
     const [, kibibytes = "0"] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
     return Number(kibibytes) * 1024;
   });
 
-/** Their CPU time: proc_pid_stat(5), in ticks of 10 ms. */
+/** The CPU time of these processes: proc_pid_stat(5), in ticks of 10 ms. */
 const workerdCpuSeconds = () =>
   sumOfWorkerds((pid) => {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -30,7 +30,7 @@ const workerdCpuSeconds = () =>
     return (Number(fields[11]) + Number(fields[12])) / 100;
   });
 
-/** The result of some work, its duration, and its cost in workerd. */
+/** A result with its duration and its cost in workerd. */
 export interface Measured<T> {
   readonly result: T;
   readonly seconds: number;
@@ -41,7 +41,7 @@ export interface Measured<T> {
   readonly growthBytes: readonly number[];
 }
 
-/** Runs the work and measures it. */
+/** Runs a function and measures it. */
 export async function measure<T>(work: () => Promise<T>): Promise<Measured<T>> {
   const startBytes = workerdBytes();
   if (startBytes === 0) throw new Error("No workerd was found among the processes");

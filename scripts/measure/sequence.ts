@@ -7,7 +7,7 @@ export interface Target {
   readonly realm: string;
 }
 
-/** The result of a whole import. */
+/** The totals of a complete import. */
 export interface Sum {
   readonly created: number;
   readonly unchanged: number;
@@ -17,7 +17,7 @@ export interface Sum {
 /** The limit of the service API for one request. */
 const chunkLines = 5000;
 
-/** Calls the service API for a realm. */
+/** Sends a request to the service API for a realm. */
 export function call(
   { baseUrl, adminKey, exportKey, realm }: Target,
   path: string,
@@ -35,7 +35,7 @@ export function call(
   });
 }
 
-/** Imports lines, each with its newline, chunk by chunk in their order. */
+/** Imports lines, each with its newline, in chunks and in order. */
 export async function sendLines(
   target: Target,
   lines: Iterable<string>,

@@ -4,7 +4,7 @@ import { base32nopad, base64nopad } from "@scure/base";
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
 const start = Date.UTC(2024, 0, 1);
 
-/** Generates the import line of a user: about 1 KiB, and always the same for the same number. */
+/** Generates the import line of a user: about 1 KiB, and the same for the same `index`. */
 export function lineOfUser(index: number): string {
   const salt = base64nopad.encode(digest(`salt ${index}`).subarray(0, 16));
   const hash = base64nopad.encode(digest(`password ${index}`));

@@ -1,14 +1,14 @@
 import type { Mutant } from "../../test/mutants/mutant.ts";
 
-/** What differs between an earlier commit and the project as it is now. */
+/** The differences between an earlier commit and the working tree. */
 export interface Change {
-  /** Files that differ, from the project's root. */
+  /** Changed files, relative to the project's root. */
   readonly files: ReadonlySet<string>;
-  /** Names of the faults whose definition in `test/mutants/` differs. */
+  /** Names of the faults whose definition in `test/mutants/` changed. */
   readonly faults: ReadonlySet<string>;
 }
 
-/** The faults that a change touches: their source file, one of their test files, or their own definition differs. */
+/** Returns the faults that a change affects: their source file, one of their test files, or their definition changed. */
 export function touchedBy(change: Change, mutants: readonly Mutant[]): Mutant[] {
   return mutants.filter(
     ({ name, file, tests }) =>
@@ -16,13 +16,13 @@ export function touchedBy(change: Change, mutants: readonly Mutant[]): Mutant[] 
   );
 }
 
-/** The names of the faults that a file of `test/mutants/` defines, each with its definition as it is written there. */
+/** Returns the names of the faults that a file of `test/mutants/` defines, each with the text of its definition. */
 export function definitionsIn(text: string): Map<string, string> {
   const definitions = text.matchAll(/^ {4}name: "([^"]+)",\n(.*?)^ {2}\},$/gms);
   return new Map([...definitions].map(([, name = "", definition = ""]) => [name, definition]));
 }
 
-/** The names of the faults that are new in a file of `test/mutants/`, or defined in another way than before. */
+/** Returns the names of the faults that are new or changed in a file of `test/mutants/`. */
 export function changedDefinitions(before: string, after: string): string[] {
   const known = definitionsIn(before);
   return [...definitionsIn(after)].flatMap(([name, text]) => (known.get(name) === text ? [] : [name]));
@@ -34,21 +34,21 @@ export interface Shard {
   readonly count: number;
 }
 
-/** Reads `2/4`, the second of four parts. Null: it is not of this form, or there is no such part. */
+/** Parses `2/4`, the second of four parts. Returns null for another form and for a part that does not exist. */
 export function parseShard(text: string): Shard | null {
   const [, index = 0, count = 0] = (/^([0-9]{1,4})\/([0-9]{1,4})$/.exec(text) ?? []).map(Number);
   return index >= 1 && index <= count ? { index, count } : null;
 }
 
-/** Every `count`th item, so that neighbours, which take about the same time, are in different parts. */
+/** Returns every `count`th item, so that adjacent items, which take about the same time, are in different parts. */
 export function takeShard<T>(items: readonly T[], { index, count }: Shard): T[] {
   return items.filter((_, at) => at % count === index - 1);
 }
 
 /**
- * At most so many faults, spread over the source files: the first of every file, then the second of every file, until
- * there are enough. The seed decides which is first, and the same seed always chooses the same. Both lists keep the order
- * of `mutants`.
+ * Returns at most `count` faults, spread over the source files: the first of every file, then the second of every file, and so on.
+ * The seed determines the order of the files and of the faults of a file, so the same seed selects the same faults. Both lists of the
+ * result keep the order of `mutants`.
  */
 export function chooseSpread(
   mutants: readonly Mutant[],
@@ -68,7 +68,7 @@ export function chooseSpread(
   };
 }
 
-/** FNV-1a of 32 bits: mixes well enough for an order that looks random, and needs no platform. */
+/** FNV-1a with 32 bits: mixes well enough for a pseudorandom order, and does not depend on the platform. */
 function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);

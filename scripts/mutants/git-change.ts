@@ -3,14 +3,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Change, changedDefinitions } from "./choice.ts";
 
-/** How much older than HEAD the base is, where none is named: longer than one working session takes from commit to push. */
+/** The minimum age of the default base relative to HEAD. It is longer than a working session takes from commit to push. */
 const windowHours = 24;
 
-/** What the project is compared with. */
+/** The commit that the project is compared with. */
 export interface Base {
-  /** Null: there is nothing to compare with, so everything counts as changed. */
+  /** Null when there is no such commit: then everything counts as changed. */
   readonly commit: string | null;
-  /** Which commit it is and why, for the person who reads the log. */
+  /** The commit and the reason for it, as printed in the log. */
   readonly account: string;
 }
 
@@ -19,11 +19,11 @@ export type BaseResult =
   | { readonly ok: false; readonly message: string };
 
 /**
- * Finds the commit that a change is measured from.
+ * Finds the commit to compare with.
  *
- * @param named the base that the caller asks for: a commit, branch or tag. It is an error when it is not there.
- * @param preset the base that the environment names, as a CI service does. When it is not there, the rule for no name holds:
- *   the newest first-parent ancestor of HEAD whose commit date is 24 hours before HEAD's or earlier
+ * @param named the base that the caller gives: a commit, branch or tag. It is an error when it does not exist.
+ * @param preset the base from the environment, as set by a CI service. When it does not exist, the default applies:
+ *   the newest first-parent ancestor of HEAD whose commit date is at least 24 hours before HEAD's
  */
 export function findBase(root: string, named: string | undefined, preset: string | undefined): BaseResult {
   const obstacle = findObstacle(root);
@@ -46,7 +46,7 @@ export function findBase(root: string, named: string | undefined, preset: string
   };
 }
 
-/** What differs between a commit and the working tree, new files included. Null: git can't tell. */
+/** Returns the differences between a commit and the working tree, including new files. Null when git fails. */
 export function changeSince(root: string, commit: string): Change | null {
   const differing = git(root, "diff", "--name-only", "--no-renames", "--relative", "-z", commit, "--");
   const added = git(root, "ls-files", "--others", "--exclude-standard", "-z");
@@ -61,10 +61,10 @@ export function changeSince(root: string, commit: string): Change | null {
   return { files: new Set(files), faults: new Set(faults) };
 }
 
-/** The id of HEAD, or a fixed text where there is none. */
+/** Returns the id of HEAD, or a fixed text when there is no commit. */
 export const headId = (root: string): string => git(root, "rev-parse", "HEAD")?.trim() ?? "no commit";
 
-/** What keeps git from comparing at all, in words. */
+/** Returns the reason why git cannot compare commits, or null. */
 function findObstacle(root: string): string | null {
   if (git(root, "--version") === null) return "git can't be run here";
   if (git(root, "rev-parse", "--git-dir") === null)
@@ -72,7 +72,7 @@ function findObstacle(root: string): string | null {
   return git(root, "rev-parse", "--verify", "--quiet", "HEAD") === null ? "there is no commit yet" : null;
 }
 
-/** Where HEAD and another commit have parted, so that what happened there since is no change of ours. */
+/** Returns the merge base of HEAD and another commit, so that later changes on the other branch do not count. */
 function commonBase(root: string, name: string): Base | null {
   const commit = git(
     root,
@@ -111,7 +111,7 @@ const absent = (root: string) =>
 const describe = (root: string, commit: string) =>
   git(root, "log", "-1", '--format=%h of %cs ("%s")', commit)?.trim() ?? commit;
 
-/** What git prints, or null when it fails or is not there. */
+/** Returns the output of git, or null when git fails or is not installed. */
 function git(root: string, ...args: string[]): string | null {
   const { status, stdout } = spawnSync("git", args, {
     cwd: root,

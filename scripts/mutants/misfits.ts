@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Mutant } from "../../test/mutants/mutant.ts";
 
-/** Says of every fault that can't be made, or not in one way only, what is wrong with it. */
+/** Returns the errors in the definitions of faults, such as a `find` text that does not occur exactly once in its file. */
 export function findMisfits(root: string, mutants: readonly Mutant[]): string[] {
   const names = mutants.map(({ name }) => name);
   return mutants.flatMap(({ name, file, find, replace, tests }) => {

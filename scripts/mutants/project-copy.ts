@@ -8,10 +8,10 @@ import { readReport, type TestRun } from "./test-run.ts";
 
 const notCopied = new Set(["node_modules", ".git", ".wrangler", "dist", "test-results", "bench"]);
 
-/** A fault can make a test wait for ever. A file takes a minute at most, and several times that on a busy machine. */
-const longestSecondsPerFile = 300;
+/** The time limit, because a fault can make a test wait forever. A file takes a minute at most, and longer on a busy machine. */
+const maxSecondsPerFile = 300;
 
-/** A copy of the project in a temporary folder, to be broken. */
+/** A copy of the project in a temporary folder, to which faults are applied. */
 export class ProjectCopy {
   readonly #folder = mkdtempSync(join(tmpdir(), "sallyport-mutants-"));
   #runner: number | undefined;
@@ -24,11 +24,11 @@ export class ProjectCopy {
     symlinkSync(resolve(root, "node_modules"), join(this.#folder, "node_modules"));
   }
 
-  /** Makes the fault, does something, and mends it again. */
+  /** Applies the fault, runs the action, and restores the file. */
   async withFault<T>({ file, find, replace }: Mutant, action: () => Promise<T>): Promise<T> {
     const path = join(this.#folder, file);
     const sound = readFileSync(path, "utf8");
-    // A function, because a text in its place may have `$` in it, which would be read as a pattern.
+    // A function, because `replace` interprets `$` in a replacement text.
     writeFileSync(
       path,
       sound.replace(find, () => replace),
@@ -40,7 +40,7 @@ export class ProjectCopy {
     }
   }
 
-  /** Runs test files, or what has such a title in them; with `bail` only up to the first failure. */
+  /** Runs test files, or only their tests whose title contains `titled`. `bail` stops at the first failure. */
   async test(
     files: readonly string[],
     { bail, titled }: { bail: boolean; titled?: string | undefined },
@@ -51,7 +51,7 @@ export class ProjectCopy {
     const args = [runner, "run", ...files, "--reporter=json", `--outputFile=${report}`];
     if (bail) args.push("--bail=1");
     if (titled !== undefined) args.push("-t", titled);
-    const { code, output } = await this.#run(args, files.length * longestSecondsPerFile);
+    const { code, output } = await this.#run(args, files.length * maxSecondsPerFile);
     try {
       return { ...readReport(readFileSync(report, "utf8"), files.length, code), output };
     } catch {
@@ -59,10 +59,10 @@ export class ProjectCopy {
     }
   }
 
-  #run(args: readonly string[], longestSeconds: number): Promise<{ code: number | null; output: string }> {
+  #run(args: readonly string[], maxSeconds: number): Promise<{ code: number | null; output: string }> {
     const child = spawn(process.execPath, args, {
       cwd: this.#folder,
-      // A group of its own, so that what it starts ends with it.
+      // A process group, so that the runner's children are killed with it.
       detached: true,
       env: { ...process.env, CI: "true", NO_COLOR: "1", WYCHEPROOF_DIR: wycheproofFolder() },
       stdio: ["ignore", "pipe", "pipe"],
@@ -74,7 +74,7 @@ export class ProjectCopy {
         output = (output + text).slice(-4000);
       });
     }
-    const clock = setTimeout(() => this.#end(), longestSeconds * 1000);
+    const clock = setTimeout(() => this.#end(), maxSeconds * 1000);
     return new Promise((resolvePromise, reject) => {
       child.on("error", reject).on("close", (code) => {
         clearTimeout(clock);
@@ -84,13 +84,13 @@ export class ProjectCopy {
     });
   }
 
-  /** Ends what is left of a run. */
+  /** Kills the remaining processes of a run. */
   #end(): void {
     if (this.#runner === undefined) return;
     try {
       process.kill(-this.#runner, "SIGKILL");
     } catch {
-      // It has ended by itself.
+      // The group has already ended.
     }
     this.#runner = undefined;
   }

@@ -4,7 +4,7 @@ import { projectRoot } from "../start/wrangler.ts";
 import { ProjectCopy } from "./project-copy.ts";
 import { judge, type TestRun, type Verdict } from "./test-run.ts";
 
-/** Makes each fault in turn, `jobs` of them at a time, and prints what the tests made of it. True: all were caught. */
+/** Runs the tests of each fault, with up to `jobs` faults at a time, and prints the verdicts. Returns true when all were caught. */
 export async function runAll(chosen: readonly Mutant[], jobs: number): Promise<boolean> {
   const copyCount = Math.max(1, Math.min(jobs, 2, availableParallelism(), chosen.length));
   const copies = Array.from({ length: copyCount }, () => new ProjectCopy(projectRoot));
@@ -39,13 +39,13 @@ export async function runAll(chosen: readonly Mutant[], jobs: number): Promise<b
 
 async function runOne(copy: ProjectCopy, mutant: Mutant): Promise<{ verdict: Verdict; account: string }> {
   const started = performance.now();
-  // First the tests that are there for this, and where they see nothing all that stands beside them.
+  // First the tests whose title contains `titled`. If all of them pass, all tests of the same files.
   const patterns = mutant.titled === undefined ? [undefined] : [mutant.titled, undefined];
   let run: TestRun | null = null;
   for (const titled of patterns) {
     for (const test of mutant.tests) {
       const sound = await runSound(copy, test, titled);
-      // Of several files not every one has tests of such a title.
+      // With several test files, some may have no test with this title.
       if (judge(sound) === "survived" || (sound.complete && sound.passed === 0)) continue;
       const failures = [...sound.failed, ...sound.crashed].join("\n") || sound.output;
       return { verdict: "broken", account: `: ${test} fails without it already\n${failures}` };
@@ -53,7 +53,7 @@ async function runOne(copy: ProjectCopy, mutant: Mutant): Promise<{ verdict: Ver
     run = await copy.withFault(mutant, async () => {
       const first = await copy.test(mutant.tests, { bail: true, titled });
       if (first.failed.length > 0 || first.crashed.length === 0) return first;
-      // A test behind the crash may fail by its expectation. Where not one passes, the program does not run at all.
+      // A later test may fail by an assertion. If no test passes, the program does not run at all.
       const whole = await copy.test(mutant.tests, { bail: false, titled });
       return whole.passed > 0 ? whole : { ...whole, failed: [] };
     });
@@ -73,7 +73,7 @@ async function runOne(copy: ProjectCopy, mutant: Mutant): Promise<{ verdict: Ver
 
 const soundRuns = new Map<string, Promise<TestRun>>();
 
-/** What tests come to without a fault. They are run once, however many faults they are for. */
+/** Runs tests without a fault. Each combination runs once and is reused for all faults. */
 function runSound(copy: ProjectCopy, test: string, titled: string | undefined): Promise<TestRun> {
   const key = JSON.stringify([test, titled]);
   const run = soundRuns.get(key) ?? copy.test([test], { bail: false, titled });

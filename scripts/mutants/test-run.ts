@@ -1,19 +1,19 @@
-/** What a run of tests came to. */
+/** The result of a test run. */
 export interface TestRun {
   readonly passed: number;
-  /** The tests that failed and why, but for those that only took too long: a busy machine does that, too. */
+  /** Tests that failed, with the reason, except by a timeout: a busy machine also causes timeouts. */
   readonly failed: readonly string[];
-  /** The tests that no expectation ended but an error that code throws when it can't run, such as a TypeError. */
+  /** Tests that ended with an error such as a TypeError, instead of a failed assertion. */
   readonly crashed: readonly string[];
-  /** Every test file could be loaded, and the runner ended by itself. */
+  /** True when every test file was loaded and the runner exited by itself. */
   readonly complete: boolean;
-  /** The end of what the runner wrote. */
+  /** The end of the runner's output. */
   readonly output: string;
 }
 
 export type Verdict = "caught" | "survived" | "broken";
 
-/** An expectation has to fail: a program that does not run, or crashes whatever is asked of it, shows nothing about its tests. */
+/** A fault is caught only by a failed assertion: a program that does not run, or crashes on every input, proves nothing about its tests. */
 export function judge(run: TestRun): Verdict {
   if (run.failed.length > 0) return "caught";
   return run.complete && run.passed > 0 ? "survived" : "broken";
@@ -33,8 +33,8 @@ interface Report {
 /**
  * Reads the report of Vitest's JSON reporter.
  *
- * @param fileCount how many test files it was to run
- * @param code the exit code of the runner; null when it was ended
+ * @param fileCount the number of test files that were passed to the runner
+ * @param code the exit code of the runner; null when it was killed
  */
 export function readReport(text: string, fileCount: number, code: number | null): Omit<TestRun, "output"> {
   const { testResults }: Report = JSON.parse(text);

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { projectRoot, quietWrangler, wranglerArgs } from "../start/wrangler.ts";
 
-/** What Node lacks of the platform, as far as loading the bundle needs it. */
+/** Stubs of platform features that Node does not have and that the bundle needs at load time. */
 const platform = "data:text/javascript,export class WorkerEntrypoint {} export const env = {};";
 
 interface Bundle {
@@ -21,10 +21,10 @@ interface Bundle {
 }
 
 /**
- * Asks the bundle that would be deployed for its OpenAPI document: in this process, without a server or a database.
+ * Gets the OpenAPI document from the deployable bundle, in this process, without a server or database.
  *
- * @returns the document's text, laid out for reading
- * @throws Error when the Worker can't be bundled, or does not hand the document out
+ * @returns the document's indented text
+ * @throws Error when the Worker cannot be bundled, or does not return the document
  */
 export async function readApiDocument(): Promise<string> {
   const outDir = mkdtempSync(join(tmpdir(), "sallyport-openapi-"));

@@ -1,4 +1,4 @@
-// The attacker's chances, computed from the numbers of docs/contract.md only and without code of the Worker.
+// The attacker's chances of success, computed only from the numbers in docs/contract.md, without code of the Worker.
 
 /** Six digits. */
 const codes = 1_000_000;
@@ -11,12 +11,12 @@ const failuresUntilDisabled = 100;
 const rounds = failuresUntilDisabled / guessesPerRound;
 
 /**
- * RFC 4226 takes the remainder of 31 random bits by a million, so the codes below 483,648 come up 2,148 times in 2^31
- * and the others 2,147 times. A guess among the former has this chance to hit the code of one step.
+ * RFC 4226 computes 31 random bits modulo a million, so each code below 483,648 results from 2,148 of the 2^31 values and each
+ * other code from 2,147. A guess below 483,648 has this probability of being the code of one time step.
  */
 export const likeliestCode = Math.ceil(2 ** 31 / codes) / 2 ** 31;
 
-/** The chance of the whole budget: 20 rounds of 5 different guesses, each round against other valid codes. */
+/** The probability that one guess of the whole budget succeeds: 20 rounds of 5 different guesses, with other valid codes in each. */
 export function chanceOfBudget(perCode = 1 / codes): number {
   return 1 - (1 - guessesPerRound * perCode) ** (liveCodes * rounds);
 }
@@ -26,7 +26,7 @@ export function chanceOfGuesses(guesses: number): number {
   return 1 - (1 - liveCodes / codes) ** guesses;
 }
 
-/** The chance of the whole budget against ten backup codes of 40 bits each. */
+/** The probability that the whole budget hits one of ten backup codes of 40 bits each. */
 export const chanceOfBackupCodes = (failuresUntilDisabled * 10) / 2 ** 40;
 
 /** The earliest time of each round of five guesses, in seconds after the first. */
@@ -41,7 +41,7 @@ export function roundTimes(): number[] {
 
 /**
  * The largest number of guesses between two sign-ins of the owner that does not block the owner, whose sign-in resets the counter:
- * whole rounds with a cool-down that is over by then, and four more guesses, which cause no cool-down.
+ * whole rounds whose cool-down ends before the sign-in, and four more guesses, which cause no cool-down.
  */
 export function guessesBetweenSignIns(seconds: number): number {
   const over = roundTimes().filter((time) => time <= seconds).length - 1;
@@ -50,5 +50,5 @@ export function guessesBetweenSignIns(seconds: number): number {
 
 const windowSeconds = 900;
 
-/** The password guesses of a day, from the number for each quarter of an hour. */
+/** The password guesses per day, from the number per 15 minutes. */
 export const guessesPerDay = (perWindow: number): number => (perWindow * 86_400) / windowSeconds;

@@ -1,11 +1,11 @@
 /** One row of the result table. */
 export interface Figure {
   readonly attack: string;
-  /** The quantity that is counted or estimated. */
+  /** The counted or estimated quantity. */
   readonly what: string;
   readonly measured: string;
   readonly computed: string;
-  /** The limit that the figure must keep. Null: the figure is reported without a limit. */
+  /** The limit of the figure. Null when there is none. */
   readonly limit: string | null;
   readonly ok: boolean;
 }

@@ -6,7 +6,7 @@ const secrets = {
   KEYRING: `k1:${randomBytes(32).toString("base64")}`,
   ADMIN_KEY: randomBytes(32).toString("base64url"),
 };
-// Also in the environment, where wrangler looks for required secrets.
+// Wrangler reads required secrets from the environment.
 Object.assign(process.env, secrets);
 
 export default defineConfig({
@@ -26,7 +26,7 @@ export default defineConfig({
     include: ["scripts/simulate/worker/*.sim.ts"],
     testTimeout: 600_000,
     hookTimeout: 60_000,
-    // The Worker logs every refusal, and a simulation has hundreds of thousands.
+    // The Worker logs every refusal, and a simulation causes hundreds of thousands.
     silent: true,
   },
 });

@@ -8,8 +8,8 @@ import { StartError } from "./settings.ts";
 export type DemoAccount = { username: string; password: string };
 
 /**
- * Returns the demo account, which it creates through the service API when the database has none. `path` keeps the
- * password beside the database, so that it can be printed again the next time.
+ * Returns the demo account. Creates it through the service API when the database has none. The file `path` stores the
+ * password, so that the next start can print it again.
  */
 export async function ensureDemoAccount(
   api: string,
@@ -22,7 +22,7 @@ export async function ensureDemoAccount(
   if (opened !== null) warn(opened);
   const account = known ?? { username: "demo", password: readablePassword() };
   if (!known) {
-    // Kept first: a password that is in the database but nowhere else helps nobody.
+    // Written before the account is created: a lost password would make the account useless.
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, `${JSON.stringify(account, null, 2)}\n`, { mode: 0o600 });
   }

@@ -21,17 +21,17 @@ export const secretNames = Object.keys(generators) as SecretName[];
 /** The secrets of `.dev.vars`. */
 export interface DevVars {
   readonly secrets: LocalSecrets;
-  /** The secrets that were generated now. */
+  /** The secrets that this call generated. */
   readonly generated: readonly SecretName[];
   /** Set when other users could read the file until now. */
   readonly warning: string | null;
 }
 
 /**
- * Creates the file, or adds missing secrets to it, and makes it readable for its owner only. Values in the file are kept. Two copies
- * that start at the same time create one file.
+ * Creates the file, or adds missing secrets to it, and makes it readable for its owner only. Existing values are kept. Two copies
+ * of the program that start at the same time create one file.
  *
- * @throws StartError when other users can read the file and its mode can't be changed; no secret is then written
+ * @throws StartError when other users can read the file and its mode cannot be changed; then no secret is written
  */
 export function ensureDevVars(path: string): DevVars {
   const existing = readIfThere(path) ?? createWhole(path);

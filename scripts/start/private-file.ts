@@ -4,7 +4,7 @@ import { StartError } from "./settings.ts";
 const othersBits = 0o077;
 
 /**
- * Sets the mode of a file with secrets to 600, unless no other user can read it already.
+ * Sets the mode of a file with secrets to 600, unless no other user can read it.
  *
  * @returns a warning when other users could read the file until now, else null
  * @throws StartError when the mode can't be changed

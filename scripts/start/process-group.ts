@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const pollMilliseconds = 25;
 const graceMilliseconds = 5000;
-/** A killed process that nobody reaps still counts as alive: do not wait for it for ever. */
+/** A killed process that is not reaped still counts as alive, so the wait for it is limited. */
 const killedMilliseconds = 1000;
 
-/** Signals every process of the group. Returns false when there is none left. */
+/** Sends a signal to every process of the group. Returns false when no process is left. */
 export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(-groupId, signal);
@@ -14,7 +14,7 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolea
   }
 }
 
-/** Asks whole process groups to end, kills what is left of them after 5 seconds, and resolves when they are gone. */
+/** Sends SIGTERM to process groups, SIGKILL after 5 seconds, and resolves when the groups have ended. */
 export async function endGroups(groupIds: Iterable<number>): Promise<void> {
   const groups = [...groupIds];
   for (const group of groups) signalGroup(group, "SIGTERM");

@@ -10,7 +10,7 @@ export type Settings = {
   basePath: string;
 };
 
-/** An error that the user can correct. Only its message is shown. */
+/** An error that the user can correct. Only its message is printed. */
 export class StartError extends Error {}
 
 /** Reads PORT, ORIGIN_PORT, STATE_DIR and BASE_PATH. Throws `StartError` naming the variable that is wrong. */
@@ -35,7 +35,7 @@ function parsePort(name: string, value: string): number {
   return port;
 }
 
-/** Throws `StartError` unless this machine's loopback port, which `variable` names, is free. */
+/** Throws `StartError` unless the loopback port is free. `variable` names the variable that sets it. */
 export async function requireFreePort(variable: string, port: number): Promise<void> {
   // A browser resolves "localhost" to ::1 first, and would reach another program there.
   for (const host of ["127.0.0.1", "::1"]) {

@@ -1,6 +1,6 @@
 /**
- * Ends what `npm start` began if `npm start` itself is killed and can't. A line `+7` on standard input is the id of a
- * process group that has begun, `-7` says that it is over; the end of the input means that the writer is gone.
+ * Ends the child processes of `npm start` if `npm start` itself is killed. A line `+7` on standard input means that the process
+ * group 7 has started, and `-7` that it has ended. The end of the input means that `npm start` has ended.
  */
 import { createInterface } from "node:readline";
 import { endGroups } from "./process-group.ts";

@@ -3,12 +3,12 @@ import { fileURLToPath } from "node:url";
 /** The root of the repository: wrangler reads `wrangler.toml` and `.dev.vars` there. */
 export const projectRoot = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Arguments for Node that run the wrangler of this project. */
+/** Arguments for Node that run this project's wrangler. */
 export function wranglerArgs(...args: string[]): string[] {
   return [fileURLToPath(new URL("../../node_modules/wrangler/bin/wrangler.js", import.meta.url)), ...args];
 }
 
-/** Wrangler that asks nobody: no prompt, telemetry, update check, or call for the location of this machine. */
+/** Disables wrangler's prompts, telemetry, update check and location lookup. */
 export const quietWrangler = {
   CI: "1",
   WRANGLER_HIDE_BANNER: "true",

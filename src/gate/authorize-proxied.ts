@@ -10,7 +10,7 @@ import { signIdentityAssertion } from "./sign-assertion.ts";
 /** The visitor's request, about which a proxy asks in a forward-auth request. */
 export interface OriginalRequest {
   readonly method: string;
-  /** As the proxy received it, without the query. */
+  /** The path as the proxy received it, without the query. */
   readonly path: string;
   /** Path and query, for the way back after a sign-in. */
   readonly uri: string;
@@ -50,7 +50,7 @@ export type ForwardAuthResult =
   | {
       readonly kind: "allowed";
       readonly granted: AccessGranted;
-      /** Null for an anonymous visitor. */
+      /** The visitor's identity and its assertion. Null: the visitor is anonymous. */
       readonly signedIdentity: SignedIdentity | null;
     }
   | { readonly kind: "denied"; readonly denial: AccessDenied }

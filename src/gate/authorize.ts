@@ -12,7 +12,7 @@ import { findInterpretations, type RequestParts, type UnreadablePart } from "./r
 
 /** A request for the origin, with the session and the first factor of the visitor. */
 export interface AccessRequest extends RequestParts {
-  /** From the request's session token, and bound to the first factor of this request. */
+  /** The session of the request's token, which is bound to the first factor of this request. Null: there is none. */
   readonly session: FullSession | null;
   /** Null: passwords are the first factor. */
   readonly source: FirstFactorSource | null;
@@ -72,8 +72,9 @@ const isChange = ({ method, namedOnly }: RequestInterpretation) =>
   namedOnly !== true && !isSafeMethod(method);
 
 /**
- * Returns the access with a session token that must be rechecked, when the request may have changed something and the first
- * factor is the origin's own login. The origin may have signed another account in under the same session cookie.
+ * Makes the next request recheck the session, after a request that may have changed something, when the first factor is the
+ * origin's own login: the origin may have signed another account in under the same session cookie. Returns the access with
+ * the token for this, or the access as it was.
  */
 export async function expireTokenAfterChange(
   deps: Deps,

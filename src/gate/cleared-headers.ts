@@ -5,7 +5,7 @@ import { foldName } from "../core/parsing/folded-name.ts";
  * uses it, and `npm run examples` writes it into the proxy configurations (INC-35). Names are folded: `core/parsing/folded-name.ts`.
  */
 
-/** A family is the name itself and every name that continues with `_`: `remote`, `remote_user`. */
+/** Families of removed headers. A family is the name itself and every name that continues with `_`: `remote`, `remote_user`. */
 export const clearedFamilies: readonly string[] = [
   // The identity that the gate and other gateways set (WB-05).
   "remote",
@@ -37,15 +37,16 @@ export const clearedFamilies: readonly string[] = [
   // The file that the proxy sends in place of Rack's response (CVE-2025-61780).
   "x_sendfile_type",
   "x_accel",
-  // A web server's plug-in tells WebLogic the client's address, certificate and user in these.
+  // A web server's plug-in sends WebLogic the client's address, certificate and user in these.
   "wl_proxy",
 ];
 
-export const clearedNames: readonly string[] = [
+/** Removed headers that are no family: only this name is removed, not the names that begin with it. */
+export const clearedExactNames: readonly string[] = [
   "forwarded",
-  // The same for WebSphere: `$WSRU` is the user name.
+  // A web server's plug-in sends WebSphere the client's address, certificate and user in these: `$WSRU` is the user name.
   ...["at", "cc", "cs", "is", "pr", "ra", "rh", "ru", "sc", "si", "sn", "sp"].map((name) => `_ws${name}`),
-  // CGI turns it into the variable `HTTP_PROXY`, which many HTTP clients use as their proxy ("httpoxy", CVE-2016-5385).
+  // CGI turns the header `Proxy` into the variable `HTTP_PROXY`, which many HTTP clients use as their proxy ("httpoxy", CVE-2016-5385).
   "proxy",
 ];
 
@@ -76,7 +77,7 @@ export const isOverrideHeader = (name: string): boolean => methodOverrideNames.i
 export function isClearedHeader(name: string): boolean {
   const folded = foldName(name);
   return (
-    clearedNames.includes(folded) ||
+    clearedExactNames.includes(folded) ||
     methodOverrideNames.includes(folded) ||
     clearedFamilies.some(
       (family) =>

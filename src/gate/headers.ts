@@ -14,7 +14,7 @@ export interface SignedIdentity {
 
 /** What the headers for the origin are made from, beside the client's headers. */
 export interface OriginHeadersInput {
-  /** Null for an anonymous visitor. */
+  /** The visitor's identity and its assertion. Null: the visitor is anonymous. */
   readonly signedIdentity: SignedIdentity | null;
   /** The client's address. */
   readonly address: string | null;

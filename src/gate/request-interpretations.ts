@@ -8,11 +8,11 @@ import { isOverrideHeader } from "./cleared-headers.ts";
 
 /** The parts of a request that decide how an origin serves it. */
 export interface RequestParts {
-  /** As the client sent it. */
+  /** The method as the client sent it. */
   readonly method: string;
-  /** As the client sent it, without the query. */
+  /** The path as the client sent it, without the query. */
   readonly path: string;
-  /** As the client sent it, with the `?`, or empty. */
+  /** The query as the client sent it, with the `?`. Empty: there is none. */
   readonly query: string;
   readonly headers: Headers;
   /** True when the client's override headers reach the origin. */
@@ -113,7 +113,7 @@ function readMethods(value: string): readonly string[] {
 /** `COPY` discloses the source to readers of the target, and `MOVE` also deletes the source (RFC 4918 9.8, 9.9). */
 const alsoAtSource: Readonly<Record<string, readonly string[]>> = { COPY: ["GET"], MOVE: ["GET", "DELETE"] };
 
-/** Both write the target and delete what was there (RFC 4918 9.8.4, 9.9.3). */
+/** `COPY` and `MOVE` write the destination and delete what was there (RFC 4918 9.8.4, 9.9.3). */
 const alsoAtDestination: Readonly<Record<string, readonly string[]>> = {
   COPY: ["PUT", "DELETE"],
   MOVE: ["PUT", "DELETE"],

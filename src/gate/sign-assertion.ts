@@ -51,7 +51,7 @@ function cachedAssertionsOf(cache: Deps["cache"], identity: AssertedIdentity) {
 const identityKey = ({ userId, username, email, acr, amr, authenticatedAt }: AssertedIdentity) =>
   JSON.stringify([userId, username, email, acr, amr, authenticatedAt.getTime()]);
 
-/** Only the last part, a path, can contain a space. So two scopes never share a key. */
+/** The key of a scope in the cache of assertions. Only its last part, a path, can contain a space, so two scopes never share a key. */
 const scopeKey = (issuer: string, audience: string, { host, pathPrefix, methods }: AssertedScope) =>
   [issuer, audience, host, methods?.join(",") ?? "", pathPrefix].join(" ");
 

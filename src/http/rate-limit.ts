@@ -34,7 +34,7 @@ export function rateLimitHeaders(limit: Limit, remainder: Remainder | null): Rec
   return { "RateLimit-Policy": policy, RateLimit: `${name};r=${remainder.left};t=${remainder.seconds}` };
 }
 
-/** Sets both headers on the response that the handler will return. */
+/** Sets `RateLimit-Policy` and `RateLimit` on the response that the handler will return: the limit, and what is left of it. */
 export function setRateLimitHeaders(c: AppContext, limit: Limit, remainder: Remainder): void {
   for (const [name, value] of Object.entries(rateLimitHeaders(limit, remainder))) c.header(name, value);
 }

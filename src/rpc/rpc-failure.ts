@@ -75,7 +75,7 @@ export function toRpcFailure(failure: Failure): RpcFailure {
     : { ok: false, code };
 }
 
-/** The same as in the HTTP API (`http/problem/problem.ts`). */
+/** The seconds to wait when D1 does not respond: as many as in the HTTP API (`http/problem/problem.ts`). */
 const outageRetrySeconds = 5;
 
 /** Logs a thrown error, and returns the RPC result for it. */

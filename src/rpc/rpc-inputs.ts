@@ -42,7 +42,7 @@ export type RpcMethod = keyof InputSchemas;
 /** What the caller passes to a method. */
 export type RpcInput<M extends RpcMethod> = z.input<InputSchemas[M]>;
 
-/** The same after validation. */
+/** The input of a method after validation. */
 export type ParsedInput<M extends RpcMethod> = z.output<InputSchemas[M]>;
 
 /** Validates the input of a method. */

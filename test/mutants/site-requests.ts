@@ -38,9 +38,9 @@ export const siteRequestMutants: readonly Mutant[] = [
     name: "own-pending-token-unknown",
     file: "src/core/tokens/own-token.ts",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a part of the source
-    find: "(${pendingPrefix}|${apiKeyStart})`",
+    find: "(${pendingPrefix}|${apiKeyStartPattern})`",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a part of the source
-    replace: "(${apiKeyStart})`",
+    replace: "(${apiKeyStartPattern})`",
     why: "the origin gets a token that is one code away from a session (INC-32)",
     tests: ["test/gate/origin-disguises.test.ts"],
     titled: "beside anything else",
@@ -49,7 +49,7 @@ export const siteRequestMutants: readonly Mutant[] = [
     name: "own-api-key-unknown",
     file: "src/core/tokens/own-token.ts",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a part of the source
-    find: "(${pendingPrefix}|${apiKeyStart})`",
+    find: "(${pendingPrefix}|${apiKeyStartPattern})`",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a part of the source
     replace: "(${pendingPrefix})`",
     why: "the origin gets a backend's API key (INC-32)",

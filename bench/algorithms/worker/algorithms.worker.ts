@@ -1,23 +1,23 @@
 import { base32nopad } from "@scure/base";
 import vectors from "../../../test/vectors/rfc6238-appendix-b.json";
-import { askedAtSeconds, keyUris, secretOf } from "../questions.ts";
+import { clockSeconds, keyUris, secretOf } from "../inputs.ts";
 import { qrLibraries } from "./qr-libraries.ts";
 import { type Secret, totpLibraries } from "./totp-libraries.ts";
 
 /**
- * Does an operation so many times and answers when all are done. A Worker can't time itself: its clock stands still.
+ * Runs an operation `times` times before it responds. The caller measures the time, because a Worker's clock does not advance.
  *
  * - `/totp/{library}/{generate|middle|oldest|wrong}/{base32|bytes}?times=`
  * - `/hmac/{import|sign|verify}?times=`: WebCrypto alone
  * - `/qr/{library}?times=`
- * - `/codes/{library}` and `/svg/{library}`: what it answers, for the comparison of before
+ * - `/codes/{library}` and `/svg/{library}`: return the results, which are checked before the measurement
  */
 export default {
   async fetch(request) {
     const { pathname, searchParams } = new URL(request.url);
     const [, kind = "", name = "", operation = "", form = ""] = pathname.split("/");
     const times = Number(searchParams.get("times"));
-    setClock(askedAtSeconds);
+    setClock(clockSeconds);
     if (kind === "codes") return Response.json(await codesOf(name));
     if (kind === "svg") return Response.json(await Promise.all(keyUris.map(get(qrLibraries, name))));
     if (kind === "qr") await renderRepeatedly(get(qrLibraries, name), times);
@@ -27,7 +27,7 @@ export default {
   },
 } satisfies ExportedHandler;
 
-/** The libraries read `Date.now`. */
+/** Replaces `Date.now`, which the libraries read. */
 function setClock(seconds: number): void {
   Date.now = () => seconds * 1000;
 }
@@ -41,7 +41,7 @@ function get<T>(table: Readonly<Record<string, T>>, name: string): T {
 async function repeat(operation: () => unknown, times: number): Promise<void> {
   for (let done = 0; done < times; done += 1) {
     const answer = operation();
-    // A synchronous operation does not wait for a turn of the event loop.
+    // A synchronous operation must not wait for the event loop.
     if (answer instanceof Promise) await answer;
   }
 }
@@ -57,7 +57,7 @@ async function renderRepeatedly(draw: (text: string) => unknown, times: number):
 const bytes = new Uint8Array(secretOf("ada"));
 const secrets: Readonly<Record<string, Secret>> = { bytes, base32: base32nopad.encode(bytes) };
 
-/** An operation that throws when its result is wrong. */
+/** Returns an operation that throws when its result is wrong. */
 async function totpOperation(name: string, operation: string, form: string): Promise<() => unknown> {
   const library = get(totpLibraries, name);
   const secret = get(secrets, form);
@@ -77,16 +77,16 @@ async function codeFor(operation: string): Promise<{ code: string; right: boolea
   const at = async (seconds: number) => {
     setClock(seconds);
     const code = await get(totpLibraries, "sallyport").generate(bytes, 6);
-    setClock(askedAtSeconds);
+    setClock(clockSeconds);
     return code;
   };
-  if (operation === "middle") return { code: await at(askedAtSeconds), right: true };
-  if (operation === "oldest") return { code: await at(askedAtSeconds - 30), right: true };
-  // Wrong in every step around: the code of an hour ago.
-  return { code: await at(askedAtSeconds - 3600), right: false };
+  if (operation === "middle") return { code: await at(clockSeconds), right: true };
+  if (operation === "oldest") return { code: await at(clockSeconds - 30), right: true };
+  // The code of an hour ago is wrong for every nearby time step.
+  return { code: await at(clockSeconds - 3600), right: false };
 }
 
-/** The values of RFC 6238 appendix B, as the library has them. */
+/** Computes the codes of RFC 6238 appendix B with a library. */
 async function codesOf(name: string): Promise<string[]> {
   const secret = new TextEncoder().encode(vectors.secret).slice();
   const codes: string[] = [];

@@ -4,19 +4,19 @@ import * as otpauth from "otpauth";
 import * as otplib from "otplib";
 import { computeHotp, decodeTotpSecret, findMatchingStep, timeStep } from "../../../src/core/crypto/totp.ts";
 
-/** A secret as base32, which is how it is kept, or its bytes. */
+/** A secret as base32, which is its stored form, or as bytes. */
 export type Secret = string | Uint8Array<ArrayBuffer>;
 
-/** TOTP with SHA-1 and steps of 30 s, at the time that `Date.now` tells. */
+/** TOTP with SHA-1 and time steps of 30 s, at the time of `Date.now`. */
 export interface TotpLibrary {
   generate(secret: Secret, digits: 6 | 8): string | Promise<string>;
-  /** Whether a code of six digits is that of the current step, of the one before it or of the one after it. */
+  /** True when a code of six digits is valid for the current, the previous or the next time step. */
   verify(secret: Secret, code: string): boolean | Promise<boolean>;
 }
 
 const periodSeconds = 30;
 
-/** Each is called as its documentation says. */
+/** Each library is called as documented. */
 export const totpLibraries: Readonly<Record<string, TotpLibrary>> = {
   sallyport: {
     generate: (secret, digits) =>

@@ -4,7 +4,7 @@ import { countRows } from "../../../test/support/d1.ts";
 
 interface Env extends Bindings {
   readonly KEYRING: string;
-  /** The same, and an older key behind it. */
+  /** `KEYRING` followed by an older key. */
   readonly ROTATED_KEYRING: string;
 }
 

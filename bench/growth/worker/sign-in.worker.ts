@@ -8,8 +8,8 @@ import { generateEventId } from "../../../src/store/service/audit.ts";
 import { findAccountForSignIn, openSignInSession } from "../../../src/store/sessions/sign-in-batch.ts";
 
 /**
- * Sign-in with the right password, without the password: its read and its batch as Sallyport has them, and no scrypt, which
- * takes a hundred times as long and would hide them. The body is the user name.
+ * A sign-in with the correct password, without its verification: the same read and batch as Sallyport, without scrypt, which takes a
+ * hundred times as long and would hide them. The request body is the user name.
  */
 export default {
   async fetch(request, env, context) {
@@ -21,7 +21,7 @@ export default {
     const counters = await firstFactorCounters(config.keyring, { ...name, network, devices: "" }, now);
     const { user } = await findAccountForSignIn(db, name, counters.all, now);
     if (user === null) return new Response("No such user", { status: 404 });
-    const drawn = await prepareSession(
+    const prepared = await prepareSession(
       {
         kind: "pending",
         userId: user.id,
@@ -46,13 +46,13 @@ export default {
           client,
           realm: localRealm,
           userId: user.id,
-          sessionId: drawn.row.id,
+          sessionId: prepared.row.id,
           detail: { method: "password" },
         },
-        session: drawn.row,
+        session: prepared.row,
         bounds: openingBounds(now),
         user,
-        forgiven: counters.resetBySuccess,
+        resetCounter: counters.resetBySuccess,
         newPasswordHash: null,
       },
       now,

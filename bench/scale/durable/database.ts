@@ -1,6 +1,6 @@
 import type { Bucket, Rows, SentStatement } from "./object.ts";
 
-/** What drizzle calls of a statement of D1. */
+/** The methods of a D1 statement that drizzle calls. */
 interface Statement {
   readonly sent: SentStatement;
   bind(...values: SentStatement["values"]): Statement;
@@ -32,8 +32,8 @@ const toResult = ({ names, rows }: Rows) => ({
 });
 
 /**
- * A bucket as a D1 binding: as much of it as `src/store/platform/database.ts` calls. A stub belongs to the request that asks for
- * it, so each session gets its own.
+ * Returns a bucket as a D1 binding, with the methods that `src/store/platform/database.ts` calls. A stub can be used only in the request that
+ * created it, so each session gets its own.
  */
 export const asD1 = (openBucket: () => DurableObjectStub<Bucket>) => ({
   withSession() {

@@ -1,18 +1,18 @@
 import { DurableObject } from "cloudflare:workers";
 
-/** A statement on its way to the object. */
+/** A statement that is sent to the object. */
 export interface SentStatement {
   readonly sql: string;
   readonly values: readonly (string | number | null)[];
 }
 
-/** Rows as arrays, and the names of their columns. */
+/** Rows as arrays, with their column names. */
 export interface Rows {
   names: string[];
   rows: SqlStorageValue[][];
 }
 
-/** One bucket of users, with a database of its own. What is one batch in D1 is one call here, and one transaction. */
+/** A bucket of users with its own database. A batch of D1 is one call here, and one transaction. */
 export class Bucket extends DurableObject {
   runAll(statements: readonly SentStatement[]): Rows[] {
     const { storage } = this.ctx;

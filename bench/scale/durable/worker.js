@@ -1,4 +1,4 @@
-// Sallyport with a Durable Object in D1's place. Not TypeScript, for the same reason as `../worker/metered.js`.
+// Sallyport with a Durable Object instead of D1. Not TypeScript, for the same reason as `../worker/metered.js`.
 import sallyport from "../../../src/index.ts";
 import { asD1 } from "./database.ts";
 
@@ -7,7 +7,7 @@ export { Bucket } from "./object.ts";
 
 const environments = new WeakMap();
 
-/** One for each isolate: the Worker keeps its configuration by it. All users are in the same bucket here. */
+/** Creates one environment per isolate, because the Worker caches its configuration by it. All users are in the same bucket here. */
 function withBucket(env) {
   const openBucket = () => env.BUCKETS.getByName("0");
   const known = environments.get(env) ?? { ...env, DB: asD1(openBucket) };

@@ -1,5 +1,5 @@
-// Sallyport with a meter on its stores. Not TypeScript, so that the types of the Worker and those of the benchmark, which
-// has the browser's, are not mixed.
+// Sallyport with a meter on its stores. Not TypeScript, because the types of the Worker would conflict with those of the benchmark,
+// which include the browser's.
 import sallyport from "../../../src/index.ts";
 import { meter } from "./meter.ts";
 

@@ -3,12 +3,12 @@ import type { Client } from "../../../test/support/worker.ts";
 import { addressOf, openPending, type Person } from "./people.ts";
 import type { Random } from "./random.ts";
 
-/** What came of guesses that were made at one moment. */
+/** The results of guesses that were made at the same time. */
 export interface Volley {
   readonly succeeded: boolean;
   /** The second factor is off until an administrator resets it. */
   readonly disabled: boolean;
-  /** How long it takes until another guess is evaluated. */
+  /** The seconds until another guess is evaluated. */
   readonly retryAfterSeconds: number;
 }
 
@@ -16,25 +16,25 @@ const codes = 1_000_000;
 
 export const digits = (code: number): string => String(code).padStart(6, "0");
 
-/** Different codes, each as likely as the others. */
+/** Generates different codes with a uniform distribution. */
 export function generateCodes(random: Random, count: number): string[] {
-  const drawn = new Set<number>();
-  while (drawn.size < count) drawn.add(random.below(codes));
-  return [...drawn].map(digits);
+  const selected = new Set<number>();
+  while (selected.size < count) selected.add(random.below(codes));
+  return [...selected].map(digits);
 }
 
-/** Somebody who knows the password of an account, and has any number of sessions, networks and locations. */
+/** An attacker with the password of an account and any number of sessions, networks and locations. */
 export class CodeAttacker {
   #networks = 0;
 
-  /** @param locations each a Worker with a copy of the database of its own */
+  /** @param locations Workers, each with its own copy of the database */
   constructor(
     readonly target: Person,
     readonly random: Random,
     readonly locations: readonly [Client, ...Client[]],
   ) {}
 
-  /** Guesses in so many sessions at once, five in each: everything at the same time, and each from another network. */
+  /** Sends `guessesPerSession` guesses in each of `sessions` sessions concurrently, each guess from another network. */
   async fire(sessions: number, guessesPerSession = 5): Promise<Volley> {
     const tokens = await openPending(this.target, sessions);
     const guesses = generateCodes(this.random, sessions * guessesPerSession);

@@ -22,8 +22,8 @@ import {
 } from "./people.ts";
 import { Random } from "./random.ts";
 
-/** The whole of the promise: RFC 4226's own bias is the last digit of it. */
-const mostPerYear = 0.0003005;
+/** The documented limit, including the bias of RFC 4226, which affects its last digit. */
+const maxPerYear = 0.0003005;
 const attack = "guessing codes, with a known password";
 
 beforeEach(async () => {
@@ -32,7 +32,7 @@ beforeEach(async () => {
   await resetStores();
 });
 
-/** A location whose copy of the accounts has stood still since the beginning: it never hears of a failure. */
+/** Creates a client of a location whose replica of the accounts is frozen, and so never receives a recorded failure. */
 async function locationFarBehind(): Promise<Client> {
   const db = await freezeReplica(env.DB);
   await query("DROP TABLE copy_of_sessions");
@@ -40,19 +40,19 @@ async function locationFarBehind(): Promise<Client> {
   return new Client(environment({ DB: db }));
 }
 
-/** The codes that the Worker would take now. */
+/** The codes that are valid now. */
 const liveCodes = async ({ secret }: Person): Promise<Set<string>> =>
   new Set(await Promise.all([-1, 0, 1].map((k) => code(secret, k))));
 
 interface Year {
   readonly evaluated: number;
-  /** Seconds after the beginning at which guesses were evaluated. */
+  /** The seconds after `begin` at which guesses were evaluated. */
   readonly rounds: readonly number[];
-  /** The chance of as many guesses as each moment had, against the codes that were live then. */
+  /** The probability that one of the evaluated guesses succeeds, given the codes that were valid at each time. */
   readonly chance: number;
 }
 
-/** A year of attackers who are there at every moment when a guess is evaluated. */
+/** Simulates a year in which the attackers guess whenever a guess is evaluated. */
 async function spendYear(attackers: readonly CodeAttacker[]): Promise<Year[]> {
   const years = attackers.map(() => ({ evaluated: 0, rounds: [] as number[], missing: 1, over: false }));
   for (let now = 0; now < yearSeconds; ) {
@@ -101,7 +101,7 @@ it("a year of an attacker who never rests", async ({ task }) => {
       measured: percent(chance, 6),
       computed: `${percent(chanceOfBudget(), 6)}; ${percent(biased, 6)} with RFC 4226's bias`,
       limit: "0.0300 %",
-      ok: Math.max(chance, biased) < mostPerYear,
+      ok: Math.max(chance, biased) < maxPerYear,
     },
     {
       attack: `${attack}, backup codes in place of TOTP codes`,
@@ -109,7 +109,7 @@ it("a year of an attacker who never rests", async ({ task }) => {
       measured: "the same 100 guesses",
       computed: percent(chanceOfBackupCodes, 8),
       limit: "0.0300 %",
-      ok: chanceOfBackupCodes < mostPerYear,
+      ok: chanceOfBackupCodes < maxPerYear,
     },
   ];
 });
@@ -141,10 +141,10 @@ it("which codes the Worker takes", async ({ task }) => {
   ];
 });
 
-/** How often luck helps an attacker here. It is taken back again by what his success counts. */
+/** The probability with which a guess is a valid code. The weights compensate for it (importance sampling). */
 const helped = 0.016;
 
-/** One guess of an attacker with too much luck, and how much likelier it has been than it should. */
+/** Returns a guess that is valid with the raised probability, and its weight: the true probability divided by the raised one. */
 async function guessWithLuck(random: Random, person: Person): Promise<{ guess: string; weight: number }> {
   const live = [...(await liveCodes(person))] as [string, ...string[]];
   const chance = live.length / 1_000_000;

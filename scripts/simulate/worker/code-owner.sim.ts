@@ -27,16 +27,16 @@ beforeEach(async () => {
   await resetStores();
 });
 
-/** An attacker who lets the owner in, so that the counter begins anew, and takes all that there is between. */
+/** Simulates an attacker who lets the owner sign in, which resets the counter, and uses all guesses between two sign-ins. */
 async function spendDays(person: Person, random: Random, days: number, everySeconds: number) {
   const attacker = new CodeAttacker(person, random, [new Client()]);
   const rounds = roundTimes().filter((time) => time <= everySeconds - 60).length - 1;
-  let ownerIn = 0;
+  let ownerSignIns = 0;
   const signIns = (days * daySeconds) / everySeconds;
   for (let signIn = 0; signIn < signIns; signIn++) {
     const start = signIn * everySeconds;
     setClock(start);
-    if (await signInAsOwner(person)) ownerIn += 1;
+    if (await signInAsOwner(person)) ownerSignIns += 1;
     for (const [round, time] of roundTimes()
       .slice(0, rounds + 1)
       .entries()) {
@@ -44,7 +44,7 @@ async function spendDays(person: Person, random: Random, days: number, everySeco
       await attacker.fire(1, round === rounds ? 4 : 5);
     }
   }
-  return { perDay: (await countEvaluated(person)) / days - signIns / days, ownerIn, signIns };
+  return { perDay: (await countEvaluated(person)) / days - signIns / days, ownerSignIns, signIns };
 }
 
 async function signInAsOwner(person: Person): Promise<boolean> {
@@ -64,7 +64,7 @@ it.for(cadences)(
     const random = new Random(`${env.SEED} patient ${hours}`);
     const [person] = await createPeople(random, 1);
     if (person === undefined) return;
-    const { perDay, ownerIn, signIns } = await spendDays(person, random, days, hours * 3600);
+    const { perDay, ownerSignIns, signIns } = await spendDays(person, random, days, hours * 3600);
     const computed = (guessesBetweenSignIns(hours * 3600 - 60) * 24) / hours;
     task.meta.figures = [
       {
@@ -86,10 +86,10 @@ it.for(cadences)(
       {
         attack: `${attack}, waiting for the owner's sign-in (${words})`,
         what: "the owner signs in",
-        measured: `${ownerIn} of ${signIns}`,
+        measured: `${ownerSignIns} of ${signIns}`,
         computed: "always",
         limit: "100 %",
-        ok: ownerIn === signIns,
+        ok: ownerSignIns === signIns,
       },
     ];
   },
@@ -108,7 +108,7 @@ it("the owner, while an attacker never rests", async ({ task }) => {
     state: "outside" as "outside" | "waiting" | "in",
   }));
   type Owner = (typeof owners)[number];
-  const knock = async (owner: Owner) => {
+  const trySignIn = async (owner: Owner) => {
     const isIn = await signInAsOwner(owner.person);
     if (!isIn) owner.waits += 1;
     owner.state = isIn ? "in" : "waiting";
@@ -119,12 +119,12 @@ it("the owner, while an attacker never rests", async ({ task }) => {
       owners.filter(({ state }) => state !== "in"),
       10,
       async (owner) => {
-        // Both know the second in which the cool-down ends. Who is first is a matter of chance.
+        // Both try in the second in which the cool-down ends. The order is random.
         const ownerFirst = random.next() < 0.5;
-        if (owner.state === "waiting" && ownerFirst) await knock(owner);
+        if (owner.state === "waiting" && ownerFirst) await trySignIn(owner);
         if (owner.state === "in") return;
         await owner.attacker.fire(1);
-        if (owner.state === "waiting" && !ownerFirst) await knock(owner);
+        if (owner.state === "waiting" && !ownerFirst) await trySignIn(owner);
       },
     );
     const next = rounds[index + 1] ?? now;
@@ -133,7 +133,7 @@ it("the owner, while an attacker never rests", async ({ task }) => {
     );
     for (const owner of coming.sort((a, b) => a.comesAt - b.comesAt)) {
       setClock(owner.comesAt);
-      await knock(owner);
+      await trySignIn(owner);
     }
   }
   const within = (waits: number) =>

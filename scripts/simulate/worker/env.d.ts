@@ -1,6 +1,6 @@
 declare namespace Cloudflare {
   interface Env {
-    /** What all chance of a simulation comes from. */
+    /** The seed of all random numbers of a simulation. */
     readonly SEED: string;
   }
 }

@@ -1,7 +1,7 @@
 import { base, code, host, send } from "../../../test/support/worker.ts";
 import { makeHashCheap, type Person } from "./people.ts";
 
-/** The owner of an account, in the browser of every day: it keeps every cookie that it is given. */
+/** The owner of an account, with a browser that keeps all cookies. */
 export class Owner {
   readonly #cookies = new Map<string, string>();
 
@@ -10,7 +10,7 @@ export class Owner {
     readonly address = "203.0.113.7",
   ) {}
 
-  /** Signs in with password and code, and leaves. Was that possible? */
+  /** Signs in with password and code, and signs out. Returns true when the sign-in succeeded. */
   async signIn(): Promise<boolean> {
     const { username, password, secret } = this.person;
     const first = await this.#post("/login", { username, password });

@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 
 const manyNetworks = 10_000;
-/** Whoever is told to wait has to wait for this long. */
+/** The duration of a block by the limits of sign-ins (docs/throttling.md). */
 const windowSeconds = 900;
 
 interface Try {
@@ -32,7 +32,7 @@ interface Try {
   readonly address: string;
 }
 
-/** Guesses wrong everywhere at once, and says how long it takes until another guess is evaluated. */
+/** Sends wrong passwords concurrently, and returns the seconds until another guess is evaluated. */
 async function fire(tries: readonly Try[]): Promise<number> {
   const client = new Client();
   const waits = await inParallel(tries, 50, async ({ username, address }) => {
@@ -43,52 +43,52 @@ async function fire(tries: readonly Try[]): Promise<number> {
   return Math.max(...waits);
 }
 
-interface Siege {
+interface Scenario {
   readonly seconds: number;
-  /** What is tried at a moment when a guess is evaluated; `round` counts them from 0. */
+  /** Returns the guesses of a round, sent when guesses are evaluated again. `round` counts from 0. */
   readonly volley: (round: number) => readonly Try[];
   readonly owner: Owner;
-  /** How often the owner comes, at moments of chance. */
+  /** The number of the owner's sign-ins, at random times. */
   readonly visits: number;
 }
 
 interface Outcome {
   readonly evaluated: number;
   readonly rounds: number;
-  /** How often the owner got in. */
-  readonly ownerIn: number;
+  /** The number of the owner's successful sign-ins. */
+  readonly ownerSignIns: number;
 }
 
-/** The attacker is there whenever a guess is evaluated, and the owner whenever it pleases. */
-async function besiege(random: Random, { seconds, volley, owner, visits }: Siege): Promise<Outcome> {
+/** Simulates an attacker who guesses whenever a guess is evaluated, and an owner who signs in at random times. */
+async function runScenario(random: Random, { seconds, volley, owner, visits }: Scenario): Promise<Outcome> {
   setClock(-daySeconds);
   if (!(await owner.signIn())) throw new Error("The owner can't get in before the attack");
   const part = seconds / visits;
-  const comings = Array.from({ length: visits }, (_, index) => Math.floor((index + random.next()) * part));
-  let ownerIn = 0;
+  const visitTimes = Array.from({ length: visits }, (_, index) => Math.floor((index + random.next()) * part));
+  let ownerSignIns = 0;
   let rounds = 0;
   for (let now = 0; now < seconds; rounds++) {
     setClock(now);
     const next = now + (await fire(volley(rounds)));
-    for (const at of comings.filter((coming) => coming >= now && coming < next)) {
+    for (const at of visitTimes.filter((time) => time >= now && time < next)) {
       setClock(at);
-      if (await owner.signIn()) ownerIn += 1;
+      if (await owner.signIn()) ownerSignIns += 1;
     }
     now = next;
   }
-  return { evaluated: await countEvents("first_factor.refused"), rounds, ownerIn };
+  return { evaluated: await countEvents("first_factor.refused"), rounds, ownerSignIns };
 }
 
 const numbers = (length: number) => Array.from({ length }, (_, index) => index);
 const nameOf = (people: readonly Person[], index: number) => people[index % people.length]?.username ?? "";
 
-const ownerFigure = (attack: string, { ownerIn }: Outcome, visits: number): Figure => ({
+const ownerFigure = (attack: string, { ownerSignIns }: Outcome, visits: number): Figure => ({
   attack,
   what: "the owner signs in, from a device that signed in before",
-  measured: `${ownerIn} of ${visits}`,
+  measured: `${ownerSignIns} of ${visits}`,
   computed: "always",
   limit: "100 %",
-  ok: ownerIn === visits,
+  ok: ownerSignIns === visits,
 });
 
 const perDayFigure = (attack: string, measured: string, computed: number, ok: boolean): Figure => ({
@@ -105,8 +105,8 @@ it("one network, one account", async ({ task }) => {
   const [ada] = await createPeople(random, 1);
   if (ada === undefined) return;
   const volley = () => numbers(12).map(() => ({ username: ada.username, address: addressOf(1) }));
-  const siege = { seconds: daySeconds, volley, owner: new Owner(ada), visits: 24 };
-  const outcome = await besiege(random, siege);
+  const scenario = { seconds: daySeconds, volley, owner: new Owner(ada), visits: 24 };
+  const outcome = await runScenario(random, scenario);
   const attack = "guessing a password, from one network, at one account";
   const computed = guessesPerDay(10);
   task.meta.figures = [
@@ -116,7 +116,7 @@ it("one network, one account", async ({ task }) => {
       computed,
       outcome.evaluated <= computed,
     ),
-    ownerFigure(attack, outcome, siege.visits),
+    ownerFigure(attack, outcome, scenario.visits),
   ];
 });
 
@@ -127,8 +127,8 @@ it("one network, all accounts", async ({ task }) => {
   if (ada === undefined) return;
   const volley = (round: number) =>
     numbers(32).map((index) => ({ username: nameOf(people, round * 32 + index), address: addressOf(1) }));
-  const siege = { seconds: daySeconds, volley, owner: new Owner(ada), visits: 24 };
-  const outcome = await besiege(random, siege);
+  const scenario = { seconds: daySeconds, volley, owner: new Owner(ada), visits: 24 };
+  const outcome = await runScenario(random, scenario);
   const attack = "guessing a password, from one network, at all accounts";
   const computed = guessesPerDay(30);
   task.meta.figures = [
@@ -138,7 +138,7 @@ it("one network, all accounts", async ({ task }) => {
       computed,
       outcome.evaluated <= computed,
     ),
-    ownerFigure(attack, outcome, siege.visits),
+    ownerFigure(attack, outcome, scenario.visits),
   ];
 });
 
@@ -146,14 +146,14 @@ it("ten thousand networks, one account", async ({ task }) => {
   const random = new Random(`${env.SEED} many one`);
   const [ada] = await createPeople(random, 1);
   if (ada === undefined) return;
-  // All of them at once in the first round. After that only as many as find out that it is over.
+  // The first round uses all networks. Later rounds use only as many as needed to exceed the limit of the account.
   const volley = (round: number) =>
     numbers(round === 0 ? manyNetworks : 110).map((index) => ({
       username: ada.username,
       address: addressOf((round * 110 + index) % manyNetworks),
     }));
-  const siege = { seconds: daySeconds / 4, volley, owner: new Owner(ada), visits: 24 };
-  const outcome = await besiege(random, siege);
+  const scenario = { seconds: daySeconds / 4, volley, owner: new Owner(ada), visits: 24 };
+  const outcome = await runScenario(random, scenario);
   const attack = "guessing a password, from 10,000 networks, at one account";
   const computed = guessesPerDay(100);
   const perDay = outcome.evaluated * 4;
@@ -164,14 +164,14 @@ it("ten thousand networks, one account", async ({ task }) => {
       computed,
       perDay <= computed,
     ),
-    ownerFigure(attack, outcome, siege.visits),
+    ownerFigure(attack, outcome, scenario.visits),
   ];
 });
 
-/** The sample: so many networks stand for ten thousand, and so many windows for the 96 of a day. */
+/** A sample: 60 networks represent 10,000, and 2 windows represent the 96 of a day. */
 const sample = { networks: 60, windows: 2 };
 
-async function besiegeAll(seed: string, accounts: number) {
+async function runScenarioForAll(seed: string, accounts: number) {
   const random = new Random(`${env.SEED} ${seed}`);
   const people = await createPeople(random, accounts);
   const [ada] = people;
@@ -182,12 +182,12 @@ async function besiegeAll(seed: string, accounts: number) {
       username: nameOf(people, index),
       address: addressOf(index % sample.networks),
     }));
-  const siege = { seconds: sample.windows * windowSeconds, volley, owner: new Owner(ada), visits: 10 };
-  return { siege, outcome: await besiege(random, siege) };
+  const scenario = { seconds: sample.windows * windowSeconds, volley, owner: new Owner(ada), visits: 10 };
+  return { scenario, outcome: await runScenario(random, scenario) };
 }
 
 it("ten thousand networks, all accounts, and many of them", async ({ task }) => {
-  const { siege, outcome } = await besiegeAll("many many", 127);
+  const { scenario, outcome } = await runScenarioForAll("many many", 127);
   const perWindow = outcome.evaluated / outcome.rounds;
   const attack = "guessing a password, from 10,000 networks, at all of 20,000 accounts";
   const perDay = guessesPerDay((perWindow * manyNetworks) / sample.networks);
@@ -195,13 +195,13 @@ it("ten thousand networks, all accounts, and many of them", async ({ task }) => 
   const measured = `${count(perDay)}, from ${count(perWindow)} per window and ${sample.networks} networks`;
   task.meta.figures = [
     perDayFigure(attack, measured, computed, perDay <= computed),
-    ownerFigure(attack, outcome, siege.visits),
+    ownerFigure(attack, outcome, scenario.visits),
   ];
 });
 
 it("ten thousand networks, all accounts, and few of them", async ({ task }) => {
   const accounts = 11;
-  const { siege, outcome } = await besiegeAll("many few", accounts);
+  const { scenario, outcome } = await runScenarioForAll("many few", accounts);
   const perWindow = outcome.evaluated / outcome.rounds;
   const attack = "guessing a password, from 10,000 networks, at all of 1,000 accounts";
   const perDay = guessesPerDay((perWindow * 1000) / accounts);
@@ -209,7 +209,7 @@ it("ten thousand networks, all accounts, and few of them", async ({ task }) => {
   const measured = `${count(perDay)}, from ${count(perWindow)} per window and ${accounts} accounts`;
   task.meta.figures = [
     perDayFigure(attack, measured, computed, perDay <= computed),
-    ownerFigure(attack, outcome, siege.visits),
+    ownerFigure(attack, outcome, scenario.visits),
   ];
 });
 
@@ -219,8 +219,8 @@ it("the owner's own network, one account", async ({ task }) => {
   if (ada === undefined) return;
   const owner = new Owner(ada, addressOf(1));
   const volley = () => numbers(12).map(() => ({ username: ada.username, address: addressOf(1) }));
-  const siege = { seconds: daySeconds / 4, volley, owner, visits: 24 };
-  const outcome = await besiege(random, siege);
+  const scenario = { seconds: daySeconds / 4, volley, owner, visits: 24 };
+  const outcome = await runScenario(random, scenario);
   const attack = "guessing a password, from the owner's own network, at the owner's account";
   const computed = guessesPerDay(10);
   const perDay = outcome.evaluated * 4;
@@ -231,6 +231,6 @@ it("the owner's own network, one account", async ({ task }) => {
       computed,
       perDay <= computed,
     ),
-    ownerFigure(attack, outcome, siege.visits),
+    ownerFigure(attack, outcome, scenario.visits),
   ];
 });

@@ -14,7 +14,7 @@ import { workersKeyring } from "../../../test/support/gate.ts";
 import { query } from "../../../test/support/rows.ts";
 import type { Random } from "./random.ts";
 
-/** An account with a second factor, and all that its attacker or its owner may know. */
+/** An account with a second factor, and its credentials in plaintext. */
 export interface Person {
   readonly id: string;
   readonly username: string;
@@ -25,21 +25,21 @@ export interface Person {
 export const yearSeconds = 365 * 24 * 3600;
 export const daySeconds = 24 * 3600;
 
-/** When every simulation begins. */
+/** The start time of every simulation. */
 export const begin = Date.UTC(2030, 0, 1);
 
-/** Puts the stopped clock to so many seconds after the beginning. */
+/** Sets the fake clock to a number of seconds after {@link begin}. */
 export const setClock = (seconds: number) => vi.setSystemTime(begin + seconds * 1000);
 
-/** Lets the Worker log to nobody. */
+/** Suppresses the Worker's log. */
 export function silence(): void {
   for (const level of ["debug", "info", "log", "warn", "error"] as const)
     vi.spyOn(console, level).mockImplementation(() => {});
 }
 
 /**
- * Puts an account into D1. Its secret is of the seed; its password has a hash that the Worker takes and that costs it
- * next to nothing: what a guess costs changes nothing about how many are evaluated.
+ * Inserts an account into D1. The seed determines its TOTP secret. Its password hash is valid but cheap to verify: the
+ * cost of a guess does not change how many guesses are evaluated.
  */
 export async function createPerson(random: Random, username: string): Promise<Person> {
   const person = {
@@ -65,45 +65,45 @@ export async function createPerson(random: Random, username: string): Promise<Pe
   return person;
 }
 
-/** Puts so many accounts into D1, one after the other, so that the same seed gives everybody the same secret. */
+/** Inserts accounts one after the other, so that the same seed generates the same secrets. */
 export function createPeople(random: Random, length: number): Promise<Person[]> {
   const usernames = Array.from({ length }, (_, index) => `ada${index}`);
   return inParallel(usernames, 1, (username) => createPerson(random, username));
 }
 
-/** Takes back the expensive hash that a right password has been given. */
+/** Replaces the expensive hash that the Worker stored after a correct password. */
 export async function makeHashCheap({ id, password }: Person): Promise<void> {
   await query("UPDATE users SET password_hash = ? WHERE id = ?", await cheapHash(password), id);
 }
 
 /**
- * Opens a pending session for each of them, as signing in with the right password does, however often: a right
- * password counts nowhere. Only the password hash is saved.
+ * Creates a pending session for each account, like a sign-in with the correct password, which no limit counts.
+ * This avoids the cost of the password hash.
  *
- * @returns their tokens
+ * @returns the session tokens
  */
 export async function openPendingOf(people: readonly Person[]): Promise<string[]> {
   const now = new Date();
   const expiresAt = new Date(now.getTime() + 300_000);
-  const drawn = people.map((person) => ({ person, secret: generateSessionSecret() }));
+  const generated = people.map((person) => ({ person, secret: generateSessionSecret() }));
   const insert = env.DB.prepare(
     `INSERT INTO sessions (id, kind, user_id, attempts, amr, first_factor_at, created_at, last_seen_at, expires_at)
       VALUES (?, 'pending', ?, 0, '["pwd"]', ?, ?, ?, ?)`,
   );
   const at = now.getTime();
-  const rows = drawn.map(async ({ person, secret }) =>
+  const rows = generated.map(async ({ person, secret }) =>
     insert.bind(await sessionIdOf(secret), person.id, at, at, at, expiresAt.getTime()),
   );
   await env.DB.batch(await Promise.all(rows));
   const keyring = workersKeyring();
   return Promise.all(
-    drawn.map(({ person: { username }, secret: sessionSecret }) =>
+    generated.map(({ person: { username }, secret: sessionSecret }) =>
       signPendingToken(keyring, { sessionSecret, username, expiresAt }, now),
     ),
   );
 }
 
-/** Opens so many for one of them. */
+/** Creates several pending sessions for one account. */
 export const openPending = (person: Person, count: number): Promise<string[]> =>
   openPendingOf(new Array<Person>(count).fill(person));
 
@@ -111,7 +111,7 @@ export const openPending = (person: Person, count: number): Promise<string[]> =>
 export const addressOf = (network: number): string =>
   `10.${(network >> 16) & 255}.${(network >> 8) & 255}.${network & 255}`;
 
-/** How many events of a type there are, of one account or of all. */
+/** Counts the events of a type, of one account or of all accounts. */
 export async function countEvents(type: string, userId?: string): Promise<number> {
   const ofUser = userId === undefined ? "" : "AND user_id = ?";
   const values = userId === undefined ? [type] : [type, userId];
@@ -122,13 +122,13 @@ export async function countEvents(type: string, userId?: string): Promise<number
   return row?.n ?? 0;
 }
 
-/** How many codes were evaluated: each leaves exactly one of these. */
+/** Counts the evaluated codes: each creates exactly one of these events. */
 export async function countEvaluated({ id }: Person): Promise<number> {
   const types = ["refused", "accepted", "replayed"].map((type) => countEvents(`second_factor.${type}`, id));
   return (await Promise.all(types)).reduce((sum, n) => sum + n, 0);
 }
 
-/** Does something with each of them, so many at a time. */
+/** Runs a function for each item, with at most `width` calls at a time. */
 export async function inParallel<T, R>(
   items: readonly T[],
   width: number,

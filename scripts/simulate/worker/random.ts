@@ -1,16 +1,16 @@
-/** Random numbers that come again with the same seed. */
+/** A pseudorandom generator: the same seed gives the same numbers. */
 export class Random {
   #state: number;
 
   constructor(seed: string) {
-    // FNV-1a: two seeds that differ anywhere give two sequences.
+    // FNV-1a: different seeds give different sequences.
     this.#state = [...seed].reduce(
       (hash, text) => Math.imul(hash ^ text.charCodeAt(0), 0x01000193),
       0x811c9dc5,
     );
   }
 
-  /** From 0 up to, but not, 1. Mulberry32. */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). Mulberry32. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
@@ -18,7 +18,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** A whole number from 0 up to, but not, `end`. */
+  /** Returns an integer from 0 (inclusive) to `end` (exclusive). */
   below(end: number): number {
     return Math.floor(this.next() * end);
   }
@@ -27,7 +27,7 @@ export class Random {
     return Uint8Array.from({ length }, () => this.below(256));
   }
 
-  /** One of them. */
+  /** Returns a random element. */
   pick<T>(choices: readonly [T, ...T[]]): T {
     return choices[this.below(choices.length)] ?? choices[0];
   }

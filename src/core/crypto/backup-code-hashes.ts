@@ -46,7 +46,7 @@ export async function hashBackupCode(canonical: string): Promise<string> {
   return sha256(canonical);
 }
 
-/** Returns the stored form of a list of hashes, unspent and spent: a JSON array of strings. */
+/** Formats the hashes of an account's backup codes as a JSON array of strings. The hash of a spent code begins with `spent:`. */
 export function encodeBackupCodeHashes(hashes: readonly string[]): string {
   return JSON.stringify(hashes);
 }

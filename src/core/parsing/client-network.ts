@@ -1,7 +1,7 @@
 /** Four decimal numbers without leading zeros. The URL parser would read those as octal, and accepts hexadecimal too. */
 const ipv4Pattern = /^(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}$/;
 
-/** Without brackets and zone id (`%eth0`), which a client address on the internet never has. */
+/** The characters of an IPv6 address without brackets and zone id (`%eth0`), which a client address on the internet never has. */
 const ipv6Pattern = /^[0-9A-Fa-f:.]+$/;
 
 /** All clients without a usable address share one counter, so that hiding the address gives no additional attempts. */

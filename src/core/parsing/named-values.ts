@@ -6,7 +6,7 @@ export interface NamedValue {
 
 /** The cookies or query parameters of a request that have one of the given names. */
 export interface NamedValues {
-  /** In the order of the request. */
+  /** The names and values, in the order of the request. */
   readonly values: readonly NamedValue[];
   /**
    * Two servers may read different values: a name is misspelled, occurs with two values, or is split from its neighbours

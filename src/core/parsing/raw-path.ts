@@ -25,13 +25,14 @@ const plainOrigin = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 export const isPlainOrigin = (text: string): boolean => plainOrigin.test(text);
 
 /** Every segment is non-empty, is no dot segment (also not escaped), and has only characters of RFC 3986 3.3. */
-const normalForm = /^(?:\/(?!(?:\.|%2[Ee]){1,2}(?:\/|$))(?:[\w.~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)+\/?$/;
+const normalPathPattern =
+  /^(?:\/(?!(?:\.|%2[Ee]){1,2}(?:\/|$))(?:[\w.~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)+\/?$/;
 
 /**
  * True when every server splits the path into the same segments: it has no dot segments, backslashes, empty segments,
  * malformed escapes, or characters that a URL parser would escape (INC-34).
  */
-export const isNormalPath = (path: string): boolean => path === "/" || normalForm.test(path);
+export const isNormalPath = (path: string): boolean => path === "/" || normalPathPattern.test(path);
 
 /** True when the path is `basePath` or below it. The texts are compared without decoding. */
 export const isBelow = (basePath: string, path: string): boolean =>

@@ -12,7 +12,7 @@ export type ResultParameters = Partial<Record<(typeof resultParameterNames)[numb
 
 /** The outcome of {@link parseReturnAddress}. */
 export type ReturnAddressResult =
-  /** In the URL parser's normal form. */
+  /** `address` is in the normal form that the URL parser gives it. */
   | { readonly ok: true; readonly address: string }
   /** The realm's list does not cover the address, or it has a user name or a password. */
   | { readonly ok: false; readonly reason: "not_listed" }

@@ -38,22 +38,22 @@ const compatible = (characters: string) =>
 const none: AsciiMapping["endings"] = new Map();
 
 const mappings: readonly AsciiMapping[] = [
-  // NFKC.
+  // Servers that normalise to NFKC.
   {
     separators: compatible(compatibleSeparators),
     endings: new Map([...compatible(compatibleDots), ...spacesToAscii]),
   },
-  // Fullwidth forms: all code pages except the East Asian ones, which contain these characters.
+  // Fullwidth forms, by all Windows code pages except the East Asian ones, which contain these characters.
   { separators: pairs("\uFF0F/\uFF3C/\uFF05%\uFF1B;\uFF1F?\uFF03#"), endings: pairs("\uFF0E.\u3000 ") },
-  // 1250, 1252, 1254, and the code pages of DOS.
+  // The best-fit mappings of the Windows code pages 1250, 1252 and 1254, and of the code pages of DOS.
   { separators: pairs("\u2044/\u2215/\u2216/\u066A%\u2030%\u037E;"), endings: spacesToAscii },
-  // 1253, 860, 861, 865.
+  // The best-fit mappings of the Windows code page 1253 and of the DOS code pages 860, 861 and 865.
   { separators: pairs("\u00B4/\u02CA/"), endings: none },
-  // 932: Japanese.
+  // Code page 932 (Japanese) maps the yen sign to a backslash, which separates segments as a slash does.
   { separators: pairs("\u00A5/"), endings: none },
-  // 949: Korean.
+  // Code page 949 (Korean) maps the won sign to a backslash.
   { separators: pairs("\u20A9/"), endings: none },
-  // 20127: US-ASCII.
+  // Code page 20127 (US-ASCII) maps these characters to dots. Windows drops dots at the end of a name.
   { separators: none, endings: pairs("\u00B7.\u2022.\u2026.") },
 ];
 

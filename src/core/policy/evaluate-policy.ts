@@ -8,7 +8,7 @@ import { levels, type PolicyDecision, type PolicyRule, type Requirement } from "
 /** A method and a path under which an origin may serve a request. */
 export interface RequestInterpretation {
   readonly method: string;
-  /** As received, without the query. */
+  /** The path as it was received, without the query. */
   readonly path: string;
   /** Apply only rules whose `methods` name this method: it is not known whether the origin serves the request under it. */
   readonly namedOnly?: true;

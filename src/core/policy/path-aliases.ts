@@ -75,7 +75,10 @@ const namesSuffix = (direct: RulePath, rule: RulePath) =>
 
 const isProgram = (segment: string) => pageSuffix.test(segment.split(":", 1)[0] ?? "");
 
-/** For `/dir/index.php/admin`: `/admin`, if the site's root is the program, and `/dir/admin`, if it is `/dir`. */
+/**
+ * Finds the paths that a program in the path may be asked for (`PATH_INFO`). For `/dir/index.php/admin` these are `/admin`, if
+ * `index.php` serves the root of the site, and `/dir/admin`, if it serves `/dir`.
+ */
 function findPathsBehindPrograms(path: string): readonly string[] {
   // Fast path: most paths have no program segment.
   if (!path.includes(".")) return [];

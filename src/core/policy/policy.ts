@@ -43,7 +43,7 @@ export type PolicyRule = {
   readonly decision: PolicyDecision;
 };
 
-/** From the weakest to the strictest. */
+/** The levels that a rule can require, from the weakest to the strictest. */
 export const levels = ["none", "first_factor", "second_factor"] as const;
 
 const anyText = () => z.string(zodTypeError("string"));

@@ -2,18 +2,18 @@ import { base64urlnopad } from "@scure/base";
 import type { Keyring } from "../crypto/keyring.ts";
 import { computeIssuedMarks } from "./issued-mark.ts";
 
-/** An id is random characters, followed by their mark (`issued-mark.ts`). */
+/** An id is random characters, followed by their mark: an HMAC that shows that Sallyport generated the id (`issued-mark.ts`). */
 const randomCharacters = 11;
 const markCharacters = 5;
-const idForm = `[a-z2-7]{${randomCharacters + markCharacters}}`;
-const secretForm = "[A-Za-z0-9_-]{43}";
-const keyForm = new RegExp(`^sp_(${idForm})_${secretForm}$`);
+const keyIdPattern = `[a-z2-7]{${randomCharacters + markCharacters}}`;
+const keySecretPattern = "[A-Za-z0-9_-]{43}";
+const fullKeyPattern = new RegExp(`^sp_(${keyIdPattern})_${keySecretPattern}$`);
 
-/** Regular expression for the beginning of an API key, before its secret. */
-export const apiKeyStart = `sp_${idForm}_`;
+/** Source of a regular expression for the beginning of an API key, before its secret. */
+export const apiKeyStartPattern = `sp_${keyIdPattern}_`;
 
-/** Regular expression for a whole API key. */
-export const apiKeyPattern = apiKeyStart + secretForm;
+/** Source of a regular expression for a whole API key. */
+export const apiKeyPattern = apiKeyStartPattern + keySecretPattern;
 
 const secretBytes = 32;
 
@@ -38,10 +38,10 @@ export async function generateApiKey(keyring: Keyring): Promise<GeneratedApiKey>
 }
 
 /**
- * True when the id has the mark that some key of `KEYRING` computes. An invented id has it with a probability of 1 in 33
- * million. False for ids of before marks were introduced, and for ids whose key is no longer in `KEYRING`.
+ * True when Sallyport has generated this id: it ends in the mark that a key of `KEYRING` computes. An invented id has it with
+ * a probability of 1 in 33 million. False for ids of before marks were introduced, and for ids whose key is no longer in `KEYRING`.
  */
-export async function isMarkedApiKeyId(keyring: Keyring, id: string): Promise<boolean> {
+export async function isIssuedApiKeyId(keyring: Keyring, id: string): Promise<boolean> {
   const marks = await encodeMarks(keyring, id.slice(0, randomCharacters));
   return marks.includes(id.slice(randomCharacters));
 }
@@ -55,8 +55,8 @@ const encodeMarks = async (keyring: Keyring, random: string): Promise<string[]> 
 const toCharacters = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => "abcdefghijklmnopqrstuvwxyz234567".charAt(byte % 32)).join("");
 
-/** Returns the part of a key that may be shown, so that an operator recognises the key. */
-export const apiKeyPrefix = (id: string): string => `sp_${id}`;
+/** Formats the part of an API key that is not secret, `sp_<id>`, so that an operator recognises the key. */
+export const formatApiKeyPrefix = (id: string): string => `sp_${id}`;
 
 /** Returns the id in an API key, or null when the text does not have the form of an API key. */
-export const parseApiKeyId = (key: string): string | null => keyForm.exec(key)?.[1] ?? null;
+export const parseApiKeyId = (key: string): string | null => fullKeyPattern.exec(key)?.[1] ?? null;

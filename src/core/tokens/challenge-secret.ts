@@ -17,8 +17,11 @@ export async function generateChallengeSecret(keyring: Keyring): Promise<string>
   return random + mark;
 }
 
-/** True when Sallyport issued this text as the secret of a challenge, under any key of `KEYRING`. Needs no I/O. */
-export async function isChallengeSecret(keyring: Keyring, text: string): Promise<boolean> {
+/**
+ * True when Sallyport has generated this secret: it ends in the mark (an HMAC) that a key of `KEYRING` computes. Does not read
+ * D1.
+ */
+export async function isIssuedChallengeSecret(keyring: Keyring, text: string): Promise<boolean> {
   const [, random, mark] = secretPattern.exec(text) ?? [];
   if (random === undefined || mark === undefined) return false;
   const marks = await encodeMarks(keyring, random);

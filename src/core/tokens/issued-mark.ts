@@ -1,6 +1,9 @@
 import type { Keyring } from "../crypto/keyring.ts";
 
-/** What a mark is part of. A mark for one purpose is not valid for another. */
+/**
+ * What Sallyport appends a mark to: the secret in a challenge's address, or the id of an API key. The mark is an HMAC that
+ * shows that Sallyport generated the text. A mark for one purpose is not valid for another.
+ */
 export type IssuedMarkPurpose = "challenge_address" | "api_key_id";
 
 /**

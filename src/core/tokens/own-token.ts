@@ -1,5 +1,5 @@
 import { base64urlnopad } from "@scure/base";
-import { apiKeyPattern, apiKeyStart } from "./api-key.ts";
+import { apiKeyPattern, apiKeyStartPattern } from "./api-key.ts";
 import { pendingPrefix, sessionTokenTypes } from "./session-token.ts";
 
 /**
@@ -11,7 +11,7 @@ import { pendingPrefix, sessionTokenTypes } from "./session-token.ts";
  * three forms, one for each offset of the `typ` in a group of three bytes.
  */
 export const ownTokenPattern = [
-  `(^|[^A-Za-z0-9_.~+/-])(${pendingPrefix}|${apiKeyStart})`,
+  `(^|[^A-Za-z0-9_.~+/-])(${pendingPrefix}|${apiKeyStartPattern})`,
   ...sessionTokenTypes.flatMap((type) => [0, 1, 2].map((offset) => encodeAtOffset(type, offset))),
 ].join("|");
 

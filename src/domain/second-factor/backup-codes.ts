@@ -4,7 +4,7 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import type { FullSession } from "../sessions/sessions.ts";
 import { generateSealedBackupCodes } from "./sealed-backup-codes.ts";
-import type { AcceptancePlan, AccountView } from "./submitted-code.ts";
+import type { AcceptancePlan, UserWithOptionalSession } from "./submitted-code.ts";
 import { verifyCode } from "./verify-code.ts";
 
 export interface RegenerateBackupCodesInput {
@@ -17,7 +17,7 @@ export interface RegenerateBackupCodesInput {
 /** Generates ten backup codes that replace all earlier ones when the code is accepted. For sessions and the service API. */
 export async function planNewBackupCodes(
   deps: Deps,
-  { user }: AccountView,
+  { user }: UserWithOptionalSession,
 ): Promise<AcceptancePlan<readonly string[]>> {
   const { codes, envelope } = await generateSealedBackupCodes(deps, user.id);
   return {

@@ -2,7 +2,7 @@ import { sha256 } from "../../core/crypto/digest.ts";
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import { addResultParameters } from "../../core/parsing/return-address.ts";
 import { callerUserId } from "../../core/parsing/user-id.ts";
-import { isChallengeSecret } from "../../core/tokens/challenge-secret.ts";
+import { isIssuedChallengeSecret } from "../../core/tokens/challenge-secret.ts";
 import { signReceipt } from "../../core/tokens/receipt.ts";
 import { signPendingToken } from "../../core/tokens/session-token.ts";
 import {
@@ -33,6 +33,7 @@ export interface ChallengeToken {
   readonly expiresAt: Date;
 }
 
+/** The challenge, and the token if this request has opened it. */
 export interface OpenChallengeResult {
   /** Null: no challenge has this address. */
   readonly challenge: Challenge | null;
@@ -47,7 +48,7 @@ export async function openChallenge(
   deps: Deps,
   { secret, client, now }: { readonly secret: string; readonly client: ClientContext; readonly now: Date },
 ): Promise<OpenChallengeResult> {
-  if (!(await isChallengeSecret(deps.config.keyring, secret))) return noChallenge;
+  if (!(await isIssuedChallengeSecret(deps.config.keyring, secret))) return noChallenge;
   const prepared = await prepareSession(
     // The batch sets `userId` and `expiresAt` from the challenge.
     {
@@ -87,6 +88,7 @@ function shortened(name: string): string {
   return `${characters.slice(0, maxNameCharacters - 1).join("")}…`;
 }
 
+/** A code that was submitted in the session of a challenge. */
 export interface ChallengeCodeInput {
   readonly session: ChallengeSession;
   readonly code: CodeInput;
@@ -102,11 +104,12 @@ export interface ChallengeReturn {
 }
 
 /**
- * Completes a challenge with a code of the second factor. One read, one batch.
+ * Verifies a code of the account's second factor, and completes the challenge if the code is accepted. Returns the address,
+ * with the receipt, that the browser returns to. One read, one batch.
  *
  * @param issuer the public address of the Worker with its base path, as receipts name it
  */
-export async function completeChallenge(
+export async function completeChallengeWithCode(
   deps: Deps,
   { session, code, client, now }: ChallengeCodeInput,
   issuer: string,
@@ -135,10 +138,10 @@ export interface EnrolledByChallenge extends ChallengeToken {
 }
 
 /**
- * Completes a challenge with the first code of a new second factor, which it sets up. All sessions of the account end (EN-10).
+ * Verifies the first code of a new second factor. If it is accepted, enables the second factor and completes the challenge. All sessions of the account end (EN-10).
  * The new token serves for {@link buildReturnUrl} only: its session has ended.
  */
-export async function enrolByChallenge(
+export async function completeChallengeByEnrolment(
   deps: Deps,
   { session, code, client, now }: ChallengeCodeInput,
 ): Promise<EnrolledByChallenge | Failure> {

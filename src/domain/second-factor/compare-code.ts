@@ -117,7 +117,7 @@ export async function compareWithPendingSecret(
     now,
   );
   if (!secret.ok) return secret;
-  // Not in constant time: the secret was shown to this session, or to this caller of the service API.
+  // The comparison need not take constant time: the secret was shown to this session, or to this caller of the service API.
   if (expectedSecret !== null && expectedSecret !== secret.text)
     return { ok: false, reason: "other_enrolment" };
   const comparedWith = { column: "totpPendingSecret", envelope } as const;

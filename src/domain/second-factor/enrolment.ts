@@ -21,7 +21,7 @@ import { verifyCode } from "./verify-code.ts";
 /** How long a pending secret can be confirmed (EN-05). */
 export const enrolmentTtlSeconds = 600;
 
-/** The greatest age of a session's second factor when the account's secret is replaced. */
+/** To replace the account's secret, the session's second factor must not be older than this. */
 export const replacementMaxAgeSeconds = 300;
 
 /** A new secret for an authenticator app. It is sent once, in the response to the request that generated it. */

@@ -37,7 +37,7 @@ export async function countBackupCodes(
   return opened.ok ? { ok: true, remaining: countUnspent(opened.hashes) } : opened;
 }
 
-/** Opens the hashes of an account's backup codes. The hash of a spent code stays, behind a mark. */
+/** Decrypts the hashes of an account's backup codes. The hash of a spent code is still in the list, with the prefix `spent:`. */
 export async function openBackupCodeHashes(
   deps: Deps,
   { user, client, now }: HashesInput,

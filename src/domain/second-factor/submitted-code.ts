@@ -12,7 +12,7 @@ import {
   findSession,
   findSessionOnPrimary,
   type Session,
-  type SessionView,
+  type SessionWithUser,
 } from "../../store/sessions/session-rows.ts";
 import { findUser, findUserOnPrimary, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -45,20 +45,22 @@ export interface VerifyCodeInput<Outcome, Subject extends CodeSubject> {
   readonly now: Date;
   /** The password of the same request, which has been checked and is right. */
   readonly password?: CheckedPassword;
-  /** Of a call of the service API with an `Idempotency-Key`. */
+  /** How the response is stored for a retry. Set for a call of the service API with an `Idempotency-Key`. */
   readonly idempotency?: Idempotency<AcceptedCode<Outcome>> | null;
 }
 
 /** The account that a code is submitted for: that of a session, or the one that a caller of the service API names. */
 export type CodeSubject = SessionSubject | ServiceSubject;
 
+/** The account of the session in which the code is submitted. */
 export interface SessionSubject {
   readonly kind: "session";
   readonly session: PendingSession | ChallengeSession | FullSession;
   /** The session's row and account, if they have just been read. */
-  readonly known?: SessionView;
+  readonly known?: SessionWithUser;
 }
 
+/** The account that a caller of the service API names. */
 export interface ServiceSubject {
   readonly kind: "service";
   readonly realm: string;
@@ -68,13 +70,19 @@ export interface ServiceSubject {
   readonly known?: User | null | undefined;
 }
 
-/** An account as it was read, and the session that the code was submitted in. Null: a caller of the service API submits it. */
-export interface AccountView {
+/**
+ * The rows of the account and of the session that the code was submitted in. `session` is null when a caller of the service
+ * API submits the code.
+ */
+export interface UserWithOptionalSession {
   readonly user: User;
   readonly session: Session | null;
 }
 
-export type ViewOf<Subject extends CodeSubject> = Subject extends SessionSubject ? SessionView : AccountView;
+/** The rows that are read for a subject: a session's always have the session. */
+export type ViewOf<Subject extends CodeSubject> = Subject extends SessionSubject
+  ? SessionWithUser
+  : UserWithOptionalSession;
 
 /** The result of comparing a code with an account as it was read. Nothing is written or decided yet. */
 export interface CodeComparison {
@@ -83,6 +91,7 @@ export interface CodeComparison {
   readonly result: "wrong" | "spent" | RightCode;
 }
 
+/** A code that matches, and how to spend it. The batch may still refuse it. */
 export interface RightCode {
   readonly spend: Spend;
   readonly evidence: Evidence;
@@ -93,7 +102,7 @@ export interface Evidence {
   readonly method: "totp" | "backup_code";
   /** Unspent backup codes, once this one is spent. */
   readonly backupCodesRemaining: number;
-  /** Generated with an enrolment; shown to the visitor once. */
+  /** The backup codes that an enrolment generates. The visitor sees them once. Null: the code is not one of an enrolment. */
   readonly newBackupCodes: readonly string[] | null;
 }
 
@@ -103,12 +112,14 @@ export interface AcceptancePlan<Outcome> {
   readonly outcome: Outcome;
 }
 
+/** A code that the batch has accepted and spent, and the outcome of its {@link AcceptancePlan}. */
 export interface AcceptedCode<Outcome> {
   readonly ok: true;
   readonly evidence: Evidence;
   readonly outcome: Outcome;
 }
 
+/** An accepted code, and the rows after it. */
 export interface VerifyCodeResult<Outcome, Subject extends CodeSubject> extends AcceptedCode<Outcome> {
   /** The account as the primary database holds it after the batch. */
   readonly view: ViewOf<Subject>;
@@ -153,7 +164,7 @@ export function viewAfterAttempt<Subject extends CodeSubject>(
 export function isSubjectValid(
   deps: Deps,
   subject: CodeSubject,
-  { user, session: row }: AccountView,
+  { user, session: row }: UserWithOptionalSession,
   now: Date,
 ): boolean {
   if (subject.kind === "service") return user.realm === subject.realm;
@@ -204,9 +215,9 @@ export function attemptSourceOf(deps: Deps, subject: CodeSubject, now: Date): At
   }
 }
 
-const viewOfUser = (user: User | null): AccountView | null =>
+const viewOfUser = (user: User | null): UserWithOptionalSession | null =>
   user === null ? null : { user, session: null };
 
-/** TypeScript does not narrow `ViewOf` by `subject.kind`: callers pass a `SessionView` for the subject of a session. */
-const asViewOf = <Subject extends CodeSubject>(_subject: Subject, view: AccountView | null) =>
+/** TypeScript does not narrow `ViewOf` by `subject.kind`: callers pass a `SessionWithUser` for the subject of a session. */
+const asViewOf = <Subject extends CodeSubject>(_subject: Subject, view: UserWithOptionalSession | null) =>
   view as ViewOf<Subject> | null;

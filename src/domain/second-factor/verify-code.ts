@@ -10,7 +10,6 @@ import { compareWithPendingSecret, compareWithSecondFactor } from "./compare-cod
 import {
   type AcceptancePlan,
   type AcceptedCode,
-  type AccountView,
   attemptSourceOf,
   type CodeComparison,
   type CodeSubject,
@@ -20,6 +19,7 @@ import {
   type RightCode,
   readAccount,
   readAccountOnPrimary,
+  type UserWithOptionalSession,
   type VerifyCodeInput,
   type VerifyCodeResult,
   type ViewOf,
@@ -89,7 +89,7 @@ function passwordWasChanged(
 function findFailureBeforeComparing(
   deps: Deps,
   subject: CodeSubject,
-  view: AccountView,
+  view: UserWithOptionalSession,
   now: Date,
 ): Failure | null {
   if (!isSubjectValid(deps, subject, view, now)) return invalidSubjectFailure(subject);
@@ -113,7 +113,7 @@ async function compareCode(
     now,
     against,
   }: Pick<VerifyCodeInput<unknown, CodeSubject>, "subject" | "code" | "client" | "now" | "against">,
-  { user }: AccountView,
+  { user }: UserWithOptionalSession,
 ): Promise<CodeComparison | Failure> {
   const input = { user, code, client, now };
   if (against !== "second_factor") return compareWithPendingSecret(deps, input, against.pendingSecret);
@@ -139,7 +139,7 @@ const refusedReason = ({ result }: CodeComparison) => (result === "wrong" ? "wro
 async function toAttempt<Outcome, Subject extends CodeSubject>(
   deps: Deps,
   input: VerifyCodeInput<Outcome, Subject>,
-  { user, session }: AccountView,
+  { user, session }: UserWithOptionalSession,
   comparison: CodeComparison,
   plan: PlannedCode<Outcome> | null,
 ): Promise<CodeAttempt> {

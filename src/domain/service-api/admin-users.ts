@@ -25,9 +25,9 @@ export const isAdminUser = (
   // An external account can have upper case in its name. ADMIN_USERS covers every spelling.
   adminUsers.has(canonicalUsername(username) ?? username);
 
-/** An account that a call would change, or a name that a call would give to an account. */
+/** What is compared with `ADMIN_USERS`: an account that a call would change, or a name that a call would give to an account. */
 export interface ChangedAccount {
-  /** The stored id. Null: the account does not exist yet. */
+  /** The id in the column `users.id`, for the audit event. Null: the account does not exist yet. */
   readonly id: string | null;
   readonly username: string;
 }

@@ -12,9 +12,10 @@ import { type Scope, type ServiceCall, uncacheApiKey } from "./service-caller.ts
 import { prepareStoredResponse } from "./stored-response.ts";
 import { auditEventOf } from "./target-user.ts";
 
-/** The limit for each name. Two live keys are enough to replace one without a gap (CR-09). */
+/** The maximum number of live keys with one name in a realm. Two are enough to replace one without a gap (CR-09). */
 const maxLiveKeys = 2;
 
+/** The fields of a new API key. */
 export interface ApiKeyInput {
   readonly name: string;
   readonly scopes: readonly Scope[];
@@ -24,6 +25,7 @@ export interface ApiKeyInput {
   readonly expiresAt: Date | null;
 }
 
+/** The row of a new API key, and the key itself. */
 export type CreatedApiKey = {
   readonly ok: true;
   readonly apiKey: ApiKey;

@@ -75,9 +75,9 @@ async function refuseAdminUsers(
 
 /** The stored users that have an id or a name of the lines. */
 interface ExistingUsers {
-  /** Of the realm, by stored id. */
+  /** Users of the realm, by stored id. */
   readonly byId: ReadonlyMap<string, User>;
-  /** Of the realm, by exact and by canonical name. */
+  /** Users of the realm, by exact name and by canonical name. */
   readonly byName: ReadonlyMap<string, User>;
   /** Stored ids that belong to users of other realms. */
   readonly idsOfOtherRealms: ReadonlySet<string>;

@@ -13,6 +13,7 @@ export interface ParsedLine {
   readonly entry: { readonly ok: true; readonly user: ImportedUser } | LineFailure | null;
 }
 
+/** The number of a line that was not imported, and the reason. */
 export interface LineError {
   readonly line: number;
   readonly failure: LineFailure;

@@ -15,7 +15,7 @@ import type { Failure } from "../failure.ts";
 /** A line of an import. Each field has been validated by itself; undefined means that the line leaves it out. */
 export interface ImportLine {
   readonly id?: string | undefined;
-  /** In canonical form: `core/parsing/username.ts`. */
+  /** The user name in canonical form (`core/parsing/username.ts`). */
   readonly username?: string | undefined;
   /** The name as the external source spells it, for a claimed account (`store/users/external-names.ts`). */
   readonly exactName?: string | undefined;
@@ -40,7 +40,7 @@ export interface ImportedUser extends Omit<ImportLine, "otpauth" | "allowWeak" |
   readonly canonicalName: string | null;
   /** Canonical base32. */
   readonly secret: string | undefined;
-  /** As the column stores them: hashes, each with its mark when spent. */
+  /** The hashes as the column stores them. The hash of a spent code has the prefix `spent:`. */
   readonly backupCodes: readonly string[] | undefined;
 }
 

@@ -1,6 +1,6 @@
 import { equalInConstantTime } from "../../core/crypto/constant-time.ts";
 import { sha256 } from "../../core/crypto/digest.ts";
-import { isMarkedApiKeyId, parseApiKeyId } from "../../core/tokens/api-key.ts";
+import { isIssuedApiKeyId, parseApiKeyId } from "../../core/tokens/api-key.ts";
 import { type ApiKey, touchApiKey } from "../../store/service/api-key-rows.ts";
 import type { ClientContext } from "../../store/service/audit.ts";
 import {
@@ -23,7 +23,7 @@ export interface ServiceCaller {
   readonly realm: string;
   /** The `actor` of audit events: `admin` or `api_key:<id>`. */
   readonly actor: string;
-  /** Null for `ADMIN_KEY`. */
+  /** The id of the caller's API key. Null: the caller has `ADMIN_KEY`. */
   readonly keyId: string | null;
   readonly scopes: readonly string[];
   readonly returnUrls: readonly string[];
@@ -118,7 +118,7 @@ async function findServiceCallRowsOnPrimary(
   keyId: string,
   query: ServiceCallQuery,
 ): Promise<ServiceCallRows | null> {
-  if (!(await isMarkedApiKeyId(deps.config.keyring, keyId))) return null;
+  if (!(await isIssuedApiKeyId(deps.config.keyring, keyId))) return null;
   return findServiceCallRows(deps.db, "primary", query);
 }
 

@@ -25,7 +25,7 @@ export interface CreateChallengeInput {
   readonly returnTo: string;
   /** The return addresses that the caller's key lists. */
   readonly returnUrls: readonly string[];
-  /** Null for `ADMIN_KEY`. */
+  /** The id of the caller's API key. Null: the caller has `ADMIN_KEY`. */
   readonly keyId: string | null;
   readonly action: string | null;
   readonly nonce: string | null;
@@ -33,6 +33,7 @@ export interface CreateChallengeInput {
   readonly issuer: string;
 }
 
+/** A new challenge, and the address to which the backend sends the browser. */
 export type CreatedChallenge = {
   readonly ok: true;
   readonly id: string;
@@ -90,6 +91,7 @@ const returnAddressFailures = {
   has_result_parameter: "return_address_has_receipt_parameter",
 } as const;
 
+/** A challenge, and its state at the time of the call. */
 export interface ChallengeStatus {
   readonly ok: true;
   readonly challenge: Challenge;

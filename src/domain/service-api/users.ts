@@ -21,7 +21,7 @@ import { auditEventOf, findTargetUser, targetPlaceOf } from "./target-user.ts";
 
 /** The fields of a user that a service caller may set. An undefined field is not changed. */
 export interface UserFields {
-  /** In canonical form: `core/parsing/username.ts`. */
+  /** The user name in canonical form (`core/parsing/username.ts`). */
   readonly username?: string | undefined;
   readonly email?: string | null | undefined;
   readonly password?: string | undefined;

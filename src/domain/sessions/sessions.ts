@@ -15,14 +15,14 @@ import {
   renewSession,
   type Session,
   type SessionCutoff,
-  type SessionView,
+  type SessionWithUser,
 } from "../../store/sessions/session-rows.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { isAccountOf } from "../sign-in/external-name.ts";
+import { isAccountOfSubject } from "../sign-in/external-name.ts";
 import { isExternalRealm } from "../sign-in/external-realm.ts";
-import { recentOpenings } from "../sign-in/openings.ts";
+import { recentOpeningBounds } from "../sign-in/openings.ts";
 
 /** A session after the first factor, for an account with a second factor. It gives access to the second-factor step only. */
 export interface PendingSession {
@@ -34,7 +34,10 @@ export interface PendingSession {
   readonly shared: boolean;
 }
 
-/** A session as its token states it. Whether it has been revoked since `checkedAt`, only the store knows. */
+/**
+ * The session of a signed-in visitor, as its token states it. Unlike a pending session it does not wait for a second factor.
+ * Only D1 knows whether it was revoked after `checkedAt`.
+ */
 export interface FullSession extends SessionClaims {
   readonly kind: "full";
   readonly id: string;
@@ -46,10 +49,10 @@ export interface FullSession extends SessionClaims {
  */
 export const isSessionOfNamedAccount = (
   deps: Deps,
-  { session, user }: SessionView,
+  { session, user }: SessionWithUser,
   { username }: Pick<FullSession | PendingSession, "username">,
 ): boolean =>
-  session.challengeId !== null || !isExternalRealm(user.realm) || isAccountOf(deps, user, username);
+  session.challengeId !== null || !isExternalRealm(user.realm) || isAccountOfSubject(deps, user, username);
 
 /** The name for the next token of a session: the subject of an external source, or the current name of a local account. */
 const usernameForToken = (
@@ -69,7 +72,7 @@ export function sessionCutoffAt(deps: Deps, now: Date): SessionCutoff {
 }
 
 /** True when the session that was read is live. The idle limit does not apply to pending sessions, which are short. */
-export function isSessionLive(deps: Deps, { session, user }: SessionView, now: Date): boolean {
+export function isSessionLive(deps: Deps, { session, user }: SessionWithUser, now: Date): boolean {
   const isInUse = session.kind === "pending" || session.lastSeenAt > sessionCutoffAt(deps, now).idleSince;
   return session.expiresAt > now && isInUse && user.disabledAt === null;
 }
@@ -233,7 +236,7 @@ export async function logOut(
     userId: session.kind === "full" ? session.userId : null,
     sessionId: session.id,
   } as const;
-  await endSession(deps.db, session, event, recentOpenings(now));
+  await endSession(deps.db, session, event, recentOpeningBounds(now));
 }
 
 /** Ends one session of the caller's account. The id of another account's session is `no_such_session` (WB-09). */
@@ -257,7 +260,7 @@ export async function revokeSession(
       userId: caller.userId,
       sessionId: targetId,
     },
-    recentOpenings(now),
+    recentOpeningBounds(now),
   );
   if (ended === null) return { ok: false, reason: "session_over" };
   return ended === 0 ? { ok: false, reason: "no_such_session" } : { ok: true };
@@ -282,7 +285,7 @@ export async function revokeOtherSessions(
       userId: caller.userId,
       sessionId: caller.id,
     },
-    recentOpenings(now),
+    recentOpeningBounds(now),
   );
   return ended === null ? { ok: false, reason: "session_over" } : { ok: true, ended };
 }

@@ -1,7 +1,7 @@
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import type { Effect } from "../../store/second-factor/code-effects.ts";
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
-import type { SessionView } from "../../store/sessions/session-rows.ts";
+import type { SessionWithUser } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { amrWith } from "../second-factor/amr.ts";
@@ -13,10 +13,11 @@ import {
   type PendingSession,
   prepareSession,
 } from "../sessions/sessions.ts";
-import { isAccountOf, isUnclaimed, storedName } from "./external-name.ts";
+import { isAccountOfSubject, isUnclaimed, storedName } from "./external-name.ts";
 import { createRequestBinding } from "./external-sign-in.ts";
 import type { ExternalIdentity, FirstFactorSource } from "./first-factor-source.ts";
 
+/** A code that was submitted in a pending session, to complete the sign-in. */
 export interface SecondFactorInput {
   readonly session: PendingSession;
   /** The external first factor of the request with the code. It names the account of the session. Null: passwords are the first factor. */
@@ -72,7 +73,7 @@ export async function completeSignIn(
   const { user } = accepted.view;
   // Another request has renamed or claimed the account since it was read.
   const isOther =
-    identity !== null && (isUnclaimed(deps, user) || !isAccountOf(deps, user, identity.username));
+    identity !== null && (isUnclaimed(deps, user) || !isAccountOfSubject(deps, user, identity.username));
   if (isOther) return { ok: false, reason: "pending_session_over" };
   const username = identity?.username ?? user.username;
   const issued = await issueSession(deps, { ...accepted.outcome, user, username }, now);
@@ -81,7 +82,7 @@ export async function completeSignIn(
 
 function claim(
   deps: Deps,
-  { user }: SessionView,
+  { user }: SessionWithUser,
   identity: ExternalIdentity | null,
   keep: string,
 ): readonly Effect[] {

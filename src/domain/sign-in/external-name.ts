@@ -23,8 +23,13 @@ export const storedName = (
 export const isUnclaimed = ({ config }: Deps, { canonicalName }: Pick<User, "canonicalName">): boolean =>
   config.firstFactor.names === "exact" && canonicalName === null;
 
-/** True while the account belongs to this subject. The service API may have renamed it, or another spelling claimed it. */
-export function isAccountOf(
+/**
+ * True when the account belongs to the external subject with this name. It no longer does after the service API has renamed
+ * the account, or another spelling of the name has claimed it.
+ *
+ * @param username the subject's name, as the source of the first factor gives it
+ */
+export function isAccountOfSubject(
   { config }: Deps,
   { username: name, canonicalName }: Pick<User, "username" | "canonicalName">,
   username: string,

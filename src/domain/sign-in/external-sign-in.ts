@@ -51,6 +51,7 @@ export interface OpenExternalSessionResult {
   readonly pending: { readonly kind: "held" } | ({ readonly kind: "issued" } & IssuedPendingSession) | null;
 }
 
+/** The identity that an external first factor gives, and which sessions may be opened for it. */
 export interface OpenExternalSessionInput {
   readonly source: FirstFactorSource;
   readonly identity: ExternalIdentity;

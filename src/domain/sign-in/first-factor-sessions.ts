@@ -4,11 +4,11 @@ import type { Session } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
 import { codeBudget } from "../second-factor/code-budget.ts";
 import type { PreparedSession } from "../sessions/sessions.ts";
-import { openings, recentOpenings } from "./openings.ts";
+import { openings, recentOpeningBounds } from "./openings.ts";
 
-/** The bounds of INC-30 at `now`. */
+/** Returns the limits on the sessions that the first factor alone can open at `now` (INC-30). */
 export const openingBounds = (now: Date): OpeningBounds => ({
-  ...recentOpenings(now),
+  ...recentOpeningBounds(now),
   usableUntil: new Date(now.getTime() + openings.minSeconds * 1000),
   attemptsPerPendingSession: codeBudget.attemptsPerPendingSession,
   maxKeptRows: openings.maxKeptRows,

@@ -6,7 +6,7 @@ export const openings = {
   windowSeconds: pendingTtlSeconds,
   /** Sessions of one kind, account and network in one window. Beyond it, clients share a pending session, and no event is written. */
   maxPerNetwork: 5,
-  /** The same over all networks: an attacker may have any number of them. A single IPv6 /48 has 65,536. */
+  /** Sessions of one kind and account in one window, over all networks: a client can use many. A single IPv6 /48 has 65,536. */
   maxPerAccount: 50,
   /** Rows of an account: full sessions without a second factor, and pending sessions that are over. The oldest are deleted. */
   maxKeptRows: 100,
@@ -14,8 +14,8 @@ export const openings = {
   minSeconds: pendingTtlSeconds / 2,
 } as const;
 
-/** The bounds of recent sessions at `now`. */
-export const recentOpenings = (now: Date) => ({
+/** Returns the limits on the openings of the last five minutes. An opening is a session that the first factor alone has opened. */
+export const recentOpeningBounds = (now: Date) => ({
   recentSince: new Date(now.getTime() - openings.windowSeconds * 1000),
   maxPerNetwork: openings.maxPerNetwork,
   maxPerAccount: openings.maxPerAccount,

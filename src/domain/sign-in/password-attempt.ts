@@ -16,8 +16,11 @@ import {
   publishBlocks,
 } from "./throttle.ts";
 
-/** A password attempt that no known block refuses. */
-export interface StartedPasswordAttempt {
+/**
+ * A password attempt that neither the rate limit nor a block in KV refuses. The password is not compared yet, and nothing is
+ * counted.
+ */
+export interface UnblockedPasswordAttempt {
   readonly ok: true;
   readonly attempt: PasswordAttempt;
   readonly counters: FirstFactorCounters;
@@ -28,7 +31,7 @@ export async function startPasswordAttempt(
   deps: Deps,
   account: { readonly realm: string; readonly username: string },
   { client, devices, now }: { readonly client: ClientContext; readonly devices: string; readonly now: Date },
-): Promise<StartedPasswordAttempt | Failure> {
+): Promise<UnblockedPasswordAttempt | Failure> {
   const attempt = { ...account, network: clientNetwork(client.address), devices };
   const counters = await firstFactorCounters(deps.config.keyring, attempt, now);
   const blockEnd = await findBlockEnd(deps, counters, now);

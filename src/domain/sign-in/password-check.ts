@@ -1,5 +1,5 @@
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
-import { findSessionOnPrimary, type SessionView } from "../../store/sessions/session-rows.ts";
+import { findSessionOnPrimary, type SessionWithUser } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { type FullSession, isSessionLive } from "../sessions/sessions.ts";
@@ -12,7 +12,7 @@ export interface CheckedPassword {
   readonly ok: true;
   readonly counters: FirstFactorCounters;
   /** The session and the account that the password was compared with. */
-  readonly view: SessionView;
+  readonly view: SessionWithUser;
 }
 
 export interface CheckPasswordInput {

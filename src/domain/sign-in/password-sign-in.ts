@@ -33,7 +33,7 @@ import type { FirstFactorCounters } from "./throttle.ts";
 export const localRealm = "local";
 
 export interface PasswordSignInInput {
-  /** In canonical form: `core/parsing/username.ts`. */
+  /** The user name in canonical form (`core/parsing/username.ts`). */
   readonly username: string;
   readonly password: string;
   /** The value of the known-devices cookie, not yet verified; "" without one. */
@@ -42,6 +42,7 @@ export interface PasswordSignInInput {
   readonly now: Date;
 }
 
+/** `done`: the sign-in is complete, with a full session. `second_factor`: the account has one, and its code must follow. */
 export type PasswordSignInResult =
   | { readonly ok: true; readonly next: "done"; readonly issued: IssuedSession }
   | {

@@ -48,7 +48,7 @@ export const transferQuota: Readonly<Record<Transfer, { most: number; windowSeco
 export interface PasswordAttempt {
   readonly realm: string;
   readonly username: string;
-  /** From `core/parsing/client-network.ts`. */
+  /** The client's network, as `core/parsing/client-network.ts` computes it from the address. */
   readonly network: string;
   /** The value of the known-devices cookie, not yet verified; "" without one. */
   readonly devices: string;
@@ -139,7 +139,7 @@ export async function findBlockEnd(
   return until !== null && until > now ? until : null;
 }
 
-/** When the binding fails, the attempt goes on: the counters in D1 decide. */
+/** True when the rate limit binding allows the attempt, and when it fails: then the counters in D1 decide. */
 async function isWithinRateLimit(deps: Deps, key: string): Promise<boolean> {
   if (deps.isWithinRateLimit === null) return true;
   try {

@@ -19,7 +19,7 @@ export interface CredentialCarriers {
 /** One credential as the client sent it, for one request to the who-am-I. */
 export interface WhoAmICredential {
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** Without the `?`, or empty. */
+  /** The query with this credential, without the `?`. Empty: the credential is in a header. */
   readonly query: string;
 }
 
@@ -32,7 +32,7 @@ interface Credential {
 
 /** All credentials of a request for the site. */
 export interface RequestCredentials {
-  /** One request to the who-am-I is made for each. */
+  /** The credentials for the who-am-I. Each is sent in a request of its own. */
   readonly credentials: readonly WhoAmICredential[];
   /** Cookies of which `ORIGIN_COOKIES` names none. The who-am-I must not identify an account by them. Null: no such cookies. */
   readonly unnamedCookies: WhoAmICredential | null;

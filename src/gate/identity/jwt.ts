@@ -12,7 +12,7 @@ import {
 } from "../../domain/sign-in/first-factor-source.ts";
 import { findShownHeaders } from "./credentials.ts";
 
-/** In milliseconds. jose fetches the keys again after `cacheMaxAge`, and at an unknown key id, but not within `cooldownDuration`. */
+/** Times of the key cache in milliseconds. jose fetches the keys again after `cacheMaxAge`, and at an unknown key id, but not within `cooldownDuration`. */
 const keyCache = { cacheMaxAge: 600_000, cooldownDuration: 30_000, timeoutDuration: 5_000 };
 
 /** After a failed fetch the next one waits this long: the `Retry-After` of the 503. */

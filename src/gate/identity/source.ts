@@ -11,7 +11,7 @@ import { createProxySource } from "./proxy-header.ts";
 
 /** The parts of a request by which a source of the first factor identifies the visitor. */
 export interface FirstFactorSourceInput {
-  /** As the client or the proxy sent them. */
+  /** The headers of the request to the Worker, as the client or the proxy sent them. */
   readonly headers: Headers;
   /** Names of the Worker's own cookies, which are no credentials for a source. */
   readonly ownCookies: readonly string[];

@@ -55,7 +55,7 @@ interface OperationSpec<
   readonly body?: () => B;
   readonly bodyExample?: z.input<B> | string;
   readonly response: SuccessResponse<Result, Body>;
-  /** Besides those that the access, the method and the schemas imply. */
+  /** The reasons of failures that the access, the method and the schemas do not imply. */
   readonly failures?: Operation["failures"];
   readonly run: (
     c: AppContext,

@@ -5,7 +5,7 @@ import { userIdPattern } from "../../core/parsing/user-id.ts";
 import { canonicalUsername } from "../../core/parsing/username.ts";
 import { inputJsonSchemas } from "./input-json-schemas.ts";
 
-/** A user name in any spelling. The output is the canonical name. */
+/** The schema of a user name in any spelling. It turns the name into its canonical form. */
 export const username = lazy(() =>
   z
     .pipe(
@@ -60,7 +60,7 @@ export const totpCode = lazy(() =>
 
 export const email = () => z.email("must be an e-mail address").check(z.maxLength(254, "is too long"));
 
-/** A session token. Sallyport's own are much shorter than the limit. */
+/** The schema of a session token. It limits the length only; a token that Sallyport issues is much shorter than the limit. */
 export const sessionToken = () =>
   z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(4096, "is too long"));
 

@@ -11,14 +11,14 @@ interface DocumentResult {
   readonly document: ApiDocument;
 }
 
-/** All operations, and the OpenAPI document of them. */
+/** All operations of the API, and the function that returns the OpenAPI document of them. */
 export interface DocumentedApi {
   readonly operations: readonly Operation[];
   /** Creates the document at the first request for it, and keeps it for the isolate. */
   readonly documentFor: (config: Config) => ApiDocument;
 }
 
-/** Adds the operation that sends the OpenAPI document of all operations, including itself. */
+/** Returns the operations and one more, which sends the OpenAPI document of all of them, itself included. */
 export function documentApi(described: readonly Operation[]): DocumentedApi {
   const documents = new WeakMap<Config, ApiDocument>();
   const documentFor = (config: Config): ApiDocument => {

@@ -20,9 +20,9 @@ export const isScope = (access: Access): access is Scope => (scopes as readonly 
 export interface DocumentedSuccess {
   readonly status: ContentfulStatusCode;
   readonly description: string;
-  /** Of the whole body. Null: the response has no body, or one that is not JSON. */
+  /** The schema of the whole body. Null: the response has no body, or one that is not JSON. */
   readonly schema: (() => z.ZodMiniType) | null;
-  /** JSON by default. */
+  /** The media type of the response. JSON by default. */
   readonly mediaType?: string;
   readonly example?: unknown;
   /** Descriptions of the headers that not every response has, by name. */
@@ -37,7 +37,7 @@ export interface Operation {
   /** Unique; also the `operationId`, which names the method in generated clients. */
   readonly id: string;
   readonly method: Method;
-  /** Below `BASE_PATH`, with `:name` for a parameter. */
+  /** The path below `BASE_PATH`, with `:name` for a parameter. */
   readonly path: string;
   readonly tag: string;
   readonly summary: string;
@@ -47,7 +47,7 @@ export interface Operation {
   readonly headers?: Readonly<Record<string, string>>;
   readonly query?: () => z.ZodMiniType;
   readonly body?: () => z.ZodMiniType;
-  /** JSON by default. */
+  /** The media type of the request. JSON by default. */
   readonly bodyType?: string;
   readonly bodyExample?: unknown;
   /** The body that is a stream. The handler limits the size of a streamed request itself. */
@@ -55,7 +55,7 @@ export interface Operation {
   /** True: the operation takes an `Idempotency-Key`. */
   readonly repeatable?: boolean;
   readonly successes: readonly DocumentedSuccess[];
-  /** Besides those that the access, the method and the schemas imply. */
+  /** The reasons of failures that the access, the method and the schemas do not imply. */
   readonly failures: readonly AnyFailure["reason"][];
   /** Failures that this operation sends with another status than their own. */
   readonly refusals?: {

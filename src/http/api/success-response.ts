@@ -23,7 +23,7 @@ export interface SuccessResponse<Result, Body> {
 }
 
 interface JsonResponseSpec<S extends z.ZodMiniType, Result> {
-  /** Of the whole body. */
+  /** The schema of the whole body. */
   readonly schema: () => S;
   readonly example: z.input<S>;
   readonly description?: string;
@@ -71,7 +71,7 @@ export const successBody = <Members extends object>(members: Members) => ({
 
 interface DataResponseSpec<S extends z.ZodMiniType, Result>
   extends Omit<JsonResponseSpec<S, Result>, "schema"> {
-  /** Of `data`; so are `example` and what `present` returns. */
+  /** The schema of the member `data`. `example` and the result of `present` are values of this member, too. */
   readonly data: () => S;
 }
 

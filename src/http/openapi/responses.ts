@@ -1,6 +1,6 @@
 import { type DocumentedSuccess, isScope, type Operation } from "../api/operation.ts";
 import type { AnyFailure } from "../problem/http-failure.ts";
-import { describeReason } from "../problem/problem-kinds.ts";
+import { problemKindOf } from "../problem/problem-kinds.ts";
 import type { Header, JsonSchema, MediaType, Reference, ResponseObject } from "./shapes.ts";
 import type { SchemaWriter } from "./shared-schemas.ts";
 
@@ -31,8 +31,8 @@ const headerRefs = (names: readonly (keyof typeof sharedHeaders)[]): Record<stri
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 
 /**
- * Describes every response of an operation. Adds the responses to failures to `shared`, once for each set of codes, and
- * refers to them.
+ * Returns the OpenAPI descriptions of an operation's responses, by status. The responses for failures are added to `shared`
+ * and referred to. Operations with the same status and the same problem codes share one.
  */
 export function describeResponses(
   operation: Operation,
@@ -43,7 +43,7 @@ export function describeResponses(
   for (const success of operation.successes)
     responses[success.status] = describeSuccess(operation, success, writer);
   for (const [status, reasons] of groupByStatus(operation)) {
-    const codes = [...new Set(reasons.map((reason) => describeReason(reason).code))].sort();
+    const codes = [...new Set(reasons.map((reason) => problemKindOf(reason).code))].sort();
     const name = [status, ...codes].join(".");
     const known = responses[status];
     shared[name] ??= describeProblems(reasons);
@@ -82,7 +82,7 @@ function describeSuccess(
   };
 }
 
-/** For a status that is a success and a failure: `/auth-request` sends a 401 without a body as well as a problem. */
+/** Merges two responses with the same status: `/auth-request` has a 401 without a body as well as a 401 with a problem. */
 const mergeResponses = (one: ResponseObject, other: ResponseObject): ResponseObject => ({
   description: `${one.description}; ${other.description}`,
   headers: { ...other.headers, ...one.headers },
@@ -95,7 +95,7 @@ function groupByStatus(operation: Operation): Map<number, Reason[]> {
     const group = groups.get(status) ?? [];
     if (!group.includes(reason)) groups.set(status, [...group, reason]);
   };
-  for (const reason of reasonsOf(operation)) add(describeReason(reason).status, reason);
+  for (const reason of reasonsOf(operation)) add(problemKindOf(reason).status, reason);
   for (const reason of operation.refusals?.reasons ?? []) add(operation.refusals?.status ?? 0, reason);
   return groups;
 }
@@ -125,7 +125,7 @@ const exampleRequestId = "0d6f9a52-6b1c-4a57-8f55-2b1a4a1e9c11";
 const retryStatuses = [429, 502, 503];
 
 function describeProblems(reasons: readonly Reason[]): ResponseObject {
-  const kinds = reasons.map(describeReason);
+  const kinds = reasons.map(problemKindOf);
   const codes = [...new Set(kinds.map(({ code }) => code))];
   const examples = kinds.map(({ status: own, code, title, detail }) => [
     code,
@@ -140,7 +140,7 @@ function describeProblems(reasons: readonly Reason[]): ResponseObject {
       },
     },
   ]);
-  const waits = reasons.every((reason) => retryStatuses.includes(describeReason(reason).status));
+  const waits = reasons.every((reason) => retryStatuses.includes(problemKindOf(reason).status));
   return {
     description: [...new Set(kinds.map(({ title }) => title))].join(", or: "),
     headers: {

@@ -215,8 +215,8 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
   ],
 };
 
-/** Returns the status, code and texts of a reason. */
-export function describeReason(reason: AnyFailure["reason"]): {
+/** Returns the HTTP status, the code, the title and the detail of the problem document for a failure's reason. */
+export function problemKindOf(reason: AnyFailure["reason"]): {
   readonly status: ContentfulStatusCode;
   readonly code: string;
   readonly title: string;

@@ -3,7 +3,7 @@ import type { Limit } from "../../domain/failure.ts";
 import type { ImportReport } from "../../domain/service-api/import.ts";
 import { rateLimitHeaders } from "../rate-limit.ts";
 import type { AnyFailure } from "./http-failure.ts";
-import { describeReason } from "./problem-kinds.ts";
+import { problemKindOf } from "./problem-kinds.ts";
 
 /** The contents of an error response: the members of an RFC 9457 document, and values for headers. */
 export interface Problem {
@@ -25,7 +25,7 @@ const outageRetrySeconds = 5;
 
 /** Returns the problem for a failure. The only function that maps a failure to a status. */
 export function describeFailure(failure: AnyFailure): Problem {
-  const { status, code, title, detail } = describeReason(failure.reason);
+  const { status, code, title, detail } = problemKindOf(failure.reason);
   return {
     status,
     code,

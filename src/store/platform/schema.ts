@@ -58,7 +58,7 @@ export const users = sqliteTable(
     index("users_totp_pending_expires_at")
       .on(table.totpPendingExpiresAt)
       .where(sql`totp_pending_expires_at IS NOT NULL`),
-    // For the hourly job, which finds envelopes of older keys. One index for each of `sealedColumns`.
+    // One index for each of `sealedColumns`, with which the hourly job finds envelopes of older keys.
     index("users_totp_secret_sealed_with")
       .on(envelopeKeyPrefix("totp_secret"))
       .where(sql`totp_secret IS NOT NULL`),
@@ -93,7 +93,7 @@ export const apiKeys = sqliteTable(
     returnUrls: text("return_urls", { mode: "json" }).$type<string[]>().notNull(),
     createdAt: datetime("created_at").notNull(),
     expiresAt: datetime("expires_at"),
-    /** Each isolate updates it at most once a minute. */
+    /** When the key was last used. Each isolate updates it at most once a minute. */
     lastUsedAt: datetime("last_used_at"),
     revokedAt: datetime("revoked_at"),
   },
@@ -180,7 +180,7 @@ export const sessions = sqliteTable(
     userAgent: text("user_agent"),
   },
   (table) => [
-    // Sessions of an account, also from one network, in the order in which they were opened.
+    // For the sessions of an account, or of an account and network. Equal keys are in the order in which the rows were inserted.
     index("sessions_user_id_network").on(table.userId, table.network),
     // Only sessions that the first factor alone has opened. Their number for an account is limited.
     index("sessions_first_factor_alone")

@@ -81,12 +81,12 @@ export interface CodeAttempt {
   /** The audit event of the attempt. Its type follows from the result, and the effects' conditions look it up by its id. */
   readonly event: Omit<AuditEvent, "type">;
   /** What a retry of the same call gets. Null: the call has no `Idempotency-Key`. */
-  readonly responses: CodeResponses | null;
+  readonly responses: CodeResponsesForRetry | null;
 }
 
-/** The responses for both ways in which the batch can decide. */
-export interface CodeResponses {
-  /** Null: the code is wrong or spent. */
+/** The responses to store for a retry with the same `Idempotency-Key`. The batch stores the one that fits its decision. */
+export interface CodeResponsesForRetry {
+  /** The response if the batch accepts the code. Null: the code is wrong or spent, so it can't be accepted. */
   readonly accepted: StoredResponse | null;
   readonly refused: StoredResponse;
 }
@@ -100,7 +100,7 @@ export interface CodeAttemptResult {
   /** The attempt does not count, because the same call has a stored response. */
   readonly respondedBefore: boolean;
   readonly user: UserRow | null;
-  /** Null also for a call of the service API. */
+  /** The row of the session that the code was submitted in. Null: it no longer exists, or the service API was called. */
   readonly session: SessionRow | null;
   /** The first-factor counters that block now. */
   readonly overflows: readonly Overflow[];
@@ -137,7 +137,7 @@ export async function commitCodeAttempt(db: Database, attempt: CodeAttempt): Pro
       ...reads,
     ]),
   );
-  // A batch responses in the order of its statements, and these are the last.
+  // The results are in the order of the statements, and the reads are the last statements.
   const [user, session, record, stored, overflows] = results.slice(-reads.length) as [
     UserRow[],
     SessionRow[],
@@ -164,7 +164,8 @@ function claimAttempt(db: DrizzleD1Database, attempt: CodeAttempt): BatchItem<"s
     responses === null ? undefined : callHasNoStoredResponse(db, responses.refused),
   );
   if (source.kind === "service") {
-    // Without a session, the failures of the account are the only budget.
+    // A call of the service API has no session whose attempts could be counted. Writing the old value changes the row but no
+    // data: the next statement of the batch runs only if this one has changed a row.
     return db
       .update(users)
       .set({ secondFactorFailures: users.secondFactorFailures })

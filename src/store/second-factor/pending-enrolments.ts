@@ -30,7 +30,7 @@ export interface PendingEnrolment {
 /** What the batch changed, and the rows on the primary after it. */
 export interface EnrolmentStart {
   readonly started: boolean;
-  /** Null when the session is over. */
+  /** The row of the session that starts the enrolment. Null: the session is over. */
   readonly session: SessionRow | null;
   readonly user: UserRow | null;
   /** Null when the account has started no enrolment within the counter's window. */

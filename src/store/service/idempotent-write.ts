@@ -28,6 +28,7 @@ export interface IdempotentWrite {
   readonly read: (db: DrizzleD1Database) => BatchItem<"sqlite">;
 }
 
+/** Whether the write took effect, and the rows that were read after it. */
 export interface WriteResult<Row> {
   readonly happened: boolean;
   /** Nothing was written, because a response to the same call is stored. */

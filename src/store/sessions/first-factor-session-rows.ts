@@ -11,16 +11,16 @@ import {
 } from "./pending-sessions.ts";
 import {
   accountLimitIsReached,
-  isOfAccount,
-  isOfNetwork,
+  isFirstFactorSessionOfAccount,
+  isFirstFactorSessionOfNetwork,
   type OpeningScope,
   openingsAreWithinLimits,
-  type RecentOpenings,
+  type RecentOpeningBounds,
 } from "./recent-openings.ts";
 import type { Session } from "./session-rows.ts";
 
 /** Limits on the sessions that the first factor alone can open. */
-export interface OpeningBounds extends RecentOpenings {
+export interface OpeningBounds extends RecentOpeningBounds {
   /** A pending session that expires after this can be shared with one more client. */
   readonly usableUntil: Date;
   readonly attemptsPerPendingSession: number;
@@ -49,14 +49,15 @@ export interface Opening {
 const maxRemovedRows = 100;
 
 /**
- * Returns the statements that open a session. The number of rows that a caller with the first factor alone can create is
+ * Returns the three statements of a batch that open a session: they insert it and its audit event, and delete the oldest rows
+ * of the account. The number of rows that a caller with the first factor alone can create is
  * limited for each account, and for each account and network, however often it calls (INC-30).
  *
  * A valid pending session is never deleted in favour of another: otherwise a client with a stolen first factor could stop the
  * owner from entering a code. Beyond the limits the client shares a usable pending session instead. Full sessions without a
  * second factor are deleted in favour of newer ones.
  */
-export function openFirstFactorSession(
+export function openFirstFactorSessionStatements(
   db: DrizzleD1Database,
   opening: Opening,
 ): [BatchItem<"sqlite">, BatchItem<"sqlite">, BatchItem<"sqlite">] {
@@ -98,7 +99,10 @@ function removeSurplus(db: DrizzleD1Database, opening: Opening): BatchItem<"sqli
     .select({ id: sessions.id })
     .from(sessions)
     .where(
-      and(isOfAccount(scopeOfOpening(opening)), opening.session.kind === "full" ? undefined : sessionIsOver),
+      and(
+        isFirstFactorSessionOfAccount(scopeOfOpening(opening)),
+        opening.session.kind === "full" ? undefined : sessionIsOver,
+      ),
     )
     .orderBy(desc(inOrder))
     .limit(maxRemovedRows)
@@ -130,11 +134,11 @@ export const findOpened = (results: readonly SessionRow[][]): SessionRow | null 
  * Returns the statements that end a session without a second factor. Its row stays, and still counts as an opening. A pending
  * session ends only for the client that opened it: other clients may share it.
  */
-export function expireFirstFactorSession(
+export function expireFirstFactorSessionStatements(
   db: DrizzleD1Database,
   { id: sessionId, kind }: Pick<Session, "id" | "kind">,
   event: AuditEvent,
-  recent: RecentOpenings,
+  recent: RecentOpeningBounds,
 ): BatchItem<"sqlite">[] {
   const sessionIsUnexpired = and(
     eq(sessions.id, sessionId),
@@ -174,7 +178,13 @@ const selectUsableOfNetwork = (db: DrizzleD1Database, opening: Opening) =>
   db
     .select()
     .from(sessions)
-    .where(and(isOfNetwork(scopeOfOpening(opening)), sessionIsUsable(opening), opening.condition))
+    .where(
+      and(
+        isFirstFactorSessionOfNetwork(scopeOfOpening(opening)),
+        sessionIsUsable(opening),
+        opening.condition,
+      ),
+    )
     .orderBy(desc(inOrder))
     .limit(1);
 
@@ -186,7 +196,7 @@ const selectUsableOfAccount = (db: DrizzleD1Database, opening: Opening) => {
     .from(sessions)
     .where(
       and(
-        isOfAccount(scope),
+        isFirstFactorSessionOfAccount(scope),
         sessionIsUsable(opening),
         opening.condition,
         accountLimitIsReached(db, scope, opening.bounds),

@@ -3,8 +3,11 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { allOf } from "../platform/conditional-insert.ts";
 import { sessions } from "../platform/schema.ts";
 
-/** How many sessions the first factor alone may open within a time. The numbers are in `domain/sign-in/openings.ts`. */
-export interface RecentOpenings {
+/**
+ * The limits on openings, and since when openings count. An opening is a session that the first factor alone has opened. The
+ * numbers are in `domain/sign-in/openings.ts`.
+ */
+export interface RecentOpeningBounds {
   /** A session that was opened after this counts. */
   readonly recentSince: Date;
   /** Sessions of one kind, account and network. */
@@ -20,8 +23,8 @@ export interface OpeningScope {
   readonly network: SQL;
 }
 
-/** The condition "a session of this kind and account that the first factor alone has opened". */
-export const isOfAccount = ({ userId, kind }: OpeningScope) =>
+/** The condition "the first factor alone has opened this session, and it has this account and kind". */
+export const isFirstFactorSessionOfAccount = ({ userId, kind }: OpeningScope) =>
   and(
     eq(sessions.userId, userId),
     eq(sessions.kind, kind),
@@ -29,18 +32,18 @@ export const isOfAccount = ({ userId, kind }: OpeningScope) =>
     isNull(sessions.challengeId),
   );
 
-/** The condition {@link isOfAccount}, and from this network. */
-export const isOfNetwork = (scope: OpeningScope) =>
-  and(isOfAccount(scope), eq(sessions.network, scope.network));
+/** The condition "the first factor alone has opened this session, and it has this account, kind and network". */
+export const isFirstFactorSessionOfNetwork = (scope: OpeningScope) =>
+  and(isFirstFactorSessionOfAccount(scope), eq(sessions.network, scope.network));
 
-const isRecent = (scope: OpeningScope, { recentSince }: RecentOpenings) =>
-  and(isOfAccount(scope), gt(sessions.createdAt, recentSince));
+const isRecent = (scope: OpeningScope, { recentSince }: RecentOpeningBounds) =>
+  and(isFirstFactorSessionOfAccount(scope), gt(sessions.createdAt, recentSince));
 
 /** The condition "the recent openings of this account and kind have reached `maxPerAccount`". */
 export function accountLimitIsReached(
   db: DrizzleD1Database,
   scope: OpeningScope,
-  recent: RecentOpenings,
+  recent: RecentOpeningBounds,
 ): SQL {
   const isReached = gte(count(), recent.maxPerAccount);
   return sql`(${db.select({ isReached }).from(sessions).where(isRecent(scope, recent))})`;
@@ -54,7 +57,7 @@ export function accountLimitIsReached(
 export function openingsAreWithinLimits(
   db: DrizzleD1Database,
   scope: OpeningScope,
-  recent: RecentOpenings,
+  recent: RecentOpeningBounds,
   compare: typeof lt | typeof lte,
 ): SQL {
   const ofNetwork = sql`total(${sessions.network} = ${scope.network})`;

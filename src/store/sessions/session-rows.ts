@@ -4,13 +4,13 @@ import { allOf, previousChangedRow } from "../platform/conditional-insert.ts";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type SessionRow, sessions, type UserRow, users } from "../platform/schema.ts";
 import { type AuditEvent, recordEventWhere } from "../service/audit.ts";
-import { expireFirstFactorSession } from "./first-factor-session-rows.ts";
-import { openingsAreWithinLimits, type RecentOpenings } from "./recent-openings.ts";
+import { expireFirstFactorSessionStatements } from "./first-factor-session-rows.ts";
+import { openingsAreWithinLimits, type RecentOpeningBounds } from "./recent-openings.ts";
 
 export type Session = SessionRow;
 
 /** The rows of a session and its account. */
-export interface SessionView {
+export interface SessionWithUser {
   readonly session: Session;
   readonly user: UserRow;
 }
@@ -26,15 +26,15 @@ export interface SessionCutoff {
  * Reads a session with its account from the nearest replica, and if it is not there from the primary: a replica may not have a
  * new session yet. One or two trips.
  */
-export async function findSession(db: Database, sessionId: string): Promise<SessionView | null> {
+export async function findSession(db: Database, sessionId: string): Promise<SessionWithUser | null> {
   return (await readSession(db.nearest, sessionId)) ?? (await readSession(db.primary, sessionId));
 }
 
 /** Reads a session with its account from the primary. One trip. */
-export const findSessionOnPrimary = (db: Database, sessionId: string): Promise<SessionView | null> =>
+export const findSessionOnPrimary = (db: Database, sessionId: string): Promise<SessionWithUser | null> =>
   readSession(db.primary, sessionId);
 
-async function readSession(db: DrizzleD1Database, sessionId: string): Promise<SessionView | null> {
+async function readSession(db: DrizzleD1Database, sessionId: string): Promise<SessionWithUser | null> {
   const [row] = await reachStore(() =>
     db
       .select({ session: sessions, user: users })
@@ -76,7 +76,7 @@ export function touchSession(db: DrizzleD1Database, sessionId: string, cutoff: S
     .returning();
 }
 
-/** The same statement for the session of a hosted challenge. */
+/** The statement that sets `last_seen_at` of a hosted challenge's session. It changes one row, or none when the session is over. */
 export function touchChallengeSession(
   db: DrizzleD1Database,
   sessionId: string,
@@ -98,7 +98,7 @@ export async function renewSession(
   sessionId: string,
   userId: string,
   cutoff: SessionCutoff,
-): Promise<SessionView | null> {
+): Promise<SessionWithUser | null> {
   const { primary } = db;
   const [[session], [user]] = await reachStore(() =>
     primary.batch([
@@ -169,14 +169,14 @@ export async function endSession(
   { primary }: Database,
   session: Pick<Session, "id" | "kind">,
   event: AuditEvent,
-  recent: RecentOpenings,
+  recent: RecentOpeningBounds,
 ): Promise<void> {
   const hasSecondFactor = and(eq(sessions.id, session.id), isNotNull(sessions.secondFactorAt));
   await reachStore(() =>
     primary.batch([
       primary.delete(sessions).where(hasSecondFactor),
       recordEventWhere(primary, event, previousChangedRow),
-      ...expireFirstFactorSession(primary, session, event, recent),
+      ...expireFirstFactorSessionStatements(primary, session, event, recent),
     ]),
   );
 }
@@ -198,7 +198,7 @@ export const endSessionOfUser = (
   targetId: string,
   cutoff: SessionCutoff,
   event: AuditEvent,
-  recent: RecentOpenings,
+  recent: RecentOpeningBounds,
 ): Promise<number | null> => endSessionsWhere(db, caller, eq(sessions.id, targetId), cutoff, event, recent);
 
 /** Ends every other session of the account, pending ones too. Returns as {@link endSessionOfUser}. */
@@ -207,7 +207,7 @@ export const endOtherSessions = (
   caller: EndingCaller,
   cutoff: SessionCutoff,
   event: AuditEvent,
-  recent: RecentOpenings,
+  recent: RecentOpeningBounds,
 ): Promise<number | null> =>
   endSessionsWhere(db, caller, ne(sessions.id, caller.sessionId), cutoff, event, recent);
 
@@ -222,7 +222,7 @@ async function endSessionsWhere(
   which: SQL,
   cutoff: SessionCutoff,
   event: AuditEvent,
-  recent: RecentOpenings,
+  recent: RecentOpeningBounds,
 ): Promise<number | null> {
   const living = and(which, eq(sessions.userId, caller.userId), gt(sessions.expiresAt, cutoff.now));
   const isCaller = eq(sessions.id, caller.sessionId);

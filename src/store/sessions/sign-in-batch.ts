@@ -8,7 +8,7 @@ import {
   findOpened,
   type Opening,
   type OpeningBounds,
-  openFirstFactorSession,
+  openFirstFactorSessionStatements,
   selectOpened,
 } from "./first-factor-session-rows.ts";
 import type { Session } from "./session-rows.ts";
@@ -81,7 +81,7 @@ export interface RightPassword extends EvaluatedSignIn {
 
 /** What the batch of a sign-in changed, and the state on the primary after it. */
 export interface SignInOutcome {
-  /** For a right password: the session is open. For a wrong one: the failure is counted. */
+  /** True when the batch took effect: it opened the session after a right password, or counted the failure after a wrong one. */
   readonly done: boolean;
   /** The counters that block now. */
   readonly overflows: readonly Overflow[];
@@ -137,7 +137,7 @@ export async function openSignInSession(
         ];
   const selects = selectOpened(primary, opening);
   const { results, ...outcome } = await runSignIn(db, { name, counters }, now, [
-    ...openFirstFactorSession(primary, opening),
+    ...openFirstFactorSessionStatements(primary, opening),
     forgetFailuresWhere(primary, resetCounter.key, condition),
     ...selects,
     // This statement is the last one, because it replaces the hash that the conditions of the others compare.

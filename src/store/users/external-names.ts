@@ -22,7 +22,10 @@ const accountIsUnclaimed = (realm: string, canonical: string) =>
 /** The condition "the account is of this realm". The plus sign keeps SQLite from using the index of the realm, which may be large. */
 export const accountIsInRealm = (realm: string): SQL => sql`+${users.realm} = ${realm}`;
 
-/** The condition "the name of this account of the realm has this canonical form": there may be several such accounts. */
+/**
+ * The condition "the name of this account of the realm has this canonical form", for claimed and unclaimed accounts. Several
+ * accounts may meet it.
+ */
 export function accountHasCanonicalName(
   db: DrizzleD1Database,
   realm: string,

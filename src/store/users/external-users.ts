@@ -8,7 +8,7 @@ import {
   findOpened,
   type Opening,
   type OpeningBounds,
-  openFirstFactorSession,
+  openFirstFactorSessionStatements,
   selectOpened,
 } from "../sessions/first-factor-session-rows.ts";
 import type { PendingHolder } from "../sessions/pending-sessions.ts";
@@ -17,14 +17,14 @@ import { accountNamed, type Claim, claimStatements, type ExternalName } from "./
 
 /** The account of an external identity, and one new session of each kind. At most one of the sessions is opened. */
 export interface ExternalUserInput {
-  /** Inserted if the realm has no account of that name. */
+  /** The row that is inserted if the realm has no account of that name. */
   readonly user: UserRow;
   readonly created: AuditEvent;
   /** The event of a claim. */
   readonly claimed: Claim["event"];
-  /** For an account without a second factor. Null: it is not opened. */
+  /** The full session to open if the account has no second factor. Null: none is opened. */
   readonly full: { readonly row: Session; readonly beyondLimits: Opening["beyondLimits"] } | null;
-  /** For an account with a second factor. Null: it is not opened. */
+  /** The pending session to open if the account has a second factor. Null: none is opened. */
   readonly pending: { readonly row: Session; readonly current: PendingHolder | null } | null;
   /** Creates the event of a session that is opened, with a new id. */
   readonly createOpenedEvent: () => AuditEvent;
@@ -63,7 +63,7 @@ export async function upsertExternalUser(
         .update(users)
         .set({ email: user.email, updatedAt: now })
         .where(and(eq(users.id, account), accountHasOwnName(user), sql`${users.email} IS NOT ${user.email}`)),
-      ...openings.flatMap((opening) => openFirstFactorSession(primary, opening)),
+      ...openings.flatMap((opening) => openFirstFactorSessionStatements(primary, opening)),
       primary.select().from(users).where(eq(users.id, account)),
       ...selects,
     ]),

@@ -28,7 +28,7 @@ export interface UserImport {
 export interface TakenNames {
   readonly ids: readonly string[];
   readonly usernames: readonly string[];
-  /** Of accounts with an exact name. */
+  /** Names to compare with the column `canonical_name`, which only accounts with an exact name have. */
   readonly canonicalNames: readonly string[];
 }
 

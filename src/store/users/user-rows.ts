@@ -58,7 +58,7 @@ export type UserInput = Pick<
   UserRow,
   "id" | "realm" | "username" | "canonicalName" | "email" | "passwordHash" | "createdAt"
 > & {
-  /** From `store/second-factor/approvals.ts`. */
+  /** A new id from `generateApprovalPeriodId` (`store/second-factor/approvals.ts`). */
   readonly approvalPeriodId: string;
 };
 

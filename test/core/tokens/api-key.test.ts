@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  apiKeyPrefix,
+  formatApiKeyPrefix,
   generateApiKey,
-  isMarkedApiKeyId,
+  isIssuedApiKeyId,
   parseApiKeyId,
 } from "../../../src/core/tokens/api-key.ts";
 import { keyringOf, randomKey } from "../../support/keyring.ts";
@@ -14,8 +14,8 @@ describe("an API key", () => {
   it("CR-09 has an id to show and 256 random bits to keep", async () => {
     const { id, key } = await generateApiKey(keyring);
     expect(id).toMatch(/^[a-z2-7]{16}$/);
-    expect(key.startsWith(`${apiKeyPrefix(id)}_`)).toBe(true);
-    const secret = key.slice(apiKeyPrefix(id).length + 1);
+    expect(key.startsWith(`${formatApiKeyPrefix(id)}_`)).toBe(true);
+    const secret = key.slice(formatApiKeyPrefix(id).length + 1);
     expect(Buffer.from(secret, "base64url")).toHaveLength(32);
     expect(parseApiKeyId(key)).toBe(id);
   });
@@ -58,12 +58,12 @@ describe("an API key", () => {
   it("INC-30 has an id with a mark of this deployment, under any key of KEYRING", async () => {
     const [old, current] = [randomKey(), randomKey()];
     const { id } = await generateApiKey(keyringOf(`k1:${old}`));
-    expect(await isMarkedApiKeyId(keyringOf(`k1:${old}`), id)).toBe(true);
-    expect(await isMarkedApiKeyId(keyringOf(`k2:${current}`, `k1:${old}`), id)).toBe(true);
-    expect(await isMarkedApiKeyId(keyringOf(`k2:${current}`), id)).toBe(false);
+    expect(await isIssuedApiKeyId(keyringOf(`k1:${old}`), id)).toBe(true);
+    expect(await isIssuedApiKeyId(keyringOf(`k2:${current}`, `k1:${old}`), id)).toBe(true);
+    expect(await isIssuedApiKeyId(keyringOf(`k2:${current}`), id)).toBe(false);
     const other = id.startsWith("a") ? `b${id.slice(1)}` : `a${id.slice(1)}`;
     for (const invented of [other, "a".repeat(16), `${id.slice(0, 11)}${"a".repeat(5)}`, id.slice(0, 11), ""])
-      expect([invented, await isMarkedApiKeyId(keyringOf(`k1:${old}`), invented)]).toEqual([invented, false]);
+      expect([invented, await isIssuedApiKeyId(keyringOf(`k1:${old}`), invented)]).toEqual([invented, false]);
   });
 
   it("is not read from whatever else there is", () => {

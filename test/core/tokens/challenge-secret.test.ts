@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { generateChallengeSecret, isChallengeSecret } from "../../../src/core/tokens/challenge-secret.ts";
+import {
+  generateChallengeSecret,
+  isIssuedChallengeSecret,
+} from "../../../src/core/tokens/challenge-secret.ts";
 import { keyringOf, randomKey } from "../../support/keyring.ts";
 
 const [old, current] = [`k1:${randomKey()}`, `k2:${randomKey()}`];
@@ -15,9 +18,9 @@ describe("the secret of a challenge's address", () => {
 
   it("INC-30 is known as issued under every key of KEYRING, and under no other", async () => {
     const secret = await generateChallengeSecret(keyringOf(old));
-    expect(await isChallengeSecret(keyringOf(old), secret)).toBe(true);
-    expect(await isChallengeSecret(keyringOf(current, old), secret)).toBe(true);
-    expect(await isChallengeSecret(keyringOf(current), secret)).toBe(false);
+    expect(await isIssuedChallengeSecret(keyringOf(old), secret)).toBe(true);
+    expect(await isIssuedChallengeSecret(keyringOf(current, old), secret)).toBe(true);
+    expect(await isIssuedChallengeSecret(keyringOf(current), secret)).toBe(false);
   });
 
   it("INC-30 is known from every text that was not issued", async () => {
@@ -36,6 +39,6 @@ describe("the secret of a challenge's address", () => {
       secret.slice(0, 43),
     ];
     for (const text of [...changed, ...others, secret.slice(0, -1)])
-      expect([text, await isChallengeSecret(keyring, text)]).toEqual([text, false]);
+      expect([text, await isIssuedChallengeSecret(keyring, text)]).toEqual([text, false]);
   });
 });

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
-import { apiKeyPrefix } from "../../../core/tokens/api-key.ts";
+import { formatApiKeyPrefix } from "../../../core/tokens/api-key.ts";
 import {
   type CreatedApiKey,
   createApiKey,
@@ -12,7 +12,7 @@ import { type Scope, scopes } from "../../../domain/service-api/service-caller.t
 import type { ApiKey } from "../../../store/service/api-key-rows.ts";
 import { defineOperation } from "../define-operation.ts";
 import { dataResponse } from "../success-response.ts";
-import { cursor, limit, nextCursor, time, timeOf } from "./service-schemas.ts";
+import { cursor, formatTime, limit, nextCursor, time } from "./service-schemas.ts";
 
 interface ApiKeyListResult {
   readonly ok: true;
@@ -50,15 +50,15 @@ const example = {
 
 const describe = (row: ApiKey): z.input<ReturnType<typeof apiKey>> => ({
   id: row.id,
-  prefix: apiKeyPrefix(row.id),
+  prefix: formatApiKeyPrefix(row.id),
   realm: row.realm,
   name: row.name,
   scopes: row.scopes,
   return_urls: row.returnUrls,
   created_at: row.createdAt.toISOString(),
-  expires_at: timeOf(row.expiresAt),
-  last_used_at: timeOf(row.lastUsedAt),
-  revoked_at: timeOf(row.revokedAt),
+  expires_at: formatTime(row.expiresAt),
+  last_used_at: formatTime(row.lastUsedAt),
+  revoked_at: formatTime(row.revokedAt),
 });
 
 /** A prefix of allowed return addresses: an origin and a path. */

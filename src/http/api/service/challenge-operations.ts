@@ -10,7 +10,7 @@ import { publicBaseUrl } from "../../context.ts";
 import { defineOperation } from "../define-operation.ts";
 import { receiptText, userId } from "../fields.ts";
 import { dataResponse } from "../success-response.ts";
-import { time, timeOf } from "./service-schemas.ts";
+import { formatTime, time } from "./service-schemas.ts";
 
 const tag = "Hosted challenge";
 
@@ -126,8 +126,8 @@ export const challengeOperations = [
         return_to: row.returnTo,
         created_at: row.createdAt.toISOString(),
         expires_at: row.expiresAt.toISOString(),
-        opened_at: timeOf(row.openedAt),
-        completed_at: timeOf(row.completedAt),
+        opened_at: formatTime(row.openedAt),
+        completed_at: formatTime(row.completedAt),
         amr: row.amr,
       }),
     }),

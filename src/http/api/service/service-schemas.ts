@@ -12,10 +12,11 @@ export const transferHeaders: Readonly<Record<string, string>> = {
   "RateLimit-Policy": "How many of these requests are allowed",
 };
 
-/** RFC 3339, UTC. */
+/** The schema of a time: RFC 3339, UTC. */
 export const time = () => z.iso.datetime();
 
-export const timeOf = (date: Date | null): string | null => date?.toISOString() ?? null;
+/** Formats a time as RFC 3339 in UTC. */
+export const formatTime = (date: Date | null): string | null => date?.toISOString() ?? null;
 
 const maxPageLength = 200;
 
@@ -105,10 +106,10 @@ export function toUserBody(row: User): z.input<ReturnType<typeof user>> {
     username: row.username,
     email: row.email,
     totp_enabled: row.totpEnabled,
-    totp_setup_at: timeOf(row.totpSetupAt),
+    totp_setup_at: formatTime(row.totpSetupAt),
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
-    disabled_at: timeOf(row.disabledAt),
+    disabled_at: formatTime(row.disabledAt),
   };
 }
 
@@ -117,9 +118,9 @@ export function toUserStatusBody(status: UserStatus): z.input<ReturnType<typeof 
   return {
     ...toUserBody(status.user),
     backup_codes_remaining: status.backupCodesRemaining,
-    blocked_until: timeOf(status.blockedUntil),
+    blocked_until: formatTime(status.blockedUntil),
     second_factor_disabled: status.secondFactorDisabled,
-    enrolment_expires_at: timeOf(status.user.totpPendingExpiresAt),
+    enrolment_expires_at: formatTime(status.user.totpPendingExpiresAt),
     password: status.password,
   };
 }

@@ -16,7 +16,7 @@ import { evidence, exampleEvidence, exampleToken, setsCookie } from "./visitor-s
 const tag = "Sign-in";
 const examplePending = `pending_${exampleToken}`;
 const loginBody = () => z.strictObject({ username: username(), password: password() });
-/** Without `session_token`, the token in the cookie counts. */
+/** The schema of a submitted code. Without `session_token`, the token in the cookie is used. */
 const verifyBody = () => z.strictObject({ session_token: z.optional(sessionToken()), code: code() });
 
 const loginResponse = () =>

@@ -2,6 +2,7 @@ import { CodeField, PasswordField } from "../layout/form-fields.tsx";
 import { Notice } from "../layout/layout.tsx";
 import { Section } from "../layout/section.tsx";
 
+/** What the account page shows about a second factor that is enabled. */
 export interface SecondFactorState {
   base: string;
   backupCodesRemaining: number;
@@ -10,7 +11,7 @@ export interface SecondFactorState {
   errorIn?: "backup-codes" | "disable" | undefined;
 }
 
-/** From this number on the page warns that few codes are left. */
+/** With this number of unused codes, or fewer, the page warns that few are left. */
 const fewBackupCodes = 3;
 
 /** Shows the number of unused backup codes, and a form for ten new ones. Posts `code` to `/account/backup-codes`. */

@@ -2,6 +2,7 @@ import { Section } from "../layout/section.tsx";
 import { Time } from "../layout/time.tsx";
 import { describeUserAgent } from "./user-agent.ts";
 
+/** One session in the list on the account page. */
 export interface SessionView {
   id: string;
   /** The session of this request. */

@@ -31,7 +31,7 @@ import {
   textField,
 } from "../layout/page.ts";
 import { BackupCodesPage } from "./backup-codes-view.tsx";
-import { SetupConfirmPage, SetupScanPage, SetupStartPage } from "./two-factor-setup-view.tsx";
+import { SetupRetryPage, SetupScanPage, SetupStartPage } from "./two-factor-setup-view.tsx";
 
 const path = "/account/two-factor";
 
@@ -151,7 +151,7 @@ function respondToFailure(c: AppContext, failure: Failure | HttpFailure, returnP
 
 function confirmPage(c: AppContext, returnPath: string, failure: Failure | HttpFailure) {
   const state = { returnPath, serverNowMs: c.var.now.getTime(), error: errorText(failure) };
-  return <SetupConfirmPage {...pageProps(c)} {...state} />;
+  return <SetupRetryPage {...pageProps(c)} {...state} />;
 }
 
 function errorText(failure: Failure | HttpFailure): string {

@@ -145,14 +145,17 @@ function ManualEntry({ issuer, account, secret, provisioningUri }: SetupScanPage
   );
 }
 
-interface SetupConfirmPageProps extends SetupProps {
+interface SetupRetryPageProps extends SetupProps {
   /** The server's time when it rendered the page, in milliseconds since the epoch. */
   serverNowMs: number;
   error: string;
 }
 
-/** Shown after a wrong code: the code field without the secret, which is shown once. Posts `step=confirm` or `step=start`. */
-export function SetupConfirmPage(props: SetupConfirmPageProps) {
+/**
+ * The page after a wrong first code. It has a code field, but no QR code and no secret, which are shown only once. Posts
+ * `step=confirm` or `step=start`.
+ */
+export function SetupRetryPage(props: SetupRetryPageProps) {
   const { base, issuer, returnPath, challenge, serverNowMs, error } = props;
   return (
     <Layout base={base} issuer={issuer} title="Confirm your app" error>

@@ -12,7 +12,7 @@ import { MessagePage } from "../layout/message.tsx";
 import { type PageResponse, pageProps, rerenderWithFailure, showPage } from "../layout/page.ts";
 import { type ChallengeInfo, ReturnPage } from "./challenge-view.tsx";
 
-/** Also the response for a challenge that this browser has not opened. */
+/** The failure for a challenge that is over, and for one that this browser has not opened. */
 export const challengeOver: Failure = { ok: false, reason: "challenge_over" };
 
 /** `/challenge`: the one-time address to which a backend sends a browser, and the return to the backend's site. */

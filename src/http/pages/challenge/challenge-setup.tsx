@@ -2,14 +2,14 @@ import { renderQrSvg } from "../../../core/lib/qr.ts";
 import { parseCodeInput } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import type { ChallengeSession } from "../../../domain/second-factor/challenge-session.ts";
-import { enrolByChallenge } from "../../../domain/second-factor/challenges.ts";
+import { completeChallengeByEnrolment } from "../../../domain/second-factor/challenges.ts";
 import { startEnrolment } from "../../../domain/second-factor/enrolment.ts";
 import { findChallengeSession } from "../../caller.ts";
 import type { AppContext } from "../../context.ts";
 import { setChallengeCookie } from "../../cookies.ts";
 import type { HttpFailure } from "../../problem/http-failure.ts";
 import { BackupCodesPage } from "../account/backup-codes-view.tsx";
-import { SetupConfirmPage, SetupScanPage, SetupStartPage } from "../account/two-factor-setup-view.tsx";
+import { SetupRetryPage, SetupScanPage, SetupStartPage } from "../account/two-factor-setup-view.tsx";
 import { failureProps, type PageResponse, pageProps, rerenderWithFailure, showPage } from "../layout/page.ts";
 import {
   challengeInfoOf,
@@ -65,7 +65,7 @@ async function confirm(c: AppContext, session: ChallengeSession, text: string): 
     return respondToFailure(c, session, { ok: false, reason: "invalid_format", detail });
   }
   const { deps, client, now } = c.var;
-  const enrolled = await enrolByChallenge(deps, { session, code, client, now });
+  const enrolled = await completeChallengeByEnrolment(deps, { session, code, client, now });
   if (!enrolled.ok) return respondToFailure(c, session, enrolled);
   setChallengeCookie(c, enrolled);
   const page = (
@@ -105,7 +105,7 @@ function respondToFailure(
   const error =
     "error" in props ? props.error : `Too many attempts. Try again in ${props.retryAfterSeconds} seconds.`;
   const serverNowMs = c.var.now.getTime();
-  const page = <SetupConfirmPage {...setupProps(c, session)} serverNowMs={serverNowMs} error={error} />;
+  const page = <SetupRetryPage {...setupProps(c, session)} serverNowMs={serverNowMs} error={error} />;
   return rerenderWithFailure(c, failure, page);
 }
 

@@ -13,7 +13,7 @@ interface LayoutProps extends PageProps {
   title: string;
   /** Puts "Error" first in the title, because screen readers read the title first. */
   error?: boolean | undefined;
-  /** For pages with more than one form. */
+  /** Makes the page wider, for pages with more than one form. */
   wide?: boolean | undefined;
   /** The browser redirects itself to this address at once. */
   redirectTo?: string | undefined;

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { base32nopad } from "@scure/base";
 import { buildKeyUri } from "../../src/core/parsing/key-uri.ts";
 
-/** The time of all codes, so that a code is valid for the whole benchmark. */
-export const askedAtSeconds = 1_800_000_014;
+/** The simulated time at which all codes are generated and verified, so that a code stays valid for the whole benchmark. */
+export const clockSeconds = 1_800_000_014;
 
 /** A secret of 160 bits that looks random and is the same in every run. */
 export const secretOf = (account: string): Buffer => createHash("sha1").update(account).digest();
@@ -11,7 +11,7 @@ export const secretOf = (account: string): Buffer => createHash("sha1").update(a
 const issuers = ["Sallyport", "ACME Co"];
 const accounts = ["ada", "ada@example.com", "grace.hopper@mathematics.example.org", "u-0199f3b2"];
 
-/** What the QR codes say: provisioning URIs of usual lengths. */
+/** The texts of the QR codes: provisioning URIs of common lengths. */
 export const keyUris: readonly string[] = issuers.flatMap((issuer) =>
   accounts.map((account) =>
     buildKeyUri({ issuer, account, secret: base32nopad.encode(secretOf(`${issuer} ${account}`)) }),

@@ -32,11 +32,11 @@ export async function findCaller(c: AppContext): Promise<Caller | null> {
 }
 
 /**
- * Finds the full session of a request at the gate by its token alone; the gate asks store and source itself when it must.
- * Null also for a session that is bound to other credentials than those of the request. A bearer token can be the
- * origin's: if it is not a session token, the cookie counts.
+ * Finds the full session of a request at the gate from its token alone, in `Authorization` or the cookie. Reads no store and
+ * asks no source: the gate does so itself when it must. Null also for a session that is bound to other credentials than those
+ * of the request. A bearer token can be the origin's: if it is not a session token, the cookie counts.
  */
-export async function findTokenCaller(c: AppContext): Promise<Caller | null> {
+export async function findCallerWithoutAskingSource(c: AppContext): Promise<Caller | null> {
   const bearer = readSessionBearer(c);
   return (bearer === undefined ? null : await findByToken(c, bearer, "bearer")) ?? findByCookie(c);
 }

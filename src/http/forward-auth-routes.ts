@@ -4,7 +4,7 @@ import type { AccessDenied } from "../domain/access/access.ts";
 import { authorizeForwardAuth, readOriginalRequest } from "../gate/authorize-proxied.ts";
 import type { SignedIdentity } from "../gate/headers.ts";
 import { findMisspelledHeader } from "../gate/misspelled-headers.ts";
-import { findTokenCaller } from "./caller.ts";
+import { findCallerWithoutAskingSource } from "./caller.ts";
 import type { AppContext, AppEnv } from "./context.ts";
 import { setSessionCookie } from "./cookies.ts";
 import { accessRequestOf } from "./gate.ts";
@@ -61,7 +61,7 @@ async function respondToProxy(
   if (misspelled !== null)
     return respondWithFailure(c, { ok: false, reason: "misspelled_header", name: misspelled });
   if (acceptsHtml(c)) c.set("errorFormat", "page");
-  const caller = await findTokenCaller(c);
+  const caller = await findCallerWithoutAskingSource(c);
   const outcome = await authorizeForwardAuth(c.get("deps"), {
     ...accessRequestOf(c, caller, original),
     original,

@@ -2,7 +2,7 @@ import type { Visitor } from "../gate/authorize.ts";
 import { forwardIfAuthorized, type GateResult } from "../gate/forward-request.ts";
 import type { UnreadablePart } from "../gate/request-interpretations.ts";
 import { describeError, log } from "../log.ts";
-import { type Caller, findTokenCaller } from "./caller.ts";
+import { type Caller, findCallerWithoutAskingSource } from "./caller.ts";
 import type { AppContext } from "./context.ts";
 import { cookieNames, setSessionCookie } from "./cookies.ts";
 import { respondNotFound } from "./not-found.ts";
@@ -20,7 +20,7 @@ export async function respondAtGate(c: AppContext, originUrl: string | null): Pr
   if (acceptsHtml(c)) c.set("errorFormat", "page");
   if (originUrl === null) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
   const target = targetRequestOf(c);
-  const caller = await findTokenCaller(c);
+  const caller = await findCallerWithoutAskingSource(c);
   const outcome = await forwardIfAuthorized(c.get("deps"), originUrl, {
     ...accessRequestOf(c, caller, target),
     request: c.req.raw,

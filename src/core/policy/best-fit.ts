@@ -60,7 +60,7 @@ const mappings: readonly AsciiMapping[] = [
 const anyOf = (maps: readonly AsciiMapping["endings"][]) =>
   `[${[...new Set(maps.flatMap((map) => [...map.keys()]))].join("")}]`;
 
-/** Matches any character that one of {@link asciiSubstitutions} may change. */
+/** Matches any character that one of {@link asciiConverters} may change. */
 export const lookalike = new RegExp(
   anyOf(mappings.flatMap(({ separators, endings }) => [separators, endings])),
   "u",
@@ -68,8 +68,8 @@ export const lookalike = new RegExp(
 
 const ending = new RegExp(`[. ]|${anyOf(mappings.map(({ endings }) => endings))}`, "u");
 
-/** One function for each kind of server. It returns the path as that server sees it after its mapping to ASCII. */
-export const asciiSubstitutions: readonly ((path: string) => string)[] = mappings.map((mapping) => (path) => {
+/** One function for each kind of server. It returns the path as such a server sees it after its conversion to ASCII. */
+export const asciiConverters: readonly ((path: string) => string)[] = mappings.map((mapping) => (path) => {
   if (!lookalike.test(path)) return path;
   const separated = [...path].map((character) => mapping.separators.get(character) ?? character).join("");
   return separated

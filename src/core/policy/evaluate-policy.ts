@@ -57,7 +57,7 @@ export function evaluatePolicy(
     : { ...evaluation.direct, requirement };
 }
 
-/** {@link evaluatePolicy} for a request with a single interpretation. */
+/** {@link evaluatePolicy} for a request with a single interpretation. Null when the path does not parse. */
 export const evaluatePolicyForPath = (
   rules: readonly PolicyRule[],
   method: string,

@@ -3,7 +3,7 @@ import { readNamedCookies } from "../../core/parsing/cookie-header.ts";
 import { foldName } from "../../core/parsing/folded-name.ts";
 import { type NamedValue, type NamedValues, summarizeNamedValues } from "../../core/parsing/named-values.ts";
 import { readNamedParameters } from "../../core/parsing/query-string.ts";
-import { isUndecodable, isUndecodableEncoded } from "../../core/parsing/undecodable.ts";
+import { hasNonUtf8Escapes, isUndecodable } from "../../core/parsing/undecodable.ts";
 
 /** The parts of a request that can carry a session of the site. */
 export interface CredentialCarriers {
@@ -112,7 +112,7 @@ function readParameter(name: string, carriers: CredentialCarriers): Credential {
   const query = found.values.map(({ name: key, value }) => `${key}=${value}`).join("&");
   return {
     kind: "query",
-    found: markUndecodable(found, isUndecodableEncoded),
+    found: markUndecodable(found, hasNonUtf8Escapes),
     sent: { headers: [], query },
   };
 }

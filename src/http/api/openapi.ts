@@ -4,7 +4,7 @@ import { describeApi } from "../openapi/document.ts";
 import type { ApiDocument } from "../openapi/shapes.ts";
 import { defineOperation } from "./define-operation.ts";
 import type { Operation } from "./operation.ts";
-import { jsonResponse } from "./success-response.ts";
+import { defineJsonResponse } from "./success-response.ts";
 
 interface DocumentResult {
   readonly ok: true;
@@ -35,7 +35,7 @@ export function documentApi(described: readonly Operation[]): DocumentedApi {
       tag: "Deployment",
       summary: "This document",
       access: "public",
-      response: jsonResponse({
+      response: defineJsonResponse({
         description: "OpenAPI 3.1",
         schema: () => z.looseObject({ openapi: z.string() }),
         example: { openapi: "3.1.1" },

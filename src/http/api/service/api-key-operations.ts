@@ -11,7 +11,7 @@ import {
 import { type Scope, scopes } from "../../../domain/service-api/service-caller.ts";
 import type { ApiKey } from "../../../store/service/api-key-rows.ts";
 import { defineOperation } from "../define-operation.ts";
-import { dataResponse } from "../success-response.ts";
+import { defineDataResponse } from "../success-response.ts";
 import { cursor, formatTime, limit, nextCursor, time } from "./service-schemas.ts";
 
 interface ApiKeyListResult {
@@ -88,6 +88,7 @@ const createBody = () =>
     return_urls: z.optional(z.array(returnUrl()).check(z.maxLength(20, "has more than 20 addresses"))),
   });
 
+/** The operations on the API keys of a realm: `/v1/api-keys`. */
 export const apiKeyOperations = [
   defineOperation({
     id: "listApiKeys",
@@ -97,7 +98,7 @@ export const apiKeyOperations = [
     summary: "List the API keys of the realm, including those that are expired or revoked",
     access: "admin",
     query: () => z.strictObject({ cursor: cursor(list), limit: limit() }),
-    response: dataResponse({
+    response: defineDataResponse({
       data: () => z.object({ api_keys: z.array(apiKey()), next_cursor: z.nullable(z.string()) }),
       example: { api_keys: [example], next_cursor: null },
       present: ({ keys, limit }: ApiKeyListResult) => ({
@@ -121,7 +122,7 @@ export const apiKeyOperations = [
     access: "admin",
     body: createBody,
     bodyExample: { name: "checkout", scopes: ["users:read", "verify"] },
-    response: dataResponse({
+    response: defineDataResponse({
       data: () => z.object({ ...shape(), key: z.string() }),
       example: { ...example, key: "sp_ab2cdefghij3klmn_…" },
       status: 201,
@@ -150,7 +151,7 @@ export const apiKeyOperations = [
     tag,
     summary: "Revoke an API key. It takes effect everywhere within a minute",
     access: "admin",
-    response: dataResponse({
+    response: defineDataResponse({
       data: apiKey,
       example: { ...example, revoked_at: "2026-11-22T09:30:00.000Z" },
       present: ({ apiKey: row }: RevokedApiKey) => describe(row),

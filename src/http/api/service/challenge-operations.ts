@@ -9,7 +9,7 @@ import {
 import { publicBaseUrl } from "../../context.ts";
 import { defineOperation } from "../define-operation.ts";
 import { receiptText, userId } from "../fields.ts";
-import { dataResponse } from "../success-response.ts";
+import { defineDataResponse } from "../success-response.ts";
 import { formatTime, time } from "./service-schemas.ts";
 
 const tag = "Hosted challenge";
@@ -48,6 +48,7 @@ const exampleInput = {
 const id = "6f1b9c1e-3f0a-4a39-9d0b-1d2f7c0f7a11";
 const expiresAt = "2026-11-22T09:40:00.000Z";
 
+/** The operations on hosted challenges: `/v1/challenges`. */
 export const challengeOperations = [
   defineOperation({
     id: "createChallenge",
@@ -66,7 +67,7 @@ export const challengeOperations = [
         nonce: shortText(),
       }),
     bodyExample: exampleInput,
-    response: dataResponse({
+    response: defineDataResponse({
       data: () => z.object({ id: z.string(), url: z.string(), expires_at: time() }),
       example: {
         id,
@@ -105,7 +106,7 @@ export const challengeOperations = [
     tag,
     summary: "Get the state of a challenge, until a day after its end",
     access: "verify",
-    response: dataResponse({
+    response: defineDataResponse({
       data: challenge,
       example: {
         ...exampleInput,

@@ -6,7 +6,7 @@ import { listEvents } from "../../../domain/service-api/events.ts";
 import type { StoredEvent } from "../../../store/service/event-pages.ts";
 import { defineOperation } from "../define-operation.ts";
 import { userId } from "../fields.ts";
-import { dataResponse } from "../success-response.ts";
+import { defineDataResponse } from "../success-response.ts";
 import { cursor, limit, time } from "./service-schemas.ts";
 
 interface EventListResult {
@@ -34,6 +34,7 @@ const event = lazy(() =>
     .register(z.globalRegistry, { id: "Event" }),
 );
 
+/** The operation that lists audit events: `/v1/events`. */
 export const eventOperations = [
   defineOperation({
     id: "listEvents",
@@ -52,7 +53,7 @@ export const eventOperations = [
         type: z.optional(z.string().check(z.maxLength(64))),
         order: z._default(z.enum(["asc", "desc"], "must be asc or desc"), "asc"),
       }),
-    response: dataResponse({
+    response: defineDataResponse({
       data: () => z.object({ events: z.array(event()), next_cursor: z.nullable(z.string()) }),
       example: {
         events: [

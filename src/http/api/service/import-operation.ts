@@ -9,7 +9,7 @@ import { toImportReportBody } from "../../problem/problem.ts";
 import { setRateLimitHeaders } from "../../rate-limit.ts";
 import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
-import { dataResponse } from "../success-response.ts";
+import { defineDataResponse } from "../success-response.ts";
 import { ImportBody, importLine } from "./import-body.ts";
 import { exportKeyParameter } from "./service-call.ts";
 import { transferHeaders } from "./service-schemas.ts";
@@ -63,7 +63,7 @@ export const importOperation: Operation = defineOperation({
   bodyType: ndjson,
   bodyExample: exampleLines,
   stream: "request",
-  response: dataResponse({
+  response: defineDataResponse({
     description: "The result of the lines",
     data: report,
     example: {

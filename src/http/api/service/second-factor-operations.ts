@@ -16,15 +16,15 @@ import { publicBaseUrl } from "../../context.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { defineOperation } from "../define-operation.ts";
 import { code, ipAddress, receiptText, totpCode } from "../fields.ts";
-import { dataResponse } from "../success-response.ts";
+import { defineDataResponse } from "../success-response.ts";
 import { exampleUser, toUserBody, user } from "./service-schemas.ts";
 
 const tag = "Second factor";
 const exampleCodes = ["7K3F-9QWX", "0ABC-D123"];
 const backupCodes = () => z.object({ backup_codes: z.array(z.string()) });
 const present = ({ user: row }: UserResult) => toUserBody(row);
-const userResponse = dataResponse({ data: user, example: exampleUser, present });
-const userWithoutTotpResponse = dataResponse({
+const userResponse = defineDataResponse({ data: user, example: exampleUser, present });
+const userWithoutTotpResponse = defineDataResponse({
   data: user,
   example: { ...exampleUser, totp_enabled: false, totp_setup_at: null },
   present,
@@ -40,6 +40,7 @@ const codeFailures: readonly AnyFailure["reason"][] = [
   "not_enabled",
 ];
 
+/** The operations on a user's second factor: `/v1/users/{id}/verify`, `/totp`, `/backup-codes`, `/reset`, `/unlock`. */
 export const secondFactorOperations = [
   defineOperation({
     id: "verifyCode",
@@ -58,7 +59,7 @@ export const secondFactorOperations = [
         ip: z.optional(ipAddress()),
       }),
     bodyExample: { code: "123456", action: "transfer", nonce: "n-81", ip: "198.51.100.7" },
-    response: dataResponse({
+    response: defineDataResponse({
       data: () =>
         z.object({
           method: z.enum(["totp", "backup_code"]),
@@ -95,7 +96,7 @@ export const secondFactorOperations = [
       "Nothing changes until the first code is confirmed. For a user with a second factor, send a code of it: it stays in use until then.",
     access: "users:write",
     body: () => z.strictObject({ code: z.optional(code()) }),
-    response: dataResponse({
+    response: defineDataResponse({
       data: () =>
         z.object({
           secret: z.string(),
@@ -128,7 +129,7 @@ export const secondFactorOperations = [
     access: "users:write",
     body: () => z.strictObject({ code: totpCode() }),
     bodyExample: { code: "123456" },
-    response: dataResponse({
+    response: defineDataResponse({
       data: backupCodes,
       example: { backup_codes: exampleCodes },
       present: ({ evidence }: ConfirmedEnrolment) => ({ backup_codes: [...(evidence.newBackupCodes ?? [])] }),
@@ -158,7 +159,7 @@ export const secondFactorOperations = [
     access: "users:write",
     body: () => z.strictObject({ code: code() }),
     bodyExample: { code: "123456" },
-    response: dataResponse({
+    response: defineDataResponse({
       data: backupCodes,
       example: { backup_codes: exampleCodes },
       present: ({ outcome }: RegeneratedBackupCodes) => ({ backup_codes: [...outcome] }),

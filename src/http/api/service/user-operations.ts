@@ -12,7 +12,7 @@ import {
 import type { User } from "../../../store/users/user-rows.ts";
 import { defineOperation } from "../define-operation.ts";
 import { email, password, userId, username } from "../fields.ts";
-import { dataResponse } from "../success-response.ts";
+import { defineDataResponse } from "../success-response.ts";
 import {
   cursor,
   exampleStatus,
@@ -48,12 +48,13 @@ const putBody = () =>
 const list = "users";
 const listQuery = () =>
   z.strictObject({ cursor: cursor(list), limit: limit(), username: z.optional(username()) });
-const userResponse = dataResponse({
+const userResponse = defineDataResponse({
   data: user,
   example: exampleUser,
   present: ({ user: row }: UserResult) => toUserBody(row),
 });
 
+/** The operations on the users of a realm: `/v1/users` and `/v1/users/{id}`. */
 export const userOperations = [
   defineOperation({
     id: "listUsers",
@@ -63,7 +64,7 @@ export const userOperations = [
     summary: "List the users of the realm by name",
     access: "users:read",
     query: listQuery,
-    response: dataResponse({
+    response: defineDataResponse({
       data: () => z.object({ users: z.array(user()), next_cursor: z.nullable(z.string()) }),
       example: { users: [exampleUser], next_cursor: null },
       present: ({ users, limit }: UserListResult) => ({
@@ -90,7 +91,7 @@ export const userOperations = [
     access: "users:write",
     body: createBody,
     bodyExample: { id: "42", username: "ada", email: "ada@example.com" },
-    response: dataResponse({
+    response: defineDataResponse({
       data: user,
       example: exampleUser,
       status: 201,
@@ -109,7 +110,7 @@ export const userOperations = [
     access: "users:write",
     body: putBody,
     bodyExample: { username: "ada", email: "ada@example.com" },
-    response: dataResponse({
+    response: defineDataResponse({
       data: user,
       example: exampleUser,
       isCreated: ({ created }) => created,
@@ -128,7 +129,7 @@ export const userOperations = [
     tag,
     summary: "Get a user and the state of the second factor",
     access: "users:read",
-    response: dataResponse({
+    response: defineDataResponse({
       data: userStatus,
       example: exampleStatus,
       present: toUserStatusBody,
@@ -156,7 +157,7 @@ export const userOperations = [
     tag,
     summary: "Delete a user and all data except audit events",
     access: "users:write",
-    response: dataResponse({
+    response: defineDataResponse({
       data: () => z.object({ deleted: z.literal(true) }),
       example: { deleted: true },
       present: () => ({ deleted: true }) as const,

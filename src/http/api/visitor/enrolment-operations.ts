@@ -14,7 +14,12 @@ import { setRateLimitHeaders } from "../../rate-limit.ts";
 import { defineOperation } from "../define-operation.ts";
 import { code, password, totpCode } from "../fields.ts";
 import type { Operation } from "../operation.ts";
-import { dataResponse, jsonResponse, successBody, successSchema } from "../success-response.ts";
+import {
+  defineDataResponse,
+  defineJsonResponse,
+  successSchema,
+  withSuccessStatus,
+} from "../success-response.ts";
 import { exampleCodes, setsCookie } from "./visitor-schemas.ts";
 
 const tag = "Own second factor";
@@ -53,7 +58,7 @@ export const enrolmentOperations: readonly Operation[] = [
     description:
       "Nothing changes until the first code is confirmed with POST /totp/enable. If it is on already, the second factor must not be older than 5 minutes.",
     access: "session",
-    response: dataResponse({
+    response: defineDataResponse({
       data: setUp,
       example: {
         secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
@@ -90,7 +95,7 @@ export const enrolmentOperations: readonly Operation[] = [
     access: "session",
     body: enableBody,
     bodyExample: { code: "123456" },
-    response: jsonResponse({
+    response: defineJsonResponse({
       schema: () =>
         successSchema({
           message: z.string(),
@@ -99,7 +104,7 @@ export const enrolmentOperations: readonly Operation[] = [
       example: { status: "success", message: enabled, data: exampleCodes },
       headers: setsCookie,
       present: ({ backupCodes }: ConfirmEnrolmentResult) =>
-        successBody({
+        withSuccessStatus({
           message: enabled,
           data: { backup_codes: [...backupCodes] },
         }),
@@ -128,11 +133,11 @@ export const enrolmentOperations: readonly Operation[] = [
     access: "session",
     body: disableBody,
     bodyExample: { code: "123456", password: "correct horse battery" },
-    response: jsonResponse({
+    response: defineJsonResponse({
       schema: () => successSchema({ message: z.string() }),
       example: { status: "success", message: disabled },
       headers: setsCookie,
-      present: () => successBody({ message: disabled }),
+      present: () => withSuccessStatus({ message: disabled }),
     }),
     failures: [...codeFailures, "not_enabled", "wrong_credentials"],
     run: async (c, { session, carrier, body }) => {

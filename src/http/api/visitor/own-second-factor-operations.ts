@@ -12,7 +12,12 @@ import type { AnyFailure } from "../../problem/http-failure.ts";
 import { defineOperation } from "../define-operation.ts";
 import { code } from "../fields.ts";
 import type { Operation } from "../operation.ts";
-import { dataResponse, jsonResponse, successBody, successSchema } from "../success-response.ts";
+import {
+  defineDataResponse,
+  defineJsonResponse,
+  successSchema,
+  withSuccessStatus,
+} from "../success-response.ts";
 import { evidence, exampleCodes, exampleEvidence, exampleToken, setsCookie } from "./visitor-schemas.ts";
 
 const tag = "Own second factor";
@@ -50,7 +55,7 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     tag,
     summary: "Get whether two-factor authentication is on, since when, and how many backup codes are left",
     access: "session",
-    response: dataResponse({
+    response: defineDataResponse({
       data: () =>
         z.object({ enabled: z.boolean(), setup_at: z.nullable(time()), backup_codes_remaining: z.int() }),
       example: { enabled: true, setup_at: "2026-11-22T09:30:00.000Z", backup_codes_remaining: 10 },
@@ -77,7 +82,7 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     access: "session",
     body: codeBody,
     bodyExample,
-    response: jsonResponse({
+    response: defineJsonResponse({
       schema: () =>
         successSchema({ session_token: z.string(), data: z.extend(evidence(), { auth_time: time() }) }),
       example: {
@@ -87,7 +92,7 @@ export const ownSecondFactorOperations: readonly Operation[] = [
       },
       headers: setsCookie,
       present: ({ issued, evidence: shown, authenticatedAt }: StepUpResult) =>
-        successBody({
+        withSuccessStatus({
           session_token: issued.token,
           data: {
             method: shown.method,
@@ -114,7 +119,7 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     access: "session",
     body: codeBody,
     bodyExample,
-    response: dataResponse({
+    response: defineDataResponse({
       data: () => z.object({ backup_codes: z.array(z.string()) }),
       example: exampleCodes,
       present: ({ backupCodes }: BackupCodesResult) => ({ backup_codes: [...backupCodes] }),

@@ -10,7 +10,7 @@ import { readDevices, setPendingCookie, setSignInCookies } from "../../cookies.t
 import { defineOperation } from "../define-operation.ts";
 import { code, password, sessionToken, username } from "../fields.ts";
 import type { Operation } from "../operation.ts";
-import { jsonResponse, successBody, successSchema } from "../success-response.ts";
+import { defineJsonResponse, successSchema, withSuccessStatus } from "../success-response.ts";
 import { evidence, exampleEvidence, exampleToken, setsCookie } from "./visitor-schemas.ts";
 
 const tag = "Sign-in";
@@ -52,13 +52,13 @@ export const signInOperations: readonly Operation[] = [
     isAvailable: (c) => c.var.source === null,
     body: loginBody,
     bodyExample: { username: "ada", password: "correct horse battery" },
-    response: jsonResponse({
+    response: defineJsonResponse({
       schema: loginResponse,
       example: { status: "totp_required", session_token: examplePending, expires_in: pendingTtlSeconds },
       headers: setsCookie,
       present: ({ token, expiresInSeconds }: LoginResult) =>
         expiresInSeconds === null
-          ? successBody({ session_token: token })
+          ? withSuccessStatus({ session_token: token })
           : { status: "totp_required" as const, session_token: token, expires_in: expiresInSeconds },
     }),
     failures: ["wrong_credentials", "too_many_attempts", "no_such_page"],
@@ -84,12 +84,12 @@ export const signInOperations: readonly Operation[] = [
     access: "pending_session",
     body: verifyBody,
     bodyExample: { session_token: examplePending, code: "123456" },
-    response: jsonResponse({
+    response: defineJsonResponse({
       schema: () => successSchema({ session_token: z.string(), data: evidence() }),
       example: { status: "success", session_token: exampleToken, data: exampleEvidence },
       headers: setsCookie,
       present: ({ issued, evidence: shown }: VerifySignInResult) =>
-        successBody({
+        withSuccessStatus({
           session_token: issued.token,
           data: { method: shown.method, backup_codes_remaining: shown.backupCodesRemaining },
         }),

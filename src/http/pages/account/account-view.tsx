@@ -1,7 +1,11 @@
 import { Layout, Notice, type PageProps } from "../layout/layout.tsx";
 import { Section } from "../layout/section.tsx";
 import { Time } from "../layout/time.tsx";
-import { BackupCodesSection, DisableSection, type SecondFactorState } from "./account-second-factor-view.tsx";
+import {
+  BackupCodesSection,
+  DisableSection,
+  type EnabledSecondFactorProps,
+} from "./account-second-factor-view.tsx";
 import { SessionsSection, type SessionView } from "./account-sessions-view.tsx";
 
 export interface AccountPageProps extends PageProps {
@@ -15,7 +19,7 @@ export interface AccountPageProps extends PageProps {
   notice?: string | undefined;
   error?: string | undefined;
   /** The form that the error is about. The error is shown in it, and screen readers read it with the field. */
-  errorIn?: SecondFactorState["errorIn"];
+  errorIn?: EnabledSecondFactorProps["errorIn"];
   /** Switching two-factor authentication off also needs the password. */
   hasPassword: boolean;
   /** The site behind the gate. Null without one. */

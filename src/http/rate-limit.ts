@@ -1,5 +1,5 @@
 import type { Limit } from "../domain/failure.ts";
-import { codeBudget } from "../domain/second-factor/code-budget.ts";
+import { codeAttemptLimits } from "../domain/second-factor/code-budget.ts";
 import { firstFactorQuota, setupQuota, transferQuota } from "../domain/sign-in/throttle.ts";
 import type { AppContext } from "./context.ts";
 
@@ -16,7 +16,7 @@ export interface Remainder {
  */
 const policies: Record<Limit, string> = {
   first_factor: `"first-factor";q=${firstFactorQuota.most};w=${firstFactorQuota.windowSeconds}`,
-  second_factor: `"second-factor";q=${codeBudget.failuresPerCoolDown}`,
+  second_factor: `"second-factor";q=${codeAttemptLimits.failuresPerCoolDown}`,
   setup: `"setup";q=${setupQuota.most};w=${setupQuota.windowSeconds}`,
   imports: `"imports";q=${transferQuota.imports.most};w=${transferQuota.imports.windowSeconds}`,
   exports: `"exports";q=${transferQuota.exports.most};w=${transferQuota.exports.windowSeconds}`,

@@ -26,7 +26,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "receipt-after-revocation",
     file: "src/store/second-factor/challenge-rows.ts",
-    find: "apiKeyIsNotRevoked(primary, challenges.apiKeyId),",
+    find: "apiKeyIsNotRevokedCondition(primary, challenges.apiKeyId),",
     replace: "",
     why: "a backend with a revoked key gets a new receipt for its challenge (INC-37)",
     tests: [voided],
@@ -35,8 +35,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "receipt-after-reset",
     file: "src/store/second-factor/challenge-rows.ts",
-    find: "          challengeIsOfCurrentPeriod,\n          accountAndFactorAreNotDisabled",
-    replace: "          accountAndFactorAreNotDisabled",
+    find: "          challengeIsOfCurrentPeriod,\n          accountAndFactorAreNotDisabledCondition",
+    replace: "          accountAndFactorAreNotDisabledCondition",
     why: "the attacker's browser gets a new receipt after the administrator has removed the second factor (INC-37)",
     tests: [voided],
     titled: "was reset",
@@ -89,7 +89,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "challenge-of-a-revoked-key-opens",
     file: "src/store/second-factor/challenge-rows.ts",
-    find: "            apiKeyIsNotRevoked(on, challenges.apiKeyId),\n",
+    find: "            apiKeyIsNotRevokedCondition(on, challenges.apiKeyId),\n",
     replace: "",
     why: "a challenge URL created with a revoked key still opens (INC-37)",
     tests: [voided],
@@ -106,7 +106,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "pending-session-not-used-again",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: 'session.kind === "pending" ? allOf(notExists(usableHere), notExists(usableAnywhere)) : sql`1`',
+    find: 'session.kind === "pending" ? joinConditionsWithAnd(notExists(usableHere), notExists(usableAnywhere)) : sql`1`',
     replace: "sql`1`",
     why: "each request with a site's cookie creates a pending session (INC-30)",
     tests: [shared],
@@ -115,7 +115,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "openings-not-counted",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: "or(openingsAreWithinLimits(db, scopeOfOpening(opening), bounds, lt),",
+    find: "or(firstFactorOnlySessionsAreWithinLimitsCondition(db, scopeOfOpening(opening), bounds, lt),",
     replace: "or(sql`1`,",
     why: "the number of sessions of an account has no limit (INC-30)",
     tests: [shared],
@@ -133,8 +133,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "opens-beyond-bound-of-account",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: "allOf(notExists(usableHere), notExists(usableAnywhere))",
-    replace: "allOf(notExists(usableHere))",
+    find: "joinConditionsWithAnd(notExists(usableHere), notExists(usableAnywhere))",
+    replace: "joinConditionsWithAnd(notExists(usableHere))",
     why: "each further network gets a pending session of its own (INC-30)",
     tests: [shared],
     titled: "over all networks",
@@ -142,7 +142,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "shares-with-other-networks-at-once",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: "accountLimitIsReached(db, scope, opening.bounds),",
+    find: "accountSessionLimitIsReachedCondition(db, scope, opening.bounds),",
     replace: "sql`1`,",
     why: "a client in any network shares the owner's pending session and uses up its attempts (INC-30)",
     tests: [shared],
@@ -151,8 +151,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "event-with-each-opening",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: "allOf(previousChangedRow, openingsAreWithinLimits(db, scopeOfOpening(opening), bounds, lte)),",
-    replace: "previousChangedRow,",
+    find: "joinConditionsWithAnd(previousStatementChangedRowCondition, firstFactorOnlySessionsAreWithinLimitsCondition(db, scopeOfOpening(opening), bounds, lte)),",
+    replace: "previousStatementChangedRowCondition,",
     why: "a client that opens and ends sessions in turn fills the audit log (INC-30)",
     tests: [shared],
     titled: "in turn|without a second factor",
@@ -178,7 +178,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "opener-ends-shared-session",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: '.set(kind === "pending" ? valuesThatCloseSessionToOpener(event.at) : { expiresAt: event.at })',
+    find: '.set(kind === "pending" ? signedOutPendingSessionColumns(event.at) : { expiresAt: event.at })',
     replace: ".set({ expiresAt: event.at })",
     why: "the attacker's sign-out ends a pending session that the owner shares (INC-30)",
     tests: [shared],
@@ -187,7 +187,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "signed-out-opener-shown-the-page",
     file: "src/domain/sign-in/external-sign-in.ts",
-    find: "session.id === held?.id && isRowOpenToHolder(session, held)",
+    find: "session.id === held?.id && isPendingSessionOpenToHolder(session, held)",
     replace: "session.id === held?.id",
     why: "after sign-out, a client gets a code page that accepts no code (INC-30)",
     tests: [shared],
@@ -250,8 +250,9 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "sign-out-of-nothing-recorded",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: "recordEventWhere(db, event, allOf(previousChangedRow, openingsAreWithinLimits(db, scope, recent, lte))),",
-    replace: "recordEventWhere(db, event, openingsAreWithinLimits(db, scope, recent, lte)),",
+    find: "insertEventWhereStatement(db, event, joinConditionsWithAnd(previousStatementChangedRowCondition, firstFactorOnlySessionsAreWithinLimitsCondition(db, scope, recent, lte))),",
+    replace:
+      "insertEventWhereStatement(db, event, firstFactorOnlySessionsAreWithinLimitsCondition(db, scope, recent, lte)),",
     why: "each sign-out with an ended pending token writes an event; the test over all routes must find it (INC-30)",
     tests: ["test/flows/first-factor-costs.test.ts"],
     titled: "with a pending session",
@@ -259,8 +260,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "ended-sessions-not-counted",
     file: "src/store/sessions/session-rows.ts",
-    find: "recordEventWhere(primary, event, allOf(sql`changes() > 0`, mayRecord)),",
-    replace: "recordEventWhere(primary, event, sql`changes() > 0`),",
+    find: "insertEventWhereStatement(primary, event, joinConditionsWithAnd(sql`changes() > 0`, mayRecord)),",
+    replace: "insertEventWhereStatement(primary, event, sql`changes() > 0`),",
     why: "a client with the first factor alone opens and ends full sessions in turn, with an event each time (INC-30)",
     tests: [shared],
     titled: "opening full sessions and ending them",

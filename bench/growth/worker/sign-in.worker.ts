@@ -1,5 +1,5 @@
 import { prepareSession } from "../../../src/domain/sessions/sessions.ts";
-import { openingBounds } from "../../../src/domain/sign-in/first-factor-sessions.ts";
+import { firstFactorOnlySessionLimitsAt } from "../../../src/domain/sign-in/first-factor-sessions.ts";
 import { pendingTtlSeconds } from "../../../src/domain/sign-in/openings.ts";
 import { localRealm } from "../../../src/domain/sign-in/password-sign-in.ts";
 import { firstFactorCounters } from "../../../src/domain/sign-in/throttle.ts";
@@ -50,7 +50,7 @@ export default {
           detail: { method: "password" },
         },
         session: prepared.row,
-        bounds: openingBounds(now),
+        bounds: firstFactorOnlySessionLimitsAt(now),
         user,
         resetCounter: counters.resetBySuccess,
         newPasswordHash: null,

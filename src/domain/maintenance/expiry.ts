@@ -1,4 +1,8 @@
-import { type Removed, type RemovedKind, removeExpired } from "../../store/platform/expired-rows.ts";
+import {
+  type RemovedRowCounts,
+  type RemovedRowKind,
+  removeExpiredRowsChunk,
+} from "../../store/platform/expired-rows.ts";
 import type { Deps } from "../deps.ts";
 import { blockSeconds } from "../sign-in/throttle.ts";
 
@@ -15,7 +19,7 @@ const maxChunks = 100;
  * Deletes expired sessions, counters, unconfirmed enrolments, audit events, hosted challenges and stored responses. Logs
  * `expiry.behind` when the run ends with expired rows left.
  */
-export async function removeExpiredData(deps: Deps, now: Date): Promise<Removed> {
+export async function removeExpiredData(deps: Deps, now: Date): Promise<RemovedRowCounts> {
   const throttlesSince = new Date(now.getTime() - blockSeconds * 1000);
   const hoursAgo = (hours: number) => new Date(now.getTime() - hours * 3600 * 1000);
   const auditSince = hoursAgo(auditRetentionDays * 24);
@@ -30,8 +34,8 @@ export async function removeExpiredData(deps: Deps, now: Date): Promise<Removed>
   };
   const expiry = { now, throttlesSince, auditSince, challengesSince };
   for (let chunk = 0; chunk < maxChunks; chunk++) {
-    const { removed, more } = await removeExpired(deps.db, expiry);
-    for (const kind of Object.keys(total) as RemovedKind[]) total[kind] += removed[kind];
+    const { removed, more } = await removeExpiredRowsChunk(deps.db, expiry);
+    for (const kind of Object.keys(total) as RemovedRowKind[]) total[kind] += removed[kind];
     if (more.length === 0) return total;
     // A kind that the log has every hour grows faster than it is deleted.
     if (chunk === maxChunks - 1)

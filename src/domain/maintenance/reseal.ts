@@ -1,10 +1,10 @@
 import { envelopePrefix } from "../../core/crypto/envelope.ts";
 import type { Keyring } from "../../core/crypto/keyring.ts";
 import {
-  findSealed,
-  type Replacement,
+  type EnvelopeReplacement,
+  findSealedEnvelopes,
   replaceEnvelopes,
-  type SealedPlace,
+  type SealedEnvelopeQuery,
 } from "../../store/platform/resealed-rows.ts";
 import { sealedColumns } from "../../store/platform/schema.ts";
 import type { Deps } from "../deps.ts";
@@ -37,10 +37,10 @@ export async function resealWithCurrentKey(deps: Deps): Promise<ResealResult> {
   let places = placesOfOlderKeys(keyring);
   const limit = Math.ceil((chunkRows * sealedColumns.length) / places.length);
   for (let chunk = 0; chunk < maxChunks && places.length > 0; chunk++) {
-    const found = await findSealed(deps.db, places, limit);
+    const found = await findSealedEnvelopes(deps.db, places, limit);
     const replacements = await Promise.all(
       places.flatMap(({ column }, index) =>
-        (found[index] ?? []).map(async ({ userId, envelope: from }): Promise<Replacement | null> => {
+        (found[index] ?? []).map(async ({ userId, envelope: from }): Promise<EnvelopeReplacement | null> => {
           const to = await resealUserField(keyring, { userId, column }, from);
           return to === null ? null : { userId, column, from, to };
         }),
@@ -58,7 +58,7 @@ export async function resealWithCurrentKey(deps: Deps): Promise<ResealResult> {
   return { resealed, unreadable, complete: places.length === 0 };
 }
 
-const placesOfOlderKeys = ({ kids }: Keyring): readonly SealedPlace[] =>
+const placesOfOlderKeys = ({ kids }: Keyring): readonly SealedEnvelopeQuery[] =>
   kids
     .slice(1)
     .flatMap((kid) => sealedColumns.map((column) => ({ column, prefix: envelopePrefix(kid), after: 0 })));

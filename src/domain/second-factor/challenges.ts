@@ -7,17 +7,17 @@ import { signReceipt } from "../../core/tokens/receipt.ts";
 import { signPendingToken } from "../../core/tokens/session-token.ts";
 import {
   type Challenge,
-  findValidApproval,
-  openChallenge as openStoredChallenge,
+  findChallengeWithValidApproval,
+  markChallengeOpened,
 } from "../../store/second-factor/challenge-rows.ts";
-import type { Effect } from "../../store/second-factor/code-effects.ts";
+import type { AcceptedCodeEffect } from "../../store/second-factor/code-effects.ts";
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { prepareSession } from "../sessions/sessions.ts";
 import { amrWith } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
-import { codeBudget } from "./code-budget.ts";
+import { codeAttemptLimits } from "./code-budget.ts";
 import type { Evidence } from "./submitted-code.ts";
 import { verifyCode } from "./verify-code.ts";
 
@@ -34,7 +34,7 @@ export interface ChallengeToken {
 }
 
 /** The challenge, and the token if this request has opened it. */
-export interface OpenChallengeResult {
+export interface RedeemChallengeUrlResult {
   /** Null: no challenge has this address. */
   readonly challenge: Challenge | null;
   /** True when the user has a second factor to show; false when it sets one up. */
@@ -44,10 +44,10 @@ export interface OpenChallengeResult {
 }
 
 /** Opens the one-time address of a challenge. One batch; none for an address that Sallyport has not issued (INC-30). */
-export async function openChallenge(
+export async function redeemChallengeUrl(
   deps: Deps,
   { secret, client, now }: { readonly secret: string; readonly client: ClientContext; readonly now: Date },
-): Promise<OpenChallengeResult> {
+): Promise<RedeemChallengeUrlResult> {
   if (!(await isIssuedChallengeSecret(deps.config.keyring, secret))) return noChallenge;
   const prepared = await prepareSession(
     // The batch sets `userId` and `expiresAt` from the challenge.
@@ -65,7 +65,7 @@ export async function openChallenge(
   );
   const sessionId = prepared.row.id;
   const event = { id: generateEventId(), at: now, type: "challenge.opened", client, sessionId } as const;
-  const { opened, view } = await openStoredChallenge(deps.db, await sha256(secret), prepared.row, event);
+  const { opened, view } = await markChallengeOpened(deps.db, await sha256(secret), prepared.row, event);
   if (view === null) return noChallenge;
   const enrolled = view.totpEnabled;
   if (!opened) return { challenge: view, enrolled, issued: null };
@@ -80,7 +80,7 @@ export async function openChallenge(
   return { challenge: view, enrolled, issued: { token, expiresAt } };
 }
 
-const noChallenge: OpenChallengeResult = { challenge: null, enrolled: false, issued: null };
+const noChallenge: RedeemChallengeUrlResult = { challenge: null, enrolled: false, issued: null };
 
 function shortened(name: string): string {
   const characters = [...name];
@@ -166,7 +166,7 @@ export async function completeChallengeByEnrolment(
   return { ok: true, backupCodes: accepted.evidence.newBackupCodes ?? [], token, expiresAt };
 }
 
-function completion({ id, challenge }: ChallengeSession, evidence: Evidence): Effect {
+function completion({ id, challenge }: ChallengeSession, evidence: Evidence): AcceptedCodeEffect {
   const amr = amrWith([], evidence);
   const eventId = generateEventId();
   return { kind: "complete_challenge", challengeId: challenge.id, sessionId: id, amr, eventId };
@@ -182,7 +182,12 @@ export async function buildReturnUrl(
   issuer: string,
   now: Date,
 ): Promise<ChallengeReturn | Failure> {
-  const challenge = await findValidApproval(deps.db, realm, id, codeBudget.failuresUntilDisabled);
+  const challenge = await findChallengeWithValidApproval(
+    deps.db,
+    realm,
+    id,
+    codeAttemptLimits.failuresUntilDisabled,
+  );
   if (challenge === null || challenge.completedAt === null) return { ok: false, reason: "challenge_over" };
   const { completedAt, amr } = challenge;
   const receipt = { ...challenge, amr: amr ?? [], issuer, now };

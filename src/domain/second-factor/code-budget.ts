@@ -1,4 +1,4 @@
-import type { CodeBudget } from "../../store/second-factor/code-attempt.ts";
+import type { CodeAttemptLimits } from "../../store/second-factor/code-attempt.ts";
 import type { User } from "../../store/users/user-rows.ts";
 
 /**
@@ -6,7 +6,7 @@ import type { User } from "../../store/users/user-rows.ts";
  * all sessions and networks. About three codes in a million are valid at any time, so it succeeds with a probability of
  * 0.03 %. `docs/attack-simulation.md` covers a patient client whose failures the owner's own sign-ins reset.
  */
-export const codeBudget: CodeBudget = {
+export const codeAttemptLimits: CodeAttemptLimits = {
   attemptsPerPendingSession: 5,
   failuresPerCoolDown: 5,
   firstCoolDownSeconds: 60,
@@ -17,4 +17,5 @@ export const codeBudget: CodeBudget = {
 /** True when the account has had so many failures that an operator must reset or unlock it (TH-01). */
 export const isSecondFactorDisabled = ({
   secondFactorFailures,
-}: Pick<User, "secondFactorFailures">): boolean => secondFactorFailures >= codeBudget.failuresUntilDisabled;
+}: Pick<User, "secondFactorFailures">): boolean =>
+  secondFactorFailures >= codeAttemptLimits.failuresUntilDisabled;

@@ -1,13 +1,13 @@
 import type { CodeInput } from "../../core/parsing/code-input.ts";
 import type {
-  AttemptSource,
-  CodeAttemptResult,
-  ComparedWith,
-  Spend,
+  CodeAttemptSource,
+  CommitCodeAttemptResult,
+  ComparedEnvelope,
+  SpentCodeWrite,
 } from "../../store/second-factor/code-attempt.ts";
-import type { Effect } from "../../store/second-factor/code-effects.ts";
+import type { AcceptedCodeEffect } from "../../store/second-factor/code-effects.ts";
 import type { ClientContext } from "../../store/service/audit.ts";
-import { isRowOpenToHolder } from "../../store/sessions/pending-sessions.ts";
+import { isPendingSessionOpenToHolder } from "../../store/sessions/pending-sessions.ts";
 import {
   findSession,
   findSessionOnPrimary,
@@ -87,13 +87,13 @@ export type ViewOf<Subject extends CodeSubject> = Subject extends SessionSubject
 /** The result of comparing a code with an account as it was read. Nothing is written or decided yet. */
 export interface CodeComparison {
   readonly ok: true;
-  readonly comparedWith: ComparedWith;
+  readonly comparedWith: ComparedEnvelope;
   readonly result: "wrong" | "spent" | RightCode;
 }
 
 /** A code that matches, and how to spend it. The batch may still refuse it. */
 export interface RightCode {
-  readonly spend: Spend;
+  readonly spend: SpentCodeWrite;
   readonly evidence: Evidence;
 }
 
@@ -108,7 +108,7 @@ export interface Evidence {
 
 /** What an accepted code changes in the store, and what the caller needs to know of it. */
 export interface AcceptancePlan<Outcome> {
-  readonly effects: readonly Effect[];
+  readonly effects: readonly AcceptedCodeEffect[];
   readonly outcome: Outcome;
 }
 
@@ -154,7 +154,7 @@ export async function readAccountOnPrimary<Subject extends CodeSubject>(
 /** The account as the batch found it on the primary. Null: the session is gone, which an accepted code may have replaced. */
 export function viewAfterAttempt<Subject extends CodeSubject>(
   subject: Subject,
-  { user, session }: Pick<CodeAttemptResult, "user" | "session">,
+  { user, session }: Pick<CommitCodeAttemptResult, "user" | "session">,
 ): ViewOf<Subject> | null {
   if (subject.kind === "service") return asViewOf(subject, viewOfUser(user));
   return asViewOf(subject, user === null || session === null ? null : { user, session });
@@ -175,7 +175,7 @@ export function isCodeSubjectValid(
     row.kind === (session.kind === "full" ? "full" : "pending") &&
     row.challengeId === (session.kind === "challenge" ? session.challenge.id : null) &&
     isSessionLive(deps, view, now) &&
-    (session.kind !== "pending" || isRowOpenToHolder(row, session)) &&
+    (session.kind !== "pending" || isPendingSessionOpenToHolder(row, session)) &&
     isSessionOfNamedAccount(deps, view, session)
   );
 }
@@ -201,7 +201,7 @@ export function notEnabledFailure(subject: CodeSubject): Failure {
 }
 
 /** What the batch counts the attempt on. */
-export function attemptSourceOf(deps: Deps, subject: CodeSubject, now: Date): AttemptSource {
+export function attemptSourceOf(deps: Deps, subject: CodeSubject, now: Date): CodeAttemptSource {
   if (subject.kind === "service") return { kind: "service" };
   const { session } = subject;
   const { id } = session;

@@ -1,11 +1,11 @@
-import { type CodeAttempt, commitCodeAttempt } from "../../store/second-factor/code-attempt.ts";
+import { type CommitCodeAttemptInput, commitCodeAttempt } from "../../store/second-factor/code-attempt.ts";
 import { generateEventId } from "../../store/service/audit.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
 import { prepareStoredResponse } from "../service-api/stored-response.ts";
 import { lastBlockEnd } from "../sign-in/throttle.ts";
-import { codeBudget, isSecondFactorDisabled } from "./code-budget.ts";
+import { codeAttemptLimits, isSecondFactorDisabled } from "./code-budget.ts";
 import { compareWithPendingSecret, compareWithSecondFactor } from "./compare-code.ts";
 import {
   type AcceptancePlan,
@@ -100,7 +100,8 @@ function findFailureBeforeComparing(
     return tooManyAttempts(user.secondFactorBlockedUntil, now);
   }
   // The client can open a new pending session at once: there is nothing to wait for.
-  const isUsedUp = session?.kind === "pending" && session.attempts >= codeBudget.attemptsPerPendingSession;
+  const isUsedUp =
+    session?.kind === "pending" && session.attempts >= codeAttemptLimits.attemptsPerPendingSession;
   return isUsedUp ? { ok: false, reason: "too_many_attempts", retryAfterSeconds: 1, startOver: true } : null;
 }
 
@@ -142,7 +143,7 @@ async function toAttempt<Outcome, Subject extends CodeSubject>(
   { user, session }: UserWithOptionalSession,
   comparison: CodeComparison,
   plan: PlannedCode<Outcome> | null,
-): Promise<CodeAttempt> {
+): Promise<CommitCodeAttemptInput> {
   const { subject, client, now, password } = input;
   const { comparedWith, result } = comparison;
   return {
@@ -153,7 +154,7 @@ async function toAttempt<Outcome, Subject extends CodeSubject>(
       plan === null
         ? { kind: result === "wrong" ? "wrong" : "spent" }
         : { kind: "right", spend: plan.spend, effects: plan.effects },
-    budget: codeBudget,
+    budget: codeAttemptLimits,
     counters: password?.counters.all ?? [],
     passwordHash: password?.view.user.passwordHash ?? null,
     now,
@@ -175,7 +176,7 @@ async function prepareResponses<Outcome, Subject extends CodeSubject>(
   { idempotency = null, now }: VerifyCodeInput<Outcome, Subject>,
   comparison: CodeComparison,
   plan: PlannedCode<Outcome> | null,
-): Promise<CodeAttempt["responses"]> {
+): Promise<CommitCodeAttemptInput["responses"]> {
   const prepare = (result: AcceptedCode<Outcome> | Failure) =>
     prepareStoredResponse(deps, idempotency, result, now);
   const refused = await prepare({ ok: false, reason: refusedReason(comparison) });

@@ -1,7 +1,11 @@
 import { encodeBackupCodeHashes } from "../../core/crypto/backup-code-hashes.ts";
 import { isRandomUserId, possibleStoredUserIds, storedUserId } from "../../core/parsing/user-id.ts";
 import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
-import { findTaken, insertImports, type UserImport } from "../../store/users/imported-rows.ts";
+import {
+  findUsersWithIdsOrNames,
+  type ImportedUserInput,
+  insertImportedUsers,
+} from "../../store/users/imported-rows.ts";
 import { newUserRow, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -88,7 +92,7 @@ async function readExistingUsers(
   { realm }: ServiceCall,
   users: readonly ImportedUser[],
 ): Promise<ExistingUsers> {
-  const rows = await findTaken(deps.db, realm, {
+  const rows = await findUsersWithIdsOrNames(deps.db, realm, {
     ids: users.flatMap(({ id }) => (id === undefined ? [] : possibleStoredUserIds(realm, id))),
     usernames: users.map(({ username }) => username),
     canonicalNames: isExternalRealm(realm) ? users.map(({ username }) => username) : [],
@@ -150,7 +154,7 @@ async function insertUsers(
 ): Promise<ImportedUser[]> {
   if (users.length === 0) return [];
   const imports = await Promise.all(users.map((user) => buildUserImport(deps, call, user, existing)));
-  const created = await insertImports(deps.db, call.realm, imports);
+  const created = await insertImportedUsers(deps.db, call.realm, imports);
   return users.filter((_, index) => created.has(imports[index]?.row.id ?? ""));
 }
 
@@ -159,7 +163,7 @@ async function buildUserImport(
   call: ServiceCall,
   user: ImportedUser,
   { idsOfOtherRealms }: ExistingUsers,
-): Promise<UserImport> {
+): Promise<ImportedUserInput> {
   const { realm, now } = call;
   const { secret, passwordHash } = user;
   const id = chooseId(realm, user.id, idsOfOtherRealms);

@@ -1,7 +1,7 @@
 import { equalInConstantTime } from "../../core/crypto/constant-time.ts";
 import { sha256 } from "../../core/crypto/digest.ts";
 import { isIssuedApiKeyId, parseApiKeyId } from "../../core/tokens/api-key.ts";
-import { type ApiKey, touchApiKey } from "../../store/service/api-key-rows.ts";
+import { type ApiKey, updateApiKeyLastUsedAt } from "../../store/service/api-key-rows.ts";
 import type { ClientContext } from "../../store/service/audit.ts";
 import {
   findServiceCallRows,
@@ -105,7 +105,7 @@ export async function authenticateServiceCaller(
   deps.cache.apiKeys.set(hash, { key, readAt: now });
   if (!isLive(key, now)) return null;
   if (key.lastUsedAt === null || now.getTime() - key.lastUsedAt.getTime() >= keyCacheSeconds * 1000)
-    deps.defer(touchApiKey(deps.db, key.id, now));
+    deps.defer(updateApiKeyLastUsedAt(deps.db, key.id, now));
   return { caller: callerOfApiKey(key), user: view.user, storedResponse: view.storedResponse };
 }
 

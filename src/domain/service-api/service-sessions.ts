@@ -1,5 +1,5 @@
 import { endSessionsOnce } from "../../store/service/user-writes.ts";
-import { listSessionsOf, type Session } from "../../store/sessions/session-rows.ts";
+import { listLiveSessionsOfUser, type Session } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { sessionCutoffAt } from "../sessions/sessions.ts";
@@ -16,7 +16,10 @@ export interface SessionList {
 export async function listUserSessions(deps: Deps, call: UserServiceCall): Promise<SessionList | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
-  return { ok: true, sessions: await listSessionsOf(deps.db, user.id, sessionCutoffAt(deps, call.now)) };
+  return {
+    ok: true,
+    sessions: await listLiveSessionsOfUser(deps.db, user.id, sessionCutoffAt(deps, call.now)),
+  };
 }
 
 /**

@@ -3,11 +3,11 @@ import type { IdempotencyKeyRow } from "../../store/platform/schema.ts";
 import {
   findStoredResponse,
   type IdempotencyKeyRef,
-  type StoredResponse,
+  type ResponseToStore,
 } from "../../store/service/idempotency.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { codeBudget } from "../second-factor/code-budget.ts";
+import { codeAttemptLimits } from "../second-factor/code-budget.ts";
 
 /** How long a response is stored for retries. */
 const responseTtlSeconds = 24 * 3600;
@@ -46,7 +46,7 @@ export async function prepareStoredResponse<Result>(
   idempotency: Idempotency<Result> | null,
   result: Result | Failure,
   now: Date,
-): Promise<StoredResponse | null> {
+): Promise<ResponseToStore | null> {
   if (idempotency === null) return null;
   const { call, render } = idempotency;
   const envelope = await sealField(keyring, sealedFieldOf(call), render(result));
@@ -85,7 +85,7 @@ export async function findFirstResponse(
   known?: IdempotencyKeyRow | null,
 ): Promise<FirstResponse> {
   if (known && known.requestHash !== call.requestHash) return { kind: "conflict" };
-  const { failuresUntilDisabled } = codeBudget;
+  const { failuresUntilDisabled } = codeAttemptLimits;
   const row =
     known?.approvalPeriodId === null
       ? { ...known, stands: true }

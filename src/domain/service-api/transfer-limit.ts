@@ -1,4 +1,4 @@
-import { countUse } from "../../store/sessions/throttles.ts";
+import { countThrottledUse } from "../../store/sessions/throttles.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, secondsUntil, tooManyAttempts } from "../failure.ts";
 import { publishBlocks, type Transfer, transferCounter, transferQuota } from "../sign-in/throttle.ts";
@@ -25,7 +25,7 @@ export async function countTransfer(
   const counter = await transferCounter(deps.config.keyring, transfer, client.actor ?? "");
   const blockEnd = await deps.blocks.findEnd([counter.key]);
   if (blockEnd !== null && blockEnd > now) return tooManyAttempts(blockEnd, now, transfer);
-  const { counted, state } = await countUse(deps.db, counter, now);
+  const { counted, state } = await countThrottledUse(deps.db, counter, now);
   const { failures, windowEndsAt, blockedUntil } = state;
   if (blockedUntil !== null && blockedUntil > now) {
     publishBlocks(deps, [{ key: counter.key, blockedUntil }], now);

@@ -7,11 +7,11 @@ import {
 } from "../../core/tokens/session-token.ts";
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import {
-  endOtherSessions,
+  endOtherSessionsOfAccount,
   endSession,
-  endSessionOfUser,
-  hasLivingSession,
-  listSessions as listStoredSessions,
+  endSessionOfSameAccount,
+  isFullSessionAliveOnPrimary,
+  listLiveSessionsOfCaller,
   type Session,
   type SessionCutoff,
   type SessionWithUser,
@@ -22,7 +22,7 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { isAccountOfSubject } from "../sign-in/external-name.ts";
 import { isExternalRealm } from "../sign-in/external-realm.ts";
-import { recentOpeningBounds } from "../sign-in/openings.ts";
+import { recentFirstFactorOnlySessionLimitsAt } from "../sign-in/openings.ts";
 
 /** A session after the first factor, for an account with a second factor. It gives access to the second-factor step only. */
 export interface PendingSession {
@@ -198,7 +198,7 @@ export async function recheckSession(
 
 /** True when the session is live on the primary. Does not count as use of the session. One trip. */
 export async function isSessionLiveInStore(deps: Deps, sessionId: string, now: Date): Promise<boolean> {
-  return hasLivingSession(deps.db, sessionId, sessionCutoffAt(deps, now));
+  return isFullSessionAliveOnPrimary(deps.db, sessionId, sessionCutoffAt(deps, now));
 }
 
 /** Signs a token with a `checkedAt` in 1970, so that the next request rechecks the session in the store. */
@@ -213,7 +213,12 @@ export async function listSessions(
   session: FullSession,
   now: Date,
 ): Promise<{ ok: true; sessions: readonly Session[] } | Failure> {
-  const sessions = await listStoredSessions(deps.db, session.id, session.userId, sessionCutoffAt(deps, now));
+  const sessions = await listLiveSessionsOfCaller(
+    deps.db,
+    session.id,
+    session.userId,
+    sessionCutoffAt(deps, now),
+  );
   return sessions === null ? { ok: false, reason: "session_over" } : { ok: true, sessions };
 }
 
@@ -236,7 +241,7 @@ export async function logOut(
     userId: session.kind === "full" ? session.userId : null,
     sessionId: session.id,
   } as const;
-  await endSession(deps.db, session, event, recentOpeningBounds(now));
+  await endSession(deps.db, session, event, recentFirstFactorOnlySessionLimitsAt(now));
 }
 
 /** Ends one session of the caller's account. The id of another account's session is `no_such_session` (WB-09). */
@@ -247,7 +252,7 @@ export async function revokeSession(
   client: ClientContext,
   now: Date,
 ): Promise<{ ok: true } | Failure> {
-  const ended = await endSessionOfUser(
+  const ended = await endSessionOfSameAccount(
     deps.db,
     { sessionId: caller.id, userId: caller.userId },
     targetId,
@@ -260,7 +265,7 @@ export async function revokeSession(
       userId: caller.userId,
       sessionId: targetId,
     },
-    recentOpeningBounds(now),
+    recentFirstFactorOnlySessionLimitsAt(now),
   );
   if (ended === null) return { ok: false, reason: "session_over" };
   return ended === 0 ? { ok: false, reason: "no_such_session" } : { ok: true };
@@ -273,7 +278,7 @@ export async function revokeOtherSessions(
   client: ClientContext,
   now: Date,
 ): Promise<{ ok: true; ended: number } | Failure> {
-  const ended = await endOtherSessions(
+  const ended = await endOtherSessionsOfAccount(
     deps.db,
     { sessionId: caller.id, userId: caller.userId },
     sessionCutoffAt(deps, now),
@@ -285,7 +290,7 @@ export async function revokeOtherSessions(
       userId: caller.userId,
       sessionId: caller.id,
     },
-    recentOpeningBounds(now),
+    recentFirstFactorOnlySessionLimitsAt(now),
   );
   return ended === null ? { ok: false, reason: "session_over" } : { ok: true, ended };
 }

@@ -1,5 +1,5 @@
 import type { CodeInput } from "../../core/parsing/code-input.ts";
-import type { Effect } from "../../store/second-factor/code-effects.ts";
+import type { AcceptedCodeEffect } from "../../store/second-factor/code-effects.ts";
 import type { ClientContext } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -43,7 +43,12 @@ export async function stepUp(
           outcome: next,
         };
       }
-      const effect: Effect = { kind: "set_second_factor", sessionId: session.id, amr: level.amr, at: now };
+      const effect: AcceptedCodeEffect = {
+        kind: "set_second_factor",
+        sessionId: session.id,
+        amr: level.amr,
+        at: now,
+      };
       const row = { ...view.session, ...level };
       return { effects: [effect], outcome: { row, secret: session.sessionSecret } };
     },

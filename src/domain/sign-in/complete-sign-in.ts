@@ -1,5 +1,5 @@
 import type { CodeInput } from "../../core/parsing/code-input.ts";
-import type { Effect } from "../../store/second-factor/code-effects.ts";
+import type { AcceptedCodeEffect } from "../../store/second-factor/code-effects.ts";
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { SessionWithUser } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -86,7 +86,7 @@ function claim(
   { user }: SessionWithUser,
   identity: ExternalIdentity | null,
   keep: string,
-): readonly Effect[] {
+): readonly AcceptedCodeEffect[] {
   if (identity === null || !isUnclaimedAccount(deps, user)) return [];
   const { username, canonicalName } = storedName(deps, identity.username);
   if (canonicalName === null) return [];

@@ -2,7 +2,7 @@ import type { Requirement } from "../../core/policy/policy.ts";
 import { createBinding } from "../../core/tokens/session-binding.ts";
 import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
-import { isRowOpenToHolder } from "../../store/sessions/pending-sessions.ts";
+import { isPendingSessionOpenToHolder } from "../../store/sessions/pending-sessions.ts";
 import { upsertExternalUser } from "../../store/users/external-users.ts";
 import { newUserRow, type User } from "../../store/users/user-rows.ts";
 import {
@@ -23,9 +23,9 @@ import {
 } from "../sessions/sessions.ts";
 import { isUnclaimedAccount, storedName } from "./external-name.ts";
 import {
+  firstFactorOnlySessionLimitsAt,
   type IssuedPendingSession,
   issuePendingSessionToken,
-  openingBounds,
 } from "./first-factor-sessions.ts";
 import {
   AmbiguousCredentials,
@@ -90,7 +90,7 @@ export async function openExternalSession(
     createOpenedEvent: () => ({ ...event, id: generateEventId(), type: "first_factor.accepted" }),
     full: full === null ? null : { row: full.row, beyondLimits: opens === "any" ? "opened" : "not_opened" },
     pending: pending === null ? null : { row: pending.row, current: held },
-    bounds: openingBounds(now),
+    bounds: firstFactorOnlySessionLimitsAt(now),
     now,
   });
   if (upserted === null) throw new Error("The account that the batch has created is missing");
@@ -102,7 +102,7 @@ export async function openExternalSession(
       : null;
   if (pending === null || session?.kind !== "pending") return { user, issued, pending: null };
   // After a sign-out the client no longer holds its session. It may share that session, with a new token, as another client may.
-  if (session.id === held?.id && isRowOpenToHolder(session, held))
+  if (session.id === held?.id && isPendingSessionOpenToHolder(session, held))
     return { user, issued, pending: { kind: "held" } };
   // The name that the source gave: an account that no exact name has claimed is stored under its canonical name.
   const token = await issuePendingSessionToken(deps, { row: session, prepared: pending, username }, now);

@@ -1,16 +1,16 @@
 import { signPendingToken, signSharedPendingToken } from "../../core/tokens/session-token.ts";
-import type { OpeningBounds } from "../../store/sessions/first-factor-session-rows.ts";
+import type { FirstFactorOnlySessionLimits } from "../../store/sessions/first-factor-session-rows.ts";
 import type { Session } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
-import { codeBudget } from "../second-factor/code-budget.ts";
+import { codeAttemptLimits } from "../second-factor/code-budget.ts";
 import type { PreparedSession } from "../sessions/sessions.ts";
-import { openings, recentOpeningBounds } from "./openings.ts";
+import { openings, recentFirstFactorOnlySessionLimitsAt } from "./openings.ts";
 
 /** Returns the limits on the sessions that the first factor alone can open at `now` (INC-30). */
-export const openingBounds = (now: Date): OpeningBounds => ({
-  ...recentOpeningBounds(now),
+export const firstFactorOnlySessionLimitsAt = (now: Date): FirstFactorOnlySessionLimits => ({
+  ...recentFirstFactorOnlySessionLimitsAt(now),
   usableUntil: new Date(now.getTime() + openings.minSeconds * 1000),
-  attemptsPerPendingSession: codeBudget.attemptsPerPendingSession,
+  attemptsPerPendingSession: codeAttemptLimits.attemptsPerPendingSession,
   maxKeptRows: openings.maxKeptRows,
 });
 

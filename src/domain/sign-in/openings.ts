@@ -15,7 +15,7 @@ export const openings = {
 } as const;
 
 /** Returns the limits on the openings of the last five minutes. An opening is a session that the first factor alone has opened. */
-export const recentOpeningBounds = (now: Date) => ({
+export const recentFirstFactorOnlySessionLimitsAt = (now: Date) => ({
   recentSince: new Date(now.getTime() - openings.windowSeconds * 1000),
   maxPerNetwork: openings.maxPerNetwork,
   maxPerAccount: openings.maxPerAccount,

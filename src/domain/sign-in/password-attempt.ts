@@ -1,9 +1,9 @@
 import { clientNetwork } from "../../core/parsing/client-network.ts";
 import type { ClientContext } from "../../store/service/audit.ts";
 import {
+  type CountSignInFailureInput,
   countSignInFailure,
-  type SignInOutcome,
-  type WrongPassword,
+  type SignInBatchResult,
 } from "../../store/sessions/sign-in-batch.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttempts } from "../failure.ts";
@@ -41,9 +41,9 @@ export async function startPasswordAttempt(
 /** Counts a wrong password in D1. One batch. `blocked`: a counter blocked already, and nothing was counted. */
 export async function countWrongPassword(
   deps: Deps,
-  wrong: WrongPassword,
+  wrong: CountSignInFailureInput,
   now: Date,
-): Promise<{ readonly result: SignInOutcome; readonly blocked: Failure | null }> {
+): Promise<{ readonly result: SignInBatchResult; readonly blocked: Failure | null }> {
   const result = await countSignInFailure(deps.db, wrong, now);
   return { result, blocked: publishAndFindBlock(deps, result, now) };
 }
@@ -54,7 +54,7 @@ export async function countWrongPassword(
  */
 export function publishAndFindBlock(
   deps: Deps,
-  { done, overflows }: SignInOutcome,
+  { done, overflows }: SignInBatchResult,
   now: Date,
 ): Failure | null {
   publishBlocks(deps, overflows, now);

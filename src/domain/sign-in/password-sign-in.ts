@@ -8,7 +8,7 @@ import {
 import {
   findAccountForSignIn,
   openSignInSession,
-  type SignInOutcome,
+  type SignInBatchResult,
 } from "../../store/sessions/sign-in-batch.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -20,9 +20,9 @@ import {
   prepareSession,
 } from "../sessions/sessions.ts";
 import {
+  firstFactorOnlySessionLimitsAt,
   type IssuedPendingSession,
   issuePendingSessionToken,
-  openingBounds,
 } from "./first-factor-sessions.ts";
 import { pendingTtlSeconds } from "./openings.ts";
 import { countWrongPassword, publishAndFindBlock, startPasswordAttempt } from "./password-attempt.ts";
@@ -76,7 +76,7 @@ export async function signIn(
 
 type AccountChanged = { readonly ok: false; readonly reason: "account_changed"; readonly user: User | null };
 
-const accountChanged = ({ user }: SignInOutcome): AccountChanged => ({
+const accountChanged = ({ user }: SignInBatchResult): AccountChanged => ({
   ok: false,
   reason: "account_changed",
   user,
@@ -107,7 +107,7 @@ async function trySignIn(
       counters: counters.all,
       event: signInEvent("first_factor.accepted", request, user, prepared.row.id),
       session: prepared.row,
-      bounds: openingBounds(now),
+      bounds: firstFactorOnlySessionLimitsAt(now),
       user,
       resetCounter: counters.resetBySuccess,
       newPasswordHash: await renewedHash(user, request.password),

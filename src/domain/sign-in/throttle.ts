@@ -1,7 +1,7 @@
 import { base64urlnopad } from "@scure/base";
 import type { Keyring } from "../../core/crypto/keyring.ts";
 import { findKnownDevice } from "../../core/tokens/known-devices.ts";
-import type { Counter, Overflow } from "../../store/sessions/throttles.ts";
+import type { BlockingCounter, ThrottleCounter } from "../../store/sessions/throttles.ts";
 import type { Deps } from "../deps.ts";
 
 const windowSeconds = 15 * 60;
@@ -56,9 +56,9 @@ export interface PasswordAttempt {
 
 /** The counters of one password attempt. */
 export interface FirstFactorCounters {
-  readonly all: readonly Counter[];
+  readonly all: readonly ThrottleCounter[];
   /** The counter that a right password resets: failures of this network or device for this account. */
-  readonly resetBySuccess: Counter;
+  readonly resetBySuccess: ThrottleCounter;
   /** The key for the rate limit binding. */
   readonly rateLimitKey: string;
 }
@@ -93,7 +93,7 @@ export async function firstFactorCounters(
 }
 
 /** Computes the counter of the enrolments that an account begins, over all its sessions and paths. */
-export const setupCounter = (keyring: Keyring, userId: string): Promise<Counter> =>
+export const setupCounter = (keyring: Keyring, userId: string): Promise<ThrottleCounter> =>
   counter(keyring, "setup", [userId]);
 
 /**
@@ -101,15 +101,18 @@ export const setupCounter = (keyring: Keyring, userId: string): Promise<Counter>
  *
  * @param actor the caller, as audit events name it: each API key has its own counter, and `ADMIN_KEY` has one
  */
-export const transferCounter = (keyring: Keyring, transfer: Transfer, actor: string): Promise<Counter> =>
-  counter(keyring, transfer, [actor], transferWindowSeconds);
+export const transferCounter = (
+  keyring: Keyring,
+  transfer: Transfer,
+  actor: string,
+): Promise<ThrottleCounter> => counter(keyring, transfer, [actor], transferWindowSeconds);
 
 async function counter(
   keyring: Keyring,
   scope: keyof typeof limits,
   parts: readonly string[],
   seconds: number = windowSeconds,
-): Promise<Counter> {
+): Promise<ThrottleCounter> {
   const name = new TextEncoder().encode(JSON.stringify([scope, ...parts]));
   const mac = await crypto.subtle.sign("HMAC", await keyring.throttleKey(), name);
   return {
@@ -151,12 +154,12 @@ async function isWithinRateLimit(deps: Deps, key: string): Promise<boolean> {
 }
 
 /** Writes blocks to KV after the response, so that every location refuses the next attempts early. */
-export function publishBlocks(deps: Deps, overflows: readonly Overflow[], now: Date): void {
+export function publishBlocks(deps: Deps, overflows: readonly BlockingCounter[], now: Date): void {
   for (const { key, blockedUntil } of overflows) deps.defer(deps.blocks.put(key, blockedUntil, now));
 }
 
 /** The end of the block that lasts longest, or null. */
-export function lastBlockEnd(overflows: readonly Overflow[]): Date | null {
+export function lastBlockEnd(overflows: readonly BlockingCounter[]): Date | null {
   if (overflows.length === 0) return null;
   return new Date(Math.max(...overflows.map(({ blockedUntil }) => blockedUntil.getTime())));
 }

@@ -153,7 +153,10 @@ function describeProblems(reasons: readonly Reason[]): ResponseObject {
     content: {
       [problemType]: {
         schema: {
-          allOf: [{ $ref: "#/components/schemas/Problem" }, { properties: { code: { enum: codes } } }],
+          joinConditionsWithAnd: [
+            { $ref: "#/components/schemas/Problem" },
+            { properties: { code: { enum: codes } } },
+          ],
         },
         examples: Object.fromEntries(examples),
       },

@@ -45,7 +45,7 @@ function openSession(d1: D1Database, constraint: D1SessionConstraint): DrizzleD1
  *
  * @throws StoreUnavailable for any error of D1
  */
-export async function reachStore<T>(trip: () => Promise<T>): Promise<T> {
+export async function runD1Query<T>(trip: () => Promise<T>): Promise<T> {
   try {
     return await withTimeLimit(maxTripSeconds, trip);
   } catch (cause) {

@@ -1,12 +1,12 @@
 import { and, inArray, isNull, lte, or, sql } from "drizzle-orm";
-import { type Database, reachStore } from "./database.ts";
+import { type Database, runD1Query } from "./database.ts";
 import { auditEvents, challenges, idempotencyKeys, sessions, throttles, users } from "./schema.ts";
 
 /** One trip deletes at most this many rows of a table, because D1 runs one statement at a time. */
 const chunkRows = 500;
 
 /** The points in time from which on rows count as expired. */
-export interface Expiry {
+export interface ExpiryCutoffs {
   readonly now: Date;
   /** A counter whose window ended before this is deleted, unless it still blocks. */
   readonly throttlesSince: Date;
@@ -17,7 +17,7 @@ export interface Expiry {
 }
 
 /** How many rows of each kind one trip deleted. For enrolments: how many pending secrets were cleared. */
-export interface Removed {
+export interface RemovedRowCounts {
   readonly sessions: number;
   readonly throttles: number;
   readonly enrolments: number;
@@ -26,17 +26,17 @@ export interface Removed {
   readonly idempotencyKeys: number;
 }
 
-export type RemovedKind = keyof Removed;
+export type RemovedRowKind = keyof RemovedRowCounts;
 
 /**
  * Deletes at most {@link chunkRows} expired rows of each kind, and clears as many expired pending secrets. One batch.
  *
  * @returns the counts, and the kinds of which there may be more
  */
-export async function removeExpired(
+export async function removeExpiredRowsChunk(
   { primary }: Database,
-  { now, throttlesSince, auditSince, challengesSince }: Expiry,
-): Promise<{ removed: Removed; more: readonly RemovedKind[] }> {
+  { now, throttlesSince, auditSince, challengesSince }: ExpiryCutoffs,
+): Promise<{ removed: RemovedRowCounts; more: readonly RemovedRowKind[] }> {
   // The row of an idle session stays until its absolute end, because only `expires_at` has an index.
   const deadSessions = primary
     .select({ id: sessions.id })
@@ -74,7 +74,7 @@ export async function removeExpired(
     .from(idempotencyKeys)
     .where(lte(idempotencyKeys.expiresAt, now))
     .limit(chunkRows);
-  const results = await reachStore(() =>
+  const results = await runD1Query(() =>
     primary.batch([
       primary.delete(sessions).where(inArray(sessions.id, deadSessions)).returning({ id: sessions.id }),
       primary.delete(throttles).where(inArray(throttles.key, idleThrottles)).returning({ id: throttles.key }),
@@ -97,7 +97,7 @@ export async function removeExpired(
   const [deadCount, throttleCount, enrolmentCount, eventCount, challengeCount, responseCount] = results.map(
     (rows) => rows.length,
   );
-  const removed: Removed = {
+  const removed: RemovedRowCounts = {
     sessions: deadCount ?? 0,
     throttles: throttleCount ?? 0,
     enrolments: enrolmentCount ?? 0,
@@ -105,6 +105,6 @@ export async function removeExpired(
     challenges: challengeCount ?? 0,
     idempotencyKeys: responseCount ?? 0,
   };
-  const kinds = Object.keys(removed) as RemovedKind[];
+  const kinds = Object.keys(removed) as RemovedRowKind[];
   return { removed, more: kinds.filter((kind) => removed[kind] === chunkRows) };
 }

@@ -1,10 +1,10 @@
 import { and, asc, eq, gt, isNotNull, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
-import { type Database, reachStore } from "./database.ts";
-import { envelopeKeyPrefix, type SealedColumn, sealedColumnName, users } from "./schema.ts";
+import { type Database, runD1Query } from "./database.ts";
+import { envelopeKeyPrefixExpression, type SealedColumn, sealedColumnName, users } from "./schema.ts";
 
 /** Selects envelopes of one key: those in one column after a position. */
-export interface SealedPlace {
+export interface SealedEnvelopeQuery {
   readonly column: SealedColumn;
   /** The start of every envelope of the key. */
   readonly prefix: string;
@@ -20,7 +20,7 @@ export interface SealedEnvelope {
 }
 
 /** An envelope and the one that replaces it. */
-export interface Replacement {
+export interface EnvelopeReplacement {
   readonly userId: string;
   readonly column: SealedColumn;
   readonly from: string;
@@ -33,9 +33,9 @@ export interface Replacement {
  *
  * @returns for each place, in the same order, at most `limit` envelopes
  */
-export async function findSealed(
+export async function findSealedEnvelopes(
   { primary }: Database,
-  places: readonly SealedPlace[],
+  places: readonly SealedEnvelopeQuery[],
   limit: number,
 ): Promise<SealedEnvelope[][]> {
   const position = sql<number>`${users}.rowid`;
@@ -49,7 +49,7 @@ export async function findSealed(
         .where(
           and(
             isNotNull(sealed),
-            eq(envelopeKeyPrefix(sealedColumnName(column)), prefix),
+            eq(envelopeKeyPrefixExpression(sealedColumnName(column)), prefix),
             gt(position, after),
           ),
         )
@@ -58,7 +58,7 @@ export async function findSealed(
     );
   });
   if (first === undefined) return [];
-  const results = await reachStore(() => primary.batch([first, ...others]));
+  const results = await runD1Query(() => primary.batch([first, ...others]));
   return results as unknown as SealedEnvelope[][];
 }
 
@@ -69,7 +69,7 @@ export async function findSealed(
  */
 export async function replaceEnvelopes(
   { primary }: Database,
-  replacements: readonly Replacement[],
+  replacements: readonly EnvelopeReplacement[],
 ): Promise<number> {
   const [first, ...others] = replacements.map(
     ({ userId, column, from, to }): BatchItem<"sqlite"> =>
@@ -80,7 +80,7 @@ export async function replaceEnvelopes(
         .returning({ id: users.id }),
   );
   if (first === undefined) return 0;
-  const results = (await reachStore(() =>
+  const results = (await runD1Query(() =>
     primary.batch([first, ...others]),
   )) as unknown as readonly unknown[][];
   return results.reduce((total, rows) => total + rows.length, 0);

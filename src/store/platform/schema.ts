@@ -10,7 +10,7 @@ const datetime = (name: string) => integer(name, { mode: "timestamp_ms" });
  *
  * @param column the column's name in the database
  */
-export const envelopeKeyPrefix = (column: string): SQL =>
+export const envelopeKeyPrefixExpression = (column: string): SQL =>
   sql.raw(`substr(${column}, 1, 3 + instr(substr(${column}, 4), '.'))`);
 
 /** Accounts with their second factor. */
@@ -60,13 +60,13 @@ export const users = sqliteTable(
       .where(sql`totp_pending_expires_at IS NOT NULL`),
     // One index for each of `sealedColumns`, with which the hourly job finds envelopes of older keys.
     index("users_totp_secret_sealed_with")
-      .on(envelopeKeyPrefix("totp_secret"))
+      .on(envelopeKeyPrefixExpression("totp_secret"))
       .where(sql`totp_secret IS NOT NULL`),
     index("users_totp_pending_secret_sealed_with")
-      .on(envelopeKeyPrefix("totp_pending_secret"))
+      .on(envelopeKeyPrefixExpression("totp_pending_secret"))
       .where(sql`totp_pending_secret IS NOT NULL`),
     index("users_backup_codes_sealed_with")
-      .on(envelopeKeyPrefix("backup_codes"))
+      .on(envelopeKeyPrefixExpression("backup_codes"))
       .where(sql`backup_codes IS NOT NULL`),
   ],
 );

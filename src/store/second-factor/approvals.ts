@@ -13,14 +13,14 @@ import { apiKeys, users } from "../platform/schema.ts";
 export const generateApprovalPeriodId = (): string => crypto.randomUUID();
 
 /** The id of an account's approval period. Empty for rows that are older than the column. */
-export const approvalPeriod = sql`coalesce(${users.approvalPeriodId}, '')`;
+export const approvalPeriodExpression = sql`coalesce(${users.approvalPeriodId}, '')`;
 
 /** A subquery for the id of the approval period that the account with this id is in. */
-export const approvalPeriodOf = (db: DrizzleD1Database, userId: string): SQL =>
-  sql`(${db.select({ period: approvalPeriod }).from(users).where(eq(users.id, userId))})`;
+export const approvalPeriodSubquery = (db: DrizzleD1Database, userId: string): SQL =>
+  sql`(${db.select({ period: approvalPeriodExpression }).from(users).where(eq(users.id, userId))})`;
 
 /** The condition "this API key is not revoked". It holds for NULL: the call came with `ADMIN_KEY`. */
-export const apiKeyIsNotRevoked = (db: DrizzleD1Database, apiKeyId: SQLiteColumn | string): SQL =>
+export const apiKeyIsNotRevokedCondition = (db: DrizzleD1Database, apiKeyId: SQLiteColumn | string): SQL =>
   notExists(
     db
       .select({ id: apiKeys.id })
@@ -32,5 +32,5 @@ export const apiKeyIsNotRevoked = (db: DrizzleD1Database, apiKeyId: SQLiteColumn
  * The SQL condition "the account is not disabled, and failures have not disabled its second factor". Approvals of other
  * accounts are void.
  */
-export const accountAndFactorAreNotDisabled = (failuresUntilDisabled: number): SQL | undefined =>
+export const accountAndFactorAreNotDisabledCondition = (failuresUntilDisabled: number): SQL | undefined =>
   and(isNull(users.disabledAt), lt(users.secondFactorFailures, failuresUntilDisabled));

@@ -1,14 +1,18 @@
 import { and, eq, exists, getTableColumns, gt, isNotNull, isNull, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { allOf, insertWhere } from "../platform/conditional-insert.ts";
-import { type Database, reachStore } from "../platform/database.ts";
+import { insertRowWhereStatement, joinConditionsWithAnd } from "../platform/conditional-insert.ts";
+import { type Database, runD1Query } from "../platform/database.ts";
 import { type ChallengeRow, challenges, sessions, type UserRow, users } from "../platform/schema.ts";
 import type { AuditEvent } from "../service/audit.ts";
-import type { StoredResponse } from "../service/idempotency.ts";
+import type { ResponseToStore } from "../service/idempotency.ts";
 import { type WriteResult, writeOnce } from "../service/idempotent-write.ts";
 import type { Session } from "../sessions/session-rows.ts";
-import { userIsOneOf } from "../users/user-rows.ts";
-import { accountAndFactorAreNotDisabled, apiKeyIsNotRevoked, approvalPeriod } from "./approvals.ts";
+import { userHasOneOfIdsCondition } from "../users/user-rows.ts";
+import {
+  accountAndFactorAreNotDisabledCondition,
+  apiKeyIsNotRevokedCondition,
+  approvalPeriodExpression,
+} from "./approvals.ts";
 
 export type Challenge = ChallengeRow;
 
@@ -26,28 +30,33 @@ export function insertChallenge(
   db: Database,
   { userIds, ...challenge }: ChallengeInput,
   event: AuditEvent,
-  response: StoredResponse | null,
+  response: ResponseToStore | null,
 ): Promise<WriteResult<UserRow>> {
   const { realm } = challenge;
-  const userIsNotDisabled = and(userIsOneOf(realm, userIds), isNull(users.disabledAt));
+  const userIsNotDisabled = and(userHasOneOfIdsCondition(realm, userIds), isNull(users.disabledAt));
   const openAccount = (on: DrizzleD1Database) =>
     on.select({ id: users.id }).from(users).where(userIsNotDisabled);
   return writeOnce(db, {
     change: (on, isFirstCall) => {
       const userId = sql`(${openAccount(on)})`;
-      const period = on.select({ period: approvalPeriod }).from(users).where(userIsNotDisabled);
+      const period = on.select({ period: approvalPeriodExpression }).from(users).where(userIsNotDisabled);
       const row = { ...challenge, userId, approvalPeriodId: sql`(${period})` };
-      return insertWhere(on, challenges, row, allOf(exists(openAccount(on)), isFirstCall));
+      return insertRowWhereStatement(
+        on,
+        challenges,
+        row,
+        joinConditionsWithAnd(exists(openAccount(on)), isFirstCall),
+      );
     },
     event,
     lookedUp: { userId: sql`(${openAccount(db.primary)})` },
     response,
-    read: (on) => on.select().from(users).where(userIsOneOf(realm, userIds)),
+    read: (on) => on.select().from(users).where(userHasOneOfIdsCondition(realm, userIds)),
   });
 }
 
 /** A challenge with the state of its account. */
-export interface ChallengeView extends Challenge {
+export interface ChallengeWithAccount extends Challenge {
   readonly username: string;
   readonly totpEnabled: boolean;
 }
@@ -60,12 +69,12 @@ export interface ChallengeView extends Challenge {
  * @param session without the columns that come from the challenge: account and end
  * @returns whether this request has opened the challenge, and the challenge or null
  */
-export async function openChallenge(
+export async function markChallengeOpened(
   db: Database,
   secretHash: string,
   session: Omit<Session, "userId" | "challengeId" | "expiresAt">,
   event: AuditEvent,
-): Promise<{ readonly opened: boolean; readonly view: ChallengeView | null }> {
+): Promise<{ readonly opened: boolean; readonly view: ChallengeWithAccount | null }> {
   const challengeHasSecret = eq(challenges.secretHash, secretHash);
   const ofChallenge = (value: SQL | (typeof challenges)[keyof ChallengeRow]) =>
     sql`(SELECT ${value} FROM ${challenges} WHERE ${challengeHasSecret})`;
@@ -80,7 +89,7 @@ export async function openChallenge(
     challengeId: ofChallenge(challenges.id),
     expiresAt: ofChallenge(challenges.expiresAt),
   };
-  const done: WriteResult<ChallengeView> = await writeOnce(db, {
+  const done: WriteResult<ChallengeWithAccount> = await writeOnce(db, {
     change: (on) =>
       on
         .update(challenges)
@@ -91,7 +100,7 @@ export async function openChallenge(
             isNull(challenges.openedAt),
             gt(challenges.expiresAt, event.at),
             exists(openAccount(on)),
-            apiKeyIsNotRevoked(on, challenges.apiKeyId),
+            apiKeyIsNotRevokedCondition(on, challenges.apiKeyId),
           ),
         ),
     event,
@@ -100,7 +109,7 @@ export async function openChallenge(
       userId: ofChallenge(challenges.userId),
       detail: ofChallenge(sql`json_object('challenge', ${challenges.id})`),
     },
-    effects: (on, happened) => [insertWhere(on, sessions, row, happened)],
+    effects: (on, happened) => [insertRowWhereStatement(on, sessions, row, happened)],
     response: null,
     read: (on) =>
       on
@@ -123,7 +132,7 @@ export async function findChallenge(
   realm: string,
   id: string,
 ): Promise<Challenge | null> {
-  const [row] = await reachStore(() =>
+  const [row] = await runD1Query(() =>
     primary
       .select()
       .from(challenges)
@@ -133,19 +142,22 @@ export async function findChallenge(
 }
 
 /** The condition "the challenge was created in the account's current approval period". */
-const challengeIsOfCurrentPeriod = eq(sql`coalesce(${challenges.approvalPeriodId}, '')`, approvalPeriod);
+const challengeIsOfCurrentPeriod = eq(
+  sql`coalesce(${challenges.approvalPeriodId}, '')`,
+  approvalPeriodExpression,
+);
 
 /**
  * Reads a completed challenge whose approval is still valid, from the primary. Null: it is not completed, or its account was
  * reset, disabled or deleted since, or its API key was revoked (INC-37). One trip.
  */
-export async function findValidApproval(
+export async function findChallengeWithValidApproval(
   { primary }: Database,
   realm: string,
   id: string,
   failuresUntilDisabled: number,
 ): Promise<Challenge | null> {
-  const [row] = await reachStore(() =>
+  const [row] = await runD1Query(() =>
     primary
       .select(getTableColumns(challenges))
       .from(challenges)
@@ -156,8 +168,8 @@ export async function findValidApproval(
           eq(challenges.realm, realm),
           isNotNull(challenges.completedAt),
           challengeIsOfCurrentPeriod,
-          accountAndFactorAreNotDisabled(failuresUntilDisabled),
-          apiKeyIsNotRevoked(primary, challenges.apiKeyId),
+          accountAndFactorAreNotDisabledCondition(failuresUntilDisabled),
+          apiKeyIsNotRevokedCondition(primary, challenges.apiKeyId),
         ),
       ),
   );

@@ -1,8 +1,11 @@
 import { and, eq, exists, gt, isNull, lt, lte, not, or, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { allOf, previousChangedRow } from "../platform/conditional-insert.ts";
-import { type Database, reachStore } from "../platform/database.ts";
+import {
+  joinConditionsWithAnd,
+  previousStatementChangedRowCondition,
+} from "../platform/conditional-insert.ts";
+import { type Database, runD1Query } from "../platform/database.ts";
 import {
   auditEvents,
   type SealedColumn,
@@ -11,22 +14,32 @@ import {
   type UserRow,
   users,
 } from "../platform/schema.ts";
-import { type AuditEvent, eventIs, eventWasRecorded, recordEventWhere } from "../service/audit.ts";
 import {
-  callHasNoStoredResponse,
-  callHasStoredResponse,
-  type StoredResponse,
-  storeResponseWhere,
+  type AuditEvent,
+  eventExistsCondition,
+  eventHasTypeCondition,
+  insertEventWhereStatement,
+} from "../service/audit.ts";
+import {
+  callHasNoStoredResponseCondition,
+  callHasStoredResponseCondition,
+  type ResponseToStore,
+  storeResponseWhereStatements,
 } from "../service/idempotency.ts";
-import { sessionIsOpenToHolder } from "../sessions/pending-sessions.ts";
-import { fullSessionIsAlive, type SessionCutoff } from "../sessions/session-rows.ts";
-import { type Counter, listOverflows, nothingBlocks, type Overflow } from "../sessions/throttles.ts";
-import { approvalPeriodOf } from "./approvals.ts";
-import { type Effect, effectStatements } from "./code-effects.ts";
-import { noFailures } from "./second-factor-columns.ts";
+import { pendingSessionIsOpenToHolderCondition } from "../sessions/pending-sessions.ts";
+import { fullSessionIsAliveCondition, type SessionCutoff } from "../sessions/session-rows.ts";
+import {
+  type BlockingCounter,
+  blockingCountersQuery,
+  noCounterBlocksCondition,
+  type ThrottleCounter,
+} from "../sessions/throttles.ts";
+import { approvalPeriodSubquery } from "./approvals.ts";
+import { type AcceptedCodeEffect, acceptedCodeEffectStatements } from "./code-effects.ts";
+import { noSecondFactorFailuresColumns } from "./second-factor-columns.ts";
 
 /** How many codes may be tried. `domain/second-factor/code-budget.ts` sets the numbers. */
-export interface CodeBudget {
+export interface CodeAttemptLimits {
   readonly attemptsPerPendingSession: number;
   readonly failuresPerCoolDown: number;
   readonly firstCoolDownSeconds: number;
@@ -35,13 +48,13 @@ export interface CodeBudget {
 }
 
 /** The sealed value that the code was compared with. The attempt changes nothing when the primary holds another one. */
-export interface ComparedWith {
+export interface ComparedEnvelope {
   readonly column: SealedColumn;
   readonly envelope: string;
 }
 
 /** What the batch writes so that a right code is accepted once. */
-export type Spend =
+export type SpentCodeWrite =
   | { readonly kind: "totp_step"; readonly step: number }
   | { readonly kind: "backup_code"; readonly remainingEnvelope: string }
   | {
@@ -52,14 +65,18 @@ export type Spend =
     };
 
 /** The result of comparing the code. */
-export type CodeResult =
+export type CodeComparisonOutcome =
   | { readonly kind: "wrong" }
   /** A backup code that is spent already. It uses up an attempt of the session, and does not count as a failure. */
   | { readonly kind: "spent" }
-  | { readonly kind: "right"; readonly spend: Spend; readonly effects: readonly Effect[] };
+  | {
+      readonly kind: "right";
+      readonly spend: SpentCodeWrite;
+      readonly effects: readonly AcceptedCodeEffect[];
+    };
 
 /** What the code was submitted with: a session of the account, or a call of the service API. */
-export type AttemptSource =
+export type CodeAttemptSource =
   | { readonly kind: "full"; readonly id: string; readonly cutoff: SessionCutoff }
   | { readonly kind: "pending"; readonly id: string; readonly shared: boolean }
   /** A pending session that a hosted challenge has opened. */
@@ -67,14 +84,14 @@ export type AttemptSource =
   | { readonly kind: "service" };
 
 /** A submitted code that has been compared. The batch decides whether the attempt counts. */
-export interface CodeAttempt {
+export interface CommitCodeAttemptInput {
   readonly userId: string;
-  readonly source: AttemptSource;
-  readonly comparedWith: ComparedWith;
-  readonly result: CodeResult;
-  readonly budget: CodeBudget;
+  readonly source: CodeAttemptSource;
+  readonly comparedWith: ComparedEnvelope;
+  readonly result: CodeComparisonOutcome;
+  readonly budget: CodeAttemptLimits;
   /** First-factor counters that must not block either, when the request has a password. */
-  readonly counters: readonly Counter[];
+  readonly counters: readonly ThrottleCounter[];
   /** The hash that this password was compared with. Null: the request has none, or the account has none. */
   readonly passwordHash: string | null;
   readonly now: Date;
@@ -87,12 +104,12 @@ export interface CodeAttempt {
 /** The responses to store for a retry with the same `Idempotency-Key`. The batch stores the one that fits its decision. */
 export interface CodeResponsesForRetry {
   /** The response if the batch accepts the code. Null: the code is wrong or spent, so it can't be accepted. */
-  readonly accepted: StoredResponse | null;
-  readonly refused: StoredResponse;
+  readonly accepted: ResponseToStore | null;
+  readonly refused: ResponseToStore;
 }
 
 /** What the batch wrote, and the rows as the primary holds them after it. */
-export interface CodeAttemptResult {
+export interface CommitCodeAttemptResult {
   /** The attempt was within every budget, and the account is the one that was read: the attempt counts. */
   readonly claimed: boolean;
   /** The code was right and unspent, and every effect is written. */
@@ -103,7 +120,7 @@ export interface CodeAttemptResult {
   /** The row of the session that the code was submitted in. Null: it no longer exists, or the service API was called. */
   readonly session: SessionRow | null;
   /** The first-factor counters that block now. */
-  readonly overflows: readonly Overflow[];
+  readonly overflows: readonly BlockingCounter[];
 }
 
 /**
@@ -111,7 +128,10 @@ export interface CodeAttemptResult {
  * the effects. The condition of each statement is that the one before it has changed a row. So of any number of parallel
  * requests, only as many count as the budget allows, and a code is accepted once.
  */
-export async function commitCodeAttempt(db: Database, attempt: CodeAttempt): Promise<CodeAttemptResult> {
+export async function commitCodeAttempt(
+  db: Database,
+  attempt: CommitCodeAttemptInput,
+): Promise<CommitCodeAttemptResult> {
   const { primary } = db;
   const { source, event, responses } = attempt;
   const reads = [
@@ -124,12 +144,14 @@ export async function commitCodeAttempt(db: Database, attempt: CodeAttempt): Pro
     primary.select({ type: auditEvents.type }).from(auditEvents).where(eq(auditEvents.id, event.id)),
     primary
       .select({
-        responded: sql<number>`${callHasStoredResponse(primary, responses?.refused ?? null)}`.as("responded"),
+        responded: sql<number>`${callHasStoredResponseCondition(primary, responses?.refused ?? null)}`.as(
+          "responded",
+        ),
       })
       .from(sql`(SELECT 1)`),
-    ...(attempt.counters.length === 0 ? [] : [listOverflows(primary, attempt.counters, attempt.now)]),
+    ...(attempt.counters.length === 0 ? [] : [blockingCountersQuery(primary, attempt.counters, attempt.now)]),
   ];
-  const results: unknown[] = await reachStore(() =>
+  const results: unknown[] = await runD1Query(() =>
     primary.batch([
       claimAttempt(primary, attempt),
       ...recordAndSpend(primary, attempt),
@@ -143,7 +165,7 @@ export async function commitCodeAttempt(db: Database, attempt: CodeAttempt): Pro
     SessionRow[],
     { type: string }[],
     { responded: number }[],
-    Overflow[]?,
+    BlockingCounter[]?,
   ];
   const claimed = record.length === 1;
   return {
@@ -157,11 +179,11 @@ export async function commitCodeAttempt(db: Database, attempt: CodeAttempt): Pro
 }
 
 /** The first statement: changes one row if the attempt is within the budgets of session and account, and none otherwise. */
-function claimAttempt(db: DrizzleD1Database, attempt: CodeAttempt): BatchItem<"sqlite"> {
+function claimAttempt(db: DrizzleD1Database, attempt: CommitCodeAttemptInput): BatchItem<"sqlite"> {
   const { source, budget, counters, responses, now } = attempt;
   const open = and(
-    counters.length === 0 ? undefined : nothingBlocks(db, counters, now),
-    responses === null ? undefined : callHasNoStoredResponse(db, responses.refused),
+    counters.length === 0 ? undefined : noCounterBlocksCondition(db, counters, now),
+    responses === null ? undefined : callHasNoStoredResponseCondition(db, responses.refused),
   );
   if (source.kind === "service") {
     // A call of the service API has no session whose attempts could be counted. Writing the old value changes the row but no
@@ -181,7 +203,7 @@ function claimAttempt(db: DrizzleD1Database, attempt: CodeAttempt): BatchItem<"s
     return db
       .update(sessions)
       .set({ lastSeenAt: now })
-      .where(and(fullSessionIsAlive(db, source.id, source.cutoff), account, open));
+      .where(and(fullSessionIsAliveCondition(db, source.id, source.cutoff), account, open));
   }
   return db
     .update(sessions)
@@ -192,7 +214,7 @@ function claimAttempt(db: DrizzleD1Database, attempt: CodeAttempt): BatchItem<"s
         eq(sessions.kind, "pending"),
         source.kind === "challenge"
           ? eq(sessions.challengeId, source.challengeId)
-          : and(isNull(sessions.challengeId), sessionIsOpenToHolder(source)),
+          : and(isNull(sessions.challengeId), pendingSessionIsOpenToHolderCondition(source)),
         lt(sessions.attempts, budget.attemptsPerPendingSession),
         gt(sessions.expiresAt, now),
         account,
@@ -201,7 +223,7 @@ function claimAttempt(db: DrizzleD1Database, attempt: CodeAttempt): BatchItem<"s
     );
 }
 
-function accountCanTry({ userId, comparedWith, passwordHash, budget, now }: CodeAttempt) {
+function accountCanTry({ userId, comparedWith, passwordHash, budget, now }: CommitCodeAttemptInput) {
   return and(
     eq(users.id, userId),
     isNull(users.disabledAt),
@@ -216,25 +238,33 @@ function accountCanTry({ userId, comparedWith, passwordHash, budget, now }: Code
 }
 
 /** The statements after the claim. A right code is recorded as replayed, and as accepted once it has been spent. */
-function recordAndSpend(db: DrizzleD1Database, attempt: CodeAttempt): BatchItem<"sqlite">[] {
+function recordAndSpend(db: DrizzleD1Database, attempt: CommitCodeAttemptInput): BatchItem<"sqlite">[] {
   const { event, result } = attempt;
   if (result.kind === "wrong") {
     return [
-      recordEventWhere(db, { ...event, type: "second_factor.refused" }, previousChangedRow),
+      insertEventWhereStatement(
+        db,
+        { ...event, type: "second_factor.refused" },
+        previousStatementChangedRowCondition,
+      ),
       countFailure(db, attempt),
     ];
   }
-  const record = recordEventWhere(db, { ...event, type: "second_factor.replayed" }, previousChangedRow);
+  const record = insertEventWhereStatement(
+    db,
+    { ...event, type: "second_factor.replayed" },
+    previousStatementChangedRowCondition,
+  );
   if (result.kind === "spent") return [record];
-  const accepted = eventIs(db, event.id, "second_factor.accepted");
+  const accepted = eventHasTypeCondition(db, event.id, "second_factor.accepted");
   return [
     record,
     spendCode(db, attempt, result.spend),
     db
       .update(auditEvents)
       .set({ type: "second_factor.accepted" })
-      .where(and(eq(auditEvents.id, event.id), previousChangedRow)),
-    ...effectStatements(db, {
+      .where(and(eq(auditEvents.id, event.id), previousStatementChangedRowCondition)),
+    ...acceptedCodeEffectStatements(db, {
       effects: result.effects,
       userId: attempt.userId,
       now: attempt.now,
@@ -247,19 +277,22 @@ function recordAndSpend(db: DrizzleD1Database, attempt: CodeAttempt): BatchItem<
 /** Stores the response for a retry: of an acceptance, or of a refusal that counted. */
 function storeResponses(
   db: DrizzleD1Database,
-  { userId, event, responses }: CodeAttempt,
+  { userId, event, responses }: CommitCodeAttemptInput,
 ): BatchItem<"sqlite">[] {
   if (responses === null) return [];
-  const accepted = eventIs(db, event.id, "second_factor.accepted");
-  const refused = allOf(eventWasRecorded(db, event.id), not(accepted));
+  const accepted = eventHasTypeCondition(db, event.id, "second_factor.accepted");
+  const refused = joinConditionsWithAnd(eventExistsCondition(db, event.id), not(accepted));
   return [
-    ...storeResponseWhere(db, responses.accepted, accepted, approvalPeriodOf(db, userId)),
-    ...storeResponseWhere(db, responses.refused, refused),
+    ...storeResponseWhereStatements(db, responses.accepted, accepted, approvalPeriodSubquery(db, userId)),
+    ...storeResponseWhereStatements(db, responses.refused, refused),
   ];
 }
 
 /** TH-01, TH-03: one counter for each account; after every few failures a cool-down, twice as long as the one before. */
-function countFailure(db: DrizzleD1Database, { userId, budget, now }: CodeAttempt): BatchItem<"sqlite"> {
+function countFailure(
+  db: DrizzleD1Database,
+  { userId, budget, now }: CommitCodeAttemptInput,
+): BatchItem<"sqlite"> {
   const failures = sql`(${users.secondFactorFailures} + 1)`;
   const coolDowns = sql`(${failures} / ${budget.failuresPerCoolDown})`;
   const seconds = sql`min(${budget.firstCoolDownSeconds} << (${coolDowns} - 1), ${budget.longestCoolDownSeconds})`;
@@ -270,14 +303,18 @@ function countFailure(db: DrizzleD1Database, { userId, budget, now }: CodeAttemp
       secondFactorBlockedUntil: sql`CASE WHEN ${failures} % ${budget.failuresPerCoolDown} = 0
         THEN ${now.getTime()} + 1000 * ${seconds} ELSE ${users.secondFactorBlockedUntil} END`,
     })
-    .where(and(eq(users.id, userId), previousChangedRow));
+    .where(and(eq(users.id, userId), previousStatementChangedRowCondition));
 }
 
 /** Changes one row if the code is still unspent, and none otherwise (RFC 6238 5.2). */
-function spendCode(db: DrizzleD1Database, { userId, now }: CodeAttempt, spend: Spend): BatchItem<"sqlite"> {
+function spendCode(
+  db: DrizzleD1Database,
+  { userId, now }: CommitCodeAttemptInput,
+  spend: SpentCodeWrite,
+): BatchItem<"sqlite"> {
   const update = (values: Partial<typeof users.$inferInsert>) =>
-    db.update(users).set({ ...values, ...noFailures });
-  const account = and(eq(users.id, userId), previousChangedRow);
+    db.update(users).set({ ...values, ...noSecondFactorFailuresColumns });
+  const account = and(eq(users.id, userId), previousStatementChangedRowCondition);
   switch (spend.kind) {
     case "backup_code":
       return update({ backupCodes: spend.remainingEnvelope }).where(account);

@@ -1,20 +1,23 @@
 import { and, eq, isNull, ne, type SQL } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { allOf, insertWhere } from "../platform/conditional-insert.ts";
+import { insertRowWhereStatement, joinConditionsWithAnd } from "../platform/conditional-insert.ts";
 import { challenges, sessions, users } from "../platform/schema.ts";
-import { type AuditEvent, type AuditEventType, recordEventWhere } from "../service/audit.ts";
+import { type AuditEvent, type AuditEventType, insertEventWhereStatement } from "../service/audit.ts";
 import type { Session } from "../sessions/session-rows.ts";
-import { type Claim, claimStatements } from "../users/external-names.ts";
+import { type ClaimAccountInput, claimAccountStatements } from "../users/external-names.ts";
 import { generateApprovalPeriodId } from "./approvals.ts";
-import { secondFactorOff } from "./second-factor-columns.ts";
+import { noSecondFactorColumns } from "./second-factor-columns.ts";
 
 /** What an accepted code changes, in the batch that accepts it. */
-export type Effect =
+export type AcceptedCodeEffect =
   /** Opens a session, and deletes the one that the code was submitted with. */
   | { readonly kind: "open_session"; readonly session: Session; readonly insteadOf: string }
   /** Sets the exact external name of the account, if it has none yet: that of the visitor that has shown the second factor. */
-  | (Pick<Claim, "name" | "email" | "keep"> & { readonly kind: "claim_name"; readonly eventId: string })
+  | (Pick<ClaimAccountInput, "name" | "email" | "keep"> & {
+      readonly kind: "claim_name";
+      readonly eventId: string;
+    })
   /** Keeps the session, and sets the time of its second factor. Null: it has none any more. */
   | {
       readonly kind: "set_second_factor";
@@ -39,7 +42,7 @@ export type Effect =
   | { readonly kind: "record"; readonly eventId: string; readonly type: AuditEventType };
 
 interface EffectContext {
-  readonly effects: readonly Effect[];
+  readonly effects: readonly AcceptedCodeEffect[];
   readonly userId: string;
   readonly now: Date;
   readonly event: Omit<AuditEvent, "type">;
@@ -48,26 +51,33 @@ interface EffectContext {
 }
 
 /** The statements of the effects, in order. The condition of each is that the attempt was accepted. */
-export function effectStatements(db: DrizzleD1Database, context: EffectContext): BatchItem<"sqlite">[] {
+export function acceptedCodeEffectStatements(
+  db: DrizzleD1Database,
+  context: EffectContext,
+): BatchItem<"sqlite">[] {
   return context.effects.flatMap((effect) => effectStatement(db, effect, context));
 }
 
 function effectStatement(
   db: DrizzleD1Database,
-  effect: Effect,
+  effect: AcceptedCodeEffect,
   { userId, now, event, accepted }: EffectContext,
 ): BatchItem<"sqlite">[] {
   const account = and(eq(users.id, userId), accepted);
   switch (effect.kind) {
     case "open_session":
       return [
-        insertWhere(db, sessions, effect.session, accepted),
+        insertRowWhereStatement(db, sessions, effect.session, accepted),
         db.delete(sessions).where(and(eq(sessions.id, effect.insteadOf), accepted)),
       ];
     case "claim_name": {
       const { eventId: id } = effect;
       const updated = { ...event, id, type: "user.updated", detail: { fields: "username" } } as const;
-      return claimStatements(db, { ...effect, event: updated, now }, allOf(eq(users.id, userId), accepted));
+      return claimAccountStatements(
+        db,
+        { ...effect, event: updated, now },
+        joinConditionsWithAnd(eq(users.id, userId), accepted),
+      );
     }
     case "set_second_factor":
       return [
@@ -101,7 +111,7 @@ function effectStatement(
         db
           .update(users)
           .set({
-            ...secondFactorOff,
+            ...noSecondFactorColumns,
             approvalPeriodId: generateApprovalPeriodId(),
             updatedAt: now,
           })
@@ -118,10 +128,10 @@ function effectStatement(
           .set({ completedAt: now, amr: effect.amr })
           .where(and(eq(challenges.id, effect.challengeId), isNull(challenges.completedAt), accepted)),
         db.delete(sessions).where(and(eq(sessions.id, effect.sessionId), accepted)),
-        recordEventWhere(db, completed, accepted),
+        insertEventWhereStatement(db, completed, accepted),
       ];
     }
     case "record":
-      return [recordEventWhere(db, { ...event, id: effect.eventId, type: effect.type }, accepted)];
+      return [insertEventWhereStatement(db, { ...event, id: effect.eventId, type: effect.type }, accepted)];
   }
 }

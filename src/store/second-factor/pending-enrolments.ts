@@ -1,19 +1,23 @@
 import { and, eq, gt, or } from "drizzle-orm";
-import { previousChangedRow } from "../platform/conditional-insert.ts";
-import { type Database, reachStore } from "../platform/database.ts";
+import { previousStatementChangedRowCondition } from "../platform/conditional-insert.ts";
+import { type Database, runD1Query } from "../platform/database.ts";
 import { type SessionRow, sessions, type UserRow, users } from "../platform/schema.ts";
-import { type AuditEvent, recordEventWhere } from "../service/audit.ts";
-import { type SessionCutoff, touchChallengeSession, touchSession } from "../sessions/session-rows.ts";
+import { type AuditEvent, insertEventWhereStatement } from "../service/audit.ts";
 import {
-  type Counter,
-  type CounterState,
-  countFailureWhere,
-  nothingBlocks,
-  selectCounter,
+  type SessionCutoff,
+  touchChallengeSessionStatement,
+  touchFullSessionStatement,
+} from "../sessions/session-rows.ts";
+import {
+  incrementCounterWhereStatement,
+  noCounterBlocksCondition,
+  type ThrottleCounter,
+  type ThrottleCounterState,
+  throttleCounterStateQuery,
 } from "../sessions/throttles.ts";
 
 /** A new enrolment: a pending secret that waits for its first code. */
-export interface PendingEnrolment {
+export interface PendingEnrolmentInput {
   readonly userId: string;
   readonly sessionId: string;
   /** The hosted challenge that the session belongs to. Null for a full session. */
@@ -24,7 +28,7 @@ export interface PendingEnrolment {
   /** An account with a second factor may replace it only from a session with a second factor newer than this. */
   readonly secondFactorSince: Date;
   /** Counts the enrolments that the account begins. */
-  readonly counter: Counter;
+  readonly counter: ThrottleCounter;
 }
 
 /** What the batch changed, and the rows on the primary after it. */
@@ -34,7 +38,7 @@ export interface WritePendingSecretResult {
   readonly session: SessionRow | null;
   readonly user: UserRow | null;
   /** Null when the account has started no enrolment within the counter's window. */
-  readonly counted: CounterState | null;
+  readonly counted: ThrottleCounterState | null;
 }
 
 /**
@@ -43,7 +47,7 @@ export interface WritePendingSecretResult {
  */
 export async function writePendingSecret(
   db: Database,
-  enrolment: PendingEnrolment,
+  enrolment: PendingEnrolmentInput,
   event: AuditEvent,
 ): Promise<WritePendingSecretResult> {
   const { primary } = db;
@@ -53,27 +57,27 @@ export async function writePendingSecret(
     .from(sessions)
     .where(and(eq(sessions.id, sessionId), gt(sessions.secondFactorAt, enrolment.secondFactorSince)));
   const mayEnrol = or(eq(users.totpEnabled, false), eq(users.id, freshSession));
-  const [[session], started, , , [user], [counted]] = await reachStore(() =>
+  const [[session], started, , , [user], [counted]] = await runD1Query(() =>
     primary.batch([
       challengeId === null
-        ? touchSession(primary, sessionId, cutoff)
-        : touchChallengeSession(primary, sessionId, challengeId, cutoff.now),
+        ? touchFullSessionStatement(primary, sessionId, cutoff)
+        : touchChallengeSessionStatement(primary, sessionId, challengeId, cutoff.now),
       primary
         .update(users)
         .set({ totpPendingSecret: enrolment.secretEnvelope, totpPendingExpiresAt: enrolment.expiresAt })
         .where(
           and(
             eq(users.id, enrolment.userId),
-            previousChangedRow,
+            previousStatementChangedRowCondition,
             mayEnrol,
-            nothingBlocks(primary, [counter], cutoff.now),
+            noCounterBlocksCondition(primary, [counter], cutoff.now),
           ),
         )
         .returning({ id: users.id }),
-      recordEventWhere(primary, event, previousChangedRow),
-      countFailureWhere(primary, counter, cutoff.now, previousChangedRow),
+      insertEventWhereStatement(primary, event, previousStatementChangedRowCondition),
+      incrementCounterWhereStatement(primary, counter, cutoff.now, previousStatementChangedRowCondition),
       primary.select().from(users).where(eq(users.id, enrolment.userId)),
-      selectCounter(primary, counter),
+      throttleCounterStateQuery(primary, counter),
     ]),
   );
   const isStarted = started.length === 1;

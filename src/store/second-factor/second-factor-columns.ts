@@ -1,5 +1,5 @@
 /** The columns of an account without a second factor. `totp_last_step` is not among them: it never goes back (OTP-09). */
-export const secondFactorOff = {
+export const noSecondFactorColumns = {
   totpEnabled: false,
   totpSecret: null,
   totpSetupAt: null,
@@ -9,4 +9,7 @@ export const secondFactorOff = {
 } as const;
 
 /** The columns of an account without failed codes. Only an accepted code and an operator write them (INC-13). */
-export const noFailures = { secondFactorFailures: 0, secondFactorBlockedUntil: null } as const;
+export const noSecondFactorFailuresColumns = {
+  secondFactorFailures: 0,
+  secondFactorBlockedUntil: null,
+} as const;

@@ -1,10 +1,10 @@
 import { and, asc, count, eq, gt, inArray, isNull, lt, or, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { allOf, insertWhere } from "../platform/conditional-insert.ts";
-import { type Database, reachStore } from "../platform/database.ts";
+import { insertRowWhereStatement, joinConditionsWithAnd } from "../platform/conditional-insert.ts";
+import { type Database, runD1Query } from "../platform/database.ts";
 import { type ApiKeyRow, apiKeys, challenges, sessions } from "../platform/schema.ts";
 import type { AuditEvent } from "./audit.ts";
-import type { StoredResponse } from "./idempotency.ts";
+import type { ResponseToStore } from "./idempotency.ts";
 import { type IdempotentWrite, type WriteResult, writeOnce } from "./idempotent-write.ts";
 
 export type ApiKey = ApiKeyRow;
@@ -18,7 +18,7 @@ export function insertApiKey(
   key: ApiKeyRow,
   maxLive: number,
   event: AuditEvent,
-  response: StoredResponse | null,
+  response: ResponseToStore | null,
 ): Promise<WriteResult<ApiKeyRow>> {
   const { realm, name, createdAt } = key;
   const namesakes = (on: DrizzleD1Database) =>
@@ -28,7 +28,12 @@ export function insertApiKey(
       .where(and(eq(apiKeys.realm, realm), eq(apiKeys.name, name), apiKeyIsLive(createdAt)));
   const write: IdempotentWrite = {
     change: (on, isFirstCall) =>
-      insertWhere(on, apiKeys, key, allOf(lt(sql`(${namesakes(on)})`, maxLive), isFirstCall)),
+      insertRowWhereStatement(
+        on,
+        apiKeys,
+        key,
+        joinConditionsWithAnd(lt(sql`(${namesakes(on)})`, maxLive), isFirstCall),
+      ),
     event,
     response,
     read: (on) => selectKey(on, key.id),
@@ -77,7 +82,7 @@ export function listApiKeys(
   realm: string,
   { afterId, limit }: { afterId: string; limit: number },
 ): Promise<ApiKeyRow[]> {
-  return reachStore(() =>
+  return runD1Query(() =>
     primary
       .select()
       .from(apiKeys)
@@ -88,6 +93,6 @@ export function listApiKeys(
 }
 
 /** Sets `last_used_at` of a key. One trip. */
-export async function touchApiKey({ primary }: Database, id: string, now: Date): Promise<void> {
-  await reachStore(() => primary.update(apiKeys).set({ lastUsedAt: now }).where(eq(apiKeys.id, id)));
+export async function updateApiKeyLastUsedAt({ primary }: Database, id: string, now: Date): Promise<void> {
+  await runD1Query(() => primary.update(apiKeys).set({ lastUsedAt: now }).where(eq(apiKeys.id, id)));
 }

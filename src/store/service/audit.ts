@@ -1,7 +1,7 @@
 import { and, eq, exists, type SQL } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { insertWhere } from "../platform/conditional-insert.ts";
-import { type Database, reachStore } from "../platform/database.ts";
+import { insertRowWhereStatement } from "../platform/conditional-insert.ts";
+import { type Database, runD1Query } from "../platform/database.ts";
 import { type AuditEventRow, auditEvents } from "../platform/schema.ts";
 
 /** The types of audit events, which `docs/audit-events.md` explains. */
@@ -61,30 +61,30 @@ export interface AuditEvent {
 export const generateEventId = (): string => crypto.randomUUID();
 
 /** Columns of an event that are SQL expressions, because their values are known only in D1. */
-export type LookedUp = Partial<Record<"realm" | "userId" | "detail", SQL>>;
+export type LookedUpEventColumns = Partial<Record<"realm" | "userId" | "detail", SQL>>;
 
 /** The statement that inserts the event if `condition` holds, for the batch that makes the change. */
-export function recordEventWhere(
+export function insertEventWhereStatement(
   db: DrizzleD1Database,
   event: AuditEvent,
   condition: SQL,
-  lookedUp: LookedUp = {},
+  lookedUp: LookedUpEventColumns = {},
 ) {
-  return insertWhere(db, auditEvents, { ...toEventRow(event), ...lookedUp }, condition);
+  return insertRowWhereStatement(db, auditEvents, { ...toEventRow(event), ...lookedUp }, condition);
 }
 
 /** Inserts one event. One trip. */
 export async function insertEvent(db: Database, event: AuditEvent): Promise<void> {
-  await reachStore(() => db.primary.insert(auditEvents).values(toEventRow(event)));
+  await runD1Query(() => db.primary.insert(auditEvents).values(toEventRow(event)));
 }
 
 /** The condition "this event exists with this type". Ids are random, so only this batch can have written it. */
-export function eventIs(db: DrizzleD1Database, id: string, type: AuditEventType): SQL {
+export function eventHasTypeCondition(db: DrizzleD1Database, id: string, type: AuditEventType): SQL {
   return eventExists(db, and(eq(auditEvents.id, id), eq(auditEvents.type, type)));
 }
 
 /** The condition "this event exists". */
-export const eventWasRecorded = (db: DrizzleD1Database, id: string): SQL =>
+export const eventExistsCondition = (db: DrizzleD1Database, id: string): SQL =>
   eventExists(db, eq(auditEvents.id, id));
 
 const eventExists = (db: DrizzleD1Database, condition: SQL | undefined): SQL =>

@@ -1,6 +1,6 @@
 import { and, asc, desc, eq, getTableColumns, gt, lt, type SQL, sql } from "drizzle-orm";
 import { unionAll } from "drizzle-orm/sqlite-core";
-import { type Database, reachStore } from "../platform/database.ts";
+import { type Database, runD1Query } from "../platform/database.ts";
 import { type AuditEventRow, auditEvents } from "../platform/schema.ts";
 
 /** An audit event with its position. */
@@ -47,5 +47,5 @@ export function listEvents({ nearest }: Database, query: EventQuery): Promise<St
   // UNION ALL lets SQLite merge one index range for each id. With IN it would sort all events of the user.
   const rows = second === undefined ? first : unionAll(first, second, ...others);
   const order = newestFirst ? desc : asc;
-  return reachStore(async () => rows.orderBy(order(sql`position`)).limit(limit));
+  return runD1Query(async () => rows.orderBy(order(sql`position`)).limit(limit));
 }

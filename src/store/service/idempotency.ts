@@ -1,15 +1,15 @@
 import { and, eq, exists, getTableColumns, gt, isNull, not, or, type SQL, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { insertWhere } from "../platform/conditional-insert.ts";
-import { type Database, reachStore } from "../platform/database.ts";
+import { insertRowWhereStatement } from "../platform/conditional-insert.ts";
+import { type Database, runD1Query } from "../platform/database.ts";
 import { type IdempotencyKeyRow, idempotencyKeys, users } from "../platform/schema.ts";
 import {
-  accountAndFactorAreNotDisabled,
-  apiKeyIsNotRevoked,
-  approvalPeriod,
+  accountAndFactorAreNotDisabledCondition,
+  apiKeyIsNotRevokedCondition,
+  approvalPeriodExpression,
 } from "../second-factor/approvals.ts";
-import { userIsOneOf } from "../users/user-rows.ts";
+import { userHasOneOfIdsCondition } from "../users/user-rows.ts";
 
 /** Identifies a stored response. Each realm has its own keys. */
 export interface IdempotencyKeyRef {
@@ -19,7 +19,7 @@ export interface IdempotencyKeyRef {
 }
 
 /** A response that is stored in the batch that decides about the call, so that a retry gets the same response. */
-export interface StoredResponse extends IdempotencyKeyRef {
+export interface ResponseToStore extends IdempotencyKeyRef {
   readonly requestHash: string;
   /** The API key of the caller. Null: `ADMIN_KEY`. */
   readonly apiKeyId: string | null;
@@ -30,7 +30,7 @@ export interface StoredResponse extends IdempotencyKeyRef {
 }
 
 /** The SQL condition "a response to this call is stored". False for a call without an `Idempotency-Key`. */
-export function callHasStoredResponse(
+export function callHasStoredResponseCondition(
   db: DrizzleD1Database,
   place: (IdempotencyKeyRef & { readonly now: Date }) | null,
 ): SQL {
@@ -44,17 +44,17 @@ export function callHasStoredResponse(
 }
 
 /** The SQL condition "no response to this call is stored". */
-export const callHasNoStoredResponse = (db: DrizzleD1Database, kept: StoredResponse | null): SQL =>
-  not(callHasStoredResponse(db, kept));
+export const callHasNoStoredResponseCondition = (db: DrizzleD1Database, kept: ResponseToStore | null): SQL =>
+  not(callHasStoredResponseCondition(db, kept));
 
 /**
  * The statement that stores a response if `condition` holds. It replaces an expired response under the same key.
  *
  * @param approvalPeriodId for the response to an accepted code: the approval period of the account (`store/second-factor/approvals.ts`)
  */
-export function storeResponseWhere(
+export function storeResponseWhereStatements(
   db: DrizzleD1Database,
-  kept: StoredResponse | null,
+  kept: ResponseToStore | null,
   condition: SQL,
   approvalPeriodId: SQL | null = null,
 ): BatchItem<"sqlite">[] {
@@ -62,7 +62,7 @@ export function storeResponseWhere(
   const { realm, keyHash, requestHash, apiKeyId, envelope, expiresAt } = kept;
   const row = { realm, keyHash, requestHash, apiKeyId, approvalPeriodId, answer: envelope, expiresAt };
   return [
-    insertWhere(db, idempotencyKeys, row, condition).onConflictDoUpdate({
+    insertRowWhereStatement(db, idempotencyKeys, row, condition).onConflictDoUpdate({
       target: [idempotencyKeys.realm, idempotencyKeys.keyHash],
       set: { requestHash, apiKeyId, approvalPeriodId, answer: envelope, expiresAt },
     }),
@@ -79,7 +79,7 @@ export interface ApprovalCheckInput {
 }
 
 /** A response that is stored. */
-export interface FoundResponse extends IdempotencyKeyRow {
+export interface FoundStoredResponse extends IdempotencyKeyRow {
   /** False: the response reports an accepted code, and the approval has been voided since, by a reset for example (INC-37). */
   readonly stands: boolean;
 }
@@ -90,21 +90,21 @@ export async function findStoredResponse(
   place: IdempotencyKeyRef,
   grounds: ApprovalCheckInput,
   now: Date,
-): Promise<FoundResponse | null> {
+): Promise<FoundStoredResponse | null> {
   const approver = primary
     .select({ id: users.id })
     .from(users)
     .where(
       and(
-        userIsOneOf(place.realm, grounds.userIds),
-        eq(approvalPeriod, idempotencyKeys.approvalPeriodId),
-        accountAndFactorAreNotDisabled(grounds.failuresUntilDisabled),
-        apiKeyIsNotRevoked(primary, idempotencyKeys.apiKeyId),
-        grounds.apiKeyId === null ? undefined : apiKeyIsNotRevoked(primary, grounds.apiKeyId),
+        userHasOneOfIdsCondition(place.realm, grounds.userIds),
+        eq(approvalPeriodExpression, idempotencyKeys.approvalPeriodId),
+        accountAndFactorAreNotDisabledCondition(grounds.failuresUntilDisabled),
+        apiKeyIsNotRevokedCondition(primary, idempotencyKeys.apiKeyId),
+        grounds.apiKeyId === null ? undefined : apiKeyIsNotRevokedCondition(primary, grounds.apiKeyId),
       ),
     );
   const stands = or(isNull(idempotencyKeys.approvalPeriodId), exists(approver));
-  const [row] = await reachStore(() =>
+  const [row] = await runD1Query(() =>
     primary
       .select({ ...getTableColumns(idempotencyKeys), stands: sql<number>`${stands}`.as("stands") })
       .from(idempotencyKeys)

@@ -1,13 +1,18 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { type Database, reachStore } from "../platform/database.ts";
-import { type AuditEvent, eventIs, type LookedUp, recordEventWhere } from "./audit.ts";
+import { type Database, runD1Query } from "../platform/database.ts";
 import {
-  callHasNoStoredResponse,
-  callHasStoredResponse,
-  type StoredResponse,
-  storeResponseWhere,
+  type AuditEvent,
+  eventHasTypeCondition,
+  insertEventWhereStatement,
+  type LookedUpEventColumns,
+} from "./audit.ts";
+import {
+  callHasNoStoredResponseCondition,
+  callHasStoredResponseCondition,
+  type ResponseToStore,
+  storeResponseWhereStatements,
 } from "./idempotency.ts";
 
 /** A write for a caller of the service API, or for an operator: all of it happens, with its audit event, or nothing. */
@@ -19,11 +24,11 @@ export interface IdempotentWrite {
   readonly change: (db: DrizzleD1Database, isFirstCall: SQL) => BatchItem<"sqlite">;
   readonly event: AuditEvent;
   /** Columns of the event that the batch looks up. */
-  readonly lookedUp?: LookedUp;
+  readonly lookedUp?: LookedUpEventColumns;
   /** Further statements. Their WHERE clauses must include `happened`. */
   readonly effects?: (db: DrizzleD1Database, happened: SQL) => BatchItem<"sqlite">[];
   /** Stored for a retry, if the write happens. Null: the call has no `Idempotency-Key`. */
-  readonly response: StoredResponse | null;
+  readonly response: ResponseToStore | null;
   /** The last statement: reads the rows of the result. */
   readonly read: (db: DrizzleD1Database) => BatchItem<"sqlite">;
 }
@@ -40,14 +45,14 @@ export interface WriteResult<Row> {
 export async function writeOnce<Row>(db: Database, write: IdempotentWrite): Promise<WriteResult<Row>> {
   const { primary } = db;
   const { event, response } = write;
-  const happened = eventIs(primary, event.id, event.type);
-  const results: unknown[] = await reachStore(() =>
+  const happened = eventHasTypeCondition(primary, event.id, event.type);
+  const results: unknown[] = await runD1Query(() =>
     primary.batch([
-      write.change(primary, callHasNoStoredResponse(primary, response)),
-      recordEventWhere(primary, event, sql`changes() > 0`, write.lookedUp),
+      write.change(primary, callHasNoStoredResponseCondition(primary, response)),
+      insertEventWhereStatement(primary, event, sql`changes() > 0`, write.lookedUp),
       ...(write.effects?.(primary, happened) ?? []),
-      ...storeResponseWhere(primary, response, happened),
-      selectConditions(primary, happened, callHasStoredResponse(primary, response)),
+      ...storeResponseWhereStatements(primary, response, happened),
+      selectConditions(primary, happened, callHasStoredResponseCondition(primary, response)),
       write.read(primary),
     ]),
   );

@@ -1,7 +1,7 @@
 import { and, eq, gt, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
-import { type Database, reachStore } from "../platform/database.ts";
+import { type Database, runD1Query } from "../platform/database.ts";
 import {
   type ApiKeyRow,
   apiKeys,
@@ -41,7 +41,7 @@ export async function findServiceCallRows(
   const on = db[from];
   const { caller, userId, keyHash, now } = query;
   const call = selectRealm(on, caller);
-  const [row] = await reachStore(() =>
+  const [row] = await runD1Query(() =>
     on
       .select({ apiKey: apiKeys, user: users, storedResponse: idempotencyKeys })
       .from(call)

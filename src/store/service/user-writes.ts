@@ -1,21 +1,28 @@
 import { and, eq, exists, getTableColumns, inArray, isNull, ne, not, or, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { alias } from "drizzle-orm/sqlite-core";
-import { allOf, insertWhere } from "../platform/conditional-insert.ts";
+import { insertRowWhereStatement, joinConditionsWithAnd } from "../platform/conditional-insert.ts";
 import type { Database } from "../platform/database.ts";
 import { challenges, sessions, throttles, type UserRow, users } from "../platform/schema.ts";
 import { generateApprovalPeriodId } from "../second-factor/approvals.ts";
-import { noFailures, secondFactorOff } from "../second-factor/second-factor-columns.ts";
-import { type Counter, countFailureWhere, nothingBlocks } from "../sessions/throttles.ts";
-import { userIsOneOf } from "../users/user-rows.ts";
+import {
+  noSecondFactorColumns,
+  noSecondFactorFailuresColumns,
+} from "../second-factor/second-factor-columns.ts";
+import {
+  incrementCounterWhereStatement,
+  noCounterBlocksCondition,
+  type ThrottleCounter,
+} from "../sessions/throttles.ts";
+import { userHasOneOfIdsCondition } from "../users/user-rows.ts";
 import type { AuditEvent } from "./audit.ts";
-import type { StoredResponse } from "./idempotency.ts";
+import type { ResponseToStore } from "./idempotency.ts";
 import { type WriteResult, writeOnce } from "./idempotent-write.ts";
 
 /** The common part of every write to an account: its audit event, and the response for a retry. */
-export interface UserWrite {
+export interface UserWriteInput {
   readonly event: AuditEvent;
-  readonly response: StoredResponse | null;
+  readonly response: ResponseToStore | null;
   readonly now: Date;
 }
 
@@ -30,20 +37,26 @@ export function insertUserOnce(
   db: Database,
   { realm, ids }: UserRef,
   row: UserRow,
-  { event, response }: UserWrite,
+  { event, response }: UserWriteInput,
 ): Promise<WriteResult<UserRow>> {
   const taken = (on: DrizzleD1Database) =>
     exists(
       on
         .select({ id: users.id })
         .from(users)
-        .where(or(userIsOneOf(realm, ids), and(eq(users.realm, realm), eq(users.username, row.username)))),
+        .where(
+          or(
+            userHasOneOfIdsCondition(realm, ids),
+            and(eq(users.realm, realm), eq(users.username, row.username)),
+          ),
+        ),
     );
   return writeOnce(db, {
-    change: (on, isFirstCall) => insertWhere(on, users, row, allOf(not(taken(on)), isFirstCall)),
+    change: (on, isFirstCall) =>
+      insertRowWhereStatement(on, users, row, joinConditionsWithAnd(not(taken(on)), isFirstCall)),
     event,
     response,
-    read: (on) => on.select().from(users).where(userIsOneOf(realm, ids)),
+    read: (on) => on.select().from(users).where(userHasOneOfIdsCondition(realm, ids)),
   });
 }
 
@@ -60,7 +73,7 @@ export function updateUserOnce(
   db: Database,
   { realm, ids }: UserRef,
   changes: UserChanges,
-  { event, response, now }: UserWrite,
+  { event, response, now }: UserWriteInput,
 ): Promise<WriteResult<UserRow>> {
   const { username, passwordHash, disabledAt } = changes;
   const others = alias(users, "others");
@@ -79,7 +92,7 @@ export function updateUserOnce(
         .set({ ...changes, ...voidsApprovals, updatedAt: now })
         .where(
           and(
-            userIsOneOf(realm, ids),
+            userHasOneOfIdsCondition(realm, ids),
             username === undefined ? undefined : not(exists(namesake(on, username))),
             isFirstCall,
           ),
@@ -87,7 +100,7 @@ export function updateUserOnce(
     event,
     effects: (on, happened) => (endsSessions ? [endSessions(on, realm, ids, happened)] : []),
     response,
-    read: (on) => on.select().from(users).where(userIsOneOf(realm, ids)),
+    read: (on) => on.select().from(users).where(userHasOneOfIdsCondition(realm, ids)),
   });
 }
 
@@ -95,7 +108,7 @@ export function updateUserOnce(
 export function deleteUserOnce(
   db: Database,
   { realm, ids }: UserRef,
-  { event }: UserWrite,
+  { event }: UserWriteInput,
 ): Promise<WriteResult<UserRow>> {
   // Sessions have no realm, so they are found by the account, which is deleted last.
   const own = (on: DrizzleD1Database) => accountIds(on, realm, ids);
@@ -104,15 +117,15 @@ export function deleteUserOnce(
       on
         .update(users)
         .set({ disabledAt: sql`coalesce(${users.disabledAt}, ${event.at.getTime()})` })
-        .where(userIsOneOf(realm, ids)),
+        .where(userHasOneOfIdsCondition(realm, ids)),
     event,
     effects: (on, happened) => [
       endSessions(on, realm, ids, happened),
       on.delete(challenges).where(and(inArray(challenges.userId, own(on)), happened)),
-      on.delete(users).where(and(userIsOneOf(realm, ids), happened)),
+      on.delete(users).where(and(userHasOneOfIdsCondition(realm, ids), happened)),
     ],
     response: null,
-    read: (on) => on.select().from(users).where(userIsOneOf(realm, ids)),
+    read: (on) => on.select().from(users).where(userHasOneOfIdsCondition(realm, ids)),
   });
 }
 
@@ -123,25 +136,28 @@ export function deleteUserOnce(
 export const removeSecondFactorOnce = (
   db: Database,
   ref: UserRef,
-  write: UserWrite,
+  write: UserWriteInput,
 ): Promise<WriteResult<UserRow>> =>
-  writeSecondFactorOff(db, ref, write, { columns: secondFactorOff, condition: eq(users.totpEnabled, true) });
+  writeSecondFactorOff(db, ref, write, {
+    columns: noSecondFactorColumns,
+    condition: eq(users.totpEnabled, true),
+  });
 
 /** Removes the second factor, if there is one, and the failures. Otherwise as {@link removeSecondFactorOnce}. One batch. */
 export const resetSecondFactorOnce = (
   db: Database,
   ref: UserRef,
-  write: UserWrite,
+  write: UserWriteInput,
 ): Promise<WriteResult<UserRow>> =>
   writeSecondFactorOff(db, ref, write, {
-    columns: { ...secondFactorOff, ...noFailures },
+    columns: { ...noSecondFactorColumns, ...noSecondFactorFailuresColumns },
     condition: undefined,
   });
 
 function writeSecondFactorOff(
   db: Database,
   { realm, ids }: UserRef,
-  { event, response, now }: UserWrite,
+  { event, response, now }: UserWriteInput,
   {
     columns,
     condition,
@@ -152,11 +168,11 @@ function writeSecondFactorOff(
       on
         .update(users)
         .set({ ...columns, approvalPeriodId: generateApprovalPeriodId(), updatedAt: now })
-        .where(and(userIsOneOf(realm, ids), condition, isFirstCall)),
+        .where(and(userHasOneOfIdsCondition(realm, ids), condition, isFirstCall)),
     event,
     effects: (on, happened) => [endSessions(on, realm, ids, happened)],
     response,
-    read: (on) => on.select().from(users).where(userIsOneOf(realm, ids)),
+    read: (on) => on.select().from(users).where(userHasOneOfIdsCondition(realm, ids)),
   });
 }
 
@@ -164,22 +180,22 @@ function writeSecondFactorOff(
 export function unlockUserOnce(
   db: Database,
   { realm, ids }: UserRef,
-  { event, response, now }: UserWrite,
+  { event, response, now }: UserWriteInput,
 ): Promise<WriteResult<UserRow>> {
   return writeOnce(db, {
     change: (on, isFirstCall) =>
       on
         .update(users)
-        .set({ ...noFailures, updatedAt: now })
-        .where(and(userIsOneOf(realm, ids), isFirstCall)),
+        .set({ ...noSecondFactorFailuresColumns, updatedAt: now })
+        .where(and(userHasOneOfIdsCondition(realm, ids), isFirstCall)),
     event,
     response,
-    read: (on) => on.select().from(users).where(userIsOneOf(realm, ids)),
+    read: (on) => on.select().from(users).where(userHasOneOfIdsCondition(realm, ids)),
   });
 }
 
 /** An account, and the time until which it may start no enrolment. */
-export type EnrollingUser = UserRow & { readonly setupBlockedUntil: Date | null };
+export type UserWithSetupBlock = UserRow & { readonly setupBlockedUntil: Date | null };
 
 /**
  * Stores a pending secret for an account without a second factor, and counts the enrolment (EN-04, EN-05). While the counter
@@ -188,9 +204,9 @@ export type EnrollingUser = UserRow & { readonly setupBlockedUntil: Date | null 
 export function startEnrolmentOnce(
   db: Database,
   { realm, ids }: UserRef,
-  pending: { readonly secretEnvelope: string; readonly expiresAt: Date; readonly counter: Counter },
-  { event, response, now }: UserWrite,
-): Promise<WriteResult<EnrollingUser>> {
+  pending: { readonly secretEnvelope: string; readonly expiresAt: Date; readonly counter: ThrottleCounter },
+  { event, response, now }: UserWriteInput,
+): Promise<WriteResult<UserWithSetupBlock>> {
   const { counter, secretEnvelope, expiresAt } = pending;
   return writeOnce(db, {
     change: (on, isFirstCall) =>
@@ -199,15 +215,15 @@ export function startEnrolmentOnce(
         .set({ totpPendingSecret: secretEnvelope, totpPendingExpiresAt: expiresAt })
         .where(
           and(
-            userIsOneOf(realm, ids),
+            userHasOneOfIdsCondition(realm, ids),
             eq(users.totpEnabled, false),
             isNull(users.disabledAt),
-            nothingBlocks(on, [counter], now),
+            noCounterBlocksCondition(on, [counter], now),
             isFirstCall,
           ),
         ),
     event,
-    effects: (on, happened) => [countFailureWhere(on, counter, now, happened)],
+    effects: (on, happened) => [incrementCounterWhereStatement(on, counter, now, happened)],
     response,
     read: (on) => {
       const blocked = on
@@ -218,13 +234,13 @@ export function startEnrolmentOnce(
       return on
         .select({ ...getTableColumns(users), setupBlockedUntil })
         .from(users)
-        .where(userIsOneOf(realm, ids));
+        .where(userHasOneOfIdsCondition(realm, ids));
     },
   });
 }
 
 const accountIds = (db: DrizzleD1Database, realm: string, ids: readonly string[]) =>
-  db.select({ id: users.id }).from(users).where(userIsOneOf(realm, ids));
+  db.select({ id: users.id }).from(users).where(userHasOneOfIdsCondition(realm, ids));
 
 const endSessions = (db: DrizzleD1Database, realm: string, ids: readonly string[], happened: SQL) =>
   db.delete(sessions).where(and(inArray(sessions.userId, accountIds(db, realm, ids)), happened));
@@ -234,7 +250,7 @@ export function endSessionsOnce(
   db: Database,
   { realm, ids }: UserRef,
   sessionId: string | null,
-  { event }: UserWrite,
+  { event }: UserWriteInput,
 ): Promise<WriteResult<{ id: string }>> {
   return writeOnce(db, {
     change: (on) =>
@@ -248,6 +264,6 @@ export function endSessionsOnce(
         ),
     event,
     response: null,
-    read: (on) => on.select({ id: users.id }).from(users).where(userIsOneOf(realm, ids)),
+    read: (on) => on.select({ id: users.id }).from(users).where(userHasOneOfIdsCondition(realm, ids)),
   });
 }

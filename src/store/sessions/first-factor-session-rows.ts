@@ -1,26 +1,30 @@
 import { and, desc, eq, gt, inArray, isNull, lt, lte, notExists, or, type SQL, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { allOf, insertWhere, previousChangedRow } from "../platform/conditional-insert.ts";
-import { type SessionRow, sessions } from "../platform/schema.ts";
-import { type AuditEvent, recordEventWhere } from "../service/audit.ts";
 import {
-  type PendingHolder,
-  sessionIsOpenToHolder,
-  valuesThatCloseSessionToOpener,
+  insertRowWhereStatement,
+  joinConditionsWithAnd,
+  previousStatementChangedRowCondition,
+} from "../platform/conditional-insert.ts";
+import { type SessionRow, sessions } from "../platform/schema.ts";
+import { type AuditEvent, insertEventWhereStatement } from "../service/audit.ts";
+import {
+  type HeldPendingSession,
+  pendingSessionIsOpenToHolderCondition,
+  signedOutPendingSessionColumns,
 } from "./pending-sessions.ts";
 import {
-  accountLimitIsReached,
-  isFirstFactorOnlySessionOfAccount,
-  isFirstFactorOnlySessionOfNetwork,
-  type OpeningScope,
-  openingsAreWithinLimits,
-  type RecentOpeningBounds,
+  accountSessionLimitIsReachedCondition,
+  type FirstFactorOnlySessionScope,
+  firstFactorOnlySessionOfAccountAndKindCondition,
+  firstFactorOnlySessionOfScopeCondition,
+  firstFactorOnlySessionsAreWithinLimitsCondition,
+  type RecentFirstFactorOnlySessionLimits,
 } from "./recent-openings.ts";
 import type { Session } from "./session-rows.ts";
 
 /** Limits on the sessions that the first factor alone can open. */
-export interface OpeningBounds extends RecentOpeningBounds {
+export interface FirstFactorOnlySessionLimits extends RecentFirstFactorOnlySessionLimits {
   /** A pending session that expires after this can be shared with one more client. */
   readonly usableUntil: Date;
   readonly attemptsPerPendingSession: number;
@@ -29,7 +33,7 @@ export interface OpeningBounds extends RecentOpeningBounds {
 }
 
 /** A new session that the first factor alone opens: pending, or full for an account without a second factor. */
-export interface Opening {
+export interface OpenFirstFactorOnlySessionInput {
   readonly session: Session;
   /** The id of the account, or a subquery for it. */
   readonly userId: string | SQL;
@@ -40,8 +44,8 @@ export interface Opening {
   /** Beyond the limits the session is not opened, or it is opened without an event if no pending session can be shared. */
   readonly beyondLimits: "not_opened" | "opened";
   /** The pending session that the client already has. */
-  readonly current: PendingHolder | null;
-  readonly bounds: OpeningBounds;
+  readonly current: HeldPendingSession | null;
+  readonly bounds: FirstFactorOnlySessionLimits;
   readonly now: Date;
 }
 
@@ -59,7 +63,7 @@ const maxRemovedRows = 100;
  */
 export function openFirstFactorOnlySessionStatements(
   db: DrizzleD1Database,
-  opening: Opening,
+  opening: OpenFirstFactorOnlySessionInput,
 ): [BatchItem<"sqlite">, BatchItem<"sqlite">, BatchItem<"sqlite">] {
   const { session, userId, condition, event, beyondLimits, current, bounds } = opening;
   const [usableHere, usableAnywhere] = [
@@ -67,18 +71,23 @@ export function openFirstFactorOnlySessionStatements(
     selectUsableOfAccount(db, opening),
   ];
   const noSessionIsUsable =
-    session.kind === "pending" ? allOf(notExists(usableHere), notExists(usableAnywhere)) : sql`1`;
-  const mayOpen = allOf(
+    session.kind === "pending"
+      ? joinConditionsWithAnd(notExists(usableHere), notExists(usableAnywhere))
+      : sql`1`;
+  const mayOpen = joinConditionsWithAnd(
     condition,
-    sql`${or(openingsAreWithinLimits(db, scopeOfOpening(opening), bounds, lt), ...(beyondLimits === "opened" ? [noSessionIsUsable] : []))}`,
+    sql`${or(firstFactorOnlySessionsAreWithinLimitsCondition(db, scopeOfOpening(opening), bounds, lt), ...(beyondLimits === "opened" ? [noSessionIsUsable] : []))}`,
     ...(current === null ? [] : [notExists(selectCurrent(db, opening, current))]),
   );
   return [
-    insertWhere(db, sessions, { ...session, userId: idOf(userId) }, mayOpen),
-    recordEventWhere(
+    insertRowWhereStatement(db, sessions, { ...session, userId: idOf(userId) }, mayOpen),
+    insertEventWhereStatement(
       db,
       { ...event, sessionId: session.id },
-      allOf(previousChangedRow, openingsAreWithinLimits(db, scopeOfOpening(opening), bounds, lte)),
+      joinConditionsWithAnd(
+        previousStatementChangedRowCondition,
+        firstFactorOnlySessionsAreWithinLimitsCondition(db, scopeOfOpening(opening), bounds, lte),
+      ),
       { userId: idOf(userId) },
     ),
     removeSurplus(db, opening),
@@ -89,7 +98,7 @@ export function openFirstFactorOnlySessionStatements(
  * Deletes the oldest rows of the account beyond `maxKeptRows`: full sessions, or pending ones that are over. `maxKeptRows` is not
  * below `maxPerAccount`, so enough rows stay to count openings.
  */
-function removeSurplus(db: DrizzleD1Database, opening: Opening): BatchItem<"sqlite"> {
+function removeSurplus(db: DrizzleD1Database, opening: OpenFirstFactorOnlySessionInput): BatchItem<"sqlite"> {
   const { bounds, now } = opening;
   const sessionIsOver = or(
     lte(sessions.expiresAt, now),
@@ -100,7 +109,7 @@ function removeSurplus(db: DrizzleD1Database, opening: Opening): BatchItem<"sqli
     .from(sessions)
     .where(
       and(
-        isFirstFactorOnlySessionOfAccount(scopeOfOpening(opening)),
+        firstFactorOnlySessionOfAccountAndKindCondition(scopeOfOpening(opening)),
         opening.session.kind === "full" ? undefined : sessionIsOver,
       ),
     )
@@ -114,7 +123,10 @@ function removeSurplus(db: DrizzleD1Database, opening: Opening): BatchItem<"sqli
  * Selects the result of an opening, for the same batch: the session that was opened, the pending session that the client
  * has, or the one that it shares. No row: no session.
  */
-export function selectOpened(db: DrizzleD1Database, opening: Opening) {
+export function openedFirstFactorOnlySessionQuery(
+  db: DrizzleD1Database,
+  opening: OpenFirstFactorOnlySessionInput,
+) {
   const { session, current } = opening;
   // Separate statements, so that SQLite uses an index for each.
   return [
@@ -126,8 +138,8 @@ export function selectOpened(db: DrizzleD1Database, opening: Opening) {
   ] as const;
 }
 
-/** Returns the session from the rows of {@link selectOpened}, or null. */
-export const findOpened = (results: readonly SessionRow[][]): SessionRow | null =>
+/** Returns the session from the rows of {@link openedFirstFactorOnlySessionQuery}, or null. */
+export const pickOpenedFirstFactorOnlySession = (results: readonly SessionRow[][]): SessionRow | null =>
   results.flat().at(0) ?? null;
 
 /**
@@ -138,14 +150,14 @@ export function expireFirstFactorOnlySessionStatements(
   db: DrizzleD1Database,
   { id: sessionId, kind }: Pick<Session, "id" | "kind">,
   event: AuditEvent,
-  recent: RecentOpeningBounds,
+  recent: RecentFirstFactorOnlySessionLimits,
 ): BatchItem<"sqlite">[] {
   const sessionIsUnexpired = and(
     eq(sessions.id, sessionId),
     eq(sessions.kind, kind),
     isNull(sessions.secondFactorAt),
     gt(sessions.expiresAt, event.at),
-    kind === "pending" ? sessionIsOpenToHolder({ shared: false }) : undefined,
+    kind === "pending" ? pendingSessionIsOpenToHolderCondition({ shared: false }) : undefined,
   );
   const own = (column: typeof sessions.userId | typeof sessions.network | typeof sessions.kind) =>
     sql`(${db.select({ value: column }).from(sessions).where(eq(sessions.id, sessionId))})`;
@@ -153,9 +165,16 @@ export function expireFirstFactorOnlySessionStatements(
   return [
     db
       .update(sessions)
-      .set(kind === "pending" ? valuesThatCloseSessionToOpener(event.at) : { expiresAt: event.at })
+      .set(kind === "pending" ? signedOutPendingSessionColumns(event.at) : { expiresAt: event.at })
       .where(sessionIsUnexpired),
-    recordEventWhere(db, event, allOf(previousChangedRow, openingsAreWithinLimits(db, scope, recent, lte))),
+    insertEventWhereStatement(
+      db,
+      event,
+      joinConditionsWithAnd(
+        previousStatementChangedRowCondition,
+        firstFactorOnlySessionsAreWithinLimitsCondition(db, scope, recent, lte),
+      ),
+    ),
   ];
 }
 
@@ -164,23 +183,26 @@ const idOf = (userId: string | SQL): SQL => (typeof userId === "string" ? sql`${
 /** SQLite's row ids are in the order in which rows were written, and indexes sort equal keys by them. */
 const inOrder = sql`${sessions}.rowid`;
 
-const scopeOfOpening = ({ session, userId }: Opening): OpeningScope => ({
+const scopeOfOpening = ({
+  session,
+  userId,
+}: OpenFirstFactorOnlySessionInput): FirstFactorOnlySessionScope => ({
   userId: idOf(userId),
   kind: sql`${session.kind}`,
   network: sql`${session.network ?? ""}`,
 });
 
-const sessionIsUsable = ({ bounds }: Opening) =>
+const sessionIsUsable = ({ bounds }: OpenFirstFactorOnlySessionInput) =>
   and(gt(sessions.expiresAt, bounds.usableUntil), lt(sessions.attempts, bounds.attemptsPerPendingSession));
 
 /** Selects the newest pending session from the same network that one more client may use. */
-const selectUsableOfNetwork = (db: DrizzleD1Database, opening: Opening) =>
+const selectUsableOfNetwork = (db: DrizzleD1Database, opening: OpenFirstFactorOnlySessionInput) =>
   db
     .select()
     .from(sessions)
     .where(
       and(
-        isFirstFactorOnlySessionOfNetwork(scopeOfOpening(opening)),
+        firstFactorOnlySessionOfScopeCondition(scopeOfOpening(opening)),
         sessionIsUsable(opening),
         opening.condition,
       ),
@@ -189,17 +211,17 @@ const selectUsableOfNetwork = (db: DrizzleD1Database, opening: Opening) =>
     .limit(1);
 
 /** Selects a usable pending session from any network, when the account has reached its limit. Any one will do: the order is the index's. */
-const selectUsableOfAccount = (db: DrizzleD1Database, opening: Opening) => {
+const selectUsableOfAccount = (db: DrizzleD1Database, opening: OpenFirstFactorOnlySessionInput) => {
   const scope = scopeOfOpening(opening);
   return db
     .select()
     .from(sessions)
     .where(
       and(
-        isFirstFactorOnlySessionOfAccount(scope),
+        firstFactorOnlySessionOfAccountAndKindCondition(scope),
         sessionIsUsable(opening),
         opening.condition,
-        accountLimitIsReached(db, scope, opening.bounds),
+        accountSessionLimitIsReachedCondition(db, scope, opening.bounds),
       ),
     )
     .orderBy(desc(sessions.network), desc(inOrder))
@@ -207,14 +229,18 @@ const selectUsableOfAccount = (db: DrizzleD1Database, opening: Opening) => {
 };
 
 /** Selects the pending session that the client already has, which may come from another network. */
-const selectCurrent = (db: DrizzleD1Database, opening: Opening, current: PendingHolder) =>
+const selectCurrent = (
+  db: DrizzleD1Database,
+  opening: OpenFirstFactorOnlySessionInput,
+  current: HeldPendingSession,
+) =>
   db
     .select()
     .from(sessions)
     .where(
       and(
         eq(sessions.id, current.id),
-        sessionIsOpenToHolder(current),
+        pendingSessionIsOpenToHolderCondition(current),
         eq(sessions.userId, idOf(opening.userId)),
         eq(sessions.kind, "pending"),
         isNull(sessions.challengeId),

@@ -9,26 +9,28 @@ import { type SessionRow, sessions } from "../platform/schema.ts";
  */
 
 /** A client's pending session. */
-export interface PendingHolder {
+export interface HeldPendingSession {
   readonly id: string;
   /** Another client has opened it. */
   readonly shared: boolean;
 }
 
 /** The SQL condition "the session is not closed to this client". */
-export const sessionIsOpenToHolder = ({ shared }: Pick<PendingHolder, "shared">): SQL | undefined =>
+export const pendingSessionIsOpenToHolderCondition = ({
+  shared,
+}: Pick<HeldPendingSession, "shared">): SQL | undefined =>
   shared ? undefined : eq(sessions.lastSeenAt, sessions.createdAt);
 
-/** True when the pending session of this row is not closed to this client: {@link sessionIsOpenToHolder} without SQL. */
-export const isRowOpenToHolder = (
+/** True when the pending session of this row is not closed to this client: {@link pendingSessionIsOpenToHolderCondition} without SQL. */
+export const isPendingSessionOpenToHolder = (
   row: Pick<SessionRow, "lastSeenAt" | "createdAt">,
-  { shared }: Pick<PendingHolder, "shared">,
+  { shared }: Pick<HeldPendingSession, "shared">,
 ): boolean => shared || row.lastSeenAt.getTime() === row.createdAt.getTime();
 
 /**
  * Returns the column values that a pending session gets when the client that opened it signs out. They close the session to this
  * client only. `last_seen_at` becomes later than `created_at` even within the same millisecond.
  */
-export const valuesThatCloseSessionToOpener = (now: Date): { readonly lastSeenAt: SQL } => ({
+export const signedOutPendingSessionColumns = (now: Date): { readonly lastSeenAt: SQL } => ({
   lastSeenAt: sql`max(${sql.param(now, sessions.lastSeenAt)}, ${sessions.createdAt} + 1)`,
 });

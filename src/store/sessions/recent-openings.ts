@@ -1,13 +1,13 @@
 import { and, count, eq, gt, gte, isNull, type lt, type lte, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { allOf } from "../platform/conditional-insert.ts";
+import { joinConditionsWithAnd } from "../platform/conditional-insert.ts";
 import { sessions } from "../platform/schema.ts";
 
 /**
  * The limits on openings, and since when openings count. An opening is a session that the first factor alone has opened. The
  * numbers are in `domain/sign-in/openings.ts`.
  */
-export interface RecentOpeningBounds {
+export interface RecentFirstFactorOnlySessionLimits {
   /** A session that was opened after this counts. */
   readonly recentSince: Date;
   /** Sessions of one kind, account and network. */
@@ -17,14 +17,17 @@ export interface RecentOpeningBounds {
 }
 
 /** The account, kind and network for which openings are counted, as SQL expressions: each can be a subquery. */
-export interface OpeningScope {
+export interface FirstFactorOnlySessionScope {
   readonly userId: SQL;
   readonly kind: SQL;
   readonly network: SQL;
 }
 
 /** The condition "the first factor alone has opened this session, and it has this account and kind". */
-export const isFirstFactorOnlySessionOfAccount = ({ userId, kind }: OpeningScope) =>
+export const firstFactorOnlySessionOfAccountAndKindCondition = ({
+  userId,
+  kind,
+}: FirstFactorOnlySessionScope) =>
   and(
     eq(sessions.userId, userId),
     eq(sessions.kind, kind),
@@ -33,17 +36,17 @@ export const isFirstFactorOnlySessionOfAccount = ({ userId, kind }: OpeningScope
   );
 
 /** The condition "the first factor alone has opened this session, and it has this account, kind and network". */
-export const isFirstFactorOnlySessionOfNetwork = (scope: OpeningScope) =>
-  and(isFirstFactorOnlySessionOfAccount(scope), eq(sessions.network, scope.network));
+export const firstFactorOnlySessionOfScopeCondition = (scope: FirstFactorOnlySessionScope) =>
+  and(firstFactorOnlySessionOfAccountAndKindCondition(scope), eq(sessions.network, scope.network));
 
-const isRecent = (scope: OpeningScope, { recentSince }: RecentOpeningBounds) =>
-  and(isFirstFactorOnlySessionOfAccount(scope), gt(sessions.createdAt, recentSince));
+const isRecent = (scope: FirstFactorOnlySessionScope, { recentSince }: RecentFirstFactorOnlySessionLimits) =>
+  and(firstFactorOnlySessionOfAccountAndKindCondition(scope), gt(sessions.createdAt, recentSince));
 
 /** The condition "the recent openings of this account and kind have reached `maxPerAccount`". */
-export function accountLimitIsReached(
+export function accountSessionLimitIsReachedCondition(
   db: DrizzleD1Database,
-  scope: OpeningScope,
-  recent: RecentOpeningBounds,
+  scope: FirstFactorOnlySessionScope,
+  recent: RecentFirstFactorOnlySessionLimits,
 ): SQL {
   const isReached = gte(count(), recent.maxPerAccount);
   return sql`(${db.select({ isReached }).from(sessions).where(isRecent(scope, recent))})`;
@@ -54,13 +57,16 @@ export function accountLimitIsReached(
  *
  * @param compare `lt` before a session is inserted, `lte` after it
  */
-export function openingsAreWithinLimits(
+export function firstFactorOnlySessionsAreWithinLimitsCondition(
   db: DrizzleD1Database,
-  scope: OpeningScope,
-  recent: RecentOpeningBounds,
+  scope: FirstFactorOnlySessionScope,
+  recent: RecentFirstFactorOnlySessionLimits,
   compare: typeof lt | typeof lte,
 ): SQL {
   const ofNetwork = sql`total(${sessions.network} = ${scope.network})`;
-  const isWithin = allOf(compare(ofNetwork, recent.maxPerNetwork), compare(count(), recent.maxPerAccount));
+  const isWithin = joinConditionsWithAnd(
+    compare(ofNetwork, recent.maxPerNetwork),
+    compare(count(), recent.maxPerAccount),
+  );
   return sql`(${db.select({ isWithin }).from(sessions).where(isRecent(scope, recent))})`;
 }

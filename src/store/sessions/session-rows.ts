@@ -1,11 +1,17 @@
 import { and, desc, eq, exists, gt, isNotNull, isNull, lte, ne, or, type SQL, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { allOf, previousChangedRow } from "../platform/conditional-insert.ts";
-import { type Database, reachStore } from "../platform/database.ts";
+import {
+  joinConditionsWithAnd,
+  previousStatementChangedRowCondition,
+} from "../platform/conditional-insert.ts";
+import { type Database, runD1Query } from "../platform/database.ts";
 import { type SessionRow, sessions, type UserRow, users } from "../platform/schema.ts";
-import { type AuditEvent, recordEventWhere } from "../service/audit.ts";
+import { type AuditEvent, insertEventWhereStatement } from "../service/audit.ts";
 import { expireFirstFactorOnlySessionStatements } from "./first-factor-session-rows.ts";
-import { openingsAreWithinLimits, type RecentOpeningBounds } from "./recent-openings.ts";
+import {
+  firstFactorOnlySessionsAreWithinLimitsCondition,
+  type RecentFirstFactorOnlySessionLimits,
+} from "./recent-openings.ts";
 
 export type Session = SessionRow;
 
@@ -35,7 +41,7 @@ export const findSessionOnPrimary = (db: Database, sessionId: string): Promise<S
   readSession(db.primary, sessionId);
 
 async function readSession(db: DrizzleD1Database, sessionId: string): Promise<SessionWithUser | null> {
-  const [row] = await reachStore(() =>
+  const [row] = await runD1Query(() =>
     db
       .select({ session: sessions, user: users })
       .from(sessions)
@@ -47,7 +53,7 @@ async function readSession(db: DrizzleD1Database, sessionId: string): Promise<Se
 }
 
 /** The condition "this full session is alive, and so is its account". */
-export function fullSessionIsAlive(
+export function fullSessionIsAliveCondition(
   db: DrizzleD1Database,
   sessionId: string,
   { now, idleSince }: SessionCutoff,
@@ -68,16 +74,16 @@ const openAccount = (db: DrizzleD1Database) =>
     .where(and(eq(users.id, sessions.userId), isNull(users.disabledAt)));
 
 /** The statement that sets `last_seen_at` of a full session. It changes one row, or none when the session is over. */
-export function touchSession(db: DrizzleD1Database, sessionId: string, cutoff: SessionCutoff) {
+export function touchFullSessionStatement(db: DrizzleD1Database, sessionId: string, cutoff: SessionCutoff) {
   return db
     .update(sessions)
     .set({ lastSeenAt: cutoff.now })
-    .where(fullSessionIsAlive(db, sessionId, cutoff))
+    .where(fullSessionIsAliveCondition(db, sessionId, cutoff))
     .returning();
 }
 
 /** The statement that sets `last_seen_at` of a hosted challenge's session. It changes one row, or none when the session is over. */
-export function touchChallengeSession(
+export function touchChallengeSessionStatement(
   db: DrizzleD1Database,
   sessionId: string,
   challengeId: string,
@@ -100,9 +106,9 @@ export async function touchAndFindSession(
   cutoff: SessionCutoff,
 ): Promise<SessionWithUser | null> {
   const { primary } = db;
-  const [[session], [user]] = await reachStore(() =>
+  const [[session], [user]] = await runD1Query(() =>
     primary.batch([
-      touchSession(primary, sessionId, cutoff),
+      touchFullSessionStatement(primary, sessionId, cutoff),
       primary.select().from(users).where(eq(users.id, userId)).limit(1),
     ]),
   );
@@ -110,16 +116,16 @@ export async function touchAndFindSession(
 }
 
 /** True when a full session is alive on the primary. It changes nothing. One trip. */
-export async function hasLivingSession(
+export async function isFullSessionAliveOnPrimary(
   { primary }: Database,
   sessionId: string,
   cutoff: SessionCutoff,
 ): Promise<boolean> {
-  const rows = await reachStore(() =>
+  const rows = await runD1Query(() =>
     primary
       .select({ id: sessions.id })
       .from(sessions)
-      .where(fullSessionIsAlive(primary, sessionId, cutoff)),
+      .where(fullSessionIsAliveCondition(primary, sessionId, cutoff)),
   );
   return rows.length === 1;
 }
@@ -128,26 +134,29 @@ export async function hasLivingSession(
 const maxListedSessions = 100;
 
 /** Lists the valid full sessions of the caller's account, the last seen first. Null: the caller's own is over. One batch. */
-export async function listSessions(
+export async function listLiveSessionsOfCaller(
   db: Database,
   sessionId: string,
   userId: string,
   cutoff: SessionCutoff,
 ): Promise<Session[] | null> {
   const { primary } = db;
-  const [own, all] = await reachStore(() =>
-    primary.batch([touchSession(primary, sessionId, cutoff), selectLiving(primary, userId, cutoff)]),
+  const [own, all] = await runD1Query(() =>
+    primary.batch([
+      touchFullSessionStatement(primary, sessionId, cutoff),
+      selectLiving(primary, userId, cutoff),
+    ]),
   );
   return own.length === 0 ? null : all;
 }
 
 /** Lists the valid full sessions of an account, the last seen first. One trip to the primary. */
-export function listSessionsOf(
+export function listLiveSessionsOfUser(
   { primary }: Database,
   userId: string,
   cutoff: SessionCutoff,
 ): Promise<Session[]> {
-  return reachStore(() => selectLiving(primary, userId, cutoff));
+  return runD1Query(() => selectLiving(primary, userId, cutoff));
 }
 
 function selectLiving(db: DrizzleD1Database, userId: string, { now, idleSince }: SessionCutoff) {
@@ -169,13 +178,13 @@ export async function endSession(
   { primary }: Database,
   session: Pick<Session, "id" | "kind">,
   event: AuditEvent,
-  recent: RecentOpeningBounds,
+  recent: RecentFirstFactorOnlySessionLimits,
 ): Promise<void> {
   const hasSecondFactor = and(eq(sessions.id, session.id), isNotNull(sessions.secondFactorAt));
-  await reachStore(() =>
+  await runD1Query(() =>
     primary.batch([
       primary.delete(sessions).where(hasSecondFactor),
-      recordEventWhere(primary, event, previousChangedRow),
+      insertEventWhereStatement(primary, event, previousStatementChangedRowCondition),
       ...expireFirstFactorOnlySessionStatements(primary, session, event, recent),
     ]),
   );
@@ -192,22 +201,22 @@ interface EndingCaller {
  *
  * @returns the number of sessions that were ended, or null when the caller's own is over
  */
-export const endSessionOfUser = (
+export const endSessionOfSameAccount = (
   db: Database,
   caller: EndingCaller,
   targetId: string,
   cutoff: SessionCutoff,
   event: AuditEvent,
-  recent: RecentOpeningBounds,
+  recent: RecentFirstFactorOnlySessionLimits,
 ): Promise<number | null> => endSessionsWhere(db, caller, eq(sessions.id, targetId), cutoff, event, recent);
 
-/** Ends every other session of the account, pending ones too. Returns as {@link endSessionOfUser}. */
-export const endOtherSessions = (
+/** Ends every other session of the account, pending ones too. Returns as {@link endSessionOfSameAccount}. */
+export const endOtherSessionsOfAccount = (
   db: Database,
   caller: EndingCaller,
   cutoff: SessionCutoff,
   event: AuditEvent,
-  recent: RecentOpeningBounds,
+  recent: RecentFirstFactorOnlySessionLimits,
 ): Promise<number | null> =>
   endSessionsWhere(db, caller, ne(sessions.id, caller.sessionId), cutoff, event, recent);
 
@@ -222,7 +231,7 @@ async function endSessionsWhere(
   which: SQL,
   cutoff: SessionCutoff,
   event: AuditEvent,
-  recent: RecentOpeningBounds,
+  recent: RecentFirstFactorOnlySessionLimits,
 ): Promise<number | null> {
   const living = and(which, eq(sessions.userId, caller.userId), gt(sessions.expiresAt, cutoff.now));
   const isCaller = eq(sessions.id, caller.sessionId);
@@ -232,16 +241,16 @@ async function endSessionsWhere(
     .where(and(isCaller, isNotNull(sessions.secondFactorAt)));
   const network = sql`(${primary.select({ network: sessions.network }).from(sessions).where(isCaller)})`;
   const scope = { userId: sql`${caller.userId}`, kind: sql`'full'`, network };
-  const mayRecord = sql`${or(exists(withSecondFactor), openingsAreWithinLimits(primary, scope, recent, lte))}`;
-  const [touched, ended] = await reachStore(() =>
+  const mayRecord = sql`${or(exists(withSecondFactor), firstFactorOnlySessionsAreWithinLimitsCondition(primary, scope, recent, lte))}`;
+  const [touched, ended] = await runD1Query(() =>
     primary.batch([
-      touchSession(primary, caller.sessionId, cutoff),
+      touchFullSessionStatement(primary, caller.sessionId, cutoff),
       primary
         .update(sessions)
         .set({ expiresAt: cutoff.now })
-        .where(and(living, previousChangedRow))
+        .where(and(living, previousStatementChangedRowCondition))
         .returning({ id: sessions.id }),
-      recordEventWhere(primary, event, allOf(sql`changes() > 0`, mayRecord)),
+      insertEventWhereStatement(primary, event, joinConditionsWithAnd(sql`changes() > 0`, mayRecord)),
     ]),
   );
   return touched.length === 0 ? null : ended.length;

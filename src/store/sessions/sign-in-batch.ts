@@ -1,29 +1,29 @@
 import { and, eq, exists, isNull, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
-import { allOf } from "../platform/conditional-insert.ts";
-import { type Database, reachStore } from "../platform/database.ts";
+import { joinConditionsWithAnd } from "../platform/conditional-insert.ts";
+import { type Database, runD1Query } from "../platform/database.ts";
 import { auditEvents, type SessionRow, type UserRow, users } from "../platform/schema.ts";
-import { type AuditEvent, eventIs, recordEventWhere } from "../service/audit.ts";
+import { type AuditEvent, eventHasTypeCondition, insertEventWhereStatement } from "../service/audit.ts";
 import {
-  findOpened,
-  type Opening,
-  type OpeningBounds,
+  type FirstFactorOnlySessionLimits,
+  type OpenFirstFactorOnlySessionInput,
+  openedFirstFactorOnlySessionQuery,
   openFirstFactorOnlySessionStatements,
-  selectOpened,
+  pickOpenedFirstFactorOnlySession,
 } from "./first-factor-session-rows.ts";
 import type { Session } from "./session-rows.ts";
 import {
-  blockedUntil,
-  type Counter,
-  countFailureWhere,
-  forgetFailuresWhere,
-  listOverflows,
-  nothingBlocks,
-  type Overflow,
+  type BlockingCounter,
+  blockedUntilQuery,
+  blockingCountersQuery,
+  deleteCounterWhereStatement,
+  incrementCounterWhereStatement,
+  noCounterBlocksCondition,
+  type ThrottleCounter,
 } from "./throttles.ts";
 
 /** The account of a user name, and whether its counters block, before the password is compared. */
-export interface SignInView {
+export interface AccountForSignIn {
   readonly user: UserRow | null;
   /** Until when the counters block. Null: none blocks. */
   readonly blockedUntil: Date | null;
@@ -33,12 +33,12 @@ export interface SignInView {
 export async function findAccountForSignIn(
   db: Database,
   name: AccountName,
-  counters: readonly Counter[],
+  counters: readonly ThrottleCounter[],
   now: Date,
-): Promise<SignInView> {
+): Promise<AccountForSignIn> {
   const { nearest } = db;
-  const blocked = blockedUntil(nearest, counters, now).as("blocked");
-  const [row] = await reachStore(() =>
+  const blocked = blockedUntilQuery(nearest, counters, now).as("blocked");
+  const [row] = await runD1Query(() =>
     nearest
       .select({ blockedUntil: blocked.until, user: users })
       .from(blocked)
@@ -56,40 +56,40 @@ export interface AccountName {
 /** A sign-in after its password was compared. */
 interface EvaluatedSignIn {
   readonly name: AccountName;
-  readonly counters: readonly Counter[];
+  readonly counters: readonly ThrottleCounter[];
   readonly event: AuditEvent;
 }
 
 /** A wrong password, or no account to compare it with. */
-export interface WrongPassword extends EvaluatedSignIn {
+export interface CountSignInFailureInput extends EvaluatedSignIn {
   /** The columns that were read for the comparison. If they have changed on the primary, the failure is not counted. */
   readonly comparedWith: Pick<UserRow, "passwordHash" | "disabledAt"> | null;
 }
 
 /** A right password. */
-export interface RightPassword extends EvaluatedSignIn {
+export interface OpenSignInSessionInput extends EvaluatedSignIn {
   /** Pending for an account with a second factor, else full. */
   readonly session: Session;
-  readonly bounds: OpeningBounds;
+  readonly bounds: FirstFactorOnlySessionLimits;
   /** The account as it was read. If it has changed on the primary, no session is opened. */
   readonly user: UserRow;
   /** The counter that is reset, because the password was right. */
-  readonly resetCounter: Counter;
+  readonly resetCounter: ThrottleCounter;
   /** A hash with the current parameters, when the stored one has others. */
   readonly newPasswordHash: string | null;
 }
 
 /** What the batch of a sign-in changed, and the state on the primary after it. */
-export interface SignInOutcome {
+export interface SignInBatchResult {
   /** True when the batch took effect: it opened the session after a right password, or counted the failure after a wrong one. */
   readonly done: boolean;
   /** The counters that block now. */
-  readonly overflows: readonly Overflow[];
+  readonly overflows: readonly BlockingCounter[];
   readonly user: UserRow | null;
 }
 
 /** The outcome of a right password. */
-export interface OpenedSignIn extends SignInOutcome {
+export interface OpenSignInSessionResult extends SignInBatchResult {
   /** The session that was opened, or the pending one that this client shares. Null: not done. */
   readonly session: SessionRow | null;
 }
@@ -100,9 +100,9 @@ export interface OpenedSignIn extends SignInOutcome {
  */
 export async function openSignInSession(
   db: Database,
-  { name, session, bounds, user, counters, resetCounter, newPasswordHash, event }: RightPassword,
+  { name, session, bounds, user, counters, resetCounter, newPasswordHash, event }: OpenSignInSessionInput,
   now: Date,
-): Promise<OpenedSignIn> {
+): Promise<OpenSignInSessionResult> {
   const { primary } = db;
   const unchanged = primary
     .select({ id: users.id })
@@ -115,8 +115,11 @@ export async function openSignInSession(
         eq(users.totpEnabled, user.totpEnabled),
       ),
     );
-  const condition = allOf(exists(unchanged), nothingBlocks(primary, counters, now));
-  const opening: Opening = {
+  const condition = joinConditionsWithAnd(
+    exists(unchanged),
+    noCounterBlocksCondition(primary, counters, now),
+  );
+  const opening: OpenFirstFactorOnlySessionInput = {
     session,
     userId: user.id,
     condition,
@@ -135,16 +138,16 @@ export async function openSignInSession(
             .set({ passwordHash: newPasswordHash })
             .where(and(eq(users.id, user.id), condition)),
         ];
-  const selects = selectOpened(primary, opening);
+  const selects = openedFirstFactorOnlySessionQuery(primary, opening);
   const { results, ...outcome } = await runSignIn(db, { name, counters }, now, [
     ...openFirstFactorOnlySessionStatements(primary, opening),
-    forgetFailuresWhere(primary, resetCounter.key, condition),
+    deleteCounterWhereStatement(primary, resetCounter.key, condition),
     ...selects,
     // This statement is the last one, because it replaces the hash that the conditions of the others compare.
     ...rehash,
   ]);
   const end = results.length - rehash.length;
-  const opened = findOpened(results.slice(end - selects.length, end) as SessionRow[][]);
+  const opened = pickOpenedFirstFactorOnlySession(results.slice(end - selects.length, end) as SessionRow[][]);
   return { ...outcome, done: opened !== null, session: opened };
 }
 
@@ -154,21 +157,21 @@ export async function openSignInSession(
  */
 export async function countSignInFailure(
   db: Database,
-  { name, counters, event, comparedWith }: WrongPassword,
+  { name, counters, event, comparedWith }: CountSignInFailureInput,
   now: Date,
-): Promise<SignInOutcome> {
+): Promise<SignInBatchResult> {
   const { primary } = db;
   const stored = (column: "passwordHash" | "disabledAt") =>
     sql`(${primary.select({ value: users[column] }).from(users).where(accountIsNamed(name))})`;
-  const compared = allOf(
+  const compared = joinConditionsWithAnd(
     sql`${stored("passwordHash")} IS ${comparedWith?.passwordHash ?? null}`,
     sql`${stored("disabledAt")} IS ${comparedWith?.disabledAt?.getTime() ?? null}`,
-    nothingBlocks(primary, counters, now),
+    noCounterBlocksCondition(primary, counters, now),
   );
-  const evaluated = eventIs(primary, event.id, event.type);
+  const evaluated = eventHasTypeCondition(primary, event.id, event.type);
   const { results, ...outcome } = await runSignIn(db, { name, counters }, now, [
-    recordEventWhere(primary, event, compared),
-    ...counters.map((counter) => countFailureWhere(primary, counter, now, evaluated)),
+    insertEventWhereStatement(primary, event, compared),
+    ...counters.map((counter) => incrementCounterWhereStatement(primary, counter, now, evaluated)),
     primary.select({ id: auditEvents.id }).from(auditEvents).where(eq(auditEvents.id, event.id)),
   ]);
   return { ...outcome, done: results.at(-1)?.length === 1 };
@@ -183,13 +186,13 @@ async function runSignIn(
   { name, counters }: Pick<EvaluatedSignIn, "name" | "counters">,
   now: Date,
   statements: readonly [BatchItem<"sqlite">, ...BatchItem<"sqlite">[]],
-): Promise<Omit<SignInOutcome, "done"> & { readonly results: unknown[][] }> {
+): Promise<Omit<SignInBatchResult, "done"> & { readonly results: unknown[][] }> {
   const outcome = [
-    listOverflows(primary, counters, now),
+    blockingCountersQuery(primary, counters, now),
     primary.select().from(users).where(accountIsNamed(name)),
   ] as const;
-  const results = (await reachStore(() => primary.batch([...statements, ...outcome]))) as unknown[][];
+  const results = (await runD1Query(() => primary.batch([...statements, ...outcome]))) as unknown[][];
   // The results of a batch are in the order of its statements, and these two are the last.
-  const [overflows, [user]] = results.slice(-outcome.length) as [Overflow[], UserRow[]];
+  const [overflows, [user]] = results.slice(-outcome.length) as [BlockingCounter[], UserRow[]];
   return { overflows, user: user ?? null, results: results.slice(0, -outcome.length) };
 }

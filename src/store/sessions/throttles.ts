@@ -1,12 +1,12 @@
 import { and, eq, gt, inArray, max, notExists, type SQL, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { insertWhere } from "../platform/conditional-insert.ts";
-import { type Database, reachStore } from "../platform/database.ts";
+import { insertRowWhereStatement } from "../platform/conditional-insert.ts";
+import { type Database, runD1Query } from "../platform/database.ts";
 import { type ThrottleRow, throttles } from "../platform/schema.ts";
 
 /** A counter of failures, or of another limited action, and its limit. */
-export interface Counter {
+export interface ThrottleCounter {
   /** A keyed hash (HMAC), so that D1 holds neither the user name nor the address. */
   readonly key: string;
   /** The failure with this number blocks. */
@@ -16,13 +16,13 @@ export interface Counter {
 }
 
 /** A counter that blocks. */
-export interface Overflow {
+export interface BlockingCounter {
   readonly key: string;
   readonly blockedUntil: Date;
 }
 
 /** A query for the time until which the counters block: one row, with null when none does. */
-export function blockedUntil(db: DrizzleD1Database, counters: readonly Counter[], now: Date) {
+export function blockedUntilQuery(db: DrizzleD1Database, counters: readonly ThrottleCounter[], now: Date) {
   return db
     .select({ until: max(throttles.blockedUntil).as("blocked_until") })
     .from(throttles)
@@ -30,11 +30,15 @@ export function blockedUntil(db: DrizzleD1Database, counters: readonly Counter[]
 }
 
 /** The condition "none of these counters blocks now". */
-export function nothingBlocks(db: DrizzleD1Database, counters: readonly Counter[], now: Date): SQL {
+export function noCounterBlocksCondition(
+  db: DrizzleD1Database,
+  counters: readonly ThrottleCounter[],
+  now: Date,
+): SQL {
   return notExists(db.select({ key: throttles.key }).from(throttles).where(isBlocking(counters, now)));
 }
 
-function isBlocking(counters: readonly Counter[], now: Date) {
+function isBlocking(counters: readonly ThrottleCounter[], now: Date) {
   return and(
     inArray(
       throttles.key,
@@ -45,9 +49,9 @@ function isBlocking(counters: readonly Counter[], now: Date) {
 }
 
 /** The statement that adds one to a counter if `condition` holds. A new window starts when the old one is over. */
-export function countFailureWhere(
+export function incrementCounterWhereStatement(
   db: DrizzleD1Database,
-  counter: Counter,
+  counter: ThrottleCounter,
   now: Date,
   condition: SQL,
 ): BatchItem<"sqlite"> {
@@ -61,7 +65,7 @@ export function countFailureWhere(
     windowEndsAt,
     blockedUntil: counter.limit <= 1 ? blocked : null,
   };
-  return insertWhere(db, throttles, first, condition).onConflictDoUpdate({
+  return insertRowWhereStatement(db, throttles, first, condition).onConflictDoUpdate({
     target: throttles.key,
     set: {
       failures,
@@ -72,34 +76,51 @@ export function countFailureWhere(
 }
 
 /** The statement that deletes a counter if `condition` holds. */
-export function forgetFailuresWhere(db: DrizzleD1Database, key: string, condition: SQL): BatchItem<"sqlite"> {
+export function deleteCounterWhereStatement(
+  db: DrizzleD1Database,
+  key: string,
+  condition: SQL,
+): BatchItem<"sqlite"> {
   return db.delete(throttles).where(and(eq(throttles.key, key), condition));
 }
 
 /** A query for those of the counters that block now. */
-export function listOverflows(db: DrizzleD1Database, counters: readonly Counter[], now: Date) {
+export function blockingCountersQuery(
+  db: DrizzleD1Database,
+  counters: readonly ThrottleCounter[],
+  now: Date,
+) {
   return db
     .select({ key: throttles.key, blockedUntil: throttles.blockedUntil })
     .from(throttles)
     .where(isBlocking(counters, now));
 }
 
-/** The result of {@link countUse}. */
-export interface CountedUse {
+/** The result of {@link countThrottledUse}. */
+export interface CountThrottledUseResult {
   /** False when the counter already blocked, so that nothing was counted. */
   readonly counted: boolean;
-  readonly state: CounterState;
+  readonly state: ThrottleCounterState;
 }
 
 /**
  * Adds one to a counter unless it blocks. The use that reaches the limit is still counted, and starts the block. One
  * batch.
  */
-export async function countUse({ primary }: Database, counter: Counter, now: Date): Promise<CountedUse> {
+export async function countThrottledUse(
+  { primary }: Database,
+  counter: ThrottleCounter,
+  now: Date,
+): Promise<CountThrottledUseResult> {
   const { failures, windowEndsAt, blockedUntil: until } = throttles;
-  const [, [row]] = await reachStore(() =>
+  const [, [row]] = await runD1Query(() =>
     primary.batch([
-      countFailureWhere(primary, counter, now, nothingBlocks(primary, [counter], now)),
+      incrementCounterWhereStatement(
+        primary,
+        counter,
+        now,
+        noCounterBlocksCondition(primary, [counter], now),
+      ),
       primary
         .select({ counted: sql<number>`changes()`, failures, windowEndsAt, blockedUntil: until })
         .from(throttles)
@@ -112,10 +133,10 @@ export async function countUse({ primary }: Database, counter: Counter, now: Dat
 }
 
 /** The state of a counter. */
-export type CounterState = Pick<ThrottleRow, "failures" | "windowEndsAt" | "blockedUntil">;
+export type ThrottleCounterState = Pick<ThrottleRow, "failures" | "windowEndsAt" | "blockedUntil">;
 
 /** A query for the state of a counter: one row, or none when nothing has been counted. */
-export function selectCounter(db: DrizzleD1Database, { key }: Counter) {
+export function throttleCounterStateQuery(db: DrizzleD1Database, { key }: ThrottleCounter) {
   const { failures, windowEndsAt, blockedUntil } = throttles;
   return db.select({ failures, windowEndsAt, blockedUntil }).from(throttles).where(eq(throttles.key, key));
 }

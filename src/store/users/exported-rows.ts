@@ -1,9 +1,9 @@
 import { and, asc, eq, getTableColumns, gt, sql } from "drizzle-orm";
-import { type Database, reachStore } from "../platform/database.ts";
+import { type Database, runD1Query } from "../platform/database.ts";
 import { type UserRow, users } from "../platform/schema.ts";
 
 /** An account with its position. */
-export type ListedUser = UserRow & {
+export type ExportedUserRow = UserRow & {
   /** The row id: accounts are created in this order, and it never changes. */
   readonly position: number;
 };
@@ -16,9 +16,9 @@ export function listForExport(
   { primary }: Database,
   realm: string,
   { after, limit }: { readonly after: number; readonly limit: number },
-): Promise<ListedUser[]> {
+): Promise<ExportedUserRow[]> {
   const position = sql<number>`${users}.rowid`;
-  return reachStore(() =>
+  return runD1Query(() =>
     primary
       .select({ ...getTableColumns(users), position: position.as("position") })
       .from(users)

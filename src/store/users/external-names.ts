@@ -2,9 +2,9 @@ import { and, eq, inArray, isNotNull, isNull, ne, notExists, or, type SQL, sql }
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { alias } from "drizzle-orm/sqlite-core";
-import { previousChangedRow } from "../platform/conditional-insert.ts";
+import { previousStatementChangedRowCondition } from "../platform/conditional-insert.ts";
 import { sessions, users } from "../platform/schema.ts";
-import { type AuditEvent, eventIs, recordEventWhere } from "../service/audit.ts";
+import { type AuditEvent, eventHasTypeCondition, insertEventWhereStatement } from "../service/audit.ts";
 
 /** The name of an account in the realm of an external source. */
 export interface ExternalName {
@@ -26,7 +26,7 @@ export const accountIsInRealm = (realm: string): SQL => sql`+${users.realm} = ${
  * The condition "the name of this account of the realm has this canonical form", for claimed and unclaimed accounts. Several
  * accounts may meet it.
  */
-export function accountHasCanonicalName(
+export function accountHasCanonicalNameCondition(
   db: DrizzleD1Database,
   realm: string,
   canonical: string,
@@ -48,7 +48,10 @@ export function accountHasCanonicalName(
  * canonical form. There may be several from a time with exact names: then a disabled one comes first, and next the oldest
  * with a second factor, so that a new spelling does not avoid either.
  */
-export function accountNamed(db: DrizzleD1Database, { realm, username, canonicalName }: ExternalName): SQL {
+export function externalAccountIdSubquery(
+  db: DrizzleD1Database,
+  { realm, username, canonicalName }: ExternalName,
+): SQL {
   if (canonicalName !== null) {
     const ids = () => db.select({ id: users.id }).from(users);
     const own = and(eq(users.realm, realm), eq(users.username, username), isNotNull(users.canonicalName));
@@ -63,14 +66,14 @@ export function accountNamed(db: DrizzleD1Database, { realm, username, canonical
       first: sql`min((${rank}) * ${sql.raw(String(1e15))} + ${users.createdAt})`.as("first"),
     })
     .from(users)
-    .where(accountHasCanonicalName(db, realm, username))
+    .where(accountHasCanonicalNameCondition(db, realm, username))
     .as("oldest");
   // The row of the minimum, or NULL (https://www.sqlite.org/lang_select.html, "bare columns").
   return sql`(${db.select({ id: oldest.id }).from(oldest)})`;
 }
 
 /** The claim of an account by the exact name of a subject that has the account's canonical name. */
-export interface Claim {
+export interface ClaimAccountInput {
   readonly name: ExternalName & { readonly canonicalName: string };
   readonly email: string | null;
   /** The id of the session that stays. Null: none stays, and the next request opens a new one. */
@@ -89,9 +92,9 @@ export interface Claim {
  *   victim's name in another spelling could claim the victim's account with the own one. The victim's spelling would then be
  *   a new account without a second factor.
  */
-export function claimStatements(
+export function claimAccountStatements(
   db: DrizzleD1Database,
-  { name: { realm, username, canonicalName }, email, keep, event, now }: Claim,
+  { name: { realm, username, canonicalName }, email, keep, event, now }: ClaimAccountInput,
   allowed: SQL,
 ): BatchItem<"sqlite">[] {
   const namesakes = alias(users, "namesakes");
@@ -110,14 +113,14 @@ export function claimStatements(
       .where(
         and(accountIsUnclaimed(realm, canonicalName), isNull(users.disabledAt), notExists(namesake), allowed),
       ),
-    recordEventWhere(db, event, previousChangedRow, { userId: sql`(${claimed})` }),
+    insertEventWhereStatement(db, event, previousStatementChangedRowCondition, { userId: sql`(${claimed})` }),
     db
       .delete(sessions)
       .where(
         and(
           eq(sessions.userId, claimed),
           keep === null ? undefined : ne(sessions.id, keep),
-          eventIs(db, event.id, event.type),
+          eventHasTypeCondition(db, event.id, event.type),
         ),
       ),
   ];

@@ -1,34 +1,45 @@
 import { and, eq, exists, isNull, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { insertWhere, previousChangedRow } from "../platform/conditional-insert.ts";
-import { type Database, reachStore } from "../platform/database.ts";
-import { type SessionRow, type UserRow, users } from "../platform/schema.ts";
-import { type AuditEvent, recordEventWhere } from "../service/audit.ts";
 import {
-  findOpened,
-  type Opening,
-  type OpeningBounds,
+  insertRowWhereStatement,
+  previousStatementChangedRowCondition,
+} from "../platform/conditional-insert.ts";
+import { type Database, runD1Query } from "../platform/database.ts";
+import { type SessionRow, type UserRow, users } from "../platform/schema.ts";
+import { type AuditEvent, insertEventWhereStatement } from "../service/audit.ts";
+import {
+  type FirstFactorOnlySessionLimits,
+  type OpenFirstFactorOnlySessionInput,
+  openedFirstFactorOnlySessionQuery,
   openFirstFactorOnlySessionStatements,
-  selectOpened,
+  pickOpenedFirstFactorOnlySession,
 } from "../sessions/first-factor-session-rows.ts";
-import type { PendingHolder } from "../sessions/pending-sessions.ts";
+import type { HeldPendingSession } from "../sessions/pending-sessions.ts";
 import type { Session } from "../sessions/session-rows.ts";
-import { accountNamed, type Claim, claimStatements, type ExternalName } from "./external-names.ts";
+import {
+  type ClaimAccountInput,
+  claimAccountStatements,
+  type ExternalName,
+  externalAccountIdSubquery,
+} from "./external-names.ts";
 
 /** The account of an external identity, and one new session of each kind. At most one of the sessions is opened. */
-export interface ExternalUserInput {
+export interface UpsertExternalUserInput {
   /** The row that is inserted if the realm has no account of that name. */
   readonly user: UserRow;
   readonly created: AuditEvent;
   /** The event of a claim. */
-  readonly claimed: Claim["event"];
+  readonly claimed: ClaimAccountInput["event"];
   /** The full session to open if the account has no second factor. Null: none is opened. */
-  readonly full: { readonly row: Session; readonly beyondLimits: Opening["beyondLimits"] } | null;
+  readonly full: {
+    readonly row: Session;
+    readonly beyondLimits: OpenFirstFactorOnlySessionInput["beyondLimits"];
+  } | null;
   /** The pending session to open if the account has a second factor. Null: none is opened. */
-  readonly pending: { readonly row: Session; readonly current: PendingHolder | null } | null;
+  readonly pending: { readonly row: Session; readonly current: HeldPendingSession | null } | null;
   /** Creates the event of a session that is opened, with a new id. */
   readonly createOpenedEvent: () => AuditEvent;
-  readonly bounds: OpeningBounds;
+  readonly bounds: FirstFactorOnlySessionLimits;
   readonly now: Date;
 }
 
@@ -47,17 +58,17 @@ export interface UpsertExternalUserResult {
  */
 export async function upsertExternalUser(
   db: Database,
-  input: ExternalUserInput,
+  input: UpsertExternalUserInput,
 ): Promise<UpsertExternalUserResult | null> {
   const { primary } = db;
   const { user, now } = input;
-  const account = accountNamed(primary, user);
+  const account = externalAccountIdSubquery(primary, user);
   const openings = openingsOf(primary, input);
-  const selects = openings.flatMap((opening) => [...selectOpened(primary, opening)]);
-  const results = (await reachStore(() =>
+  const selects = openings.flatMap((opening) => [...openedFirstFactorOnlySessionQuery(primary, opening)]);
+  const results = (await runD1Query(() =>
     primary.batch([
-      insertWhere(primary, users, user, isNull(account)),
-      recordEventWhere(primary, input.created, previousChangedRow),
+      insertRowWhereStatement(primary, users, user, isNull(account)),
+      insertEventWhereStatement(primary, input.created, previousStatementChangedRowCondition),
       ...claimWithoutSecondFactor(primary, input),
       primary
         .update(users)
@@ -70,15 +81,21 @@ export async function upsertExternalUser(
   )) as unknown[][];
   // The results of a batch are in the order of its statements, and these are the last.
   const [found] = results.at(-1 - selects.length) as UserRow[];
-  const opened = findOpened(results.slice(results.length - selects.length) as SessionRow[][]);
+  const opened = pickOpenedFirstFactorOnlySession(
+    results.slice(results.length - selects.length) as SessionRow[][],
+  );
   return found === undefined ? null : { user: found, session: opened };
 }
 
-function claimWithoutSecondFactor(db: DrizzleD1Database, { user, claimed, now }: ExternalUserInput) {
+function claimWithoutSecondFactor(db: DrizzleD1Database, { user, claimed, now }: UpsertExternalUserInput) {
   const { realm, username, canonicalName, email } = user;
   if (canonicalName === null) return [];
   const name = { realm, username, canonicalName };
-  return claimStatements(db, { name, email, keep: null, event: claimed, now }, eq(users.totpEnabled, false));
+  return claimAccountStatements(
+    db,
+    { name, email, keep: null, event: claimed, now },
+    eq(users.totpEnabled, false),
+  );
 }
 
 /** The condition "the account has this exact name": the e-mail address of one spelling must not be stored for another. */
@@ -86,15 +103,21 @@ const accountHasOwnName = ({ canonicalName }: ExternalName) =>
   canonicalName === null ? undefined : eq(users.canonicalName, canonicalName);
 
 /** Returns the openings. Their conditions hold for a pending session only with a second factor, and for a full one only without. */
-function openingsOf(db: DrizzleD1Database, input: ExternalUserInput): Opening[] {
+function openingsOf(
+  db: DrizzleD1Database,
+  input: UpsertExternalUserInput,
+): OpenFirstFactorOnlySessionInput[] {
   const { user, full, pending, bounds, now } = input;
-  const open = (session: Session, how: Pick<Opening, "beyondLimits" | "current">): Opening => {
+  const open = (
+    session: Session,
+    how: Pick<OpenFirstFactorOnlySessionInput, "beyondLimits" | "current">,
+  ): OpenFirstFactorOnlySessionInput => {
     const account = db
       .select({ id: users.id })
       .from(users)
       .where(
         and(
-          eq(users.id, accountNamed(db, user)),
+          eq(users.id, externalAccountIdSubquery(db, user)),
           isNull(users.disabledAt),
           eq(users.totpEnabled, session.kind === "pending"),
         ),

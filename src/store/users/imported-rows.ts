@@ -11,13 +11,13 @@ import {
 } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
-import { type Database, reachStore } from "../platform/database.ts";
+import { type Database, runD1Query } from "../platform/database.ts";
 import { auditEvents, type UserRow, users } from "../platform/schema.ts";
 import { type AuditEvent, toEventRow } from "../service/audit.ts";
 import { accountIsInRealm } from "./external-names.ts";
 
 /** A new account, and its `user.imported` event. */
-export interface UserImport {
+export interface ImportedUserInput {
   readonly row: UserRow;
   /** The other id of the same user in its realm (`core/parsing/user-id.ts`), or the account's own id when there is none. */
   readonly alias: string;
@@ -25,7 +25,7 @@ export interface UserImport {
 }
 
 /** Ids and names that existing accounts may have. */
-export interface TakenNames {
+export interface UserIdsAndNames {
   readonly ids: readonly string[];
   readonly usernames: readonly string[];
   /** Names to compare with the column `canonical_name`, which only accounts with an exact name have. */
@@ -33,17 +33,17 @@ export interface TakenNames {
 }
 
 /** Finds the accounts with one of these ids in any realm, or with one of these names in this realm. One trip to the primary. */
-export function findTaken(
+export function findUsersWithIdsOrNames(
   { primary }: Database,
   realm: string,
-  { ids, usernames, canonicalNames }: TakenNames,
+  { ids, usernames, canonicalNames }: UserIdsAndNames,
 ): Promise<UserRow[]> {
   const named = and(eq(users.realm, realm), isIn(users.username, usernames));
   const claimed = primary
     .select({ id: users.id })
     .from(users)
     .where(and(accountIsInRealm(realm), isIn(users.canonicalName, canonicalNames)));
-  return reachStore(() =>
+  return runD1Query(() =>
     primary
       .select()
       .from(users)
@@ -57,10 +57,10 @@ export function findTaken(
  *
  * @returns the ids of the accounts that were inserted
  */
-export async function insertImports(
+export async function insertImportedUsers(
   { primary }: Database,
   realm: string,
-  imports: readonly UserImport[],
+  imports: readonly ImportedUserInput[],
 ): Promise<ReadonlySet<string>> {
   const keyed = imports.map(({ row, alias, event }) => ({
     row,
@@ -89,7 +89,7 @@ export async function insertImports(
         .from(auditEvents)
         .where(eq(auditEvents.id, key("event"))),
     );
-  const [created] = await reachStore(() =>
+  const [created] = await runD1Query(() =>
     primary.batch([
       insertEachWhere(primary, auditEvents, events, isFree).returning({ userId: auditEvents.userId }),
       insertEachWhere(primary, users, keyed, isNew),

@@ -1,9 +1,12 @@
 import { and, asc, eq, gt, inArray, type SQL } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
-import { type Database, reachStore } from "../platform/database.ts";
+import { type Database, runD1Query } from "../platform/database.ts";
 import { type UserRow, users } from "../platform/schema.ts";
-import { noFailures, secondFactorOff } from "../second-factor/second-factor-columns.ts";
-import { accountHasCanonicalName } from "./external-names.ts";
+import {
+  noSecondFactorColumns,
+  noSecondFactorFailuresColumns,
+} from "../second-factor/second-factor-columns.ts";
+import { accountHasCanonicalNameCondition } from "./external-names.ts";
 
 export type User = UserRow;
 
@@ -23,7 +26,9 @@ export const findUserOnPrimary = (
 ): Promise<User | null> => readUser(db.primary, realm, ids);
 
 async function readUser(db: DrizzleD1Database, realm: string, ids: readonly string[]): Promise<User | null> {
-  const [user] = await reachStore(() => db.select().from(users).where(userIsOneOf(realm, ids)).limit(1));
+  const [user] = await runD1Query(() =>
+    db.select().from(users).where(userHasOneOfIdsCondition(realm, ids)).limit(1),
+  );
   return user ?? null;
 }
 
@@ -38,8 +43,8 @@ export function listUsers(
   { afterName, limit, username }: { afterName: string; limit: number; username: string | null },
 ): Promise<User[]> {
   const chosen =
-    username === null ? eq(users.realm, realm) : accountHasCanonicalName(nearest, realm, username);
-  return reachStore(() =>
+    username === null ? eq(users.realm, realm) : accountHasCanonicalNameCondition(nearest, realm, username);
+  return runD1Query(() =>
     nearest
       .select()
       .from(users)
@@ -50,11 +55,11 @@ export function listUsers(
 }
 
 /** The condition "this row is the user of the realm that has one of these ids" (WB-09). */
-export const userIsOneOf = (realm: string, ids: readonly string[]): SQL | undefined =>
+export const userHasOneOfIdsCondition = (realm: string, ids: readonly string[]): SQL | undefined =>
   and(eq(users.realm, realm), inArray(users.id, [...ids]));
 
 /** The columns of a new account that differ from account to account. */
-export type UserInput = Pick<
+export type NewUserInput = Pick<
   UserRow,
   "id" | "realm" | "username" | "canonicalName" | "email" | "passwordHash" | "createdAt"
 > & {
@@ -63,10 +68,10 @@ export type UserInput = Pick<
 };
 
 /** Creates the row of a new account, which is not disabled and has no second factor. */
-export const newUserRow = (user: UserInput): UserRow => ({
+export const newUserRow = (user: NewUserInput): UserRow => ({
   ...user,
-  ...secondFactorOff,
-  ...noFailures,
+  ...noSecondFactorColumns,
+  ...noSecondFactorFailuresColumns,
   totpLastStep: 0,
   updatedAt: user.createdAt,
   disabledAt: null,

@@ -3,7 +3,7 @@ import { addResultParameters } from "../../../core/parsing/return-address.ts";
 import type { ChallengeClaims } from "../../../core/tokens/session-token.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import type { ChallengeSession } from "../../../domain/second-factor/challenge-session.ts";
-import { buildReturnUrl, openChallenge } from "../../../domain/second-factor/challenges.ts";
+import { buildReturnUrl, redeemChallengeUrl } from "../../../domain/second-factor/challenges.ts";
 import { findChallengeSession } from "../../caller.ts";
 import { type AppContext, type AppEnv, publicBaseUrl } from "../../context.ts";
 import { clearChallengeCookie, setChallengeCookie } from "../../cookies.ts";
@@ -23,7 +23,7 @@ export const challengePages = new Hono<AppEnv>()
     const secret = c.req.param("secret");
     if (secret === "done") return showDone(c);
     const { deps, client, now } = c.var;
-    const { challenge, enrolled, issued } = await openChallenge(deps, { secret, client, now });
+    const { challenge, enrolled, issued } = await redeemChallengeUrl(deps, { secret, client, now });
     if (challenge === null) return showChallengeEnded(c, challengeOver);
     const page = enrolled ? "/second-factor" : "/account/two-factor";
     if (issued !== null) {

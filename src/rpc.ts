@@ -5,7 +5,7 @@ import { authenticatedAt, isTokenFresh } from "./domain/access/access.ts";
 import type { Deps } from "./domain/deps.ts";
 import type { Failure } from "./domain/failure.ts";
 import type { UserServiceCall } from "./domain/service-api/service-caller.ts";
-import { beginUserEnrolment, confirmUserEnrolment } from "./domain/service-api/service-enrolment.ts";
+import { confirmUserEnrolment, startUserEnrolment } from "./domain/service-api/service-enrolment.ts";
 import { getUserStatus, putUser } from "./domain/service-api/users.ts";
 import { verifyUserCode } from "./domain/service-api/verify-user-code.ts";
 import { readFullSession } from "./domain/sessions/read-session-token.ts";
@@ -76,7 +76,7 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
     return this.#run("enrol", input, async (call, { code, username, email }) => {
       const user = await putUser(call.deps, call, { username, email });
       if (!user.ok) return user;
-      const enrolment = await beginUserEnrolment(call.deps, { ...call, known: user.user }, code ?? null);
+      const enrolment = await startUserEnrolment(call.deps, { ...call, known: user.user }, code ?? null);
       if (!enrolment.ok) return enrolment;
       const { secret, keyUri, expiresInSeconds } = enrolment;
       const qrCode = svgDataUri(renderQrSvg(keyUri));

@@ -14,7 +14,7 @@ export type Failure =
       readonly ok: false;
       readonly reason: "too_many_attempts";
       readonly retryAfterSeconds: number;
-      readonly limit?: Limit;
+      readonly limit?: ExceededLimit;
       /** This pending session has no attempts left. Waiting doesn't help; a new sign-in does. */
       readonly startOver?: true;
     }
@@ -67,10 +67,14 @@ export type Failure =
 export type FailureReason = Failure["reason"];
 
 /** The limit that a `too_many_attempts` failure is about. Undefined in the failure: the second factor. */
-export type Limit = "first_factor" | "second_factor" | "setup" | "imports" | "exports";
+export type ExceededLimit = "first_factor" | "second_factor" | "setup" | "imports" | "exports";
 
 /** The failure of a caller that has to wait until `until`. */
-export function tooManyAttempts(until: Date, now: Date, limit: Limit = "second_factor"): Failure {
+export function tooManyAttemptsFailure(
+  until: Date,
+  now: Date,
+  limit: ExceededLimit = "second_factor",
+): Failure {
   return { ok: false, reason: "too_many_attempts", retryAfterSeconds: secondsUntil(until, now), limit };
 }
 

@@ -4,8 +4,8 @@ import type { AssertedScope } from "../core/tokens/assertion.ts";
 import type { AccessDenied, AccessGranted } from "../domain/access/access.ts";
 import {
   isAccessStillGranted,
-  type LongLivedAccess,
-  mustRecheckAccess,
+  mustRecheckWebSocketAccess,
+  type WebSocketAccess,
 } from "../domain/access/long-lived-access.ts";
 import type { Deps } from "../domain/deps.ts";
 import type { IssuedSession } from "../domain/sessions/sessions.ts";
@@ -106,7 +106,7 @@ function toVisitorResponse(
   deps: Deps,
   response: Response,
   { ownCookies }: GateInput,
-  lasting: LongLivedAccess,
+  lasting: WebSocketAccess,
 ): Response {
   const { status, statusText, webSocket } = response;
   const headers = removeOwnCookies(response.headers, ownCookies);
@@ -114,7 +114,7 @@ function toVisitorResponse(
     return headers === null ? response : new Response(response.body, { status, statusText, headers });
   }
   const isStillGranted = () => isAccessStillGranted(deps, lasting, new Date());
-  const guarded = mustRecheckAccess(lasting)
+  const guarded = mustRecheckWebSocketAccess(lasting)
     ? relay(webSocket, isStillGranted, recheckSeconds(deps))
     : webSocket;
   return new Response(null, { status, statusText, headers: headers ?? response.headers, webSocket: guarded });

@@ -1,7 +1,7 @@
-import { type ChallengeSession, identifyChallenge } from "../domain/second-factor/challenge-session.ts";
+import { type ChallengeSession, readChallengeSession } from "../domain/second-factor/challenge-session.ts";
 import { readFullSession, readPendingSession } from "../domain/sessions/read-session-token.ts";
 import type { FullSession, PendingSession } from "../domain/sessions/sessions.ts";
-import { isSessionBoundTo } from "../domain/sign-in/first-factor-source.ts";
+import { isSessionBoundToCredentials } from "../domain/sign-in/first-factor-source.ts";
 import type { AppContext } from "./context.ts";
 import { readChallengeCookie, readPendingCookie, readSessionCookie } from "./cookies.ts";
 import { FailureError } from "./problem/http-failure.ts";
@@ -53,7 +53,10 @@ async function findByCookie(c: AppContext): Promise<Caller | null> {
 
 async function findByToken(c: AppContext, token: string, carrier: Caller["carrier"]): Promise<Caller | null> {
   const session = await readFullSession(c.get("deps"), token, c.get("now"));
-  if (session === null || !(await isSessionBoundTo(c.get("config").keyring, session, c.get("source"))))
+  if (
+    session === null ||
+    !(await isSessionBoundToCredentials(c.get("config").keyring, session, c.get("source")))
+  )
     return null;
   return { session, carrier };
 }
@@ -82,7 +85,7 @@ export async function findPending(c: AppContext, token?: string): Promise<Pendin
  */
 export async function findChallengeSession(c: AppContext, id: string): Promise<ChallengeSession | null> {
   const cookie = readChallengeCookie(c);
-  const session = cookie === undefined ? null : await identifyChallenge(c.var.deps, cookie, c.var.now);
+  const session = cookie === undefined ? null : await readChallengeSession(c.var.deps, cookie, c.var.now);
   return session?.challenge.id === id ? session : null;
 }
 

@@ -1,6 +1,6 @@
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { addKnownDevice, deviceTtlSeconds } from "../core/tokens/known-devices.ts";
-import type { ChallengeToken } from "../domain/second-factor/challenges.ts";
+import type { ChallengeSessionToken } from "../domain/second-factor/challenges.ts";
 import type { IssuedSession } from "../domain/sessions/sessions.ts";
 import type { AppContext } from "./context.ts";
 
@@ -31,7 +31,7 @@ export function setPendingCookie(c: AppContext, token: string, expiresAt: Date):
 }
 
 /** Sets the cookie of a hosted challenge. It does not touch the cookies of a sign-in in the same browser. */
-export function setChallengeCookie(c: AppContext, { token, expiresAt }: ChallengeToken): void {
+export function setChallengeCookie(c: AppContext, { token, expiresAt }: ChallengeSessionToken): void {
   setCookie(c, names.challenge, token, { ...flags, maxAge: secondsUntil(c, expiresAt) });
 }
 

@@ -1,6 +1,6 @@
-import type { Limit } from "../domain/failure.ts";
+import type { ExceededLimit } from "../domain/failure.ts";
 import { codeAttemptLimits } from "../domain/second-factor/code-budget.ts";
-import { firstFactorQuota, setupQuota, transferQuota } from "../domain/sign-in/throttle.ts";
+import { enrolmentQuota, firstFactorQuota, transferQuotas } from "../domain/sign-in/throttle.ts";
 import type { AppContext } from "./context.ts";
 
 /** The remainder of a limit, and when it grows again. */
@@ -14,12 +14,12 @@ export interface Remainder {
  * One policy for each limit, whichever of its counters (network, account, known device) blocks: naming the counter would
  * reveal who has tried before. Codes have no window, because their failures do not expire.
  */
-const policies: Record<Limit, string> = {
+const policies: Record<ExceededLimit, string> = {
   first_factor: `"first-factor";q=${firstFactorQuota.most};w=${firstFactorQuota.windowSeconds}`,
   second_factor: `"second-factor";q=${codeAttemptLimits.failuresPerCoolDown}`,
-  setup: `"setup";q=${setupQuota.most};w=${setupQuota.windowSeconds}`,
-  imports: `"imports";q=${transferQuota.imports.most};w=${transferQuota.imports.windowSeconds}`,
-  exports: `"exports";q=${transferQuota.exports.most};w=${transferQuota.exports.windowSeconds}`,
+  setup: `"setup";q=${enrolmentQuota.most};w=${enrolmentQuota.windowSeconds}`,
+  imports: `"imports";q=${transferQuotas.imports.most};w=${transferQuotas.imports.windowSeconds}`,
+  exports: `"exports";q=${transferQuotas.exports.most};w=${transferQuotas.exports.windowSeconds}`,
 };
 
 /**
@@ -27,7 +27,7 @@ const policies: Record<Limit, string> = {
  *
  * @param remainder null: the caller must not learn it
  */
-export function rateLimitHeaders(limit: Limit, remainder: Remainder | null): Record<string, string> {
+export function rateLimitHeaders(limit: ExceededLimit, remainder: Remainder | null): Record<string, string> {
   const policy = policies[limit];
   if (remainder === null) return { "RateLimit-Policy": policy };
   const [name] = policy.split(";", 1);
@@ -35,6 +35,6 @@ export function rateLimitHeaders(limit: Limit, remainder: Remainder | null): Rec
 }
 
 /** Sets `RateLimit-Policy` and `RateLimit` on the response that the handler will return: the limit, and what is left of it. */
-export function setRateLimitHeaders(c: AppContext, limit: Limit, remainder: Remainder): void {
+export function setRateLimitHeaders(c: AppContext, limit: ExceededLimit, remainder: Remainder): void {
   for (const [name, value] of Object.entries(rateLimitHeaders(limit, remainder))) c.header(name, value);
 }

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/core/crypto/digest.ts";
-import { type Scope, scopes } from "../../src/domain/service-api/service-caller.ts";
+import { type ApiKeyScope, apiKeyScopes } from "../../src/domain/service-api/service-caller.ts";
 import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import { visible } from "../support/accounts.ts";
 import { Backend, createKey, createRealm, operator } from "../support/backend.ts";
@@ -242,19 +242,19 @@ describe("what an API key may do", () => {
 
   it("CR-09 is what its scopes say, for each call: with that one alone it passes, with all others it doesn't", async () => {
     const client = new Client();
-    const only = new Map<Scope, Backend>();
-    const allBut = new Map<Scope, Backend>();
-    for (const scope of scopes) {
+    const only = new Map<ApiKeyScope, Backend>();
+    const allBut = new Map<ApiKeyScope, Backend>();
+    for (const scope of apiKeyScopes) {
       only.set(scope, await createRealm("shop", { name: `only ${scope}`, scopes: [scope] }, client));
-      const others = scopes.filter((other) => other !== scope);
+      const others = apiKeyScopes.filter((other) => other !== scope);
       allBut.set(scope, await createRealm("shop", { name: `no ${scope}`, scopes: others }, client));
     }
     const before = await dumpDatabase();
     const calls = callsOf("shop");
     expect(calls.length).toBeGreaterThanOrEqual(21);
     for (const { id, access, call } of calls) {
-      expect(scopes, id).toContain(access);
-      const refused = await call(allBut.get(access as Scope) as Backend);
+      expect(apiKeyScopes, id).toContain(access);
+      const refused = await call(allBut.get(access as ApiKeyScope) as Backend);
       expect([refused.status, refused.json.code], id).toEqual([403, "forbidden"]);
       expect(refused.json.detail, id).toContain(access);
     }
@@ -263,7 +263,7 @@ describe("what an API key may do", () => {
     const { api_keys: _unused, ...untouched } = before;
     expect(after).toEqual(untouched);
     for (const { id, access, call } of calls) {
-      const { status } = await call(only.get(access as Scope) as Backend);
+      const { status } = await call(only.get(access as ApiKeyScope) as Backend);
       expect([401, 403], id).not.toContain(status);
     }
   });
@@ -297,7 +297,7 @@ describe("what an API key may do", () => {
 
   it("CR-09 is no more than its maker may do", async () => {
     const admin = await createRealm("shop", { name: "admin", scopes: ["admin", "verify"] });
-    for (const wanted of [["users:read"], ["verify", "users:write"], [...scopes]]) {
+    for (const wanted of [["users:read"], ["verify", "users:write"], [...apiKeyScopes]]) {
       const refused = await make(admin, { scopes: wanted });
       expect(refused, wanted.join()).toMatchObject({ status: 403, json: { code: "forbidden" } });
     }
@@ -406,7 +406,7 @@ describe("what a new API key is asked for", () => {
     ["no scopes", { scopes: [] }],
     ["a scope that there is not", { scopes: ["users"] }],
     ["scopes that are no list", { scopes: "verify" }],
-    ["more scopes than there are", { scopes: [...scopes, "verify"] }],
+    ["more scopes than there are", { scopes: [...apiKeyScopes, "verify"] }],
     ["an end in the past", { expires_at: "2020-01-01T00:00:00Z" }],
     ["an end that is now", { expires_at: "2030-01-07T12:00:10.000Z" }],
     ["an end without a zone", { expires_at: "2031-01-01T00:00:00" }],

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { createLocalJWKSet, jwtVerify, SignJWT } from "jose";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { openField } from "../../src/core/crypto/envelope.ts";
-import { scopes } from "../../src/domain/service-api/service-caller.ts";
+import { apiKeyScopes } from "../../src/domain/service-api/service-caller.ts";
 import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
 import { Backend, createKey, operator, userPath } from "../support/backend.ts";
@@ -252,10 +252,10 @@ describe("the holder of ADMIN_KEY and EXPORT_KEY", () => {
 
 describe("the holder of an API key", () => {
   /** A key of the password users, with one scope. */
-  const keyWith = (scope: (typeof scopes)[number]) =>
+  const keyWith = (scope: (typeof apiKeyScopes)[number]) =>
     createKey(operator(new Client(bindings())), "local", { scopes: [scope], return_urls: shopUrls });
 
-  it.each(scopes)(
+  it.each(apiKeyScopes)(
     "CR-09 with the scope %s alone can make the calls of that scope, and no other",
     async (scope) => {
       const carol = await createReadyAccount("carol");
@@ -274,7 +274,7 @@ describe("the holder of an API key", () => {
     },
   );
 
-  it.each(scopes)(
+  it.each(apiKeyScopes)(
     "INC-29 with the scope %s is shown no live secret, backup code or password hash",
     async (scope) => {
       const carol = await createReadyAccount("carol");

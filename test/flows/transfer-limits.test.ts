@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import { type Transfer, transferCounter, transferQuota } from "../../src/domain/sign-in/throttle.ts";
+import { type TransferKind, transferCounter, transferQuotas } from "../../src/domain/sign-in/throttle.ts";
 import { getConfig } from "../../src/runtime.ts";
 import { type Backend, createKey, createRealm, operator } from "../support/backend.ts";
 import { advance } from "../support/clock.ts";
@@ -25,10 +25,10 @@ beforeEach(() => {
   collectLogLines();
 });
 
-const transfers: readonly Transfer[] = ["imports", "exports"];
+const transfers: readonly TransferKind[] = ["imports", "exports"];
 
 /** Lets a caller have made so many of its requests, all of them now. */
-async function setUsed(transfer: Transfer, caller: Backend, used: number): Promise<void> {
+async function setUsed(transfer: TransferKind, caller: Backend, used: number): Promise<void> {
   const { key, windowSeconds } = await transferCounter(
     getConfig(environment()).keyring,
     transfer,
@@ -45,7 +45,7 @@ async function setUsed(transfer: Transfer, caller: Backend, used: number): Promi
 const recipient = generateOperatorKey();
 
 /** One request to import a user, or to export. */
-async function move(transfer: Transfer, caller: Backend, options: ImportOptions = {}) {
+async function move(transfer: TransferKind, caller: Backend, options: ImportOptions = {}) {
   const given = { token: caller.key, ...options };
   const answer =
     transfer === "imports"
@@ -60,10 +60,10 @@ async function move(transfer: Transfer, caller: Backend, options: ImportOptions 
   };
 }
 
-const policyOf = (transfer: Transfer) => `"${transfer}";q=${transferQuota[transfer].most};w=3600`;
+const policyOf = (transfer: TransferKind) => `"${transfer}";q=${transferQuotas[transfer].most};w=3600`;
 
 describe.each(transfers)("%s", (transfer) => {
-  const { most } = transferQuota[transfer];
+  const { most } = transferQuotas[transfer];
 
   it("TH-07 TH-08 INC-30 are limited for each caller and hour, and the answers say what is left", async () => {
     const shop = await createRealm();
@@ -145,7 +145,7 @@ describe.each(transfers)("%s", (transfer) => {
 it("INC-30 a request to export is counted before its EXPORT_KEY is compared, so guesses are limited, too", async () => {
   const shop = await createRealm();
   const headers = { "X-Sallyport-Export-Key": "wrong" };
-  await setUsed("exports", shop, transferQuota.exports.most - 1);
+  await setUsed("exports", shop, transferQuotas.exports.most - 1);
   expect((await move("exports", shop, { headers })).status).toBe(403);
   expect((await move("exports", shop, { headers })).status).toBe(429);
   expect(await listEvents("export_key.refused")).toHaveLength(1);
@@ -153,5 +153,5 @@ it("INC-30 a request to export is counted before its EXPORT_KEY is compared, so 
 
 it("INC-30 a move of two million users fits into an hour, as the admin program sends them", () => {
   const linesOfOneRequest = 1000;
-  expect(transferQuota.imports.most * linesOfOneRequest).toBeGreaterThanOrEqual(2_000_000);
+  expect(transferQuotas.imports.most * linesOfOneRequest).toBeGreaterThanOrEqual(2_000_000);
 });

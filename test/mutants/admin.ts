@@ -34,7 +34,7 @@ export const adminMutants: readonly Mutant[] = [
   {
     name: "export-key-use-not-recorded",
     file: "src/domain/service-api/export-key.ts",
-    find: "await insertEvent(deps.db, auditEventOf(call, type, userId, detail));",
+    find: "await insertEvent(deps.db, createServiceAuditEvent(call, type, userId, detail));",
     replace: "",
     why: "a use of EXPORT_KEY leaves no event (INC-29)",
     tests: ["test/flows/export.test.ts", ...adminUsers],
@@ -114,7 +114,7 @@ export const adminMutants: readonly Mutant[] = [
   {
     name: "transfers-not-limited",
     file: "src/domain/service-api/transfer-limit.ts",
-    find: "if (!counted) return tooManyAttempts(blockedUntil, now, transfer);",
+    find: "if (!counted) return tooManyAttemptsFailure(blockedUntil, now, transfer);",
     replace: "",
     why: "one key can import and export without a limit (INC-30)",
     tests: ["test/flows/transfer-limits.test.ts"],
@@ -130,7 +130,7 @@ export const adminMutants: readonly Mutant[] = [
   {
     name: "transfer-block-not-in-kv",
     file: "src/domain/service-api/transfer-limit.ts",
-    find: "if (blockEnd !== null && blockEnd > now) return tooManyAttempts(blockEnd, now, transfer);",
+    find: "if (blockEnd !== null && blockEnd > now) return tooManyAttemptsFailure(blockEnd, now, transfer);",
     replace: "",
     why: "a blocked caller costs a batch in D1 for each request (INC-30)",
     tests: ["test/flows/transfer-limits.test.ts"],

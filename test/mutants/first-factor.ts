@@ -54,8 +54,8 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "no-hash-for-unknown-names",
     file: "src/domain/sign-in/password-sign-in.ts",
-    find: "const matches = await isPasswordOf(deps, request.password, user);",
-    replace: "const matches = user !== null && (await isPasswordOf(deps, request.password, user));",
+    find: "const matches = await isPasswordOfUser(deps, request.password, user);",
+    replace: "const matches = user !== null && (await isPasswordOfUser(deps, request.password, user));",
     why: "response times reveal which accounts exist (TH-10)",
     tests: ["test/flows/first-factor-throttle.test.ts"],
     titled: "TH-10 they cost",
@@ -72,8 +72,8 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "pending-without-end",
     file: "src/domain/sign-in/openings.ts",
-    find: "export const pendingTtlSeconds = 300;",
-    replace: "export const pendingTtlSeconds = 3000;",
+    find: "export const pendingSessionTtlSeconds = 300;",
+    replace: "export const pendingSessionTtlSeconds = 3000;",
     why: "a pending session lives for longer than ten minutes (SE-02)",
     tests: ["test/flows/pending-session.test.ts"],
     titled: "SE-02 lives",

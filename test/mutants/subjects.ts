@@ -67,8 +67,8 @@ export const subjectMutants: readonly Mutant[] = [
   {
     name: "session-of-a-renamed-account",
     file: "src/domain/sessions/sessions.ts",
-    find: "!isExternalRealm(user.realm) || isAccountOfSubject(deps, user, username);",
-    replace: "user !== null || isAccountOfSubject(deps, user, username);",
+    find: "!isExternalRealm(user.realm) || isAccountOfExternalSubject(deps, user, username);",
+    replace: "user !== null || isAccountOfExternalSubject(deps, user, username);",
     why: "a session stays valid for an account that now belongs to another subject (INC-27)",
     tests: [api],
     titled: "leaves an exact name|ends a sign-in",

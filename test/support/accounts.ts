@@ -1,4 +1,4 @@
-import { setupCounter } from "../../src/domain/sign-in/throttle.ts";
+import { enrolmentCounter } from "../../src/domain/sign-in/throttle.ts";
 import { getConfig } from "../../src/runtime.ts";
 import { advance } from "./clock.ts";
 import { query } from "./rows.ts";
@@ -28,7 +28,7 @@ export async function createReadyAccount(username = "ada"): Promise<EnrolledAcco
     made.set(username, { account, row });
     await query("DELETE FROM sessions WHERE user_id = ?", account.id);
     await query("DELETE FROM audit_events WHERE user_id = ?", account.id);
-    const { key } = await setupCounter(getConfig(environment()).keyring, account.id);
+    const { key } = await enrolmentCounter(getConfig(environment()).keyring, account.id);
     await query("DELETE FROM throttles WHERE key = ?", key);
   } else {
     const names = Object.keys(known.row);

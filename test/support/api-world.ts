@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
-import { scopes } from "../../src/domain/service-api/service-caller.ts";
+import { apiKeyScopes } from "../../src/domain/service-api/service-caller.ts";
 import type { DocumentedOperation } from "../../src/http/openapi/shapes.ts";
 import { fullToken } from "./accounts.ts";
 import type { NamedValues } from "./arbitrary-json.ts";
@@ -47,8 +47,8 @@ export async function createWorld(): Promise<World> {
   const client = new Client();
   const backend = await createRealm("local", { return_urls: [returnUrl] }, client);
   const others = new Map<string, Backend>();
-  for (const scope of scopes) {
-    const fields = { name: `without ${scope}`, scopes: scopes.filter((one) => one !== scope) };
+  for (const scope of apiKeyScopes) {
+    const fields = { name: `without ${scope}`, scopes: apiKeyScopes.filter((one) => one !== scope) };
     others.set(scope, await createKey(operator(client), "local", fields));
   }
   const stranger = await createRealm("elsewhere", { return_urls: [returnUrl] }, client);

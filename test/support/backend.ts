@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { timeStep } from "../../src/core/crypto/totp.ts";
-import { scopes as everyScope, type Scope } from "../../src/domain/service-api/service-caller.ts";
+import { type ApiKeyScope, apiKeyScopes as everyScope } from "../../src/domain/service-api/service-caller.ts";
 import { type Answer, type CallOptions, Client, codeOfStep, type Overrides } from "./worker.ts";
 
 export type Options = Omit<CallOptions, "method" | "body" | "token">;
@@ -61,7 +61,7 @@ export const repeatable = (key: string): Options => ({ headers: { "Idempotency-K
 
 export interface KeyFields {
   readonly name?: string;
-  readonly scopes?: readonly Scope[];
+  readonly scopes?: readonly ApiKeyScope[];
   readonly expires_at?: string;
   readonly return_urls?: readonly string[];
 }

@@ -1,6 +1,6 @@
 import { clientNetwork } from "../../src/core/parsing/client-network.ts";
 import { addKnownDevice } from "../../src/core/tokens/known-devices.ts";
-import { firstFactorCounters } from "../../src/domain/sign-in/throttle.ts";
+import { computePasswordAttemptCounters } from "../../src/domain/sign-in/throttle.ts";
 import { getConfig } from "../../src/runtime.ts";
 import { query, type ThrottleRecord } from "./rows.ts";
 import { environment } from "./worker.ts";
@@ -25,7 +25,7 @@ export async function counterKey(
 ): Promise<string> {
   const claimant = { realm: "local", username, network: clientNetwork(address), devices: device };
   const { keyring } = getConfig(bindings);
-  const { all } = await firstFactorCounters(keyring, claimant, new Date());
+  const { all } = await computePasswordAttemptCounters(keyring, claimant, new Date());
   const scopes: Scope[] = all.length === 1 ? ["account_device"] : ["network_account", "network", "account"];
   const counter = all[scopes.indexOf(scope)];
   if (counter === undefined) throw new Error(`There is no counter ${scope}`);

@@ -1,8 +1,8 @@
 import { prepareSession } from "../../../src/domain/sessions/sessions.ts";
 import { firstFactorOnlySessionLimitsAt } from "../../../src/domain/sign-in/first-factor-sessions.ts";
-import { pendingTtlSeconds } from "../../../src/domain/sign-in/openings.ts";
+import { pendingSessionTtlSeconds } from "../../../src/domain/sign-in/openings.ts";
 import { localRealm } from "../../../src/domain/sign-in/password-sign-in.ts";
-import { firstFactorCounters } from "../../../src/domain/sign-in/throttle.ts";
+import { computePasswordAttemptCounters } from "../../../src/domain/sign-in/throttle.ts";
 import { type Bindings, createDeps, getConfig } from "../../../src/runtime.ts";
 import { generateEventId } from "../../../src/store/service/audit.ts";
 import { findAccountForSignIn, openSignInSession } from "../../../src/store/sessions/sign-in-batch.ts";
@@ -18,7 +18,11 @@ export default {
     const name = { realm: localRealm, username: await request.text() };
     const client = { requestId: crypto.randomUUID(), address: "203.0.113.7", userAgent: null };
     const network = client.address;
-    const counters = await firstFactorCounters(config.keyring, { ...name, network, devices: "" }, now);
+    const counters = await computePasswordAttemptCounters(
+      config.keyring,
+      { ...name, network, devices: "" },
+      now,
+    );
     const { user } = await findAccountForSignIn(db, name, counters.all, now);
     if (user === null) return new Response("No such user", { status: 404 });
     const prepared = await prepareSession(
@@ -29,7 +33,7 @@ export default {
         amr: ["pwd"],
         firstFactorAt: now,
         secondFactorAt: null,
-        expiresAt: new Date(now.getTime() + pendingTtlSeconds * 1000),
+        expiresAt: new Date(now.getTime() + pendingSessionTtlSeconds * 1000),
         client,
       },
       now,

@@ -6,7 +6,7 @@ import type { FirstFactorSource } from "../sign-in/first-factor-source.ts";
 import { type AccessGranted, authorizeVisitor } from "./access.ts";
 
 /** An open WebSocket: access that outlives the request which it was granted to. */
-export interface LongLivedAccess {
+export interface WebSocketAccess {
   /** The requirement of the path when the WebSocket was opened. */
   readonly requirement: Requirement;
   readonly granted: Pick<AccessGranted, "identity" | "sessionId">;
@@ -22,7 +22,7 @@ export interface LongLivedAccess {
  *   signs in there with the same credentials, the open WebSocket would bypass the second factor.
  * - An anonymous visitor on a path that requires nothing: no. Every client may open the same WebSocket.
  */
-export const mustRecheckAccess = ({ requirement, granted, source }: LongLivedAccess): boolean =>
+export const mustRecheckWebSocketAccess = ({ requirement, granted, source }: WebSocketAccess): boolean =>
   granted.identity !== null || (source !== null && requirement.level !== "none");
 
 /**
@@ -33,7 +33,7 @@ export const mustRecheckAccess = ({ requirement, granted, source }: LongLivedAcc
  */
 export async function isAccessStillGranted(
   deps: Deps,
-  { requirement, granted, source }: LongLivedAccess,
+  { requirement, granted, source }: WebSocketAccess,
   now: Date,
 ): Promise<boolean> {
   const { identity, sessionId } = granted;

@@ -1,9 +1,12 @@
-import type { Evidence } from "./submitted-code.ts";
+import type { CodeEvidence } from "./submitted-code.ts";
 
 const secondFactorMethods = { totp: "otp", backup_code: "backup_code" } as const;
 
 /** The `amr` of a session (RFC 8176) after it has shown a second factor, which replaces an earlier one. */
-export function amrWith(amr: readonly string[], { method }: Pick<Evidence, "method">): string[] {
+export function amrWithSecondFactor(
+  amr: readonly string[],
+  { method }: Pick<CodeEvidence, "method">,
+): string[] {
   return [...amrWithoutSecondFactor(amr), secondFactorMethods[method]];
 }
 

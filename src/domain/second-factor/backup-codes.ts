@@ -4,7 +4,7 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import type { FullSession } from "../sessions/sessions.ts";
 import { generateSealedBackupCodes } from "./sealed-backup-codes.ts";
-import type { AcceptancePlan, UserWithOptionalSession } from "./submitted-code.ts";
+import type { CodeAcceptancePlan, UserWithOptionalSession } from "./submitted-code.ts";
 import { verifyCode } from "./verify-code.ts";
 
 export interface RegenerateBackupCodesInput {
@@ -15,10 +15,10 @@ export interface RegenerateBackupCodesInput {
 }
 
 /** Generates ten backup codes that replace all earlier ones when the code is accepted. For sessions and the service API. */
-export async function planNewBackupCodes(
+export async function planBackupCodeReplacement(
   deps: Deps,
   { user }: UserWithOptionalSession,
-): Promise<AcceptancePlan<readonly string[]>> {
+): Promise<CodeAcceptancePlan<readonly string[]>> {
   const { codes, envelope } = await generateSealedBackupCodes(deps, user.id);
   return {
     effects: [
@@ -38,7 +38,7 @@ export async function regenerateBackupCodes(
     ...request,
     subject: { kind: "session", session: request.session },
     against: "second_factor",
-    planAcceptance: (view) => planNewBackupCodes(deps, view),
+    planAcceptance: (view) => planBackupCodeReplacement(deps, view),
   });
   return accepted.ok ? { ok: true, backupCodes: accepted.outcome } : accepted;
 }

@@ -14,7 +14,7 @@ export interface ChallengeSession extends PendingSessionClaims {
 }
 
 /** Reads the token of a hosted challenge's session, without I/O. Null for every other token, that of a sign-in included. */
-export async function identifyChallenge(
+export async function readChallengeSession(
   deps: Deps,
   token: string,
   now: Date,

@@ -15,10 +15,10 @@ import { type ClientContext, generateEventId } from "../../store/service/audit.t
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { prepareSession } from "../sessions/sessions.ts";
-import { amrWith } from "./amr.ts";
+import { amrWithSecondFactor } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
 import { codeAttemptLimits } from "./code-budget.ts";
-import type { Evidence } from "./submitted-code.ts";
+import type { CodeEvidence } from "./submitted-code.ts";
 import { verifyCode } from "./verify-code.ts";
 
 /** How long a visitor may take to save the backup codes before the browser returns to the backend. */
@@ -28,7 +28,7 @@ const returnTtlSeconds = 600;
 const maxNameCharacters = 40;
 
 /** The token of a challenge's session, for its cookie. */
-export interface ChallengeToken {
+export interface ChallengeSessionToken {
   readonly token: string;
   readonly expiresAt: Date;
 }
@@ -40,7 +40,7 @@ export interface RedeemChallengeUrlResult {
   /** True when the user has a second factor to show; false when it sets one up. */
   readonly enrolled: boolean;
   /** Null: the challenge was opened before, or is over. */
-  readonly issued: ChallengeToken | null;
+  readonly issued: ChallengeSessionToken | null;
 }
 
 /** Opens the one-time address of a challenge. One batch; none for an address that Sallyport has not issued (INC-30). */
@@ -97,7 +97,7 @@ export interface ChallengeCodeInput {
 }
 
 /** A completed challenge, and the address that the browser returns to. */
-export interface ChallengeReturn {
+export interface ChallengeReturnAddress {
   readonly ok: true;
   /** The return address of the challenge, with `challenge` and `receipt` in its query. */
   readonly address: string;
@@ -109,11 +109,11 @@ export interface ChallengeReturn {
  *
  * @param issuer the public address of the Worker with its base path, as receipts name it
  */
-export async function completeChallengeWithCode(
+export async function verifyCodeAndCompleteChallenge(
   deps: Deps,
   { session, code, client, now }: ChallengeCodeInput,
   issuer: string,
-): Promise<ChallengeReturn | Failure> {
+): Promise<ChallengeReturnAddress | Failure> {
   const accepted = await verifyCode(deps, {
     subject: { kind: "session", session },
     code,
@@ -123,7 +123,7 @@ export async function completeChallengeWithCode(
     planAcceptance: async (_view, evidence) => ({ effects: [completion(session, evidence)], outcome: null }),
   });
   if (!accepted.ok) return accepted;
-  const amr = amrWith([], accepted.evidence);
+  const amr = amrWithSecondFactor([], accepted.evidence);
   return {
     ok: true,
     address: await addressWithReceipt(deps, { ...session.challenge, amr, issuer, now }, now),
@@ -131,7 +131,7 @@ export async function completeChallengeWithCode(
 }
 
 /** The second factor is set up and the challenge completed. */
-export interface EnrolledByChallenge extends ChallengeToken {
+export interface ConfirmedChallengeEnrolment extends ChallengeSessionToken {
   readonly ok: true;
   /** Shown once. */
   readonly backupCodes: readonly string[];
@@ -139,12 +139,12 @@ export interface EnrolledByChallenge extends ChallengeToken {
 
 /**
  * Verifies the first code of a new second factor. If it is accepted, enables the second factor and completes the challenge. All sessions of the account end (EN-10).
- * The new token serves for {@link buildReturnUrl} only: its session has ended.
+ * The new token serves for {@link buildChallengeReturnUrl} only: its session has ended.
  */
-export async function completeChallengeByEnrolment(
+export async function confirmEnrolmentAndCompleteChallenge(
   deps: Deps,
   { session, code, client, now }: ChallengeCodeInput,
-): Promise<EnrolledByChallenge | Failure> {
+): Promise<ConfirmedChallengeEnrolment | Failure> {
   const accepted = await verifyCode(deps, {
     subject: { kind: "session", session },
     code,
@@ -166,8 +166,8 @@ export async function completeChallengeByEnrolment(
   return { ok: true, backupCodes: accepted.evidence.newBackupCodes ?? [], token, expiresAt };
 }
 
-function completion({ id, challenge }: ChallengeSession, evidence: Evidence): AcceptedCodeEffect {
-  const amr = amrWith([], evidence);
+function completion({ id, challenge }: ChallengeSession, evidence: CodeEvidence): AcceptedCodeEffect {
+  const amr = amrWithSecondFactor([], evidence);
   const eventId = generateEventId();
   return { kind: "complete_challenge", challengeId: challenge.id, sessionId: id, amr, eventId };
 }
@@ -176,12 +176,12 @@ function completion({ id, challenge }: ChallengeSession, evidence: Evidence): Ac
  * Builds the return address of a completed challenge, with a receipt that says when it was completed. Fails when the
  * approval was voided since (INC-37). One read.
  */
-export async function buildReturnUrl(
+export async function buildChallengeReturnUrl(
   deps: Deps,
   { challenge: { realm, id } }: ChallengeSession,
   issuer: string,
   now: Date,
-): Promise<ChallengeReturn | Failure> {
+): Promise<ChallengeReturnAddress | Failure> {
   const challenge = await findChallengeWithValidApproval(
     deps.db,
     realm,

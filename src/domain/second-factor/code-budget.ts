@@ -15,7 +15,7 @@ export const codeAttemptLimits: CodeAttemptLimits = {
 };
 
 /** True when the account has had so many failures that an operator must reset or unlock it (TH-01). */
-export const isSecondFactorDisabled = ({
+export const isSecondFactorDisabledByFailures = ({
   secondFactorFailures,
 }: Pick<User, "secondFactorFailures">): boolean =>
   secondFactorFailures >= codeAttemptLimits.failuresUntilDisabled;

@@ -16,7 +16,7 @@ import {
   sealBackupCodeHashes,
 } from "./sealed-backup-codes.ts";
 import { openUserField, sealUserField } from "./sealed-fields.ts";
-import type { CodeComparison } from "./submitted-code.ts";
+import type { CompareCodeResult } from "./submitted-code.ts";
 
 /** A code, and the account that it is compared with. */
 export interface CompareCodeInput {
@@ -27,10 +27,10 @@ export interface CompareCodeInput {
 }
 
 /** Compares a code with the second factor in force: a TOTP code with the secret, a backup code with the hashes. */
-export async function compareWithSecondFactor(
+export async function compareCodeWithSecondFactor(
   deps: Deps,
   input: CompareCodeInput,
-): Promise<CodeComparison | Failure> {
+): Promise<CompareCodeResult | Failure> {
   const { totpEnabled, totpSecret, backupCodes } = input.user;
   if (!totpEnabled || totpSecret === null || backupCodes === null)
     return { ok: false, reason: "not_enabled" };
@@ -43,7 +43,7 @@ async function compareTotp(
   deps: Deps,
   { user, code, client, now }: CompareCodeInput,
   sealed: { totpSecret: string; backupCodes: string },
-): Promise<CodeComparison | Failure> {
+): Promise<CompareCodeResult | Failure> {
   const secret = await openUserField(
     deps,
     { userId: user.id, column: "totpSecret" },
@@ -69,7 +69,7 @@ async function compareBackupCode(
   deps: Deps,
   { user, code, client, now }: CompareCodeInput,
   envelope: string,
-): Promise<CodeComparison | Failure> {
+): Promise<CompareCodeResult | Failure> {
   const opened = await openBackupCodeHashes(deps, { user, client, now }, envelope);
   if (!opened.ok) return opened;
   const comparedWith = { column: "backupCodes", envelope } as const;
@@ -97,11 +97,11 @@ async function compareBackupCode(
  *
  * @param expectedSecret the Base32 secret that the caller means to confirm; null when it does not say
  */
-export async function compareWithPendingSecret(
+export async function compareCodeWithPendingSecret(
   deps: Deps,
   input: CompareCodeInput,
   expectedSecret: string | null,
-): Promise<CodeComparison | Failure> {
+): Promise<CompareCodeResult | Failure> {
   const { user, code, client, now } = input;
   const envelope = user.totpPendingSecret;
   if (envelope === null)

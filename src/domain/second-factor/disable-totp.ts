@@ -6,7 +6,7 @@ import {
   type FullSession,
   type IssuedSession,
   prepareReplacementSession,
-  reissueSession,
+  reissueSessionToken,
 } from "../sessions/sessions.ts";
 import { checkPassword } from "../sign-in/password-check.ts";
 import { amrWithoutSecondFactor } from "./amr.ts";
@@ -67,6 +67,8 @@ export async function disableTotp(
   return {
     ok: true,
     issued:
-      prepared === null ? null : await reissueSession(deps, session, { ...prepared, user: view.user }, now),
+      prepared === null
+        ? null
+        : await reissueSessionToken(deps, session, { ...prepared, user: view.user }, now),
   };
 }

@@ -7,16 +7,16 @@ import {
 } from "../../store/second-factor/pending-enrolments.ts";
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
-import { type Failure, secondsUntil, tooManyAttempts } from "../failure.ts";
+import { type Failure, secondsUntil, tooManyAttemptsFailure } from "../failure.ts";
 import {
   type FullSession,
   type IssuedSession,
   prepareReplacementSession,
-  reissueSession,
+  reissueSessionToken,
   sessionCutoffAt,
 } from "../sessions/sessions.ts";
-import { setupCounter, setupQuota } from "../sign-in/throttle.ts";
-import { amrWith } from "./amr.ts";
+import { enrolmentCounter, enrolmentQuota } from "../sign-in/throttle.ts";
+import { amrWithSecondFactor } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
 import { sealUserField } from "./sealed-fields.ts";
 import { verifyCode } from "./verify-code.ts";
@@ -25,10 +25,10 @@ import { verifyCode } from "./verify-code.ts";
 export const enrolmentTtlSeconds = 600;
 
 /** To replace the account's secret, the session's second factor must not be older than this. */
-export const replacementMaxAgeSeconds = 300;
+export const maxFactorAgeForSecretReplacementSeconds = 300;
 
 /** A new secret for an authenticator app. It is sent once, in the response to the request that generated it. */
-export interface GeneratedSecret {
+export interface GeneratedTotpSecret {
   readonly ok: true;
   /** Base32, 160 bits. */
   readonly secret: string;
@@ -36,7 +36,7 @@ export interface GeneratedSecret {
   readonly expiresInSeconds: number;
 }
 
-export interface StartEnrolmentResult extends GeneratedSecret {
+export interface StartEnrolmentResult extends GeneratedTotpSecret {
   /** How many more enrolments the account may start, and the seconds until the window ends. */
   readonly quota: { readonly left: number; readonly seconds: number };
 }
@@ -66,8 +66,8 @@ export async function startEnrolment(
       cutoff: sessionCutoffAt(deps, now),
       secretEnvelope: await sealUserField(keyring, { userId, column: "totpPendingSecret" }, secret),
       expiresAt: new Date(now.getTime() + enrolmentTtlSeconds * 1000),
-      secondFactorSince: new Date(now.getTime() - replacementMaxAgeSeconds * 1000),
-      counter: await setupCounter(keyring, userId),
+      secondFactorSince: new Date(now.getTime() - maxFactorAgeForSecretReplacementSeconds * 1000),
+      counter: await enrolmentCounter(keyring, userId),
     },
     {
       id: generateEventId(),
@@ -83,12 +83,12 @@ export async function startEnrolment(
     return { ok: false, reason: challenge === null ? "session_over" : "challenge_over" };
   const blockedUntil = findBlock(start, now);
   if (!start.started) {
-    if (blockedUntil !== null) return tooManyAttempts(blockedUntil, now, "setup");
+    if (blockedUntil !== null) return tooManyAttemptsFailure(blockedUntil, now, "setup");
     return challenge === null
-      ? { ok: false, reason: "step_up_required", maxAgeSeconds: replacementMaxAgeSeconds }
+      ? { ok: false, reason: "step_up_required", maxAgeSeconds: maxFactorAgeForSecretReplacementSeconds }
       : { ok: false, reason: "already_enabled" };
   }
-  const left = blockedUntil === null ? setupQuota.most - (start.counted?.failures ?? 0) : 0;
+  const left = blockedUntil === null ? enrolmentQuota.most - (start.counted?.failures ?? 0) : 0;
   const quota = { left, seconds: secondsUntil(blockedUntil ?? start.counted?.windowEndsAt ?? now, now) };
   const keyUri = buildKeyUri({ issuer, account: start.user.username, secret });
   return { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds, quota };
@@ -133,7 +133,7 @@ export async function confirmEnrolment(
     client,
     now,
     planAcceptance: async (view, evidence) => {
-      const level = { amr: amrWith(view.session.amr, evidence), secondFactorAt: now };
+      const level = { amr: amrWithSecondFactor(view.session.amr, evidence), secondFactorAt: now };
       const prepared =
         callerSession === "replace"
           ? await prepareReplacementSession(view.session, level, client, now)
@@ -153,6 +153,8 @@ export async function confirmEnrolment(
   if (!accepted.ok) return accepted;
   const { outcome: prepared, evidence, view } = accepted;
   const issued =
-    prepared === null ? null : await reissueSession(deps, session, { ...prepared, user: view.user }, now);
+    prepared === null
+      ? null
+      : await reissueSessionToken(deps, session, { ...prepared, user: view.user }, now);
   return { ok: true, backupCodes: evidence.newBackupCodes ?? [], issued };
 }

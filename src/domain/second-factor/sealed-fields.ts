@@ -11,26 +11,26 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 
 /** A sealed column of an account. */
-export interface UserField {
+export interface SealedUserField {
   readonly userId: string;
   readonly column: SealedColumn;
 }
 
-const placeOf = ({ userId, column }: UserField): FieldLocation => ({
+const placeOf = ({ userId, column }: SealedUserField): FieldLocation => ({
   table: "users",
   column: sealedColumnName(column),
   rowId: userId,
 });
 
 /** Encrypts a text for one column of one account: it opens nowhere else. */
-export function sealUserField(keyring: Keyring, field: UserField, text: string): Promise<string> {
+export function sealUserField(keyring: Keyring, field: SealedUserField, text: string): Promise<string> {
   return sealField(keyring, placeOf(field), text);
 }
 
 /** Seals a field again with the current key. Null: it does not open. */
 export async function resealUserField(
   keyring: Keyring,
-  field: UserField,
+  field: SealedUserField,
   envelope: string,
 ): Promise<string | null> {
   const opened = await openField(keyring, placeOf(field), envelope);
@@ -43,7 +43,7 @@ export async function resealUserField(
  */
 export async function openUserField(
   deps: Deps,
-  field: UserField,
+  field: SealedUserField,
   envelope: string,
   client: ClientContext,
   now: Date,
@@ -56,7 +56,7 @@ export async function openUserField(
 
 function reportUnreadable(
   deps: Deps,
-  { userId, column }: UserField,
+  { userId, column }: SealedUserField,
   opened: Extract<OpenFieldResult, { ok: false }>,
   client: ClientContext,
   now: Date,

@@ -17,15 +17,15 @@ import {
 import { findUser, findUserOnPrimary, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import type { Idempotency } from "../service-api/stored-response.ts";
+import type { IdempotencyContext } from "../service-api/stored-response.ts";
 import {
   type FullSession,
   isSessionLive,
-  isSessionOfNamedAccount,
+  isSessionOfSubjectInToken,
   type PendingSession,
   sessionCutoffAt,
 } from "../sessions/sessions.ts";
-import type { CheckedPassword } from "../sign-in/password-check.ts";
+import type { CheckPasswordResult } from "../sign-in/password-check.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
 
 // The terms of one submitted code, in the order of its steps: input, subject, account, comparison, plan, result.
@@ -40,20 +40,23 @@ export interface VerifyCodeInput<Outcome, Subject extends CodeSubject> {
    */
   readonly against: "second_factor" | { readonly pendingSecret: string | null };
   /** Returns what an accepted code changes. Called again when the account has changed since it was read. */
-  readonly planAcceptance: (view: ViewOf<Subject>, evidence: Evidence) => Promise<AcceptancePlan<Outcome>>;
+  readonly planAcceptance: (
+    view: CodeSubjectRows<Subject>,
+    evidence: CodeEvidence,
+  ) => Promise<CodeAcceptancePlan<Outcome>>;
   readonly client: ClientContext;
   readonly now: Date;
   /** The password of the same request, which has been checked and is right. */
-  readonly password?: CheckedPassword;
+  readonly password?: CheckPasswordResult;
   /** How the response is stored for a retry. Set for a call of the service API with an `Idempotency-Key`. */
-  readonly idempotency?: Idempotency<AcceptedCode<Outcome>> | null;
+  readonly idempotency?: IdempotencyContext<AcceptedCode<Outcome>> | null;
 }
 
 /** The account that a code is submitted for: that of a session, or the one that a caller of the service API names. */
-export type CodeSubject = SessionSubject | ServiceSubject;
+export type CodeSubject = SessionCodeSubject | ServiceCodeSubject;
 
 /** The account of the session in which the code is submitted. */
-export interface SessionSubject {
+export interface SessionCodeSubject {
   readonly kind: "session";
   readonly session: PendingSession | ChallengeSession | FullSession;
   /** The session's row and account, if they have just been read. */
@@ -61,7 +64,7 @@ export interface SessionSubject {
 }
 
 /** The account that a caller of the service API names. */
-export interface ServiceSubject {
+export interface ServiceCodeSubject {
   readonly kind: "service";
   readonly realm: string;
   /** The row ids that the user may have: `core/parsing/user-id.ts`. */
@@ -80,12 +83,12 @@ export interface UserWithOptionalSession {
 }
 
 /** The rows that are read for a subject: a session's always have the session. */
-export type ViewOf<Subject extends CodeSubject> = Subject extends SessionSubject
+export type CodeSubjectRows<Subject extends CodeSubject> = Subject extends SessionCodeSubject
   ? SessionWithUser
   : UserWithOptionalSession;
 
 /** The result of comparing a code with an account as it was read. Nothing is written or decided yet. */
-export interface CodeComparison {
+export interface CompareCodeResult {
   readonly ok: true;
   readonly comparedWith: ComparedEnvelope;
   readonly result: "wrong" | "spent" | RightCode;
@@ -94,11 +97,11 @@ export interface CodeComparison {
 /** A code that matches, and how to spend it. The batch may still refuse it. */
 export interface RightCode {
   readonly spend: SpentCodeWrite;
-  readonly evidence: Evidence;
+  readonly evidence: CodeEvidence;
 }
 
 /** What a right code proves. */
-export interface Evidence {
+export interface CodeEvidence {
   readonly method: "totp" | "backup_code";
   /** Unspent backup codes, once this one is spent. */
   readonly backupCodesRemaining: number;
@@ -107,29 +110,29 @@ export interface Evidence {
 }
 
 /** What an accepted code changes in the store, and what the caller needs to know of it. */
-export interface AcceptancePlan<Outcome> {
+export interface CodeAcceptancePlan<Outcome> {
   readonly effects: readonly AcceptedCodeEffect[];
   readonly outcome: Outcome;
 }
 
-/** A code that the batch has accepted and spent, and the outcome of its {@link AcceptancePlan}. */
+/** A code that the batch has accepted and spent, and the outcome of its {@link CodeAcceptancePlan}. */
 export interface AcceptedCode<Outcome> {
   readonly ok: true;
-  readonly evidence: Evidence;
+  readonly evidence: CodeEvidence;
   readonly outcome: Outcome;
 }
 
 /** An accepted code, and the rows of account and session after the batch. */
 export interface AcceptedCodeWithRows<Outcome, Subject extends CodeSubject> extends AcceptedCode<Outcome> {
   /** The account as the primary database holds it after the batch. */
-  readonly view: ViewOf<Subject>;
+  readonly view: CodeSubjectRows<Subject>;
 }
 
 /** Reads the account of a subject in one query. A replica of D1 that is behind may respond. Null: there is none. */
-export async function readAccount<Subject extends CodeSubject>(
+export async function findCodeSubjectRows<Subject extends CodeSubject>(
   deps: Deps,
   subject: Subject,
-): Promise<ViewOf<Subject> | null> {
+): Promise<CodeSubjectRows<Subject> | null> {
   if (subject.kind === "session") {
     return asViewOf(subject, subject.known ?? (await findSession(deps.db, subject.session.id)));
   }
@@ -139,10 +142,10 @@ export async function readAccount<Subject extends CodeSubject>(
 }
 
 /** Reads the account of a subject from the primary. Null: there is none. */
-export async function readAccountOnPrimary<Subject extends CodeSubject>(
+export async function findCodeSubjectRowsOnPrimary<Subject extends CodeSubject>(
   deps: Deps,
   subject: Subject,
-): Promise<ViewOf<Subject> | null> {
+): Promise<CodeSubjectRows<Subject> | null> {
   return asViewOf(
     subject,
     subject.kind === "session"
@@ -152,10 +155,10 @@ export async function readAccountOnPrimary<Subject extends CodeSubject>(
 }
 
 /** The account as the batch found it on the primary. Null: the session is gone, which an accepted code may have replaced. */
-export function viewAfterAttempt<Subject extends CodeSubject>(
+export function codeSubjectRowsAfterAttempt<Subject extends CodeSubject>(
   subject: Subject,
   { user, session }: Pick<CommitCodeAttemptResult, "user" | "session">,
-): ViewOf<Subject> | null {
+): CodeSubjectRows<Subject> | null {
   if (subject.kind === "service") return asViewOf(subject, viewOfUser(user));
   return asViewOf(subject, user === null || session === null ? null : { user, session });
 }
@@ -176,7 +179,7 @@ export function isCodeSubjectValid(
     row.challengeId === (session.kind === "challenge" ? session.challenge.id : null) &&
     isSessionLive(deps, view, now) &&
     (session.kind !== "pending" || isPendingSessionOpenToHolder(row, session)) &&
-    isSessionOfNamedAccount(deps, view, session)
+    isSessionOfSubjectInToken(deps, view, session)
   );
 }
 
@@ -195,13 +198,13 @@ const overReasons = {
 } as const;
 
 /** Returns the failure of a code for an account without a second factor. A visitor who is signing in has to start again. */
-export function notEnabledFailure(subject: CodeSubject): Failure {
+export function secondFactorNotEnabledFailure(subject: CodeSubject): Failure {
   const isSignIn = subject.kind === "session" && subject.session.kind === "pending";
   return isSignIn ? invalidCodeSubjectFailure(subject) : { ok: false, reason: "not_enabled" };
 }
 
 /** What the batch counts the attempt on. */
-export function attemptSourceOf(deps: Deps, subject: CodeSubject, now: Date): CodeAttemptSource {
+export function codeAttemptSourceOf(deps: Deps, subject: CodeSubject, now: Date): CodeAttemptSource {
   if (subject.kind === "service") return { kind: "service" };
   const { session } = subject;
   const { id } = session;
@@ -218,6 +221,6 @@ export function attemptSourceOf(deps: Deps, subject: CodeSubject, now: Date): Co
 const viewOfUser = (user: User | null): UserWithOptionalSession | null =>
   user === null ? null : { user, session: null };
 
-/** TypeScript does not narrow `ViewOf` by `subject.kind`: callers pass a `SessionWithUser` for the subject of a session. */
+/** TypeScript does not narrow `CodeSubjectRows` by `subject.kind`: callers pass a `SessionWithUser` for the subject of a session. */
 const asViewOf = <Subject extends CodeSubject>(_subject: Subject, view: UserWithOptionalSession | null) =>
-  view as ViewOf<Subject> | null;
+  view as CodeSubjectRows<Subject> | null;

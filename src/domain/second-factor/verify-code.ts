@@ -2,28 +2,28 @@ import { type CommitCodeAttemptInput, commitCodeAttempt } from "../../store/seco
 import { generateEventId } from "../../store/service/audit.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
-import { type Failure, tooManyAttempts } from "../failure.ts";
+import { type Failure, tooManyAttemptsFailure } from "../failure.ts";
 import { prepareStoredResponse } from "../service-api/stored-response.ts";
 import { lastBlockEnd } from "../sign-in/throttle.ts";
-import { codeAttemptLimits, isSecondFactorDisabled } from "./code-budget.ts";
-import { compareWithPendingSecret, compareWithSecondFactor } from "./compare-code.ts";
+import { codeAttemptLimits, isSecondFactorDisabledByFailures } from "./code-budget.ts";
+import { compareCodeWithPendingSecret, compareCodeWithSecondFactor } from "./compare-code.ts";
 import {
-  type AcceptancePlan,
   type AcceptedCode,
   type AcceptedCodeWithRows,
-  attemptSourceOf,
-  type CodeComparison,
+  type CodeAcceptancePlan,
   type CodeSubject,
+  type CodeSubjectRows,
+  type CompareCodeResult,
+  codeAttemptSourceOf,
+  codeSubjectRowsAfterAttempt,
+  findCodeSubjectRows,
+  findCodeSubjectRowsOnPrimary,
   invalidCodeSubjectFailure,
   isCodeSubjectValid,
-  notEnabledFailure,
   type RightCode,
-  readAccount,
-  readAccountOnPrimary,
+  secondFactorNotEnabledFailure,
   type UserWithOptionalSession,
   type VerifyCodeInput,
-  type ViewOf,
-  viewAfterAttempt,
 } from "./submitted-code.ts";
 
 /**
@@ -45,7 +45,7 @@ export async function verifyCode<Outcome, Subject extends CodeSubject>(
   input: VerifyCodeInput<Outcome, Subject>,
 ): Promise<AcceptedCodeWithRows<Outcome, Subject> | Failure> {
   const { subject, now } = input;
-  let view = await readAccount(deps, subject);
+  let view = await findCodeSubjectRows(deps, subject);
   let mayBeStale = true;
   for (let round = 0; round < maxRounds; round++) {
     if (view === null) return invalidCodeSubjectFailure(subject);
@@ -56,7 +56,7 @@ export async function verifyCode<Outcome, Subject extends CodeSubject>(
       if (!mayBeStale || comparison.reason === "field_unreadable") return comparison;
       // A replica may not have the second factor yet: the primary has.
       mayBeStale = false;
-      view = await readAccountOnPrimary(deps, subject);
+      view = await findCodeSubjectRowsOnPrimary(deps, subject);
       continue;
     }
     const plan = await planIfRight(input, view, comparison);
@@ -64,15 +64,20 @@ export async function verifyCode<Outcome, Subject extends CodeSubject>(
     const { user } = result;
     if (result.accepted && plan !== null && user !== null) {
       const { evidence, outcome } = plan;
-      return { ok: true, evidence, outcome, view: viewAfterAttempt(subject, result) ?? { ...view, user } };
+      return {
+        ok: true,
+        evidence,
+        outcome,
+        view: codeSubjectRowsAfterAttempt(subject, result) ?? { ...view, user },
+      };
     }
     if (result.claimed) return { ok: false, reason: refusedReason(comparison) };
     if (result.respondedBefore) return { ok: false, reason: "already_responded" };
     const blockedUntil = lastBlockEnd(result.overflows);
-    if (blockedUntil !== null) return tooManyAttempts(blockedUntil, now, "first_factor");
+    if (blockedUntil !== null) return tooManyAttemptsFailure(blockedUntil, now, "first_factor");
     if (passwordWasChanged(input, user)) return { ok: false, reason: "wrong_credentials" };
     mayBeStale = false;
-    view = viewAfterAttempt(subject, result);
+    view = codeSubjectRowsAfterAttempt(subject, result);
   }
   return { ok: false, reason: "too_many_attempts", retryAfterSeconds: 1 };
 }
@@ -95,9 +100,9 @@ function findFailureBeforeComparing(
   if (!isCodeSubjectValid(deps, subject, view, now)) return invalidCodeSubjectFailure(subject);
   const { user, session } = view;
   if (user.disabledAt !== null) return { ok: false, reason: "account_disabled" };
-  if (isSecondFactorDisabled(user)) return { ok: false, reason: "second_factor_disabled" };
+  if (isSecondFactorDisabledByFailures(user)) return { ok: false, reason: "second_factor_disabled" };
   if (user.secondFactorBlockedUntil !== null && user.secondFactorBlockedUntil > now) {
-    return tooManyAttempts(user.secondFactorBlockedUntil, now);
+    return tooManyAttemptsFailure(user.secondFactorBlockedUntil, now);
   }
   // The client can open a new pending session at once: there is nothing to wait for.
   const isUsedUp =
@@ -115,40 +120,41 @@ async function compareCode(
     against,
   }: Pick<VerifyCodeInput<unknown, CodeSubject>, "subject" | "code" | "client" | "now" | "against">,
   { user }: UserWithOptionalSession,
-): Promise<CodeComparison | Failure> {
+): Promise<CompareCodeResult | Failure> {
   const input = { user, code, client, now };
-  if (against !== "second_factor") return compareWithPendingSecret(deps, input, against.pendingSecret);
-  const comparison = await compareWithSecondFactor(deps, input);
+  if (against !== "second_factor") return compareCodeWithPendingSecret(deps, input, against.pendingSecret);
+  const comparison = await compareCodeWithSecondFactor(deps, input);
   const isNotEnabled = !comparison.ok && comparison.reason === "not_enabled";
-  return isNotEnabled ? notEnabledFailure(subject) : comparison;
+  return isNotEnabled ? secondFactorNotEnabledFailure(subject) : comparison;
 }
 
-type PlannedCode<Outcome> = AcceptancePlan<Outcome> & RightCode;
+type PlannedCode<Outcome> = CodeAcceptancePlan<Outcome> & RightCode;
 
 async function planIfRight<Outcome, Subject extends CodeSubject>(
   { planAcceptance }: VerifyCodeInput<Outcome, Subject>,
-  view: ViewOf<Subject>,
-  { result }: CodeComparison,
+  view: CodeSubjectRows<Subject>,
+  { result }: CompareCodeResult,
 ): Promise<PlannedCode<Outcome> | null> {
   if (result === "wrong" || result === "spent") return null;
   return { ...result, ...(await planAcceptance(view, result.evidence)) };
 }
 
 /** Right, but refused by the batch: another request has spent it. */
-const refusedReason = ({ result }: CodeComparison) => (result === "wrong" ? "wrong_code" : "replayed_code");
+const refusedReason = ({ result }: CompareCodeResult) =>
+  result === "wrong" ? "wrong_code" : "replayed_code";
 
 async function toAttempt<Outcome, Subject extends CodeSubject>(
   deps: Deps,
   input: VerifyCodeInput<Outcome, Subject>,
   { user, session }: UserWithOptionalSession,
-  comparison: CodeComparison,
+  comparison: CompareCodeResult,
   plan: PlannedCode<Outcome> | null,
 ): Promise<CommitCodeAttemptInput> {
   const { subject, client, now, password } = input;
   const { comparedWith, result } = comparison;
   return {
     userId: user.id,
-    source: attemptSourceOf(deps, subject, now),
+    source: codeAttemptSourceOf(deps, subject, now),
     comparedWith,
     result:
       plan === null
@@ -174,7 +180,7 @@ async function toAttempt<Outcome, Subject extends CodeSubject>(
 async function prepareResponses<Outcome, Subject extends CodeSubject>(
   deps: Deps,
   { idempotency = null, now }: VerifyCodeInput<Outcome, Subject>,
-  comparison: CodeComparison,
+  comparison: CompareCodeResult,
   plan: PlannedCode<Outcome> | null,
 ): Promise<CommitCodeAttemptInput["responses"]> {
   const prepare = (result: AcceptedCode<Outcome> | Failure) =>

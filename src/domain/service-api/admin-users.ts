@@ -26,7 +26,7 @@ export const isAdminUser = (
   adminUsers.has(canonicalUsername(username) ?? username);
 
 /** What is compared with `ADMIN_USERS`: an account that a call would change, or a name that a call would give to an account. */
-export interface ChangedAccount {
+export interface AdminUsersCheckInput {
   /** The id in the column `users.id`, for the audit event. Null: the account does not exist yet. */
   readonly id: string | null;
   readonly username: string;
@@ -35,7 +35,7 @@ export interface ChangedAccount {
 /**
  * Requires `EXPORT_KEY` when one of the accounts is in `ADMIN_USERS`, from every caller, also with `ADMIN_KEY` (INC-29).
  * Every use case of this folder that creates, changes or deletes an account calls this, or
- * {@link requireExportKeyForTargetUser}, first.
+ * {@link requireExportKeyIfTargetIsAdminUser}, first.
  *
  * @param eventType the audit event that the change will write
  * @returns null when the change is allowed
@@ -45,7 +45,7 @@ export async function requireExportKeyForAdminUsers(
   deps: Deps,
   call: Pick<UserServiceCall, "client" | "now" | "realm" | "exportKey">,
   eventType: AuditEventType,
-  ...accounts: readonly ChangedAccount[]
+  ...accounts: readonly AdminUsersCheckInput[]
 ): Promise<Failure | null> {
   const account = accounts.find(({ username }) => isAdminUser(deps.config, call.realm, username));
   if (account === undefined) return null;
@@ -56,7 +56,7 @@ export async function requireExportKeyForAdminUsers(
  * {@link requireExportKeyForAdminUsers} for a use case that has not read the account. Makes no read when `ADMIN_USERS` is
  * empty.
  */
-export async function requireExportKeyForTargetUser(
+export async function requireExportKeyIfTargetIsAdminUser(
   deps: Deps,
   call: Pick<UserServiceCall, "client" | "now" | "realm" | "exportKey" | "userId" | "known">,
   eventType: AuditEventType,

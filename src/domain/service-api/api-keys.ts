@@ -8,9 +8,9 @@ import {
 } from "../../store/service/api-key-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { type Scope, type ServiceCall, uncacheApiKey } from "./service-caller.ts";
+import { type ApiKeyScope, type ServiceCall, uncacheApiKey } from "./service-caller.ts";
 import { prepareStoredResponse } from "./stored-response.ts";
-import { auditEventOf } from "./target-user.ts";
+import { createServiceAuditEvent } from "./target-user.ts";
 
 /** The maximum number of live keys with one name in a realm. Two are enough to replace one without a gap (CR-09). */
 const maxLiveKeys = 2;
@@ -18,7 +18,7 @@ const maxLiveKeys = 2;
 /** The fields of a new API key. */
 export interface ApiKeyInput {
   readonly name: string;
-  readonly scopes: readonly Scope[];
+  readonly scopes: readonly ApiKeyScope[];
   /** The return addresses that hosted challenges of this key may use. */
   readonly returnUrls: readonly string[];
   /** Null: the key does not expire. */
@@ -53,7 +53,11 @@ export async function createApiKey(
     revokedAt: null,
   };
   const created: CreatedApiKey = { ok: true, apiKey, key };
-  const event = auditEventOf(call, "api_key.created", null, { api_key: id, name, scopes: scopes.join(" ") });
+  const event = createServiceAuditEvent(call, "api_key.created", null, {
+    api_key: id,
+    name,
+    scopes: scopes.join(" "),
+  });
   const done = await insertApiKey(
     deps.db,
     apiKey,
@@ -86,7 +90,7 @@ export async function revokeApiKey(
   call: ServiceCall,
   id: string,
 ): Promise<RevokedApiKey | Failure> {
-  const event = auditEventOf(call, "api_key.revoked", null, { api_key: id });
+  const event = createServiceAuditEvent(call, "api_key.revoked", null, { api_key: id });
   const { rows } = await revokeStoredKey(deps.db, { id, realm: call.realm }, call.now, event);
   uncacheApiKey(deps, id);
   const [apiKey] = rows;

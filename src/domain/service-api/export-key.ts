@@ -4,26 +4,26 @@ import { type AuditEventType, insertEvent } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import type { ServiceCall } from "./service-caller.ts";
-import { auditEventOf } from "./target-user.ts";
+import { createServiceAuditEvent } from "./target-user.ts";
 
 /**
  * How the key in the request compares with `EXPORT_KEY`. `not_set`: the deployment has no `EXPORT_KEY`, so no key can be
  * right. `binding`: the call comes over a service binding, which carries no keys and which `ADMIN_KEY` gives no access to.
  */
-export type ExportKeyState = "right" | "wrong" | "not_shown" | "not_set" | "binding";
+export type CompareExportKeyResult = "right" | "wrong" | "not_shown" | "not_set" | "binding";
 
 /** Compares the key in the request with `EXPORT_KEY`, in constant time. */
 export async function compareExportKey(
   { exportKey }: Pick<Config, "exportKey">,
   presented: string | undefined,
-): Promise<ExportKeyState> {
+): Promise<CompareExportKeyResult> {
   if (exportKey === null) return "not_set";
   if (presented === undefined) return "not_shown";
   return (await equalInConstantTime(presented, exportKey)) ? "right" : "wrong";
 }
 
 /** The operation that needs `EXPORT_KEY`. */
-export interface ExportKeyUse {
+export interface RequireExportKeyInput {
   /** The audit event that the operation will write. */
   readonly eventType: AuditEventType;
   /** The stored id of the account. Null: the account does not exist yet, or the operation is about a whole realm. */
@@ -42,7 +42,7 @@ export interface ExportKeyUse {
 export async function requireExportKey(
   deps: Deps,
   call: Pick<ServiceCall, "client" | "now" | "realm" | "exportKey">,
-  { eventType, userId, username }: ExportKeyUse,
+  { eventType, userId, username }: RequireExportKeyInput,
 ): Promise<Failure | null> {
   const { exportKey: why } = call;
   const type = why === "right" ? "export_key.accepted" : "export_key.refused";
@@ -51,7 +51,7 @@ export async function requireExportKey(
     ...(username === null ? {} : { username }),
     ...(why === "right" ? {} : { why }),
   };
-  await insertEvent(deps.db, auditEventOf(call, type, userId, detail));
+  await insertEvent(deps.db, createServiceAuditEvent(call, type, userId, detail));
   deps.log("warn", type, { actor: call.client.actor ?? null, realm: call.realm, user_id: userId, ...detail });
   return why === "right" ? null : { ok: false, reason: "export_key_required", why };
 }

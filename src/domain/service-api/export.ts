@@ -10,9 +10,9 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { openUserField } from "../second-factor/sealed-fields.ts";
 import { requireExportKey } from "./export-key.ts";
-import { importedEmailPattern, minSecretBytes } from "./imported-user.ts";
+import { importedEmailPattern, minImportedSecretBytes } from "./imported-user.ts";
 import type { ServiceCall } from "./service-caller.ts";
-import { auditEventOf } from "./target-user.ts";
+import { createServiceAuditEvent } from "./target-user.ts";
 
 /** The number of accounts that one part has, which is one read and one JWE. */
 const usersPerPart = 500;
@@ -47,7 +47,7 @@ export async function exportUsers(
   });
   if (refusal !== null) return refusal;
   const detail = { alg: recipient.alg, ...(recipient.kid === undefined ? {} : { kid: recipient.kid }) };
-  await insertEvent(deps.db, auditEventOf(call, "users.exported", null, detail));
+  await insertEvent(deps.db, createServiceAuditEvent(call, "users.exported", null, detail));
   return { ok: true, parts: encryptParts(deps, call, recipient) };
 }
 
@@ -97,7 +97,7 @@ async function formatImportLine(deps: Deps, call: ServiceCall, row: User) {
     // An external source may have sent an address that an import rejects. The next sign-in brings that one again.
     email: row.email !== null && importedEmailPattern.test(row.email) ? row.email : undefined,
     secret: secret ?? undefined,
-    allow_weak: (secret !== null && decodeTotpSecret(secret).length < minSecretBytes) || undefined,
+    allow_weak: (secret !== null && decodeTotpSecret(secret).length < minImportedSecretBytes) || undefined,
     totp_setup_at: secret === null ? undefined : time(row.totpSetupAt),
     // Exported also for an account without a secret: the last accepted time step must never decrease.
     totp_last_step: row.totpLastStep || undefined,

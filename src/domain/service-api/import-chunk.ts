@@ -12,14 +12,14 @@ import type { Failure } from "../failure.ts";
 import { sealUserField } from "../second-factor/sealed-fields.ts";
 import { isExternalRealm } from "../sign-in/external-realm.ts";
 import { isAdminUser, requireExportKeyForAdminUsers } from "./admin-users.ts";
-import { compareWithImport } from "./import-comparison.ts";
-import type { ImportedUser, LineFailure } from "./imported-user.ts";
+import { compareUserWithImport } from "./import-comparison.ts";
+import type { ImportedUser, ImportLineFailure } from "./imported-user.ts";
 import type { ServiceCall } from "./service-caller.ts";
-import { auditEventOf } from "./target-user.ts";
+import { createServiceAuditEvent } from "./target-user.ts";
 import { passwordStateOf } from "./users.ts";
 
 /** The outcome of one line. */
-export type ImportOutcome = "created" | "unchanged" | LineFailure;
+export type ImportLineOutcome = "created" | "unchanged" | ImportLineFailure;
 
 /**
  * A line waits for the next round when an earlier line of the chunk has the same id or name, or when another request
@@ -32,7 +32,7 @@ export async function importUserChunk(
   deps: Deps,
   call: ServiceCall,
   users: readonly ImportedUser[],
-): Promise<ReadonlyMap<ImportedUser, ImportOutcome>> {
+): Promise<ReadonlyMap<ImportedUser, ImportLineOutcome>> {
   const outcomes = await refuseAdminUsers(deps, call, users);
   for (let round = 0; round < maxRounds && outcomes.size < users.length; round++) {
     const open = users.filter((user) => !outcomes.has(user));
@@ -61,9 +61,9 @@ async function refuseAdminUsers(
   deps: Deps,
   call: ServiceCall,
   users: readonly ImportedUser[],
-): Promise<Map<ImportedUser, ImportOutcome>> {
+): Promise<Map<ImportedUser, ImportLineOutcome>> {
   const refusals = new Map<string, Failure | null>();
-  const outcomes = new Map<ImportedUser, ImportOutcome>();
+  const outcomes = new Map<ImportedUser, ImportLineOutcome>();
   for (const user of users) {
     const { username } = user;
     if (!isAdminUser(deps.config, call.realm, username)) continue;
@@ -116,18 +116,18 @@ async function compareWithExisting(
   call: ServiceCall,
   user: ImportedUser,
   { byId, byName }: ExistingUsers,
-): Promise<ImportOutcome | null> {
+): Promise<ImportLineOutcome | null> {
   if (user.canonicalName !== null && !isExternalRealm(call.realm)) return exactNameNotAllowed;
   const found = byName.get(user.username);
   const namesake = user.id !== undefined && found?.username !== user.username ? undefined : found;
   const ids = user.id === undefined ? [] : possibleStoredUserIds(call.realm, user.id);
   const row =
     user.id === undefined ? namesake : ids.map((id) => byId.get(id)).find((found) => found !== undefined);
-  if (row !== undefined) return compareWithImport(deps, call, row, user);
+  if (row !== undefined) return compareUserWithImport(deps, call, row, user);
   return namesake === undefined ? null : { ok: false, reason: "user_exists" };
 }
 
-const exactNameNotAllowed: LineFailure = {
+const exactNameNotAllowed: ImportLineFailure = {
   ok: false,
   reason: "invalid_format",
   detail: "exact_name: only accounts of an external first factor have one",
@@ -191,7 +191,7 @@ async function buildUserImport(
     disabledAt: user.disabledAt ?? null,
   };
   const password = passwordStateOf(row);
-  const event = auditEventOf(call, "user.imported", id, { totp: row.totpEnabled, password });
+  const event = createServiceAuditEvent(call, "user.imported", id, { totp: row.totpEnabled, password });
   const possibleIds = user.id === undefined ? [] : possibleStoredUserIds(realm, user.id);
   return { row, alias: possibleIds.find((possible) => possible !== id) ?? id, event };
 }

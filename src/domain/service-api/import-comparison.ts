@@ -4,7 +4,7 @@ import type { SealedColumn } from "../../store/platform/schema.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { openUserField } from "../second-factor/sealed-fields.ts";
-import type { ImportedUser, LineFailure } from "./imported-user.ts";
+import type { ImportedUser, ImportLineFailure } from "./imported-user.ts";
 import type { ServiceCall } from "./service-caller.ts";
 
 /**
@@ -13,12 +13,12 @@ import type { ServiceCall } from "./service-caller.ts";
  * rehashed, or set anew after `reset_required`. So an interrupted import can be repeated after its first users have signed
  * in.
  */
-export async function compareWithImport(
+export async function compareUserWithImport(
   deps: Deps,
   call: ServiceCall,
   row: User,
   user: ImportedUser,
-): Promise<"unchanged" | LineFailure> {
+): Promise<"unchanged" | ImportLineFailure> {
   const differs = { ok: false, reason: "user_differs" } as const;
   if (!isSameAccount(row, user) || !isSamePassword(row.passwordHash, user.passwordHash)) return differs;
   if (user.secret === undefined) return "unchanged";

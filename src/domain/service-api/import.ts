@@ -1,22 +1,22 @@
 import { StoreUnavailable } from "../../store/platform/database.ts";
 import type { Deps } from "../deps.ts";
-import { type ImportOutcome, importUserChunk } from "./import-chunk.ts";
-import type { ImportedUser, LineFailure } from "./imported-user.ts";
+import { type ImportLineOutcome, importUserChunk } from "./import-chunk.ts";
+import type { ImportedUser, ImportLineFailure } from "./imported-user.ts";
 import type { ServiceCall } from "./service-caller.ts";
 
 /** One parsed line of an import file. */
-export interface ParsedLine {
+export interface ParsedImportLine {
   /** The line number in the file, from 1. */
   readonly line: number;
   readonly bytes: number;
   /** Null: the line is empty. */
-  readonly entry: { readonly ok: true; readonly user: ImportedUser } | LineFailure | null;
+  readonly entry: { readonly ok: true; readonly user: ImportedUser } | ImportLineFailure | null;
 }
 
 /** The number of a line that was not imported, and the reason. */
-export interface LineError {
+export interface ImportLineError {
   readonly line: number;
-  readonly failure: LineFailure;
+  readonly failure: ImportLineFailure;
 }
 
 /** How many lines were imported, and which failed. */
@@ -30,7 +30,7 @@ export interface ImportReport {
   /** The number of the first line that was not processed. */
   readonly nextLine: number;
   /** The first 100 of the failed lines. */
-  readonly errors: readonly LineError[];
+  readonly errors: readonly ImportLineError[];
   /** The error that ended the import early. Null: all lines were processed. */
   readonly interrupted: StoreUnavailable | null;
 }
@@ -52,11 +52,11 @@ const maxErrors = 100;
 export async function importUsers(
   deps: Deps,
   call: ServiceCall,
-  lines: AsyncIterable<ParsedLine>,
+  lines: AsyncIterable<ParsedImportLine>,
   firstLine: number,
 ): Promise<ImportReport> {
   const report = new ReportBuilder(firstLine);
-  let chunk: ParsedLine[] = [];
+  let chunk: ParsedImportLine[] = [];
   try {
     for await (const line of lines) {
       chunk.push(line);
@@ -72,7 +72,7 @@ export async function importUsers(
   }
 }
 
-function isFull(chunk: readonly ParsedLine[]): boolean {
+function isFull(chunk: readonly ParsedImportLine[]): boolean {
   const users = chunk.filter(({ entry }) => entry?.ok === true);
   const bytes = chunk.reduce((total, line) => total + line.bytes, 0);
   return users.length >= maxChunkUsers || bytes >= maxChunkBytes || chunk.length >= maxChunkLines;
@@ -81,7 +81,7 @@ function isFull(chunk: readonly ParsedLine[]): boolean {
 async function importLines(
   deps: Deps,
   call: ServiceCall,
-  chunk: readonly ParsedLine[],
+  chunk: readonly ParsedImportLine[],
   report: ReportBuilder,
 ): Promise<void> {
   const users = chunk.flatMap(({ entry }) => (entry?.ok === true ? [entry.user] : []));
@@ -94,7 +94,7 @@ async function importLines(
 /** Counts outcomes. The lines of a chunk are added only after its batch has been committed. */
 class ReportBuilder {
   readonly #firstLine: number;
-  readonly #errors: LineError[] = [];
+  readonly #errors: ImportLineError[] = [];
   readonly #counts = { created: 0, unchanged: 0, failed: 0 };
   #nextLine: number;
 
@@ -103,7 +103,7 @@ class ReportBuilder {
     this.#nextLine = firstLine;
   }
 
-  add(line: number, outcome: ImportOutcome | null): void {
+  add(line: number, outcome: ImportLineOutcome | null): void {
     this.#nextLine = line + 1;
     if (outcome === null) return;
     this.#counts[typeof outcome === "string" ? outcome : "failed"] += 1;

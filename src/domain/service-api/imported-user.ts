@@ -13,7 +13,7 @@ import { canonicalUsername } from "../../core/parsing/username.ts";
 import type { Failure } from "../failure.ts";
 
 /** A line of an import. Each field has been validated by itself; undefined means that the line leaves it out. */
-export interface ImportLine {
+export interface ImportLineInput {
   readonly id?: string | undefined;
   /** The user name in canonical form (`core/parsing/username.ts`). */
   readonly username?: string | undefined;
@@ -34,7 +34,7 @@ export interface ImportLine {
 }
 
 /** An account as an import creates it. */
-export interface ImportedUser extends Omit<ImportLine, "otpauth" | "allowWeak" | "exactName"> {
+export interface ImportedUser extends Omit<ImportLineInput, "otpauth" | "allowWeak" | "exactName"> {
   /** The exact name when `canonicalName` is set, otherwise the canonical name. */
   readonly username: string;
   readonly canonicalName: string | null;
@@ -45,7 +45,7 @@ export interface ImportedUser extends Omit<ImportLine, "otpauth" | "allowWeak" |
 }
 
 /** Why a line was not imported. `detail` never contains a value of the line. */
-export type LineFailure =
+export type ImportLineFailure =
   | Failure
   /** A user with this id or name exists, and its data differ from the line. */
   | { readonly ok: false; readonly reason: "user_differs" }
@@ -59,7 +59,7 @@ export type LineFailure =
 export const importedEmailPattern = /^\P{C}{1,320}$/u;
 
 /** OTP-05: a secret below 128 bits is imported only with `allow_weak`. */
-export const minSecretBytes = 16;
+export const minImportedSecretBytes = 16;
 /** A shorter secret is rejected also with `allow_weak`. */
 const minWeakSecretBytes = 10;
 const maxSecretBytes = 128;
@@ -72,9 +72,9 @@ const maxStepsAhead = 10;
 
 /** Parses a line into an account, or returns why it can't be imported. No I/O. */
 export async function parseImportedUser(
-  line: ImportLine,
+  line: ImportLineInput,
   now: Date,
-): Promise<{ readonly ok: true; readonly user: ImportedUser } | LineFailure> {
+): Promise<{ readonly ok: true; readonly user: ImportedUser } | ImportLineFailure> {
   const { otpauth, allowWeak, exactName, ...rest } = line;
   const uri = otpauth === undefined ? null : parseKeyUri(otpauth);
   if (uri?.ok === false) return { ...uri, detail: `otpauth: ${uri.detail}` };
@@ -103,7 +103,7 @@ export async function parseImportedUser(
  *
  * @param label the account in the label of the key URI
  */
-function parseName({ username, exactName, id }: ImportLine, label: string | undefined) {
+function parseName({ username, exactName, id }: ImportLineInput, label: string | undefined) {
   if (exactName === undefined) {
     const name = username ?? canonicalUsername(label || id || "");
     return name === null
@@ -118,7 +118,7 @@ function parseName({ username, exactName, id }: ImportLine, label: string | unde
 }
 
 /** Null: the hash can be imported. */
-function checkPasswordHash(hash: string): LineFailure | null {
+function checkPasswordHash(hash: string): ImportLineFailure | null {
   const verdict = classifyImportedHash(hash);
   if (verdict.kind === "unknown") return invalid("password_hash: is of an unknown scheme");
   if (verdict.kind !== "unsupported") return null;
@@ -131,7 +131,7 @@ function parseSecret(text: string | undefined, allowWeak: boolean) {
   if (secret === null) return invalid("secret: is not base32");
   const { bytes, canonical } = secret;
   if (bytes.length < minWeakSecretBytes) return weak("The secret is shorter than 80 bits.");
-  if (bytes.length < minSecretBytes && !allowWeak)
+  if (bytes.length < minImportedSecretBytes && !allowWeak)
     return weak("The secret is shorter than 128 bits. Set allow_weak to import it anyway.");
   if (bytes.length > maxSecretBytes) return invalid("secret: is too long");
   return { ok: true, canonical } as const;

@@ -4,7 +4,7 @@ import type { Failure } from "../failure.ts";
 import { requireExportKeyForAdminUsers } from "./admin-users.ts";
 import type { UserServiceCall } from "./service-caller.ts";
 import { prepareStoredResponse } from "./stored-response.ts";
-import { auditEventOf, findTargetUser, targetPlaceOf } from "./target-user.ts";
+import { createServiceAuditEvent, findTargetUser, targetUserRefOf } from "./target-user.ts";
 import { toUserResult, type UserResult } from "./users.ts";
 
 /**
@@ -20,8 +20,8 @@ export async function resetSecondFactor(
   const refusal = await requireExportKeyForAdminUsers(deps, call, "second_factor.reset", user);
   if (refusal !== null) return refusal;
   const after = { ...user, totpEnabled: false, totpSetupAt: null, updatedAt: call.now };
-  const done = await resetSecondFactorOnce(deps.db, targetPlaceOf(call), {
-    event: auditEventOf(call, "second_factor.reset", user.id),
+  const done = await resetSecondFactorOnce(deps.db, targetUserRefOf(call), {
+    event: createServiceAuditEvent(call, "second_factor.reset", user.id),
     response: await prepareStoredResponse(
       deps,
       call.idempotency,
@@ -46,8 +46,10 @@ export async function unlockSecondFactor(
   const refusal = await requireExportKeyForAdminUsers(deps, call, "second_factor.unlocked", user);
   if (refusal !== null) return refusal;
   const after = { ...user, updatedAt: call.now };
-  const done = await unlockUserOnce(deps.db, targetPlaceOf(call), {
-    event: auditEventOf(call, "second_factor.unlocked", user.id, { failures: user.secondFactorFailures }),
+  const done = await unlockUserOnce(deps.db, targetUserRefOf(call), {
+    event: createServiceAuditEvent(call, "second_factor.unlocked", user.id, {
+      failures: user.secondFactorFailures,
+    }),
     response: await prepareStoredResponse(
       deps,
       call.idempotency,

@@ -10,13 +10,13 @@ import {
 } from "../../store/service/service-call-rows.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
-import type { ExportKeyState } from "./export-key.ts";
-import type { Idempotency } from "./stored-response.ts";
+import type { CompareExportKeyResult } from "./export-key.ts";
+import type { IdempotencyContext } from "./stored-response.ts";
 
 /** The permissions that an API key can have. */
-export const scopes = ["users:read", "users:write", "verify", "admin"] as const;
+export const apiKeyScopes = ["users:read", "users:write", "verify", "admin"] as const;
 
-export type Scope = (typeof scopes)[number];
+export type ApiKeyScope = (typeof apiKeyScopes)[number];
 
 /** The authenticated client of the service API. It acts for the users of one realm. */
 export interface ServiceCaller {
@@ -36,9 +36,9 @@ export interface ServiceCall<Result = never> {
   readonly client: ClientContext;
   readonly now: Date;
   /** How the key in the request compares with `EXPORT_KEY`; `requireExportKey` uses it. */
-  readonly exportKey: ExportKeyState;
+  readonly exportKey: CompareExportKeyResult;
   /** Null for a call without an `Idempotency-Key`, and for a method that takes none. */
-  readonly idempotency: Idempotency<Result> | null;
+  readonly idempotency: IdempotencyContext<Result> | null;
 }
 
 /** The context of a call about one user of the realm: the target user. */
@@ -66,7 +66,7 @@ export interface AuthenticateCallerInput {
 }
 
 /** A caller whose key is valid, and the rows that were read with it. */
-export interface AuthenticatedCall {
+export interface AuthenticatedServiceCall {
   readonly caller: ServiceCaller;
   /** The target user. */
   readonly user: User | null;
@@ -84,7 +84,7 @@ export interface AuthenticatedCall {
 export async function authenticateServiceCaller(
   deps: Deps,
   input: AuthenticateCallerInput,
-): Promise<AuthenticatedCall | null> {
+): Promise<AuthenticatedServiceCall | null> {
   const { token, userId, keyHash, now, adminRealm } = input;
   if (await equalInConstantTime(token, deps.config.adminKey)) {
     return findRowsOfCaller(deps, callerOfAdminKey(adminRealm), input);
@@ -132,7 +132,7 @@ async function findRowsOfCaller(
   deps: Deps,
   caller: ServiceCaller,
   { userId, keyHash, now }: AuthenticateCallerInput,
-): Promise<AuthenticatedCall> {
+): Promise<AuthenticatedServiceCall> {
   if (userId === null && keyHash === null) return { caller, user: null, storedResponse: null };
   const { realm } = caller;
   const view = await findServiceCallRows(deps.db, "nearest", { caller: { realm }, userId, keyHash, now });
@@ -154,6 +154,6 @@ const callerOfAdminKey = (realm: string): ServiceCaller => ({
   realm,
   actor: "admin",
   keyId: null,
-  scopes,
+  scopes: apiKeyScopes,
   returnUrls: [],
 });

@@ -9,10 +9,10 @@ import {
 } from "../../store/second-factor/challenge-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { requireExportKeyForTargetUser } from "./admin-users.ts";
+import { requireExportKeyIfTargetIsAdminUser } from "./admin-users.ts";
 import type { ServiceCall } from "./service-caller.ts";
 import { prepareStoredResponse } from "./stored-response.ts";
-import { auditEventOf, targetPlaceOf } from "./target-user.ts";
+import { createServiceAuditEvent, targetUserRefOf } from "./target-user.ts";
 
 /** The lifetime of a challenge. Its page must be opened, and a code accepted, within it. */
 export const challengeTtlSeconds = 600;
@@ -53,13 +53,13 @@ export async function createChallenge(
   const returnAddress = parseReturnAddress(input.returnTo, input.returnUrls);
   if (!returnAddress.ok) return { ok: false, reason: returnAddressFailures[returnAddress.reason] };
   // The page of the challenge lets a user without a second factor set one up.
-  const refusal = await requireExportKeyForTargetUser(deps, { ...call, userId }, "challenge.created");
+  const refusal = await requireExportKeyIfTargetIsAdminUser(deps, { ...call, userId }, "challenge.created");
   if (refusal !== null) return refusal;
   const secret = await generateChallengeSecret(deps.config.keyring);
   const challenge: ChallengeInput = {
     id: crypto.randomUUID(),
     realm,
-    userIds: targetPlaceOf({ realm, userId }).ids,
+    userIds: targetUserRefOf({ realm, userId }).ids,
     apiKeyId: keyId,
     secretHash: await sha256(secret),
     action,
@@ -74,7 +74,7 @@ export async function createChallenge(
   const { id, expiresAt } = challenge;
   const created: CreatedChallenge = { ok: true, id, url: `${issuer}/challenge/${secret}`, expiresAt };
   const detail = { challenge: id, ...(action === null ? {} : { action }) };
-  const event = auditEventOf(call, "challenge.created", null, detail);
+  const event = createServiceAuditEvent(call, "challenge.created", null, detail);
   const done = await insertChallenge(
     deps.db,
     challenge,

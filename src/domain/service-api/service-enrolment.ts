@@ -5,17 +5,17 @@ import { generateEventId } from "../../store/service/audit.ts";
 import { removeSecondFactorOnce, startEnrolmentOnce } from "../../store/service/user-writes.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
-import { type Failure, tooManyAttempts } from "../failure.ts";
-import { planNewBackupCodes } from "../second-factor/backup-codes.ts";
-import { enrolmentTtlSeconds, type GeneratedSecret } from "../second-factor/enrolment.ts";
+import { type Failure, tooManyAttemptsFailure } from "../failure.ts";
+import { planBackupCodeReplacement } from "../second-factor/backup-codes.ts";
+import { enrolmentTtlSeconds, type GeneratedTotpSecret } from "../second-factor/enrolment.ts";
 import { sealUserField } from "../second-factor/sealed-fields.ts";
 import type { AcceptedCode } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
-import { setupCounter } from "../sign-in/throttle.ts";
-import { requireExportKeyForAdminUsers, requireExportKeyForTargetUser } from "./admin-users.ts";
+import { enrolmentCounter } from "../sign-in/throttle.ts";
+import { requireExportKeyForAdminUsers, requireExportKeyIfTargetIsAdminUser } from "./admin-users.ts";
 import type { UserServiceCall } from "./service-caller.ts";
 import { prepareStoredResponse } from "./stored-response.ts";
-import { auditEventOf, findTargetUser, targetPlaceOf } from "./target-user.ts";
+import { createServiceAuditEvent, findTargetUser, targetUserRefOf } from "./target-user.ts";
 import { toUserResult, type UserResult } from "./users.ts";
 
 /**
@@ -24,24 +24,24 @@ import { toUserResult, type UserResult } from "./users.ts";
  *
  * @param code a code of the second factor in force; null when there is none
  */
-export async function beginUserEnrolment(
+export async function startUserEnrolment(
   deps: Deps,
-  call: UserServiceCall<GeneratedSecret>,
+  call: UserServiceCall<GeneratedTotpSecret>,
   code: CodeInput | null,
-): Promise<GeneratedSecret | Failure> {
+): Promise<GeneratedTotpSecret | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   const refusal = await requireExportKeyForAdminUsers(deps, call, "totp.setup_started", user);
   if (refusal !== null) return refusal;
   const { enrolment, pending } = await prepareEnrolment(deps, call, user);
   if (code !== null) return beginReplacement(deps, call, code, enrolment, pending);
-  const counter = await setupCounter(deps.config.keyring, user.id);
+  const counter = await enrolmentCounter(deps.config.keyring, user.id);
   const done = await startEnrolmentOnce(
     deps.db,
-    targetPlaceOf(call),
+    targetUserRefOf(call),
     { ...pending, counter },
     {
-      event: auditEventOf(call, "totp.setup_started", user.id),
+      event: createServiceAuditEvent(call, "totp.setup_started", user.id),
       response: await prepareStoredResponse(deps, call.idempotency, enrolment, call.now),
       now: call.now,
     },
@@ -51,7 +51,7 @@ export async function beginUserEnrolment(
   if (done.respondedBefore) return { ok: false, reason: "already_responded" };
   if (row === undefined) return { ok: false, reason: "no_such_user" };
   if (row.setupBlockedUntil !== null && row.setupBlockedUntil > call.now)
-    return tooManyAttempts(row.setupBlockedUntil, call.now, "setup");
+    return tooManyAttemptsFailure(row.setupBlockedUntil, call.now, "setup");
   return { ok: false, reason: row.disabledAt === null ? "already_enabled" : "account_disabled" };
 }
 
@@ -61,7 +61,7 @@ interface PendingSecret {
   readonly expiresAt: Date;
 }
 
-async function prepareEnrolment({ config }: Deps, { now }: UserServiceCall<GeneratedSecret>, user: User) {
+async function prepareEnrolment({ config }: Deps, { now }: UserServiceCall<GeneratedTotpSecret>, user: User) {
   const secret = generateTotpSecret();
   const field = { userId: user.id, column: "totpPendingSecret" } as const;
   const pending: PendingSecret = {
@@ -69,20 +69,20 @@ async function prepareEnrolment({ config }: Deps, { now }: UserServiceCall<Gener
     expiresAt: new Date(now.getTime() + enrolmentTtlSeconds * 1000),
   };
   const keyUri = buildKeyUri({ issuer: config.issuer, account: user.username, secret });
-  const enrolment: GeneratedSecret = { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds };
+  const enrolment: GeneratedTotpSecret = { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds };
   return { enrolment, pending };
 }
 
 async function beginReplacement(
   deps: Deps,
-  call: UserServiceCall<GeneratedSecret>,
+  call: UserServiceCall<GeneratedTotpSecret>,
   code: CodeInput,
-  enrolment: GeneratedSecret,
+  enrolment: GeneratedTotpSecret,
   pending: PendingSecret,
-): Promise<GeneratedSecret | Failure> {
+): Promise<GeneratedTotpSecret | Failure> {
   const { idempotency } = call;
   const accepted = await verifyCode(deps, {
-    subject: { kind: "service", ...targetPlaceOf(call), known: call.known },
+    subject: { kind: "service", ...targetUserRefOf(call), known: call.known },
     code,
     against: "second_factor",
     client: call.client,
@@ -111,10 +111,10 @@ export async function confirmUserEnrolment(
   call: UserServiceCall<ConfirmedEnrolment>,
   code: CodeInput,
 ): Promise<ConfirmedEnrolment | Failure> {
-  const refusal = await requireExportKeyForTargetUser(deps, call, "totp.enabled");
+  const refusal = await requireExportKeyIfTargetIsAdminUser(deps, call, "totp.enabled");
   if (refusal !== null) return refusal;
   return verifyCode(deps, {
-    subject: { kind: "service", ...targetPlaceOf(call), known: call.known },
+    subject: { kind: "service", ...targetUserRefOf(call), known: call.known },
     code,
     against: { pendingSecret: null },
     client: call.client,
@@ -142,8 +142,8 @@ export async function removeUserSecondFactor(
   if (user === null) return { ok: false, reason: "no_such_user" };
   const refusal = await requireExportKeyForAdminUsers(deps, call, "totp.disabled", user);
   if (refusal !== null) return refusal;
-  const done = await removeSecondFactorOnce(deps.db, targetPlaceOf(call), {
-    event: auditEventOf(call, "totp.disabled", user.id),
+  const done = await removeSecondFactorOnce(deps.db, targetUserRefOf(call), {
+    event: createServiceAuditEvent(call, "totp.disabled", user.id),
     response: null,
     now: call.now,
   });
@@ -160,15 +160,15 @@ export async function regenerateUserBackupCodes(
   call: UserServiceCall<RegeneratedBackupCodes>,
   code: CodeInput,
 ): Promise<RegeneratedBackupCodes | Failure> {
-  const refusal = await requireExportKeyForTargetUser(deps, call, "backup_codes.regenerated");
+  const refusal = await requireExportKeyIfTargetIsAdminUser(deps, call, "backup_codes.regenerated");
   if (refusal !== null) return refusal;
   return verifyCode(deps, {
-    subject: { kind: "service", ...targetPlaceOf(call), known: call.known },
+    subject: { kind: "service", ...targetUserRefOf(call), known: call.known },
     code,
     against: "second_factor",
     client: call.client,
     now: call.now,
     idempotency: call.idempotency,
-    planAcceptance: (view) => planNewBackupCodes(deps, view),
+    planAcceptance: (view) => planBackupCodeReplacement(deps, view),
   });
 }

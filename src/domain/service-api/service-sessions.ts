@@ -5,7 +5,7 @@ import type { Failure } from "../failure.ts";
 import { sessionCutoffAt } from "../sessions/sessions.ts";
 import { requireExportKeyForAdminUsers } from "./admin-users.ts";
 import type { UserServiceCall } from "./service-caller.ts";
-import { auditEventOf, findTargetUser, targetPlaceOf } from "./target-user.ts";
+import { createServiceAuditEvent, findTargetUser, targetUserRefOf } from "./target-user.ts";
 
 export interface SessionList {
   readonly ok: true;
@@ -37,8 +37,8 @@ export async function endUserSessions(
   const eventType = sessionId === null ? "session.others_ended" : "session.ended";
   const refusal = await requireExportKeyForAdminUsers(deps, call, eventType, user);
   if (refusal !== null) return refusal;
-  const event = { ...auditEventOf(call, eventType, user.id), sessionId };
-  const done = await endSessionsOnce(deps.db, targetPlaceOf(call), sessionId, {
+  const event = { ...createServiceAuditEvent(call, eventType, user.id), sessionId };
+  const done = await endSessionsOnce(deps.db, targetUserRefOf(call), sessionId, {
     event,
     response: null,
     now: call.now,

@@ -13,14 +13,14 @@ import { codeAttemptLimits } from "../second-factor/code-budget.ts";
 const responseTtlSeconds = 24 * 3600;
 
 /** How the response of a call with an `Idempotency-Key` is stored for retries. */
-export interface Idempotency<Result> {
-  readonly call: RepeatableCall;
+export interface IdempotencyContext<Result> {
+  readonly call: IdempotentCall;
   /** Renders the response that a retry gets when the call has this result. A pure function. */
   readonly render: (result: Result | Failure) => string;
 }
 
 /** A call with an `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). */
-export interface RepeatableCall extends IdempotencyKeyRef {
+export interface IdempotentCall extends IdempotencyKeyRef {
   /** SHA-256 of everything that a retry must have in common with the first call. */
   readonly requestHash: string;
   /** The API key of the caller. Null: `ADMIN_KEY`. */
@@ -43,7 +43,7 @@ const sealedFieldOf = ({ realm, keyHash }: IdempotencyKeyRef) => ({
  */
 export async function prepareStoredResponse<Result>(
   { config: { keyring } }: Deps,
-  idempotency: Idempotency<Result> | null,
+  idempotency: IdempotencyContext<Result> | null,
   result: Result | Failure,
   now: Date,
 ): Promise<ResponseToStore | null> {
@@ -63,7 +63,7 @@ export async function prepareStoredResponse<Result>(
 }
 
 /** The stored response to the first call with the same `Idempotency-Key`. */
-export type FirstResponse =
+export type FindFirstResponseResult =
   | { readonly kind: "none" }
   | { readonly kind: "found"; readonly response: string }
   /** The `Idempotency-Key` belongs to a different call, or the stored response can't be decrypted any more. */
@@ -80,10 +80,10 @@ export type FirstResponse =
  */
 export async function findFirstResponse(
   deps: Deps,
-  call: RepeatableCall,
+  call: IdempotentCall,
   now: Date,
   known?: IdempotencyKeyRow | null,
-): Promise<FirstResponse> {
+): Promise<FindFirstResponseResult> {
   if (known && known.requestHash !== call.requestHash) return { kind: "conflict" };
   const { failuresUntilDisabled } = codeAttemptLimits;
   const row =

@@ -6,7 +6,7 @@ import type { Deps } from "../deps.ts";
 import type { ServiceCall, UserServiceCall } from "./service-caller.ts";
 
 /** The realm and the possible stored ids of the target user. */
-export const targetPlaceOf = ({ realm, userId }: Pick<UserServiceCall, "realm" | "userId">): UserRef => ({
+export const targetUserRefOf = ({ realm, userId }: Pick<UserServiceCall, "realm" | "userId">): UserRef => ({
   realm,
   ids: possibleStoredUserIds(realm, userId),
 });
@@ -17,10 +17,14 @@ export const findTargetUser = async (
   call: Pick<UserServiceCall, "realm" | "userId" | "known">,
 ): Promise<User | null> =>
   call.known ??
-  (await (call.known === null ? findUserOnPrimary : findUser)(deps.db, call.realm, targetPlaceOf(call).ids));
+  (await (call.known === null ? findUserOnPrimary : findUser)(
+    deps.db,
+    call.realm,
+    targetUserRefOf(call).ids,
+  ));
 
 /** Creates an audit event for an action of a service caller. */
-export function auditEventOf(
+export function createServiceAuditEvent(
   { client, now, realm }: Pick<ServiceCall, "client" | "now" | "realm">,
   type: AuditEventType,
   userId: string | null,

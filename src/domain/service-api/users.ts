@@ -12,15 +12,15 @@ import {
 import { listUsers as listStoredUsers, newUserRow, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { isSecondFactorDisabled } from "../second-factor/code-budget.ts";
+import { isSecondFactorDisabledByFailures } from "../second-factor/code-budget.ts";
 import { countBackupCodes } from "../second-factor/sealed-backup-codes.ts";
 import { requireExportKeyForAdminUsers } from "./admin-users.ts";
 import type { ServiceCall, UserServiceCall } from "./service-caller.ts";
 import { prepareStoredResponse } from "./stored-response.ts";
-import { auditEventOf, findTargetUser, targetPlaceOf } from "./target-user.ts";
+import { createServiceAuditEvent, findTargetUser, targetUserRefOf } from "./target-user.ts";
 
 /** The fields of a user that a service caller may set. An undefined field is not changed. */
-export interface UserFields {
+export interface UserFieldsInput {
   /** The user name in canonical form (`core/parsing/username.ts`). */
   readonly username?: string | undefined;
   readonly email?: string | null | undefined;
@@ -39,7 +39,7 @@ export async function createUser(
   deps: Deps,
   call: ServiceCall<UserResult>,
   id: string | null,
-  fields: UserFields & { readonly username: string },
+  fields: UserFieldsInput & { readonly username: string },
 ): Promise<UserResult | Failure> {
   const refusal = await requireExportKeyForAdminUsers(deps, call, "user.created", {
     id: null,
@@ -51,7 +51,7 @@ export async function createUser(
   const row = await buildUserRow(call, id, fields);
   const place = { realm: call.realm, ids: id === null ? [row.id] : possibleStoredUserIds(call.realm, id) };
   const done = await insertUserOnce(deps.db, place, row, {
-    event: auditEventOf(call, "user.created", row.id),
+    event: createServiceAuditEvent(call, "user.created", row.id),
     response: await prepareStoredResponse(
       deps,
       call.idempotency,
@@ -68,7 +68,7 @@ export async function createUser(
 export async function putUser(
   deps: Deps,
   call: UserServiceCall<UserResult>,
-  fields: UserFields,
+  fields: UserFieldsInput,
 ): Promise<UserResult | Failure> {
   // A user that the read replica does not have is not looked up on the primary: the insertion itself checks there.
   const known = call.known === undefined ? await findTargetUser(deps, call) : call.known;
@@ -85,7 +85,7 @@ async function updateUser(
   deps: Deps,
   call: UserServiceCall<UserResult>,
   known: User,
-  { username, email, password }: UserFields,
+  { username, email, password }: UserFieldsInput,
 ): Promise<UserResult | Failure> {
   const newUsername = username ?? known.username;
   const newEmail = email === undefined ? known.email : email;
@@ -104,8 +104,8 @@ async function updateUser(
   };
   const user = { ...known, ...changes, updatedAt: call.now };
   return toUserResult(
-    await updateUserOnce(deps.db, targetPlaceOf(call), changes, {
-      event: auditEventOf(call, "user.updated", known.id, { fields: listChangedFields(changes) }),
+    await updateUserOnce(deps.db, targetUserRefOf(call), changes, {
+      event: createServiceAuditEvent(call, "user.updated", known.id, { fields: listChangedFields(changes) }),
       response: await prepareStoredResponse(
         deps,
         call.idempotency,
@@ -144,10 +144,10 @@ async function updateDisabledAt(
   const user = { ...known, disabledAt, updatedAt: call.now };
   const done = await updateUserOnce(
     deps.db,
-    targetPlaceOf(call),
+    targetUserRefOf(call),
     { disabledAt },
     {
-      event: auditEventOf(call, eventType, known.id),
+      event: createServiceAuditEvent(call, eventType, known.id),
       response: await prepareStoredResponse(
         deps,
         call.idempotency,
@@ -166,8 +166,8 @@ export async function deleteUser(deps: Deps, call: UserServiceCall): Promise<{ o
   if (known === null) return { ok: false, reason: "no_such_user" };
   const refusal = await requireExportKeyForAdminUsers(deps, call, "user.deleted", known);
   if (refusal !== null) return refusal;
-  const { happened } = await deleteUserOnce(deps.db, targetPlaceOf(call), {
-    event: auditEventOf(call, "user.deleted", known.id),
+  const { happened } = await deleteUserOnce(deps.db, targetUserRefOf(call), {
+    event: createServiceAuditEvent(call, "user.deleted", known.id),
     response: null,
     now: call.now,
   });
@@ -233,7 +233,7 @@ export async function getUserStatus(deps: Deps, call: UserServiceCall): Promise<
     user,
     backupCodesRemaining: counted.remaining,
     blockedUntil: until !== null && until > now ? until : null,
-    secondFactorDisabled: isSecondFactorDisabled(user),
+    secondFactorDisabled: isSecondFactorDisabledByFailures(user),
     password: passwordStateOf(user),
   };
 }
@@ -241,7 +241,7 @@ export async function getUserStatus(deps: Deps, call: UserServiceCall): Promise<
 async function buildUserRow(
   { realm, now }: Pick<ServiceCall, "realm" | "now">,
   id: string | null,
-  { username, email, password }: UserFields & { readonly username: string },
+  { username, email, password }: UserFieldsInput & { readonly username: string },
 ): Promise<User> {
   return newUserRow({
     id: id === null ? crypto.randomUUID() : storedUserId(realm, id),
@@ -260,7 +260,7 @@ async function buildUserRow(
 /** Null when no password is given, or when it is strong enough. */
 async function checkPasswordStrength(
   { config }: Deps,
-  { password }: UserFields,
+  { password }: UserFieldsInput,
   username: string,
   email: string | null,
 ): Promise<Failure | null> {

@@ -2,12 +2,12 @@ import type { CodeInput } from "../../core/parsing/code-input.ts";
 import { signReceipt } from "../../core/tokens/receipt.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { amrWith } from "../second-factor/amr.ts";
-import type { AcceptedCode, Evidence } from "../second-factor/submitted-code.ts";
+import { amrWithSecondFactor } from "../second-factor/amr.ts";
+import type { AcceptedCode, CodeEvidence } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
-import { requireExportKeyForTargetUser } from "./admin-users.ts";
+import { requireExportKeyIfTargetIsAdminUser } from "./admin-users.ts";
 import type { UserServiceCall } from "./service-caller.ts";
-import { targetPlaceOf } from "./target-user.ts";
+import { targetUserRefOf } from "./target-user.ts";
 
 /** A code, and the action that it approves. `action` and `nonce` are the caller's text, and are copied into the receipt. */
 export interface VerifyUserCodeInput {
@@ -36,10 +36,10 @@ export async function verifyUserCode(
   const refusal =
     call.exportKey === "binding"
       ? null
-      : await requireExportKeyForTargetUser(deps, call, "second_factor.accepted");
+      : await requireExportKeyIfTargetIsAdminUser(deps, call, "second_factor.accepted");
   if (refusal !== null) return refusal;
   return verifyCode(deps, {
-    subject: { kind: "service", ...targetPlaceOf(call), known },
+    subject: { kind: "service", ...targetUserRefOf(call), known },
     code,
     against: "second_factor",
     client,
@@ -51,9 +51,9 @@ export async function verifyUserCode(
     }),
   });
 
-  function receiptFor(evidence: Evidence) {
+  function receiptFor(evidence: CodeEvidence) {
     const id = crypto.randomUUID();
-    const amr = amrWith([], evidence);
+    const amr = amrWithSecondFactor([], evidence);
     return signReceipt(deps.config.keyring, { id, issuer, realm, userId, action, nonce, amr, now });
   }
 }

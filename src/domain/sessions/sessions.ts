@@ -20,7 +20,7 @@ import {
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { isAccountOfSubject } from "../sign-in/external-name.ts";
+import { isAccountOfExternalSubject } from "../sign-in/external-name.ts";
 import { isExternalRealm } from "../sign-in/external-realm.ts";
 import { recentFirstFactorOnlySessionLimitsAt } from "../sign-in/openings.ts";
 
@@ -47,12 +47,14 @@ export interface FullSession extends SessionClaims {
  * True when the session's account still belongs to the external subject that the token names (INC-27). Always true for a
  * local account and for the session of a hosted challenge: there a renamed account keeps its sessions.
  */
-export const isSessionOfNamedAccount = (
+export const isSessionOfSubjectInToken = (
   deps: Deps,
   { session, user }: SessionWithUser,
   { username }: Pick<FullSession | PendingSession, "username">,
 ): boolean =>
-  session.challengeId !== null || !isExternalRealm(user.realm) || isAccountOfSubject(deps, user, username);
+  session.challengeId !== null ||
+  !isExternalRealm(user.realm) ||
+  isAccountOfExternalSubject(deps, user, username);
 
 /** The name for the next token of a session: the subject of an external source, or the current name of a local account. */
 const usernameForToken = (
@@ -78,7 +80,7 @@ export function isSessionLive(deps: Deps, { session, user }: SessionWithUser, no
 }
 
 /** The properties of a new session. */
-export interface SessionInput {
+export interface PrepareSessionInput {
   readonly kind: "pending" | "full";
   readonly userId: string;
   /** Ties the session to the credentials of an external first factor. Null: the first factor was a password. */
@@ -98,7 +100,7 @@ export interface PreparedSession {
 }
 
 /** Creates the row of a new session with a random secret. Writes nothing. */
-export async function prepareSession(input: SessionInput, now: Date): Promise<PreparedSession> {
+export async function prepareSession(input: PrepareSessionInput, now: Date): Promise<PreparedSession> {
   const secret = generateSessionSecret();
   const row: Session = {
     id: await sessionIdOf(secret),
@@ -134,8 +136,8 @@ export function prepareReplacementSession(
   return prepareSession({ kind: "full", userId, binding, firstFactorAt, expiresAt, ...level, client }, now);
 }
 
-/** A stored session, and its account, for {@link issueSession}. */
-export interface IssueSessionInput {
+/** A stored session, and its account, for {@link issueSessionToken}. */
+export interface IssueSessionTokenInput {
   readonly row: Session;
   readonly secret: string;
   readonly user: User;
@@ -144,9 +146,9 @@ export interface IssueSessionInput {
 }
 
 /** Signs a token for a stored session. Its `checkedAt` is `now`. */
-export async function issueSession(
+export async function issueSessionToken(
   deps: Deps,
-  { row, secret, user, username }: IssueSessionInput,
+  { row, secret, user, username }: IssueSessionTokenInput,
   now: Date,
 ): Promise<IssuedSession> {
   const claims: SessionClaims = {
@@ -168,13 +170,13 @@ export async function issueSession(
 }
 
 /** Signs a new token for a session, or for the session that replaces it. */
-export const reissueSession = (
+export const reissueSessionToken = (
   deps: Deps,
   session: FullSession,
-  next: Omit<IssueSessionInput, "username">,
+  next: Omit<IssueSessionTokenInput, "username">,
   now: Date,
 ): Promise<IssuedSession> =>
-  issueSession(deps, { ...next, username: usernameForToken(session, next.user) }, now);
+  issueSessionToken(deps, { ...next, username: usernameForToken(session, next.user) }, now);
 
 /** A live session with a renewed token, and its account. */
 export interface RecheckedSession extends IssuedSession {
@@ -188,10 +190,10 @@ export async function recheckSession(
   now: Date,
 ): Promise<RecheckedSession | null> {
   const view = await touchAndFindSession(deps.db, session.id, session.userId, sessionCutoffAt(deps, now));
-  if (view === null || !isSessionOfNamedAccount(deps, view, session)) return null;
+  if (view === null || !isSessionOfSubjectInToken(deps, view, session)) return null;
   const { session: row, user } = view;
   return {
-    ...(await reissueSession(deps, session, { row, secret: session.sessionSecret, user }, now)),
+    ...(await reissueSessionToken(deps, session, { row, secret: session.sessionSecret, user }, now)),
     user,
   };
 }
@@ -226,7 +228,7 @@ export async function listSessions(
  * Signs out: ends the session, pending or full. Succeeds also when it has ended already. A client that shares a pending
  * session can't end it: else a client with a stolen first factor could end the sign-in of the account's owner (INC-30).
  */
-export async function logOut(
+export async function signOut(
   deps: Deps,
   session: PendingSession | FullSession,
   client: ClientContext,

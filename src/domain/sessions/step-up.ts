@@ -3,14 +3,14 @@ import type { AcceptedCodeEffect } from "../../store/second-factor/code-effects.
 import type { ClientContext } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { amrWith } from "../second-factor/amr.ts";
-import type { Evidence } from "../second-factor/submitted-code.ts";
+import { amrWithSecondFactor } from "../second-factor/amr.ts";
+import type { CodeEvidence } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
 import {
   type FullSession,
   type IssuedSession,
   prepareReplacementSession,
-  reissueSession,
+  reissueSessionToken,
 } from "./sessions.ts";
 
 export interface StepUpInput {
@@ -27,7 +27,7 @@ export interface StepUpInput {
 export async function stepUp(
   deps: Deps,
   { session, code, client, now }: StepUpInput,
-): Promise<{ ok: true; issued: IssuedSession; evidence: Evidence } | Failure> {
+): Promise<{ ok: true; issued: IssuedSession; evidence: CodeEvidence } | Failure> {
   const accepted = await verifyCode(deps, {
     subject: { kind: "session", session },
     code,
@@ -35,7 +35,7 @@ export async function stepUp(
     client,
     now,
     planAcceptance: async (view, evidence) => {
-      const level = { amr: amrWith(view.session.amr, evidence), secondFactorAt: now };
+      const level = { amr: amrWithSecondFactor(view.session.amr, evidence), secondFactorAt: now };
       if (view.session.secondFactorAt === null) {
         const next = await prepareReplacementSession(view.session, level, client, now);
         return {
@@ -55,6 +55,6 @@ export async function stepUp(
   });
   if (!accepted.ok) return accepted;
   const { outcome: next, view } = accepted;
-  const issued = await reissueSession(deps, session, { ...next, user: view.user }, now);
+  const issued = await reissueSessionToken(deps, session, { ...next, user: view.user }, now);
   return { ok: true, issued, evidence: accepted.evidence };
 }

@@ -4,21 +4,21 @@ import { type ClientContext, generateEventId } from "../../store/service/audit.t
 import type { SessionWithUser } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { amrWith } from "../second-factor/amr.ts";
-import type { Evidence } from "../second-factor/submitted-code.ts";
+import { amrWithSecondFactor } from "../second-factor/amr.ts";
+import type { CodeEvidence } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
 import {
   type IssuedSession,
-  issueSession,
+  issueSessionToken,
   type PendingSession,
   prepareSession,
 } from "../sessions/sessions.ts";
-import { isAccountOfSubject, isUnclaimedAccount, storedName } from "./external-name.ts";
-import { createRequestBinding } from "./external-sign-in.ts";
+import { externalNameColumns, isAccountOfExternalSubject, isUnclaimedAccount } from "./external-name.ts";
+import { createCredentialsBinding } from "./external-sign-in.ts";
 import type { ExternalIdentity, FirstFactorSource } from "./first-factor-source.ts";
 
 /** A code that was submitted in a pending session, to complete the sign-in. */
-export interface SecondFactorInput {
+export interface CompleteSignInInput {
   readonly session: PendingSession;
   /** The external first factor of the request with the code. It names the account of the session. Null: passwords are the first factor. */
   readonly source: FirstFactorSource | null;
@@ -33,11 +33,11 @@ export interface SecondFactorInput {
  */
 export async function completeSignIn(
   deps: Deps,
-  { session: pending, source, code, client, now }: SecondFactorInput,
-): Promise<{ ok: true; issued: IssuedSession; evidence: Evidence } | Failure> {
+  { session: pending, source, code, client, now }: CompleteSignInInput,
+): Promise<{ ok: true; issued: IssuedSession; evidence: CodeEvidence } | Failure> {
   const identity = (await source?.identify()) ?? null;
   // Bound to this request's credentials, not to those that opened the pending session: the site may have changed its cookie since.
-  const binding = await createRequestBinding(deps, source);
+  const binding = await createCredentialsBinding(deps, source);
   const expiresAt = new Date(now.getTime() + deps.config.sessionMaxAgeSeconds * 1000);
   const accepted = await verifyCode(deps, {
     subject: { kind: "session", session: pending },
@@ -52,7 +52,7 @@ export async function completeSignIn(
           kind: "full",
           userId: session.userId,
           binding,
-          amr: amrWith(session.amr, evidence),
+          amr: amrWithSecondFactor(session.amr, evidence),
           firstFactorAt: session.firstFactorAt,
           secondFactorAt: now,
           expiresAt,
@@ -74,10 +74,10 @@ export async function completeSignIn(
   // Another request has renamed or claimed the account since it was read.
   const isOther =
     identity !== null &&
-    (isUnclaimedAccount(deps, user) || !isAccountOfSubject(deps, user, identity.username));
+    (isUnclaimedAccount(deps, user) || !isAccountOfExternalSubject(deps, user, identity.username));
   if (isOther) return { ok: false, reason: "pending_session_over" };
   const username = identity?.username ?? user.username;
-  const issued = await issueSession(deps, { ...accepted.outcome, user, username }, now);
+  const issued = await issueSessionToken(deps, { ...accepted.outcome, user, username }, now);
   return { ok: true, issued, evidence: accepted.evidence };
 }
 
@@ -88,7 +88,7 @@ function claim(
   keep: string,
 ): readonly AcceptedCodeEffect[] {
   if (identity === null || !isUnclaimedAccount(deps, user)) return [];
-  const { username, canonicalName } = storedName(deps, identity.username);
+  const { username, canonicalName } = externalNameColumns(deps, identity.username);
   if (canonicalName === null) return [];
   const name = { realm: user.realm, username, canonicalName };
   return [{ kind: "claim_name", name, email: identity.email, keep, eventId: generateEventId() }];

@@ -8,7 +8,7 @@ import type { Deps } from "../deps.ts";
  * @param username as in `ExternalIdentity`
  * @returns `canonicalName` null with `EXTERNAL_NAMES=canonical`: then `username` is canonical itself
  */
-export const storedName = (
+export const externalNameColumns = (
   { config }: Deps,
   username: string,
 ): { readonly username: string; readonly canonicalName: string | null } => ({
@@ -31,7 +31,7 @@ export const isUnclaimedAccount = (
  *
  * @param username the subject's name, as the source of the first factor gives it
  */
-export function isAccountOfSubject(
+export function isAccountOfExternalSubject(
   { config }: Deps,
   { username: name, canonicalName }: Pick<User, "username" | "canonicalName">,
   username: string,

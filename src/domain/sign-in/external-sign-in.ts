@@ -16,16 +16,16 @@ import type { Deps } from "../deps.ts";
 import {
   type FullSession,
   type IssuedSession,
-  issueSession,
+  issueSessionToken,
   type PendingSession,
   type PreparedSession,
   prepareSession,
 } from "../sessions/sessions.ts";
-import { isUnclaimedAccount, storedName } from "./external-name.ts";
+import { externalNameColumns, isUnclaimedAccount } from "./external-name.ts";
 import {
   firstFactorOnlySessionLimitsAt,
-  type IssuedPendingSession,
   issuePendingSessionToken,
+  type PendingSessionToken,
 } from "./first-factor-sessions.ts";
 import {
   AmbiguousCredentials,
@@ -33,14 +33,14 @@ import {
   type FirstFactorSource,
   FirstFactorUnavailable,
 } from "./first-factor-source.ts";
-import { pendingTtlSeconds } from "./openings.ts";
+import { pendingSessionTtlSeconds } from "./openings.ts";
 
 /**
  * Which sessions {@link openExternalSession} may open. `full_within_bounds`: only a full session, for an account without a second
  * factor, and none beyond the bounds of INC-30. The gate lets such a request pass without a session too, and a client
  * that keeps no cookies would otherwise create a session with each request.
  */
-export type OpensSessions = "none" | "full_within_bounds" | "any";
+export type OpenableSessions = "none" | "full_within_bounds" | "any";
 
 /** The account that the source has named, and what was opened for it. */
 export interface OpenExternalSessionResult {
@@ -48,14 +48,14 @@ export interface OpenExternalSessionResult {
   /** A full session, for an account without a second factor. */
   readonly issued: IssuedSession | null;
   /** A pending session, for an account with one. `held`: the client has it already. */
-  readonly pending: { readonly kind: "held" } | ({ readonly kind: "issued" } & IssuedPendingSession) | null;
+  readonly pending: { readonly kind: "held" } | ({ readonly kind: "issued" } & PendingSessionToken) | null;
 }
 
 /** The identity that an external first factor gives, and which sessions may be opened for it. */
 export interface OpenExternalSessionInput {
   readonly source: FirstFactorSource;
   readonly identity: ExternalIdentity;
-  readonly opens: OpensSessions;
+  readonly opens: OpenableSessions;
   /** The pending session that the client has already. It is used again while it is usable. */
   readonly held: PendingSession | null;
   readonly client: ClientContext;
@@ -79,7 +79,7 @@ export async function openExternalSession(
     user: newUserRow({
       id,
       realm: source.realm,
-      ...storedName(deps, identity.username),
+      ...externalNameColumns(deps, identity.username),
       email: identity.email,
       passwordHash: null,
       approvalPeriodId: generateApprovalPeriodId(),
@@ -98,7 +98,7 @@ export async function openExternalSession(
   const { username } = identity;
   const issued =
     full !== null && session?.id === full.row.id
-      ? await issueSession(deps, { row: session, secret: full.secret, user, username }, now)
+      ? await issueSessionToken(deps, { row: session, secret: full.secret, user, username }, now)
       : null;
   if (pending === null || session?.kind !== "pending") return { user, issued, pending: null };
   // After a sign-out the client no longer holds its session. It may share that session, with a new token, as another client may.
@@ -110,7 +110,7 @@ export async function openExternalSession(
 }
 
 /** Computes the value that binds a session to the credentials of this request. Null: passwords are the first factor. */
-export async function createRequestBinding(
+export async function createCredentialsBinding(
   deps: Deps,
   source: FirstFactorSource | null,
 ): Promise<string | null> {
@@ -128,14 +128,14 @@ async function prepareExternalSession(
   client: ClientContext,
   now: Date,
 ): Promise<PreparedSession> {
-  const ttlSeconds = kind === "full" ? deps.config.sessionMaxAgeSeconds : pendingTtlSeconds;
+  const ttlSeconds = kind === "full" ? deps.config.sessionMaxAgeSeconds : pendingSessionTtlSeconds;
   return prepareSession(
     {
       kind,
       // The batch sets it, once it has found the account.
       userId: "",
       // A pending session is bound when a code is accepted, to the credentials of that request.
-      binding: kind === "full" ? await createRequestBinding(deps, source) : null,
+      binding: kind === "full" ? await createCredentialsBinding(deps, source) : null,
       amr: [source.realm],
       firstFactorAt: now,
       secondFactorAt: null,
@@ -147,7 +147,7 @@ async function prepareExternalSession(
 }
 
 /** A request to a path of the site, with an external first factor. */
-export interface ExternalAccessInput {
+export interface ProvisionAndAuthorizeInput {
   readonly requirement: Requirement;
   /** The full session that is bound to the credentials of this request. Null: none is. */
   readonly session: FullSession | null;
@@ -162,7 +162,10 @@ export interface ExternalAccessInput {
  * Authorizes a request whose first factor is external, and creates the account when the source names a new one. No call
  * while the session is fresh and bound to the request's credentials. Otherwise one request to the source and one D1 trip.
  */
-export async function provisionAndAuthorize(deps: Deps, input: ExternalAccessInput): Promise<AccessResult> {
+export async function provisionAndAuthorize(
+  deps: Deps,
+  input: ProvisionAndAuthorizeInput,
+): Promise<AccessResult> {
   const { requirement, session, source, client, now } = input;
   if (session !== null && !source.alwaysIdentify && isTokenFresh(deps, session, now))
     return authorizeSession(deps, requirement, session, now);
@@ -206,7 +209,7 @@ export async function provisionAndAuthorize(deps: Deps, input: ExternalAccessInp
  */
 async function authorizeOpenPath(
   deps: Deps,
-  { requirement, session, source, now }: ExternalAccessInput,
+  { requirement, session, source, now }: ProvisionAndAuthorizeInput,
 ): Promise<AccessResult> {
   const identity = session === null ? null : await source.identify().catch(anonymousIfUnknown);
   return session !== null && session.username === identity?.username

@@ -15,7 +15,7 @@ export const firstFactorOnlySessionLimitsAt = (now: Date): FirstFactorOnlySessio
 });
 
 /** The token of a pending session. */
-export interface IssuedPendingSession {
+export interface PendingSessionToken {
   readonly token: string;
   readonly expiresAt: Date;
 }
@@ -33,7 +33,7 @@ export async function issuePendingSessionToken(
     username,
   }: { readonly row: Session; readonly prepared: PreparedSession; readonly username: string },
   now: Date,
-): Promise<IssuedPendingSession> {
+): Promise<PendingSessionToken> {
   const { expiresAt } = row;
   const token =
     row.id === prepared.row.id

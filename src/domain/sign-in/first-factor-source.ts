@@ -62,7 +62,7 @@ export class AmbiguousCredentials extends Error {
  * True when the session is bound to the credentials of this request. Another account, or another session of the same
  * account at the source, must show its own second factor.
  */
-export async function isSessionBoundTo(
+export async function isSessionBoundToCredentials(
   keyring: Keyring,
   session: FullSession,
   source: FirstFactorSource | null,

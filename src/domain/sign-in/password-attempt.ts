@@ -6,13 +6,13 @@ import {
   type SignInBatchResult,
 } from "../../store/sessions/sign-in-batch.ts";
 import type { Deps } from "../deps.ts";
-import { type Failure, tooManyAttempts } from "../failure.ts";
+import { type Failure, tooManyAttemptsFailure } from "../failure.ts";
 import {
-  type FirstFactorCounters,
+  computePasswordAttemptCounters,
   findBlockEnd,
-  firstFactorCounters,
   lastBlockEnd,
   type PasswordAttempt,
+  type PasswordAttemptCounters,
   publishBlocks,
 } from "./throttle.ts";
 
@@ -23,7 +23,7 @@ import {
 export interface UnblockedPasswordAttempt {
   readonly ok: true;
   readonly attempt: PasswordAttempt;
-  readonly counters: FirstFactorCounters;
+  readonly counters: PasswordAttemptCounters;
 }
 
 /** Computes the counters of a password attempt, and fails when the rate limit or a block in KV refuses it. No D1 trip. */
@@ -33,9 +33,11 @@ export async function startPasswordAttempt(
   { client, devices, now }: { readonly client: ClientContext; readonly devices: string; readonly now: Date },
 ): Promise<UnblockedPasswordAttempt | Failure> {
   const attempt = { ...account, network: clientNetwork(client.address), devices };
-  const counters = await firstFactorCounters(deps.config.keyring, attempt, now);
+  const counters = await computePasswordAttemptCounters(deps.config.keyring, attempt, now);
   const blockEnd = await findBlockEnd(deps, counters, now);
-  return blockEnd === null ? { ok: true, attempt, counters } : tooManyAttempts(blockEnd, now, "first_factor");
+  return blockEnd === null
+    ? { ok: true, attempt, counters }
+    : tooManyAttemptsFailure(blockEnd, now, "first_factor");
 }
 
 /** Counts a wrong password in D1. One batch. `blocked`: a counter blocked already, and nothing was counted. */
@@ -45,19 +47,19 @@ export async function countWrongPassword(
   now: Date,
 ): Promise<{ readonly result: SignInBatchResult; readonly blocked: Failure | null }> {
   const result = await countSignInFailure(deps.db, wrong, now);
-  return { result, blocked: publishAndFindBlock(deps, result, now) };
+  return { result, blocked: publishBlocksAndFindFailure(deps, result, now) };
 }
 
 /**
  * Publishes the blocks that a batch has found. The failure when the batch did nothing because of one: right and wrong
  * passwords get the same response then.
  */
-export function publishAndFindBlock(
+export function publishBlocksAndFindFailure(
   deps: Deps,
   { done, overflows }: SignInBatchResult,
   now: Date,
 ): Failure | null {
   publishBlocks(deps, overflows, now);
   const until = lastBlockEnd(overflows);
-  return done || until === null ? null : tooManyAttempts(until, now, "first_factor");
+  return done || until === null ? null : tooManyAttemptsFailure(until, now, "first_factor");
 }

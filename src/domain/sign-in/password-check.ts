@@ -4,13 +4,13 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { type FullSession, isSessionLive } from "../sessions/sessions.ts";
 import { countWrongPassword, startPasswordAttempt } from "./password-attempt.ts";
-import { isPasswordOf } from "./stored-password.ts";
-import type { FirstFactorCounters } from "./throttle.ts";
+import { isPasswordOfUser } from "./stored-password.ts";
+import type { PasswordAttemptCounters } from "./throttle.ts";
 
 /** A right password. The batch that acts on it must repeat the condition that none of `counters` blocks. */
-export interface CheckedPassword {
+export interface CheckPasswordResult {
   readonly ok: true;
-  readonly counters: FirstFactorCounters;
+  readonly counters: PasswordAttemptCounters;
   /** The session and the account that the password was compared with. */
   readonly view: SessionWithUser;
 }
@@ -32,7 +32,7 @@ export interface CheckPasswordInput {
 export async function checkPassword(
   deps: Deps,
   { session, password, devices, client, now }: CheckPasswordInput,
-): Promise<CheckedPassword | Failure> {
+): Promise<CheckPasswordResult | Failure> {
   const started = await startPasswordAttempt(deps, session, { client, devices, now });
   if (!started.ok) return started;
   const { attempt, counters } = started;
@@ -40,7 +40,7 @@ export async function checkPassword(
   const view = await findSessionOnPrimary(deps.db, session.id);
   if (view === null || !isSessionLive(deps, view, now)) return { ok: false, reason: "session_over" };
   const { passwordHash } = view.user;
-  if (passwordHash === null || (password !== null && (await isPasswordOf(deps, password, view.user)))) {
+  if (passwordHash === null || (password !== null && (await isPasswordOfUser(deps, password, view.user)))) {
     return { ok: true, counters, view };
   }
   const event = {

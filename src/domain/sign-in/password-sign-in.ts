@@ -12,22 +12,22 @@ import {
 } from "../../store/sessions/sign-in-batch.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
-import { type Failure, tooManyAttempts } from "../failure.ts";
+import { type Failure, tooManyAttemptsFailure } from "../failure.ts";
 import {
   type IssuedSession,
-  issueSession,
+  issueSessionToken,
   type PreparedSession,
   prepareSession,
 } from "../sessions/sessions.ts";
 import {
   firstFactorOnlySessionLimitsAt,
-  type IssuedPendingSession,
   issuePendingSessionToken,
+  type PendingSessionToken,
 } from "./first-factor-sessions.ts";
-import { pendingTtlSeconds } from "./openings.ts";
-import { countWrongPassword, publishAndFindBlock, startPasswordAttempt } from "./password-attempt.ts";
-import { isPasswordOf } from "./stored-password.ts";
-import type { FirstFactorCounters } from "./throttle.ts";
+import { pendingSessionTtlSeconds } from "./openings.ts";
+import { countWrongPassword, publishBlocksAndFindFailure, startPasswordAttempt } from "./password-attempt.ts";
+import { isPasswordOfUser } from "./stored-password.ts";
+import type { PasswordAttemptCounters } from "./throttle.ts";
 
 /** The realm of password users. */
 export const localRealm = "local";
@@ -48,7 +48,7 @@ export type PasswordSignInResult =
   | {
       readonly ok: true;
       readonly next: "second_factor";
-      readonly pending: IssuedPendingSession;
+      readonly pending: PendingSessionToken;
     };
 
 /**
@@ -66,7 +66,7 @@ export async function signIn(
   const { attempt, counters } = started;
 
   const view = await findAccountForSignIn(deps.db, attempt, counters.all, now);
-  if (view.blockedUntil !== null) return tooManyAttempts(view.blockedUntil, now, "first_factor");
+  if (view.blockedUntil !== null) return tooManyAttemptsFailure(view.blockedUntil, now, "first_factor");
   const opened = await trySignIn(deps, request, counters, view.user);
   if (opened.ok || opened.reason !== "account_changed") return opened;
   // The account has changed since it was read, and the batch has done nothing: once more, with the row of the primary.
@@ -85,12 +85,12 @@ const accountChanged = ({ user }: SignInBatchResult): AccountChanged => ({
 async function trySignIn(
   deps: Deps,
   request: PasswordSignInInput,
-  counters: FirstFactorCounters,
+  counters: PasswordAttemptCounters,
   user: User | null,
 ): Promise<PasswordSignInResult | Failure | AccountChanged> {
   const { now } = request;
   // The hash is computed for an unknown user too, so that the response takes as long (TH-10).
-  const matches = await isPasswordOf(deps, request.password, user);
+  const matches = await isPasswordOfUser(deps, request.password, user);
   const name = { realm: localRealm, username: request.username };
   if (!matches || user === null || user.disabledAt !== null) {
     const event = signInEvent("first_factor.refused", request, user, null);
@@ -115,10 +115,14 @@ async function trySignIn(
     now,
   );
   const { session } = result;
-  if (session === null) return publishAndFindBlock(deps, result, now) ?? accountChanged(result);
+  if (session === null) return publishBlocksAndFindFailure(deps, result, now) ?? accountChanged(result);
   const { username } = user;
   if (!user.totpEnabled)
-    return { ok: true, next: "done", issued: await issueSession(deps, { ...prepared, user, username }, now) };
+    return {
+      ok: true,
+      next: "done",
+      issued: await issueSessionToken(deps, { ...prepared, user, username }, now),
+    };
   const pending = await issuePendingSessionToken(deps, { row: session, prepared, username }, now);
   return { ok: true, next: "second_factor", pending };
 }
@@ -153,7 +157,7 @@ function prepareSignInSession(
   user: User,
   { client, now }: PasswordSignInInput,
 ): Promise<PreparedSession> {
-  const ttlSeconds = user.totpEnabled ? pendingTtlSeconds : deps.config.sessionMaxAgeSeconds;
+  const ttlSeconds = user.totpEnabled ? pendingSessionTtlSeconds : deps.config.sessionMaxAgeSeconds;
   return prepareSession(
     {
       kind: user.totpEnabled ? "pending" : "full",

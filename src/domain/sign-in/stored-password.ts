@@ -12,7 +12,7 @@ import type { Deps } from "../deps.ts";
  *
  * @param user null: there is no such account
  */
-export async function isPasswordOf(
+export async function isPasswordOfUser(
   deps: Deps,
   password: string,
   user: Pick<User, "id" | "passwordHash"> | null,

@@ -33,13 +33,13 @@ const limits = {
 export const firstFactorQuota = { most: limits.network_account, windowSeconds } as const;
 
 /** How many enrolments one account may begin. */
-export const setupQuota = { most: limits.setup, windowSeconds } as const;
+export const enrolmentQuota = { most: limits.setup, windowSeconds } as const;
 
 /** The operations that are counted for each caller of the service API. */
-export type Transfer = "imports" | "exports";
+export type TransferKind = "imports" | "exports";
 
 /** How many imports and exports one caller of the service API may begin. */
-export const transferQuota: Readonly<Record<Transfer, { most: number; windowSeconds: number }>> = {
+export const transferQuotas: Readonly<Record<TransferKind, { most: number; windowSeconds: number }>> = {
   imports: { most: limits.imports, windowSeconds: transferWindowSeconds },
   exports: { most: limits.exports, windowSeconds: transferWindowSeconds },
 };
@@ -55,7 +55,7 @@ export interface PasswordAttempt {
 }
 
 /** The counters of one password attempt. */
-export interface FirstFactorCounters {
+export interface PasswordAttemptCounters {
   readonly all: readonly ThrottleCounter[];
   /** The counter that a right password resets: failures of this network or device for this account. */
   readonly resetBySuccess: ThrottleCounter;
@@ -70,11 +70,11 @@ export interface FirstFactorCounters {
  * attacker that fails on purpose, from any network, cannot lock the owner's device out
  * (`docs/decisions/0013-known-devices.md`).
  */
-export async function firstFactorCounters(
+export async function computePasswordAttemptCounters(
   keyring: Keyring,
   { realm, username, network, devices }: PasswordAttempt,
   now: Date,
-): Promise<FirstFactorCounters> {
+): Promise<PasswordAttemptCounters> {
   const device = await findKnownDevice(keyring, devices, { realm, username }, now);
   if (device !== null) {
     const own = await counter(keyring, "account_device", [realm, username, String(device)]);
@@ -93,7 +93,7 @@ export async function firstFactorCounters(
 }
 
 /** Computes the counter of the enrolments that an account begins, over all its sessions and paths. */
-export const setupCounter = (keyring: Keyring, userId: string): Promise<ThrottleCounter> =>
+export const enrolmentCounter = (keyring: Keyring, userId: string): Promise<ThrottleCounter> =>
   counter(keyring, "setup", [userId]);
 
 /**
@@ -103,7 +103,7 @@ export const setupCounter = (keyring: Keyring, userId: string): Promise<Throttle
  */
 export const transferCounter = (
   keyring: Keyring,
-  transfer: Transfer,
+  transfer: TransferKind,
   actor: string,
 ): Promise<ThrottleCounter> => counter(keyring, transfer, [actor], transferWindowSeconds);
 
@@ -133,7 +133,7 @@ const rateLimitPeriodSeconds = 60;
  */
 export async function findBlockEnd(
   deps: Deps,
-  counters: FirstFactorCounters,
+  counters: PasswordAttemptCounters,
   now: Date,
 ): Promise<Date | null> {
   if (!(await isWithinRateLimit(deps, counters.rateLimitKey)))

@@ -1,6 +1,6 @@
 import type * as z from "zod/mini";
 import { lazy } from "../../core/lib/lazy.ts";
-import type { Scope, ServiceCaller, UserServiceCall } from "../../domain/service-api/service-caller.ts";
+import type { ApiKeyScope, ServiceCaller, UserServiceCall } from "../../domain/service-api/service-caller.ts";
 import { readBodyText } from "../body-text.ts";
 import { type Caller, getCaller } from "../caller.ts";
 import type { AppContext } from "../context.ts";
@@ -20,7 +20,7 @@ import type { OkResult, SuccessResponse } from "./success-response.ts";
 type Empty = ReturnType<typeof noFields>;
 
 /** What `access` finds out about the caller. */
-type CallerOf<A extends Access, Result> = A extends Scope
+type CallerOf<A extends Access, Result> = A extends ApiKeyScope
   ? { readonly call: UserServiceCall<Result>; readonly caller: ServiceCaller }
   : A extends "session"
     ? Caller

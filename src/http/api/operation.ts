@@ -1,6 +1,6 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type * as z from "zod/mini";
-import { type Scope, scopes } from "../../domain/service-api/service-caller.ts";
+import { type ApiKeyScope, apiKeyScopes } from "../../domain/service-api/service-caller.ts";
 import type { AppContext } from "../context.ts";
 import type { AnyFailure } from "../problem/http-failure.ts";
 
@@ -11,10 +11,11 @@ export type Method = "get" | "post" | "put" | "delete";
  * (`visitor`); a visitor with a full session (`session`); with a pending session, whose token is in the body or a cookie
  * (`pending_session`); with either (`any_session`); or an API key with this scope.
  */
-export type Access = "public" | "visitor" | "session" | "pending_session" | "any_session" | Scope;
+export type Access = "public" | "visitor" | "session" | "pending_session" | "any_session" | ApiKeyScope;
 
 /** True for the access of the service API. */
-export const isScope = (access: Access): access is Scope => (scopes as readonly string[]).includes(access);
+export const isScope = (access: Access): access is ApiKeyScope =>
+  (apiKeyScopes as readonly string[]).includes(access);
 
 /** A successful response, as the OpenAPI document describes it. */
 export interface DocumentedSuccess {

@@ -1,5 +1,5 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import type { Limit } from "../../domain/failure.ts";
+import type { ExceededLimit } from "../../domain/failure.ts";
 import type { ImportReport } from "../../domain/service-api/import.ts";
 import { rateLimitHeaders } from "../rate-limit.ts";
 import type { AnyFailure } from "./http-failure.ts";
@@ -13,7 +13,7 @@ export interface Problem {
   readonly detail: string;
   readonly retryAfterSeconds: number | null;
   /** The limit that the request counts against, for the rate limit headers. */
-  readonly limit: Limit | null;
+  readonly limit: ExceededLimit | null;
   /** Extension members of the document (RFC 9457 3.2). */
   readonly members: Readonly<Record<string, unknown>>;
   /** The methods for the header `Allow`. */
@@ -52,7 +52,7 @@ export function problemHeaders({ retryAfterSeconds, limit, allow }: Problem): Re
  * Returns the limit that a failed attempt counts against. The number of attempts left is not sent with a failed attempt: for
  * a password it would reveal attempts of other clients, and for a code whether it was a replayed one (TH-10).
  */
-function limitOf(failure: AnyFailure): Limit | null {
+function limitOf(failure: AnyFailure): ExceededLimit | null {
   switch (failure.reason) {
     case "too_many_attempts":
       return failure.limit ?? "second_factor";

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { createBinding } from "../../../src/core/tokens/session-binding.ts";
 import type { FullSession } from "../../../src/domain/sessions/sessions.ts";
-import { type FirstFactorSource, isSessionBoundTo } from "../../../src/domain/sign-in/first-factor-source.ts";
+import {
+  type FirstFactorSource,
+  isSessionBoundToCredentials,
+} from "../../../src/domain/sign-in/first-factor-source.ts";
 import { keyringOf } from "../../support/keyring.ts";
 
 const keyring = keyringOf("k1");
@@ -41,30 +44,34 @@ async function session(realm: string, bound: readonly string[] | null): Promise<
 describe("a session", () => {
   it("is accepted with the credentials that it is bound to, in its own realm", async () => {
     const own = await session("jwt", evidence);
-    expect(await isSessionBoundTo(keyring, own, source("jwt", evidence))).toBe(true);
-    expect(await isSessionBoundTo(keyring, own, source("jwt", ["https://team.idp.test", "bob"]))).toBe(false);
-    expect(await isSessionBoundTo(keyring, own, source("jwt", null))).toBe(false);
+    expect(await isSessionBoundToCredentials(keyring, own, source("jwt", evidence))).toBe(true);
+    expect(
+      await isSessionBoundToCredentials(keyring, own, source("jwt", ["https://team.idp.test", "bob"])),
+    ).toBe(false);
+    expect(await isSessionBoundToCredentials(keyring, own, source("jwt", null))).toBe(false);
   });
 
   it("is rejected in another realm, even with the same credentials", async () => {
     const own = await session("jwt", evidence);
     for (const realm of ["origin", "proxy"] as const)
-      expect(await isSessionBoundTo(keyring, own, source(realm, evidence))).toBe(false);
-    expect(await isSessionBoundTo(keyring, await session("local", evidence), source("jwt", evidence))).toBe(
-      false,
-    );
+      expect(await isSessionBoundToCredentials(keyring, own, source(realm, evidence))).toBe(false);
+    expect(
+      await isSessionBoundToCredentials(keyring, await session("local", evidence), source("jwt", evidence)),
+    ).toBe(false);
   });
 
   it("without a binding is rejected with an external first factor", async () => {
-    expect(await isSessionBoundTo(keyring, await session("jwt", null), source("jwt", evidence))).toBe(false);
-    expect(await isSessionBoundTo(keyring, await session("local", null), source("jwt", evidence))).toBe(
-      false,
-    );
+    expect(
+      await isSessionBoundToCredentials(keyring, await session("jwt", null), source("jwt", evidence)),
+    ).toBe(false);
+    expect(
+      await isSessionBoundToCredentials(keyring, await session("local", null), source("jwt", evidence)),
+    ).toBe(false);
   });
 
   it("of another realm is rejected with FIRST_FACTOR=password", async () => {
-    expect(await isSessionBoundTo(keyring, await session("local", null), null)).toBe(true);
-    expect(await isSessionBoundTo(keyring, await session("jwt", evidence), null)).toBe(false);
-    expect(await isSessionBoundTo(keyring, await session("origin", null), null)).toBe(false);
+    expect(await isSessionBoundToCredentials(keyring, await session("local", null), null)).toBe(true);
+    expect(await isSessionBoundToCredentials(keyring, await session("jwt", evidence), null)).toBe(false);
+    expect(await isSessionBoundToCredentials(keyring, await session("origin", null), null)).toBe(false);
   });
 });

@@ -8,7 +8,7 @@ import {
   type RevokedApiKey,
   revokeApiKey,
 } from "../../../domain/service-api/api-keys.ts";
-import { type Scope, scopes } from "../../../domain/service-api/service-caller.ts";
+import { type ApiKeyScope, apiKeyScopes } from "../../../domain/service-api/service-caller.ts";
 import type { ApiKey } from "../../../store/service/api-key-rows.ts";
 import { defineOperation } from "../define-operation.ts";
 import { defineDataResponse } from "../success-response.ts";
@@ -82,8 +82,8 @@ const createBody = () =>
       .string("must be a string")
       .check(z.regex(/^[^\p{C}]{1,64}$/u, "must have 1 to 64 characters, none of them a control character")),
     scopes: z
-      .array(z.enum(scopes, `must be one of ${scopes.join(", ")}`), "must be a list of scopes")
-      .check(z.minLength(1, "must not be empty"), z.maxLength(scopes.length, "has one twice")),
+      .array(z.enum(apiKeyScopes, `must be one of ${apiKeyScopes.join(", ")}`), "must be a list of scopes")
+      .check(z.minLength(1, "must not be empty"), z.maxLength(apiKeyScopes.length, "has one twice")),
     expires_at: z.optional(z.iso.datetime("must be a time in RFC 3339, UTC")),
     return_urls: z.optional(z.array(returnUrl()).check(z.maxLength(20, "has more than 20 addresses"))),
   });
@@ -131,7 +131,7 @@ export const apiKeyOperations = [
     failures: ["too_many_api_keys"],
     run: async (c, { call, caller, body }) => {
       const { name, scopes: wanted, return_urls: returnUrls, expires_at: end } = body;
-      const missing = wanted.find((scope: Scope) => !caller.scopes.includes(scope));
+      const missing = wanted.find((scope: ApiKeyScope) => !caller.scopes.includes(scope));
       if (missing !== undefined) return { ok: false, reason: "scope_missing", scope: missing };
       const expiresAt = end === undefined ? null : new Date(end);
       if (expiresAt !== null && expiresAt <= call.now)

@@ -1,10 +1,10 @@
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
 import { splitLines } from "../../../core/parsing/lines.ts";
-import type { ParsedLine } from "../../../domain/service-api/import.ts";
+import type { ParsedImportLine } from "../../../domain/service-api/import.ts";
 import {
+  type ImportLineFailure,
   importedEmailPattern,
-  type LineFailure,
   parseImportedUser,
 } from "../../../domain/service-api/imported-user.ts";
 import { parseFields, parseObject } from "../../json-body.ts";
@@ -76,7 +76,7 @@ export class ImportBody {
   ) {}
 
   /** Reads the lines one by one. If the body is not read to its end, the text after the last newline is not a line. */
-  async *lines(): AsyncGenerator<ParsedLine, void, undefined> {
+  async *lines(): AsyncGenerator<ParsedImportLine, void, undefined> {
     let line = this.firstLine;
     try {
       for await (const bytes of splitLines(this.#chunks(), maxLineBytes)) {
@@ -115,7 +115,7 @@ export class ImportBody {
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
 /** @param bytes null: the line is too long */
-async function readEntry(bytes: Uint8Array | null, now: Date): Promise<ParsedLine["entry"]> {
+async function readEntry(bytes: Uint8Array | null, now: Date): Promise<ParsedImportLine["entry"]> {
   if (bytes === null) return malformed("The line is longer than 16 KiB.");
   let text: string;
   try {
@@ -131,7 +131,7 @@ async function readEntry(bytes: Uint8Array | null, now: Date): Promise<ParsedLin
   } catch (error) {
     if (!(error instanceof FailureError)) throw error;
     // parseObject and parseFields have no other failures.
-    return error.failure as LineFailure;
+    return error.failure as ImportLineFailure;
   }
 }
 

@@ -1,14 +1,14 @@
 import * as z from "zod/mini";
 import { renderQrSvg, svgDataUri } from "../../../core/lib/qr.ts";
-import type { GeneratedSecret } from "../../../domain/second-factor/enrolment.ts";
+import type { GeneratedTotpSecret } from "../../../domain/second-factor/enrolment.ts";
 import { resetSecondFactor, unlockSecondFactor } from "../../../domain/service-api/reset-and-unlock.ts";
 import {
-  beginUserEnrolment,
   type ConfirmedEnrolment,
   confirmUserEnrolment,
   type RegeneratedBackupCodes,
   regenerateUserBackupCodes,
   removeUserSecondFactor,
+  startUserEnrolment,
 } from "../../../domain/service-api/service-enrolment.ts";
 import type { UserResult } from "../../../domain/service-api/users.ts";
 import { type VerifiedUserCode, verifyUserCode } from "../../../domain/service-api/verify-user-code.ts";
@@ -110,7 +110,7 @@ export const secondFactorOperations = [
         qr_code: "data:image/svg+xml;base64,PHN2Zy8+",
         expires_in: 600,
       },
-      present: ({ secret, keyUri, expiresInSeconds }: GeneratedSecret) => ({
+      present: ({ secret, keyUri, expiresInSeconds }: GeneratedTotpSecret) => ({
         secret,
         provisioning_uri: keyUri,
         qr_code: svgDataUri(renderQrSvg(keyUri)),
@@ -118,7 +118,7 @@ export const secondFactorOperations = [
       }),
     }),
     failures: ["export_key_required", ...codeFailures, "already_enabled"],
-    run: (c, { call, body }) => beginUserEnrolment(c.var.deps, call, body.code ?? null),
+    run: (c, { call, body }) => startUserEnrolment(c.var.deps, call, body.code ?? null),
   }),
   defineOperation({
     id: "confirmTotp",

@@ -3,17 +3,17 @@ import { sha256 } from "../../../core/crypto/digest.ts";
 import { lazy } from "../../../core/lib/lazy.ts";
 import { possibleStoredUserIds, realmNamePattern, userIdPattern } from "../../../core/parsing/user-id.ts";
 import type { Failure } from "../../../domain/failure.ts";
-import { compareExportKey, type ExportKeyState } from "../../../domain/service-api/export-key.ts";
+import { type CompareExportKeyResult, compareExportKey } from "../../../domain/service-api/export-key.ts";
 import {
+  type ApiKeyScope,
   authenticateServiceCaller,
-  type Scope,
   type ServiceCaller,
   type UserServiceCall,
 } from "../../../domain/service-api/service-caller.ts";
 import {
-  type FirstResponse,
+  type FindFirstResponseResult,
   findFirstResponse,
-  type RepeatableCall,
+  type IdempotentCall,
 } from "../../../domain/service-api/stored-response.ts";
 import { localRealm } from "../../../domain/sign-in/password-sign-in.ts";
 import type { User } from "../../../store/users/user-rows.ts";
@@ -28,9 +28,9 @@ import type { OkResult, PreparedResponse } from "../success-response.ts";
 export interface ServiceRequest {
   readonly caller: ServiceCaller;
   readonly user: User | null;
-  readonly exportKey: ExportKeyState;
+  readonly exportKey: CompareExportKeyResult;
   /** Null: the request has no `Idempotency-Key`. */
-  readonly repeatable: (RepeatableCall & { readonly first: FirstResponse }) | null;
+  readonly repeatable: (IdempotentCall & { readonly first: FindFirstResponseResult }) | null;
 }
 
 /** Carries `EXPORT_KEY`, in addition to the API key in `Authorization`. */
@@ -53,7 +53,7 @@ const idempotencyKeyPattern = /^[\x21-\x7e]{1,255}$/;
  */
 export async function readServiceRequest(
   c: AppContext,
-  scope: Scope,
+  scope: ApiKeyScope,
   { body, repeatable }: { body: string; repeatable: boolean },
 ): Promise<ServiceRequest> {
   const token = readBearerToken(c);
@@ -110,7 +110,7 @@ export async function readServiceRequest(
  * Returns the failure of a request whose `Idempotency-Key` was used before: another call used it, or the first response
  * reports an accepted code and a reset has voided that approval since (INC-37). Null: the request does not fail.
  */
-function failureOfKeyReuse({ kind }: FirstResponse): Failure | null {
+function failureOfKeyReuse({ kind }: FindFirstResponseResult): Failure | null {
   if (kind === "conflict") return { ok: false, reason: "idempotency_conflict" };
   return kind === "void" ? { ok: false, reason: "first_response_void" } : null;
 }

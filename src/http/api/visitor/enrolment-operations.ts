@@ -5,7 +5,7 @@ import {
   type ConfirmEnrolmentResult,
   confirmEnrolment,
   enrolmentTtlSeconds,
-  type GeneratedSecret,
+  type GeneratedTotpSecret,
   startEnrolment,
 } from "../../../domain/second-factor/enrolment.ts";
 import { readDevices, setSessionCookie } from "../../cookies.ts";
@@ -70,7 +70,7 @@ export const enrolmentOperations: readonly Operation[] = [
         RateLimit: "How many set-ups the account can still start, and when the limit grows again",
         "RateLimit-Policy": "The limit that this request counts towards",
       },
-      present: ({ secret, keyUri, expiresInSeconds }: GeneratedSecret) => ({
+      present: ({ secret, keyUri, expiresInSeconds }: GeneratedTotpSecret) => ({
         secret,
         qr_code: svgDataUri(renderQrSvg(keyUri)),
         provisioning_uri: keyUri,

@@ -3,10 +3,10 @@ import { authenticatedAt } from "../../../domain/access/access.ts";
 import {
   type FullSession,
   listSessions,
-  logOut,
   recheckSession,
   revokeOtherSessions,
   revokeSession,
+  signOut,
 } from "../../../domain/sessions/sessions.ts";
 import type { Session } from "../../../store/sessions/session-rows.ts";
 import { findAllSessions } from "../../caller.ts";
@@ -111,7 +111,7 @@ export const ownSessionOperations: readonly Operation[] = [
     run: async (c) => {
       const sessions = await findAllSessions(c);
       if (sessions.length === 0) return { ok: false, reason: "unauthenticated" };
-      for (const session of sessions) await logOut(c.var.deps, session, c.var.client, c.var.now);
+      for (const session of sessions) await signOut(c.var.deps, session, c.var.client, c.var.now);
       clearSessionCookies(c);
       return { ok: true };
     },

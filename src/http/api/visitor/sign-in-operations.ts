@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
 import { secondsUntil } from "../../../domain/failure.ts";
-import type { Evidence } from "../../../domain/second-factor/submitted-code.ts";
+import type { CodeEvidence } from "../../../domain/second-factor/submitted-code.ts";
 import type { IssuedSession } from "../../../domain/sessions/sessions.ts";
 import { completeSignIn } from "../../../domain/sign-in/complete-sign-in.ts";
-import { pendingTtlSeconds } from "../../../domain/sign-in/openings.ts";
+import { pendingSessionTtlSeconds } from "../../../domain/sign-in/openings.ts";
 import { signIn } from "../../../domain/sign-in/password-sign-in.ts";
 import { findPending } from "../../caller.ts";
 import { readDevices, setPendingCookie, setSignInCookies } from "../../cookies.ts";
@@ -35,7 +35,7 @@ interface LoginResult {
 interface VerifySignInResult {
   readonly ok: true;
   readonly issued: IssuedSession;
-  readonly evidence: Evidence;
+  readonly evidence: CodeEvidence;
 }
 
 /** Sign-in with both factors: `POST /login` and `POST /totp/verify`. */
@@ -54,7 +54,11 @@ export const signInOperations: readonly Operation[] = [
     bodyExample: { username: "ada", password: "correct horse battery" },
     response: defineJsonResponse({
       schema: loginResponse,
-      example: { status: "totp_required", session_token: examplePending, expires_in: pendingTtlSeconds },
+      example: {
+        status: "totp_required",
+        session_token: examplePending,
+        expires_in: pendingSessionTtlSeconds,
+      },
       headers: setsCookie,
       present: ({ token, expiresInSeconds }: LoginResult) =>
         expiresInSeconds === null

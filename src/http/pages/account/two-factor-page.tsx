@@ -6,7 +6,7 @@ import { parseCodeInput } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import {
   confirmEnrolment,
-  replacementMaxAgeSeconds,
+  maxFactorAgeForSecretReplacementSeconds,
   startEnrolment,
 } from "../../../domain/second-factor/enrolment.ts";
 import { type FullSession, recheckSession } from "../../../domain/sessions/sessions.ts";
@@ -173,7 +173,8 @@ function startPage(
 
 function canReplace({ secondFactorAt }: FullSession, now: Date): boolean {
   return (
-    secondFactorAt !== null && now.getTime() - secondFactorAt.getTime() < replacementMaxAgeSeconds * 1000
+    secondFactorAt !== null &&
+    now.getTime() - secondFactorAt.getTime() < maxFactorAgeForSecretReplacementSeconds * 1000
   );
 }
 

@@ -1,7 +1,7 @@
 import { parseCodeInput } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import type { ChallengeSession } from "../../../domain/second-factor/challenge-session.ts";
-import { completeChallengeWithCode } from "../../../domain/second-factor/challenges.ts";
+import { verifyCodeAndCompleteChallenge } from "../../../domain/second-factor/challenges.ts";
 import { findChallengeSession } from "../../caller.ts";
 import { type AppContext, publicBaseUrl } from "../../context.ts";
 import type { HttpFailure } from "../../problem/http-failure.ts";
@@ -33,7 +33,7 @@ export async function submitChallengeCode(c: AppContext, id: string, text: strin
     return respondToFailure(c, session, { ok: false, reason: "invalid_format", detail });
   }
   const { deps, client, now } = c.var;
-  const result = await completeChallengeWithCode(deps, { session, code, client, now }, publicBaseUrl(c));
+  const result = await verifyCodeAndCompleteChallenge(deps, { session, code, client, now }, publicBaseUrl(c));
   if (result.ok) return showReturnPage(c, session, result.address);
   return respondToFailure(c, session, result, code.kind === "backup_code");
 }

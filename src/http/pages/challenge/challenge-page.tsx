@@ -3,7 +3,7 @@ import { addResultParameters } from "../../../core/parsing/return-address.ts";
 import type { ChallengeClaims } from "../../../core/tokens/session-token.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import type { ChallengeSession } from "../../../domain/second-factor/challenge-session.ts";
-import { buildReturnUrl, redeemChallengeUrl } from "../../../domain/second-factor/challenges.ts";
+import { buildChallengeReturnUrl, redeemChallengeUrl } from "../../../domain/second-factor/challenges.ts";
 import { findChallengeSession } from "../../caller.ts";
 import { type AppContext, type AppEnv, publicBaseUrl } from "../../context.ts";
 import { clearChallengeCookie, setChallengeCookie } from "../../cookies.ts";
@@ -78,7 +78,7 @@ export function showReturnPage(c: AppContext, session: ChallengeSession, href: s
 
 /** For a challenge that accepts no more codes: returns the browser to the site when it was completed, else shows that it has ended. */
 export async function showChallengeOutcome(c: AppContext, session: ChallengeSession): Promise<Response> {
-  const result = await buildReturnUrl(c.var.deps, session, publicBaseUrl(c), c.var.now);
+  const result = await buildChallengeReturnUrl(c.var.deps, session, publicBaseUrl(c), c.var.now);
   return result.ok ? showReturnPage(c, session, result.address) : endChallenge(c, session, result);
 }
 

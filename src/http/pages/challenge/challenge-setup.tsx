@@ -2,7 +2,7 @@ import { renderQrSvg } from "../../../core/lib/qr.ts";
 import { parseCodeInput } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import type { ChallengeSession } from "../../../domain/second-factor/challenge-session.ts";
-import { completeChallengeByEnrolment } from "../../../domain/second-factor/challenges.ts";
+import { confirmEnrolmentAndCompleteChallenge } from "../../../domain/second-factor/challenges.ts";
 import { startEnrolment } from "../../../domain/second-factor/enrolment.ts";
 import { findChallengeSession } from "../../caller.ts";
 import type { AppContext } from "../../context.ts";
@@ -65,7 +65,7 @@ async function confirm(c: AppContext, session: ChallengeSession, text: string): 
     return respondToFailure(c, session, { ok: false, reason: "invalid_format", detail });
   }
   const { deps, client, now } = c.var;
-  const enrolled = await completeChallengeByEnrolment(deps, { session, code, client, now });
+  const enrolled = await confirmEnrolmentAndCompleteChallenge(deps, { session, code, client, now });
   if (!enrolled.ok) return respondToFailure(c, session, enrolled);
   setChallengeCookie(c, enrolled);
   const page = (

@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
 import { canonicalUsername } from "../../../core/parsing/username.ts";
 import type { Failure } from "../../../domain/failure.ts";
-import { logOut, recheckSession } from "../../../domain/sessions/sessions.ts";
+import { recheckSession, signOut } from "../../../domain/sessions/sessions.ts";
 import { signIn } from "../../../domain/sign-in/password-sign-in.ts";
 import { findAllSessions, findCaller } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
@@ -82,7 +82,7 @@ export const signInPages = new Hono<AppEnv>()
   .post("/sign-out", async (c) => {
     await readForm(c, z.strictObject({}));
     for (const session of await findAllSessions(c))
-      await logOut(c.var.deps, session, c.var.client, c.var.now);
+      await signOut(c.var.deps, session, c.var.client, c.var.now);
     clearSessionCookies(c);
     return showPage(c, <SignedOutPage {...pageProps(c)} siteHref={siteHref(c)} />);
   });

@@ -45,8 +45,8 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "block-asked-of-the-copy-only",
     file: "src/store/sessions/sign-in-batch.ts",
-    find: "joinConditionsWithAnd(exists(unchanged), noCounterBlocksCondition(primary, counters, now))",
-    replace: "exists(unchanged)",
+    find: "exists(unchanged),\n    noCounterBlocksCondition(primary, counters, now),",
+    replace: "exists(unchanged),",
     why: "among forty concurrent passwords, the correct one is accepted although ten others have failed (TH-04)",
     tests: ["test/flows/races.test.ts", "test/flows/stale-reads.test.ts"],
     titled: "TH-04 (has a right|of forty)",

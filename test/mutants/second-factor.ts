@@ -66,8 +66,8 @@ export const secondFactorMutants: readonly Mutant[] = [
   {
     name: "wrong-code-recorded-without-claim",
     file: store,
-    find: 'type: "second_factor.refused" }, previousStatementChangedRowCondition),',
-    replace: 'type: "second_factor.refused" }, sql`1`),',
+    find: 'type: "second_factor.refused" },\n        previousStatementChangedRowCondition,',
+    replace: 'type: "second_factor.refused" },\n        sql`1`,',
     why: "guesses beyond the budget are evaluated, and recorded as wrong codes",
     tests: ["test/flows/races.test.ts", "test/flows/stale-reads.test.ts"],
     titled: "TH-04 is not evaluated|TH-04 two hundred",

@@ -124,8 +124,8 @@ export const sessionMutants: readonly Mutant[] = [
   {
     name: "session-of-nobody-in-particular",
     file: "src/http/caller.ts",
-    find: '|| !(await isSessionBoundToCredentials(c.get("config").keyring, session, c.get("source"))))',
-    replace: ")",
+    find: ' ||\n    !(await isSessionBoundToCredentials(c.get("config").keyring, session, c.get("source")))',
+    replace: "",
     why: "a session is accepted whichever account the source names",
     tests: ["test/gate/origin-binding.test.ts"],
   },

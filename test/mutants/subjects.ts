@@ -22,8 +22,8 @@ export const subjectMutants: readonly Mutant[] = [
   {
     name: "claim-without-proof",
     file: "src/store/users/external-users.ts",
-    find: "eq(users.totpEnabled, false));",
-    replace: "sql`1`);",
+    find: "eq(users.totpEnabled, false),",
+    replace: "sql`1`,",
     why: "the first spelling that signs in gets an enrolled account, and the owner's spelling has no second factor (INC-27)",
     tests: [unclaimed],
     titled: "proxy, at gate.*is claimed by",
@@ -67,7 +67,7 @@ export const subjectMutants: readonly Mutant[] = [
   {
     name: "session-of-a-renamed-account",
     file: "src/domain/sessions/sessions.ts",
-    find: "!isExternalRealm(user.realm) || isAccountOfExternalSubject(deps, user, username);",
+    find: "!isExternalRealm(user.realm) ||\n  isAccountOfExternalSubject(deps, user, username);",
     replace: "user !== null || isAccountOfExternalSubject(deps, user, username);",
     why: "a session stays valid for an account that now belongs to another subject (INC-27)",
     tests: [api],
@@ -76,7 +76,7 @@ export const subjectMutants: readonly Mutant[] = [
   {
     name: "challenge-follows-the-name",
     file: "src/domain/sessions/sessions.ts",
-    find: "session.challengeId !== null || ",
+    find: "session.challengeId !== null ||\n  ",
     replace: "",
     why: "a hosted challenge fails when its token has the account's name only in part (INC-27)",
     tests: [api],

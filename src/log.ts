@@ -1,7 +1,7 @@
-import type { Log } from "./domain/deps.ts";
+import type { LogFunction } from "./domain/deps.ts";
 
 /** Writes one log line as JSON, which escapes line breaks and quotes in values of a client (LG-04). */
-export const log: Log = (level, event, fields) => {
+export const log: LogFunction = (level, event, fields) => {
   // biome-ignore lint/suspicious/noConsole: this is where log lines leave the Worker
   console[level](JSON.stringify({ time: new Date().toISOString(), level, event, ...fields }));
 };

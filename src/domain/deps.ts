@@ -13,11 +13,11 @@ export interface Deps {
   readonly isWithinRateLimit: ((key: string) => Promise<boolean>) | null;
   /** Runs work after the response (`waitUntil`). No decision may depend on it: it can fail, which is only logged. */
   readonly defer: (work: Promise<unknown>) => void;
-  readonly log: Log;
+  readonly log: LogFunction;
 }
 
 /** Writes one line to the operator's log. Fields are names and numbers, never a code, secret, token or password. */
-export type Log = (
+export type LogFunction = (
   level: "info" | "warn" | "error",
   event: string,
   fields: Record<string, string | number | boolean | null>,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
-import { openings } from "../../src/domain/sign-in/openings.ts";
+import { firstFactorOnlySessionLimits } from "../../src/domain/sign-in/openings.ts";
 import { api } from "../../src/http/app.ts";
 import { createReadyAccount } from "../support/accounts.ts";
 import { createRealm } from "../support/backend.ts";
@@ -217,8 +217,12 @@ describe.each([
     const walked = await walk(caller, isPasswordCall, { rounds: 32 });
     expect(walked.stillWriting).toEqual([]);
     // A right password forgives what was wrong at this account, and not what came from this network: thirty.
-    const events = 30 + openings.maxPerNetwork;
-    expect(walked.grown).toEqual({ sessions: openings.maxPerNetwork, audit_events: events, throttles: 3 });
+    const events = 30 + firstFactorOnlySessionLimits.maxPerNetwork;
+    expect(walked.grown).toEqual({
+      sessions: firstFactorOnlySessionLimits.maxPerNetwork,
+      audit_events: events,
+      throttles: 3,
+    });
     expect(walked.mostWritten).toBeLessThanOrEqual(16);
   });
 
@@ -303,8 +307,8 @@ describe.each(firstFactors.filter((name) => name !== "password"))(
         const walked = await walk(caller);
         expect(walked.stillWriting).toEqual([]);
         expect(walked.grown).toEqual({
-          sessions: openings.maxPerNetwork,
-          audit_events: openings.maxPerNetwork,
+          sessions: firstFactorOnlySessionLimits.maxPerNetwork,
+          audit_events: firstFactorOnlySessionLimits.maxPerNetwork,
         });
         expect(walked.mostWritten).toBeLessThanOrEqual(16);
       },
@@ -319,9 +323,9 @@ describe.each(firstFactors.filter((name) => name !== "password"))(
         const walked = await walk(callerOf(await showFirstFactor(name, site, overrides)));
         const { users, sessions = 0, audit_events: events = 0, ...others } = walked.grown;
         expect([users, others]).toEqual([1, {}]);
-        expect(sessions).toBeLessThanOrEqual(openings.maxKeptRows);
+        expect(sessions).toBeLessThanOrEqual(firstFactorOnlySessionLimits.maxKeptRows);
         // That the account was made, and so many openings.
-        expect(events).toBeLessThanOrEqual(1 + openings.maxPerNetwork);
+        expect(events).toBeLessThanOrEqual(1 + firstFactorOnlySessionLimits.maxPerNetwork);
         // Pages of the Worker alone need a session to go on with; the site is reached without one.
         expect(walked.stillWriting.filter((call) => atTheSite.test(call))).toEqual([]);
         expect(walked.mostWritten).toBeLessThanOrEqual(24);

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { openings } from "../../src/domain/sign-in/openings.ts";
+import { firstFactorOnlySessionLimits } from "../../src/domain/sign-in/openings.ts";
 import { createReadyAccount, verify } from "../support/accounts.ts";
 import { advance } from "../support/clock.ts";
 import { type FirstFactorName, firstFactors, showFirstFactor } from "../support/first-factors.ts";
@@ -75,19 +75,25 @@ async function typeCode(browser: Browser, text: string): Promise<string | null> 
 describe.each(external)("with %s as the first factor", (name) => {
   it("INC-30 150 requests without a cookie make a few pending sessions and events, and all are served", async () => {
     const { owner } = await enrolled(name);
-    expect(new Set(await flood(owner, 150)).size).toBeGreaterThanOrEqual(openings.maxPerNetwork);
-    expect(await listSessionRows()).toHaveLength(openings.maxPerNetwork);
+    expect(new Set(await flood(owner, 150)).size).toBeGreaterThanOrEqual(
+      firstFactorOnlySessionLimits.maxPerNetwork,
+    );
+    expect(await listSessionRows()).toHaveLength(firstFactorOnlySessionLimits.maxPerNetwork);
     const events = await listEvents("first_factor.accepted");
-    expect(events).toHaveLength(openings.maxPerNetwork);
-    expect(new Set(events.map(({ session_id }) => session_id)).size).toBe(openings.maxPerNetwork);
+    expect(events).toHaveLength(firstFactorOnlySessionLimits.maxPerNetwork);
+    expect(new Set(events.map(({ session_id }) => session_id)).size).toBe(
+      firstFactorOnlySessionLimits.maxPerNetwork,
+    );
     for (const { user_id } of events) expect(user_id).not.toBeNull();
   });
 
   it("INC-30 at once, too", async () => {
     const { owner } = await enrolled(name);
     await Promise.all(Array.from({ length: 30 }, () => flood(owner, 1)));
-    expect(await listSessionRows()).toHaveLength(openings.maxPerNetwork);
-    expect(await listEvents("first_factor.accepted")).toHaveLength(openings.maxPerNetwork);
+    expect(await listSessionRows()).toHaveLength(firstFactorOnlySessionLimits.maxPerNetwork);
+    expect(await listEvents("first_factor.accepted")).toHaveLength(
+      firstFactorOnlySessionLimits.maxPerNetwork,
+    );
   });
 
   it("INC-30 no flood pushes the owner's pending session out, nor does signing out of every one that is shared", async () => {
@@ -107,7 +113,7 @@ describe.each(external)("with %s as the first factor", (name) => {
     const { owner, secret } = await enrolled(name);
     await flood(owner, 40);
     await owner.load(secondFactor);
-    expect(await listSessionRows()).toHaveLength(openings.maxPerNetwork);
+    expect(await listSessionRows()).toHaveLength(firstFactorOnlySessionLimits.maxPerNetwork);
     expect(await typeCode(owner, await code(secret))).toBe("/inside");
     const full = await listSessionRows("full");
     expect(full).toMatchObject([{ kind: "full" }]);
@@ -123,7 +129,7 @@ describe.each(external)("with %s as the first factor", (name) => {
       await thief.load(secondFactor);
       thieves.push(thief);
     };
-    for (let i = 0; i < openings.maxPerNetwork; i++) await openOne();
+    for (let i = 0; i < firstFactorOnlySessionLimits.maxPerNetwork; i++) await openOne();
     for (let round = 0; round < 3; round++) {
       const at = clientLike(owner);
       await at.load(secondFactor);
@@ -138,7 +144,9 @@ describe.each(external)("with %s as the first factor", (name) => {
 
   it("INC-30 nor one that opened it in another network", async () => {
     const { owner, secret } = await enrolled(name);
-    const thieves = networks(openings.maxPerAccount).map((network) => clientLike(owner, network));
+    const thieves = networks(firstFactorOnlySessionLimits.maxPerAccount).map((network) =>
+      clientLike(owner, network),
+    );
     for (const thief of thieves) await thief.load(secondFactor);
     await owner.load(secondFactor);
     for (const thief of thieves) await thief.post("/api/auth/sign-out", {});
@@ -147,7 +155,9 @@ describe.each(external)("with %s as the first factor", (name) => {
 
   it("INC-30 signing out closes a pending session to the client that opened it, and to no client that shares it", async () => {
     const { owner, secret } = await enrolled(name);
-    const clients = Array.from({ length: openings.maxPerNetwork }, () => clientLike(owner));
+    const clients = Array.from({ length: firstFactorOnlySessionLimits.maxPerNetwork }, () =>
+      clientLike(owner),
+    );
     for (const client of clients) await client.load(secondFactor);
     const tokens = clients.map(({ cookies }) => cookies.get(pendingCookie) ?? "");
     await owner.load(secondFactor);
@@ -155,7 +165,7 @@ describe.each(external)("with %s as the first factor", (name) => {
       await client.post("/api/auth/sign-out", {});
       expect(client.cookies.has(pendingCookie)).toBe(false);
     }
-    expect(await listEvents("session.ended")).toHaveLength(openings.maxPerNetwork);
+    expect(await listEvents("session.ended")).toHaveLength(firstFactorOnlySessionLimits.maxPerNetwork);
     for (const [i, client] of clients.entries()) {
       client.cookies.set(pendingCookie, tokens[i] ?? "");
       expect(await typeCode(client, await code(secret))).not.toBe("/inside");
@@ -165,7 +175,7 @@ describe.each(external)("with %s as the first factor", (name) => {
 
   it("INC-30 a client that has signed out shares a session then, its own old one as well", async () => {
     const { owner, secret } = await enrolled(name);
-    await flood(owner, openings.maxPerNetwork - 1);
+    await flood(owner, firstFactorOnlySessionLimits.maxPerNetwork - 1);
     await owner.load(secondFactor);
     const token = owner.cookies.get(pendingCookie) ?? "";
     await owner.post("/api/auth/sign-out", {});
@@ -173,13 +183,13 @@ describe.each(external)("with %s as the first factor", (name) => {
     owner.cookies.set(pendingCookie, token);
     await owner.load("/api/auth/sign-in");
     expect(owner.cookies.get(pendingCookie)).not.toBe(token);
-    expect(await listSessionRows()).toHaveLength(openings.maxPerNetwork);
+    expect(await listSessionRows()).toHaveLength(firstFactorOnlySessionLimits.maxPerNetwork);
     expect(await typeCode(owner, await code(secret))).toBe("/inside");
   });
 
   it("INC-30 wrong codes in a shared session block it for no longer than the account's cool-down", async () => {
     const { owner, secret } = await enrolled(name);
-    await flood(owner, openings.maxPerNetwork);
+    await flood(owner, firstFactorOnlySessionLimits.maxPerNetwork);
     const thief = clientLike(owner);
     await thief.load(secondFactor);
     for (let i = 0; i < 5; i++) await typeCode(thief, await wrongCode(secret, i));
@@ -192,29 +202,33 @@ describe.each(external)("with %s as the first factor", (name) => {
     const { owner } = await enrolled(name);
     await flood(owner, 20);
     await flood(clientLike(owner, elsewhere), 20);
-    expect(await listSessionRows()).toHaveLength(2 * openings.maxPerNetwork);
-    expect(await listEvents("first_factor.accepted")).toHaveLength(2 * openings.maxPerNetwork);
+    expect(await listSessionRows()).toHaveLength(2 * firstFactorOnlySessionLimits.maxPerNetwork);
+    expect(await listEvents("first_factor.accepted")).toHaveLength(
+      2 * firstFactorOnlySessionLimits.maxPerNetwork,
+    );
   });
 
   it("INC-30 a pending session is not shared with another network while the account is within its bound", async () => {
     const { owner, secret } = await enrolled(name);
     const thief = clientLike(owner, elsewhere);
-    await flood(thief, openings.maxPerNetwork);
+    await flood(thief, firstFactorOnlySessionLimits.maxPerNetwork);
     await query("UPDATE sessions SET attempts = 5");
     await owner.load(secondFactor);
     await flood(thief, 1);
-    expect(await listSessionRows()).toHaveLength(openings.maxPerNetwork + 2);
+    expect(await listSessionRows()).toHaveLength(firstFactorOnlySessionLimits.maxPerNetwork + 2);
     expect(await typeCode(owner, await code(secret))).toBe("/inside");
   });
 
   it("INC-30 an account opens a bounded number over all networks, and each client is served", async () => {
     const { owner, secret } = await enrolled(name);
     await owner.load(secondFactor);
-    for (const network of networks(openings.maxPerAccount + 20)) {
+    for (const network of networks(firstFactorOnlySessionLimits.maxPerAccount + 20)) {
       expect(await flood(clientLike(owner, network), 1)).toHaveLength(1);
     }
-    expect(await listSessionRows()).toHaveLength(openings.maxPerAccount);
-    expect(await listEvents("first_factor.accepted")).toHaveLength(openings.maxPerAccount);
+    expect(await listSessionRows()).toHaveLength(firstFactorOnlySessionLimits.maxPerAccount);
+    expect(await listEvents("first_factor.accepted")).toHaveLength(
+      firstFactorOnlySessionLimits.maxPerAccount,
+    );
     // The owner's own is still there, and a client in a network without one shares one that works.
     const late = clientLike(owner, "192.0.2.200");
     await late.load(secondFactor);
@@ -226,14 +240,18 @@ describe.each(external)("with %s as the first factor", (name) => {
 
   it("INC-30 opening and ending in turn, each time from another network, leaves as few rows and events", async () => {
     const { owner } = await enrolled(name);
-    for (const network of networks(openings.maxKeptRows + 20)) {
+    for (const network of networks(firstFactorOnlySessionLimits.maxKeptRows + 20)) {
       const client = clientLike(owner, network);
       await client.load(secondFactor);
       await client.post("/api/auth/sign-out", {});
     }
-    expect((await listSessionRows()).length).toBeLessThanOrEqual(openings.maxKeptRows + 1);
-    expect(await listEvents("first_factor.accepted")).toHaveLength(openings.maxPerAccount);
-    expect(await listEvents("session.ended")).toHaveLength(openings.maxPerAccount);
+    expect((await listSessionRows()).length).toBeLessThanOrEqual(
+      firstFactorOnlySessionLimits.maxKeptRows + 1,
+    );
+    expect(await listEvents("first_factor.accepted")).toHaveLength(
+      firstFactorOnlySessionLimits.maxPerAccount,
+    );
+    expect(await listEvents("session.ended")).toHaveLength(firstFactorOnlySessionLimits.maxPerAccount);
   });
 
   it("INC-30 a client that has one uses it on every page, and is given no other", async () => {
@@ -253,7 +271,7 @@ describe.each(external)("with %s as the first factor", (name) => {
     const { owner } = await enrolled(name);
     for (const change of [
       "UPDATE sessions SET attempts = 5",
-      `UPDATE sessions SET expires_at = ${Date.now() + openings.minSeconds * 1000}`,
+      `UPDATE sessions SET expires_at = ${Date.now() + firstFactorOnlySessionLimits.minSeconds * 1000}`,
       "UPDATE sessions SET user_id = 'somebody else'",
     ]) {
       await query("DELETE FROM sessions");
@@ -272,19 +290,21 @@ describe.each(external)("with %s as the first factor", (name) => {
     "a session that is shared leaves time for a code: at least half of what a pending one has",
     async () => {
       const { owner, secret } = await enrolled(name);
-      await flood(owner, openings.maxPerNetwork);
+      await flood(owner, firstFactorOnlySessionLimits.maxPerNetwork);
       for (const [seconds, rows] of [
-        [openings.minSeconds - 1, openings.maxPerNetwork],
-        [1, openings.maxPerNetwork + 1],
+        [firstFactorOnlySessionLimits.minSeconds - 1, firstFactorOnlySessionLimits.maxPerNetwork],
+        [1, firstFactorOnlySessionLimits.maxPerNetwork + 1],
       ] as const) {
         advance(seconds);
         await flood(owner, 3);
         expect(await listSessionRows()).toHaveLength(rows);
       }
-      expect(await listEvents("first_factor.accepted")).toHaveLength(openings.maxPerNetwork);
+      expect(await listEvents("first_factor.accepted")).toHaveLength(
+        firstFactorOnlySessionLimits.maxPerNetwork,
+      );
       const late = clientLike(owner);
       await late.load(secondFactor);
-      advance(openings.minSeconds);
+      advance(firstFactorOnlySessionLimits.minSeconds);
       expect(await typeCode(late, await code(secret))).toBe("/inside");
     },
   );
@@ -292,9 +312,11 @@ describe.each(external)("with %s as the first factor", (name) => {
   it.skipIf(name === "jwt")("in the next window events are written again", async () => {
     const { owner } = await enrolled(name);
     await flood(owner, 20);
-    advance(openings.windowSeconds + 1);
+    advance(firstFactorOnlySessionLimits.windowSeconds + 1);
     await flood(owner, 20);
-    expect(await listEvents("first_factor.accepted")).toHaveLength(2 * openings.maxPerNetwork);
+    expect(await listEvents("first_factor.accepted")).toHaveLength(
+      2 * firstFactorOnlySessionLimits.maxPerNetwork,
+    );
   });
 
   it("INC-30 opening and ending in turn leaves as few rows and events", async () => {
@@ -304,9 +326,13 @@ describe.each(external)("with %s as the first factor", (name) => {
       await client.load(secondFactor);
       await client.post("/api/auth/sign-out", {});
     }
-    expect((await listSessionRows()).length).toBeLessThanOrEqual(openings.maxKeptRows + 1);
-    expect(await listEvents("first_factor.accepted")).toHaveLength(openings.maxPerNetwork);
-    expect(await listEvents("session.ended")).toHaveLength(openings.maxPerNetwork);
+    expect((await listSessionRows()).length).toBeLessThanOrEqual(
+      firstFactorOnlySessionLimits.maxKeptRows + 1,
+    );
+    expect(await listEvents("first_factor.accepted")).toHaveLength(
+      firstFactorOnlySessionLimits.maxPerNetwork,
+    );
+    expect(await listEvents("session.ended")).toHaveLength(firstFactorOnlySessionLimits.maxPerNetwork);
   });
 
   it("INC-30 opening full sessions and ending them, one or all others, leaves as few rows and events", async () => {
@@ -322,11 +348,15 @@ describe.each(external)("with %s as the first factor", (name) => {
       await clientLike(owner).load(accountPage);
       await owner.post("/api/auth/account/sessions/end-others", {});
     }
-    expect((await listSessionRows()).length).toBeLessThanOrEqual(openings.maxKeptRows + 1);
-    expect(await listEvents("first_factor.accepted")).toHaveLength(openings.maxPerNetwork);
+    expect((await listSessionRows()).length).toBeLessThanOrEqual(
+      firstFactorOnlySessionLimits.maxKeptRows + 1,
+    );
+    expect(await listEvents("first_factor.accepted")).toHaveLength(
+      firstFactorOnlySessionLimits.maxPerNetwork,
+    );
     for (const type of ["session.ended", "session.others_ended"]) {
       expect((await listEvents(type)).length).toBeGreaterThan(0);
-      expect((await listEvents(type)).length).toBeLessThanOrEqual(openings.maxPerNetwork);
+      expect((await listEvents(type)).length).toBeLessThanOrEqual(firstFactorOnlySessionLimits.maxPerNetwork);
     }
   });
 
@@ -338,11 +368,16 @@ describe.each(external)("with %s as the first factor", (name) => {
         const response = await clientLike(owner).load("/inbox");
         expect(response.status).toBe(ENROLMENT === "optional" ? 200 : 303);
       }
-      expect(await listSessionRows()).toHaveLength(openings.maxPerNetwork);
-      expect(await listEvents("first_factor.accepted")).toHaveLength(openings.maxPerNetwork);
-      for (let i = 0; i < openings.maxKeptRows; i++) await clientLike(owner).load("/api/auth/account");
-      expect((await listSessionRows()).length).toBeLessThanOrEqual(openings.maxKeptRows);
-      expect(await listEvents("first_factor.accepted")).toHaveLength(openings.maxPerNetwork);
+      expect(await listSessionRows()).toHaveLength(firstFactorOnlySessionLimits.maxPerNetwork);
+      expect(await listEvents("first_factor.accepted")).toHaveLength(
+        firstFactorOnlySessionLimits.maxPerNetwork,
+      );
+      for (let i = 0; i < firstFactorOnlySessionLimits.maxKeptRows; i++)
+        await clientLike(owner).load("/api/auth/account");
+      expect((await listSessionRows()).length).toBeLessThanOrEqual(firstFactorOnlySessionLimits.maxKeptRows);
+      expect(await listEvents("first_factor.accepted")).toHaveLength(
+        firstFactorOnlySessionLimits.maxPerNetwork,
+      );
       // Whoever comes then can still set a second factor up.
       const late = clientLike(owner);
       await late.enrol();
@@ -354,7 +389,7 @@ describe.each(external)("with %s as the first factor", (name) => {
 describe("the site's own login as the first factor", () => {
   it("INC-23 binds the full session to what the request with the code shows, not to what opened the pending one", async () => {
     const { owner, secret } = await enrolled("origin");
-    await flood(owner, openings.maxPerNetwork);
+    await flood(owner, firstFactorOnlySessionLimits.maxPerNetwork);
     site.sessions.set("s9", "ada");
     await owner.load(secondFactor);
     owner.cookies.set("sid", "s9");
@@ -380,12 +415,14 @@ describe("a password as the first factor", () => {
   it("INC-30 opens a few pending sessions, and shares the newest with further clients", async () => {
     const account = await createReadyAccount("ada");
     const answers = [];
-    for (let i = 0; i < openings.maxPerNetwork + 3; i++) {
+    for (let i = 0; i < firstFactorOnlySessionLimits.maxPerNetwork + 3; i++) {
       answers.push(await login(account));
       advance(10);
     }
-    expect(await listSessionRows()).toHaveLength(openings.maxPerNetwork);
-    expect(await listEvents("first_factor.accepted")).toHaveLength(openings.maxPerNetwork);
+    expect(await listSessionRows()).toHaveLength(firstFactorOnlySessionLimits.maxPerNetwork);
+    expect(await listEvents("first_factor.accepted")).toHaveLength(
+      firstFactorOnlySessionLimits.maxPerNetwork,
+    );
     // What is said of its end is so.
     const left = answers.map(({ json }) => json.expires_in);
     expect(left).toEqual([300, 300, 300, 300, 300, 290, 280, 270]);
@@ -396,7 +433,8 @@ describe("a password as the first factor", () => {
   it("SE-01 SE-06 a shared token opens nothing but the second-factor step, and does not end what another client opened", async () => {
     const account = await createReadyAccount("ada");
     const own: string[] = [];
-    for (let i = 0; i < openings.maxPerNetwork; i++) own.push(await pendingToken(account));
+    for (let i = 0; i < firstFactorOnlySessionLimits.maxPerNetwork; i++)
+      own.push(await pendingToken(account));
     const shared = await pendingToken(account);
     expect((await new Client().call("/session", { token: shared })).status).toBe(401);
     expect((await new Client().post("/logout", {}, { token: shared })).status).toBe(200);
@@ -407,7 +445,8 @@ describe("a password as the first factor", () => {
   it("INC-30 the client that opened a session which is shared does not end it, either", async () => {
     const account = await createReadyAccount("ada");
     const own: string[] = [];
-    for (let i = 0; i < openings.maxPerNetwork; i++) own.push(await pendingToken(account));
+    for (let i = 0; i < firstFactorOnlySessionLimits.maxPerNetwork; i++)
+      own.push(await pendingToken(account));
     const shared = await pendingToken(account);
     for (const token of own)
       expect((await new Client().post("/logout", {}, { token })).json.status).toBe("success");
@@ -417,7 +456,7 @@ describe("a password as the first factor", () => {
 
   it("TH-04 sharing gives no attempts beyond the session's", async () => {
     const account = await createReadyAccount("ada");
-    for (let i = 0; i < openings.maxPerNetwork; i++) await pendingToken(account);
+    for (let i = 0; i < firstFactorOnlySessionLimits.maxPerNetwork; i++) await pendingToken(account);
     const shared = [await pendingToken(account), await pendingToken(account)];
     await query("UPDATE sessions SET attempts = 4");
     expect((await verify(shared[0] ?? "", await wrongCode(account.secret))).status).toBe(401);
@@ -437,14 +476,14 @@ describe("a password as the first factor", () => {
         "?1",
         "0",
       ),
-      openings.maxKeptRows,
+      firstFactorOnlySessionLimits.maxKeptRows,
       account.id,
       Date.now() + 3_600_000,
     );
     const answer = await new Client().login(account);
     expect((await new Client().call("/session", { token: answer.json.session_token })).status).toBe(200);
     const rows = await listSessionRows();
-    expect(rows).toHaveLength(openings.maxKeptRows);
+    expect(rows).toHaveLength(firstFactorOnlySessionLimits.maxKeptRows);
     expect(rows.map(({ id }) => id)).not.toContain("old-1");
   });
 });

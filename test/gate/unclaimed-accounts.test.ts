@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { openings } from "../../src/domain/sign-in/openings.ts";
+import { firstFactorOnlySessionLimits } from "../../src/domain/sign-in/openings.ts";
 import { advance } from "../support/clock.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { entryPoints, externalFactors, NamedSite, typeCode } from "../support/named-site.ts";
@@ -136,7 +136,7 @@ describe.each(combinations)(
       "is claimed by %s in a pending session that %s has opened, and that is shared",
       async (own, other) => {
         const secret = await leaveEnrolled();
-        for (let i = 0; i < openings.maxPerNetwork; i++)
+        for (let i = 0; i < firstFactorOnlySessionLimits.maxPerNetwork; i++)
           await (await named.visitor(other)).load("/api/auth/second-factor");
         const waiting = await named.visitor(other);
         await waiting.load("/api/auth/second-factor");

@@ -8,7 +8,7 @@ import {
   prepareReplacementSession,
   reissueSessionToken,
 } from "../sessions/sessions.ts";
-import { checkPassword } from "../sign-in/password-check.ts";
+import { checkPasswordInSession } from "../sign-in/password-check.ts";
 import { amrWithoutSecondFactor } from "./amr.ts";
 import { verifyCode } from "./verify-code.ts";
 
@@ -34,7 +34,7 @@ export async function disableTotp(
   request: DisableTotpInput,
 ): Promise<{ ok: true; issued: IssuedSession | null } | Failure> {
   const { session, code, callerSession, client, now } = request;
-  const password = await checkPassword(deps, request);
+  const password = await checkPasswordInSession(deps, request);
   if (!password.ok) return password;
   const accepted = await verifyCode(deps, {
     subject: { kind: "session", session, known: password.view },

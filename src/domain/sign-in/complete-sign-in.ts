@@ -31,7 +31,7 @@ export interface CompleteSignInInput {
  * Completes a sign-in: an accepted code replaces the pending session by a full one. When no exact name has claimed the
  * account, the same batch claims it for the subject that has shown the second factor (INC-27). One read and one batch.
  */
-export async function completeSignIn(
+export async function completeSignInWithCode(
   deps: Deps,
   { session: pending, source, code, client, now }: CompleteSignInInput,
 ): Promise<{ ok: true; issued: IssuedSession; evidence: CodeEvidence } | Failure> {

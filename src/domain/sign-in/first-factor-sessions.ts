@@ -4,14 +4,14 @@ import type { Session } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
 import { codeAttemptLimits } from "../second-factor/code-budget.ts";
 import type { PreparedSession } from "../sessions/sessions.ts";
-import { openings, recentFirstFactorOnlySessionLimitsAt } from "./openings.ts";
+import { firstFactorOnlySessionLimits, recentFirstFactorOnlySessionLimitsAt } from "./openings.ts";
 
 /** Returns the limits on the sessions that the first factor alone can open at `now` (INC-30). */
 export const firstFactorOnlySessionLimitsAt = (now: Date): FirstFactorOnlySessionLimits => ({
   ...recentFirstFactorOnlySessionLimitsAt(now),
-  usableUntil: new Date(now.getTime() + openings.minSeconds * 1000),
+  usableUntil: new Date(now.getTime() + firstFactorOnlySessionLimits.minSeconds * 1000),
   attemptsPerPendingSession: codeAttemptLimits.attemptsPerPendingSession,
-  maxKeptRows: openings.maxKeptRows,
+  maxKeptRows: firstFactorOnlySessionLimits.maxKeptRows,
 });
 
 /** The token of a pending session. */

@@ -2,7 +2,7 @@
 export const pendingSessionTtlSeconds = 300;
 
 /** How many sessions and events a client with the first factor alone can create (INC-30). */
-export const openings = {
+export const firstFactorOnlySessionLimits = {
   windowSeconds: pendingSessionTtlSeconds,
   /** Sessions of one kind, account and network in one window. Beyond it, clients share a pending session, and no event is written. */
   maxPerNetwork: 5,
@@ -16,7 +16,7 @@ export const openings = {
 
 /** Returns the limits on the openings of the last five minutes. An opening is a session that the first factor alone has opened. */
 export const recentFirstFactorOnlySessionLimitsAt = (now: Date) => ({
-  recentSince: new Date(now.getTime() - openings.windowSeconds * 1000),
-  maxPerNetwork: openings.maxPerNetwork,
-  maxPerAccount: openings.maxPerAccount,
+  recentSince: new Date(now.getTime() - firstFactorOnlySessionLimits.windowSeconds * 1000),
+  maxPerNetwork: firstFactorOnlySessionLimits.maxPerNetwork,
+  maxPerAccount: firstFactorOnlySessionLimits.maxPerAccount,
 });

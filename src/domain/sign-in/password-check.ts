@@ -29,7 +29,7 @@ export interface CheckPasswordInput {
  * Checks the password again inside a session, under the counters of sign-in. Trips: one read, and one batch for a wrong
  * password. An account without a password passes without one.
  */
-export async function checkPassword(
+export async function checkPasswordInSession(
   deps: Deps,
   { session, password, devices, client, now }: CheckPasswordInput,
 ): Promise<CheckPasswordResult | Failure> {

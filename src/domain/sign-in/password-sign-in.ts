@@ -56,7 +56,7 @@ export type PasswordSignInResult =
  * one read and one batch, and one password hash. An attempt that KV blocks costs none of them. An unknown user, a wrong
  * password and a disabled account do the same work and give the same failure (TH-10).
  */
-export async function signIn(
+export async function signInWithPassword(
   deps: Deps,
   request: PasswordSignInInput,
 ): Promise<PasswordSignInResult | Failure> {

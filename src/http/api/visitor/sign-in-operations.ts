@@ -2,9 +2,9 @@ import * as z from "zod/mini";
 import { secondsUntil } from "../../../domain/failure.ts";
 import type { CodeEvidence } from "../../../domain/second-factor/submitted-code.ts";
 import type { IssuedSession } from "../../../domain/sessions/sessions.ts";
-import { completeSignIn } from "../../../domain/sign-in/complete-sign-in.ts";
+import { completeSignInWithCode } from "../../../domain/sign-in/complete-sign-in.ts";
 import { pendingSessionTtlSeconds } from "../../../domain/sign-in/openings.ts";
-import { signIn } from "../../../domain/sign-in/password-sign-in.ts";
+import { signInWithPassword } from "../../../domain/sign-in/password-sign-in.ts";
 import { findPending } from "../../caller.ts";
 import { readDevices, setPendingCookie, setSignInCookies } from "../../cookies.ts";
 import { defineOperation } from "../define-operation.ts";
@@ -68,7 +68,7 @@ export const signInOperations: readonly Operation[] = [
     failures: ["wrong_credentials", "too_many_attempts", "no_such_page"],
     run: async (c, { body }) => {
       const { deps, client, now } = c.var;
-      const result = await signIn(deps, { ...body, devices: readDevices(c), client, now });
+      const result = await signInWithPassword(deps, { ...body, devices: readDevices(c), client, now });
       if (!result.ok) return result;
       if (result.next === "done") {
         await setSignInCookies(c, result.issued);
@@ -103,7 +103,7 @@ export const signInOperations: readonly Operation[] = [
       const session = await findPending(c, body.session_token);
       if (session === null) return { ok: false, reason: "pending_session_over" };
       const { deps, source, client, now } = c.var;
-      const result = await completeSignIn(deps, { session, source, code: body.code, client, now });
+      const result = await completeSignInWithCode(deps, { session, source, code: body.code, client, now });
       if (result.ok) await setSignInCookies(c, result.issued);
       return result;
     },

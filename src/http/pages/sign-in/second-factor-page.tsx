@@ -4,7 +4,7 @@ import { lazy } from "../../../core/lib/lazy.ts";
 import { parseCodeInput } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { stepUp } from "../../../domain/sessions/step-up.ts";
-import { completeSignIn } from "../../../domain/sign-in/complete-sign-in.ts";
+import { completeSignInWithCode } from "../../../domain/sign-in/complete-sign-in.ts";
 import { findCaller, findPending } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
 import { clearSessionCookies, setSessionCookie, setSignInCookies } from "../../cookies.ts";
@@ -66,7 +66,7 @@ export const secondFactorPages = new Hono<AppEnv>()
     const { deps, source, client, now } = c.var;
     const result =
       step.mode === "sign_in"
-        ? await completeSignIn(deps, { session: step.session, source, code, client, now })
+        ? await completeSignInWithCode(deps, { session: step.session, source, code, client, now })
         : await stepUp(deps, { session: step.session, code, client, now });
     if (!result.ok) return respondToFailure(c, step.mode, result, form.rd, code.kind === "backup_code");
     if (step.mode === "sign_in") await setSignInCookies(c, result.issued);

@@ -4,7 +4,7 @@ import { lazy } from "../../../core/lib/lazy.ts";
 import { canonicalUsername } from "../../../core/parsing/username.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { recheckSession, signOut } from "../../../domain/sessions/sessions.ts";
-import { signIn } from "../../../domain/sign-in/password-sign-in.ts";
+import { signInWithPassword } from "../../../domain/sign-in/password-sign-in.ts";
 import { findAllSessions, findCaller } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
 import {
@@ -69,7 +69,7 @@ export const signInPages = new Hono<AppEnv>()
     const { deps, client, now } = c.var;
     const { password } = form;
     const devices = readDevices(c);
-    const result = await signIn(deps, { username, password, devices, client, now });
+    const result = await signInWithPassword(deps, { username, password, devices, client, now });
     if (!result.ok) return respondWithSignIn(c, result, form.rd, form.username);
     if (result.next === "second_factor") {
       setPendingCookie(c, result.pending.token, result.pending.expiresAt);

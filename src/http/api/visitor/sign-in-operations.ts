@@ -5,23 +5,29 @@ import type { IssuedSession } from "../../../domain/sessions/sessions.ts";
 import { completeSignIn } from "../../../domain/sign-in/complete-sign-in.ts";
 import { pendingTtlSeconds } from "../../../domain/sign-in/openings.ts";
 import { signIn } from "../../../domain/sign-in/password-sign-in.ts";
-import { findPending } from "../../caller.ts";
-import { readDevices, setPendingCookie, setSignInCookies } from "../../cookies.ts";
+import { findPendingSession } from "../../caller.ts";
+import { readKnownDevicesCookie, setPendingCookie, setSignInCookies } from "../../cookies.ts";
 import { defineOperation } from "../define-operation.ts";
-import { code, password, sessionToken, username } from "../fields.ts";
+import { passwordSchema, sessionTokenSchema, totpOrBackupCodeSchema, usernameSchema } from "../fields.ts";
 import type { Operation } from "../operation.ts";
-import { defineJsonResponse, successSchema, withSuccessStatus } from "../success-response.ts";
-import { evidence, exampleEvidence, exampleToken, setsCookie } from "./visitor-schemas.ts";
+import { defineJsonResponse, successBodySchema, withSuccessStatus } from "../success-response.ts";
+import {
+  acceptedCodeSchema,
+  exampleAcceptedCode,
+  exampleSessionToken,
+  setCookieHeaderDescription,
+} from "./visitor-schemas.ts";
 
 const tag = "Sign-in";
-const examplePending = `pending_${exampleToken}`;
-const loginBody = () => z.strictObject({ username: username(), password: password() });
+const examplePending = `pending_${exampleSessionToken}`;
+const loginBody = () => z.strictObject({ username: usernameSchema(), password: passwordSchema() });
 /** The schema of a submitted code. Without `session_token`, the token in the cookie is used. */
-const verifyBody = () => z.strictObject({ session_token: z.optional(sessionToken()), code: code() });
+const verifyBody = () =>
+  z.strictObject({ session_token: z.optional(sessionTokenSchema()), code: totpOrBackupCodeSchema() });
 
 const loginResponse = () =>
   z.union([
-    successSchema({ session_token: z.string() }),
+    successBodySchema({ session_token: z.string() }),
     z.object({ status: z.literal("totp_required"), session_token: z.string(), expires_in: z.int() }),
   ]);
 
@@ -55,7 +61,7 @@ export const signInOperations: readonly Operation[] = [
     response: defineJsonResponse({
       schema: loginResponse,
       example: { status: "totp_required", session_token: examplePending, expires_in: pendingTtlSeconds },
-      headers: setsCookie,
+      headers: setCookieHeaderDescription,
       present: ({ token, expiresInSeconds }: LoginResult) =>
         expiresInSeconds === null
           ? withSuccessStatus({ session_token: token })
@@ -64,7 +70,7 @@ export const signInOperations: readonly Operation[] = [
     failures: ["wrong_credentials", "too_many_attempts", "no_such_page"],
     run: async (c, { body }) => {
       const { deps, client, now } = c.var;
-      const result = await signIn(deps, { ...body, devices: readDevices(c), client, now });
+      const result = await signIn(deps, { ...body, devices: readKnownDevicesCookie(c), client, now });
       if (!result.ok) return result;
       if (result.next === "done") {
         await setSignInCookies(c, result.issued);
@@ -85,9 +91,9 @@ export const signInOperations: readonly Operation[] = [
     body: verifyBody,
     bodyExample: { session_token: examplePending, code: "123456" },
     response: defineJsonResponse({
-      schema: () => successSchema({ session_token: z.string(), data: evidence() }),
-      example: { status: "success", session_token: exampleToken, data: exampleEvidence },
-      headers: setsCookie,
+      schema: () => successBodySchema({ session_token: z.string(), data: acceptedCodeSchema() }),
+      example: { status: "success", session_token: exampleSessionToken, data: exampleAcceptedCode },
+      headers: setCookieHeaderDescription,
       present: ({ issued, evidence: shown }: VerifySignInResult) =>
         withSuccessStatus({
           session_token: issued.token,
@@ -96,7 +102,7 @@ export const signInOperations: readonly Operation[] = [
     }),
     failures: ["pending_session_over", "wrong_code", "too_many_attempts", "second_factor_disabled"],
     run: async (c, { body }) => {
-      const session = await findPending(c, body.session_token);
+      const session = await findPendingSession(c, body.session_token);
       if (session === null) return { ok: false, reason: "pending_session_over" };
       const { deps, source, client, now } = c.var;
       const result = await completeSignIn(deps, { session, source, code: body.code, client, now });

@@ -2,9 +2,9 @@ import type { Visitor } from "../gate/authorize.ts";
 import { forwardIfAuthorized, type GateResult } from "../gate/forward-request.ts";
 import type { UnreadablePart } from "../gate/request-interpretations.ts";
 import { describeError, log } from "../log.ts";
-import { type Caller, findCallerWithoutAskingSource } from "./caller.ts";
+import { findCallerWithoutAskingSource, type SessionCaller } from "./caller.ts";
 import type { AppContext } from "./context.ts";
-import { cookieNames, setSessionCookie } from "./cookies.ts";
+import { sallyportCookieNames, setSessionCookie } from "./cookies.ts";
 import { respondNotFound } from "./not-found.ts";
 import { respondWithFailure } from "./problem/failure-response.tsx";
 import {
@@ -22,10 +22,10 @@ export async function respondAtGate(c: AppContext, originUrl: string | null): Pr
   const target = targetRequestOf(c);
   const caller = await findCallerWithoutAskingSource(c);
   const outcome = await forwardIfAuthorized(c.get("deps"), originUrl, {
-    ...accessRequestOf(c, caller, target),
+    ...visitorOfRequest(c, caller, target),
     request: c.req.raw,
     url: c.get("url")(),
-    ownCookies: cookieNames,
+    ownCookies: sallyportCookieNames,
     publicOrigin: c.get("publicOrigin"),
   });
   switch (outcome.kind) {
@@ -61,7 +61,11 @@ const unreadableDetails: Record<UnreadablePart, string> = {
 };
 
 /** Returns the facts about the visitor that access is decided by. */
-export function accessRequestOf(c: AppContext, caller: Caller | null, target: TargetRequest): Visitor {
+export function visitorOfRequest(
+  c: AppContext,
+  caller: SessionCaller | null,
+  target: TargetRequest,
+): Visitor {
   const source = c.get("source");
   return {
     session: caller?.session ?? null,
@@ -77,7 +81,7 @@ export function accessRequestOf(c: AppContext, caller: Caller | null, target: Ta
 function respondFromOrigin(
   c: AppContext,
   { response, renewed }: Extract<GateResult, { kind: "forwarded" }>,
-  caller: Caller | null,
+  caller: SessionCaller | null,
 ): Response {
   c.set("headersSetBy", "origin");
   // Headers that are set before there is a response are lost when a handler returns one of its own.

@@ -4,7 +4,7 @@ import { enrolmentQuota, firstFactorQuota, transferQuotas } from "../domain/sign
 import type { AppContext } from "./context.ts";
 
 /** The remainder of a limit, and when it grows again. */
-export interface Remainder {
+export interface RateLimitRemainder {
   readonly left: number;
   /** Until the limit allows more. */
   readonly seconds: number;
@@ -27,7 +27,10 @@ const policies: Record<ExceededLimit, string> = {
  *
  * @param remainder null: the caller must not learn it
  */
-export function rateLimitHeaders(limit: ExceededLimit, remainder: Remainder | null): Record<string, string> {
+export function rateLimitHeaders(
+  limit: ExceededLimit,
+  remainder: RateLimitRemainder | null,
+): Record<string, string> {
   const policy = policies[limit];
   if (remainder === null) return { "RateLimit-Policy": policy };
   const [name] = policy.split(";", 1);
@@ -35,6 +38,10 @@ export function rateLimitHeaders(limit: ExceededLimit, remainder: Remainder | nu
 }
 
 /** Sets `RateLimit-Policy` and `RateLimit` on the response that the handler will return: the limit, and what is left of it. */
-export function setRateLimitHeaders(c: AppContext, limit: ExceededLimit, remainder: Remainder): void {
+export function setRateLimitHeaders(
+  c: AppContext,
+  limit: ExceededLimit,
+  remainder: RateLimitRemainder,
+): void {
   for (const [name, value] of Object.entries(rateLimitHeaders(limit, remainder))) c.header(name, value);
 }

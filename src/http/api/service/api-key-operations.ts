@@ -12,7 +12,13 @@ import { type ApiKeyScope, apiKeyScopes } from "../../../domain/service-api/serv
 import type { ApiKey } from "../../../store/service/api-key-rows.ts";
 import { defineOperation } from "../define-operation.ts";
 import { defineDataResponse } from "../success-response.ts";
-import { cursor, formatTime, limit, nextCursor, time } from "./service-schemas.ts";
+import {
+  cursorSchema,
+  encodeNextPageCursor,
+  formatTimestamp,
+  pageLimitSchema,
+  timestampSchema,
+} from "./service-schemas.ts";
 
 interface ApiKeyListResult {
   readonly ok: true;
@@ -29,10 +35,10 @@ const shape = () => ({
   name: z.string(),
   scopes: z.array(z.string()),
   return_urls: z.array(z.string()),
-  created_at: time(),
-  expires_at: z.nullable(time()),
-  last_used_at: z.nullable(time()),
-  revoked_at: z.nullable(time()),
+  created_at: timestampSchema(),
+  expires_at: z.nullable(timestampSchema()),
+  last_used_at: z.nullable(timestampSchema()),
+  revoked_at: z.nullable(timestampSchema()),
 });
 const apiKey = lazy(() => z.object(shape()).register(z.globalRegistry, { id: "ApiKey" }));
 const example = {
@@ -56,9 +62,9 @@ const describe = (row: ApiKey): z.input<ReturnType<typeof apiKey>> => ({
   scopes: row.scopes,
   return_urls: row.returnUrls,
   created_at: row.createdAt.toISOString(),
-  expires_at: formatTime(row.expiresAt),
-  last_used_at: formatTime(row.lastUsedAt),
-  revoked_at: formatTime(row.revokedAt),
+  expires_at: formatTimestamp(row.expiresAt),
+  last_used_at: formatTimestamp(row.lastUsedAt),
+  revoked_at: formatTimestamp(row.revokedAt),
 });
 
 /** A prefix of allowed return addresses: an origin and a path. */
@@ -97,13 +103,13 @@ export const apiKeyOperations = [
     tag,
     summary: "List the API keys of the realm, including those that are expired or revoked",
     access: "admin",
-    query: () => z.strictObject({ cursor: cursor(list), limit: limit() }),
+    query: () => z.strictObject({ cursor: cursorSchema(list), limit: pageLimitSchema() }),
     response: defineDataResponse({
       data: () => z.object({ api_keys: z.array(apiKey()), next_cursor: z.nullable(z.string()) }),
       example: { api_keys: [example], next_cursor: null },
       present: ({ keys, limit }: ApiKeyListResult) => ({
         api_keys: keys.map(describe),
-        next_cursor: nextCursor(list, keys, limit, (last) => last.id),
+        next_cursor: encodeNextPageCursor(list, keys, limit, (last) => last.id),
       }),
     }),
     run: async (c, { call, query }) => {

@@ -8,9 +8,9 @@ import {
 } from "../../../domain/service-api/service-challenges.ts";
 import { publicBaseUrl } from "../../context.ts";
 import { defineOperation } from "../define-operation.ts";
-import { receiptText, userId } from "../fields.ts";
+import { receiptTextSchema, userIdSchema } from "../fields.ts";
 import { defineDataResponse } from "../success-response.ts";
-import { formatTime, time } from "./service-schemas.ts";
+import { formatTimestamp, timestampSchema } from "./service-schemas.ts";
 
 const tag = "Hosted challenge";
 
@@ -20,7 +20,7 @@ const hasBytesUpTo = (maxBytes: number) =>
     (text) => new TextEncoder().encode(JSON.stringify(text)).length <= maxBytes + 2,
     "is too long",
   );
-const shortText = () => z.optional(receiptText().check(hasBytesUpTo(512)));
+const shortText = () => z.optional(receiptTextSchema().check(hasBytesUpTo(512)));
 const returnTo = () =>
   z.string("must be a string").check(z.maxLength(1024, "is too long"), hasBytesUpTo(1024));
 
@@ -32,10 +32,10 @@ const challenge = () =>
     action: z.nullable(z.string()),
     nonce: z.nullable(z.string()),
     return_to: z.string(),
-    created_at: time(),
-    expires_at: time(),
-    opened_at: z.nullable(time()),
-    completed_at: z.nullable(time()),
+    created_at: timestampSchema(),
+    expires_at: timestampSchema(),
+    opened_at: z.nullable(timestampSchema()),
+    completed_at: z.nullable(timestampSchema()),
     amr: z.nullable(z.array(z.string())),
   });
 
@@ -61,14 +61,14 @@ export const challengeOperations = [
     access: "verify",
     body: () =>
       z.strictObject({
-        user: userId(),
+        user: userIdSchema(),
         return_to: returnTo(),
         action: shortText(),
         nonce: shortText(),
       }),
     bodyExample: exampleInput,
     response: defineDataResponse({
-      data: () => z.object({ id: z.string(), url: z.string(), expires_at: time() }),
+      data: () => z.object({ id: z.string(), url: z.string(), expires_at: timestampSchema() }),
       example: {
         id,
         url: "https://login.shop.example/api/auth/challenge/Yk0w…",
@@ -127,8 +127,8 @@ export const challengeOperations = [
         return_to: row.returnTo,
         created_at: row.createdAt.toISOString(),
         expires_at: row.expiresAt.toISOString(),
-        opened_at: formatTime(row.openedAt),
-        completed_at: formatTime(row.completedAt),
+        opened_at: formatTimestamp(row.openedAt),
+        completed_at: formatTimestamp(row.completedAt),
         amr: row.amr,
       }),
     }),

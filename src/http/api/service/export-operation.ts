@@ -9,7 +9,7 @@ import { setRateLimitHeaders } from "../../rate-limit.ts";
 import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
 import { defineStreamResponse } from "../success-response.ts";
-import { transferHeaders } from "./service-schemas.ts";
+import { rateLimitHeaderDescriptions } from "./service-schemas.ts";
 
 const ndjson = "application/x-ndjson";
 
@@ -74,7 +74,7 @@ export const exportOperation: Operation = defineOperation({
     description: "All users of the realm",
     mediaType: ndjson,
     example: "eyJhbGciOiJFQ0RILUVTIiwiZW5jIjoiQTI1NkdDTSJ9..aXY.Y2lwaGVydGV4dA.dGFn\n",
-    headers: transferHeaders,
+    headers: rateLimitHeaderDescriptions,
   }),
   failures: ["export_key_required", "too_many_attempts"],
   run: async (c, { call, body: { recipient: jwk } }) => {

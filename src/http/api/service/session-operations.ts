@@ -7,7 +7,7 @@ import {
 } from "../../../domain/service-api/service-sessions.ts";
 import { defineOperation } from "../define-operation.ts";
 import { defineDataResponse } from "../success-response.ts";
-import { time } from "./service-schemas.ts";
+import { timestampSchema } from "./service-schemas.ts";
 
 const tag = "Sessions";
 const session = lazy(() =>
@@ -16,9 +16,9 @@ const session = lazy(() =>
       id: z.string(),
       aal: z.int(),
       amr: z.array(z.string()),
-      created_at: time(),
-      last_seen_at: time(),
-      expires_at: time(),
+      created_at: timestampSchema(),
+      last_seen_at: timestampSchema(),
+      expires_at: timestampSchema(),
       client_address: z.nullable(z.string()),
       user_agent: z.nullable(z.string()),
     })

@@ -11,18 +11,18 @@ import {
 } from "../../../domain/service-api/users.ts";
 import type { User } from "../../../store/users/user-rows.ts";
 import { defineOperation } from "../define-operation.ts";
-import { email, password, userId, username } from "../fields.ts";
+import { emailSchema, passwordSchema, userIdSchema, usernameSchema } from "../fields.ts";
 import { defineDataResponse } from "../success-response.ts";
 import {
-  cursor,
-  exampleStatus,
+  cursorSchema,
+  encodeNextPageCursor,
   exampleUser,
-  limit,
-  nextCursor,
+  exampleUserStatus,
+  pageLimitSchema,
   toUserBody,
   toUserStatusBody,
-  user,
-  userStatus,
+  userSchema,
+  userStatusSchema,
 } from "./service-schemas.ts";
 
 interface UserListResult {
@@ -34,22 +34,26 @@ interface UserListResult {
 const tag = "Users";
 const createBody = () =>
   z.strictObject({
-    id: z.optional(userId()),
-    username: username(),
-    password: z.optional(password()),
-    email: z.optional(email()),
+    id: z.optional(userIdSchema()),
+    username: usernameSchema(),
+    password: z.optional(passwordSchema()),
+    email: z.optional(emailSchema()),
   });
 const putBody = () =>
   z.strictObject({
-    username: z.optional(username()),
-    password: z.optional(password()),
-    email: z.optional(z.nullable(email())),
+    username: z.optional(usernameSchema()),
+    password: z.optional(passwordSchema()),
+    email: z.optional(z.nullable(emailSchema())),
   });
 const list = "users";
 const listQuery = () =>
-  z.strictObject({ cursor: cursor(list), limit: limit(), username: z.optional(username()) });
+  z.strictObject({
+    cursor: cursorSchema(list),
+    limit: pageLimitSchema(),
+    username: z.optional(usernameSchema()),
+  });
 const userResponse = defineDataResponse({
-  data: user,
+  data: userSchema,
   example: exampleUser,
   present: ({ user: row }: UserResult) => toUserBody(row),
 });
@@ -65,11 +69,11 @@ export const userOperations = [
     access: "users:read",
     query: listQuery,
     response: defineDataResponse({
-      data: () => z.object({ users: z.array(user()), next_cursor: z.nullable(z.string()) }),
+      data: () => z.object({ users: z.array(userSchema()), next_cursor: z.nullable(z.string()) }),
       example: { users: [exampleUser], next_cursor: null },
       present: ({ users, limit }: UserListResult) => ({
         users: users.map(toUserBody),
-        next_cursor: nextCursor(list, users, limit, (last) => last.username),
+        next_cursor: encodeNextPageCursor(list, users, limit, (last) => last.username),
       }),
     }),
     run: async (c, { call, query }) => {
@@ -92,7 +96,7 @@ export const userOperations = [
     body: createBody,
     bodyExample: { id: "42", username: "ada", email: "ada@example.com" },
     response: defineDataResponse({
-      data: user,
+      data: userSchema,
       example: exampleUser,
       status: 201,
       present: ({ user: row }: UserResult) => toUserBody(row),
@@ -111,14 +115,14 @@ export const userOperations = [
     body: putBody,
     bodyExample: { username: "ada", email: "ada@example.com" },
     response: defineDataResponse({
-      data: user,
+      data: userSchema,
       example: exampleUser,
       isCreated: ({ created }) => created,
       present: ({ user: row }: UserResult) => toUserBody(row),
     }),
     failures: ["export_key_required", "user_exists", "weak_password"],
     run: async (c, { call, body }) => {
-      if (!userId().safeParse(call.userId).success) return { ok: false, reason: "no_such_user" };
+      if (!userIdSchema().safeParse(call.userId).success) return { ok: false, reason: "no_such_user" };
       return putUser(c.var.deps, call, body);
     },
   }),
@@ -130,8 +134,8 @@ export const userOperations = [
     summary: "Get a user and the state of the second factor",
     access: "users:read",
     response: defineDataResponse({
-      data: userStatus,
-      example: exampleStatus,
+      data: userStatusSchema,
+      example: exampleUserStatus,
       present: toUserStatusBody,
     }),
     failures: ["no_such_user"],

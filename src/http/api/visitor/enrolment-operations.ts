@@ -8,27 +8,28 @@ import {
   type GeneratedTotpSecret,
   startEnrolment,
 } from "../../../domain/second-factor/enrolment.ts";
-import { readDevices, setSessionCookie } from "../../cookies.ts";
+import { readKnownDevicesCookie, setSessionCookie } from "../../cookies.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { setRateLimitHeaders } from "../../rate-limit.ts";
 import { defineOperation } from "../define-operation.ts";
-import { code, password, totpCode } from "../fields.ts";
+import { passwordSchema, totpCodeSchema, totpOrBackupCodeSchema } from "../fields.ts";
 import type { Operation } from "../operation.ts";
 import {
   defineDataResponse,
   defineJsonResponse,
-  successSchema,
+  successBodySchema,
   withSuccessStatus,
 } from "../success-response.ts";
-import { exampleCodes, setsCookie } from "./visitor-schemas.ts";
+import { exampleBackupCodes, setCookieHeaderDescription } from "./visitor-schemas.ts";
 
 const tag = "Own second factor";
 const enableBody = () =>
   z.strictObject({
-    code: totpCode(),
+    code: totpCodeSchema(),
     secret: z.optional(z.string("must be a string").check(z.maxLength(128))),
   });
-const disableBody = () => z.strictObject({ code: code(), password: z.optional(password()) });
+const disableBody = () =>
+  z.strictObject({ code: totpOrBackupCodeSchema(), password: z.optional(passwordSchema()) });
 const setUp = () =>
   z.object({
     secret: z.string(),
@@ -97,12 +98,12 @@ export const enrolmentOperations: readonly Operation[] = [
     bodyExample: { code: "123456" },
     response: defineJsonResponse({
       schema: () =>
-        successSchema({
+        successBodySchema({
           message: z.string(),
           data: z.object({ backup_codes: z.array(z.string()) }),
         }),
-      example: { status: "success", message: enabled, data: exampleCodes },
-      headers: setsCookie,
+      example: { status: "success", message: enabled, data: exampleBackupCodes },
+      headers: setCookieHeaderDescription,
       present: ({ backupCodes }: ConfirmEnrolmentResult) =>
         withSuccessStatus({
           message: enabled,
@@ -134,9 +135,9 @@ export const enrolmentOperations: readonly Operation[] = [
     body: disableBody,
     bodyExample: { code: "123456", password: "correct horse battery" },
     response: defineJsonResponse({
-      schema: () => successSchema({ message: z.string() }),
+      schema: () => successBodySchema({ message: z.string() }),
       example: { status: "success", message: disabled },
-      headers: setsCookie,
+      headers: setCookieHeaderDescription,
       present: () => withSuccessStatus({ message: disabled }),
     }),
     failures: [...codeFailures, "not_enabled", "wrong_credentials"],
@@ -146,7 +147,7 @@ export const enrolmentOperations: readonly Operation[] = [
         code: body.code,
         password: body.password ?? null,
         callerSession: carrier === "cookie" ? "replace" : "keep",
-        devices: readDevices(c),
+        devices: readKnownDevicesCookie(c),
         client: c.var.client,
         now: c.var.now,
       });

@@ -9,17 +9,17 @@ import {
   signOut,
 } from "../../../domain/sessions/sessions.ts";
 import type { Session } from "../../../store/sessions/session-rows.ts";
-import { findAllSessions } from "../../caller.ts";
+import { findSessionsOfRequest } from "../../caller.ts";
 import { clearSessionCookies, setSessionCookie } from "../../cookies.ts";
 import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
 import {
   defineDataResponse,
   defineJsonResponse,
-  successSchema,
+  successBodySchema,
   withSuccessStatus,
 } from "../success-response.ts";
-import { setsCookie } from "./visitor-schemas.ts";
+import { setCookieHeaderDescription } from "./visitor-schemas.ts";
 
 const tag = "Own sessions";
 const clearsCookies = { "Set-Cookie": "Removes the session's cookies" };
@@ -79,7 +79,7 @@ export const ownSessionOperations: readonly Operation[] = [
         auth_time: morning,
         expires_at: evening,
       },
-      headers: setsCookie,
+      headers: setCookieHeaderDescription,
       present: ({ session: current }: OwnSessionResult) => ({
         user: { id: current.userId, username: current.username, email: current.email },
         ...describeLevel(current),
@@ -103,13 +103,13 @@ export const ownSessionOperations: readonly Operation[] = [
     summary: "Sign out: end the full or pending session",
     access: "any_session",
     response: defineJsonResponse({
-      schema: () => successSchema({ message: z.string() }),
+      schema: () => successBodySchema({ message: z.string() }),
       example: { status: "success", message: "Signed out" },
       headers: clearsCookies,
       present: () => withSuccessStatus({ message: "Signed out" }),
     }),
     run: async (c) => {
-      const sessions = await findAllSessions(c);
+      const sessions = await findSessionsOfRequest(c);
       if (sessions.length === 0) return { ok: false, reason: "unauthenticated" };
       for (const session of sessions) await signOut(c.var.deps, session, c.var.client, c.var.now);
       clearSessionCookies(c);

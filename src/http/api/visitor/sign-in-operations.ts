@@ -5,23 +5,29 @@ import type { IssuedSession } from "../../../domain/sessions/sessions.ts";
 import { completeSignInWithCode } from "../../../domain/sign-in/complete-sign-in.ts";
 import { pendingSessionTtlSeconds } from "../../../domain/sign-in/openings.ts";
 import { signInWithPassword } from "../../../domain/sign-in/password-sign-in.ts";
-import { findPending } from "../../caller.ts";
-import { readDevices, setPendingCookie, setSignInCookies } from "../../cookies.ts";
+import { findPendingSession } from "../../caller.ts";
+import { readKnownDevicesCookie, setPendingCookie, setSignInCookies } from "../../cookies.ts";
 import { defineOperation } from "../define-operation.ts";
-import { code, password, sessionToken, username } from "../fields.ts";
+import { passwordSchema, sessionTokenSchema, totpOrBackupCodeSchema, usernameSchema } from "../fields.ts";
 import type { Operation } from "../operation.ts";
-import { defineJsonResponse, successSchema, withSuccessStatus } from "../success-response.ts";
-import { evidence, exampleEvidence, exampleToken, setsCookie } from "./visitor-schemas.ts";
+import { defineJsonResponse, successBodySchema, withSuccessStatus } from "../success-response.ts";
+import {
+  acceptedCodeSchema,
+  exampleAcceptedCode,
+  exampleSessionToken,
+  setCookieHeaderDescription,
+} from "./visitor-schemas.ts";
 
 const tag = "Sign-in";
-const examplePending = `pending_${exampleToken}`;
-const loginBody = () => z.strictObject({ username: username(), password: password() });
+const examplePending = `pending_${exampleSessionToken}`;
+const loginBody = () => z.strictObject({ username: usernameSchema(), password: passwordSchema() });
 /** The schema of a submitted code. Without `session_token`, the token in the cookie is used. */
-const verifyBody = () => z.strictObject({ session_token: z.optional(sessionToken()), code: code() });
+const verifyBody = () =>
+  z.strictObject({ session_token: z.optional(sessionTokenSchema()), code: totpOrBackupCodeSchema() });
 
 const loginResponse = () =>
   z.union([
-    successSchema({ session_token: z.string() }),
+    successBodySchema({ session_token: z.string() }),
     z.object({ status: z.literal("totp_required"), session_token: z.string(), expires_in: z.int() }),
   ]);
 
@@ -59,7 +65,7 @@ export const signInOperations: readonly Operation[] = [
         session_token: examplePending,
         expires_in: pendingSessionTtlSeconds,
       },
-      headers: setsCookie,
+      headers: setCookieHeaderDescription,
       present: ({ token, expiresInSeconds }: LoginResult) =>
         expiresInSeconds === null
           ? withSuccessStatus({ session_token: token })
@@ -68,7 +74,12 @@ export const signInOperations: readonly Operation[] = [
     failures: ["wrong_credentials", "too_many_attempts", "no_such_page"],
     run: async (c, { body }) => {
       const { deps, client, now } = c.var;
-      const result = await signInWithPassword(deps, { ...body, devices: readDevices(c), client, now });
+      const result = await signInWithPassword(deps, {
+        ...body,
+        devices: readKnownDevicesCookie(c),
+        client,
+        now,
+      });
       if (!result.ok) return result;
       if (result.next === "done") {
         await setSignInCookies(c, result.issued);
@@ -89,9 +100,9 @@ export const signInOperations: readonly Operation[] = [
     body: verifyBody,
     bodyExample: { session_token: examplePending, code: "123456" },
     response: defineJsonResponse({
-      schema: () => successSchema({ session_token: z.string(), data: evidence() }),
-      example: { status: "success", session_token: exampleToken, data: exampleEvidence },
-      headers: setsCookie,
+      schema: () => successBodySchema({ session_token: z.string(), data: acceptedCodeSchema() }),
+      example: { status: "success", session_token: exampleSessionToken, data: exampleAcceptedCode },
+      headers: setCookieHeaderDescription,
       present: ({ issued, evidence: shown }: VerifySignInResult) =>
         withSuccessStatus({
           session_token: issued.token,
@@ -100,7 +111,7 @@ export const signInOperations: readonly Operation[] = [
     }),
     failures: ["pending_session_over", "wrong_code", "too_many_attempts", "second_factor_disabled"],
     run: async (c, { body }) => {
-      const session = await findPending(c, body.session_token);
+      const session = await findPendingSession(c, body.session_token);
       if (session === null) return { ok: false, reason: "pending_session_over" };
       const { deps, source, client, now } = c.var;
       const result = await completeSignInWithCode(deps, { session, source, code: body.code, client, now });

@@ -73,7 +73,7 @@ function Remaining({ count }: { count: number }) {
 }
 
 /** The form that switches two-factor authentication off. Posts `code`, and `password` if there is one, to `/account/two-factor/disable`. */
-export function DisableSection({ base, hasPassword, error, errorIn }: EnabledSecondFactorProps) {
+export function DisableTwoFactorSection({ base, hasPassword, error, errorIn }: EnabledSecondFactorProps) {
   const failed = error !== undefined && errorIn === "disable";
   const field = { describedBy: failed ? "account-error" : undefined, invalid: failed };
   return (

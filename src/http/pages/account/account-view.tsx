@@ -3,10 +3,10 @@ import { Section } from "../layout/section.tsx";
 import { Time } from "../layout/time.tsx";
 import {
   BackupCodesSection,
-  DisableSection,
+  DisableTwoFactorSection,
   type EnabledSecondFactorProps,
 } from "./account-second-factor-view.tsx";
-import { SessionsSection, type SessionView } from "./account-sessions-view.tsx";
+import { type SessionListItem, SessionsSection } from "./account-sessions-view.tsx";
 
 export interface AccountPageProps extends PageProps {
   user: { username: string; email: string | null };
@@ -14,7 +14,7 @@ export interface AccountPageProps extends PageProps {
   enabled: boolean;
   setupAt: Date | null;
   backupCodesRemaining: number;
-  sessions: SessionView[];
+  sessions: SessionListItem[];
   /** The result of the action before this page. */
   notice?: string | undefined;
   error?: string | undefined;
@@ -48,7 +48,7 @@ export function AccountPage(props: AccountPageProps) {
       ) : null}
       <StatusSection base={base} enabled={enabled} setupAt={setupAt} />
       {enabled ? <BackupCodesSection {...props} /> : null}
-      {enabled ? <DisableSection {...props} /> : null}
+      {enabled ? <DisableTwoFactorSection {...props} /> : null}
       <SessionsSection base={base} sessions={sessions} />
       <footer class="row">
         {siteHref === null ? null : <a href={siteHref}>Go to the site</a>}

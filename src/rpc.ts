@@ -1,6 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { renderQrSvg, svgDataUri } from "./core/lib/qr.ts";
-import { callerUserId } from "./core/parsing/user-id.ts";
+import { toBackendUserId } from "./core/parsing/user-id.ts";
 import { authenticatedAt, isTokenFresh } from "./domain/access/access.ts";
 import type { Deps } from "./domain/deps.ts";
 import type { Failure } from "./domain/failure.ts";
@@ -166,7 +166,7 @@ function toRpcSession(session: FullSession, renewedToken: string | null): RpcSes
   const { userId: id, username: name, email: mail, amr, secondFactorAt, expiresAt, realm } = session;
   return {
     ok: true,
-    user: { id: callerUserId(realm, id), username: name, email: mail },
+    user: { id: toBackendUserId(realm, id), username: name, email: mail },
     aal: secondFactorAt === null ? 1 : 2,
     amr: [...amr],
     authTime: authenticatedAt(session).getTime(),

@@ -7,7 +7,7 @@ export interface RecipientJwk {
   readonly [member: string]: unknown;
 }
 
-/** A checked public key, ready for {@link encryptFor}. */
+/** A checked public key, ready for {@link encryptToJwe}. */
 export interface Recipient {
   readonly key: CryptoKey;
   readonly alg: "RSA-OAEP-256" | "ECDH-ES";
@@ -23,7 +23,7 @@ const maxModulusBits = 8192;
  * Imports a public RSA, P-256 or X25519 key. Null: it is no such key, cannot be used for encryption, or is an RSA key of less
  * than 2048 or more than 8192 bits.
  */
-export async function parseRecipient(jwk: RecipientJwk): Promise<Recipient | null> {
+export async function importRecipientKey(jwk: RecipientJwk): Promise<Recipient | null> {
   const alg = jwk.kty === "RSA" ? "RSA-OAEP-256" : "ECDH-ES";
   try {
     const { kty, n, e, crv, x, y, kid } = jwk as JWK;
@@ -36,7 +36,7 @@ export async function parseRecipient(jwk: RecipientJwk): Promise<Recipient | nul
       modulusLength === undefined || (modulusLength >= minModulusBits && modulusLength <= maxModulusBits);
     const recipient = { key, alg, kid } as const;
     // Some invalid curve points can be imported, and fail only when they are used.
-    return fits && (await encryptFor(recipient, "", {})) !== "" ? recipient : null;
+    return fits && (await encryptToJwe(recipient, "", {})) !== "" ? recipient : null;
   } catch {
     return null;
   }
@@ -48,7 +48,7 @@ export async function parseRecipient(jwk: RecipientJwk): Promise<Recipient | nul
  *
  * @param header further members of the protected header, which is not encrypted
  */
-export function encryptFor(
+export function encryptToJwe(
   { key, alg, kid }: Recipient,
   text: string,
   header: Readonly<Record<string, string | number | boolean>>,

@@ -10,10 +10,10 @@ const keySecretPattern = "[A-Za-z0-9_-]{43}";
 const fullKeyPattern = new RegExp(`^sp_(${keyIdPattern})_${keySecretPattern}$`);
 
 /** Source of a regular expression for the beginning of an API key, before its secret. */
-export const apiKeyStartPattern = `sp_${keyIdPattern}_`;
+export const apiKeyStartPatternSource = `sp_${keyIdPattern}_`;
 
 /** Source of a regular expression for a whole API key. */
-export const apiKeyPattern = apiKeyStartPattern + keySecretPattern;
+export const apiKeyPatternSource = apiKeyStartPatternSource + keySecretPattern;
 
 const secretBytes = 32;
 

@@ -1,5 +1,5 @@
 import { equalInConstantTime } from "../../core/crypto/constant-time.ts";
-import { sha256 } from "../../core/crypto/digest.ts";
+import { sha256Base64url } from "../../core/crypto/digest.ts";
 import { isIssuedApiKeyId, parseApiKeyId } from "../../core/tokens/api-key.ts";
 import { type ApiKey, touchApiKey } from "../../store/service/api-key-rows.ts";
 import type { ClientContext } from "../../store/service/audit.ts";
@@ -91,7 +91,7 @@ export async function authenticateServiceCaller(
   }
   const keyId = parseApiKeyId(token);
   if (keyId === null) return null;
-  const hash = await sha256(token);
+  const hash = await sha256Base64url(token);
   const cached = deps.cache.apiKeys.get(hash);
   if (cached !== undefined && now.getTime() - cached.readAt.getTime() < keyCacheSeconds * 1000) {
     return isLive(cached.key, now) ? findRowsOfCaller(deps, callerOfApiKey(cached.key), input) : null;

@@ -1,7 +1,11 @@
 import type { OriginConfig } from "../../config/first-factor-config.ts";
 import { readNamedCookies } from "../../core/parsing/cookie-header.ts";
-import { foldName } from "../../core/parsing/folded-name.ts";
-import { type NamedValue, type NamedValues, summarizeNamedValues } from "../../core/parsing/named-values.ts";
+import { foldFieldName } from "../../core/parsing/folded-name.ts";
+import {
+  type ClassifiedNamedValues,
+  classifyNamedValues,
+  type NamedValue,
+} from "../../core/parsing/named-values.ts";
 import { readNamedParameters } from "../../core/parsing/query-string.ts";
 import { isUndecodable, isUndecodableEncoded } from "../../core/parsing/undecodable.ts";
 
@@ -26,7 +30,7 @@ export interface WhoAmICredential {
 /** One credential of a request. All cookies together are one, because a site may read several of them. */
 interface Credential {
   readonly kind: "cookies" | "authorization" | "header" | "query";
-  readonly found: NamedValues;
+  readonly found: ClassifiedNamedValues;
   readonly sent: WhoAmICredential;
 }
 
@@ -47,7 +51,10 @@ export interface RequestCredentials {
 }
 
 /** Reads the credentials of a request for the site. */
-export function readCredentials(config: OriginConfig, carriers: CredentialCarriers): RequestCredentials {
+export function readRequestCredentials(
+  config: OriginConfig,
+  carriers: CredentialCarriers,
+): RequestCredentials {
   const all = [readCookies(config, carriers), readAuthorization(carriers), ...readOthers(config, carriers)];
   const credentials = all.filter(({ found }) => found.values.length > 0 || found.isAmbiguous);
   const { cookies } = carriers;
@@ -78,7 +85,7 @@ function readCookies({ cookies: names }: OriginConfig, carriers: CredentialCarri
 function readAuthorization({ headers }: CredentialCarriers): Credential {
   const value = headers.get("Authorization") ?? "";
   const values = value === "" ? [] : [{ name: "Authorization", value }];
-  const found = summarizeNamedValues(values, ["Authorization"], !isSeveralAuthorizations(value));
+  const found = classifyNamedValues(values, ["Authorization"], !isSeveralAuthorizations(value));
   return {
     kind: "authorization",
     found: markUndecodable(found, isUndecodable),
@@ -102,7 +109,7 @@ function readOthers({ credentials }: OriginConfig, carriers: CredentialCarriers)
 }
 
 function readHeader(name: string, { headers }: CredentialCarriers): Credential {
-  const found = findShownHeaders(headers, name);
+  const found = findHeadersReadableAs(headers, name);
   const sent = { headers: found.values.map(({ value }) => [name, value] as const), query: "" };
   return { kind: "header", found: markUndecodable(found, isUndecodable), sent };
 }
@@ -118,16 +125,19 @@ function readParameter(name: string, carriers: CredentialCarriers): Credential {
 }
 
 /** Finds the headers that some server may read under this name (INC-26). A comma may join two lines of one header. */
-export function findShownHeaders(headers: Headers, name: string): NamedValues {
-  const wanted = foldName(name);
+export function findHeadersReadableAs(headers: Headers, name: string): ClassifiedNamedValues {
+  const wanted = foldFieldName(name);
   const values = [...headers]
-    .filter(([key, value]) => foldName(key) === wanted && value !== "")
+    .filter(([key, value]) => foldFieldName(key) === wanted && value !== "")
     .map(([key, value]): NamedValue => ({ name: key, value }));
-  return summarizeNamedValues(values, [name.toLowerCase()], !values.some(({ value }) => value.includes(",")));
+  return classifyNamedValues(values, [name.toLowerCase()], !values.some(({ value }) => value.includes(",")));
 }
 
 /** Marks undecodable values as ambiguous: two values with different invalid UTF-8 are the same text here (INC-36). */
-function markUndecodable(found: NamedValues, isUndecodableText: (text: string) => boolean): NamedValues {
+function markUndecodable(
+  found: ClassifiedNamedValues,
+  isUndecodableText: (text: string) => boolean,
+): ClassifiedNamedValues {
   const wrong = found.values.some(({ name, value }) => isUndecodableText(name) || isUndecodableText(value));
   return wrong ? { ...found, isAmbiguous: true } : found;
 }

@@ -1,7 +1,7 @@
 import type { OriginConfig } from "../../config/first-factor-config.ts";
 import { parseEmail } from "../../core/parsing/email.ts";
-import { parseSubject } from "../../core/parsing/external-subject.ts";
-import { readJsonPointer, type ValuePath } from "../../core/parsing/value-path.ts";
+import { parseExternalSubject } from "../../core/parsing/external-subject.ts";
+import { type ResponseValuePath, readJsonPointerValue } from "../../core/parsing/value-path.ts";
 import { type ExternalIdentity, FirstFactorUnavailable } from "../../domain/sign-in/first-factor-source.ts";
 import type { WhoAmICredential } from "./credentials.ts";
 
@@ -12,7 +12,7 @@ const timeoutMilliseconds = 5_000;
 const maxResponseBytes = 64 * 1024;
 
 /** The address of the who-am-I, and what every request to it has beside the credential. */
-export interface WhoAmI {
+export interface WhoAmIEndpoint {
   /** Absolute. */
   readonly url: string;
   /** The scheme and host that the visitor sees. */
@@ -30,7 +30,7 @@ export interface WhoAmI {
  */
 export async function fetchIdentity(
   config: OriginConfig,
-  whoAmI: WhoAmI,
+  whoAmI: WhoAmIEndpoint,
   credential: WhoAmICredential,
 ): Promise<ExternalIdentity | null> {
   const response = await fetchWhoAmI(urlOf(whoAmI, credential), headersOf(whoAmI, credential));
@@ -52,7 +52,7 @@ export async function fetchIdentity(
   );
 }
 
-function urlOf({ url }: WhoAmI, { query }: WhoAmICredential): string {
+function urlOf({ url }: WhoAmIEndpoint, { query }: WhoAmICredential): string {
   if (query === "") return url;
   const extended = new URL(url);
   extended.search = extended.search === "" ? query : `${extended.search}&${query}`;
@@ -60,7 +60,7 @@ function urlOf({ url }: WhoAmI, { query }: WhoAmICredential): string {
 }
 
 /** The site may bind its session to the visitor's address, so every request has the same `X-Forwarded-For`. */
-function headersOf({ publicOrigin, address }: WhoAmI, { headers: sent }: WhoAmICredential): Headers {
+function headersOf({ publicOrigin, address }: WhoAmIEndpoint, { headers: sent }: WhoAmICredential): Headers {
   const [scheme = "", host = ""] = publicOrigin.split("://");
   const headers = new Headers({
     Accept: "application/json",
@@ -107,9 +107,11 @@ async function readAtMost(response: Response, bytes: number): Promise<string> {
   return text + decoder.decode();
 }
 
-function readValue(path: ValuePath | null, response: Response, document: unknown): unknown {
+function readValue(path: ResponseValuePath | null, response: Response, document: unknown): unknown {
   if (path === null) return null;
-  return path.kind === "header" ? response.headers.get(path.name) : readJsonPointer(document, path.tokens);
+  return path.kind === "header"
+    ? response.headers.get(path.name)
+    : readJsonPointerValue(document, path.tokens);
 }
 
 /**
@@ -119,9 +121,9 @@ function readValue(path: ValuePath | null, response: Response, document: unknown
  */
 function toIdentity(config: OriginConfig, user: unknown, email: unknown): ExternalIdentity | null {
   if (user === undefined || user === null || user === "" || user === false) return null;
-  const exact = parseSubject(user, "exact");
+  const exact = parseExternalSubject(user, "exact");
   if (exact !== null && config.anonymousNames.includes(exact)) return null;
-  const username = parseSubject(user, config.names);
+  const username = parseExternalSubject(user, config.names);
   if (username === null)
     throw new FirstFactorUnavailable("The user name in the response of the origin's who-am-I is not valid");
   return { username, email: parseEmail(email) };

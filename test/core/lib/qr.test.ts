@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { renderQrSvg, svgDataUri } from "../../../src/core/lib/qr.ts";
-import { buildKeyUri } from "../../../src/core/parsing/key-uri.ts";
+import { formatOtpauthUri } from "../../../src/core/parsing/key-uri.ts";
 
-const uri = buildKeyUri({ issuer: "ACME Co", account: "a@x.y", secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP" });
+const uri = formatOtpauthUri({
+  issuer: "ACME Co",
+  account: "a@x.y",
+  secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+});
 
 /** The modules of a rendered symbol with its quiet zone: `modules[row][column]`, dark modules true. */
 function readModules(svg: string): boolean[][] {

@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
-import { parseRecipient } from "../../../core/crypto/jwe-recipient.ts";
+import { importRecipientKey } from "../../../core/crypto/jwe-recipient.ts";
 import { lazy } from "../../../core/lib/lazy.ts";
 import { exportUsers } from "../../../domain/service-api/export.ts";
 import { countTransfer } from "../../../domain/service-api/transfer-limit.ts";
-import { describeError, log } from "../../../log.ts";
+import { formatErrorForLog, log } from "../../../log.ts";
 import type { AppContext } from "../../context.ts";
 import { setRateLimitHeaders } from "../../rate-limit.ts";
 import { defineOperation } from "../define-operation.ts";
@@ -78,7 +78,7 @@ export const exportOperation: Operation = defineOperation({
   }),
   failures: ["export_key_required", "too_many_attempts"],
   run: async (c, { call, body: { recipient: jwk } }) => {
-    const recipient = await parseRecipient(jwk);
+    const recipient = await importRecipientKey(jwk);
     if (recipient === null) return { ok: false, reason: "invalid_format", detail: `recipient: ${advice}` };
     const admitted = await countTransfer(c.var.deps, call, "exports");
     if (!admitted.ok) return admitted;
@@ -103,7 +103,7 @@ function streamLines(c: AppContext, parts: AsyncGenerator<string>): ReadableStre
           // The status has been sent: only a stream that breaks off can show the error.
           log("error", "export.interrupted", {
             request_id: c.var.client.requestId,
-            ...describeError(error),
+            ...formatErrorForLog(error),
           });
           controller.error(error);
         }

@@ -1,5 +1,5 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { renderQrSvg, svgDataUri } from "./core/lib/qr.ts";
+import { formatSvgDataUri, renderQrSvg } from "./core/lib/qr.ts";
 import { toBackendUserId } from "./core/parsing/user-id.ts";
 import { authenticatedAt, isTokenFresh } from "./domain/access/access.ts";
 import type { Deps } from "./domain/deps.ts";
@@ -79,7 +79,7 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
       const enrolment = await beginUserEnrolment(call.deps, { ...call, known: user.user }, code ?? null);
       if (!enrolment.ok) return enrolment;
       const { secret, keyUri, expiresInSeconds } = enrolment;
-      const qrCode = svgDataUri(renderQrSvg(keyUri));
+      const qrCode = formatSvgDataUri(renderQrSvg(keyUri));
       return { ok: true, secret, provisioningUri: keyUri, qrCode, expiresInSeconds };
     });
   }

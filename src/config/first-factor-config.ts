@@ -4,7 +4,7 @@ import { parseResponseValuePath, type ResponseValuePath } from "../core/parsing/
 import { zodTypeError } from "../core/parsing/zod-type-error.ts";
 
 /** The kind of first factor, with the variables of that kind. */
-export type FirstFactorConfig = PasswordConfig | OriginConfig | JwtConfig | ProxyConfig;
+export type FirstFactorConfig = PasswordConfig | OriginLoginConfig | JwtConfig | ProxyHeaderConfig;
 
 interface AnyConfig {
   /** Whether names that differ in spelling are different accounts. With passwords it applies to the API for external realms. */
@@ -16,7 +16,7 @@ interface PasswordConfig extends AnyConfig {
 }
 
 /** The first factor is the site's own login. */
-export interface OriginConfig extends AnyConfig {
+export interface OriginLoginConfig extends AnyConfig {
   readonly kind: "origin";
   /** Where the Worker asks which account a credential belongs to: a path at the origin, or an absolute URL. */
   readonly whoAmI: string;
@@ -53,7 +53,7 @@ export interface JwtConfig extends AnyConfig {
 }
 
 /** The first factor is the user header of a proxy that sends `PROXY_KEY`. */
-export interface ProxyConfig extends AnyConfig {
+export interface ProxyHeaderConfig extends AnyConfig {
   readonly kind: "proxy";
   readonly userHeader: string;
   readonly emailHeader: string;
@@ -125,7 +125,7 @@ const origin = () =>
       ),
     }),
     z.transform(
-      (env): Omit<OriginConfig, "names"> => ({
+      (env): Omit<OriginLoginConfig, "names"> => ({
         kind: "origin",
         whoAmI: env.WHOAMI_URL,
         user: env.WHOAMI_USER,
@@ -204,7 +204,7 @@ const proxy = () =>
       PROXY_EMAIL_HEADER: z._default(headerName(), "Remote-Email"),
     }),
     z.transform(
-      (env): Omit<ProxyConfig, "names"> => ({
+      (env): Omit<ProxyHeaderConfig, "names"> => ({
         kind: "proxy",
         userHeader: env.PROXY_USER_HEADER,
         emailHeader: env.PROXY_EMAIL_HEADER,

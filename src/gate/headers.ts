@@ -4,7 +4,7 @@ import { foldFieldName } from "../core/parsing/folded-name.ts";
 import type { AssertedIdentity } from "../core/tokens/assertion.ts";
 import { hasSallyportToken } from "../core/tokens/own-token.ts";
 import { isClearedHeader, isMethodOverrideHeader, isPlainHeaderName } from "./cleared-headers.ts";
-import { withoutConnectionHeaders } from "./connection-headers.ts";
+import { copyWithoutConnectionHeaders } from "./connection-headers.ts";
 
 /** The identity of a visitor, and the assertion (a JWT) that the Worker has signed for it. */
 export interface SignedIdentity {
@@ -87,7 +87,7 @@ function otherSpellings(names: readonly string[]): (name: string) => boolean {
 
 /** Copies a client's headers without those of its connection and without an `Authorization` that carries a token of Sallyport. */
 export function copyHeadersForSite(received: Headers): Headers {
-  const headers = withoutConnectionHeaders(received);
+  const headers = copyWithoutConnectionHeaders(received);
   if (hasSallyportToken(headers.get("Authorization") ?? "")) headers.delete("Authorization");
   return headers;
 }

@@ -1,6 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { decodeAsciiEscapes } from "../core/parsing/folded-name.ts";
-import { findParameterValues } from "../core/parsing/query-string.ts";
+import { findParameterValuesReadableAs } from "../core/parsing/query-string.ts";
 import type { RequestInterpretation } from "../core/policy/evaluate-policy.ts";
 import { listMethodsInRules, type PolicyRule } from "../core/policy/policy.ts";
 import { canActBelowPath } from "./acts-below.ts";
@@ -101,7 +101,7 @@ function overridesInHeaders(headers: Headers): readonly string[] {
 
 function overridesInQuery(query: string): readonly string[] {
   if (!/method|%/i.test(query)) return none;
-  return findParameterValues(query.slice(1), overrideParameter);
+  return findParameterValuesReadableAs(query.slice(1), overrideParameter);
 }
 
 /** Every word of the value counts, because frameworks differ: some trim it, unquote it, or use one of several. */

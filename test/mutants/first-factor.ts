@@ -166,7 +166,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "proxy-key-not-compared",
     file: "src/http/middleware/request-context.ts",
-    find: "return shown !== undefined && equalInConstantTime(shown, proxyKey);",
+    find: "return shown !== undefined && isEqualInConstantTime(shown, proxyKey);",
     replace: "return shown !== undefined;",
     why: "a request with any value in X-Sallyport-Proxy-Key counts as a trusted proxy",
     tests: ["test/gate/proxy-mode.test.ts"],

@@ -1,5 +1,5 @@
 import { lazyPerObject } from "../lib/lazy.ts";
-import { decodeAsciiEscapes, foldFieldName, foldParameterName } from "./folded-name.ts";
+import { decodeAsciiEscapes, foldFieldName, listFoldedParameterNames } from "./folded-name.ts";
 import { type ClassifiedNamedValues, classifyNamedValues, type NamedValue } from "./named-values.ts";
 
 interface Piece extends NamedValue {
@@ -16,11 +16,11 @@ interface Piece extends NamedValue {
  * @param header the `Cookie` header; the runtime joins several header lines with a comma
  * @param names the names as the site writes them
  */
-export function readNamedCookies(header: string, names: readonly string[]): ClassifiedNamedValues {
+export function findCookiesReadableAs(header: string, names: readonly string[]): ClassifiedNamedValues {
   const foldedNames = new Set(names.map(foldFieldName));
   // A browser sends a cookie without a name as `=value` or as the bare value, which may look like a name and a value.
   const isNamed = ({ name }: Piece) =>
-    foldParameterName(name.replace(/^[\s=]+/, "")).some((folded) => foldedNames.has(folded));
+    listFoldedParameterNames(name.replace(/^[\s=]+/, "")).some((folded) => foldedNames.has(folded));
   const offsetsOf = (pieces: readonly Piece[]) =>
     pieces
       .filter(isNamed)
@@ -87,7 +87,7 @@ export function removeNamedCookies(header: string, names: readonly string[]): st
   const remaining: string[] = [];
   for (let index = 0; index < parts.length; index += 2) {
     const piece = parts[index] ?? "";
-    if (foldParameterName(parseCookieName(piece)).some((folded) => removedNames.has(folded))) continue;
+    if (listFoldedParameterNames(parseCookieName(piece)).some((folded) => removedNames.has(folded))) continue;
     if (remaining.length > 0) remaining.push(parts[index - 1] ?? "");
     remaining.push(piece);
   }

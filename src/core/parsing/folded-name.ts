@@ -16,7 +16,7 @@ const maxDecodings = 3;
  *
  * @returns the folded names that a server may read, one or two
  */
-export function foldParameterName(name: string): readonly string[] {
+export function listFoldedParameterNames(name: string): readonly string[] {
   const plain = decodeAsciiEscapes(name).replace(/["']/g, "").trim();
   const whole = foldFieldName(plain);
   const beforeIndex = foldFieldName(plain.split("[", 1)[0] ?? "");

@@ -1,4 +1,4 @@
-import { decodeAsciiEscapesOnce, foldFieldName, foldParameterName } from "./folded-name.ts";
+import { decodeAsciiEscapesOnce, foldFieldName, listFoldedParameterNames } from "./folded-name.ts";
 import { type ClassifiedNamedValues, classifyNamedValues, type NamedValue } from "./named-values.ts";
 
 /**
@@ -8,18 +8,18 @@ import { type ClassifiedNamedValues, classifyNamedValues, type NamedValue } from
  * @param query without the `?`, as it was sent
  * @param names the names as the site writes them
  */
-export function readNamedParameters(query: string, names: readonly string[]): ClassifiedNamedValues {
+export function findParametersReadableAs(query: string, names: readonly string[]): ClassifiedNamedValues {
   const { values, atSemicolons } = findPairs(query, names);
   return classifyNamedValues(values, names, atSemicolons.length === values.length);
 }
 
 /**
- * Finds every value that some server may read for this parameter, by the rules of {@link readNamedParameters}.
+ * Finds every value that some server may read for this parameter, by the rules of {@link findParametersReadableAs}.
  *
  * @param query without the `?`, as it was sent
  * @returns values as they were sent or decoded once, some possibly twice
  */
-export function findParameterValues(query: string, name: string): readonly string[] {
+export function findParameterValuesReadableAs(query: string, name: string): readonly string[] {
   const { values, atSemicolons } = findPairs(query, [name]);
   return [...values, ...atSemicolons].map(({ value }) => value);
 }
@@ -28,7 +28,7 @@ function findPairs(query: string, names: readonly string[]) {
   const foldedNames = new Set(names.map(foldFieldName));
   // In a query a plus sign is a space, and PHP drops spaces before a name.
   const isNamed = ({ name }: NamedValue) =>
-    foldParameterName(name.replaceAll("+", " ")).some((folded) => foldedNames.has(folded));
+    listFoldedParameterNames(name.replaceAll("+", " ")).some((folded) => foldedNames.has(folded));
   const pairs = query.split("&").map(toPair);
   const pieces = pairs.flatMap(({ name, value }) => decodeAsciiEscapesOnce(`${name}=${value}`).split(";"));
   return { values: pairs.filter(isNamed), atSemicolons: pieces.map(toPair).filter(isNamed) };

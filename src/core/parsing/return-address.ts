@@ -1,5 +1,5 @@
 import { findPathVariants } from "../policy/path-variants.ts";
-import { foldFieldName, foldParameterName } from "./folded-name.ts";
+import { foldFieldName, listFoldedParameterNames } from "./folded-name.ts";
 
 /**
  * The parameters in which Sallyport returns the result of a hosted challenge: it adds them to the query of the backend's return
@@ -73,7 +73,7 @@ function hasResultParameter({ pathname, search, hash }: URL): boolean {
 function isResultParameterName(encodedName: string): boolean {
   const name = decodeOnce(encodedName.replaceAll("+", " ")).normalize("NFKC");
   const beforeMember = /^[\s"']*([\w-]*)/.exec(name)?.[1] ?? "";
-  const foldedNames = [...foldParameterName(name), foldFieldName(beforeMember)];
+  const foldedNames = [...listFoldedParameterNames(name), foldFieldName(beforeMember)];
   return resultParameterNames.some((it) => foldedNames.includes(it));
 }
 

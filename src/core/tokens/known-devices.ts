@@ -1,5 +1,5 @@
 import { base64urlnopad } from "@scure/base";
-import { equalInConstantTime } from "../crypto/constant-time.ts";
+import { isEqualInConstantTime } from "../crypto/constant-time.ts";
 import type { Keyring } from "../crypto/keyring.ts";
 
 /** The account that a device is known to. Both names are canonical. */
@@ -89,7 +89,7 @@ async function belongsTo(
   entry: Entry & { readonly text: string },
   owner: KnownDeviceAccount,
 ): Promise<boolean> {
-  return equalInConstantTime(await writeEntry(keyring, entry, owner), entry.text);
+  return isEqualInConstantTime(await writeEntry(keyring, entry, owner), entry.text);
 }
 
 async function writeEntry(

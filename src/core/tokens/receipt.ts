@@ -24,7 +24,7 @@ export interface ReceiptClaims {
 export const receiptTtlSeconds = 300;
 
 /** The `typ` of a receipt. It differs from an assertion's, so that neither is accepted as the other. */
-export const receiptType = "sallyport-receipt+jwt";
+export const receiptTypHeader = "sallyport-receipt+jwt";
 
 /** Signs a receipt: a JWT (RFC 7519) with EdDSA (RFC 8037). Its audience is the realm. */
 export async function signReceipt(keyring: Keyring, receipt: ReceiptClaims): Promise<string> {
@@ -39,7 +39,7 @@ export async function signReceipt(keyring: Keyring, receipt: ReceiptClaims): Pro
     amr: [...receipt.amr],
     auth_time: toSeconds(authenticatedAt),
   })
-    .setProtectedHeader({ alg: "EdDSA", kid: keyring.currentKid, typ: receiptType })
+    .setProtectedHeader({ alg: "EdDSA", kid: keyring.currentKid, typ: receiptTypHeader })
     .setIssuer(receipt.issuer)
     .setAudience(receipt.realm)
     .setSubject(receipt.userId)

@@ -1,5 +1,5 @@
 import { base64urlnopad } from "@scure/base";
-import { equalInConstantTime } from "../crypto/constant-time.ts";
+import { isEqualInConstantTime } from "../crypto/constant-time.ts";
 import type { Keyring } from "../crypto/keyring.ts";
 
 /**
@@ -27,7 +27,7 @@ export async function matchesSessionBinding(
   evidence: FirstFactorEvidence,
 ): Promise<boolean> {
   const expected = await computeBinding(keyring, binding.split(".", 1)[0] ?? "", evidence);
-  return expected !== null && equalInConstantTime(expected, binding);
+  return expected !== null && isEqualInConstantTime(expected, binding);
 }
 
 async function computeBinding(

@@ -2,7 +2,7 @@ import { sha256Base64url } from "../../core/crypto/digest.ts";
 import type { ParsedCode } from "../../core/parsing/code-input.ts";
 import { addChallengeResultParameters } from "../../core/parsing/return-address.ts";
 import { toBackendUserId } from "../../core/parsing/user-id.ts";
-import { isIssuedChallengeSecret } from "../../core/tokens/challenge-secret.ts";
+import { hasValidChallengeSecretMac } from "../../core/tokens/challenge-secret.ts";
 import { signReceipt } from "../../core/tokens/receipt.ts";
 import { signPendingSessionToken } from "../../core/tokens/session-token.ts";
 import {
@@ -48,7 +48,7 @@ export async function openChallenge(
   deps: Deps,
   { secret, client, now }: { readonly secret: string; readonly client: ClientContext; readonly now: Date },
 ): Promise<OpenChallengeResult> {
-  if (!(await isIssuedChallengeSecret(deps.config.keyring, secret))) return noChallenge;
+  if (!(await hasValidChallengeSecretMac(deps.config.keyring, secret))) return noChallenge;
   const prepared = await prepareSession(
     // The batch sets `userId` and `expiresAt` from the challenge.
     {

@@ -1,12 +1,12 @@
-import type { OriginConfig } from "../../config/first-factor-config.ts";
-import { readNamedCookies } from "../../core/parsing/cookie-header.ts";
+import type { OriginLoginConfig } from "../../config/first-factor-config.ts";
+import { findCookiesReadableAs } from "../../core/parsing/cookie-header.ts";
 import { foldFieldName } from "../../core/parsing/folded-name.ts";
 import {
   type ClassifiedNamedValues,
   classifyNamedValues,
   type NamedValue,
 } from "../../core/parsing/named-values.ts";
-import { readNamedParameters } from "../../core/parsing/query-string.ts";
+import { findParametersReadableAs } from "../../core/parsing/query-string.ts";
 import { isUndecodable, isUndecodableEncoded } from "../../core/parsing/undecodable.ts";
 
 /** The parts of a request that can carry a session of the site. */
@@ -52,7 +52,7 @@ export interface RequestCredentials {
 
 /** Reads the credentials of a request for the site. */
 export function readRequestCredentials(
-  config: OriginConfig,
+  config: OriginLoginConfig,
   carriers: CredentialCarriers,
 ): RequestCredentials {
   const all = [readCookies(config, carriers), readAuthorization(carriers), ...readOthers(config, carriers)];
@@ -76,9 +76,9 @@ const cookieCredential = (cookies: string): WhoAmICredential => ({
   query: "",
 });
 
-function readCookies({ cookies: names }: OriginConfig, carriers: CredentialCarriers): Credential {
+function readCookies({ cookies: names }: OriginLoginConfig, carriers: CredentialCarriers): Credential {
   const header = carriers.cookies ?? "";
-  const found = markUndecodable(readNamedCookies(header, names), isUndecodable);
+  const found = markUndecodable(findCookiesReadableAs(header, names), isUndecodable);
   return { kind: "cookies", found, sent: cookieCredential(header) };
 }
 
@@ -102,7 +102,7 @@ function isSeveralAuthorizations(value: string): boolean {
   return further.some((part) => !/^[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*=/.test(part));
 }
 
-function readOthers({ credentials }: OriginConfig, carriers: CredentialCarriers): Credential[] {
+function readOthers({ credentials }: OriginLoginConfig, carriers: CredentialCarriers): Credential[] {
   return credentials.map(({ kind, name }) =>
     kind === "header" ? readHeader(name, carriers) : readParameter(name, carriers),
   );
@@ -115,7 +115,7 @@ function readHeader(name: string, { headers }: CredentialCarriers): Credential {
 }
 
 function readParameter(name: string, carriers: CredentialCarriers): Credential {
-  const found = readNamedParameters(carriers.query, [name]);
+  const found = findParametersReadableAs(carriers.query, [name]);
   const query = found.values.map(({ name: key, value }) => `${key}=${value}`).join("&");
   return {
     kind: "query",

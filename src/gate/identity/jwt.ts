@@ -1,6 +1,6 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from "jose";
 import type { JwtConfig } from "../../config/first-factor-config.ts";
-import { readNamedCookies } from "../../core/parsing/cookie-header.ts";
+import { findCookiesReadableAs } from "../../core/parsing/cookie-header.ts";
 import { parseEmail } from "../../core/parsing/email.ts";
 import { parseExternalSubject } from "../../core/parsing/external-subject.ts";
 import type { ClassifiedNamedValues } from "../../core/parsing/named-values.ts";
@@ -82,7 +82,7 @@ export function createJwtFirstFactorSource(
 
 const findTokens = ({ carrier }: JwtConfig, headers: Headers): ClassifiedNamedValues =>
   carrier.kind === "cookie"
-    ? readNamedCookies(headers.get("Cookie") ?? "", [carrier.name])
+    ? findCookiesReadableAs(headers.get("Cookie") ?? "", [carrier.name])
     : findHeadersReadableAs(headers, carrier.name);
 
 /**

@@ -1,4 +1,4 @@
-import type { OriginConfig } from "../../config/first-factor-config.ts";
+import type { OriginLoginConfig } from "../../config/first-factor-config.ts";
 import {
   AmbiguousCredentials,
   type ExternalIdentity,
@@ -17,7 +17,7 @@ export interface OriginFirstFactorInput extends CredentialCarriers {
 
 /** Creates the source for the site's own login. It asks the site which account each credential of the request belongs to. */
 export function createOriginFirstFactorSource(
-  config: OriginConfig,
+  config: OriginLoginConfig,
   input: OriginFirstFactorInput,
   whoAmI: WhoAmIEndpoint,
 ): FirstFactorSource {

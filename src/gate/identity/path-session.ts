@@ -1,5 +1,5 @@
-import type { OriginConfig } from "../../config/first-factor-config.ts";
-import { foldFieldName, foldParameterName } from "../../core/parsing/folded-name.ts";
+import type { OriginLoginConfig } from "../../config/first-factor-config.ts";
+import { foldFieldName, listFoldedParameterNames } from "../../core/parsing/folded-name.ts";
 import { findPathVariants } from "../../core/policy/path-variants.ts";
 
 /** Jakarta Servlet 6.0, 7.1.3. Containers with another configured name use it for their cookie too. */
@@ -23,7 +23,7 @@ const aspNetSegment = /^\((?:[a-z]\([^()]*\))+\)$/i;
  * @param cookies name and value of the request's session cookies
  */
 export function hasSessionInPath(
-  config: Pick<OriginConfig, "cookies" | "credentials">,
+  config: Pick<OriginLoginConfig, "cookies" | "credentials">,
   path: string,
   cookies: readonly (readonly [name: string, value: string])[],
 ): boolean {
@@ -37,7 +37,11 @@ export function hasSessionInPath(
   for (const variant of variants) {
     if (variant.split("/").some((segment) => aspNetSegment.test(segment))) return true;
     for (const { name, value } of findPathParameters(variant))
-      if (foldParameterName(name).some((folded) => carriers.has(folded) && !isSentToWhoAmI(folded, value)))
+      if (
+        listFoldedParameterNames(name).some(
+          (folded) => carriers.has(folded) && !isSentToWhoAmI(folded, value),
+        )
+      )
         return true;
   }
   return false;

@@ -1,4 +1,4 @@
-import type { OriginConfig } from "../../config/first-factor-config.ts";
+import type { OriginLoginConfig } from "../../config/first-factor-config.ts";
 import { parseEmail } from "../../core/parsing/email.ts";
 import { parseExternalSubject } from "../../core/parsing/external-subject.ts";
 import { type ResponseValuePath, readJsonPointerValue } from "../../core/parsing/value-path.ts";
@@ -29,7 +29,7 @@ export interface WhoAmIEndpoint {
  * @throws FirstFactorUnavailable for any other response than an account or an anonymous visitor, and for none
  */
 export async function fetchIdentity(
-  config: OriginConfig,
+  config: OriginLoginConfig,
   whoAmI: WhoAmIEndpoint,
   credential: WhoAmICredential,
 ): Promise<ExternalIdentity | null> {
@@ -119,7 +119,7 @@ function readValue(path: ResponseValuePath | null, response: Response, document:
  *
  * @throws FirstFactorUnavailable when the name is present and is no valid subject
  */
-function toIdentity(config: OriginConfig, user: unknown, email: unknown): ExternalIdentity | null {
+function toIdentity(config: OriginLoginConfig, user: unknown, email: unknown): ExternalIdentity | null {
   if (user === undefined || user === null || user === "" || user === false) return null;
   const exact = parseExternalSubject(user, "exact");
   if (exact !== null && config.anonymousNames.includes(exact)) return null;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { renderQrSvg, svgDataUri } from "../../../src/core/lib/qr.ts";
+import { formatSvgDataUri, renderQrSvg } from "../../../src/core/lib/qr.ts";
 import { formatOtpauthUri } from "../../../src/core/parsing/key-uri.ts";
 
 const uri = formatOtpauthUri({
@@ -58,7 +58,7 @@ describe("QR code", () => {
 
   it("URI-04 becomes an image that needs no request", () => {
     const svg = renderQrSvg(uri);
-    const dataUri = svgDataUri(svg);
+    const dataUri = formatSvgDataUri(svg);
     expect(dataUri.startsWith("data:image/svg+xml;base64,")).toBe(true);
     expect(atob(dataUri.slice("data:image/svg+xml;base64,".length))).toBe(svg);
   });

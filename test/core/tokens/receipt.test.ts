@@ -4,7 +4,7 @@ import { listPublicJwks } from "../../../src/core/tokens/assertion.ts";
 import {
   type ReceiptClaims,
   receiptTtlSeconds,
-  receiptType,
+  receiptTypHeader,
   signReceipt,
 } from "../../../src/core/tokens/receipt.ts";
 import { keyringOf, randomKey } from "../../support/keyring.ts";
@@ -32,7 +32,7 @@ describe("a receipt", () => {
   it("names user, action, audience, method and time, and is valid for five minutes", async () => {
     const keyring = keyringOf("k1");
     const { payload, protectedHeader } = await readReceipt(await signReceipt(keyring, receipt), keyring);
-    expect(protectedHeader).toEqual({ alg: "EdDSA", kid: "k1", typ: receiptType });
+    expect(protectedHeader).toEqual({ alg: "EdDSA", kid: "k1", typ: receiptTypHeader });
     expect(payload).toEqual({
       iss: "https://site.example/api/auth",
       aud: "shop",

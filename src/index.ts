@@ -1,4 +1,4 @@
-import { serve } from "./http/serve.ts";
+import { serveRequest } from "./http/serve.ts";
 import type { Bindings } from "./runtime.ts";
 import { runHourlyMaintenance } from "./scheduled.ts";
 
@@ -7,6 +7,6 @@ export { SecondFactor } from "./rpc.ts";
 
 /** The Worker's handlers. */
 export default {
-  fetch: serve,
-  scheduled: (event, env, context) => runHourlyMaintenance(env, context, new Date(event.scheduledTime)),
+  fetch: serveRequest,
+  scheduled: (event, env, context) => runHourly(env, context, new Date(event.scheduledTime)),
 } satisfies ExportedHandler<Bindings>;

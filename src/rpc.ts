@@ -11,10 +11,10 @@ import { verifyUserCode } from "./domain/service-api/verify-user-code.ts";
 import { readFullSession } from "./domain/sessions/read-session-token.ts";
 import { type FullSession, recheckSession } from "./domain/sessions/sessions.ts";
 import { log } from "./log.ts";
-import { logAndTranslateError, type RpcFailure, toRpcFailure } from "./rpc/rpc-failure.ts";
+import { logAndConvertToRpcFailure, type RpcFailure, toRpcFailure } from "./rpc/rpc-failure.ts";
 import {
-  callerProps,
-  type ParsedInput,
+  callerPropsSchema,
+  type ParsedRpcInput,
   parseRpcInput,
   type RpcInput,
   type RpcMethod,
@@ -131,11 +131,11 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
   async #run<M extends RpcMethod, Result extends { readonly ok: true }>(
     method: M,
     input: unknown,
-    run: (call: RpcCall, input: ParsedInput<M>) => Promise<Result | Failure>,
+    run: (call: RpcCall, input: ParsedRpcInput<M>) => Promise<Result | Failure>,
   ): Promise<Result | RpcFailure> {
     const requestId = crypto.randomUUID();
     try {
-      const props = callerProps().safeParse(this.ctx.props);
+      const props = callerPropsSchema().safeParse(this.ctx.props);
       if (!props.success) {
         log("error", "rpc.unknown_caller", { request_id: requestId, expected: "props = { realm, caller }" });
         return { ok: false, code: "forbidden" };
@@ -155,7 +155,7 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
       const result = await run(call, parsed.input);
       return result.ok ? result : toRpcFailure(result);
     } catch (error) {
-      return logAndTranslateError(error, requestId);
+      return logAndConvertToRpcFailure(error, requestId);
     }
   }
 }

@@ -4,7 +4,7 @@ import { IsolateCache } from "./domain/isolate-cache.ts";
 import { formatErrorForLog, log } from "./log.ts";
 import { openDatabase } from "./store/platform/database.ts";
 import { withTimeLimit } from "./store/platform/time-limit.ts";
-import { createBlocks } from "./store/sessions/throttle-blocks.ts";
+import { createBlockStore } from "./store/sessions/throttle-blocks.ts";
 
 /** The bindings of `wrangler.toml`. The same object has the variables and secrets, which `config/config.ts` parses. */
 export interface Bindings {
@@ -62,8 +62,8 @@ export function createDeps(config: Config, env: Bindings, context: EventContext,
       return openDatabase(env.DB);
     },
     get blocks() {
-      return createBlocks(env.BLOCKS, (error) => {
-        log("warn", "blocks.unavailable", { request_id: eventId, ...formatErrorForLog(error) });
+      return createBlockStore(env.BLOCKS, (error) => {
+        log("warn", "blocks.unavailable", { request_id: eventId, ...describeError(error) });
       });
     },
     isWithinRateLimit:

@@ -4,7 +4,7 @@ import { createLocalJWKSet, jwtVerify } from "jose";
 import { describe, expect, it, vi } from "vitest";
 import { computeTimeStep } from "../src/core/crypto/totp.ts";
 import type { Failure } from "../src/domain/failure.ts";
-import { describeFailure } from "../src/http/problem/problem.ts";
+import { toProblem } from "../src/http/problem/problem.ts";
 import { toRpcFailure } from "../src/rpc/rpc-failure.ts";
 import { SecondFactor } from "../src/rpc.ts";
 import { countTrips, delayD1, failAlways } from "./support/d1.ts";
@@ -256,6 +256,6 @@ describe("when something fails", () => {
     "field_unreadable",
   ] as const)("%s has the code that HTTP gives it", (reason) => {
     const failure: Failure = { ok: false, reason };
-    expect(toRpcFailure(failure).code).toBe(describeFailure(failure).code);
+    expect(toRpcFailure(failure).code).toBe(toProblem(failure).code);
   });
 });

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { createKeyring, type Keyring, parseKeyring } from "../core/crypto/keyring.ts";
-import { canonicalizeUsername } from "../core/parsing/username.ts";
-import { zodTypeError } from "../core/parsing/zod-type-error.ts";
+import { canonicalUsername } from "../core/parsing/username.ts";
+import { zodTypeErrorOption } from "../core/parsing/zod-type-error.ts";
 import { type PolicyRule, parsePolicy } from "../core/policy/policy.ts";
 import { type FirstFactorConfig, parseFirstFactorConfig } from "./first-factor-config.ts";
 
@@ -54,13 +54,13 @@ const seconds = (min: number, max: number, byDefault: number) =>
         "must be a whole number of seconds",
       ),
       z
-        .int(zodTypeError("int"))
+        .int(zodTypeErrorOption("int"))
         .check(z.minimum(min, `must be at least ${min}`), z.maximum(max, `must be at most ${max}`)),
     ),
     byDefault,
   );
 
-const anyText = () => z.string(zodTypeError("string"));
+const anyText = () => z.string(zodTypeErrorOption("string"));
 
 const keyring = () =>
   z.pipe(

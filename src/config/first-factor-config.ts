@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
-import type { ExternalNameComparison } from "../core/parsing/external-subject.ts";
-import { parseResponseValuePath, type ResponseValuePath } from "../core/parsing/value-path.ts";
-import { zodTypeError } from "../core/parsing/zod-type-error.ts";
+import type { ExternalNames } from "../core/parsing/external-subject.ts";
+import { parseValuePath, type ValuePath } from "../core/parsing/value-path.ts";
+import { zodTypeErrorOption } from "../core/parsing/zod-type-error.ts";
 
 /** The kind of first factor, with the variables of that kind. */
 export type FirstFactorConfig = PasswordConfig | OriginLoginConfig | JwtConfig | ProxyHeaderConfig;
@@ -62,7 +62,7 @@ export interface ProxyHeaderConfig extends AnyConfig {
 const httpUrl = () => z.url({ protocol: /^https?$/, error: "must be an http(s) URL" });
 
 const tokenPattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
-const anyText = () => z.string(zodTypeError("string"));
+const anyText = () => z.string(zodTypeErrorOption("string"));
 const headerName = () => anyText().check(z.regex(tokenPattern, "must be a header name"));
 const filled = () => anyText().check(z.minLength(1, "must not be empty"));
 

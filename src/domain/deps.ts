@@ -1,6 +1,6 @@
 import type { Config } from "../config/config.ts";
 import type { Database } from "../store/platform/database.ts";
-import type { Blocks } from "../store/sessions/throttle-blocks.ts";
+import type { BlockStore } from "../store/sessions/throttle-blocks.ts";
 import type { IsolateCache } from "./isolate-cache.ts";
 
 /** The dependencies of every use case. The clock is not one of them: use cases take the time as an argument. */
@@ -8,7 +8,7 @@ export interface Deps {
   readonly config: Config;
   readonly cache: IsolateCache;
   readonly db: Database;
-  readonly blocks: Blocks;
+  readonly blocks: BlockStore;
   /** The rate limit in front of first factors: false when this key is over it. Null: no rate limiter is bound. */
   readonly isWithinRateLimit: ((key: string) => Promise<boolean>) | null;
   /** Runs work after the response (`waitUntil`). No decision may depend on it: it can fail, which is only logged. */

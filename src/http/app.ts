@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { RegExpRouter } from "hono/router/reg-exp-router";
 import type { Config } from "../config/config.ts";
-import { documentApi } from "./api/openapi.ts";
+import { addDocumentOperation } from "./api/openapi.ts";
 import { serviceOperations } from "./api/service/service-operations.ts";
 import { deploymentOperations } from "./api/visitor/deployment-operations.ts";
 import { enrolmentOperations } from "./api/visitor/enrolment-operations.ts";
@@ -11,27 +11,27 @@ import { ownSecondFactorOperations } from "./api/visitor/own-second-factor-opera
 import { ownSessionOperations } from "./api/visitor/own-session-operations.ts";
 import { signInOperations } from "./api/visitor/sign-in-operations.ts";
 import type { AppEnv } from "./context.ts";
-import { proxiesOnly } from "./forward-auth-routes.ts";
+import { requireProxyKey } from "./forward-auth-routes.ts";
 import { respondAtGate } from "./gate.ts";
-import { limitBody } from "./middleware/limit-body.ts";
-import { ownHeaders } from "./middleware/own-headers.ts";
-import { pageRefusals } from "./middleware/page-refusals.ts";
-import { requestContext } from "./middleware/request-context.ts";
-import { sameOrigin } from "./middleware/same-origin.ts";
+import { limitBodySize } from "./middleware/limit-body.ts";
+import { setOwnResponseHeaders } from "./middleware/own-headers.ts";
+import { setErrorFormatToPage } from "./middleware/page-refusals.ts";
+import { createRequestContextMiddleware } from "./middleware/request-context.ts";
+import { requireSameOrigin } from "./middleware/same-origin.ts";
 import { respondNotFound } from "./not-found.ts";
-import { accountPages } from "./pages/account/account-page.tsx";
-import { twoFactorPages } from "./pages/account/two-factor-page.tsx";
-import { assets } from "./pages/assets.ts";
-import { challengePages } from "./pages/challenge/challenge-page.tsx";
-import { docsPages } from "./pages/docs/docs-page.tsx";
-import { secondFactorPages } from "./pages/sign-in/second-factor-page.tsx";
-import { signInPages } from "./pages/sign-in/sign-in-page.tsx";
+import { accountPageRoutes } from "./pages/account/account-page.tsx";
+import { twoFactorPageRoutes } from "./pages/account/two-factor-page.tsx";
+import { assetRoutes } from "./pages/assets.ts";
+import { challengePageRoutes } from "./pages/challenge/challenge-page.tsx";
+import { createDocsPageRoute } from "./pages/docs/docs-page.tsx";
+import { secondFactorPageRoutes } from "./pages/sign-in/second-factor-page.tsx";
+import { signInPageRoutes } from "./pages/sign-in/sign-in-page.tsx";
 import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
 import { routePathOf } from "./route-path.ts";
 import { ownPagePath } from "./sign-in-redirect.ts";
 
 /** Every operation of the API, and their OpenAPI document. */
-export const api = documentApi([
+export const apiOperationsAndDocument = addDocumentOperation([
   ...deploymentOperations,
   ...signInOperations,
   ...ownSecondFactorOperations,
@@ -41,7 +41,14 @@ export const api = documentApi([
   ...serviceOperations,
 ]);
 
-const pages = [assets, signInPages, secondFactorPages, twoFactorPages, challengePages, accountPages];
+const pages = [
+  assetRoutes,
+  signInPageRoutes,
+  secondFactorPageRoutes,
+  twoFactorPageRoutes,
+  challengePageRoutes,
+  accountPageRoutes,
+];
 
 /** Paths whose refusals are pages. All other routes below `BASE_PATH` refuse with a problem document. */
 const pagePaths = [
@@ -62,10 +69,10 @@ export function createApp(config: Config): Hono<AppEnv> {
     router: new RegExpRouter(),
   });
   app.onError(respondToError);
-  app.use(ownHeaders, requestContext(config));
+  app.use(setOwnResponseHeaders, createRequestContextMiddleware(config));
   // Before the middleware of the other routes, which has no effect on them: a proxy calls these with each request of a site.
   for (const { path, handle } of forwardAuthOperations) {
-    if (config.originUrl !== null) app.use(config.basePath + path, proxiesOnly);
+    if (config.originUrl !== null) app.use(config.basePath + path, requireProxyKey);
     app.get(config.basePath + path, handle);
   }
   app.all(config.basePath, (c) => c.redirect(ownPagePath(c, "/account"), 303));
@@ -76,20 +83,21 @@ export function createApp(config: Config): Hono<AppEnv> {
 
 function ownRoutes(): Hono<AppEnv> {
   const own = new Hono<AppEnv>();
-  const streamed = api.operations.filter(({ stream }) => stream === "request");
-  for (const path of pagePaths) own.use(path, pageRefusals);
+  const streamed = apiOperationsAndDocument.operations.filter(({ stream }) => stream === "request");
+  for (const path of pagePaths) own.use(path, setErrorFormatToPage);
   own.use(
     methodNotAllowed({
       app: own,
       onMethodNotAllowed: (c, allow) =>
         respondWithFailure(c, { ok: false, reason: "method_not_allowed", allow }),
     }),
-    limitBody(streamed.map(({ path }) => path)),
-    sameOrigin,
+    limitBodySize(streamed.map(({ path }) => path)),
+    requireSameOrigin,
   );
-  for (const { method, path, handle } of api.operations) own.on(method.toUpperCase(), path, handle);
+  for (const { method, path, handle } of apiOperationsAndDocument.operations)
+    own.on(method.toUpperCase(), path, handle);
   for (const routes of pages) own.route("/", routes);
-  own.route("/", docsPages(api.documentFor));
+  own.route("/", createDocsPageRoute(apiOperationsAndDocument.documentFor));
   own.all("*", respondNotFound);
   return own;
 }

@@ -1,4 +1,4 @@
-import { isUndecodableEncoded } from "../core/parsing/undecodable.ts";
+import { hasNonUtf8Escapes } from "../core/parsing/undecodable.ts";
 import type { AppContext } from "./context.ts";
 import { FailureError } from "./problem/http-failure.ts";
 
@@ -26,7 +26,7 @@ export async function readBodyText(c: AppContext): Promise<string> {
  */
 export async function readFormText(c: AppContext): Promise<string> {
   const text = await readBodyText(c);
-  if (isUndecodableEncoded(text)) throw notUtf8();
+  if (hasNonUtf8Escapes(text)) throw notUtf8();
   return text;
 }
 

@@ -7,7 +7,7 @@ import { readChallengeCookie, readPendingCookie, readSessionCookie } from "./coo
 import { FailureError } from "./problem/http-failure.ts";
 
 /** The session that a request carries, and where. */
-export interface Caller {
+export interface SessionCaller {
   readonly session: FullSession;
   /** A response can replace the token in a cookie; a bearer token only if the body has a field for it. */
   readonly carrier: "cookie" | "bearer";
@@ -25,18 +25,18 @@ const readSessionBearer = (c: AppContext) => (c.get("source") === null ? readBea
  * Finds the full session of a request to Sallyport's own routes. With an external first factor it also asks the source, and
  * returns null if the source names another account: the site may have signed another user in under the same cookie.
  */
-export async function findCaller(c: AppContext): Promise<Caller | null> {
+export async function findSessionCaller(c: AppContext): Promise<SessionCaller | null> {
   const bearer = readSessionBearer(c);
   const caller = await (bearer === undefined ? findByCookie(c) : findByToken(c, bearer, "bearer"));
   return caller !== null && (await isNamedBySource(c, caller.session.username)) ? caller : null;
 }
 
 /**
- * Finds the full session of a request at the gate by its token alone; the gate asks store and source itself when it must.
- * Null also for a session that is bound to other credentials than those of the request. A bearer token can be the
- * origin's: if it is not a session token, the cookie counts.
+ * Finds the full session of a request at the gate from its token alone, in `Authorization` or the cookie. Reads no store and
+ * asks no source: the gate does so itself when it must. Null also for a session that is bound to other credentials than those
+ * of the request. A bearer token can be the origin's: if it is not a session token, the cookie counts.
  */
-export async function findTokenCaller(c: AppContext): Promise<Caller | null> {
+export async function findCallerWithoutAskingSource(c: AppContext): Promise<SessionCaller | null> {
   const bearer = readSessionBearer(c);
   return (bearer === undefined ? null : await findByToken(c, bearer, "bearer")) ?? findByCookie(c);
 }
@@ -46,12 +46,16 @@ async function isNamedBySource({ var: { source } }: AppContext, username: string
   return source === null || (await source.identify())?.username === username;
 }
 
-async function findByCookie(c: AppContext): Promise<Caller | null> {
+async function findByCookie(c: AppContext): Promise<SessionCaller | null> {
   const cookie = readSessionCookie(c);
   return cookie === undefined ? null : findByToken(c, cookie, "cookie");
 }
 
-async function findByToken(c: AppContext, token: string, carrier: Caller["carrier"]): Promise<Caller | null> {
+async function findByToken(
+  c: AppContext,
+  token: string,
+  carrier: SessionCaller["carrier"],
+): Promise<SessionCaller | null> {
   const session = await readFullSession(c.get("deps"), token, c.get("now"));
   if (session === null || !(await isSessionBoundTo(c.get("config").keyring, session, c.get("source"))))
     return null;
@@ -63,14 +67,14 @@ async function findByToken(c: AppContext, token: string, carrier: Caller["carrie
  *
  * @throws FailureError 401 without one. A pending session allows only the second factor and sign-out (SE-01)
  */
-export async function getCaller(c: AppContext): Promise<Caller> {
-  const caller = await findCaller(c);
+export async function requireSessionCaller(c: AppContext): Promise<SessionCaller> {
+  const caller = await findSessionCaller(c);
   if (caller === null) throw new FailureError({ ok: false, reason: "unauthenticated" });
   return caller;
 }
 
 /** Finds the pending session of this token, or of the cookie. Null if the source names another account now. */
-export async function findPending(c: AppContext, token?: string): Promise<PendingSession | null> {
+export async function findPendingSession(c: AppContext, token?: string): Promise<PendingSession | null> {
   const carried = token ?? readPendingCookie(c);
   const pending = carried === undefined ? null : await readPendingSession(c.var.deps, carried, c.var.now);
   return pending !== null && (await isNamedBySource(c, pending.username)) ? pending : null;
@@ -87,7 +91,7 @@ export async function findChallengeSession(c: AppContext, id: string): Promise<C
 }
 
 /** Returns all sessions of the request, for sign-out: of the bearer token, or of the session and pending cookies. */
-export async function findAllSessions(c: AppContext): Promise<(FullSession | PendingSession)[]> {
+export async function findSessionsOfRequest(c: AppContext): Promise<(FullSession | PendingSession)[]> {
   const bearer = readSessionBearer(c);
   const tokens = bearer === undefined ? [readSessionCookie(c), readPendingCookie(c)] : [bearer];
   const found = await Promise.all(

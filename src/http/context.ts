@@ -5,7 +5,7 @@ import type { FirstFactorSource } from "../domain/sign-in/first-factor-source.ts
 import type { Bindings } from "../runtime.ts";
 import type { ClientContext } from "../store/service/audit.ts";
 
-/** The bindings and variables of a request's context. `requestContext` sets the variables. */
+/** The bindings and variables of a request's context. `createRequestContextMiddleware` sets the variables. */
 export interface AppEnv {
   Bindings: Bindings;
   Variables: {
@@ -24,7 +24,7 @@ export interface AppEnv {
     source: FirstFactorSource | null;
     /** The format of refusals: a problem document, or a page for browsers. */
     errorFormat: "json" | "page";
-    /** Set when the response needs no security headers: the origin's, or one made by {@link emptyResponse}. */
+    /** Set when no security headers are added: origin responses, and `createEmptyResponseWithSecurityHeaders`. */
     headersSetBy?: "origin" | "forward_auth";
   };
 }

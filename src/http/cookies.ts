@@ -14,7 +14,7 @@ const names = {
 } as const;
 
 /** The names with the prefix. An origin can neither read nor set these cookies. */
-export const cookieNames: readonly string[] = Object.values(names).map((name) => `__Host-${name}`);
+export const sallyportCookieNames: readonly string[] = Object.values(names).map((name) => `__Host-${name}`);
 
 /** SE-05. `Lax`, so that a link on another site opens a page with the session. */
 const flags = { prefix: "host", path: "/", secure: true, httpOnly: true, sameSite: "Lax" } as const;
@@ -52,17 +52,17 @@ export function readChallengeCookie(c: AppContext): string | undefined {
 export async function setSignInCookies(c: AppContext, issued: IssuedSession): Promise<void> {
   setSessionCookie(c, issued);
   if (!issued.session.amr.includes("pwd")) return;
-  const devices = await addToKnownDevicesCookie(
+  const devices = await addKnownDevice(
     c.var.config.keyring,
-    readDevices(c),
+    readKnownDevicesCookie(c),
     issued.session,
     c.var.now,
   );
-  setCookie(c, names.device, devices, { ...flags, maxAge: knownDeviceTtlSeconds });
+  setCookie(c, names.device, devices, { ...flags, maxAge: deviceTtlSeconds });
 }
 
 /** Returns the device cookie for `core/tokens/known-devices.ts`, or "". Not verified. */
-export function readDevices(c: AppContext): string {
+export function readKnownDevicesCookie(c: AppContext): string {
   return getCookie(c, names.device, "host") ?? "";
 }
 

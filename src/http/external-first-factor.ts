@@ -1,12 +1,12 @@
 import type { FullSession } from "../domain/sessions/sessions.ts";
 import { openExternalSession } from "../domain/sign-in/external-sign-in.ts";
-import { findPending } from "./caller.ts";
+import { findPendingSession } from "./caller.ts";
 import type { AppContext } from "./context.ts";
 import { setPendingCookie, setSessionCookie } from "./cookies.ts";
 import { FailureError } from "./problem/http-failure.ts";
 
 /** The session that an external sign-in leads to. */
-export type ExternalSession =
+export type ExternalSignInResult =
   /** The visitor is anonymous at the first factor's source, or the first factor is a password of Sallyport. */
   | { readonly kind: "anonymous" }
   /** A pending session is open: the visitor must enter a code. */
@@ -19,11 +19,11 @@ export type ExternalSession =
  *
  * @throws FailureError 403 for a disabled account
  */
-export async function signInExternally(c: AppContext): Promise<ExternalSession> {
+export async function signInWithExternalFirstFactor(c: AppContext): Promise<ExternalSignInResult> {
   const { source, deps, client, now } = c.var;
   const identity = source === null ? null : await source.identify();
   if (source === null || identity === null) return { kind: "anonymous" };
-  const held = await findPending(c);
+  const held = await findPendingSession(c);
   const arriving = { source, identity, opens: "any", held, client, now } as const;
   const { user, issued, pending } = await openExternalSession(deps, arriving);
   if (user.disabledAt !== null) throw new FailureError({ ok: false, reason: "account_disabled" });

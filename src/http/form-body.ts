@@ -1,15 +1,18 @@
 import type * as z from "zod/mini";
 import { readFormText } from "./body-text.ts";
 import type { AppContext } from "./context.ts";
-import { parseFields } from "./json-body.ts";
+import { validateFieldsOrThrow } from "./json-body.ts";
 import { FailureError } from "./problem/http-failure.ts";
 
 /**
  * Reads and validates the fields of a form.
  *
- * @throws FailureError as `parseJson`; also 400 for a field that is there twice
+ * @throws FailureError as `parseJsonBodyOrThrow`; also 400 for a field that is there twice
  */
-export async function readForm<T extends z.ZodMiniType>(c: AppContext, schema: T): Promise<z.output<T>> {
+export async function readFormOrThrow<T extends z.ZodMiniType>(
+  c: AppContext,
+  schema: T,
+): Promise<z.output<T>> {
   if (!/^application\/x-www-form-urlencoded *(;|$)/i.test(c.req.header("Content-Type") ?? "")) {
     const expected = "application/x-www-form-urlencoded";
     throw new FailureError({ ok: false, reason: "unsupported_media_type", expected });
@@ -18,5 +21,5 @@ export async function readForm<T extends z.ZodMiniType>(c: AppContext, schema: T
   if (new Set(fields.map(([name]) => name)).size < fields.length) {
     throw new FailureError({ ok: false, reason: "malformed_request", detail: "A field is there twice." });
   }
-  return parseFields(schema, Object.fromEntries(fields));
+  return validateFieldsOrThrow(schema, Object.fromEntries(fields));
 }

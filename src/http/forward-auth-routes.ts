@@ -4,20 +4,25 @@ import type { AccessDenied } from "../domain/access/access.ts";
 import { authorizeForwardAuth, readOriginalRequest } from "../gate/authorize-proxied.ts";
 import type { SignedIdentity } from "../gate/headers.ts";
 import { findMisspelledHeader } from "../gate/misspelled-headers.ts";
-import { findTokenCaller } from "./caller.ts";
+import { findCallerWithoutAskingSource } from "./caller.ts";
 import type { AppContext, AppEnv } from "./context.ts";
 import { setSessionCookie } from "./cookies.ts";
-import { accessRequestOf } from "./gate.ts";
-import { emptyResponse } from "./middleware/own-headers.ts";
+import { visitorOfRequest } from "./gate.ts";
+import { createEmptyResponseWithSecurityHeaders } from "./middleware/own-headers.ts";
 import { respondNotFound } from "./not-found.ts";
 import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
-import { acceptsHtml, nextPagePath, redirectOrUnauthorized, type TargetRequest } from "./sign-in-redirect.ts";
+import {
+  acceptsHtml,
+  pagePathForDenial,
+  redirectOrUnauthorized,
+  type TargetRequest,
+} from "./sign-in-redirect.ts";
 
 /**
  * Responds 404 to a request without `PROXY_KEY`. Needed where the Worker is a gate: otherwise a visitor could call the
  * forward-auth endpoints with any path, and would get an assertion for it (INC-28).
  */
-export const proxiesOnly = createMiddleware<AppEnv>(async (c, next) =>
+export const requireProxyKey = createMiddleware<AppEnv>(async (c, next) =>
   c.get("trusted") ? next() : respondNotFound(c),
 );
 
@@ -38,7 +43,7 @@ export async function respondToAuthRequest(c: AppContext): Promise<Response> {
       (denial, target) => {
         if (denial.reason === "account_disabled")
           return respondWithFailure(c, { ok: false, reason: "account_disabled" });
-        c.header("Location", nextPagePath(c, denial, target.uri));
+        c.header("Location", pagePathForDenial(c, denial, target.uri));
         return c.body(null, 401);
       },
       () => respondWithFailure(c, { ok: false, reason: "unreadable_original" }),
@@ -61,9 +66,9 @@ async function respondToProxy(
   if (misspelled !== null)
     return respondWithFailure(c, { ok: false, reason: "misspelled_header", name: misspelled });
   if (acceptsHtml(c)) c.set("errorFormat", "page");
-  const caller = await findTokenCaller(c);
+  const caller = await findCallerWithoutAskingSource(c);
   const outcome = await authorizeForwardAuth(c.get("deps"), {
-    ...accessRequestOf(c, caller, original),
+    ...visitorOfRequest(c, caller, original),
     original,
     headers: c.req.raw.headers,
     publicOrigin: c.get("publicOrigin"),
@@ -97,7 +102,7 @@ const responses = new BoundedMap<string, Response>(1000);
 function respondAllowed(signedIdentity: SignedIdentity | null): Response {
   const cached = signedIdentity === null ? undefined : responses.get(signedIdentity.assertion);
   if (cached !== undefined) return new Response(null, cached);
-  const response = emptyResponse();
+  const response = createEmptyResponseWithSecurityHeaders();
   response.headers.set("Remote-User", signedIdentity?.identity.username ?? "");
   response.headers.set("Remote-Email", signedIdentity?.identity.email ?? "");
   response.headers.set("X-Sallyport-Assertion", signedIdentity?.assertion ?? "");

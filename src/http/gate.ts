@@ -1,10 +1,10 @@
-import type { VisitorContext } from "../gate/authorize.ts";
-import { type ForwardRequestResult, forwardIfAuthorized } from "../gate/forward-request.ts";
-import type { UnreadableRequestPart } from "../gate/request-interpretations.ts";
-import { formatErrorForLog, log } from "../log.ts";
-import { type Caller, findTokenCaller } from "./caller.ts";
+import type { Visitor } from "../gate/authorize.ts";
+import { forwardIfAuthorized, type GateResult } from "../gate/forward-request.ts";
+import type { UnreadablePart } from "../gate/request-interpretations.ts";
+import { describeError, log } from "../log.ts";
+import { findCallerWithoutAskingSource, type SessionCaller } from "./caller.ts";
 import type { AppContext } from "./context.ts";
-import { cookieNames, setSessionCookie } from "./cookies.ts";
+import { sallyportCookieNames, setSessionCookie } from "./cookies.ts";
 import { respondNotFound } from "./not-found.ts";
 import { respondWithFailure } from "./problem/failure-response.tsx";
 import {
@@ -20,12 +20,12 @@ export async function respondAtGate(c: AppContext, originUrl: string | null): Pr
   if (acceptsHtml(c)) c.set("errorFormat", "page");
   if (originUrl === null) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
   const target = targetRequestOf(c);
-  const caller = await findTokenCaller(c);
+  const caller = await findCallerWithoutAskingSource(c);
   const outcome = await forwardIfAuthorized(c.get("deps"), originUrl, {
-    ...accessRequestOf(c, caller, target),
+    ...visitorOfRequest(c, caller, target),
     request: c.req.raw,
     url: c.get("url")(),
-    ownCookies: cookieNames,
+    ownCookies: sallyportCookieNames,
     publicOrigin: c.get("publicOrigin"),
   });
   switch (outcome.kind) {
@@ -61,7 +61,11 @@ const unreadableDetails: Record<UnreadableRequestPart, string> = {
 };
 
 /** Returns the facts about the visitor that access is decided by. */
-export function accessRequestOf(c: AppContext, caller: Caller | null, target: TargetRequest): VisitorContext {
+export function visitorOfRequest(
+  c: AppContext,
+  caller: SessionCaller | null,
+  target: TargetRequest,
+): Visitor {
   const source = c.get("source");
   return {
     session: caller?.session ?? null,
@@ -76,8 +80,8 @@ export function accessRequestOf(c: AppContext, caller: Caller | null, target: Ta
 /** Returns the origin's response unchanged, or with the cookie of a renewed session. */
 function respondFromOrigin(
   c: AppContext,
-  { response, renewed }: Extract<ForwardRequestResult, { kind: "forwarded" }>,
-  caller: Caller | null,
+  { response, renewed }: Extract<GateResult, { kind: "forwarded" }>,
+  caller: SessionCaller | null,
 ): Response {
   c.set("headersSetBy", "origin");
   // Headers that are set before there is a response are lost when a handler returns one of its own.

@@ -8,15 +8,19 @@ import { FailureError } from "./problem/http-failure.ts";
  * @throws FailureError 415 for another content type; 400 for text that is not a JSON object, has a duplicate name or an
  *   unknown field; 422 for a field that is missing or invalid. No message repeats a value of the body.
  */
-export function parseJson<T extends z.ZodMiniType>(c: AppContext, text: string, schema: T): z.output<T> {
+export function parseJsonBodyOrThrow<T extends z.ZodMiniType>(
+  c: AppContext,
+  text: string,
+  schema: T,
+): z.output<T> {
   if (text !== "" && !isJsonType(c.req.header("Content-Type"))) {
     throw new FailureError({ ok: false, reason: "unsupported_media_type", expected: "application/json" });
   }
-  return parseFields(schema, text === "" ? {} : parseObject(text));
+  return validateFieldsOrThrow(schema, text === "" ? {} : parseJsonObjectOrThrow(text));
 }
 
-/** Validates the fields of a JSON body, a form or a query. Throws as {@link parseJson}. */
-export function parseFields<T extends z.ZodMiniType>(schema: T, fields: unknown): z.output<T> {
+/** Validates the fields of a JSON body, a form or a query. Throws as {@link parseJsonBodyOrThrow}. */
+export function validateFieldsOrThrow<T extends z.ZodMiniType>(schema: T, fields: unknown): z.output<T> {
   const parsed = schema.safeParse(fields);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
@@ -38,7 +42,7 @@ function isJsonType(contentType: string | undefined): boolean {
  *
  * @throws FailureError 400 for what is not JSON, not an object, or has a name twice
  */
-export function parseObject(text: string): object {
+export function parseJsonObjectOrThrow(text: string): object {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -4,7 +4,7 @@ import { firstFactorQuota, setupQuota, transferQuota } from "../domain/sign-in/t
 import type { AppContext } from "./context.ts";
 
 /** The remainder of a limit, and when it grows again. */
-export interface Remainder {
+export interface RateLimitRemainder {
   readonly left: number;
   /** Until the limit allows more. */
   readonly seconds: number;
@@ -27,7 +27,7 @@ const policies: Record<Limit, string> = {
  *
  * @param remainder null: the caller must not learn it
  */
-export function rateLimitHeaders(limit: Limit, remainder: Remainder | null): Record<string, string> {
+export function rateLimitHeaders(limit: Limit, remainder: RateLimitRemainder | null): Record<string, string> {
   const policy = policies[limit];
   if (remainder === null) return { "RateLimit-Policy": policy };
   const [name] = policy.split(";", 1);
@@ -35,6 +35,6 @@ export function rateLimitHeaders(limit: Limit, remainder: Remainder | null): Rec
 }
 
 /** Sets `RateLimit-Policy` and `RateLimit` on the response that the handler will return: the limit, and what is left of it. */
-export function setRateLimitHeaders(c: AppContext, limit: Limit, remainder: Remainder): void {
+export function setRateLimitHeaders(c: AppContext, limit: Limit, remainder: RateLimitRemainder): void {
   for (const [name, value] of Object.entries(rateLimitHeaders(limit, remainder))) c.header(name, value);
 }

@@ -3,7 +3,7 @@ import type { FirstFactorSource } from "../domain/sign-in/first-factor-source.ts
 import { readOriginalRequest } from "../gate/authorize-proxied.ts";
 import { createFirstFactorSource } from "../gate/identity/source.ts";
 import type { AppContext } from "./context.ts";
-import { cookieNames } from "./cookies.ts";
+import { sallyportCookieNames } from "./cookies.ts";
 
 /** The forward-auth endpoints: the request that a proxy asks about is in the headers. */
 const forwardAuthPaths = ["/forward-auth", "/auth-request"];
@@ -12,7 +12,11 @@ const forwardAuthPaths = ["/forward-auth", "/auth-request"];
  * Creates the first factor's source for a request. Null where the first factor is a password of Sallyport. At a
  * forward-auth endpoint the source sees the path and query of the request that the proxy asks about.
  */
-export function createRequestSource(c: AppContext, now: Date, trusted: boolean): FirstFactorSource | null {
+export function createFirstFactorSourceOfRequest(
+  c: AppContext,
+  now: Date,
+  trusted: boolean,
+): FirstFactorSource | null {
   if (c.get("config").firstFactor.kind === "password") return null;
   const { config, publicOrigin, client } = c.var;
   const url = c.var.url();
@@ -22,6 +26,6 @@ export function createRequestSource(c: AppContext, now: Date, trusted: boolean):
   const original = isForwardAuth ? readOriginalRequest(headers) : null;
   const path = original?.path ?? parseRawPath(c.req.url);
   const query = original === null ? url.search.slice(1) : original.uri.slice(original.path.length + 1);
-  const visit = { headers, ownCookies: cookieNames, publicOrigin, address, url, path, query };
+  const visit = { headers, ownCookies: sallyportCookieNames, publicOrigin, address, url, path, query };
   return createFirstFactorSource(config, { ...visit, isForwardAuth, trusted, now });
 }

@@ -6,12 +6,16 @@ import { type Bindings, getConfig, Misconfigured } from "../runtime.ts";
 import { createApp } from "./app.ts";
 import type { AppEnv } from "./context.ts";
 import { securityHeaders } from "./middleware/own-headers.ts";
-import { problemDocument, problemType } from "./problem/problem.ts";
+import { formatProblemDocument, problemContentType } from "./problem/problem.ts";
 
 const apps = new WeakMap<Config, Hono<AppEnv>>();
 
 /** Handles a request. With an invalid configuration it responds 500, and logs each invalid variable. */
-export async function serve(request: Request, env: Bindings, context: ExecutionContext): Promise<Response> {
+export async function serveRequest(
+  request: Request,
+  env: Bindings,
+  context: ExecutionContext,
+): Promise<Response> {
   try {
     const config = getConfig(env);
     const app = apps.get(config) ?? startApp(config);
@@ -61,8 +65,12 @@ function respondMisconfigured(requestId: string): Response {
     members: {},
     allow: null,
   } as const;
-  const headers = { "Content-Type": problemType, "Cache-Control": "no-store", "X-Request-Id": requestId };
-  return new Response(problemDocument(problem, requestId), {
+  const headers = {
+    "Content-Type": problemContentType,
+    "Cache-Control": "no-store",
+    "X-Request-Id": requestId,
+  };
+  return new Response(formatProblemDocument(problem, requestId), {
     status: problem.status,
     headers: { ...Object.fromEntries(securityHeaders), ...headers },
   });

@@ -23,10 +23,10 @@ export function targetRequestOf(c: AppContext): TargetRequest {
 export function redirectOrUnauthorized(c: AppContext, denial: AccessDenied, target: TargetRequest): Response {
   if (denial.reason === "account_disabled")
     return respondWithFailure(c, { ok: false, reason: "account_disabled" });
-  if (isPageLoad(c, target)) return c.redirect(nextPagePath(c, denial, target.uri), 303);
+  if (isPageLoad(c, target)) return c.redirect(pagePathForDenial(c, denial, target.uri), 303);
   // After a form, the visitor returns to the page with the form.
   const back = isSafe(target) ? target.uri : refererPath(c);
-  const page = nextPagePath(c, denial, back);
+  const page = pagePathForDenial(c, denial, back);
   return respondWithFailure(c, toFailure(denial), { status: 401, signIn: page, formLost: !isSafe(target) });
 }
 
@@ -57,7 +57,7 @@ function refererPath(c: AppContext): string {
 type RemediableDenial = Exclude<AccessDenied, { reason: "account_disabled" }>;
 
 /** Returns path and query of the page of Sallyport on which the visitor can get the access that was denied. */
-export function nextPagePath(c: AppContext, denial: RemediableDenial, returnPath: string): string {
+export function pagePathForDenial(c: AppContext, denial: RemediableDenial, returnPath: string): string {
   return ownPagePath(c, nextPages[denial.reason], returnPath, { again: denial.reason === "sign_in_again" });
 }
 

@@ -79,7 +79,7 @@ export function toRpcFailure(failure: Failure): RpcFailure {
 const outageRetrySeconds = 5;
 
 /** Logs a thrown error, and returns the RPC result for it. */
-export function logAndTranslateError(error: unknown, requestId: string): RpcFailure {
+export function logAndConvertToRpcFailure(error: unknown, requestId: string): RpcFailure {
   const isOutage = error instanceof StoreUnavailable;
   const failed = error instanceof Misconfigured ? "misconfigured" : "internal_error";
   log("error", isOutage ? "store_unavailable" : failed, {

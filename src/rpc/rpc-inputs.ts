@@ -1,10 +1,18 @@
 import * as z from "zod/mini";
 import { lazy } from "../core/lib/lazy.ts";
 import { realmNamePattern } from "../core/parsing/user-id.ts";
-import { code, email, ipAddress, receiptText, totpCode, userId, username } from "../http/api/fields.ts";
+import {
+  emailSchema,
+  ipAddressSchema,
+  receiptTextSchema,
+  totpCodeSchema,
+  totpOrBackupCodeSchema,
+  userIdSchema,
+  usernameSchema,
+} from "../http/api/fields.ts";
 
 /** The `props` of the caller's service binding, which its deployment sets and its code cannot change. */
-export const callerProps = lazy(() =>
+export const callerPropsSchema = lazy(() =>
   z.object({
     realm: z.string().check(z.regex(realmNamePattern)),
     /** Names the caller in audit events. */
@@ -13,29 +21,29 @@ export const callerProps = lazy(() =>
 );
 
 /** The input of each method. Fields that the HTTP API takes too have its schemas. */
-export const inputSchemas = lazy(
+export const rpcInputSchemas = lazy(
   () =>
     ({
-      status: z.strictObject({ user: userId() }),
+      status: z.strictObject({ user: userIdSchema() }),
       enrol: z.strictObject({
-        user: userId(),
-        username: z.optional(username()),
-        email: z.optional(z.nullable(email())),
-        code: z.optional(code()),
+        user: userIdSchema(),
+        username: z.optional(usernameSchema()),
+        email: z.optional(z.nullable(emailSchema())),
+        code: z.optional(totpOrBackupCodeSchema()),
       }),
-      confirm: z.strictObject({ user: userId(), code: totpCode() }),
+      confirm: z.strictObject({ user: userIdSchema(), code: totpCodeSchema() }),
       verify: z.strictObject({
-        user: userId(),
-        code: code(),
-        action: z.optional(receiptText()),
-        nonce: z.optional(receiptText()),
-        ip: z.optional(ipAddress()),
+        user: userIdSchema(),
+        code: totpOrBackupCodeSchema(),
+        action: z.optional(receiptTextSchema()),
+        nonce: z.optional(receiptTextSchema()),
+        ip: z.optional(ipAddressSchema()),
       }),
       session: z.strictObject({ token: z.string().check(z.maxLength(4096)) }),
     }) as const,
 );
 
-type InputSchemas = ReturnType<typeof inputSchemas>;
+type InputSchemas = ReturnType<typeof rpcInputSchemas>;
 
 export type RpcMethod = keyof InputSchemas;
 
@@ -43,15 +51,15 @@ export type RpcMethod = keyof InputSchemas;
 export type RpcInput<M extends RpcMethod> = z.input<InputSchemas[M]>;
 
 /** The input of a method after validation. */
-export type ParsedInput<M extends RpcMethod> = z.output<InputSchemas[M]>;
+export type ParsedRpcInput<M extends RpcMethod> = z.output<InputSchemas[M]>;
 
 /** Validates the input of a method. */
 export function parseRpcInput<M extends RpcMethod>(
   method: M,
   input: unknown,
-): { readonly ok: true; readonly input: ParsedInput<M> } | { readonly ok: false; readonly field: string } {
-  const parsed = inputSchemas()[method].safeParse(input);
+): { readonly ok: true; readonly input: ParsedRpcInput<M> } | { readonly ok: false; readonly field: string } {
+  const parsed = rpcInputSchemas()[method].safeParse(input);
   return parsed.success
-    ? { ok: true, input: parsed.data as ParsedInput<M> }
+    ? { ok: true, input: parsed.data as ParsedRpcInput<M> }
     : { ok: false, field: parsed.error.issues[0]?.path.join(".") ?? "" };
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { generateSessionSecret, signPendingSessionToken } from "../../src/core/tokens/session-token.ts";
 import { openings } from "../../src/domain/sign-in/openings.ts";
-import { api } from "../../src/http/app.ts";
+import { apiOperationsAndDocument } from "../../src/http/app.ts";
 import { createReadyAccount } from "../support/accounts.ts";
 import { createRealm } from "../support/backend.ts";
 import type { Browser as HostedBrowser } from "../support/browser.ts";
@@ -77,7 +77,7 @@ function everyCall(): Call[] {
     const own = path.slice(base.length);
     const name = `${method} ${own}`;
     if (method === "GET") return get(name, path);
-    const operation = api.operations.find(
+    const operation = apiOperationsAndDocument.operations.find(
       (one) => one.method === method.toLowerCase() && one.path.replace(/:\w+/g, "x") === own,
     );
     if (operation === undefined)

@@ -1,8 +1,13 @@
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { api } from "../../src/http/app.ts";
-import type { DocumentedOperation, JsonSchema, MediaType, Parameter } from "../../src/http/openapi/shapes.ts";
+import { apiOperationsAndDocument } from "../../src/http/app.ts";
+import type {
+  JsonSchema,
+  MediaTypeObject,
+  OperationObject,
+  ParameterObject,
+} from "../../src/http/openapi/shapes.ts";
 import { getConfig } from "../../src/runtime.ts";
 import { createWorld, type World } from "../support/api-world.ts";
 import {
@@ -22,14 +27,14 @@ import { type Answer, base, Client, environment, send } from "../support/worker.
 // answer is held against the document. What a new call needs to go well is added to test/support/api-world.ts.
 
 const validRuns = 4;
-const documented = new DocumentedApi(api.documentFor(getConfig(environment())));
+const documented = new DocumentedApi(apiOperationsAndDocument.documentFor(getConfig(environment())));
 
 interface Documented {
   readonly name: string;
   readonly method: string;
   /** With `{name}` for a parameter. */
   readonly path: string;
-  readonly operation: DocumentedOperation;
+  readonly operation: OperationObject;
 }
 
 const calls: readonly Documented[] = Object.entries(documented.document.paths).flatMap(([path, methods]) =>
@@ -70,7 +75,7 @@ function tokenFor({ operation }: Documented): string | null {
   return first === undefined || first.pendingCookie !== undefined ? null : world.subjectOf(operation).token;
 }
 
-function bodyOf({ operation }: Documented): [string, MediaType] | undefined {
+function bodyOf({ operation }: Documented): [string, MediaTypeObject] | undefined {
   return Object.entries(operation.requestBody?.content ?? {})[0];
 }
 
@@ -108,7 +113,7 @@ async function validInput(one: Documented): Promise<fc.Arbitrary<Input>> {
   const named = await world.valuesFor(one.operation);
   const making = makingWith(named);
   const parameters = documented.parametersOf(one.operation);
-  const group = (place: Parameter["in"]) => {
+  const group = (place: ParameterObject["in"]) => {
     const own = parameters.filter((parameter) => parameter.in === place);
     const properties = Object.fromEntries(own.map(({ name, schema }) => [name, schema]));
     const required = own.filter((parameter) => parameter.required).map(({ name }) => name);

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
-import { inputJsonSchemas } from "../../src/http/api/input-json-schemas.ts";
-import { api } from "../../src/http/app.ts";
+import { inputJsonSchemaRegistry } from "../../src/http/api/input-json-schemas.ts";
+import { apiOperationsAndDocument } from "../../src/http/app.ts";
 import type { JsonSchema } from "../../src/http/openapi/shapes.ts";
-import { createSchemaWriter } from "../../src/http/openapi/shared-schemas.ts";
+import { createJsonSchemaWriter } from "../../src/http/openapi/shared-schemas.ts";
 
 // docs/decisions/0010: what the document says of a schema is what zod itself would say, in less space.
 
-const schemas = api.operations.flatMap(({ id, body, query, successes }) => {
+const schemas = apiOperationsAndDocument.operations.flatMap(({ id, body, query, successes }) => {
   const places: [string, (() => z.ZodMiniType) | null | undefined][] = [
     ["body", body],
     ["query", query],
@@ -22,7 +22,7 @@ function zodSays(schema: z.ZodMiniType): unknown {
     io: "input",
     unrepresentable: "any",
     override: ({ zodSchema, jsonSchema }) => {
-      const own = inputJsonSchemas.get(zodSchema);
+      const own = inputJsonSchemaRegistry.get(zodSchema);
       if (own !== undefined) {
         for (const name of Object.keys(jsonSchema)) delete (jsonSchema as Record<string, unknown>)[name];
         Object.assign(jsonSchema, own);
@@ -46,7 +46,7 @@ function inline(value: unknown, named: Readonly<Record<string, unknown>>): unkno
 }
 
 function weSay(schema: z.ZodMiniType): unknown {
-  const { write, named } = createSchemaWriter();
+  const { write, named } = createJsonSchemaWriter();
   return inline(JSON.parse(JSON.stringify(write(schema))), named as Record<string, JsonSchema>);
 }
 
@@ -60,7 +60,7 @@ describe("the document", () => {
   });
 
   it("tells a named schema once", () => {
-    const { write, named } = createSchemaWriter();
+    const { write, named } = createJsonSchemaWriter();
     const item = z.object({ a: z.string() }).register(z.globalRegistry, { id: "TestItem" });
     const reference = { $ref: "#/components/schemas/TestItem" };
     expect(write(z.array(item))).toEqual({ type: "array", items: reference });
@@ -69,6 +69,6 @@ describe("the document", () => {
   });
 
   it("has no word for a kind that it was not taught", () => {
-    expect(() => createSchemaWriter().write(z.date())).toThrow("No JSON Schema for the zod type date");
+    expect(() => createJsonSchemaWriter().write(z.date())).toThrow("No JSON Schema for the zod type date");
   });
 });

@@ -229,7 +229,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   {
     name: "best-fit-not-read",
     file: "src/core/policy/path-variants.ts",
-    find: "  ...asciiSubstitutions,\n",
+    find: "  ...asciiConverters,\n",
     replace: "",
     why: "fullwidth dots and slashes leave a public path on Windows, or after NFKC (INC-31)",
     tests: ["test/core/policy/path-variants.test.ts", "test/core/policy/policy.test.ts"],

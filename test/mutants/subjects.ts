@@ -40,7 +40,7 @@ export const subjectMutants: readonly Mutant[] = [
   {
     name: "unclaimed-account-passes-with-one-factor",
     file: "src/domain/sign-in/external-sign-in.ts",
-    find: 'if (isUnclaimed(deps, user)) return { allowed: false, reason: "second_factor_required" };',
+    find: 'if (isUnclaimedAccount(deps, user)) return { allowed: false, reason: "second_factor_required" };',
     replace: "",
     why: "an assertion for one spelling has the account id of the other (INC-27)",
     tests: [unclaimed],
@@ -158,7 +158,7 @@ export const subjectMutants: readonly Mutant[] = [
   {
     name: "undecodable-form-believed",
     file: "src/http/body-text.ts",
-    find: "if (isUndecodableEncoded(text)) throw notUtf8();",
+    find: "if (hasNonUtf8Escapes(text)) throw notUtf8();",
     replace: "",
     why: "two passwords with different invalid escapes in a form count as the same (INC-36)",
     tests: [body],

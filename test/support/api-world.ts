@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { scopes } from "../../src/domain/service-api/service-caller.ts";
-import type { DocumentedOperation } from "../../src/http/openapi/shapes.ts";
+import type { OperationObject } from "../../src/http/openapi/shapes.ts";
 import { fullToken } from "./accounts.ts";
 import type { ClassifiedNamedValues } from "./arbitrary-json.ts";
 import { type Backend, createKey, createRealm, operator } from "./backend.ts";
@@ -28,11 +28,11 @@ export interface World {
   readonly lacking: (scope: string) => Backend;
   /** Of another realm. */
   readonly stranger: Backend;
-  readonly subjectOf: (operation: DocumentedOperation) => Subject;
+  readonly subjectOf: (operation: OperationObject) => Subject;
   /** The value of a path parameter, by its list. */
-  readonly pathValue: (list: string, operation: DocumentedOperation) => string;
+  readonly pathValue: (list: string, operation: OperationObject) => string;
   /** Values of body and query members that the schema alone cannot provide. */
-  readonly valuesFor: (operation: DocumentedOperation) => Promise<ClassifiedNamedValues>;
+  readonly valuesFor: (operation: OperationObject) => Promise<NamedValues>;
   /** Restores every row. */
   readonly restore: () => Promise<void>;
 }
@@ -61,7 +61,7 @@ export async function createWorld(): Promise<World> {
     "api-keys": () => spare.keyId,
     challenges: () => challenge.json.data.id,
   };
-  const subjectOf = ({ operationId }: DocumentedOperation) => (aboutEnrolment.has(operationId) ? bob : ada);
+  const subjectOf = ({ operationId }: OperationObject) => (aboutEnrolment.has(operationId) ? bob : ada);
   const rows = await dumpDatabase();
   return {
     client,
@@ -100,10 +100,7 @@ async function otherSession(client: Client, token: string): Promise<string> {
   return json.data.sessions.find(({ current }: { current: boolean }) => !current).id;
 }
 
-async function valuesFor(
-  { operationId }: DocumentedOperation,
-  subject: Subject,
-): Promise<ClassifiedNamedValues> {
+async function valuesFor({ operationId }: OperationObject, subject: Subject): Promise<NamedValues> {
   const live = await code(subject.secret);
   const isSignIn = operationId === "login" || operationId === "disableOwnTotp";
   const values: Record<string, ReturnType<ClassifiedNamedValues>> = {

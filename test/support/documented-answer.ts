@@ -1,12 +1,12 @@
 import { Validator } from "@cfworker/json-schema";
 import type {
-  ApiDocument,
   ResponseObject as Described,
-  DocumentedOperation,
-  Header,
+  HeaderObject,
   JsonSchema,
-  Parameter,
-  Reference,
+  OpenApiDocument,
+  OperationObject,
+  ParameterObject,
+  ReferenceObject,
 } from "../../src/http/openapi/shapes.ts";
 import type { Answer } from "./worker.ts";
 
@@ -27,10 +27,10 @@ const everywhere = new Set([
 export class DocumentedApi {
   readonly #validators = new Map<JsonSchema, Validator>();
 
-  constructor(readonly document: ApiDocument) {}
+  constructor(readonly document: OpenApiDocument) {}
 
   /** Follows a reference to a component. */
-  find<T extends object>(one: T | Reference): T {
+  find<T extends object>(one: T | ReferenceObject): T {
     if (!("$ref" in one) || typeof one.$ref !== "string") return one as T;
     let found: unknown = this.document;
     for (const name of one.$ref.replace("#/", "").split("/"))
@@ -39,26 +39,26 @@ export class DocumentedApi {
     return found as T;
   }
 
-  parametersOf(operation: DocumentedOperation): Parameter[] {
-    return operation.parameters.map((one) => this.find<Parameter>(one));
+  parametersOf(operation: OperationObject): ParameterObject[] {
+    return operation.parameters.map((one) => this.find<ParameterObject>(one));
   }
 
   /** The success statuses of a call. */
-  successesOf({ responses }: DocumentedOperation): number[] {
+  successesOf({ responses }: OperationObject): number[] {
     return Object.keys(responses)
       .map(Number)
       .filter((status) => !this.isRefusal(responses[status]));
   }
 
   /** Finds the differences between a response and the document. */
-  flawsOf(operation: DocumentedOperation, answer: Answer): string[] {
+  flawsOf(operation: OperationObject, answer: Answer): string[] {
     const described = operation.responses[answer.status];
     if (described === undefined) return [`${answer.status} is not documented: ${answer.text.slice(0, 200)}`];
     const { headers, content } = this.find<Described>(described);
     return [...this.#headerFlaws(headers, answer), ...this.#bodyFlaws(content, answer)];
   }
 
-  isRefusal(described: Described | Reference | undefined): boolean {
+  isRefusal(described: Described | ReferenceObject | undefined): boolean {
     const { content } = this.find<Described>(described ?? { description: "", headers: {} });
     const types = Object.keys(content ?? {});
     return types.length === 1 && types[0] === "application/problem+json";
@@ -66,7 +66,10 @@ export class DocumentedApi {
 
   #headerFlaws(described: Described["headers"], { headers }: Answer): string[] {
     const known = new Map(
-      Object.entries(described).map(([name, header]) => [name.toLowerCase(), this.find<Header>(header)]),
+      Object.entries(described).map(([name, header]) => [
+        name.toLowerCase(),
+        this.find<HeaderObject>(header),
+      ]),
     );
     const flaws: string[] = [];
     for (const [name, { required, schema }] of known) {

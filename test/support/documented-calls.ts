@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
-import { api } from "../../src/http/app.ts";
-import type { DocumentedOperation } from "../../src/http/openapi/shapes.ts";
+import { apiOperationsAndDocument } from "../../src/http/app.ts";
+import type { OperationObject } from "../../src/http/openapi/shapes.ts";
 import { type Bindings, getConfig } from "../../src/runtime.ts";
 import { DocumentedApi } from "./documented-answer.ts";
 import type { Answer } from "./worker.ts";
@@ -8,13 +8,15 @@ import type { Answer } from "./worker.ts";
 interface Call {
   readonly method: string;
   readonly form: RegExp;
-  readonly operation: DocumentedOperation;
+  readonly operation: OperationObject;
 }
 
 let documented: { readonly api: DocumentedApi; readonly calls: readonly Call[] } | undefined;
 
 function readDocument() {
-  const found = new DocumentedApi(api.documentFor(getConfig(env as unknown as Bindings)));
+  const found = new DocumentedApi(
+    apiOperationsAndDocument.documentFor(getConfig(env as unknown as Bindings)),
+  );
   const base = found.document.servers[0]?.url ?? "";
   const calls = Object.entries(found.document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({

@@ -7,8 +7,8 @@ export interface RecipientJwk {
   readonly [member: string]: unknown;
 }
 
-/** A checked public key, ready for {@link encryptToJwe}. */
-export interface Recipient {
+/** The checked public key of a recipient, for {@link encryptFor}. */
+export interface RecipientPublicKey {
   readonly key: CryptoKey;
   readonly alg: "RSA-OAEP-256" | "ECDH-ES";
   readonly kid: string | undefined;
@@ -23,7 +23,7 @@ const maxModulusBits = 8192;
  * Imports a public RSA, P-256 or X25519 key. Null: it is no such key, cannot be used for encryption, or is an RSA key of less
  * than 2048 or more than 8192 bits.
  */
-export async function importRecipientKey(jwk: RecipientJwk): Promise<Recipient | null> {
+export async function parseRecipientPublicKey(jwk: RecipientJwk): Promise<RecipientPublicKey | null> {
   const alg = jwk.kty === "RSA" ? "RSA-OAEP-256" : "ECDH-ES";
   try {
     const { kty, n, e, crv, x, y, kid } = jwk as JWK;
@@ -48,8 +48,8 @@ export async function importRecipientKey(jwk: RecipientJwk): Promise<Recipient |
  *
  * @param header further members of the protected header, which is not encrypted
  */
-export function encryptToJwe(
-  { key, alg, kid }: Recipient,
+export function encryptFor(
+  { key, alg, kid }: RecipientPublicKey,
   text: string,
   header: Readonly<Record<string, string | number | boolean>>,
 ): Promise<string> {

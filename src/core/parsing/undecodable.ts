@@ -7,8 +7,11 @@ const replacementCharacter = "\uFFFD";
  */
 export const isUndecodable = (text: string): boolean => text.includes(replacementCharacter);
 
-/** {@link isUndecodable} for text that is percent-encoded, such as a query: also true for escapes that are not UTF-8. */
-export function isUndecodableEncoded(text: string): boolean {
+/**
+ * True when percent-encoded text, such as a query, has escapes of bytes that are not UTF-8 (`%FF`), or when
+ * {@link isUndecodable} is true for it. A `%` without two hexadecimal digits is no escape.
+ */
+export function hasNonUtf8Escapes(text: string): boolean {
   if (isUndecodable(text)) return true;
   if (!/%[89a-f]/i.test(text)) return false;
   const escapes = text.match(/(?:%[0-9a-f]{2})+/gi) ?? [];

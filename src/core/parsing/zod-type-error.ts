@@ -1,8 +1,8 @@
 /**
- * Returns the `error` option for a schema that expects this type. The message names the expected and the received type, and
- * never the value. Needed because zod/mini has no messages of its own.
+ * Returns the `error` option of a zod schema that expects this type, such as `"string"`. The message of the error names the
+ * expected and the received type, and never the value. Needed because zod/mini has no messages of its own.
  */
-export function zodTypeError(expected: string): {
+export function zodTypeErrorOption(expected: string): {
   readonly error: (issue: { readonly input?: unknown }) => string;
 } {
   return { error: ({ input }) => `Invalid input: expected ${expected}, received ${typeOf(input)}` };

@@ -60,17 +60,17 @@ const mappings: readonly AsciiMapping[] = [
 const anyOf = (maps: readonly AsciiMapping["endings"][]) =>
   `[${[...new Set(maps.flatMap((map) => [...map.keys()]))].join("")}]`;
 
-/** Matches any character that one of {@link asciiSubstitutions} may change. */
-export const lookalikeCharacterPattern = new RegExp(
+/** Matches any character that one of {@link asciiConverters} may change. */
+export const lookalike = new RegExp(
   anyOf(mappings.flatMap(({ separators, endings }) => [separators, endings])),
   "u",
 );
 
 const ending = new RegExp(`[. ]|${anyOf(mappings.map(({ endings }) => endings))}`, "u");
 
-/** One function for each kind of server. It returns the path as that server sees it after its mapping to ASCII. */
-export const asciiSubstitutions: readonly ((path: string) => string)[] = mappings.map((mapping) => (path) => {
-  if (!lookalikeCharacterPattern.test(path)) return path;
+/** One function for each kind of server. It returns the path as such a server sees it after its conversion to ASCII. */
+export const asciiConverters: readonly ((path: string) => string)[] = mappings.map((mapping) => (path) => {
+  if (!lookalike.test(path)) return path;
   const separated = [...path].map((character) => mapping.separators.get(character) ?? character).join("");
   return separated
     .split("/")

@@ -62,8 +62,8 @@ export function evaluatePolicy(
     : { ...evaluation.direct, requirement };
 }
 
-/** {@link evaluatePolicy} for a request with a single interpretation. */
-export const evaluatePolicyForMethodAndPath = (
+/** {@link evaluatePolicy} for a request with a single interpretation. Null when the path does not parse. */
+export const evaluatePolicyForPath = (
   rules: readonly PolicyRule[],
   method: string,
   rawPath: string,

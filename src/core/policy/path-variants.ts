@@ -1,5 +1,5 @@
 import { isUndecodable } from "../parsing/undecodable.ts";
-import { asciiSubstitutions, lookalikeCharacterPattern } from "./best-fit.ts";
+import { asciiConverters, lookalike } from "./best-fit.ts";
 
 /** A path with more variants than this is an attack on the CPU time, not a link of a site, and is rejected. */
 const maxVariants = 512;
@@ -27,7 +27,7 @@ const rewrites: readonly ((path: string) => string)[] = [
   // Windows file systems drop dots and spaces at the end of a name. Implementations differ for `.. `.
   (path) => mapSegments(path, (segment) => trimDotsAndSpaces(segment)),
   (path) => mapSegments(path, (segment) => trimDotsAndSpaces(segment) || segment.slice(0, 2).trimEnd()),
-  ...asciiSubstitutions,
+  ...asciiConverters,
   // A server that parses the decoded path again ends it at an encoded `?` or `#`: `/admin%3f`.
   (path) => path.split(/[?#]/, 1)[0] ?? path,
 ];

@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
-import { lazyPerObject } from "../lib/lazy.ts";
-import { zodTypeError } from "../parsing/zod-type-error.ts";
-import { foldCaseAndAccents } from "./best-fit.ts";
-import { removePageSuffix } from "./path-aliases.ts";
+import { lazyPer } from "../lib/lazy.ts";
+import { zodTypeErrorOption } from "../parsing/zod-type-error.ts";
+import { foldCase } from "./best-fit.ts";
+import { stemOf } from "./path-aliases.ts";
 import { findPathVariants } from "./path-variants.ts";
 
 /** What the session of a request must have verified. Ages are seconds since the factor was last verified; null is any age. */
@@ -46,7 +46,7 @@ export type PolicyRule = {
 /** The levels that a rule can require, from the weakest to the strictest. */
 export const requirementLevels = ["none", "first_factor", "second_factor"] as const;
 
-const anyText = () => z.string(zodTypeError("string"));
+const anyText = () => z.string(zodTypeErrorOption("string"));
 
 const pathSchema = () =>
   anyText().check(
@@ -69,7 +69,7 @@ const ruleSchema = () =>
         path: pathSchema(),
         methods: z.optional(
           z
-            .array(methodSchema(), zodTypeError("array"))
+            .array(methodSchema(), zodTypeErrorOption("array"))
             .check(z.minLength(1, "must name at least one method, or be left out")),
         ),
         require: z.enum(requirementLevels, `must be one of ${requirementLevels.join(", ")}`),
@@ -79,7 +79,9 @@ const ruleSchema = () =>
       },
       {
         error: (issue) =>
-          issue.code === "unrecognized_keys" ? describeKeys(issue.keys) : zodTypeError("object").error(issue),
+          issue.code === "unrecognized_keys"
+            ? describeKeys(issue.keys)
+            : zodTypeErrorOption("object").error(issue),
       },
     )
     .check(

@@ -17,7 +17,7 @@ export interface DisableTotpInput {
   readonly code: ParsedCode;
   /** Required for an account that has a password. */
   readonly password: string | null;
-  /** `replace`: a new session and token. `keep`: the same session, without its second factor, for a client that cannot take a new token. */
+  /** `replace`: a new session and token. `keep`: the same session, lowered to the first factor, for a client that cannot take a new token. */
   readonly callerSession: "replace" | "keep";
   /** The value of the known-devices cookie, not yet verified; "" without one. */
   readonly devices: string;

@@ -1,7 +1,10 @@
 import { generateTotpSecret } from "../../core/crypto/totp.ts";
-import type { ParsedCode } from "../../core/parsing/code-input.ts";
-import { formatOtpauthUri } from "../../core/parsing/key-uri.ts";
-import { type EnrolmentStart, writePendingSecret } from "../../store/second-factor/pending-enrolments.ts";
+import type { CodeInput } from "../../core/parsing/code-input.ts";
+import { buildKeyUri } from "../../core/parsing/key-uri.ts";
+import {
+  type WritePendingSecretResult,
+  writePendingSecret,
+} from "../../store/second-factor/pending-enrolments.ts";
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, secondsUntil, tooManyAttempts } from "../failure.ts";
@@ -91,7 +94,7 @@ export async function startEnrolment(
   return { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds, quota };
 }
 
-function findBlock({ counted }: EnrolmentStart, now: Date): Date | null {
+function findBlock({ counted }: WritePendingSecretResult, now: Date): Date | null {
   const until = counted?.blockedUntil ?? null;
   return until !== null && until > now ? until : null;
 }

@@ -119,8 +119,8 @@ export interface AcceptedCode<Outcome> {
   readonly outcome: Outcome;
 }
 
-/** An accepted code, and the rows after it. */
-export interface VerifyCodeResult<Outcome, Subject extends CodeSubject> extends AcceptedCode<Outcome> {
+/** An accepted code, and the rows of account and session after the batch. */
+export interface AcceptedCodeWithRows<Outcome, Subject extends CodeSubject> extends AcceptedCode<Outcome> {
   /** The account as the primary database holds it after the batch. */
   readonly view: ViewOf<Subject>;
 }
@@ -161,7 +161,7 @@ export function viewAfterAttempt<Subject extends CodeSubject>(
 }
 
 /** True while the session of the subject is alive and usable by this client, or the user belongs to the caller's realm. */
-export function isSubjectValid(
+export function isCodeSubjectValid(
   deps: Deps,
   subject: CodeSubject,
   { user, session: row }: UserWithOptionalSession,
@@ -180,8 +180,8 @@ export function isSubjectValid(
   );
 }
 
-/** Returns the failure of a code whose session is over, or whose user does not exist in the realm. */
-export function invalidSubjectFailure(subject: CodeSubject): Failure {
+/** Returns the failure for a code whose session is over, or whose user does not exist in the caller's realm. */
+export function invalidCodeSubjectFailure(subject: CodeSubject): Failure {
   return {
     ok: false,
     reason: subject.kind === "service" ? "no_such_user" : overReasons[subject.session.kind],
@@ -197,7 +197,7 @@ const overReasons = {
 /** Returns the failure of a code for an account without a second factor. A visitor who is signing in has to start again. */
 export function notEnabledFailure(subject: CodeSubject): Failure {
   const isSignIn = subject.kind === "session" && subject.session.kind === "pending";
-  return isSignIn ? invalidSubjectFailure(subject) : { ok: false, reason: "not_enabled" };
+  return isSignIn ? invalidCodeSubjectFailure(subject) : { ok: false, reason: "not_enabled" };
 }
 
 /** What the batch counts the attempt on. */

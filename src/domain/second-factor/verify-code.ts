@@ -10,18 +10,18 @@ import { compareWithPendingSecret, compareWithSecondFactor } from "./compare-cod
 import {
   type AcceptancePlan,
   type AcceptedCode,
+  type AcceptedCodeWithRows,
   attemptSourceOf,
   type CodeComparison,
   type CodeSubject,
-  invalidSubjectFailure,
-  isSubjectValid,
+  invalidCodeSubjectFailure,
+  isCodeSubjectValid,
   notEnabledFailure,
   type RightCode,
   readAccount,
   readAccountOnPrimary,
   type UserWithOptionalSession,
   type VerifyCodeInput,
-  type VerifyCodeResult,
   type ViewOf,
   viewAfterAttempt,
 } from "./submitted-code.ts";
@@ -43,12 +43,12 @@ const maxRounds = 12;
 export async function verifyCode<Outcome, Subject extends CodeSubject>(
   deps: Deps,
   input: VerifyCodeInput<Outcome, Subject>,
-): Promise<VerifyCodeResult<Outcome, Subject> | Failure> {
+): Promise<AcceptedCodeWithRows<Outcome, Subject> | Failure> {
   const { subject, now } = input;
   let view = await readAccount(deps, subject);
   let mayBeStale = true;
   for (let round = 0; round < maxRounds; round++) {
-    if (view === null) return invalidSubjectFailure(subject);
+    if (view === null) return invalidCodeSubjectFailure(subject);
     const failure = findFailureBeforeComparing(deps, subject, view, now);
     if (failure !== null) return failure;
     const comparison = await compareCode(deps, input, view);
@@ -92,7 +92,7 @@ function findFailureBeforeComparing(
   view: UserWithOptionalSession,
   now: Date,
 ): Failure | null {
-  if (!isSubjectValid(deps, subject, view, now)) return invalidSubjectFailure(subject);
+  if (!isCodeSubjectValid(deps, subject, view, now)) return invalidCodeSubjectFailure(subject);
   const { user, session } = view;
   if (user.disabledAt !== null) return { ok: false, reason: "account_disabled" };
   if (isSecondFactorDisabled(user)) return { ok: false, reason: "second_factor_disabled" };

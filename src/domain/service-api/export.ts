@@ -1,5 +1,5 @@
 import { parseBackupCodeHashes } from "../../core/crypto/backup-code-hashes.ts";
-import { encryptToJwe, type Recipient } from "../../core/crypto/jwe-recipient.ts";
+import { encryptFor, type RecipientPublicKey } from "../../core/crypto/jwe-recipient.ts";
 import { decodeTotpSecret } from "../../core/crypto/totp.ts";
 import { toBackendUserId } from "../../core/parsing/user-id.ts";
 import type { SealedColumn } from "../../store/platform/schema.ts";
@@ -38,7 +38,7 @@ export interface StartedExport {
 export async function exportUsers(
   deps: Deps,
   call: ServiceCall,
-  recipient: Recipient,
+  recipient: RecipientPublicKey,
 ): Promise<StartedExport | Failure> {
   const refusal = await requireExportKey(deps, call, {
     eventType: "users.exported",
@@ -54,7 +54,7 @@ export async function exportUsers(
 async function* encryptParts(
   deps: Deps,
   call: ServiceCall,
-  recipient: Recipient,
+  recipient: RecipientPublicKey,
 ): AsyncGenerator<string, void, undefined> {
   let after = 0;
   let users = 0;

@@ -12,10 +12,10 @@ import {
   endSessionOfUser,
   hasLivingSession,
   listSessions as listStoredSessions,
-  renewSession,
   type Session,
   type SessionCutoff,
   type SessionWithUser,
+  touchAndFindSession,
 } from "../../store/sessions/session-rows.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -187,7 +187,7 @@ export async function recheckSession(
   session: FullSession,
   now: Date,
 ): Promise<RecheckedSession | null> {
-  const view = await renewSession(deps.db, session.id, session.userId, sessionCutoffAt(deps, now));
+  const view = await touchAndFindSession(deps.db, session.id, session.userId, sessionCutoffAt(deps, now));
   if (view === null || !isSessionOfNamedAccount(deps, view, session)) return null;
   const { session: row, user } = view;
   return {

@@ -13,7 +13,7 @@ import {
   type PendingSession,
   prepareSession,
 } from "../sessions/sessions.ts";
-import { isAccountOfSubject, isUnclaimed, storedName } from "./external-name.ts";
+import { isAccountOfSubject, isUnclaimedAccount, storedName } from "./external-name.ts";
 import { createRequestBinding } from "./external-sign-in.ts";
 import type { ExternalIdentity, FirstFactorSource } from "./first-factor-source.ts";
 
@@ -73,7 +73,8 @@ export async function completeSignIn(
   const { user } = accepted.view;
   // Another request has renamed or claimed the account since it was read.
   const isOther =
-    identity !== null && (isUnclaimed(deps, user) || !isAccountOfSubject(deps, user, identity.username));
+    identity !== null &&
+    (isUnclaimedAccount(deps, user) || !isAccountOfSubject(deps, user, identity.username));
   if (isOther) return { ok: false, reason: "pending_session_over" };
   const username = identity?.username ?? user.username;
   const issued = await issueSession(deps, { ...accepted.outcome, user, username }, now);
@@ -86,7 +87,7 @@ function claim(
   identity: ExternalIdentity | null,
   keep: string,
 ): readonly Effect[] {
-  if (identity === null || !isUnclaimed(deps, user)) return [];
+  if (identity === null || !isUnclaimedAccount(deps, user)) return [];
   const { username, canonicalName } = storedName(deps, identity.username);
   if (canonicalName === null) return [];
   const name = { realm: user.realm, username, canonicalName };

@@ -17,11 +17,13 @@ export const storedName = (
 });
 
 /**
- * True for an account of an external realm whose exact name is not known yet. Every spelling of its name must show its
+ * True for an account of an external realm that no exact name has claimed yet. Every spelling of its name must show its
  * second factor, and no spelling gets an identity before: the user id would be the same for all.
  */
-export const isUnclaimed = ({ config }: Deps, { canonicalName }: Pick<User, "canonicalName">): boolean =>
-  config.firstFactor.names === "exact" && canonicalName === null;
+export const isUnclaimedAccount = (
+  { config }: Deps,
+  { canonicalName }: Pick<User, "canonicalName">,
+): boolean => config.firstFactor.names === "exact" && canonicalName === null;
 
 /**
  * True when the account belongs to the external subject with this name. It no longer does after the service API has renamed

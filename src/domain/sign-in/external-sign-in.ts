@@ -21,7 +21,7 @@ import {
   type PreparedSession,
   prepareSession,
 } from "../sessions/sessions.ts";
-import { isUnclaimed, storedName } from "./external-name.ts";
+import { isUnclaimedAccount, storedName } from "./external-name.ts";
 import {
   type IssuedPendingSession,
   issuePendingSessionToken,
@@ -189,7 +189,7 @@ export async function provisionAndAuthorize(deps: Deps, input: ExternalAccessInp
   if (user.disabledAt !== null) return { allowed: false, reason: "account_disabled" };
   // An unclaimed account needs its second factor, whatever the policy requires: all spellings of its name would otherwise get
   // assertions with the same `sub`.
-  if (isUnclaimed(deps, user)) return { allowed: false, reason: "second_factor_required" };
+  if (isUnclaimedAccount(deps, user)) return { allowed: false, reason: "second_factor_required" };
   return authorizeVisitor(
     deps,
     requirement,

@@ -1,7 +1,7 @@
 import type { Keyring } from "../../core/crypto/keyring.ts";
 import { type FirstFactorEvidence, matchesSessionBinding } from "../../core/tokens/session-binding.ts";
 import type { FullSession } from "../sessions/sessions.ts";
-import type { ExternalRealm } from "./external-realm.ts";
+import type { ExternalRealmName } from "./external-realm.ts";
 import { localRealm } from "./password-sign-in.ts";
 
 /** An account that a source has named. */
@@ -14,7 +14,7 @@ export interface ExternalIdentity {
 /** The external first factor of one request. Null in its place: passwords are the first factor. */
 export interface FirstFactorSource {
   /** The realm of its accounts. */
-  readonly realm: ExternalRealm;
+  readonly realm: ExternalRealmName;
   /** Anonymous visitors are passed to the origin, because the site has its own login behind the gate. */
   readonly allowsAnonymous: boolean;
   /** The request has a credential that a who-am-I request cannot have in the same form, so it is not passed as anonymous. */

@@ -59,8 +59,11 @@ function urlOf({ url }: WhoAmIEndpoint, { query }: WhoAmICredential): string {
   return extended.href;
 }
 
-/** The site may bind its session to the visitor's address, so every request has the same `X-Forwarded-For`. */
-function headersOf({ publicOrigin, address }: WhoAmIEndpoint, { headers: sent }: WhoAmICredential): Headers {
+/**
+ * Returns the headers of a request to the who-am-I. `X-Forwarded-For` is the visitor's address, as in the requests that the gate
+ * forwards: the site may bind its session to the address.
+ */
+function headersOf({ publicOrigin, address }: WhoAmI, { headers: sent }: WhoAmICredential): Headers {
   const [scheme = "", host = ""] = publicOrigin.split("://");
   const headers = new Headers({
     Accept: "application/json",

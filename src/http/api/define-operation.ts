@@ -2,35 +2,37 @@ import type * as z from "zod/mini";
 import { lazy } from "../../core/lib/lazy.ts";
 import type { Scope, ServiceCaller, UserServiceCall } from "../../domain/service-api/service-caller.ts";
 import { readBodyText } from "../body-text.ts";
-import { type Caller, getCaller } from "../caller.ts";
+import { requireSessionCaller, type SessionCaller } from "../caller.ts";
 import type { AppContext } from "../context.ts";
-import { parseFields, parseJson } from "../json-body.ts";
+import { parseJsonBodyOrThrow, validateFieldsOrThrow } from "../json-body.ts";
 import { respondWithFailure } from "../problem/failure-response.tsx";
 import type { AnyFailure } from "../problem/http-failure.ts";
-import { noFields } from "./fields.ts";
-import { type Access, isScope, type Method, type Operation } from "./operation.ts";
+import { noFieldsSchema } from "./fields.ts";
+import { isApiKeyScope, type Operation, type OperationAccess, type OperationMethod } from "./operation.ts";
 import {
-  exportKeyParameter,
-  readServiceRequest,
+  authenticateServiceRequest,
+  exportKeyHeaderDescription,
   respondToServiceCall,
-  send,
+  sendPreparedResponse,
 } from "./service/service-call.ts";
-import type { OkResult, SuccessResponse } from "./success-response.ts";
+import type { OkResult, SuccessResponseDefinition } from "./success-response.ts";
 
-type Empty = ReturnType<typeof noFields>;
+type Empty = ReturnType<typeof noFieldsSchema>;
 
 /** What `access` finds out about the caller. */
-type CallerOf<A extends Access, Result> = A extends Scope
+type CallerOf<A extends OperationAccess, Result> = A extends Scope
   ? { readonly call: UserServiceCall<Result>; readonly caller: ServiceCaller }
   : A extends "session"
-    ? Caller
+    ? SessionCaller
     : unknown;
 
 /** What `run` gets: the authenticated caller and the validated request. */
-type OperationInput<A extends Access, Q extends z.ZodMiniType, B extends z.ZodMiniType, Result> = CallerOf<
-  A,
-  Result
-> & {
+type OperationInput<
+  A extends OperationAccess,
+  Q extends z.ZodMiniType,
+  B extends z.ZodMiniType,
+  Result,
+> = CallerOf<A, Result> & {
   readonly query: z.output<Q>;
   readonly body: z.output<B>;
   /** Returns a parameter of the path, or "". */
@@ -38,8 +40,8 @@ type OperationInput<A extends Access, Q extends z.ZodMiniType, B extends z.ZodMi
 };
 
 interface OperationSpec<
-  A extends Access,
-  M extends Method,
+  A extends OperationAccess,
+  M extends OperationMethod,
   P extends string,
   Q extends z.ZodMiniType,
   B extends z.ZodMiniType,
@@ -54,7 +56,7 @@ interface OperationSpec<
   readonly query?: () => Q;
   readonly body?: () => B;
   readonly bodyExample?: z.input<B> | string;
-  readonly response: SuccessResponse<Result, Body>;
+  readonly response: SuccessResponseDefinition<Result, Body>;
   /** The reasons of failures that the access, the method and the schemas do not imply. */
   readonly failures?: Operation["failures"];
   readonly run: (
@@ -64,7 +66,7 @@ interface OperationSpec<
 }
 
 /** An operation whose types the typed client reads. */
-export interface TypedOperation<M extends Method, P extends string, Q, B, Body> extends Operation {
+export interface TypedOperation<M extends OperationMethod, P extends string, Q, B, Body> extends Operation {
   readonly method: M;
   readonly path: P;
   /** Never set. It carries types only. */
@@ -77,8 +79,8 @@ export interface TypedOperation<M extends Method, P extends string, Q, B, Body> 
  * `Idempotency-Key`, unless it streams.
  */
 export function defineOperation<
-  const A extends Access,
-  const M extends Method,
+  const A extends OperationAccess,
+  const M extends OperationMethod,
   const P extends string,
   Result extends OkResult,
   Body,
@@ -86,10 +88,10 @@ export function defineOperation<
   B extends z.ZodMiniType = Empty,
 >(spec: OperationSpec<A, M, P, Q, B, Result, Body>): TypedOperation<M, P, z.input<Q>, z.input<B>, Body> {
   const { isAvailable, query, body, response, failures = [], run, ...facts } = spec;
-  const access: Access = spec.access;
-  const repeatable = isScope(access) && spec.method === "post" && spec.stream === undefined;
-  const querySchema = lazy((query ?? noFields) as () => Q);
-  const bodySchema = lazy((body ?? noFields) as () => B);
+  const access: OperationAccess = spec.access;
+  const repeatable = isApiKeyScope(access) && spec.method === "post" && spec.stream === undefined;
+  const querySchema = lazy((query ?? noFieldsSchema) as () => Q);
+  const bodySchema = lazy((body ?? noFieldsSchema) as () => B);
 
   const readText = async (c: AppContext) =>
     spec.method === "get" || spec.stream === "request" ? "" : readBodyText(c);
@@ -97,8 +99,8 @@ export function defineOperation<
     const { realm: _realm, ...rest } = c.req.query();
     return {
       // An operation for visitors that takes no query ignores one.
-      query: query === undefined && !isScope(access) ? {} : parseFields(querySchema(), rest),
-      body: spec.stream === "request" ? undefined : parseJson(c, text, bodySchema()),
+      query: query === undefined && !isApiKeyScope(access) ? {} : validateFieldsOrThrow(querySchema(), rest),
+      body: spec.stream === "request" ? undefined : parseJsonBodyOrThrow(c, text, bodySchema()),
       param: (name: string) => c.req.param(name) ?? "",
     };
   };
@@ -107,23 +109,23 @@ export function defineOperation<
 
   const handle = async (c: AppContext): Promise<Response> => {
     if (isAvailable?.(c) === false) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
-    if (isScope(access)) {
+    if (isApiKeyScope(access)) {
       const text = await readText(c);
-      const request = await readServiceRequest(c, access, { body: text, repeatable });
+      const request = await authenticateServiceRequest(c, access, { body: text, repeatable });
       const input = parseInput(c, text);
       const { caller } = request;
       return respondToServiceCall<Result>(c, request, response.render, (call) =>
         runWith(c, { call, caller }, input),
       );
     }
-    const caller = access === "session" ? await getCaller(c) : {};
+    const caller = access === "session" ? await requireSessionCaller(c) : {};
     const result = await runWith(c, caller, parseInput(c, await readText(c)));
-    return result.ok ? send(c, response.render(result)) : respondWithFailure(c, result);
+    return result.ok ? sendPreparedResponse(c, response.render(result)) : respondWithFailure(c, result);
   };
 
   return {
     ...facts,
-    ...(failures.includes("export_key_required") ? { headers: exportKeyParameter } : {}),
+    ...(failures.includes("export_key_required") ? { headers: exportKeyHeaderDescription } : {}),
     ...(query === undefined ? {} : { query: querySchema }),
     ...(body === undefined ? {} : { body: bodySchema }),
     repeatable,

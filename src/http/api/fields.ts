@@ -1,12 +1,12 @@
 import * as z from "zod/mini";
 import { lazy } from "../../core/lib/lazy.ts";
-import { parseSubmittedCode } from "../../core/parsing/code-input.ts";
-import { backendUserIdPattern } from "../../core/parsing/user-id.ts";
-import { canonicalizeUsername } from "../../core/parsing/username.ts";
-import { inputJsonSchemas } from "./input-json-schemas.ts";
+import { parseCodeInput } from "../../core/parsing/code-input.ts";
+import { userIdPattern } from "../../core/parsing/user-id.ts";
+import { canonicalUsername } from "../../core/parsing/username.ts";
+import { inputJsonSchemaRegistry } from "./input-json-schemas.ts";
 
 /** The schema of a user name in any spelling. It turns the name into its canonical form. */
-export const username = lazy(() =>
+export const usernameSchema = lazy(() =>
   z
     .pipe(
       z.string("must be a string").check(z.maxLength(1024, "is too long")),
@@ -18,7 +18,7 @@ export const username = lazy(() =>
         return z.NEVER;
       }),
     )
-    .register(inputJsonSchemas, {
+    .register(inputJsonSchemaRegistry, {
       type: "string",
       minLength: 1,
       maxLength: 1024,
@@ -27,11 +27,11 @@ export const username = lazy(() =>
 );
 
 /** A password to compare. The rules for new passwords are not checked here. */
-export const password = () =>
+export const passwordSchema = () =>
   z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(4096, "is too long"));
 
 /** A TOTP or backup code. Input in neither form is invalid, and costs no attempt. */
-export const code = lazy(() =>
+export const totpOrBackupCodeSchema = lazy(() =>
   z
     .pipe(
       z.string("must be a string"),
@@ -43,7 +43,7 @@ export const code = lazy(() =>
         return z.NEVER;
       }),
     )
-    .register(inputJsonSchemas, {
+    .register(inputJsonSchemaRegistry, {
       type: "string",
       minLength: 6,
       maxLength: 64,
@@ -52,33 +52,36 @@ export const code = lazy(() =>
 );
 
 /** A code of an authenticator app; a backup code is invalid. */
-export const totpCode = lazy(() =>
-  code()
+export const totpCodeSchema = lazy(() =>
+  totpOrBackupCodeSchema()
     .check(z.refine(({ kind }) => kind === "totp", "must be a 6-digit code"))
-    .register(inputJsonSchemas, { type: "string", minLength: 6, maxLength: 64, description: "Six digits" }),
+    .register(inputJsonSchemaRegistry, {
+      type: "string",
+      minLength: 6,
+      maxLength: 64,
+      description: "Six digits",
+    }),
 );
 
-export const email = () => z.email("must be an e-mail address").check(z.maxLength(254, "is too long"));
+export const emailSchema = () => z.email("must be an e-mail address").check(z.maxLength(254, "is too long"));
 
 /** The schema of a session token. It limits the length only; a token that Sallyport issues is much shorter than the limit. */
-export const sessionToken = () =>
+export const sessionTokenSchema = () =>
   z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(4096, "is too long"));
 
 /** A user's id, as the service client knows the user. */
-export const userId = lazy(() =>
-  z
-    .string("must be a string")
-    .check(z.regex(backendUserIdPattern, "must have 1 to 128 visible ASCII characters")),
+export const userIdSchema = lazy(() =>
+  z.string("must be a string").check(z.regex(userIdPattern, "must have 1 to 128 visible ASCII characters")),
 );
 
 /** A text of the service client for the receipt: `action` or `nonce`. */
-export const receiptText = () =>
+export const receiptTextSchema = () =>
   z
     .string("must be a string")
     .check(z.regex(/^[^\p{C}]{1,256}$/u, "must have 1 to 256 characters, none of them a control character"));
 
 /** The address of the user's browser, for the audit event. */
-export const ipAddress = () => z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address");
+export const ipAddressSchema = () => z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address");
 
 /** A body or query without fields. */
-export const noFields = lazy(() => z.strictObject({}));
+export const noFieldsSchema = lazy(() => z.strictObject({}));

@@ -2,4 +2,4 @@ import * as z from "zod/mini";
 import type { JsonSchema } from "../openapi/shapes.ts";
 
 /** The JSON Schema of the input, for zod schemas that transform it. */
-export const inputJsonSchemas = z.registry<JsonSchema>();
+export const inputJsonSchemaRegistry = z.registry<JsonSchema>();

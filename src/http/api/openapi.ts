@@ -1,28 +1,28 @@
 import * as z from "zod/mini";
 import type { Config } from "../../config/config.ts";
-import { describeApi } from "../openapi/document.ts";
-import type { ApiDocument } from "../openapi/shapes.ts";
+import { createOpenApiDocument } from "../openapi/document.ts";
+import type { OpenApiDocument } from "../openapi/shapes.ts";
 import { defineOperation } from "./define-operation.ts";
 import type { Operation } from "./operation.ts";
-import { jsonResponse } from "./success-response.ts";
+import { defineJsonResponse } from "./success-response.ts";
 
 interface DocumentResult {
   readonly ok: true;
-  readonly document: ApiDocument;
+  readonly document: OpenApiDocument;
 }
 
 /** All operations of the API, and the function that returns the OpenAPI document of them. */
-export interface DocumentedApi {
+export interface OperationsAndDocument {
   readonly operations: readonly Operation[];
   /** Creates the document at the first request for it, and keeps it for the isolate. */
-  readonly documentFor: (config: Config) => ApiDocument;
+  readonly documentFor: (config: Config) => OpenApiDocument;
 }
 
 /** Returns the operations and one more, which sends the OpenAPI document of all of them, itself included. */
-export function documentApi(described: readonly Operation[]): DocumentedApi {
-  const documents = new WeakMap<Config, ApiDocument>();
-  const documentFor = (config: Config): ApiDocument => {
-    const document = documents.get(config) ?? describeApi(operations, config.basePath);
+export function addDocumentOperation(described: readonly Operation[]): OperationsAndDocument {
+  const documents = new WeakMap<Config, OpenApiDocument>();
+  const documentFor = (config: Config): OpenApiDocument => {
+    const document = documents.get(config) ?? createOpenApiDocument(operations, config.basePath);
     documents.set(config, document);
     return document;
   };
@@ -35,7 +35,7 @@ export function documentApi(described: readonly Operation[]): DocumentedApi {
       tag: "Deployment",
       summary: "This document",
       access: "public",
-      response: jsonResponse({
+      response: defineJsonResponse({
         description: "OpenAPI 3.1",
         schema: () => z.looseObject({ openapi: z.string() }),
         example: { openapi: "3.1.1" },

@@ -4,17 +4,18 @@ import { type Scope, scopes } from "../../domain/service-api/service-caller.ts";
 import type { AppContext } from "../context.ts";
 import type { AnyFailure } from "../problem/http-failure.ts";
 
-export type Method = "get" | "post" | "put" | "delete";
+export type OperationMethod = "get" | "post" | "put" | "delete";
 
 /**
  * Which callers an operation is for: every client (`public`); every client, with other results for a signed-in visitor
  * (`visitor`); a visitor with a full session (`session`); with a pending session, whose token is in the body or a cookie
  * (`pending_session`); with either (`any_session`); or an API key with this scope.
  */
-export type Access = "public" | "visitor" | "session" | "pending_session" | "any_session" | Scope;
+export type OperationAccess = "public" | "visitor" | "session" | "pending_session" | "any_session" | Scope;
 
 /** True for the access of the service API. */
-export const isScope = (access: Access): access is Scope => (scopes as readonly string[]).includes(access);
+export const isApiKeyScope = (access: OperationAccess): access is Scope =>
+  (scopes as readonly string[]).includes(access);
 
 /** A successful response, as the OpenAPI document describes it. */
 export interface DocumentedSuccess {
@@ -36,13 +37,13 @@ export interface DocumentedSuccess {
 export interface Operation {
   /** Unique; also the `operationId`, which names the method in generated clients. */
   readonly id: string;
-  readonly method: Method;
+  readonly method: OperationMethod;
   /** The path below `BASE_PATH`, with `:name` for a parameter. */
   readonly path: string;
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
-  readonly access: Access;
+  readonly access: OperationAccess;
   /** Descriptions of the request headers, by name. None of them is required. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly query?: () => z.ZodMiniType;

@@ -15,7 +15,7 @@ export interface OkResult {
 }
 
 /** The successful response of an operation: its part of the OpenAPI document, and how a result becomes a response. */
-export interface SuccessResponse<Result, Body> {
+export interface SuccessResponseDefinition<Result, Body> {
   readonly successes: readonly DocumentedSuccess[];
   readonly render: (result: Result) => PreparedResponse;
   /** Never set. It carries the type of the body to the typed client. */
@@ -36,10 +36,10 @@ interface JsonResponseSpec<S extends z.ZodMiniType, Result> {
   readonly present: (result: Result) => z.input<S>;
 }
 
-/** A JSON response. The compiler checks that `present` and `example` fit the schema. */
-export function jsonResponse<S extends z.ZodMiniType, Result extends OkResult = OkResult>(
+/** Defines a successful JSON response of an operation. The compiler checks that `present` and `example` fit the schema. */
+export function defineJsonResponse<S extends z.ZodMiniType, Result extends OkResult = OkResult>(
   spec: JsonResponseSpec<S, Result>,
-): SuccessResponse<Result, z.input<S>> {
+): SuccessResponseDefinition<Result, z.input<S>> {
   const { schema, example, status = 200, description = "Done", headers = {}, isCreated, present } = spec;
   const updated: DocumentedSuccess = {
     status,
@@ -60,11 +60,11 @@ export function jsonResponse<S extends z.ZodMiniType, Result extends OkResult = 
 }
 
 /** The schema of a successful body: these members beside `status: "success"`. */
-export const successSchema = <const Members extends Record<string, z.ZodMiniType>>(members: Members) =>
+export const successBodySchema = <const Members extends Record<string, z.ZodMiniType>>(members: Members) =>
   z.object({ status: z.literal("success"), ...members });
 
-/** A successful body, as {@link successSchema} describes it. */
-export const successBody = <Members extends object>(members: Members) => ({
+/** Returns the body of a successful response: these members beside `status: "success"`, as {@link successBodySchema} describes it. */
+export const withSuccessStatus = <Members extends object>(members: Members) => ({
   status: "success" as const,
   ...members,
 });
@@ -75,15 +75,18 @@ interface DataResponseSpec<S extends z.ZodMiniType, Result>
   readonly data: () => S;
 }
 
-/** A JSON response whose body is `{ "status": "success", "data": … }`. */
-export function dataResponse<S extends z.ZodMiniType, Result extends OkResult = OkResult>(
+/** Defines a successful JSON response whose body is `{ "status": "success", "data": … }`. */
+export function defineDataResponse<S extends z.ZodMiniType, Result extends OkResult = OkResult>(
   spec: DataResponseSpec<S, Result>,
-): SuccessResponse<Result, { status: "success"; data: z.input<S> }> {
+): SuccessResponseDefinition<Result, { status: "success"; data: z.input<S> }> {
   const { data, example, present, ...rest } = spec;
-  const withStatus = (value: z.input<S>) => successBody({ data: value });
-  const response = jsonResponse<z.ZodMiniType<unknown, { status: "success"; data: z.input<S> }>, Result>({
+  const withStatus = (value: z.input<S>) => withSuccessStatus({ data: value });
+  const response = defineJsonResponse<
+    z.ZodMiniType<unknown, { status: "success"; data: z.input<S> }>,
+    Result
+  >({
     ...rest,
-    schema: () => successSchema({ data: data() }) as never,
+    schema: () => successBodySchema({ data: data() }) as never,
     example: withStatus(example),
     present: (result) => withStatus(present(result)),
   });
@@ -97,10 +100,10 @@ interface StreamResponseSpec {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** A response whose body is a stream that is not JSON. */
-export const streamResponse = (
+/** Defines a successful response whose body is a stream that is not JSON. */
+export const defineStreamResponse = (
   spec: StreamResponseSpec,
-): SuccessResponse<OkResult & { readonly stream: ReadableStream<Uint8Array> }, never> => ({
+): SuccessResponseDefinition<OkResult & { readonly stream: ReadableStream<Uint8Array> }, never> => ({
   successes: [{ status: 200, schema: null, ...spec }],
   render: ({ stream }) => ({ status: 200, type: spec.mediaType, body: stream }),
 });

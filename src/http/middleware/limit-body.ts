@@ -16,7 +16,7 @@ const limit = bodyLimit({
  *
  * @param streamedPaths paths below `BASE_PATH` whose handler reads a longer body as a stream, and limits it itself
  */
-export const limitBody = (streamedPaths: readonly string[]) =>
+export const limitBodySize = (streamedPaths: readonly string[]) =>
   createMiddleware<AppEnv>((c, next) => {
     const path = c.req.path.slice(c.var.config.basePath.length);
     return streamedPaths.includes(path) ? next() : limit(c, next);

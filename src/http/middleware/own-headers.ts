@@ -22,7 +22,7 @@ export const securityHeaders: readonly (readonly [name: string, value: string])[
   ["Strict-Transport-Security", "max-age=31536000; includeSubDomains"],
   ["X-Content-Type-Options", "nosniff"],
   ["X-Frame-Options", "DENY"],
-  // With `no-referrer` browsers would send `Origin: null` with Sallyport's own forms, which `sameOrigin` refuses.
+  // With `no-referrer` browsers would send `Origin: null` with Sallyport's own forms, which `requireSameOrigin` refuses.
   ["Referrer-Policy", "same-origin"],
   ["Cross-Origin-Opener-Policy", "same-origin"],
   ["Cross-Origin-Resource-Policy", "same-origin"],
@@ -31,13 +31,13 @@ export const securityHeaders: readonly (readonly [name: string, value: string])[
 const template = new Response(null, { headers: [...securityHeaders, ["Cache-Control", "no-store"]] });
 
 /** Creates a response without a body that has the security headers already: one copy is faster than setting each header. */
-export const emptyResponse = (): Response => new Response(null, template);
+export const createEmptyResponseWithSecurityHeaders = (): Response => new Response(null, template);
 
 /**
  * Sets the security headers and `X-Request-Id` on every response that is not the origin's. Sets `Cache-Control: no-store`
  * too, unless the route has set another value (SE-13).
  */
-export const ownHeaders = createMiddleware<AppEnv>(async (c, next) => {
+export const setOwnResponseHeaders = createMiddleware<AppEnv>(async (c, next) => {
   await next();
   const headersSetBy = c.get("headersSetBy");
   if (headersSetBy === "origin") return;

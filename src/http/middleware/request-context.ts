@@ -6,13 +6,13 @@ import { isPlainOrigin, parseRawPath } from "../../core/parsing/raw-path.ts";
 import { createDeps } from "../../runtime.ts";
 import type { AppContext, AppEnv } from "../context.ts";
 import { FailureError } from "../problem/http-failure.ts";
-import { createRequestSource } from "../request-source.ts";
+import { createFirstFactorSourceOfRequest } from "../request-source.ts";
 
 /** A longer `User-Agent` is cut off before it is stored. */
 const maxUserAgentLength = 256;
 
 /** Sets the variables of {@link AppEnv} in the context of a request. */
-export function requestContext(config: Config) {
+export function createRequestContextMiddleware(config: Config) {
   return createMiddleware<AppEnv>(async (c, next) => {
     const requestId = crypto.randomUUID();
     const now = new Date();
@@ -37,7 +37,7 @@ export function requestContext(config: Config) {
     });
     c.set("trusted", trusted);
     c.set("publicOrigin", publicOrigin(c, trusted));
-    c.set("source", createRequestSource(c, now, trusted));
+    c.set("source", createFirstFactorSourceOfRequest(c, now, trusted));
     c.set("errorFormat", "json");
     await next();
   });

@@ -10,7 +10,7 @@ import { respondWithFailure } from "../problem/failure-response.tsx";
  * for JSON; here every unsafe request needs a same-origin `Sec-Fetch-Site` or `Origin`. A request with neither header is
  * not from a browser: it passes with a bearer token or without a cookie of Sallyport.
  */
-export const sameOrigin = createMiddleware<AppEnv>(async (c, next) => {
+export const requireSameOrigin = createMiddleware<AppEnv>(async (c, next) => {
   const safe = isSafeMethod(c.req.method);
   if (safe || isOwn(c)) return next();
   return respondWithFailure(c, { ok: false, reason: "cross_origin" });

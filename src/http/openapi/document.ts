@@ -1,19 +1,19 @@
 import { realmNamePattern } from "../../core/parsing/user-id.ts";
-import { userId } from "../api/fields.ts";
-import { isScope, type Operation } from "../api/operation.ts";
-import { cookieNames } from "../cookies.ts";
+import { userIdSchema } from "../api/fields.ts";
+import { isApiKeyScope, type Operation } from "../api/operation.ts";
+import { sallyportCookieNames } from "../cookies.ts";
 import { problemCodes } from "../problem/problem-kinds.ts";
-import { describeResponses, sharedHeaders } from "./responses.ts";
+import { createResponseObjects, sharedHeaderObjects } from "./responses.ts";
 import type {
-  ApiDocument,
-  DocumentedOperation,
   JsonSchema,
-  Parameter,
-  Reference,
-  RequestBody,
+  OpenApiDocument,
+  OperationObject,
+  ParameterObject,
+  ReferenceObject,
+  RequestBodyObject,
   ResponseObject,
 } from "./shapes.ts";
-import { createSchemaWriter, type SchemaWriter } from "./shared-schemas.ts";
+import { createJsonSchemaWriter, type JsonSchemaWriter } from "./shared-schemas.ts";
 
 /** Descriptions of the tags, in the order of the document. */
 const tags: Readonly<Record<string, string>> = {
@@ -73,14 +73,14 @@ const parameters = {
     description: "The same value for each retry of a request, a new value for each new request",
     schema: { type: "string", minLength: 1, maxLength: 255 },
   },
-} as const satisfies Record<string, Parameter>;
+} as const satisfies Record<string, ParameterObject>;
 
-const parameterRef = (name: keyof typeof parameters): Reference => ({
+const parameterRef = (name: keyof typeof parameters): ReferenceObject => ({
   $ref: `#/components/parameters/${name}`,
 });
 
 const bearer = { type: "http", scheme: "bearer" };
-const [sessionCookie, pendingCookie] = cookieNames;
+const [sessionCookie, pendingCookie] = sallyportCookieNames;
 const securitySchemes = {
   apiKey: { ...bearer, description: "An API key (sp_…) with the named scope, or ADMIN_KEY" },
   sessionToken: { ...bearer, description: "The session_token of a full session" },
@@ -99,10 +99,10 @@ const securitySchemes = {
 };
 
 /** Creates the OpenAPI document of these operations from the schemas that validate their requests. */
-export function describeApi(operations: readonly Operation[], basePath: string): ApiDocument {
-  const writer = createSchemaWriter();
+export function createOpenApiDocument(operations: readonly Operation[], basePath: string): OpenApiDocument {
+  const writer = createJsonSchemaWriter();
   const responses: Record<string, ResponseObject> = {};
-  const paths: Record<string, Record<string, DocumentedOperation>> = {};
+  const paths: Record<string, Record<string, OperationObject>> = {};
   for (const operation of operations) {
     const path = operation.path.replace(/:(\w+)/g, "{$1}");
     paths[path] = { ...paths[path], [operation.method]: describeOperation(operation, writer, responses) };
@@ -119,7 +119,7 @@ export function describeApi(operations: readonly Operation[], basePath: string):
       securitySchemes,
       schemas: { ...writer.named, Problem: problem },
       parameters,
-      headers: sharedHeaders,
+      headers: sharedHeaderObjects,
       responses,
     },
   };
@@ -127,9 +127,9 @@ export function describeApi(operations: readonly Operation[], basePath: string):
 
 function describeOperation(
   operation: Operation,
-  writer: SchemaWriter,
+  writer: JsonSchemaWriter,
   shared: Record<string, ResponseObject>,
-): DocumentedOperation {
+): OperationObject {
   const { id, tag, summary, description: longDescription, body } = operation;
   return {
     operationId: id,
@@ -139,11 +139,11 @@ function describeOperation(
     security: securityOf(operation),
     parameters: parametersOf(operation, writer),
     ...(body === undefined ? {} : { requestBody: describeBody(operation, writer.write(body())) }),
-    responses: describeResponses(operation, writer, shared),
+    responses: createResponseObjects(operation, writer, shared),
   };
 }
 
-function describeBody({ bodyType, bodyExample }: Operation, schema: JsonSchema): RequestBody {
+function describeBody({ bodyType, bodyExample }: Operation, schema: JsonSchema): RequestBodyObject {
   const lines = { type: "string", description: "One JSON object on each line", contentSchema: schema };
   return {
     required: bodyType !== undefined || schema.required !== undefined,
@@ -156,7 +156,7 @@ function describeBody({ bodyType, bodyExample }: Operation, schema: JsonSchema):
   };
 }
 
-function securityOf({ access }: Operation): DocumentedOperation["security"] {
+function securityOf({ access }: Operation): OperationObject["security"] {
   if (access === "public") return [];
   if (access === "session" || access === "any_session" || access === "visitor")
     return [{ sessionToken: [] }, { sessionCookie: [] }, ...(access === "visitor" ? [{}] : [])];
@@ -166,21 +166,21 @@ function securityOf({ access }: Operation): DocumentedOperation["security"] {
 
 function parametersOf(
   { path, query, access, repeatable, headers = {} }: Operation,
-  writer: SchemaWriter,
-): DocumentedOperation["parameters"] {
+  writer: JsonSchemaWriter,
+): OperationObject["parameters"] {
   const inPath = [...path.matchAll(/([\w-]+)\/:(\w+)/g)].map(
-    ([, list, name = ""]): Parameter => ({
+    ([, list, name = ""]): ParameterObject => ({
       name,
       in: "path",
       required: true,
       ...(list === "users"
-        ? { description: "The user, as you name it", schema: writer.write(userId()) }
+        ? { description: "The user, as you name it", schema: writer.write(userIdSchema()) }
         : { description: "The id", schema: text }),
     }),
   );
   const { properties = {}, required = [] } = query === undefined ? {} : writer.write(query());
   const inQuery = Object.entries(properties).map(
-    ([name, { description: parameterDescription, ...schema }]): Parameter => ({
+    ([name, { description: parameterDescription, ...schema }]): ParameterObject => ({
       name,
       in: "query",
       required: required.includes(name),
@@ -189,7 +189,7 @@ function parametersOf(
     }),
   );
   const inHeaders = Object.entries(headers).map(
-    ([name, headerDescription]): Parameter => ({
+    ([name, headerDescription]): ParameterObject => ({
       name,
       in: "header",
       required: false,
@@ -200,7 +200,7 @@ function parametersOf(
   return [
     ...inPath,
     ...inQuery,
-    ...(isScope(access) ? [parameterRef("realm")] : []),
+    ...(isApiKeyScope(access) ? [parameterRef("realm")] : []),
     ...(repeatable === true ? [parameterRef("Idempotency-Key")] : []),
     ...inHeaders,
   ];

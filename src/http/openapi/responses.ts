@@ -1,8 +1,8 @@
-import { type DocumentedSuccess, isScope, type Operation } from "../api/operation.ts";
+import { type DocumentedSuccess, isApiKeyScope, type Operation } from "../api/operation.ts";
 import type { AnyFailure } from "../problem/http-failure.ts";
-import { problemKindOf } from "../problem/problem-kinds.ts";
-import type { Header, JsonSchema, MediaType, Reference, ResponseObject } from "./shapes.ts";
-import type { SchemaWriter } from "./shared-schemas.ts";
+import { problemStatusAndTextsOf } from "../problem/problem-kinds.ts";
+import type { HeaderObject, JsonSchema, MediaTypeObject, ReferenceObject, ResponseObject } from "./shapes.ts";
+import type { JsonSchemaWriter } from "./shared-schemas.ts";
 
 type Reason = AnyFailure["reason"];
 
@@ -11,7 +11,7 @@ const seconds: JsonSchema = { type: "integer", minimum: 0 };
 const text: JsonSchema = { type: "string" };
 
 /** The headers that more than one response has. */
-export const sharedHeaders = {
+export const sharedHeaderObjects = {
   "X-Request-Id": {
     description: "The ID of the request in the operator's log",
     required: true,
@@ -25,25 +25,25 @@ export const sharedHeaders = {
     description: "This is a copy of the first response to the same request",
     schema: { type: "string", const: "true" },
   },
-} as const satisfies Record<string, Header>;
+} as const satisfies Record<string, HeaderObject>;
 
-const headerRefs = (names: readonly (keyof typeof sharedHeaders)[]): Record<string, Reference> =>
+const headerRefs = (names: readonly (keyof typeof sharedHeaderObjects)[]): Record<string, ReferenceObject> =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 
 /**
  * Returns the OpenAPI descriptions of an operation's responses, by status. The responses for failures are added to `shared`
  * and referred to. Operations with the same status and the same problem codes share one.
  */
-export function describeResponses(
+export function createResponseObjects(
   operation: Operation,
-  writer: SchemaWriter,
+  writer: JsonSchemaWriter,
   shared: Record<string, ResponseObject>,
-): Record<string, ResponseObject | Reference> {
-  const responses: Record<string, ResponseObject | Reference> = {};
+): Record<string, ResponseObject | ReferenceObject> {
+  const responses: Record<string, ResponseObject | ReferenceObject> = {};
   for (const success of operation.successes)
     responses[success.status] = describeSuccess(operation, success, writer);
   for (const [status, reasons] of groupByStatus(operation)) {
-    const codes = [...new Set(reasons.map((reason) => problemKindOf(reason).code))].sort();
+    const codes = [...new Set(reasons.map((reason) => problemStatusAndTextsOf(reason).code))].sort();
     const name = [status, ...codes].join(".");
     const known = responses[status];
     shared[name] ??= describeProblems(reasons);
@@ -58,14 +58,14 @@ export function describeResponses(
 function describeSuccess(
   { repeatable }: Operation,
   success: DocumentedSuccess,
-  writer: SchemaWriter,
+  writer: JsonSchemaWriter,
 ): ResponseObject {
   const { description, schema, mediaType, example, headers = {} } = success;
   const further = Object.entries(headers).map(([name, headerDescription]) => [
     name,
     { description: headerDescription, schema: text },
   ]);
-  const content: MediaType = {
+  const content: MediaTypeObject = {
     ...(schema === null ? {} : { schema: writer.write(schema()) }),
     ...(example === undefined ? {} : { example }),
   };
@@ -95,7 +95,7 @@ function groupByStatus(operation: Operation): Map<number, Reason[]> {
     const group = groups.get(status) ?? [];
     if (!group.includes(reason)) groups.set(status, [...group, reason]);
   };
-  for (const reason of reasonsOf(operation)) add(problemKindOf(reason).status, reason);
+  for (const reason of reasonsOf(operation)) add(problemStatusAndTextsOf(reason).status, reason);
   for (const reason of operation.refusals?.reasons ?? []) add(operation.refusals?.status ?? 0, reason);
   return groups;
 }
@@ -103,7 +103,7 @@ function groupByStatus(operation: Operation): Map<number, Reason[]> {
 /** The failures that the operation names, and those that its access, method and schemas imply. */
 function reasonsOf({ access, method, body, query, repeatable, failures }: Operation): Reason[] {
   const writes = method !== "get";
-  const isServiceCall = isScope(access);
+  const isServiceCall = isApiKeyScope(access);
   const needsCredentials = access === "session" || access === "any_session";
   const needsSession = needsCredentials || access === "pending_session";
   return [
@@ -125,7 +125,7 @@ const exampleRequestId = "0d6f9a52-6b1c-4a57-8f55-2b1a4a1e9c11";
 const retryStatuses = [429, 502, 503];
 
 function describeProblems(reasons: readonly Reason[]): ResponseObject {
-  const kinds = reasons.map(problemKindOf);
+  const kinds = reasons.map(problemStatusAndTextsOf);
   const codes = [...new Set(kinds.map(({ code }) => code))];
   const examples = kinds.map(({ status: own, code, title, detail }) => [
     code,
@@ -140,7 +140,7 @@ function describeProblems(reasons: readonly Reason[]): ResponseObject {
       },
     },
   ]);
-  const waits = reasons.every((reason) => retryStatuses.includes(problemKindOf(reason).status));
+  const waits = reasons.every((reason) => retryStatuses.includes(problemStatusAndTextsOf(reason).status));
   return {
     description: [...new Set(kinds.map(({ title }) => title))].join(", or: "),
     headers: {

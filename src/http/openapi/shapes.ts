@@ -25,11 +25,11 @@ export interface JsonSchema {
   readonly allOf?: readonly JsonSchema[];
 }
 
-export interface Reference {
+export interface ReferenceObject {
   readonly $ref: string;
 }
 
-export interface Parameter {
+export interface ParameterObject {
   readonly name: string;
   readonly in: "path" | "query" | "header";
   readonly required: boolean;
@@ -37,54 +37,54 @@ export interface Parameter {
   readonly schema: JsonSchema;
 }
 
-export interface Header {
+export interface HeaderObject {
   readonly description: string;
   readonly required?: boolean;
   readonly schema: JsonSchema;
 }
 
-export interface MediaType {
+export interface MediaTypeObject {
   readonly schema?: JsonSchema;
   readonly example?: unknown;
   readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
 }
 
-export interface RequestBody {
+export interface RequestBodyObject {
   readonly required: boolean;
-  readonly content: Readonly<Record<string, MediaType>>;
+  readonly content: Readonly<Record<string, MediaTypeObject>>;
 }
 
 /** A Response Object of OpenAPI. */
 export interface ResponseObject {
   readonly description: string;
-  readonly headers: Readonly<Record<string, Header | Reference>>;
-  readonly content?: Readonly<Record<string, MediaType>>;
+  readonly headers: Readonly<Record<string, HeaderObject | ReferenceObject>>;
+  readonly content?: Readonly<Record<string, MediaTypeObject>>;
 }
 
 /** An Operation Object of OpenAPI. */
-export interface DocumentedOperation {
+export interface OperationObject {
   readonly operationId: string;
   readonly tags: readonly string[];
   readonly summary: string;
   readonly description?: string;
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
-  readonly parameters: readonly (Parameter | Reference)[];
-  readonly requestBody?: RequestBody;
-  readonly responses: Readonly<Record<string, ResponseObject | Reference>>;
+  readonly parameters: readonly (ParameterObject | ReferenceObject)[];
+  readonly requestBody?: RequestBodyObject;
+  readonly responses: Readonly<Record<string, ResponseObject | ReferenceObject>>;
 }
 
 /** An OpenAPI Description (OpenAPI 3.1.1). */
-export interface ApiDocument {
+export interface OpenApiDocument {
   readonly openapi: "3.1.1";
   readonly info: { readonly title: string; readonly version: string; readonly description: string };
   readonly servers: readonly { readonly url: string }[];
   readonly tags: readonly { readonly name: string; readonly description: string }[];
-  readonly paths: Readonly<Record<string, Readonly<Record<string, DocumentedOperation>>>>;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, OperationObject>>>>;
   readonly components: {
     readonly securitySchemes: Readonly<Record<string, object>>;
     readonly schemas: Readonly<Record<string, JsonSchema>>;
-    readonly parameters: Readonly<Record<string, Parameter>>;
-    readonly headers: Readonly<Record<string, Header>>;
+    readonly parameters: Readonly<Record<string, ParameterObject>>;
+    readonly headers: Readonly<Record<string, HeaderObject>>;
     readonly responses: Readonly<Record<string, ResponseObject>>;
   };
 }

@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
-import { inputJsonSchemas } from "../api/input-json-schemas.ts";
+import { inputJsonSchemaRegistry } from "../api/input-json-schemas.ts";
 import type { JsonSchema } from "./shapes.ts";
 
 /** Translates zod schemas into JSON Schema. A schema with a name is written once, and referred to. */
-export interface SchemaWriter {
+export interface JsonSchemaWriter {
   /** Throws for a kind of zod schema that it cannot translate. */
   readonly write: (schema: z.core.$ZodType) => JsonSchema;
   readonly named: Readonly<Record<string, JsonSchema>>;
@@ -14,19 +14,19 @@ export interface SchemaWriter {
  * `test/http/openapi-schemas.test.ts` checks, but would add more to the bundle than all of the document's code
  * (docs/decisions/0010-openapi-from-zod.md).
  */
-export function createSchemaWriter(): SchemaWriter {
+export function createJsonSchemaWriter(): JsonSchemaWriter {
   const named: Record<string, JsonSchema> = {};
   const write = (schema: z.core.$ZodType): JsonSchema => {
     const name = z.globalRegistry.get(schema)?.id;
     if (name === undefined)
-      return inputJsonSchemas.get(schema) ?? writeKind(schema as z.core.$ZodTypes, write);
+      return inputJsonSchemaRegistry.get(schema) ?? writeKind(schema as z.core.$ZodTypes, write);
     named[name] ??= writeKind(schema as z.core.$ZodTypes, write);
     return { $ref: `#/components/schemas/${name}` };
   };
   return { write, named };
 }
 
-function writeKind(schema: z.core.$ZodTypes, write: SchemaWriter["write"]): JsonSchema {
+function writeKind(schema: z.core.$ZodTypes, write: JsonSchemaWriter["write"]): JsonSchema {
   const { def } = schema._zod;
   switch (def.type) {
     case "string":
@@ -57,12 +57,15 @@ function writeKind(schema: z.core.$ZodTypes, write: SchemaWriter["write"]): Json
       return {};
     default:
       throw new Error(
-        `No JSON Schema for the zod type ${def.type}: add a case, or register one in inputJsonSchemas.`,
+        `No JSON Schema for the zod type ${def.type}: add a case, or register one in inputJsonSchemaRegistry.`,
       );
   }
 }
 
-function writeObject({ shape, catchall }: z.core.$ZodObjectDef, write: SchemaWriter["write"]): JsonSchema {
+function writeObject(
+  { shape, catchall }: z.core.$ZodObjectDef,
+  write: JsonSchemaWriter["write"],
+): JsonSchema {
   const members = Object.entries(shape);
   const required = members.flatMap(([name, { _zod }]) => (_zod.optin === undefined ? [name] : []));
   return {

@@ -7,7 +7,7 @@ import styles from "./assets/sallyport.css";
 const maxAgeSeconds = 300;
 
 /** Serves the style sheet and the browser script of the pages. */
-export const assets = new Hono<AppEnv>()
+export const assetRoutes = new Hono<AppEnv>()
   .get("/assets/sallyport.css", (c) => c.body(styles, 200, assetHeaders("text/css")))
   .get("/assets/sallyport.js", (c) => c.body(script, 200, assetHeaders("text/javascript")));
 

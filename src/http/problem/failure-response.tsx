@@ -2,10 +2,16 @@ import { AmbiguousCredentials, FirstFactorUnavailable } from "../../domain/sign-
 import { formatErrorForLog, log } from "../../log.ts";
 import { StoreUnavailable } from "../../store/platform/database.ts";
 import type { AppContext } from "../context.ts";
-import { renderDocument } from "../pages/layout/layout.tsx";
+import { renderHtmlDocument } from "../pages/layout/layout.tsx";
 import { MessagePage } from "../pages/layout/message.tsx";
 import { type AnyFailure, FailureError } from "./http-failure.ts";
-import { describeFailure, type Problem, problemDocument, problemHeaders, problemType } from "./problem.ts";
+import {
+  formatProblemDocument,
+  type Problem,
+  problemContentType,
+  problemHeaders,
+  toProblem,
+} from "./problem.ts";
 
 /** How a visitor whose request to the site was denied can continue. */
 export interface SignInHint {
@@ -19,7 +25,7 @@ export interface SignInHint {
 
 /** Logs the failure and responds with it: with a page on routes of pages, else with a problem document (RFC 9457). */
 export function respondWithFailure(c: AppContext, failure: AnyFailure, hint?: SignInHint): Response {
-  const described = describeFailure(failure);
+  const described = toProblem(failure);
   const problem = hint === undefined ? described : { ...described, status: hint.status };
   const headers = new Headers(problemHeaders(problem));
   logFailure(c, problem.status, failure);
@@ -39,9 +45,9 @@ export function logFailure(c: AppContext, status: number, { reason }: AnyFailure
 }
 
 function respondWithDocument(c: AppContext, problem: Problem, headers: Headers, hint?: SignInHint): Response {
-  headers.set("Content-Type", problemType);
+  headers.set("Content-Type", problemContentType);
   const members = hint === undefined ? problem.members : { ...problem.members, sign_in: hint.signIn };
-  const document = problemDocument({ ...problem, members }, c.var.client.requestId);
+  const document = formatProblemDocument({ ...problem, members }, c.var.client.requestId);
   return c.body(document, problem.status, Object.fromEntries(headers));
 }
 
@@ -63,7 +69,7 @@ function respondWithPage(c: AppContext, problem: Problem, headers: Headers, hint
       actions={[nextAction(c, hint)]}
     />
   );
-  return c.html(renderDocument(page), problem.status, Object.fromEntries(headers));
+  return c.html(renderHtmlDocument(page), problem.status, Object.fromEntries(headers));
 }
 
 /** Returns the link on the page, with which the visitor can continue. */

@@ -216,7 +216,7 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
 };
 
 /** Returns the HTTP status, the code, the title and the detail of the problem document for a failure's reason. */
-export function problemKindOf(reason: AnyFailure["reason"]): {
+export function problemStatusAndTextsOf(reason: AnyFailure["reason"]): {
   readonly status: ContentfulStatusCode;
   readonly code: string;
   readonly title: string;

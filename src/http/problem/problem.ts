@@ -3,7 +3,7 @@ import type { Limit } from "../../domain/failure.ts";
 import type { ImportReport } from "../../domain/service-api/import.ts";
 import { rateLimitHeaders } from "../rate-limit.ts";
 import type { AnyFailure } from "./http-failure.ts";
-import { problemKindOf } from "./problem-kinds.ts";
+import { problemStatusAndTextsOf } from "./problem-kinds.ts";
 
 /** The contents of an error response: the members of an RFC 9457 document, and values for headers. */
 export interface Problem {
@@ -24,8 +24,8 @@ export interface Problem {
 const outageRetrySeconds = 5;
 
 /** Returns the problem for a failure. The only function that maps a failure to a status. */
-export function describeFailure(failure: AnyFailure): Problem {
-  const { status, code, title, detail } = problemKindOf(failure.reason);
+export function toProblem(failure: AnyFailure): Problem {
+  const { status, code, title, detail } = problemStatusAndTextsOf(failure.reason);
   return {
     status,
     code,
@@ -90,7 +90,7 @@ export const toImportReportBody = ({
   failed,
   next_line: nextLine,
   errors: errors.map(({ line, failure }) => {
-    const { code, detail } = describeFailure(failure);
+    const { code, detail } = toProblem(failure);
     return { line, code, detail };
   }),
 });
@@ -143,7 +143,7 @@ function retryAfter(failure: AnyFailure, status: ContentfulStatusCode): number |
 }
 
 /** Returns the RFC 9457 document of a problem as JSON text. */
-export function problemDocument(
+export function formatProblemDocument(
   { status, code, title, detail, members }: Problem,
   requestId: string,
 ): string {
@@ -152,4 +152,4 @@ export function problemDocument(
 }
 
 /** The `Content-Type` of a problem document. */
-export const problemType = "application/problem+json; charset=utf-8";
+export const problemContentType = "application/problem+json; charset=utf-8";

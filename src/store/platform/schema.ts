@@ -111,7 +111,11 @@ export const idempotencyKeys = sqliteTable(
     requestHash: text("request_hash").notNull(),
     /** The API key of the call. Null: `ADMIN_KEY`, or the row is older than this column. */
     apiKeyId: text("api_key_id"),
-    /** The account's approval period, if the response reports an accepted code. Else null. */
+    /**
+     * If the response reports an accepted code: `users.approvalPeriodId` at that time. A reset, or disabling the account or
+     * its second factor, changes that column, and this response is then not returned again (INC-37). Null for any other
+     * response.
+     */
     approvalPeriodId: text("approval_period_id"),
     /** Envelope of the response, which may contain a secret that is shown once. */
     answer: text("answer").notNull(),
@@ -131,7 +135,10 @@ export const challenges = sqliteTable(
     realm: text("realm").notNull(),
     userId: text("user_id").notNull(),
     apiKeyId: text("api_key_id"),
-    /** The account's approval period when the challenge was created. */
+    /**
+     * `users.approvalPeriodId` when the challenge was created. A reset, or disabling the account or its second factor, changes
+     * that column, and this challenge then gives no receipt (INC-37).
+     */
     approvalPeriodId: text("approval_period_id"),
     /** SHA-256 of the secret in the one-time address. */
     secretHash: text("secret_hash").notNull(),

@@ -12,10 +12,10 @@ import { apiKeys, users } from "../platform/schema.ts";
  */
 export const generateApprovalPeriodId = (): string => crypto.randomUUID();
 
-/** The approval period of an account. Rows that are older than the column have an empty one. */
+/** The id of an account's approval period. Empty for rows that are older than the column. */
 export const approvalPeriod = sql`coalesce(${users.approvalPeriodId}, '')`;
 
-/** A subquery for the approval period of the account with this id. */
+/** A subquery for the id of the approval period that the account with this id is in. */
 export const approvalPeriodOf = (db: DrizzleD1Database, userId: string): SQL =>
   sql`(${db.select({ period: approvalPeriod }).from(users).where(eq(users.id, userId))})`;
 

@@ -28,7 +28,7 @@ export interface PendingEnrolment {
 }
 
 /** What the batch changed, and the rows on the primary after it. */
-export interface EnrolmentStart {
+export interface WritePendingSecretResult {
   readonly started: boolean;
   /** The row of the session that starts the enrolment. Null: the session is over. */
   readonly session: SessionRow | null;
@@ -45,7 +45,7 @@ export async function writePendingSecret(
   db: Database,
   enrolment: PendingEnrolment,
   event: AuditEvent,
-): Promise<EnrolmentStart> {
+): Promise<WritePendingSecretResult> {
   const { primary } = db;
   const { sessionId, challengeId, counter, cutoff } = enrolment;
   const freshSession = primary

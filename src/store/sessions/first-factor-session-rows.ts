@@ -11,8 +11,8 @@ import {
 } from "./pending-sessions.ts";
 import {
   accountLimitIsReached,
-  isFirstFactorSessionOfAccount,
-  isFirstFactorSessionOfNetwork,
+  isFirstFactorOnlySessionOfAccount,
+  isFirstFactorOnlySessionOfNetwork,
   type OpeningScope,
   openingsAreWithinLimits,
   type RecentOpeningBounds,
@@ -57,7 +57,7 @@ const maxRemovedRows = 100;
  * owner from entering a code. Beyond the limits the client shares a usable pending session instead. Full sessions without a
  * second factor are deleted in favour of newer ones.
  */
-export function openFirstFactorSessionStatements(
+export function openFirstFactorOnlySessionStatements(
   db: DrizzleD1Database,
   opening: Opening,
 ): [BatchItem<"sqlite">, BatchItem<"sqlite">, BatchItem<"sqlite">] {
@@ -100,7 +100,7 @@ function removeSurplus(db: DrizzleD1Database, opening: Opening): BatchItem<"sqli
     .from(sessions)
     .where(
       and(
-        isFirstFactorSessionOfAccount(scopeOfOpening(opening)),
+        isFirstFactorOnlySessionOfAccount(scopeOfOpening(opening)),
         opening.session.kind === "full" ? undefined : sessionIsOver,
       ),
     )
@@ -134,7 +134,7 @@ export const findOpened = (results: readonly SessionRow[][]): SessionRow | null 
  * Returns the statements that end a session without a second factor. Its row stays, and still counts as an opening. A pending
  * session ends only for the client that opened it: other clients may share it.
  */
-export function expireFirstFactorSessionStatements(
+export function expireFirstFactorOnlySessionStatements(
   db: DrizzleD1Database,
   { id: sessionId, kind }: Pick<Session, "id" | "kind">,
   event: AuditEvent,
@@ -180,7 +180,7 @@ const selectUsableOfNetwork = (db: DrizzleD1Database, opening: Opening) =>
     .from(sessions)
     .where(
       and(
-        isFirstFactorSessionOfNetwork(scopeOfOpening(opening)),
+        isFirstFactorOnlySessionOfNetwork(scopeOfOpening(opening)),
         sessionIsUsable(opening),
         opening.condition,
       ),
@@ -196,7 +196,7 @@ const selectUsableOfAccount = (db: DrizzleD1Database, opening: Opening) => {
     .from(sessions)
     .where(
       and(
-        isFirstFactorSessionOfAccount(scope),
+        isFirstFactorOnlySessionOfAccount(scope),
         sessionIsUsable(opening),
         opening.condition,
         accountLimitIsReached(db, scope, opening.bounds),

@@ -24,7 +24,7 @@ export interface OpeningScope {
 }
 
 /** The condition "the first factor alone has opened this session, and it has this account and kind". */
-export const isFirstFactorSessionOfAccount = ({ userId, kind }: OpeningScope) =>
+export const isFirstFactorOnlySessionOfAccount = ({ userId, kind }: OpeningScope) =>
   and(
     eq(sessions.userId, userId),
     eq(sessions.kind, kind),
@@ -33,11 +33,11 @@ export const isFirstFactorSessionOfAccount = ({ userId, kind }: OpeningScope) =>
   );
 
 /** The condition "the first factor alone has opened this session, and it has this account, kind and network". */
-export const isFirstFactorSessionOfNetwork = (scope: OpeningScope) =>
-  and(isFirstFactorSessionOfAccount(scope), eq(sessions.network, scope.network));
+export const isFirstFactorOnlySessionOfNetwork = (scope: OpeningScope) =>
+  and(isFirstFactorOnlySessionOfAccount(scope), eq(sessions.network, scope.network));
 
 const isRecent = (scope: OpeningScope, { recentSince }: RecentOpeningBounds) =>
-  and(isFirstFactorSessionOfAccount(scope), gt(sessions.createdAt, recentSince));
+  and(isFirstFactorOnlySessionOfAccount(scope), gt(sessions.createdAt, recentSince));
 
 /** The condition "the recent openings of this account and kind have reached `maxPerAccount`". */
 export function accountLimitIsReached(

@@ -4,7 +4,7 @@ import { allOf, previousChangedRow } from "../platform/conditional-insert.ts";
 import { type Database, reachStore } from "../platform/database.ts";
 import { type SessionRow, sessions, type UserRow, users } from "../platform/schema.ts";
 import { type AuditEvent, recordEventWhere } from "../service/audit.ts";
-import { expireFirstFactorSessionStatements } from "./first-factor-session-rows.ts";
+import { expireFirstFactorOnlySessionStatements } from "./first-factor-session-rows.ts";
 import { openingsAreWithinLimits, type RecentOpeningBounds } from "./recent-openings.ts";
 
 export type Session = SessionRow;
@@ -93,7 +93,7 @@ export function touchChallengeSession(
 }
 
 /** Sets `last_seen_at` of a full session and reads it with its account. Null when it is over. One batch. */
-export async function renewSession(
+export async function touchAndFindSession(
   db: Database,
   sessionId: string,
   userId: string,
@@ -176,7 +176,7 @@ export async function endSession(
     primary.batch([
       primary.delete(sessions).where(hasSecondFactor),
       recordEventWhere(primary, event, previousChangedRow),
-      ...expireFirstFactorSessionStatements(primary, session, event, recent),
+      ...expireFirstFactorOnlySessionStatements(primary, session, event, recent),
     ]),
   );
 }

@@ -8,7 +8,7 @@ import {
   findOpened,
   type Opening,
   type OpeningBounds,
-  openFirstFactorSessionStatements,
+  openFirstFactorOnlySessionStatements,
   selectOpened,
 } from "./first-factor-session-rows.ts";
 import type { Session } from "./session-rows.ts";
@@ -137,7 +137,7 @@ export async function openSignInSession(
         ];
   const selects = selectOpened(primary, opening);
   const { results, ...outcome } = await runSignIn(db, { name, counters }, now, [
-    ...openFirstFactorSessionStatements(primary, opening),
+    ...openFirstFactorOnlySessionStatements(primary, opening),
     forgetFailuresWhere(primary, resetCounter.key, condition),
     ...selects,
     // This statement is the last one, because it replaces the hash that the conditions of the others compare.

@@ -1,7 +1,7 @@
 import { withTimeLimit } from "../platform/time-limit.ts";
 
 /** Blocked keys in KV, which every location can read without a trip to D1. The counters themselves are in D1. */
-export interface Blocks {
+export interface BlockStore {
   /**
    * Reads until when any of the keys is blocked. One read from KV.
    *
@@ -24,8 +24,8 @@ const cacheTtlSeconds = 30;
 
 const prefix = "block:";
 
-/** Creates the access to blocks in KV. `report` is called with every error of KV. */
-export function createBlocks(kv: KVNamespace, report: (error: unknown) => void): Blocks {
+/** Creates the object that reads and writes blocks in KV. It calls `report` with every error of KV. */
+export function createBlockStore(kv: KVNamespace, report: (error: unknown) => void): BlockStore {
   return {
     async findEnd(keys) {
       try {

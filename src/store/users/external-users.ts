@@ -8,7 +8,7 @@ import {
   findOpened,
   type Opening,
   type OpeningBounds,
-  openFirstFactorSessionStatements,
+  openFirstFactorOnlySessionStatements,
   selectOpened,
 } from "../sessions/first-factor-session-rows.ts";
 import type { PendingHolder } from "../sessions/pending-sessions.ts";
@@ -63,7 +63,7 @@ export async function upsertExternalUser(
         .update(users)
         .set({ email: user.email, updatedAt: now })
         .where(and(eq(users.id, account), accountHasOwnName(user), sql`${users.email} IS NOT ${user.email}`)),
-      ...openings.flatMap((opening) => openFirstFactorSessionStatements(primary, opening)),
+      ...openings.flatMap((opening) => openFirstFactorOnlySessionStatements(primary, opening)),
       primary.select().from(users).where(eq(users.id, account)),
       ...selects,
     ]),

@@ -1,16 +1,16 @@
 import type { HtmlEscapedString } from "hono/utils/html";
 import { describe, expect, it } from "vitest";
 import { AccountPage } from "../../../src/http/pages/account/account-view.tsx";
-import { BackupCodesPage } from "../../../src/http/pages/account/backup-codes-view.tsx";
+import { NewBackupCodesPage } from "../../../src/http/pages/account/backup-codes-view.tsx";
 import {
-  SetupRetryPage,
   SetupScanPage,
   SetupStartPage,
+  SetupWrongCodePage,
 } from "../../../src/http/pages/account/two-factor-setup-view.tsx";
-import { describeUserAgent } from "../../../src/http/pages/account/user-agent.ts";
-import { renderDocument } from "../../../src/http/pages/layout/layout.tsx";
+import { formatUserAgent } from "../../../src/http/pages/account/user-agent.ts";
+import { renderHtmlDocument } from "../../../src/http/pages/layout/layout.tsx";
 import { MessagePage } from "../../../src/http/pages/layout/message.tsx";
-import { durationText } from "../../../src/http/pages/layout/time.tsx";
+import { formatDuration } from "../../../src/http/pages/layout/time.tsx";
 import { SecondFactorPage } from "../../../src/http/pages/sign-in/second-factor-view.tsx";
 import { SignInPage } from "../../../src/http/pages/sign-in/sign-in-view.tsx";
 import { SignedOutPage, SignOutPage } from "../../../src/http/pages/sign-in/sign-out-view.tsx";
@@ -63,10 +63,10 @@ const pages: [name: string, node: Node][] = [
   ["setup, start", <SetupStartPage {...form} replacing={false} required error={HOSTILE} />],
   ["setup, replace", <SetupStartPage {...form} replacing required={false} />],
   ["setup, scan", <SetupScanPage {...form} {...setup} error={HOSTILE} />],
-  ["setup, confirm", <SetupRetryPage {...form} serverNowMs={1} error={HOSTILE} />],
+  ["setup, confirm", <SetupWrongCodePage {...form} serverNowMs={1} error={HOSTILE} />],
   [
     "backup codes",
-    <BackupCodesPage
+    <NewBackupCodesPage
       {...page}
       codes={["7K2M-9QXD", "0A1B-2C3D"]}
       continueHref={RETURN_PATH}
@@ -96,7 +96,7 @@ const attribute = (tag: string, name: string) => new RegExp(`\\s${name}="([^"]*)
 const forms = (html: string) => html.match(/<form\b.*?<\/form>/gs) ?? [];
 
 describe.each(pages)("page: %s", (_name, node) => {
-  const html = renderDocument(node);
+  const html = renderHtmlDocument(node);
 
   it("is a document with a language, a title and one h1", () => {
     expect(html).toMatch(/^<!doctype html><html lang="en">/);
@@ -146,7 +146,7 @@ describe.each(pages)("page: %s", (_name, node) => {
 });
 
 describe("forms", () => {
-  const rendered = new Map(pages.map(([name, node]) => [name, renderDocument(node)]));
+  const rendered = new Map(pages.map(([name, node]) => [name, renderHtmlDocument(node)]));
   const formsTo = (path: string) =>
     [...rendered.values()].flatMap(forms).filter((text) => text.includes(`action="/auth${path}"`));
 
@@ -180,7 +180,7 @@ describe("forms", () => {
 
   it("ask for the password to switch off only where there is one", () => {
     const disable = (hasPassword: boolean) =>
-      renderDocument(<AccountPage {...account} hasPassword={hasPassword} />);
+      renderHtmlDocument(<AccountPage {...account} hasPassword={hasPassword} />);
     expect(disable(true)).toContain('name="password"');
     expect(disable(false)).not.toContain('name="password"');
   });
@@ -194,14 +194,14 @@ describe("forms", () => {
 
 describe("secrets", () => {
   it("EN-06 show the secret on the scan page alone", () => {
-    const showing = pages.filter(([, node]) => /JBSW/.test(renderDocument(node))).map(([name]) => name);
+    const showing = pages.filter(([, node]) => /JBSW/.test(renderHtmlDocument(node))).map(([name]) => name);
     expect(showing).toEqual(["setup, scan"]);
-    expect(renderDocument(<SetupScanPage {...form} {...setup} />)).toContain("JBSW Y3DP EHPK 3PXP JB<");
+    expect(renderHtmlDocument(<SetupScanPage {...form} {...setup} />)).toContain("JBSW Y3DP EHPK 3PXP JB<");
   });
 
   it("warn when backup codes run out", () => {
     const withCodes = (count: number) =>
-      renderDocument(<AccountPage {...account} backupCodesRemaining={count} />);
+      renderHtmlDocument(<AccountPage {...account} backupCodesRemaining={count} />);
     expect(withCodes(4)).toContain("You have 4 unused backup codes");
     expect(withCodes(3)).toContain("Only 3 backup codes left.");
     expect(withCodes(1)).toContain("Only 1 backup code left.");
@@ -211,7 +211,7 @@ describe("secrets", () => {
 
 describe("words", () => {
   it("write times in UTC, for eyes and for machines", () => {
-    expect(renderDocument(<AccountPage {...account} />)).toContain(
+    expect(renderHtmlDocument(<AccountPage {...account} />)).toContain(
       '<time datetime="2026-11-22T08:02:03.000Z">22 Nov 2026, 08:02 UTC</time>',
     );
   });
@@ -223,7 +223,7 @@ describe("words", () => {
     [120, "2 minutes"],
     [121, "3 minutes"],
   ])("never promise less than a wait of %d s", (seconds, text) => {
-    expect(durationText(seconds)).toBe(text);
+    expect(formatDuration(seconds)).toBe(text);
   });
 
   it.each([
@@ -237,6 +237,6 @@ describe("words", () => {
     ["curl/8.9.1", "curl/8.9.1"],
     ["x".repeat(500), `${"x".repeat(60)}…`],
   ])("know the browser %s", (userAgent, text) => {
-    expect(describeUserAgent(userAgent)).toBe(text);
+    expect(formatUserAgent(userAgent)).toBe(text);
   });
 });

@@ -11,8 +11,14 @@ import {
 import { type Scope, scopes } from "../../../domain/service-api/service-caller.ts";
 import type { ApiKey } from "../../../store/service/api-key-rows.ts";
 import { defineOperation } from "../define-operation.ts";
-import { dataResponse } from "../success-response.ts";
-import { cursor, formatTime, limit, nextCursor, time } from "./service-schemas.ts";
+import { defineDataResponse } from "../success-response.ts";
+import {
+  cursorSchema,
+  encodeNextPageCursor,
+  formatTimestamp,
+  pageLimitSchema,
+  timestampSchema,
+} from "./service-schemas.ts";
 
 interface ApiKeyListResult {
   readonly ok: true;
@@ -29,10 +35,10 @@ const shape = () => ({
   name: z.string(),
   scopes: z.array(z.string()),
   return_urls: z.array(z.string()),
-  created_at: time(),
-  expires_at: z.nullable(time()),
-  last_used_at: z.nullable(time()),
-  revoked_at: z.nullable(time()),
+  created_at: timestampSchema(),
+  expires_at: z.nullable(timestampSchema()),
+  last_used_at: z.nullable(timestampSchema()),
+  revoked_at: z.nullable(timestampSchema()),
 });
 const apiKey = lazy(() => z.object(shape()).register(z.globalRegistry, { id: "ApiKey" }));
 const example = {
@@ -56,9 +62,9 @@ const describe = (row: ApiKey): z.input<ReturnType<typeof apiKey>> => ({
   scopes: row.scopes,
   return_urls: row.returnUrls,
   created_at: row.createdAt.toISOString(),
-  expires_at: formatTime(row.expiresAt),
-  last_used_at: formatTime(row.lastUsedAt),
-  revoked_at: formatTime(row.revokedAt),
+  expires_at: formatTimestamp(row.expiresAt),
+  last_used_at: formatTimestamp(row.lastUsedAt),
+  revoked_at: formatTimestamp(row.revokedAt),
 });
 
 /** A prefix of allowed return addresses: an origin and a path. */
@@ -88,6 +94,7 @@ const createBody = () =>
     return_urls: z.optional(z.array(returnUrl()).check(z.maxLength(20, "has more than 20 addresses"))),
   });
 
+/** The operations on the API keys of a realm: `/v1/api-keys`. */
 export const apiKeyOperations = [
   defineOperation({
     id: "listApiKeys",
@@ -96,13 +103,13 @@ export const apiKeyOperations = [
     tag,
     summary: "List the API keys of the realm, including those that are expired or revoked",
     access: "admin",
-    query: () => z.strictObject({ cursor: cursor(list), limit: limit() }),
-    response: dataResponse({
+    query: () => z.strictObject({ cursor: cursorSchema(list), limit: pageLimitSchema() }),
+    response: defineDataResponse({
       data: () => z.object({ api_keys: z.array(apiKey()), next_cursor: z.nullable(z.string()) }),
       example: { api_keys: [example], next_cursor: null },
       present: ({ keys, limit }: ApiKeyListResult) => ({
         api_keys: keys.map(describe),
-        next_cursor: nextCursor(list, keys, limit, (last) => last.id),
+        next_cursor: encodeNextPageCursor(list, keys, limit, (last) => last.id),
       }),
     }),
     run: async (c, { call, query }) => {
@@ -121,7 +128,7 @@ export const apiKeyOperations = [
     access: "admin",
     body: createBody,
     bodyExample: { name: "checkout", scopes: ["users:read", "verify"] },
-    response: dataResponse({
+    response: defineDataResponse({
       data: () => z.object({ ...shape(), key: z.string() }),
       example: { ...example, key: "sp_ab2cdefghij3klmn_…" },
       status: 201,
@@ -150,7 +157,7 @@ export const apiKeyOperations = [
     tag,
     summary: "Revoke an API key. It takes effect everywhere within a minute",
     access: "admin",
-    response: dataResponse({
+    response: defineDataResponse({
       data: apiKey,
       example: { ...example, revoked_at: "2026-11-22T09:30:00.000Z" },
       present: ({ apiKey: row }: RevokedApiKey) => describe(row),

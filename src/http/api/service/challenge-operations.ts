@@ -8,9 +8,9 @@ import {
 } from "../../../domain/service-api/service-challenges.ts";
 import { publicBaseUrl } from "../../context.ts";
 import { defineOperation } from "../define-operation.ts";
-import { receiptText, userId } from "../fields.ts";
-import { dataResponse } from "../success-response.ts";
-import { formatTime, time } from "./service-schemas.ts";
+import { receiptTextSchema, userIdSchema } from "../fields.ts";
+import { defineDataResponse } from "../success-response.ts";
+import { formatTimestamp, timestampSchema } from "./service-schemas.ts";
 
 const tag = "Hosted challenge";
 
@@ -20,7 +20,7 @@ const hasBytesUpTo = (maxBytes: number) =>
     (text) => new TextEncoder().encode(JSON.stringify(text)).length <= maxBytes + 2,
     "is too long",
   );
-const shortText = () => z.optional(receiptText().check(hasBytesUpTo(512)));
+const shortText = () => z.optional(receiptTextSchema().check(hasBytesUpTo(512)));
 const returnTo = () =>
   z.string("must be a string").check(z.maxLength(1024, "is too long"), hasBytesUpTo(1024));
 
@@ -32,10 +32,10 @@ const challenge = () =>
     action: z.nullable(z.string()),
     nonce: z.nullable(z.string()),
     return_to: z.string(),
-    created_at: time(),
-    expires_at: time(),
-    opened_at: z.nullable(time()),
-    completed_at: z.nullable(time()),
+    created_at: timestampSchema(),
+    expires_at: timestampSchema(),
+    opened_at: z.nullable(timestampSchema()),
+    completed_at: z.nullable(timestampSchema()),
     amr: z.nullable(z.array(z.string())),
   });
 
@@ -48,6 +48,7 @@ const exampleInput = {
 const id = "6f1b9c1e-3f0a-4a39-9d0b-1d2f7c0f7a11";
 const expiresAt = "2026-11-22T09:40:00.000Z";
 
+/** The operations on hosted challenges: `/v1/challenges`. */
 export const challengeOperations = [
   defineOperation({
     id: "createChallenge",
@@ -60,14 +61,14 @@ export const challengeOperations = [
     access: "verify",
     body: () =>
       z.strictObject({
-        user: userId(),
+        user: userIdSchema(),
         return_to: returnTo(),
         action: shortText(),
         nonce: shortText(),
       }),
     bodyExample: exampleInput,
-    response: dataResponse({
-      data: () => z.object({ id: z.string(), url: z.string(), expires_at: time() }),
+    response: defineDataResponse({
+      data: () => z.object({ id: z.string(), url: z.string(), expires_at: timestampSchema() }),
       example: {
         id,
         url: "https://login.shop.example/api/auth/challenge/Yk0w…",
@@ -105,7 +106,7 @@ export const challengeOperations = [
     tag,
     summary: "Get the state of a challenge, until a day after its end",
     access: "verify",
-    response: dataResponse({
+    response: defineDataResponse({
       data: challenge,
       example: {
         ...exampleInput,
@@ -126,8 +127,8 @@ export const challengeOperations = [
         return_to: row.returnTo,
         created_at: row.createdAt.toISOString(),
         expires_at: row.expiresAt.toISOString(),
-        opened_at: formatTime(row.openedAt),
-        completed_at: formatTime(row.completedAt),
+        opened_at: formatTimestamp(row.openedAt),
+        completed_at: formatTimestamp(row.completedAt),
         amr: row.amr,
       }),
     }),

@@ -5,9 +5,9 @@ import { encodeCursor } from "../../../core/tokens/cursor.ts";
 import { listEvents } from "../../../domain/service-api/events.ts";
 import type { StoredEvent } from "../../../store/service/event-pages.ts";
 import { defineOperation } from "../define-operation.ts";
-import { userId } from "../fields.ts";
-import { dataResponse } from "../success-response.ts";
-import { cursor, limit, time } from "./service-schemas.ts";
+import { userIdSchema } from "../fields.ts";
+import { defineDataResponse } from "../success-response.ts";
+import { cursorSchema, pageLimitSchema, timestampSchema } from "./service-schemas.ts";
 
 interface EventListResult {
   readonly ok: true;
@@ -21,7 +21,7 @@ const event = lazy(() =>
   z
     .object({
       id: z.string(),
-      at: time(),
+      at: timestampSchema(),
       type: z.string(),
       user: z.nullable(z.string()),
       session: z.nullable(z.string()),
@@ -34,6 +34,7 @@ const event = lazy(() =>
     .register(z.globalRegistry, { id: "Event" }),
 );
 
+/** The operation that lists audit events: `/v1/events`. */
 export const eventOperations = [
   defineOperation({
     id: "listEvents",
@@ -46,13 +47,13 @@ export const eventOperations = [
     access: "users:read",
     query: () =>
       z.strictObject({
-        cursor: cursor(list, /^\d{1,15}$/),
-        limit: limit(),
-        user: z.optional(userId()),
+        cursor: cursorSchema(list, /^\d{1,15}$/),
+        limit: pageLimitSchema(),
+        user: z.optional(userIdSchema()),
         type: z.optional(z.string().check(z.maxLength(64))),
         order: z._default(z.enum(["asc", "desc"], "must be asc or desc"), "asc"),
       }),
-    response: dataResponse({
+    response: defineDataResponse({
       data: () => z.object({ events: z.array(event()), next_cursor: z.nullable(z.string()) }),
       example: {
         events: [

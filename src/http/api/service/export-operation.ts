@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { importRecipientKey } from "../../../core/crypto/jwe-recipient.ts";
+import { parseRecipientPublicKey } from "../../../core/crypto/jwe-recipient.ts";
 import { lazy } from "../../../core/lib/lazy.ts";
 import { exportUsers } from "../../../domain/service-api/export.ts";
 import { countTransfer } from "../../../domain/service-api/transfer-limit.ts";
@@ -8,8 +8,8 @@ import type { AppContext } from "../../context.ts";
 import { setRateLimitHeaders } from "../../rate-limit.ts";
 import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
-import { streamResponse } from "../success-response.ts";
-import { transferHeaders } from "./service-schemas.ts";
+import { defineStreamResponse } from "../success-response.ts";
+import { rateLimitHeaderDescriptions } from "./service-schemas.ts";
 
 const ndjson = "application/x-ndjson";
 
@@ -70,15 +70,15 @@ export const exportOperation: Operation = defineOperation({
   bodyExample: {
     recipient: { kty: "OKP", crv: "X25519", x: "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo", kid: "move" },
   },
-  response: streamResponse({
+  response: defineStreamResponse({
     description: "All users of the realm",
     mediaType: ndjson,
     example: "eyJhbGciOiJFQ0RILUVTIiwiZW5jIjoiQTI1NkdDTSJ9..aXY.Y2lwaGVydGV4dA.dGFn\n",
-    headers: transferHeaders,
+    headers: rateLimitHeaderDescriptions,
   }),
   failures: ["export_key_required", "too_many_attempts"],
   run: async (c, { call, body: { recipient: jwk } }) => {
-    const recipient = await importRecipientKey(jwk);
+    const recipient = await parseRecipientPublicKey(jwk);
     if (recipient === null) return { ok: false, reason: "invalid_format", detail: `recipient: ${advice}` };
     const admitted = await countTransfer(c.var.deps, call, "exports");
     if (!admitted.ok) return admitted;

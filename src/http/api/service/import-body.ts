@@ -7,9 +7,9 @@ import {
   type LineFailure,
   parseImportedUser,
 } from "../../../domain/service-api/imported-user.ts";
-import { parseFields, parseObject } from "../../json-body.ts";
+import { parseJsonObjectOrThrow, validateFieldsOrThrow } from "../../json-body.ts";
 import { FailureError } from "../../problem/http-failure.ts";
-import { userId, username } from "../fields.ts";
+import { userIdSchema, usernameSchema } from "../fields.ts";
 
 /** Limits of one request. The lines bound its work, the longest line its memory. */
 const maxLines = 5000;
@@ -26,10 +26,10 @@ const time = () =>
   );
 
 /** A line of an import: one user. */
-export const importLine = lazy(() =>
+export const importLineSchema = lazy(() =>
   z.strictObject({
-    id: z.optional(userId()),
-    username: z.optional(username()),
+    id: z.optional(userIdSchema()),
+    username: z.optional(usernameSchema()),
     exact_name: z.optional(text(1024)),
     email: z.optional(
       z
@@ -126,18 +126,21 @@ async function readEntry(bytes: Uint8Array | null, now: Date): Promise<ParsedLin
   if (text.trim() === "") return null;
   try {
     // A null counts as an absent field: exports of databases contain many.
-    const fields = Object.entries(parseObject(text)).filter(([, value]) => value !== null);
-    return await parseImportedUser(toImportLine(parseFields(importLine(), Object.fromEntries(fields))), now);
+    const fields = Object.entries(parseJsonObjectOrThrow(text)).filter(([, value]) => value !== null);
+    return await parseImportedUser(
+      toImportLine(validateFieldsOrThrow(importLineSchema(), Object.fromEntries(fields))),
+      now,
+    );
   } catch (error) {
     if (!(error instanceof FailureError)) throw error;
-    // parseObject and parseFields have no other failures.
+    // parseJsonObjectOrThrow and validateFieldsOrThrow have no other failures.
     return error.failure as LineFailure;
   }
 }
 
 const malformed = (detail: string) => ({ ok: false, reason: "malformed_request", detail }) as const;
 
-const toImportLine = (line: z.output<ReturnType<typeof importLine>>) => ({
+const toImportLine = (line: z.output<ReturnType<typeof importLineSchema>>) => ({
   id: line.id,
   username: line.username,
   exactName: line.exact_name,

@@ -9,10 +9,10 @@ import { toImportReportBody } from "../../problem/problem.ts";
 import { setRateLimitHeaders } from "../../rate-limit.ts";
 import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
-import { dataResponse } from "../success-response.ts";
-import { ImportBody, importLine } from "./import-body.ts";
-import { exportKeyParameter } from "./service-call.ts";
-import { transferHeaders } from "./service-schemas.ts";
+import { defineDataResponse } from "../success-response.ts";
+import { ImportBody, importLineSchema } from "./import-body.ts";
+import { exportKeyHeaderDescription } from "./service-call.ts";
+import { rateLimitHeaderDescriptions } from "./service-schemas.ts";
 
 const ndjson = "application/x-ndjson";
 
@@ -57,13 +57,13 @@ export const importOperation: Operation = defineOperation({
   description:
     "Each line is a user. A request takes at most 5,000 lines and 8 MiB, and a line 16 KiB. Send a longer file in chunks, each with first_line. A line that fails changes nothing, and an existing user stays unchanged, so you can send the same lines again. A line about an account of ADMIN_USERS fails without EXPORT_KEY.",
   access: "admin",
-  headers: exportKeyParameter,
+  headers: exportKeyHeaderDescription,
   query,
-  body: importLine,
+  body: importLineSchema,
   bodyType: ndjson,
   bodyExample: exampleLines,
   stream: "request",
-  response: dataResponse({
+  response: defineDataResponse({
     description: "The result of the lines",
     data: report,
     example: {
@@ -74,7 +74,7 @@ export const importOperation: Operation = defineOperation({
       next_line: 4,
       errors: [{ line: 3, code: "weak_secret", detail: "The secret is shorter than 80 bits." }],
     },
-    headers: transferHeaders,
+    headers: rateLimitHeaderDescriptions,
     present: (result: ImportResult) => toImportReportBody(result.report),
   }),
   failures: ["import_too_large", "import_interrupted", "too_many_attempts"],

@@ -15,17 +15,17 @@ import { type VerifiedUserCode, verifyUserCode } from "../../../domain/service-a
 import { publicBaseUrl } from "../../context.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { defineOperation } from "../define-operation.ts";
-import { code, ipAddress, receiptText, totpCode } from "../fields.ts";
-import { dataResponse } from "../success-response.ts";
-import { exampleUser, toUserBody, user } from "./service-schemas.ts";
+import { ipAddressSchema, receiptTextSchema, totpCodeSchema, totpOrBackupCodeSchema } from "../fields.ts";
+import { defineDataResponse } from "../success-response.ts";
+import { exampleUser, toUserBody, userSchema } from "./service-schemas.ts";
 
 const tag = "Second factor";
 const exampleCodes = ["7K3F-9QWX", "0ABC-D123"];
 const backupCodes = () => z.object({ backup_codes: z.array(z.string()) });
 const present = ({ user: row }: UserResult) => toUserBody(row);
-const userResponse = dataResponse({ data: user, example: exampleUser, present });
-const userWithoutTotpResponse = dataResponse({
-  data: user,
+const userResponse = defineDataResponse({ data: userSchema, example: exampleUser, present });
+const userWithoutTotpResponse = defineDataResponse({
+  data: userSchema,
   example: { ...exampleUser, totp_enabled: false, totp_setup_at: null },
   present,
 });
@@ -40,6 +40,7 @@ const codeFailures: readonly AnyFailure["reason"][] = [
   "not_enabled",
 ];
 
+/** The operations on a user's second factor: `/v1/users/{id}/verify`, `/totp`, `/backup-codes`, `/reset`, `/unlock`. */
 export const secondFactorOperations = [
   defineOperation({
     id: "verifyCode",
@@ -52,13 +53,13 @@ export const secondFactorOperations = [
     access: "verify",
     body: () =>
       z.strictObject({
-        code: code(),
-        action: z.optional(receiptText()),
-        nonce: z.optional(receiptText()),
-        ip: z.optional(ipAddress()),
+        code: totpOrBackupCodeSchema(),
+        action: z.optional(receiptTextSchema()),
+        nonce: z.optional(receiptTextSchema()),
+        ip: z.optional(ipAddressSchema()),
       }),
     bodyExample: { code: "123456", action: "transfer", nonce: "n-81", ip: "198.51.100.7" },
-    response: dataResponse({
+    response: defineDataResponse({
       data: () =>
         z.object({
           method: z.enum(["totp", "backup_code"]),
@@ -94,8 +95,8 @@ export const secondFactorOperations = [
     description:
       "Nothing changes until the first code is confirmed. For a user with a second factor, send a code of it: it stays in use until then.",
     access: "users:write",
-    body: () => z.strictObject({ code: z.optional(code()) }),
-    response: dataResponse({
+    body: () => z.strictObject({ code: z.optional(totpOrBackupCodeSchema()) }),
+    response: defineDataResponse({
       data: () =>
         z.object({
           secret: z.string(),
@@ -126,9 +127,9 @@ export const secondFactorOperations = [
     tag,
     summary: "Switch two-factor authentication on with the first code",
     access: "users:write",
-    body: () => z.strictObject({ code: totpCode() }),
+    body: () => z.strictObject({ code: totpCodeSchema() }),
     bodyExample: { code: "123456" },
-    response: dataResponse({
+    response: defineDataResponse({
       data: backupCodes,
       example: { backup_codes: exampleCodes },
       present: ({ evidence }: ConfirmedEnrolment) => ({ backup_codes: [...(evidence.newBackupCodes ?? [])] }),
@@ -156,9 +157,9 @@ export const secondFactorOperations = [
     tag,
     summary: "Create ten new backup codes; all earlier ones become invalid",
     access: "users:write",
-    body: () => z.strictObject({ code: code() }),
+    body: () => z.strictObject({ code: totpOrBackupCodeSchema() }),
     bodyExample: { code: "123456" },
-    response: dataResponse({
+    response: defineDataResponse({
       data: backupCodes,
       example: { backup_codes: exampleCodes },
       present: ({ outcome }: RegeneratedBackupCodes) => ({ backup_codes: [...outcome] }),

@@ -25,11 +25,11 @@ import { readBearerToken } from "../../caller.ts";
 import type { AppContext } from "../../context.ts";
 import { respondWithFailure } from "../../problem/failure-response.tsx";
 import { type AnyFailure, FailureError } from "../../problem/http-failure.ts";
-import { describeFailure, problemDocument, problemType } from "../../problem/problem.ts";
+import { formatProblemDocument, problemContentType, toProblem } from "../../problem/problem.ts";
 import type { OkResult, PreparedResponse } from "../success-response.ts";
 
 /** An authenticated request of a service client, with the rows that were read on the way. */
-export interface ServiceRequest {
+export interface AuthenticatedServiceRequest {
   readonly caller: ServiceCaller;
   readonly user: User | null;
   readonly exportKey: ExportKeyState;
@@ -38,11 +38,11 @@ export interface ServiceRequest {
 }
 
 /** Carries `EXPORT_KEY`, in addition to the API key in `Authorization`. */
-export const exportKeyHeader = "X-Sallyport-Export-Key";
+export const exportKeyHeaderName = "X-Sallyport-Export-Key";
 
 /** For the OpenAPI document: the header of operations that can need `EXPORT_KEY`. */
-export const exportKeyParameter: Readonly<Record<string, string>> = {
-  [exportKeyHeader]: "EXPORT_KEY: needed to export, and to change an account of ADMIN_USERS",
+export const exportKeyHeaderDescription: Readonly<Record<string, string>> = {
+  [exportKeyHeaderName]: "EXPORT_KEY: needed to export, and to change an account of ADMIN_USERS",
 };
 
 const idempotencyKeyPattern = /^[\x21-\x7e]{1,255}$/;
@@ -55,11 +55,11 @@ const idempotencyKeyPattern = /^[\x21-\x7e]{1,255}$/;
  * @throws FailureError 401 without a valid key; 403 when the key does not have the scope; 404 for another realm than the
  *   key's; 409 when the `Idempotency-Key` was used for another request
  */
-export async function readServiceRequest(
+export async function authenticateServiceRequest(
   c: AppContext,
   scope: Scope,
   { body, repeatable }: { body: string; repeatable: boolean },
-): Promise<ServiceRequest> {
+): Promise<AuthenticatedServiceRequest> {
   const token = readBearerToken(c);
   if (token === undefined) throw new FailureError({ ok: false, reason: "invalid_api_key" });
   const realm = c.req.query("realm");
@@ -85,7 +85,7 @@ export async function readServiceRequest(
     const detail = "Idempotency-Key: must have 1 to 255 visible characters";
     throw new FailureError({ ok: false, reason: "invalid_format", detail });
   }
-  const exportKey = await compareExportKey(deps.config, c.req.header(exportKeyHeader));
+  const exportKey = await compareExportKey(deps.config, c.req.header(exportKeyHeaderName));
   if (keyHash === null) return { caller, user, exportKey, repeatable: null };
   const path = new URL(c.req.url).pathname;
   const call = {
@@ -121,7 +121,7 @@ function failureOfKeyReuse({ kind }: FirstResponse): Failure | null {
 }
 
 /** Sends a rendered response, with the headers that were set on the context before. */
-export const send = (
+export const sendPreparedResponse = (
   c: AppContext,
   { status, type, body }: PreparedResponse,
   headers: Record<string, string> = {},
@@ -133,7 +133,7 @@ export const send = (
  */
 export async function respondToServiceCall<Result extends OkResult>(
   c: AppContext,
-  { caller, user, exportKey, repeatable }: ServiceRequest,
+  { caller, user, exportKey, repeatable }: AuthenticatedServiceRequest,
   render: (result: Result) => PreparedResponse,
   run: (call: UserServiceCall<Result>) => Promise<Result | AnyFailure>,
 ): Promise<Response> {
@@ -150,7 +150,7 @@ export async function respondToServiceCall<Result extends OkResult>(
     exportKey,
     idempotency: repeatable === null ? null : { call: repeatable, render: renderForRetry },
   });
-  if (result.ok) return send(c, render(result));
+  if (result.ok) return sendPreparedResponse(c, render(result));
   if (repeatable !== null && !isStoredFailure(result)) {
     const first = await findFirstResponse(deps, repeatable, now);
     if (first.kind === "found") return replay(c, first.response);
@@ -164,15 +164,15 @@ export async function respondToServiceCall<Result extends OkResult>(
 const isStoredFailure = ({ reason }: AnyFailure) => reason === "wrong_code" || reason === "replayed_code";
 
 function renderFailure(c: AppContext, failure: AnyFailure): PreparedResponse {
-  const problem = describeFailure(failure);
-  const body = problemDocument(problem, c.var.client.requestId);
-  return { status: problem.status, type: problemType, body };
+  const problem = toProblem(failure);
+  const body = formatProblemDocument(problem, c.var.client.requestId);
+  return { status: problem.status, type: problemContentType, body };
 }
 
 /** Sends a stored response again, with the status, type and body of the first one. */
 function replay(c: AppContext, stored: string): Response {
   const response = storedResponse().parse(JSON.parse(stored)) as PreparedResponse;
-  return send(c, response, { "Idempotency-Replayed": "true" });
+  return sendPreparedResponse(c, response, { "Idempotency-Replayed": "true" });
 }
 
 const storedResponse = lazy(() => z.object({ status: z.number(), type: z.string(), body: z.string() }));

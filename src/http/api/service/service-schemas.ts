@@ -4,24 +4,24 @@ import { toBackendUserId } from "../../../core/parsing/user-id.ts";
 import { encodeCursor, parseCursor } from "../../../core/tokens/cursor.ts";
 import type { UserStatus } from "../../../domain/service-api/users.ts";
 import type { User } from "../../../store/users/user-rows.ts";
-import { inputJsonSchemas } from "../input-json-schemas.ts";
+import { inputJsonSchemaRegistry } from "../input-json-schemas.ts";
 
 /** For the OpenAPI document: the rate-limit headers of an import or export. */
-export const transferHeaders: Readonly<Record<string, string>> = {
+export const rateLimitHeaderDescriptions: Readonly<Record<string, string>> = {
   RateLimit: "How many more of these requests are allowed, and when the limit grows again",
   "RateLimit-Policy": "How many of these requests are allowed",
 };
 
 /** The schema of a time: RFC 3339, UTC. */
-export const time = () => z.iso.datetime();
+export const timestampSchema = () => z.iso.datetime();
 
 /** Formats a time as RFC 3339 in UTC. */
-export const formatTime = (date: Date | null): string | null => date?.toISOString() ?? null;
+export const formatTimestamp = (date: Date | null): string | null => date?.toISOString() ?? null;
 
 const maxPageLength = 200;
 
 /** The number of entries on a page of a list. */
-export const limit = lazy(() =>
+export const pageLimitSchema = lazy(() =>
   z
     ._default(
       z.pipe(
@@ -33,7 +33,7 @@ export const limit = lazy(() =>
       ),
       50,
     )
-    .register(inputJsonSchemas, {
+    .register(inputJsonSchemaRegistry, {
       type: "integer",
       minimum: 1,
       maximum: maxPageLength,
@@ -43,7 +43,7 @@ export const limit = lazy(() =>
 );
 
 /** A cursor of the list `kind`. The output is the position in the list, which must match `form`. */
-export const cursor = (kind: string, form = /^/) =>
+export const cursorSchema = (kind: string, form = /^/) =>
   z.optional(
     z.pipe(
       z.string().check(z.maxLength(2048)),
@@ -57,7 +57,7 @@ export const cursor = (kind: string, form = /^/) =>
   );
 
 /** Returns the cursor for the next page. Null: this page is not full, so there is none. */
-export const nextCursor = <T>(
+export const encodeNextPageCursor = <T>(
   kind: string,
   entries: readonly T[],
   limitOfPage: number,
@@ -75,52 +75,52 @@ const userShape = () => ({
   username: z.string(),
   email: z.nullable(z.string()),
   totp_enabled: z.boolean(),
-  totp_setup_at: z.nullable(time()),
-  created_at: time(),
-  updated_at: time(),
-  disabled_at: z.nullable(time()),
+  totp_setup_at: z.nullable(timestampSchema()),
+  created_at: timestampSchema(),
+  updated_at: timestampSchema(),
+  disabled_at: z.nullable(timestampSchema()),
 });
 
 /** An account, without secrets. */
-export const user = lazy(() => z.object(userShape()).register(z.globalRegistry, { id: "User" }));
+export const userSchema = lazy(() => z.object(userShape()).register(z.globalRegistry, { id: "User" }));
 
 /** An account, and the state of its second factor and password. */
-export const userStatus = lazy(() =>
+export const userStatusSchema = lazy(() =>
   z
     .object({
       ...userShape(),
       backup_codes_remaining: z.int(),
-      blocked_until: z.nullable(time()),
+      blocked_until: z.nullable(timestampSchema()),
       second_factor_disabled: z.boolean(),
-      enrolment_expires_at: z.nullable(time()),
+      enrolment_expires_at: z.nullable(timestampSchema()),
       password: z.enum(["none", "set", "reset_required"]),
     })
     .register(z.globalRegistry, { id: "UserStatus" }),
 );
 
 /** Returns the JSON form of a user, as the responses of the service API have it. */
-export function toUserBody(row: User): z.input<ReturnType<typeof user>> {
+export function toUserBody(row: User): z.input<ReturnType<typeof userSchema>> {
   return {
     id: toBackendUserId(row.realm, row.id),
     realm: row.realm,
     username: row.username,
     email: row.email,
     totp_enabled: row.totpEnabled,
-    totp_setup_at: formatTime(row.totpSetupAt),
+    totp_setup_at: formatTimestamp(row.totpSetupAt),
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
-    disabled_at: formatTime(row.disabledAt),
+    disabled_at: formatTimestamp(row.disabledAt),
   };
 }
 
 /** Returns the JSON form of a user with the state of its second factor and its password. */
-export function toUserStatusBody(status: UserStatus): z.input<ReturnType<typeof userStatus>> {
+export function toUserStatusBody(status: UserStatus): z.input<ReturnType<typeof userStatusSchema>> {
   return {
     ...toUserBody(status.user),
     backup_codes_remaining: status.backupCodesRemaining,
-    blocked_until: formatTime(status.blockedUntil),
+    blocked_until: formatTimestamp(status.blockedUntil),
     second_factor_disabled: status.secondFactorDisabled,
-    enrolment_expires_at: formatTime(status.user.totpPendingExpiresAt),
+    enrolment_expires_at: formatTimestamp(status.user.totpPendingExpiresAt),
     password: status.password,
   };
 }
@@ -137,7 +137,7 @@ export const exampleUser = {
   disabled_at: null,
 } as const;
 
-export const exampleStatus = {
+export const exampleUserStatus = {
   ...exampleUser,
   backup_codes_remaining: 9,
   blocked_until: null,

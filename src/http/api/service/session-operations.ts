@@ -6,8 +6,8 @@ import {
   type SessionList,
 } from "../../../domain/service-api/service-sessions.ts";
 import { defineOperation } from "../define-operation.ts";
-import { dataResponse } from "../success-response.ts";
-import { time } from "./service-schemas.ts";
+import { defineDataResponse } from "../success-response.ts";
+import { timestampSchema } from "./service-schemas.ts";
 
 const tag = "Sessions";
 const session = lazy(() =>
@@ -16,20 +16,21 @@ const session = lazy(() =>
       id: z.string(),
       aal: z.int(),
       amr: z.array(z.string()),
-      created_at: time(),
-      last_seen_at: time(),
-      expires_at: time(),
+      created_at: timestampSchema(),
+      last_seen_at: timestampSchema(),
+      expires_at: timestampSchema(),
       client_address: z.nullable(z.string()),
       user_agent: z.nullable(z.string()),
     })
     .register(z.globalRegistry, { id: "Session" }),
 );
-const endedResponse = dataResponse({
+const endedResponse = defineDataResponse({
   data: () => z.object({ ended: z.literal(true) }),
   example: { ended: true },
   present: () => ({ ended: true }) as const,
 });
 
+/** The operations on a user's sessions: `/v1/users/{id}/sessions`. */
 export const sessionOperations = [
   defineOperation({
     id: "listUserSessions",
@@ -38,7 +39,7 @@ export const sessionOperations = [
     tag,
     summary: "List the open sessions of a user, the most recently used first",
     access: "users:read",
-    response: dataResponse({
+    response: defineDataResponse({
       data: () => z.object({ sessions: z.array(session()) }),
       example: { sessions: [] },
       present: ({ sessions }: SessionList) => ({

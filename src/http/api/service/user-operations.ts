@@ -11,18 +11,18 @@ import {
 } from "../../../domain/service-api/users.ts";
 import type { User } from "../../../store/users/user-rows.ts";
 import { defineOperation } from "../define-operation.ts";
-import { email, password, userId, username } from "../fields.ts";
-import { dataResponse } from "../success-response.ts";
+import { emailSchema, passwordSchema, userIdSchema, usernameSchema } from "../fields.ts";
+import { defineDataResponse } from "../success-response.ts";
 import {
-  cursor,
-  exampleStatus,
+  cursorSchema,
+  encodeNextPageCursor,
   exampleUser,
-  limit,
-  nextCursor,
+  exampleUserStatus,
+  pageLimitSchema,
   toUserBody,
   toUserStatusBody,
-  user,
-  userStatus,
+  userSchema,
+  userStatusSchema,
 } from "./service-schemas.ts";
 
 interface UserListResult {
@@ -34,26 +34,31 @@ interface UserListResult {
 const tag = "Users";
 const createBody = () =>
   z.strictObject({
-    id: z.optional(userId()),
-    username: username(),
-    password: z.optional(password()),
-    email: z.optional(email()),
+    id: z.optional(userIdSchema()),
+    username: usernameSchema(),
+    password: z.optional(passwordSchema()),
+    email: z.optional(emailSchema()),
   });
 const putBody = () =>
   z.strictObject({
-    username: z.optional(username()),
-    password: z.optional(password()),
-    email: z.optional(z.nullable(email())),
+    username: z.optional(usernameSchema()),
+    password: z.optional(passwordSchema()),
+    email: z.optional(z.nullable(emailSchema())),
   });
 const list = "users";
 const listQuery = () =>
-  z.strictObject({ cursor: cursor(list), limit: limit(), username: z.optional(username()) });
-const userResponse = dataResponse({
-  data: user,
+  z.strictObject({
+    cursor: cursorSchema(list),
+    limit: pageLimitSchema(),
+    username: z.optional(usernameSchema()),
+  });
+const userResponse = defineDataResponse({
+  data: userSchema,
   example: exampleUser,
   present: ({ user: row }: UserResult) => toUserBody(row),
 });
 
+/** The operations on the users of a realm: `/v1/users` and `/v1/users/{id}`. */
 export const userOperations = [
   defineOperation({
     id: "listUsers",
@@ -63,12 +68,12 @@ export const userOperations = [
     summary: "List the users of the realm by name",
     access: "users:read",
     query: listQuery,
-    response: dataResponse({
-      data: () => z.object({ users: z.array(user()), next_cursor: z.nullable(z.string()) }),
+    response: defineDataResponse({
+      data: () => z.object({ users: z.array(userSchema()), next_cursor: z.nullable(z.string()) }),
       example: { users: [exampleUser], next_cursor: null },
       present: ({ users, limit }: UserListResult) => ({
         users: users.map(toUserBody),
-        next_cursor: nextCursor(list, users, limit, (last) => last.username),
+        next_cursor: encodeNextPageCursor(list, users, limit, (last) => last.username),
       }),
     }),
     run: async (c, { call, query }) => {
@@ -90,8 +95,8 @@ export const userOperations = [
     access: "users:write",
     body: createBody,
     bodyExample: { id: "42", username: "ada", email: "ada@example.com" },
-    response: dataResponse({
-      data: user,
+    response: defineDataResponse({
+      data: userSchema,
       example: exampleUser,
       status: 201,
       present: ({ user: row }: UserResult) => toUserBody(row),
@@ -109,15 +114,15 @@ export const userOperations = [
     access: "users:write",
     body: putBody,
     bodyExample: { username: "ada", email: "ada@example.com" },
-    response: dataResponse({
-      data: user,
+    response: defineDataResponse({
+      data: userSchema,
       example: exampleUser,
       isCreated: ({ created }) => created,
       present: ({ user: row }: UserResult) => toUserBody(row),
     }),
     failures: ["export_key_required", "user_exists", "weak_password"],
     run: async (c, { call, body }) => {
-      if (!userId().safeParse(call.userId).success) return { ok: false, reason: "no_such_user" };
+      if (!userIdSchema().safeParse(call.userId).success) return { ok: false, reason: "no_such_user" };
       return putUser(c.var.deps, call, body);
     },
   }),
@@ -128,9 +133,9 @@ export const userOperations = [
     tag,
     summary: "Get a user and the state of the second factor",
     access: "users:read",
-    response: dataResponse({
-      data: userStatus,
-      example: exampleStatus,
+    response: defineDataResponse({
+      data: userStatusSchema,
+      example: exampleUserStatus,
       present: toUserStatusBody,
     }),
     failures: ["no_such_user"],
@@ -156,7 +161,7 @@ export const userOperations = [
     tag,
     summary: "Delete a user and all data except audit events",
     access: "users:write",
-    response: dataResponse({
+    response: defineDataResponse({
       data: () => z.object({ deleted: z.literal(true) }),
       example: { deleted: true },
       present: () => ({ deleted: true }) as const,

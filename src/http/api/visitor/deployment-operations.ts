@@ -3,7 +3,7 @@ import { listPublicJwks } from "../../../core/tokens/assertion.ts";
 import { checkHealth } from "../../../domain/maintenance/health.ts";
 import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
-import { dataResponse, jsonResponse } from "../success-response.ts";
+import { defineDataResponse, defineJsonResponse } from "../success-response.ts";
 
 /** Much shorter than the hour that operators must wait between adding a key and making it the current one. */
 const jwksMaxAgeSeconds = 300;
@@ -50,7 +50,7 @@ export const deploymentOperations: readonly Operation[] = [
     tag,
     summary: "Check D1, KV and the keyring",
     access: "public",
-    response: dataResponse({
+    response: defineDataResponse({
       data: () => z.catchall(z.object({}), z.literal("ok")),
       example: { d1: "ok", kv: "ok", keyring: "ok" },
       present: ({ parts }: HealthResult) => parts as Record<string, "ok">,
@@ -71,7 +71,7 @@ export const deploymentOperations: readonly Operation[] = [
     tag,
     summary: "The public keys of assertions and receipts",
     access: "public",
-    response: jsonResponse({
+    response: defineJsonResponse({
       schema: jwks,
       example: { keys: [exampleKey] },
       present: ({ keys }: PublicKeysResult) => ({ keys }),

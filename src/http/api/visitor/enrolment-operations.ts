@@ -8,22 +8,28 @@ import {
   type GeneratedSecret,
   startEnrolment,
 } from "../../../domain/second-factor/enrolment.ts";
-import { readDevices, setSessionCookie } from "../../cookies.ts";
+import { readKnownDevicesCookie, setSessionCookie } from "../../cookies.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { setRateLimitHeaders } from "../../rate-limit.ts";
 import { defineOperation } from "../define-operation.ts";
-import { code, password, totpCode } from "../fields.ts";
+import { passwordSchema, totpCodeSchema, totpOrBackupCodeSchema } from "../fields.ts";
 import type { Operation } from "../operation.ts";
-import { dataResponse, jsonResponse, successBody, successSchema } from "../success-response.ts";
-import { exampleCodes, setsCookie } from "./visitor-schemas.ts";
+import {
+  defineDataResponse,
+  defineJsonResponse,
+  successBodySchema,
+  withSuccessStatus,
+} from "../success-response.ts";
+import { exampleBackupCodes, setCookieHeaderDescription } from "./visitor-schemas.ts";
 
 const tag = "Own second factor";
 const enableBody = () =>
   z.strictObject({
-    code: totpCode(),
+    code: totpCodeSchema(),
     secret: z.optional(z.string("must be a string").check(z.maxLength(128))),
   });
-const disableBody = () => z.strictObject({ code: code(), password: z.optional(password()) });
+const disableBody = () =>
+  z.strictObject({ code: totpOrBackupCodeSchema(), password: z.optional(passwordSchema()) });
 const setUp = () =>
   z.object({
     secret: z.string(),
@@ -53,7 +59,7 @@ export const enrolmentOperations: readonly Operation[] = [
     description:
       "Nothing changes until the first code is confirmed with POST /totp/enable. If it is on already, the second factor must not be older than 5 minutes.",
     access: "session",
-    response: dataResponse({
+    response: defineDataResponse({
       data: setUp,
       example: {
         secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
@@ -90,16 +96,16 @@ export const enrolmentOperations: readonly Operation[] = [
     access: "session",
     body: enableBody,
     bodyExample: { code: "123456" },
-    response: jsonResponse({
+    response: defineJsonResponse({
       schema: () =>
-        successSchema({
+        successBodySchema({
           message: z.string(),
           data: z.object({ backup_codes: z.array(z.string()) }),
         }),
-      example: { status: "success", message: enabled, data: exampleCodes },
-      headers: setsCookie,
+      example: { status: "success", message: enabled, data: exampleBackupCodes },
+      headers: setCookieHeaderDescription,
       present: ({ backupCodes }: ConfirmEnrolmentResult) =>
-        successBody({
+        withSuccessStatus({
           message: enabled,
           data: { backup_codes: [...backupCodes] },
         }),
@@ -128,11 +134,11 @@ export const enrolmentOperations: readonly Operation[] = [
     access: "session",
     body: disableBody,
     bodyExample: { code: "123456", password: "correct horse battery" },
-    response: jsonResponse({
-      schema: () => successSchema({ message: z.string() }),
+    response: defineJsonResponse({
+      schema: () => successBodySchema({ message: z.string() }),
       example: { status: "success", message: disabled },
-      headers: setsCookie,
-      present: () => successBody({ message: disabled }),
+      headers: setCookieHeaderDescription,
+      present: () => withSuccessStatus({ message: disabled }),
     }),
     failures: [...codeFailures, "not_enabled", "wrong_credentials"],
     run: async (c, { session, carrier, body }) => {
@@ -141,7 +147,7 @@ export const enrolmentOperations: readonly Operation[] = [
         code: body.code,
         password: body.password ?? null,
         callerSession: carrier === "cookie" ? "replace" : "keep",
-        devices: readDevices(c),
+        devices: readKnownDevicesCookie(c),
         client: c.var.client,
         now: c.var.now,
       });

@@ -10,13 +10,24 @@ import { stepUp } from "../../../domain/sessions/step-up.ts";
 import { setSessionCookie } from "../../cookies.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { defineOperation } from "../define-operation.ts";
-import { code } from "../fields.ts";
+import { totpOrBackupCodeSchema } from "../fields.ts";
 import type { Operation } from "../operation.ts";
-import { dataResponse, jsonResponse, successBody, successSchema } from "../success-response.ts";
-import { evidence, exampleCodes, exampleEvidence, exampleToken, setsCookie } from "./visitor-schemas.ts";
+import {
+  defineDataResponse,
+  defineJsonResponse,
+  successBodySchema,
+  withSuccessStatus,
+} from "../success-response.ts";
+import {
+  acceptedCodeSchema,
+  exampleAcceptedCode,
+  exampleBackupCodes,
+  exampleSessionToken,
+  setCookieHeaderDescription,
+} from "./visitor-schemas.ts";
 
 const tag = "Own second factor";
-const codeBody = () => z.strictObject({ code: code() });
+const codeBody = () => z.strictObject({ code: totpOrBackupCodeSchema() });
 const bodyExample = { code: "123456" };
 const time = z.iso.datetime;
 
@@ -50,11 +61,11 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     tag,
     summary: "Get whether two-factor authentication is on, since when, and how many backup codes are left",
     access: "session",
-    response: dataResponse({
+    response: defineDataResponse({
       data: () =>
         z.object({ enabled: z.boolean(), setup_at: z.nullable(time()), backup_codes_remaining: z.int() }),
       example: { enabled: true, setup_at: "2026-11-22T09:30:00.000Z", backup_codes_remaining: 10 },
-      headers: setsCookie,
+      headers: setCookieHeaderDescription,
       present: ({ enabled, setupAt, backupCodesRemaining }: SecondFactorStatus) => ({
         enabled,
         setup_at: setupAt?.toISOString() ?? null,
@@ -77,17 +88,20 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     access: "session",
     body: codeBody,
     bodyExample,
-    response: jsonResponse({
+    response: defineJsonResponse({
       schema: () =>
-        successSchema({ session_token: z.string(), data: z.extend(evidence(), { auth_time: time() }) }),
+        successBodySchema({
+          session_token: z.string(),
+          data: z.extend(acceptedCodeSchema(), { auth_time: time() }),
+        }),
       example: {
         status: "success",
-        session_token: exampleToken,
-        data: { ...exampleEvidence, auth_time: "2026-11-22T09:30:00.000Z" },
+        session_token: exampleSessionToken,
+        data: { ...exampleAcceptedCode, auth_time: "2026-11-22T09:30:00.000Z" },
       },
-      headers: setsCookie,
+      headers: setCookieHeaderDescription,
       present: ({ issued, evidence: shown, authenticatedAt }: StepUpResult) =>
-        successBody({
+        withSuccessStatus({
           session_token: issued.token,
           data: {
             method: shown.method,
@@ -114,9 +128,9 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     access: "session",
     body: codeBody,
     bodyExample,
-    response: dataResponse({
+    response: defineDataResponse({
       data: () => z.object({ backup_codes: z.array(z.string()) }),
-      example: exampleCodes,
+      example: exampleBackupCodes,
       present: ({ backupCodes }: BackupCodesResult) => ({ backup_codes: [...backupCodes] }),
     }),
     failures: codeFailures,

@@ -9,12 +9,17 @@ import {
   revokeSession,
 } from "../../../domain/sessions/sessions.ts";
 import type { Session } from "../../../store/sessions/session-rows.ts";
-import { findAllSessions } from "../../caller.ts";
+import { findSessionsOfRequest } from "../../caller.ts";
 import { clearSessionCookies, setSessionCookie } from "../../cookies.ts";
 import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
-import { dataResponse, jsonResponse, successBody, successSchema } from "../success-response.ts";
-import { setsCookie } from "./visitor-schemas.ts";
+import {
+  defineDataResponse,
+  defineJsonResponse,
+  successBodySchema,
+  withSuccessStatus,
+} from "../success-response.ts";
+import { setCookieHeaderDescription } from "./visitor-schemas.ts";
 
 const tag = "Own sessions";
 const clearsCookies = { "Set-Cookie": "Removes the session's cookies" };
@@ -66,7 +71,7 @@ export const ownSessionOperations: readonly Operation[] = [
     tag,
     summary: "Get the own session and its user",
     access: "session",
-    response: dataResponse({
+    response: defineDataResponse({
       data: ownSession,
       example: {
         user: { id: "3f0c6a52-9c1f-4a39-8f55-1d2f7c0f7a11", username: "ada", email: null },
@@ -74,7 +79,7 @@ export const ownSessionOperations: readonly Operation[] = [
         auth_time: morning,
         expires_at: evening,
       },
-      headers: setsCookie,
+      headers: setCookieHeaderDescription,
       present: ({ session: current }: OwnSessionResult) => ({
         user: { id: current.userId, username: current.username, email: current.email },
         ...describeLevel(current),
@@ -97,14 +102,14 @@ export const ownSessionOperations: readonly Operation[] = [
     tag,
     summary: "Sign out: end the full or pending session",
     access: "any_session",
-    response: jsonResponse({
-      schema: () => successSchema({ message: z.string() }),
+    response: defineJsonResponse({
+      schema: () => successBodySchema({ message: z.string() }),
       example: { status: "success", message: "Signed out" },
       headers: clearsCookies,
-      present: () => successBody({ message: "Signed out" }),
+      present: () => withSuccessStatus({ message: "Signed out" }),
     }),
     run: async (c) => {
-      const sessions = await findAllSessions(c);
+      const sessions = await findSessionsOfRequest(c);
       if (sessions.length === 0) return { ok: false, reason: "unauthenticated" };
       for (const session of sessions) await logOut(c.var.deps, session, c.var.client, c.var.now);
       clearSessionCookies(c);
@@ -118,7 +123,7 @@ export const ownSessionOperations: readonly Operation[] = [
     tag,
     summary: "List the own sessions, the most recently used first",
     access: "session",
-    response: dataResponse({
+    response: defineDataResponse({
       data: () => z.object({ sessions: z.array(session()) }),
       example: {
         sessions: [
@@ -151,7 +156,7 @@ export const ownSessionOperations: readonly Operation[] = [
     tag,
     summary: "End one of the own sessions",
     access: "session",
-    response: dataResponse({
+    response: defineDataResponse({
       data: () => z.object({ ended: z.int() }),
       example: { ended: 1 },
       headers: clearsCookies,
@@ -172,7 +177,7 @@ export const ownSessionOperations: readonly Operation[] = [
     tag,
     summary: "End all other own sessions",
     access: "session",
-    response: dataResponse({
+    response: defineDataResponse({
       data: () => z.object({ ended: z.int() }),
       example: { ended: 3 },
       present: ({ ended }: EndedSessionsResult) => ({ ended }),

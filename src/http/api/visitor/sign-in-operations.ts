@@ -5,23 +5,29 @@ import type { IssuedSession } from "../../../domain/sessions/sessions.ts";
 import { completeSignIn } from "../../../domain/sign-in/complete-sign-in.ts";
 import { pendingTtlSeconds } from "../../../domain/sign-in/openings.ts";
 import { signIn } from "../../../domain/sign-in/password-sign-in.ts";
-import { findPending } from "../../caller.ts";
-import { readDevices, setPendingCookie, setSignInCookies } from "../../cookies.ts";
+import { findPendingSession } from "../../caller.ts";
+import { readKnownDevicesCookie, setPendingCookie, setSignInCookies } from "../../cookies.ts";
 import { defineOperation } from "../define-operation.ts";
-import { code, password, sessionToken, username } from "../fields.ts";
+import { passwordSchema, sessionTokenSchema, totpOrBackupCodeSchema, usernameSchema } from "../fields.ts";
 import type { Operation } from "../operation.ts";
-import { jsonResponse, successBody, successSchema } from "../success-response.ts";
-import { evidence, exampleEvidence, exampleToken, setsCookie } from "./visitor-schemas.ts";
+import { defineJsonResponse, successBodySchema, withSuccessStatus } from "../success-response.ts";
+import {
+  acceptedCodeSchema,
+  exampleAcceptedCode,
+  exampleSessionToken,
+  setCookieHeaderDescription,
+} from "./visitor-schemas.ts";
 
 const tag = "Sign-in";
-const examplePending = `pending_${exampleToken}`;
-const loginBody = () => z.strictObject({ username: username(), password: password() });
+const examplePending = `pending_${exampleSessionToken}`;
+const loginBody = () => z.strictObject({ username: usernameSchema(), password: passwordSchema() });
 /** The schema of a submitted code. Without `session_token`, the token in the cookie is used. */
-const verifyBody = () => z.strictObject({ session_token: z.optional(sessionToken()), code: code() });
+const verifyBody = () =>
+  z.strictObject({ session_token: z.optional(sessionTokenSchema()), code: totpOrBackupCodeSchema() });
 
 const loginResponse = () =>
   z.union([
-    successSchema({ session_token: z.string() }),
+    successBodySchema({ session_token: z.string() }),
     z.object({ status: z.literal("totp_required"), session_token: z.string(), expires_in: z.int() }),
   ]);
 
@@ -52,19 +58,19 @@ export const signInOperations: readonly Operation[] = [
     isAvailable: (c) => c.var.source === null,
     body: loginBody,
     bodyExample: { username: "ada", password: "correct horse battery" },
-    response: jsonResponse({
+    response: defineJsonResponse({
       schema: loginResponse,
       example: { status: "totp_required", session_token: examplePending, expires_in: pendingTtlSeconds },
-      headers: setsCookie,
+      headers: setCookieHeaderDescription,
       present: ({ token, expiresInSeconds }: LoginResult) =>
         expiresInSeconds === null
-          ? successBody({ session_token: token })
+          ? withSuccessStatus({ session_token: token })
           : { status: "totp_required" as const, session_token: token, expires_in: expiresInSeconds },
     }),
     failures: ["wrong_credentials", "too_many_attempts", "no_such_page"],
     run: async (c, { body }) => {
       const { deps, client, now } = c.var;
-      const result = await signIn(deps, { ...body, devices: readDevices(c), client, now });
+      const result = await signIn(deps, { ...body, devices: readKnownDevicesCookie(c), client, now });
       if (!result.ok) return result;
       if (result.next === "done") {
         await setSignInCookies(c, result.issued);
@@ -84,19 +90,19 @@ export const signInOperations: readonly Operation[] = [
     access: "pending_session",
     body: verifyBody,
     bodyExample: { session_token: examplePending, code: "123456" },
-    response: jsonResponse({
-      schema: () => successSchema({ session_token: z.string(), data: evidence() }),
-      example: { status: "success", session_token: exampleToken, data: exampleEvidence },
-      headers: setsCookie,
+    response: defineJsonResponse({
+      schema: () => successBodySchema({ session_token: z.string(), data: acceptedCodeSchema() }),
+      example: { status: "success", session_token: exampleSessionToken, data: exampleAcceptedCode },
+      headers: setCookieHeaderDescription,
       present: ({ issued, evidence: shown }: VerifySignInResult) =>
-        successBody({
+        withSuccessStatus({
           session_token: issued.token,
           data: { method: shown.method, backup_codes_remaining: shown.backupCodesRemaining },
         }),
     }),
     failures: ["pending_session_over", "wrong_code", "too_many_attempts", "second_factor_disabled"],
     run: async (c, { body }) => {
-      const session = await findPending(c, body.session_token);
+      const session = await findPendingSession(c, body.session_token);
       if (session === null) return { ok: false, reason: "pending_session_over" };
       const { deps, source, client, now } = c.var;
       const result = await completeSignIn(deps, { session, source, code: body.code, client, now });

@@ -12,14 +12,14 @@ import {
   revokeOtherSessions,
   revokeSession,
 } from "../../../domain/sessions/sessions.ts";
-import { findCaller } from "../../caller.ts";
+import { findSessionCaller } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
-import { clearSessionCookies, readDevices, setSessionCookie } from "../../cookies.ts";
-import { signInExternally } from "../../external-first-factor.ts";
-import { readForm } from "../../form-body.ts";
+import { clearSessionCookies, readKnownDevicesCookie, setSessionCookie } from "../../cookies.ts";
+import { signInWithExternalFirstFactor } from "../../external-first-factor.ts";
+import { readFormOrThrow } from "../../form-body.ts";
 import { respondWithFailure } from "../../problem/failure-response.tsx";
 import type { AnyFailure } from "../../problem/http-failure.ts";
-import { describeFailure } from "../../problem/problem.ts";
+import { toProblem } from "../../problem/problem.ts";
 import { ownPagePath } from "../../sign-in-redirect.ts";
 import {
   failureProps,
@@ -28,16 +28,16 @@ import {
   rerenderWithFailure,
   showPage,
   siteHref,
-  textField,
+  textFieldSchema,
 } from "../layout/page.ts";
 import { AccountPage, type AccountPageProps } from "./account-view.tsx";
-import { BackupCodesPage } from "./backup-codes-view.tsx";
+import { NewBackupCodesPage } from "./backup-codes-view.tsx";
 
-const codeFormSchema = lazy(() => z.strictObject({ code: textField(1024) }));
+const codeFormSchema = lazy(() => z.strictObject({ code: textFieldSchema(1024) }));
 const disableFormSchema = lazy(() =>
-  z.strictObject({ code: textField(1024), password: z.optional(textField(4096)) }),
+  z.strictObject({ code: textFieldSchema(1024), password: z.optional(textFieldSchema(4096)) }),
 );
-const endSessionFormSchema = lazy(() => z.strictObject({ id: textField(128) }));
+const endSessionFormSchema = lazy(() => z.strictObject({ id: textFieldSchema(128) }));
 
 /** The notice after a redirect, by the value of `done` in the query. The query can't contain the text itself, or a link could show any text. */
 const notices: ReadonlyMap<string, string> = new Map([
@@ -47,7 +47,7 @@ const notices: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** `/account`: shows the visitor's second factor, backup codes and sessions, and changes them. */
-export const accountPages = new Hono<AppEnv>()
+export const accountPageRoutes = new Hono<AppEnv>()
   .get("/account", (c) => {
     const notice = notices.get(c.req.query("done") ?? "");
     return withAccountSession(c, (session) =>
@@ -56,14 +56,14 @@ export const accountPages = new Hono<AppEnv>()
   })
   .post("/account/backup-codes", (c) =>
     withAccountSession(c, async (session) => {
-      const form = await readForm(c, codeFormSchema());
-      const code = parseSubmittedCode(form.code);
+      const form = await readFormOrThrow(c, codeFormSchema());
+      const code = parseCodeInput(form.code);
       if (code === null) return showAccount(c, session, { failure: noCode, errorIn: "backup-codes" });
       const { deps, client, now } = c.var;
       const result = await regenerateBackupCodes(deps, { session, code, client, now });
       if (!result.ok) return showAccount(c, session, { failure: result, errorIn: "backup-codes" });
       const page = (
-        <BackupCodesPage
+        <NewBackupCodesPage
           {...pageProps(c)}
           codes={[...result.backupCodes]}
           reason="regenerated"
@@ -76,12 +76,12 @@ export const accountPages = new Hono<AppEnv>()
   )
   .post("/account/two-factor/disable", (c) =>
     withAccountSession(c, async (session) => {
-      const form = await readForm(c, disableFormSchema());
-      const code = parseSubmittedCode(form.code);
+      const form = await readFormOrThrow(c, disableFormSchema());
+      const code = parseCodeInput(form.code);
       if (code === null) return showAccount(c, session, { failure: noCode, errorIn: "disable" });
       const { deps, client, now } = c.var;
       const password = form.password ?? null;
-      const devices = readDevices(c);
+      const devices = readKnownDevicesCookie(c);
       const request = { session, code, password, callerSession: "replace", devices, client, now } as const;
       const disabled = await disableTotp(deps, request);
       if (!disabled.ok) return showAccount(c, session, { failure: disabled, errorIn: "disable" });
@@ -91,7 +91,7 @@ export const accountPages = new Hono<AppEnv>()
   )
   .post("/account/sessions/end", (c) =>
     withAccountSession(c, async (session) => {
-      const { id } = await readForm(c, endSessionFormSchema());
+      const { id } = await readFormOrThrow(c, endSessionFormSchema());
       const ended = await revokeSession(c.var.deps, session, id, c.var.client, c.var.now);
       // A session that has already ended is a success, too.
       if (!ended.ok && ended.reason !== "no_such_session") return showAccount(c, session, { failure: ended });
@@ -100,7 +100,7 @@ export const accountPages = new Hono<AppEnv>()
   )
   .post("/account/sessions/end-others", (c) =>
     withAccountSession(c, async (session) => {
-      await readForm(c, z.strictObject({}));
+      await readFormOrThrow(c, z.strictObject({}));
       const ended = await revokeOtherSessions(c.var.deps, session, c.var.client, c.var.now);
       if (!ended.ok) return showAccount(c, session, { failure: ended });
       return c.redirect(`${ownPagePath(c, "/account")}?done=others-ended`, 303);
@@ -118,11 +118,11 @@ async function withAccountSession(
   c: AppContext,
   handle: (session: FullSession) => PageResponse,
 ): Promise<Response> {
-  const caller = await findCaller(c);
+  const caller = await findSessionCaller(c);
   if (caller !== null) return handle(caller.session);
   // The page with the form has set a session cookie. A client that did not keep it can't change anything (INC-30).
   if (c.req.method !== "GET" && c.var.source !== null) return c.redirect(here(c), 303);
-  const signedIn = await signInExternally(c);
+  const signedIn = await signInWithExternalFirstFactor(c);
   if (signedIn.kind === "full") return handle(signedIn.session);
   return signedIn.kind === "pending"
     ? c.redirect(ownPagePath(c, "/second-factor", here(c)), 303)
@@ -180,5 +180,5 @@ function errorText(failure: AnyFailure): string {
   const props = failureProps(failure);
   return "error" in props
     ? props.error
-    : `${describeFailure(failure).title}. Try again in ${props.retryAfterSeconds} seconds.`;
+    : `${toProblem(failure).title}. Try again in ${props.retryAfterSeconds} seconds.`;
 }

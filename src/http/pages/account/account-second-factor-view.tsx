@@ -2,8 +2,8 @@ import { CodeField, PasswordField } from "../layout/form-fields.tsx";
 import { Notice } from "../layout/layout.tsx";
 import { Section } from "../layout/section.tsx";
 
-/** What the account page shows about a second factor that is enabled. */
-export interface SecondFactorState {
+/** The properties of the account page's sections for an enabled second factor. */
+export interface EnabledSecondFactorProps {
   base: string;
   backupCodesRemaining: number;
   hasPassword: boolean;
@@ -15,7 +15,7 @@ export interface SecondFactorState {
 const fewBackupCodes = 3;
 
 /** Shows the number of unused backup codes, and a form for ten new ones. Posts `code` to `/account/backup-codes`. */
-export function BackupCodesSection({ base, backupCodesRemaining, error, errorIn }: SecondFactorState) {
+export function BackupCodesSection({ base, backupCodesRemaining, error, errorIn }: EnabledSecondFactorProps) {
   const failed = error !== undefined && errorIn === "backup-codes";
   return (
     <Section id="backup-codes" title="Backup codes">
@@ -73,7 +73,7 @@ function Remaining({ count }: { count: number }) {
 }
 
 /** The form that switches two-factor authentication off. Posts `code`, and `password` if there is one, to `/account/two-factor/disable`. */
-export function DisableSection({ base, hasPassword, error, errorIn }: SecondFactorState) {
+export function DisableTwoFactorSection({ base, hasPassword, error, errorIn }: EnabledSecondFactorProps) {
   const failed = error !== undefined && errorIn === "disable";
   const field = { describedBy: failed ? "account-error" : undefined, invalid: failed };
   return (

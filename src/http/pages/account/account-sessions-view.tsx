@@ -1,9 +1,9 @@
 import { Section } from "../layout/section.tsx";
 import { Time } from "../layout/time.tsx";
-import { describeUserAgent } from "./user-agent.ts";
+import { formatUserAgent } from "./user-agent.ts";
 
 /** One session in the list on the account page. */
-export interface SessionView {
+export interface SessionListItem {
   id: string;
   /** The session of this request. */
   current: boolean;
@@ -18,7 +18,7 @@ export interface SessionView {
 
 interface SessionsSectionProps {
   base: string;
-  sessions: SessionView[];
+  sessions: SessionListItem[];
 }
 
 /** Lists the account's sessions. Posts `id` to `/account/sessions/end`, or no field to `…/end-others`. */
@@ -43,8 +43,8 @@ export function SessionsSection({ base, sessions }: SessionsSectionProps) {
   );
 }
 
-function Session({ base, session }: { base: string; session: SessionView }) {
-  const device = describeUserAgent(session.userAgent);
+function Session({ base, session }: { base: string; session: SessionListItem }) {
+  const device = formatUserAgent(session.userAgent);
   const factors = session.aal === 2 ? "Two factors" : "First factor only";
   return (
     <li>

@@ -1,8 +1,12 @@
 import { Layout, Notice, type PageProps } from "../layout/layout.tsx";
 import { Section } from "../layout/section.tsx";
 import { Time } from "../layout/time.tsx";
-import { BackupCodesSection, DisableSection, type SecondFactorState } from "./account-second-factor-view.tsx";
-import { SessionsSection, type SessionView } from "./account-sessions-view.tsx";
+import {
+  BackupCodesSection,
+  DisableTwoFactorSection,
+  type EnabledSecondFactorProps,
+} from "./account-second-factor-view.tsx";
+import { type SessionListItem, SessionsSection } from "./account-sessions-view.tsx";
 
 export interface AccountPageProps extends PageProps {
   user: { username: string; email: string | null };
@@ -10,12 +14,12 @@ export interface AccountPageProps extends PageProps {
   enabled: boolean;
   setupAt: Date | null;
   backupCodesRemaining: number;
-  sessions: SessionView[];
+  sessions: SessionListItem[];
   /** The result of the action before this page. */
   notice?: string | undefined;
   error?: string | undefined;
   /** The form that the error is about. The error is shown in it, and screen readers read it with the field. */
-  errorIn?: SecondFactorState["errorIn"];
+  errorIn?: EnabledSecondFactorProps["errorIn"];
   /** Switching two-factor authentication off also needs the password. */
   hasPassword: boolean;
   /** The site behind the gate. Null without one. */
@@ -44,7 +48,7 @@ export function AccountPage(props: AccountPageProps) {
       ) : null}
       <StatusSection base={base} enabled={enabled} setupAt={setupAt} />
       {enabled ? <BackupCodesSection {...props} /> : null}
-      {enabled ? <DisableSection {...props} /> : null}
+      {enabled ? <DisableTwoFactorSection {...props} /> : null}
       <SessionsSection base={base} sessions={sessions} />
       <footer class="row">
         {siteHref === null ? null : <a href={siteHref}>Go to the site</a>}

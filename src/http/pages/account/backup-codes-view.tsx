@@ -1,6 +1,6 @@
 import { Layout, Notice, type PageProps } from "../layout/layout.tsx";
 
-interface BackupCodesPageProps extends PageProps {
+interface NewBackupCodesPageProps extends PageProps {
   codes: string[];
   continueHref: string;
   continueLabel: string;
@@ -9,7 +9,7 @@ interface BackupCodesPageProps extends PageProps {
 }
 
 /** Shows ten new backup codes, which no other page ever shows. Copy, download and print need the script. */
-export function BackupCodesPage(props: BackupCodesPageProps) {
+export function NewBackupCodesPage(props: NewBackupCodesPageProps) {
   const { base, issuer, codes, continueHref, continueLabel, reason } = props;
   const title = "Save your backup codes";
   return (

@@ -10,28 +10,28 @@ import {
   startEnrolment,
 } from "../../../domain/second-factor/enrolment.ts";
 import { type FullSession, recheckSession } from "../../../domain/sessions/sessions.ts";
-import { findCaller } from "../../caller.ts";
+import { findSessionCaller } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
 import { clearSessionCookies, setSessionCookie } from "../../cookies.ts";
-import { signInExternally } from "../../external-first-factor.ts";
-import { readForm } from "../../form-body.ts";
+import { signInWithExternalFirstFactor } from "../../external-first-factor.ts";
+import { readFormOrThrow } from "../../form-body.ts";
 import { respondWithFailure } from "../../problem/failure-response.tsx";
 import type { HttpFailure } from "../../problem/http-failure.ts";
 import { ownPagePath } from "../../sign-in-redirect.ts";
-import { showChallengeSetup, submitChallengeSetup } from "../challenge/challenge-setup.tsx";
+import { showChallengeSetupStartPage, submitChallengeSetup } from "../challenge/challenge-setup.tsx";
 import {
-  destination,
   failureProps,
   type PageResponse,
   pageProps,
+  readReturnPath,
+  redirectPathAfterPage,
   rerenderWithFailure,
-  returnPathField,
-  returnPathOf,
+  returnPathSchema,
   showPage,
-  textField,
+  textFieldSchema,
 } from "../layout/page.ts";
-import { BackupCodesPage } from "./backup-codes-view.tsx";
-import { SetupRetryPage, SetupScanPage, SetupStartPage } from "./two-factor-setup-view.tsx";
+import { NewBackupCodesPage } from "./backup-codes-view.tsx";
+import { SetupScanPage, SetupStartPage, SetupWrongCodePage } from "./two-factor-setup-view.tsx";
 
 const path = "/account/two-factor";
 
@@ -39,19 +39,19 @@ const setupFormSchema = lazy(() =>
   z.strictObject({
     step: z.enum(["start", "confirm"], "must be start or confirm"),
     /** Required with `confirm`. */
-    code: z.optional(textField(1024)),
-    rd: returnPathField(),
-    challenge: z.optional(textField(64)),
+    code: z.optional(textFieldSchema(1024)),
+    rd: returnPathSchema(),
+    challenge: z.optional(textFieldSchema(64)),
   }),
 );
 
 /** `/account/two-factor`, the set-up: start, scan, confirm, save the backup codes. No URL contains the secret. */
-export const twoFactorPages = new Hono<AppEnv>()
+export const twoFactorPageRoutes = new Hono<AppEnv>()
   .get(path, async (c) => {
     const challenge = c.req.query("challenge");
-    if (challenge !== undefined) return showChallengeSetup(c, challenge);
-    const returnPath = returnPathOf(c);
-    const caller = await findCaller(c);
+    if (challenge !== undefined) return showChallengeSetupStartPage(c, challenge);
+    const returnPath = readReturnPath(c);
+    const caller = await findSessionCaller(c);
     const checked = caller === null ? null : await recheckSession(c.var.deps, caller.session, c.var.now);
     if (checked === null) return showSetupForExternalVisitor(c, returnPath);
     setSessionCookie(c, checked);
@@ -59,17 +59,17 @@ export const twoFactorPages = new Hono<AppEnv>()
     return showPage(c, startPage(c, returnPath, { replacing: checked.user.totpEnabled }));
   })
   .post(path, async (c) => {
-    const form = await readForm(c, setupFormSchema());
+    const form = await readFormOrThrow(c, setupFormSchema());
     const code = form.step === "start" ? null : (form.code ?? "");
     if (form.challenge !== undefined) return submitChallengeSetup(c, form.challenge, code);
-    const caller = await findCaller(c);
+    const caller = await findSessionCaller(c);
     if (caller === null) return toSignIn(c, form.rd);
     return code === null ? showSecret(c, caller.session, form.rd) : confirm(c, caller.session, code, form.rd);
   });
 
 /** For a visitor without a session: starts the set-up if the external first factor knows the visitor, else redirects. */
 async function showSetupForExternalVisitor(c: AppContext, returnPath: string) {
-  const signedIn = await signInExternally(c);
+  const signedIn = await signInWithExternalFirstFactor(c);
   if (signedIn.kind === "full") return showPage(c, startPage(c, returnPath, { replacing: false }));
   return signedIn.kind === "pending" ? toStepUp(c, returnPath) : toSignIn(c, returnPath);
 }
@@ -115,11 +115,11 @@ async function confirm(c: AppContext, session: FullSession, text: string, return
   if (enrolled.issued !== null) setSessionCookie(c, enrolled.issued);
   const hasSite = returnPath !== "/" || c.var.config.originUrl !== null;
   const page = (
-    <BackupCodesPage
+    <NewBackupCodesPage
       {...pageProps(c)}
       codes={[...enrolled.backupCodes]}
       reason="enabled"
-      continueHref={destination(c, returnPath)}
+      continueHref={redirectPathAfterPage(c, returnPath)}
       continueLabel={hasSite ? "I have saved them: continue" : "I have saved them: to my account"}
     />
   );
@@ -151,7 +151,7 @@ function respondToFailure(c: AppContext, failure: Failure | HttpFailure, returnP
 
 function confirmPage(c: AppContext, returnPath: string, failure: Failure | HttpFailure) {
   const state = { returnPath, serverNowMs: c.var.now.getTime(), error: errorText(failure) };
-  return <SetupRetryPage {...pageProps(c)} {...state} />;
+  return <SetupWrongCodePage {...pageProps(c)} {...state} />;
 }
 
 function errorText(failure: Failure | HttpFailure): string {

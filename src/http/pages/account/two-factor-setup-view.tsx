@@ -1,8 +1,8 @@
 import { raw } from "hono/html";
 import { ChallengeFacts, type ChallengeInfo } from "../challenge/challenge-view.tsx";
-import { CodeField, ReturnPath } from "../layout/form-fields.tsx";
+import { CodeField, ReturnPathHiddenInput } from "../layout/form-fields.tsx";
 import { Layout, Notice, type PageProps } from "../layout/layout.tsx";
-import { ClockWarning, durationText } from "../layout/time.tsx";
+import { ClockWarning, formatDuration } from "../layout/time.tsx";
 
 interface SetupProps extends PageProps {
   returnPath: string;
@@ -55,7 +55,7 @@ export function SetupStartPage({
       </ul>
       <form method="post" action={`${base}/account/two-factor`}>
         <input type="hidden" name="step" value="start" />
-        <ReturnPath path={returnPath} challenge={challenge} />
+        <ReturnPathHiddenInput path={returnPath} challenge={challenge} />
         <button class="button" type="submit">
           Show me the QR code
         </button>
@@ -105,7 +105,7 @@ export function SetupScanPage(props: SetupScanPageProps) {
       <h1>Scan the QR code</h1>
       <p class="lead">
         In your authenticator app, add an account and point the camera here. The QR code is shown once and
-        works for {durationText(expiresInSeconds)}.
+        works for {formatDuration(expiresInSeconds)}.
       </p>
       <figure class="qr" role="img" aria-label="QR code for your authenticator app">
         {raw(qrSvg)}
@@ -145,7 +145,7 @@ function ManualEntry({ issuer, account, secret, provisioningUri }: SetupScanPage
   );
 }
 
-interface SetupRetryPageProps extends SetupProps {
+interface SetupWrongCodePageProps extends SetupProps {
   /** The server's time when it rendered the page, in milliseconds since the epoch. */
   serverNowMs: number;
   error: string;
@@ -155,7 +155,7 @@ interface SetupRetryPageProps extends SetupProps {
  * The page after a wrong first code. It has a code field, but no QR code and no secret, which are shown only once. Posts
  * `step=confirm` or `step=start`.
  */
-export function SetupRetryPage(props: SetupRetryPageProps) {
+export function SetupWrongCodePage(props: SetupWrongCodePageProps) {
   const { base, issuer, returnPath, challenge, serverNowMs, error } = props;
   return (
     <Layout base={base} issuer={issuer} title="Confirm your app" error>
@@ -166,7 +166,7 @@ export function SetupRetryPage(props: SetupRetryPageProps) {
       <ConfirmForm base={base} returnPath={returnPath} challenge={challenge} error={error} autofocus />
       <form class="ways-out" method="post" action={`${base}/account/two-factor`}>
         <input type="hidden" name="step" value="start" />
-        <ReturnPath path={returnPath} challenge={challenge} />
+        <ReturnPathHiddenInput path={returnPath} challenge={challenge} />
         <p>No code in your app, or did the time run out?</p>
         <button class="link-button" type="submit">
           Start again with a new QR code
@@ -188,7 +188,7 @@ function ConfirmForm({ base, returnPath, challenge, error, autofocus }: ConfirmF
   return (
     <form class="stack" method="post" action={`${base}/account/two-factor`}>
       <input type="hidden" name="step" value="confirm" />
-      <ReturnPath path={returnPath} challenge={challenge} />
+      <ReturnPathHiddenInput path={returnPath} challenge={challenge} />
       {error ? (
         <Notice kind="error" id="code-error">
           <p>{error}</p>

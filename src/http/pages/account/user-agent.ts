@@ -24,7 +24,7 @@ const maxCharacters = 60;
  * Describes a user agent for visitors, such as "Firefox on Windows". The text is for recognition only, because a client can
  * send any `User-Agent`. A user agent that is no known browser is returned unchanged, or shortened.
  */
-export function describeUserAgent(userAgent: string | null): string {
+export function formatUserAgent(userAgent: string | null): string {
   const sent = userAgent?.trim();
   if (!sent) return "Unknown device";
   const browser = BROWSERS.find(([pattern]) => pattern.test(sent))?.[1];

@@ -8,26 +8,28 @@ import type { HttpFailure } from "../../problem/http-failure.ts";
 import { failureProps, type PageResponse, pageProps, rerenderWithFailure, showPage } from "../layout/page.ts";
 import { SecondFactorPage } from "../sign-in/second-factor-view.tsx";
 import {
-  challengeInfoOf,
-  challengeOver,
-  challengeUrl,
-  endChallenge,
-  showChallengeEnded,
+  challengeOverFailure,
+  challengePagePath,
+  clearCookieAndShowChallengeEndedPage,
+  showChallengeEndedPage,
   showChallengeOutcome,
   showReturnPage,
+  toChallengeInfo,
 } from "./challenge-page.tsx";
 
 /** `GET /second-factor?challenge=…`: shows the form for the code of a hosted challenge. */
 export async function showChallengeCodePage(c: AppContext, id: string): Promise<Response> {
   const session = await findChallengeSession(c, id);
-  return session === null ? showChallengeEnded(c, challengeOver) : showPage(c, codePage(c, session));
+  return session === null
+    ? showChallengeEndedPage(c, challengeOverFailure)
+    : showPage(c, codePage(c, session));
 }
 
 /** `POST /second-factor` with `challenge`: checks the code of a hosted challenge. */
 export async function submitChallengeCode(c: AppContext, id: string, text: string): Promise<Response> {
   const session = await findChallengeSession(c, id);
-  if (session === null) return showChallengeEnded(c, challengeOver);
-  const code = parseSubmittedCode(text);
+  if (session === null) return showChallengeEndedPage(c, challengeOverFailure);
+  const code = parseCodeInput(text);
   if (code === null) {
     const detail = "Type the six digits that your app shows, or a backup code such as 7K3F-9QWX.";
     return respondToFailure(c, session, { ok: false, reason: "invalid_format", detail });
@@ -49,12 +51,12 @@ function respondToFailure(
     case "challenge_over":
       return showChallengeOutcome(c, session);
     case "not_enabled":
-      return c.redirect(challengeUrl(c, "/account/two-factor", session.challenge.id), 303);
+      return c.redirect(challengePagePath(c, "/account/two-factor", session.challenge.id), 303);
     case "second_factor_disabled":
     case "field_unreadable":
-      return endChallenge(c, session, failure);
+      return clearCookieAndShowChallengeEndedPage(c, session, failure);
     case "too_many_attempts":
-      if (failure.startOver === true) return endChallenge(c, session, failure);
+      if (failure.startOver === true) return clearCookieAndShowChallengeEndedPage(c, session, failure);
   }
   return rerenderWithFailure(c, failure, codePage(c, session, { ...failureProps(failure), triedBackupCode }));
 }
@@ -65,7 +67,7 @@ function codePage(c: AppContext, session: ChallengeSession, state: object = {}) 
     <SecondFactorPage
       {...pageProps(c)}
       mode="step_up"
-      challenge={challengeInfoOf(session)}
+      challenge={toChallengeInfo(session)}
       returnPath="/"
       serverNowMs={serverNowMs}
       {...state}

@@ -7,16 +7,16 @@ import { buildReturnUrl, openChallenge } from "../../../domain/second-factor/cha
 import { findChallengeSession } from "../../caller.ts";
 import { type AppContext, type AppEnv, publicBaseUrl } from "../../context.ts";
 import { clearChallengeCookie, setChallengeCookie } from "../../cookies.ts";
-import { describeFailure } from "../../problem/problem.ts";
+import { toProblem } from "../../problem/problem.ts";
 import { MessagePage } from "../layout/message.tsx";
 import { type PageResponse, pageProps, rerenderWithFailure, showPage } from "../layout/page.ts";
-import { type ChallengeInfo, ReturnPage } from "./challenge-view.tsx";
+import { type ChallengeInfo, ReturnToSitePage } from "./challenge-view.tsx";
 
 /** The failure for a challenge that is over, and for one that this browser has not opened. */
-export const challengeOver: Failure = { ok: false, reason: "challenge_over" };
+export const challengeOverFailure: Failure = { ok: false, reason: "challenge_over" };
 
 /** `/challenge`: the one-time address to which a backend sends a browser, and the return to the backend's site. */
-export const challengePages = new Hono<AppEnv>()
+export const challengePageRoutes = new Hono<AppEnv>()
   // One route for `done` and for secrets, because the router does not allow a fixed segment beside a parameter.
   .get("/challenge/:secret", async (c) => {
     if (!isNavigation(c)) return c.body(null, 403);
@@ -24,22 +24,24 @@ export const challengePages = new Hono<AppEnv>()
     if (secret === "done") return showDone(c);
     const { deps, client, now } = c.var;
     const { challenge, enrolled, issued } = await openChallenge(deps, { secret, client, now });
-    if (challenge === null) return showChallengeEnded(c, challengeOver);
+    if (challenge === null) return showChallengeEndedPage(c, challengeOverFailure);
     const page = enrolled ? "/second-factor" : "/account/two-factor";
     if (issued !== null) {
       setChallengeCookie(c, issued);
-      return c.redirect(challengeUrl(c, page, challenge.id), 303);
+      return c.redirect(challengePagePath(c, page, challenge.id), 303);
     }
     // The challenge is already open. Only the browser that opened it may continue.
     if ((await findChallengeSession(c, challenge.id)) === null)
-      return showChallengeEnded(c, challengeOver, challenge);
+      return showChallengeEndedPage(c, challengeOverFailure, challenge);
     const done = challenge.completedAt !== null;
-    return c.redirect(challengeUrl(c, done ? "/challenge/done" : page, challenge.id), 303);
+    return c.redirect(challengePagePath(c, done ? "/challenge/done" : page, challenge.id), 303);
   });
 
 async function showDone(c: AppContext): Promise<Response> {
   const session = await findChallengeSession(c, c.req.query("challenge") ?? "");
-  return session === null ? showChallengeEnded(c, challengeOver) : showChallengeOutcome(c, session);
+  return session === null
+    ? showChallengeEndedPage(c, challengeOverFailure)
+    : showChallengeOutcome(c, session);
 }
 
 /** True for a navigation by a visitor. False for a link preview, a `HEAD` request, and a browser's prefetch or prerender. */
@@ -53,13 +55,13 @@ function isNavigation(c: AppContext): boolean {
 }
 
 /** Returns the address of a page with this challenge in its query. */
-export const challengeUrl = (c: AppContext, page: string, id: string): string =>
+export const challengePagePath = (c: AppContext, page: string, id: string): string =>
   `${c.var.config.basePath}${page}?challenge=${id}`;
 
 const siteOf = (returnTo: string): string => new URL(returnTo).host;
 
 /** Returns the facts of a challenge that its pages show. */
-export function challengeInfoOf({
+export function toChallengeInfo({
   username,
   challenge: { id, action, returnTo },
 }: ChallengeSession): ChallengeInfo {
@@ -73,28 +75,34 @@ export function challengeInfoOf({
  */
 export function showReturnPage(c: AppContext, session: ChallengeSession, href: string) {
   clearChallengeCookie(c);
-  return showPage(c, <ReturnPage {...pageProps(c)} site={challengeInfoOf(session).site} href={href} />);
+  return showPage(c, <ReturnToSitePage {...pageProps(c)} site={toChallengeInfo(session).site} href={href} />);
 }
 
 /** For a challenge that accepts no more codes: returns the browser to the site when it was completed, else shows that it has ended. */
 export async function showChallengeOutcome(c: AppContext, session: ChallengeSession): Promise<Response> {
   const result = await buildReturnUrl(c.var.deps, session, publicBaseUrl(c), c.var.now);
-  return result.ok ? showReturnPage(c, session, result.address) : endChallenge(c, session, result);
+  return result.ok
+    ? showReturnPage(c, session, result.address)
+    : clearCookieAndShowChallengeEndedPage(c, session, result);
 }
 
 /** Clears the challenge's cookie and shows that the challenge has ended without a receipt. */
-export function endChallenge(c: AppContext, { challenge }: ChallengeSession, failure: Failure) {
+export function clearCookieAndShowChallengeEndedPage(
+  c: AppContext,
+  { challenge }: ChallengeSession,
+  failure: Failure,
+) {
   clearChallengeCookie(c);
-  return showChallengeEnded(c, failure, challenge);
+  return showChallengeEndedPage(c, failure, challenge);
 }
 
 /** Shows that a challenge has ended, with a link back to the site if it is known. Keeps the cookie, which may belong to another challenge. */
-export function showChallengeEnded(
+export function showChallengeEndedPage(
   c: AppContext,
   failure: Failure,
   challenge?: Pick<ChallengeClaims, "id" | "returnTo">,
 ): PageResponse {
-  const { title, detail, code } = describeFailure(failure);
+  const { title, detail, code } = toProblem(failure);
   const hasTooManyFailures = failure.reason === "too_many_attempts";
   const page = (
     <MessagePage

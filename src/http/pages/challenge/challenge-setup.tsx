@@ -8,22 +8,24 @@ import { findChallengeSession } from "../../caller.ts";
 import type { AppContext } from "../../context.ts";
 import { setChallengeCookie } from "../../cookies.ts";
 import type { HttpFailure } from "../../problem/http-failure.ts";
-import { BackupCodesPage } from "../account/backup-codes-view.tsx";
-import { SetupRetryPage, SetupScanPage, SetupStartPage } from "../account/two-factor-setup-view.tsx";
+import { NewBackupCodesPage } from "../account/backup-codes-view.tsx";
+import { SetupScanPage, SetupStartPage, SetupWrongCodePage } from "../account/two-factor-setup-view.tsx";
 import { failureProps, type PageResponse, pageProps, rerenderWithFailure, showPage } from "../layout/page.ts";
 import {
-  challengeInfoOf,
-  challengeOver,
-  challengeUrl,
-  endChallenge,
-  showChallengeEnded,
+  challengeOverFailure,
+  challengePagePath,
+  clearCookieAndShowChallengeEndedPage,
+  showChallengeEndedPage,
   showChallengeOutcome,
+  toChallengeInfo,
 } from "./challenge-page.tsx";
 
 /** `GET /account/two-factor?challenge=…`: starts the set-up for a hosted challenge whose user has no second factor. */
-export async function showChallengeSetup(c: AppContext, id: string): Promise<Response> {
+export async function showChallengeSetupStartPage(c: AppContext, id: string): Promise<Response> {
   const session = await findChallengeSession(c, id);
-  return session === null ? showChallengeEnded(c, challengeOver) : showPage(c, startPage(c, session));
+  return session === null
+    ? showChallengeEndedPage(c, challengeOverFailure)
+    : showPage(c, startPage(c, session));
 }
 
 /**
@@ -37,7 +39,7 @@ export async function submitChallengeSetup(
   text: string | null,
 ): Promise<Response> {
   const session = await findChallengeSession(c, id);
-  if (session === null) return showChallengeEnded(c, challengeOver);
+  if (session === null) return showChallengeEndedPage(c, challengeOverFailure);
   return text === null ? showSecret(c, session) : confirm(c, session, text);
 }
 
@@ -69,12 +71,12 @@ async function confirm(c: AppContext, session: ChallengeSession, text: string): 
   if (!enrolled.ok) return respondToFailure(c, session, enrolled);
   setChallengeCookie(c, enrolled);
   const page = (
-    <BackupCodesPage
+    <NewBackupCodesPage
       {...pageProps(c)}
       codes={[...enrolled.backupCodes]}
       reason="enabled"
-      continueHref={challengeUrl(c, "/challenge/done", session.challenge.id)}
-      continueLabel={`I have saved them: continue to ${challengeInfoOf(session).site}`}
+      continueHref={challengePagePath(c, "/challenge/done", session.challenge.id)}
+      continueLabel={`I have saved them: continue to ${toChallengeInfo(session).site}`}
     />
   );
   return showPage(c, page);
@@ -90,29 +92,29 @@ function respondToFailure(
     case "challenge_over":
       return showChallengeOutcome(c, session);
     case "already_enabled":
-      return c.redirect(challengeUrl(c, "/second-factor", session.challenge.id), 303);
+      return c.redirect(challengePagePath(c, "/second-factor", session.challenge.id), 303);
     case "enrolment_expired": {
       const error = "The ten minutes for this QR code have passed. Begin again with a new one.";
       return rerenderWithFailure(c, failure, startPage(c, session, error));
     }
     case "second_factor_disabled":
     case "field_unreadable":
-      return endChallenge(c, session, failure);
+      return clearCookieAndShowChallengeEndedPage(c, session, failure);
     case "too_many_attempts":
-      if (failure.startOver === true) return endChallenge(c, session, failure);
+      if (failure.startOver === true) return clearCookieAndShowChallengeEndedPage(c, session, failure);
   }
   const props = failureProps(failure);
   const error =
     "error" in props ? props.error : `Too many attempts. Try again in ${props.retryAfterSeconds} seconds.`;
   const serverNowMs = c.var.now.getTime();
-  const page = <SetupRetryPage {...setupProps(c, session)} serverNowMs={serverNowMs} error={error} />;
+  const page = <SetupWrongCodePage {...setupProps(c, session)} serverNowMs={serverNowMs} error={error} />;
   return rerenderWithFailure(c, failure, page);
 }
 
 const setupProps = (c: AppContext, session: ChallengeSession) => ({
   ...pageProps(c),
   returnPath: "/",
-  challenge: challengeInfoOf(session),
+  challenge: toChallengeInfo(session),
 });
 
 function startPage(c: AppContext, session: ChallengeSession, error?: string) {

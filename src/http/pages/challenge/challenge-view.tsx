@@ -46,7 +46,7 @@ interface ReturnPageProps extends PageProps {
 }
 
 /** Shown after an accepted code. Redirects the browser to the return address, and has a link for browsers that do not follow. */
-export function ReturnPage({ base, issuer, site, href }: ReturnPageProps) {
+export function ReturnToSitePage({ base, issuer, site, href }: ReturnPageProps) {
   return (
     <Layout base={base} issuer={issuer} title="Confirmed" redirectTo={href}>
       <h1>Confirmed</h1>

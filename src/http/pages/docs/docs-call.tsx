@@ -1,26 +1,26 @@
 import type { Child } from "hono/jsx";
 import type {
-  ApiDocument,
-  DocumentedOperation,
-  MediaType,
-  Reference,
+  MediaTypeObject,
+  OpenApiDocument,
+  OperationObject,
+  ReferenceObject,
   ResponseObject,
 } from "../../openapi/shapes.ts";
-import { Field, Fields } from "./docs-fields.tsx";
+import { FieldList, FieldListEntry } from "./docs-fields.tsx";
 
-type Components = ApiDocument["components"];
+type Components = OpenApiDocument["components"];
 
 interface CallProps {
   method: string;
   path: string;
-  operation: DocumentedOperation;
+  operation: OperationObject;
   components: Components;
   /** The base address of the API. */
   address: string;
 }
 
 /** Documents one call, collapsed: its effect, its authentication, its parameters and body, and its responses. */
-export function Call({ method, path, operation, components, address }: CallProps) {
+export function OperationSection({ method, path, operation, components, address }: CallProps) {
   const { operationId, summary, description, security, requestBody, responses } = operation;
   const parameters = operation.parameters.map((one) =>
     "$ref" in one ? find(components.parameters, one) : one,
@@ -46,14 +46,14 @@ export function Call({ method, path, operation, components, address }: CallProps
         <Part title="Parameters">
           <ul class="fields">
             {parameters.map(({ name, schema, required, description: says }) => (
-              <Field name={name} schema={schema} optional={!required} description={says} />
+              <FieldListEntry name={name} schema={schema} optional={!required} description={says} />
             ))}
           </ul>
         </Part>
       )}
       {body?.schema === undefined ? null : (
         <Part title={`Body: ${bodyType}`}>
-          <Fields schema={body.schema} />
+          <FieldList schema={body.schema} />
         </Part>
       )}
       <Example>{curl({ method, path, address, security, bodyType, example: body?.example })}</Example>
@@ -64,7 +64,7 @@ export function Call({ method, path, operation, components, address }: CallProps
   );
 }
 
-const find = <T,>(shared: Readonly<Record<string, T>>, { $ref }: Reference): T => {
+const find = <T,>(shared: Readonly<Record<string, T>>, { $ref }: ReferenceObject): T => {
   const found = shared[$ref.split("/").at(-1) ?? ""];
   if (found === undefined) throw new Error(`${$ref} is not in the document`);
   return found;
@@ -105,16 +105,16 @@ function AnswerPart({ status, answer }: { status: string; answer: ResponseObject
     );
   return (
     <Part title={`${status}: ${answer.description}`}>
-      {media?.schema === undefined ? null : <Fields schema={media.schema} />}
+      {media?.schema === undefined ? null : <FieldList schema={media.schema} />}
       {media?.example === undefined ? null : <Example>{show(media, type)}</Example>}
     </Part>
   );
 }
 
-const show = ({ example }: MediaType, type = "") =>
+const show = ({ example }: MediaTypeObject, type = "") =>
   typeof example === "string" && type !== "application/json" ? example : JSON.stringify(example, null, 2);
 
-function nameAccess(security: DocumentedOperation["security"]): string {
+function nameAccess(security: OperationObject["security"]): string {
   const [first] = security;
   if (first === undefined) return "everyone";
   if (security.length === 3) return "everyone, signed in or not";
@@ -126,7 +126,7 @@ function nameAccess(security: DocumentedOperation["security"]): string {
 }
 
 interface Command extends Pick<CallProps, "method" | "path" | "address"> {
-  security: DocumentedOperation["security"];
+  security: OperationObject["security"];
   bodyType: string | undefined;
   example: unknown;
 }

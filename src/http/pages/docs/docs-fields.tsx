@@ -1,13 +1,13 @@
 import type { JsonSchema } from "../../openapi/shapes.ts";
 
 /** Lists the members of an object, and of nested objects. */
-export function Fields({ schema }: { schema: JsonSchema }) {
+export function FieldList({ schema }: { schema: JsonSchema }) {
   const { properties, required = [] } = schema;
   if (properties === undefined) return <NestedObjects schema={schema} />;
   return (
     <ul class="fields">
       {Object.entries(properties).map(([name, member]) => (
-        <Field name={name} schema={member} optional={!required.includes(name)} />
+        <FieldListEntry name={name} schema={member} optional={!required.includes(name)} />
       ))}
     </ul>
   );
@@ -21,7 +21,7 @@ interface FieldProps {
 }
 
 /** Documents one member or parameter: its name, its type, and its description. */
-export function Field({ name, schema, optional, description = schema.description }: FieldProps) {
+export function FieldListEntry({ name, schema, optional, description = schema.description }: FieldProps) {
   return (
     <li>
       <code>{name}</code>{" "}
@@ -44,7 +44,7 @@ function NestedObjects({ schema }: { schema: JsonSchema }) {
       {objects.map((object, index) => (
         <>
           {index > 0 ? <p class="hint">or</p> : null}
-          <Fields schema={object} />
+          <FieldList schema={object} />
         </>
       ))}
     </>

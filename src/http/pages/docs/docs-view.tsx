@@ -1,11 +1,11 @@
-import type { ApiDocument, DocumentedOperation } from "../../openapi/shapes.ts";
+import type { OpenApiDocument, OperationObject } from "../../openapi/shapes.ts";
 import { Layout, type PageProps } from "../layout/layout.tsx";
 import { Section } from "../layout/section.tsx";
-import { Call } from "./docs-call.tsx";
-import { Fields } from "./docs-fields.tsx";
+import { OperationSection } from "./docs-call.tsx";
+import { FieldList } from "./docs-fields.tsx";
 
 interface DocsPageProps extends PageProps {
-  document: ApiDocument;
+  document: OpenApiDocument;
   /** Scheme and host for the examples. */
   origin: string;
 }
@@ -19,8 +19,7 @@ export function DocsPage({ base, issuer, document, origin }: DocsPageProps) {
   const calls = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
-  const isOf = (tag: string) => (call: { operation: DocumentedOperation }) =>
-    call.operation.tags.includes(tag);
+  const isOf = (tag: string) => (call: { operation: OperationObject }) => call.operation.tags.includes(tag);
   return (
     <Layout base={base} issuer={issuer} title="API" wide>
       <h1>API</h1>
@@ -44,7 +43,7 @@ export function DocsPage({ base, issuer, document, origin }: DocsPageProps) {
         <Section id={idOf(name)} title={name}>
           <p>{description}</p>
           {calls.filter(isOf(name)).map((call) => (
-            <Call {...call} components={components} address={origin + base} />
+            <OperationSection {...call} components={components} address={origin + base} />
           ))}
         </Section>
       ))}
@@ -52,7 +51,7 @@ export function DocsPage({ base, issuer, document, origin }: DocsPageProps) {
         {Object.entries(components.schemas).map(([name, schema]) => (
           <div class="stack" id={name}>
             <h3>{name}</h3>
-            <Fields schema={schema} />
+            <FieldList schema={schema} />
           </div>
         ))}
       </Section>

@@ -112,7 +112,13 @@ export function UsernameField(props: FieldProps & { value?: string | undefined }
 }
 
 /** A hidden field with the return path, already checked, or with the id of the hosted challenge, which has a return address. */
-export function ReturnPath({ path, challenge }: { path: string; challenge?: ChallengeInfo | undefined }) {
+export function ReturnPathHiddenInput({
+  path,
+  challenge,
+}: {
+  path: string;
+  challenge?: ChallengeInfo | undefined;
+}) {
   return challenge === undefined ? (
     <input type="hidden" name="rd" value={path} />
   ) : (

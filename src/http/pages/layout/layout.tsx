@@ -30,7 +30,7 @@ const ICON = `data:image/svg+xml,${encodeURIComponent(
     '<path d="M16 31V20a4 4 0 0 1 8 0v11z" fill="#fff"/></svg>',
 )}`;
 
-/** The whole HTML document around one page. Pass it to `renderDocument`, which adds the doctype. */
+/** The whole HTML document around one page. Pass it to `renderHtmlDocument`, which adds the doctype. */
 export function Layout({ base, issuer, title, error, wide, redirectTo, children }: LayoutProps) {
   return (
     <html lang="en">
@@ -59,7 +59,7 @@ export function Layout({ base, issuer, title, error, wide, redirectTo, children 
 }
 
 /** Renders a page with its doctype, which JSX cannot express. Throws for an async component, because pages must do no I/O. */
-export function renderDocument(page: HtmlEscapedString | Promise<HtmlEscapedString>): string {
+export function renderHtmlDocument(page: HtmlEscapedString | Promise<HtmlEscapedString>): string {
   const html = page.toString();
   if (typeof html !== "string") throw new Error("A page component is async. Fetch first, then render.");
   return `<!doctype html>${html}`;

@@ -4,9 +4,9 @@ import { parseReturnPathOrRoot } from "../../../core/parsing/return-path.ts";
 import type { AppContext } from "../../context.ts";
 import { logFailure } from "../../problem/failure-response.tsx";
 import type { AnyFailure } from "../../problem/http-failure.ts";
-import { describeFailure, problemHeaders } from "../../problem/problem.ts";
+import { problemHeaders, toProblem } from "../../problem/problem.ts";
 import { ownPagePath } from "../../sign-in-redirect.ts";
-import { renderDocument } from "./layout.tsx";
+import { renderHtmlDocument } from "./layout.tsx";
 
 /** Returns the properties that every page component takes. */
 export const pageProps = (c: AppContext) => ({ base: c.var.config.basePath, issuer: c.var.config.issuer });
@@ -17,19 +17,19 @@ export type PageResponse = Response | Promise<Response>;
 /** Responds with a page. */
 export function showPage(
   c: AppContext,
-  page: Parameters<typeof renderDocument>[0],
+  page: Parameters<typeof renderHtmlDocument>[0],
   status: ContentfulStatusCode = 200,
 ): PageResponse {
-  return c.html(renderDocument(page), status);
+  return c.html(renderHtmlDocument(page), status);
 }
 
 /** Logs the failure, and responds with this page and the failure's status and headers. */
 export function rerenderWithFailure(
   c: AppContext,
   failure: AnyFailure,
-  page: Parameters<typeof renderDocument>[0],
+  page: Parameters<typeof renderHtmlDocument>[0],
 ): PageResponse {
-  const problem = describeFailure(failure);
+  const problem = toProblem(failure);
   for (const [name, value] of Object.entries(problemHeaders(problem))) c.header(name, value);
   logFailure(c, problem.status, failure);
   return showPage(c, page, problem.status);
@@ -39,27 +39,27 @@ export function rerenderWithFailure(
 export function failureProps(failure: AnyFailure): { error: string } | { retryAfterSeconds: number } {
   return failure.reason === "too_many_attempts"
     ? { retryAfterSeconds: failure.retryAfterSeconds }
-    : { error: describeFailure(failure).detail };
+    : { error: toProblem(failure).detail };
 }
 
 /** Schema of a required form field. A form sends only text, so the error is about a missing field. `maxLength`: UTF-16 units. */
-export const textField = (maxLength: number) =>
+export const textFieldSchema = (maxLength: number) =>
   z
     .string("Invalid input: expected string, received undefined")
     .check(z.maxLength(maxLength, `Too big: expected string to have <=${maxLength} characters`));
 
 /** Schema of a form's return path. Everything that is not a path on this host becomes `/`. */
-export const returnPathField = () =>
+export const returnPathSchema = () =>
   z.pipe(
     z.optional(z.string()),
     z.transform((path) => parseReturnPathOrRoot(path)),
   );
 
 /** Returns the return path (`rd`) from the query of the request. */
-export const returnPathOf = (c: AppContext) => parseReturnPathOrRoot(c.req.query("rd"));
+export const readReturnPath = (c: AppContext) => safeReturnPath(c.req.query("rd"));
 
 /** Returns the path to redirect to when a page is completed. Without an origin there is no site at `/`, so it is the account page. */
-export function destination(c: AppContext, returnPath: string): string {
+export function redirectPathAfterPage(c: AppContext, returnPath: string): string {
   return returnPath === "/" && c.var.config.originUrl === null ? ownPagePath(c, "/account") : returnPath;
 }
 

@@ -10,7 +10,7 @@ export function Time({ at }: { at: Date }) {
 }
 
 /** Returns a duration in words, rounded up: "1 second", "75 seconds", "3 minutes". */
-export function durationText(seconds: number): string {
+export function formatDuration(seconds: number): string {
   const whole = Math.max(1, Math.ceil(seconds));
   if (whole < 120) return `${whole} ${whole === 1 ? "second" : "seconds"}`;
   return `${Math.ceil(whole / 60)} minutes`;
@@ -26,7 +26,7 @@ interface CountdownProps {
 export function Countdown({ seconds, lead }: CountdownProps) {
   return (
     <p data-countdown-seconds={Math.max(1, Math.ceil(seconds))}>
-      {lead ? `${lead} ` : ""}Try again in <span data-countdown-text>{durationText(seconds)}</span>.
+      {lead ? `${lead} ` : ""}Try again in <span data-countdown-text>{formatDuration(seconds)}</span>.
     </p>
   );
 }

@@ -1,7 +1,11 @@
 import { Layout, Notice, type PageProps } from "../layout/layout.tsx";
 
 /** Shown when the first factor is external and its source does not know the visitor. */
-export function ExternalSignInPage({ base, issuer, siteHref }: PageProps & { siteHref: string | null }) {
+export function ExternalSignInRequiredPage({
+  base,
+  issuer,
+  siteHref,
+}: PageProps & { siteHref: string | null }) {
   return (
     <Layout base={base} issuer={issuer} title="Sign in first">
       <h1>Sign in first</h1>

@@ -5,48 +5,48 @@ import { parseSubmittedCode } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { stepUp } from "../../../domain/sessions/step-up.ts";
 import { completeSignIn } from "../../../domain/sign-in/complete-sign-in.ts";
-import { findCaller, findPending } from "../../caller.ts";
+import { findPendingSession, findSessionCaller } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
 import { clearSessionCookies, setSessionCookie, setSignInCookies } from "../../cookies.ts";
-import { signInExternally } from "../../external-first-factor.ts";
-import { readForm } from "../../form-body.ts";
+import { signInWithExternalFirstFactor } from "../../external-first-factor.ts";
+import { readFormOrThrow } from "../../form-body.ts";
 import { respondWithFailure } from "../../problem/failure-response.tsx";
 import type { HttpFailure } from "../../problem/http-failure.ts";
 import { ownPagePath } from "../../sign-in-redirect.ts";
 import { showChallengeCodePage, submitChallengeCode } from "../challenge/challenge-code.tsx";
 import { MessagePage } from "../layout/message.tsx";
 import {
-  destination,
   failureProps,
   type PageResponse,
   pageProps,
+  readReturnPath,
+  redirectPathAfterPage,
   rerenderWithFailure,
-  returnPathField,
-  returnPathOf,
+  returnPathSchema,
   showPage,
-  textField,
+  textFieldSchema,
 } from "../layout/page.ts";
 import { SecondFactorPage } from "./second-factor-view.tsx";
-import { respondWithSignIn } from "./sign-in-page.tsx";
+import { respondWithSignInFailure } from "./sign-in-page.tsx";
 import { SignInPage } from "./sign-in-view.tsx";
 
 const codeFormSchema = lazy(() =>
   z.strictObject({
-    code: textField(1024),
-    rd: returnPathField(),
-    challenge: z.optional(textField(64)),
+    code: textFieldSchema(1024),
+    rd: returnPathSchema(),
+    challenge: z.optional(textFieldSchema(64)),
   }),
 );
 
 /** `/second-factor`: the code of a sign-in, a fresh code within a session, or the code of a hosted challenge. */
-export const secondFactorPages = new Hono<AppEnv>()
+export const secondFactorPageRoutes = new Hono<AppEnv>()
   .get("/second-factor", async (c) => {
     const challenge = c.req.query("challenge");
     if (challenge !== undefined) return showChallengeCodePage(c, challenge);
-    const returnPath = returnPathOf(c);
+    const returnPath = readReturnPath(c);
     const step = await findStep(c);
     if (step !== null) return showPage(c, secondFactorPage(c, step.mode, returnPath));
-    const signedIn = await signInExternally(c);
+    const signedIn = await signInWithExternalFirstFactor(c);
     if (signedIn.kind === "pending") return showPage(c, secondFactorPage(c, "sign_in", returnPath));
     return c.redirect(
       ownPagePath(c, signedIn.kind === "full" ? "/account/two-factor" : "/sign-in", returnPath),
@@ -54,11 +54,12 @@ export const secondFactorPages = new Hono<AppEnv>()
     );
   })
   .post("/second-factor", async (c) => {
-    const form = await readForm(c, codeFormSchema());
+    const form = await readFormOrThrow(c, codeFormSchema());
     if (form.challenge !== undefined) return submitChallengeCode(c, form.challenge, form.code);
     const step = await findStep(c);
-    if (step === null) return respondWithSignIn(c, { ok: false, reason: "pending_session_over" }, form.rd);
-    const code = parseSubmittedCode(form.code);
+    if (step === null)
+      return respondWithSignInFailure(c, { ok: false, reason: "pending_session_over" }, form.rd);
+    const code = parseCodeInput(form.code);
     if (code === null) {
       const detail = "Type the six digits that your app shows, or a backup code such as 7K3F-9QWX.";
       return respondToFailure(c, step.mode, { ok: false, reason: "invalid_format", detail }, form.rd);
@@ -71,14 +72,14 @@ export const secondFactorPages = new Hono<AppEnv>()
     if (!result.ok) return respondToFailure(c, step.mode, result, form.rd, code.kind === "backup_code");
     if (step.mode === "sign_in") await setSignInCookies(c, result.issued);
     else setSessionCookie(c, result.issued);
-    return c.redirect(destination(c, form.rd), 303);
+    return c.redirect(redirectPathAfterPage(c, form.rd), 303);
   });
 
 /** Finds what the code is for: a pending sign-in if there is one, because it is newer, or else the full session. */
 async function findStep(c: AppContext) {
-  const pending = await findPending(c);
+  const pending = await findPendingSession(c);
   if (pending !== null) return { mode: "sign_in", session: pending } as const;
-  const caller = await findCaller(c);
+  const caller = await findSessionCaller(c);
   return caller === null ? null : ({ mode: "step_up", session: caller.session } as const);
 }
 
@@ -109,7 +110,7 @@ function respondToFailure(
     case "pending_session_over":
     case "session_over":
       clearSessionCookies(c);
-      return respondWithSignIn(c, failure, returnPath);
+      return respondWithSignInFailure(c, failure, returnPath);
     case "not_enabled":
       return c.redirect(ownPagePath(c, "/account/two-factor", returnPath), 303);
     case "second_factor_disabled":

@@ -1,5 +1,5 @@
 import { ChallengeFacts, type ChallengeInfo } from "../challenge/challenge-view.tsx";
-import { CodeField, ReturnPath } from "../layout/form-fields.tsx";
+import { CodeField, ReturnPathHiddenInput } from "../layout/form-fields.tsx";
 import { Layout, Notice, type PageProps } from "../layout/layout.tsx";
 import { ClockWarning, Countdown } from "../layout/time.tsx";
 
@@ -48,7 +48,7 @@ export function SecondFactorPage(props: SecondFactorPageProps) {
         </Notice>
       ) : null}
       <form class="stack" method="post" action={`${base}/second-factor`} data-waits={mustWait}>
-        <ReturnPath path={returnPath} challenge={challenge} />
+        <ReturnPathHiddenInput path={returnPath} challenge={challenge} />
         <CodeField
           id="code"
           label="Code"
@@ -116,7 +116,7 @@ function BackupCodeHelp({ base, returnPath, challenge, open }: BackupCodeHelpPro
       </p>
       <noscript>
         <form class="stack" method="post" action={`${base}/second-factor`}>
-          <ReturnPath path={returnPath} challenge={challenge} />
+          <ReturnPathHiddenInput path={returnPath} challenge={challenge} />
           <div class="field">
             <label for="backup-code">
               If your keyboard shows only digits for that field, type the backup code here

@@ -5,50 +5,50 @@ import { canonicalizeUsername } from "../../../core/parsing/username.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { logOut, recheckSession } from "../../../domain/sessions/sessions.ts";
 import { signIn } from "../../../domain/sign-in/password-sign-in.ts";
-import { findAllSessions, findCaller } from "../../caller.ts";
+import { findSessionCaller, findSessionsOfRequest } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
 import {
   clearSessionCookies,
   countRedirect,
-  readDevices,
+  readKnownDevicesCookie,
   setPendingCookie,
   setSessionCookie,
   setSignInCookies,
 } from "../../cookies.ts";
-import { signInExternally } from "../../external-first-factor.ts";
-import { readForm } from "../../form-body.ts";
+import { signInWithExternalFirstFactor } from "../../external-first-factor.ts";
+import { readFormOrThrow } from "../../form-body.ts";
 import { respondWithFailure } from "../../problem/failure-response.tsx";
 import type { HttpFailure } from "../../problem/http-failure.ts";
 import { ownPagePath } from "../../sign-in-redirect.ts";
 import {
-  destination,
   failureProps,
   type PageResponse,
   pageProps,
+  readReturnPath,
+  redirectPathAfterPage,
   rerenderWithFailure,
-  returnPathField,
-  returnPathOf,
+  returnPathSchema,
   showPage,
   siteHref,
-  textField,
+  textFieldSchema,
 } from "../layout/page.ts";
-import { ExternalSignInPage, RedirectLoopPage } from "./external-sign-in-view.tsx";
+import { ExternalSignInRequiredPage, RedirectLoopPage } from "./external-sign-in-view.tsx";
 import { SignInPage } from "./sign-in-view.tsx";
 import { SignedOutPage, SignOutPage } from "./sign-out-view.tsx";
 
 const signInFormSchema = lazy(() =>
   z.strictObject({
-    username: textField(1024),
-    password: textField(4096),
-    rd: returnPathField(),
+    username: textFieldSchema(1024),
+    password: textFieldSchema(4096),
+    rd: returnPathSchema(),
   }),
 );
 
 /** `/sign-in` and `/sign-out`. */
-export const signInPages = new Hono<AppEnv>()
+export const signInPageRoutes = new Hono<AppEnv>()
   .get("/sign-in", async (c) => {
-    const returnPath = returnPathOf(c);
-    const caller = c.req.query("again") === undefined ? await findCaller(c) : null;
+    const returnPath = readReturnPath(c);
+    const caller = c.req.query("again") === undefined ? await findSessionCaller(c) : null;
     // Checked in D1: with the token of an ended session, the site would redirect the visitor back here again and again.
     const checked = caller === null ? null : await recheckSession(c.var.deps, caller.session, c.var.now);
     if (checked === null) {
@@ -60,28 +60,33 @@ export const signInPages = new Hono<AppEnv>()
   })
   .post("/sign-in", async (c) => {
     if (c.var.source !== null) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
-    const form = await readForm(c, signInFormSchema());
-    const username = canonicalizeUsername(form.username);
+    const form = await readFormOrThrow(c, signInFormSchema());
+    const username = canonicalUsername(form.username);
     if (username === null || form.password === "") {
       const detail = "Type your user name and your password.";
-      return respondWithSignIn(c, { ok: false, reason: "invalid_format", detail }, form.rd, form.username);
+      return respondWithSignInFailure(
+        c,
+        { ok: false, reason: "invalid_format", detail },
+        form.rd,
+        form.username,
+      );
     }
     const { deps, client, now } = c.var;
     const { password } = form;
-    const devices = readDevices(c);
+    const devices = readKnownDevicesCookie(c);
     const result = await signIn(deps, { username, password, devices, client, now });
-    if (!result.ok) return respondWithSignIn(c, result, form.rd, form.username);
+    if (!result.ok) return respondWithSignInFailure(c, result, form.rd, form.username);
     if (result.next === "second_factor") {
       setPendingCookie(c, result.pending.token, result.pending.expiresAt);
       return c.redirect(ownPagePath(c, "/second-factor", form.rd), 303);
     }
     await setSignInCookies(c, result.issued);
-    return c.redirect(destination(c, form.rd), 303);
+    return c.redirect(redirectPathAfterPage(c, form.rd), 303);
   })
   .get("/sign-out", (c) => showPage(c, <SignOutPage {...pageProps(c)} />))
   .post("/sign-out", async (c) => {
-    await readForm(c, z.strictObject({}));
-    for (const session of await findAllSessions(c))
+    await readFormOrThrow(c, z.strictObject({}));
+    for (const session of await findSessionsOfRequest(c))
       await logOut(c.var.deps, session, c.var.client, c.var.now);
     clearSessionCookies(c);
     return showPage(c, <SignedOutPage {...pageProps(c)} siteHref={siteHref(c)} />);
@@ -90,12 +95,12 @@ export const signInPages = new Hono<AppEnv>()
 /** Redirects a signed-in visitor to the return path, or shows {@link RedirectLoopPage} if this happens again and again. */
 function redirectOnward(c: AppContext, returnPath: string): PageResponse {
   if (countRedirect(c, returnPath)) return showPage(c, <RedirectLoopPage {...pageProps(c)} />, 508);
-  return c.redirect(destination(c, returnPath), 303);
+  return c.redirect(redirectPathAfterPage(c, returnPath), 303);
 }
 
 /** For an external first factor: signs the visitor in if its source knows the visitor, else redirects to the source's sign-in page. */
 async function signInWithExternalFactor(c: AppContext, returnPath: string): Promise<Response> {
-  const signedIn = await signInExternally(c);
+  const signedIn = await signInWithExternalFirstFactor(c);
   if (signedIn.kind === "pending") return c.redirect(ownPagePath(c, "/second-factor", returnPath), 303);
   if (signedIn.kind === "full") return redirectOnward(c, returnPath);
   const loginPath = c.var.source?.loginPath ?? null;
@@ -104,14 +109,18 @@ async function signInWithExternalFactor(c: AppContext, returnPath: string): Prom
   // The site shows its sign-in page to anonymous visitors. Sallyport's own pages would only redirect back here.
   const isPathOfSite = !`${returnPath}/`.startsWith(`${c.var.config.basePath}/`);
   if (allowsAnonymous && isPathOfSite) return redirectOnward(c, returnPath);
-  return showPage(c, <ExternalSignInPage {...pageProps(c)} siteHref={allowsAnonymous ? "/" : null} />, 401);
+  return showPage(
+    c,
+    <ExternalSignInRequiredPage {...pageProps(c)} siteHref={allowsAnonymous ? "/" : null} />,
+    401,
+  );
 }
 
 /**
  * Shows the sign-in page with this failure and the submitted user name. With an external first factor it redirects to
  * `/second-factor` instead, which starts a new sign-in.
  */
-export function respondWithSignIn(
+export function respondWithSignInFailure(
   c: AppContext,
   failure: Failure | HttpFailure,
   returnPath: string,

@@ -1,4 +1,4 @@
-import { PasswordField, ReturnPath, UsernameField } from "../layout/form-fields.tsx";
+import { PasswordField, ReturnPathHiddenInput, UsernameField } from "../layout/form-fields.tsx";
 import { Layout, Notice, type PageProps } from "../layout/layout.tsx";
 import { Countdown } from "../layout/time.tsx";
 
@@ -35,7 +35,7 @@ export function SignInPage({
         </Notice>
       ) : null}
       <form class="stack" method="post" action={`${base}/sign-in`} data-waits={mustWait}>
-        <ReturnPath path={returnPath} />
+        <ReturnPathHiddenInput path={returnPath} />
         <UsernameField id="username" label="User name" value={username} autofocus={!username} {...field} />
         <PasswordField
           id="password"

@@ -8,5 +8,5 @@ export { SecondFactor } from "./rpc.ts";
 /** The Worker's handlers. */
 export default {
   fetch: serveRequest,
-  scheduled: (event, env, context) => runHourly(env, context, new Date(event.scheduledTime)),
+  scheduled: (event, env, context) => runHourlyMaintenance(env, context, new Date(event.scheduledTime)),
 } satisfies ExportedHandler<Bindings>;

@@ -63,7 +63,7 @@ export function createDeps(config: Config, env: Bindings, context: EventContext,
     },
     get blocks() {
       return createBlockStore(env.BLOCKS, (error) => {
-        log("warn", "blocks.unavailable", { request_id: eventId, ...describeError(error) });
+        log("warn", "blocks.unavailable", { request_id: eventId, ...formatErrorForLog(error) });
       });
     },
     isWithinRateLimit:

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { createKeyring, type Keyring, parseKeyring } from "../core/crypto/keyring.ts";
-import { canonicalUsername } from "../core/parsing/username.ts";
+import { canonicalizeUsername } from "../core/parsing/username.ts";
 import { zodTypeErrorOption } from "../core/parsing/zod-type-error.ts";
 import { type PolicyRule, parsePolicy } from "../core/policy/policy.ts";
 import { type FirstFactorConfig, parseFirstFactorConfig } from "./first-factor-config.ts";

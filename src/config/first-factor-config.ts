@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
-import type { ExternalNames } from "../core/parsing/external-subject.ts";
-import { parseValuePath, type ValuePath } from "../core/parsing/value-path.ts";
+import type { ExternalNameComparison } from "../core/parsing/external-subject.ts";
+import { parseResponseValuePath, type ResponseValuePath } from "../core/parsing/value-path.ts";
 import { zodTypeErrorOption } from "../core/parsing/zod-type-error.ts";
 
 /** The kind of first factor, with the variables of that kind. */

@@ -52,13 +52,13 @@ export function readChallengeCookie(c: AppContext): string | undefined {
 export async function setSignInCookies(c: AppContext, issued: IssuedSession): Promise<void> {
   setSessionCookie(c, issued);
   if (!issued.session.amr.includes("pwd")) return;
-  const devices = await addKnownDevice(
+  const devices = await addToKnownDevicesCookie(
     c.var.config.keyring,
     readKnownDevicesCookie(c),
     issued.session,
     c.var.now,
   );
-  setCookie(c, names.device, devices, { ...flags, maxAge: deviceTtlSeconds });
+  setCookie(c, names.device, devices, { ...flags, maxAge: knownDeviceTtlSeconds });
 }
 
 /** Returns the device cookie for `core/tokens/known-devices.ts`, or "". Not verified. */

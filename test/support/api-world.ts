@@ -32,7 +32,7 @@ export interface World {
   /** The value of a path parameter, by its list. */
   readonly pathValue: (list: string, operation: OperationObject) => string;
   /** Values of body and query members that the schema alone cannot provide. */
-  readonly valuesFor: (operation: OperationObject) => Promise<NamedValues>;
+  readonly valuesFor: (operation: OperationObject) => Promise<ClassifiedNamedValues>;
   /** Restores every row. */
   readonly restore: () => Promise<void>;
 }
@@ -100,7 +100,7 @@ async function otherSession(client: Client, token: string): Promise<string> {
   return json.data.sessions.find(({ current }: { current: boolean }) => !current).id;
 }
 
-async function valuesFor({ operationId }: OperationObject, subject: Subject): Promise<NamedValues> {
+async function valuesFor({ operationId }: OperationObject, subject: Subject): Promise<ClassifiedNamedValues> {
   const live = await code(subject.secret);
   const isSignIn = operationId === "login" || operationId === "disableOwnTotp";
   const values: Record<string, ReturnType<ClassifiedNamedValues>> = {

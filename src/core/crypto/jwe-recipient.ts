@@ -7,7 +7,7 @@ export interface RecipientJwk {
   readonly [member: string]: unknown;
 }
 
-/** The checked public key of a recipient, for {@link encryptFor}. */
+/** The checked public key of a recipient, for {@link encryptToJwe}. */
 export interface RecipientPublicKey {
   readonly key: CryptoKey;
   readonly alg: "RSA-OAEP-256" | "ECDH-ES";
@@ -48,7 +48,7 @@ export async function parseRecipientPublicKey(jwk: RecipientJwk): Promise<Recipi
  *
  * @param header further members of the protected header, which is not encrypted
  */
-export function encryptFor(
+export function encryptToJwe(
   { key, alg, kid }: RecipientPublicKey,
   text: string,
   header: Readonly<Record<string, string | number | boolean>>,

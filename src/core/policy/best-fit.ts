@@ -61,7 +61,7 @@ const anyOf = (maps: readonly AsciiMapping["endings"][]) =>
   `[${[...new Set(maps.flatMap((map) => [...map.keys()]))].join("")}]`;
 
 /** Matches any character that one of {@link asciiConverters} may change. */
-export const lookalike = new RegExp(
+export const lookalikeCharacterPattern = new RegExp(
   anyOf(mappings.flatMap(({ separators, endings }) => [separators, endings])),
   "u",
 );
@@ -70,7 +70,7 @@ const ending = new RegExp(`[. ]|${anyOf(mappings.map(({ endings }) => endings))}
 
 /** One function for each kind of server. It returns the path as such a server sees it after its conversion to ASCII. */
 export const asciiConverters: readonly ((path: string) => string)[] = mappings.map((mapping) => (path) => {
-  if (!lookalike.test(path)) return path;
+  if (!lookalikeCharacterPattern.test(path)) return path;
   const separated = [...path].map((character) => mapping.separators.get(character) ?? character).join("");
   return separated
     .split("/")

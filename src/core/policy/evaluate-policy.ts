@@ -63,7 +63,7 @@ export function evaluatePolicy(
 }
 
 /** {@link evaluatePolicy} for a request with a single interpretation. Null when the path does not parse. */
-export const evaluatePolicyForPath = (
+export const evaluatePolicyForMethodAndPath = (
   rules: readonly PolicyRule[],
   method: string,
   rawPath: string,

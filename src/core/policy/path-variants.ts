@@ -1,5 +1,5 @@
 import { isUndecodable } from "../parsing/undecodable.ts";
-import { asciiConverters, lookalike } from "./best-fit.ts";
+import { asciiConverters, lookalikeCharacterPattern } from "./best-fit.ts";
 
 /** A path with more variants than this is an attack on the CPU time, not a link of a site, and is rejected. */
 const maxVariants = 512;

@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
-import { lazyPer } from "../lib/lazy.ts";
+import { lazyPerObject } from "../lib/lazy.ts";
 import { zodTypeErrorOption } from "../parsing/zod-type-error.ts";
-import { foldCase } from "./best-fit.ts";
-import { stemOf } from "./path-aliases.ts";
+import { foldCaseAndAccents } from "./best-fit.ts";
+import { removePageSuffix } from "./path-aliases.ts";
 import { findPathVariants } from "./path-variants.ts";
 
 /** What the session of a request must have verified. Ages are seconds since the factor was last verified; null is any age. */

@@ -1,6 +1,6 @@
 import { generateTotpSecret } from "../../core/crypto/totp.ts";
-import type { CodeInput } from "../../core/parsing/code-input.ts";
-import { buildKeyUri } from "../../core/parsing/key-uri.ts";
+import type { ParsedCode } from "../../core/parsing/code-input.ts";
+import { formatOtpauthUri } from "../../core/parsing/key-uri.ts";
 import {
   type WritePendingSecretResult,
   writePendingSecret,

@@ -1,5 +1,5 @@
 import { parseBackupCodeHashes } from "../../core/crypto/backup-code-hashes.ts";
-import { encryptFor, type RecipientPublicKey } from "../../core/crypto/jwe-recipient.ts";
+import { encryptToJwe, type RecipientPublicKey } from "../../core/crypto/jwe-recipient.ts";
 import { decodeTotpSecret } from "../../core/crypto/totp.ts";
 import { toBackendUserId } from "../../core/parsing/user-id.ts";
 import type { SealedColumn } from "../../store/platform/schema.ts";

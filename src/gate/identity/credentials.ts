@@ -1,8 +1,12 @@
-import type { OriginConfig } from "../../config/first-factor-config.ts";
-import { readNamedCookies } from "../../core/parsing/cookie-header.ts";
-import { foldName } from "../../core/parsing/folded-name.ts";
-import { type NamedValue, type NamedValues, summarizeNamedValues } from "../../core/parsing/named-values.ts";
-import { readNamedParameters } from "../../core/parsing/query-string.ts";
+import type { OriginLoginConfig } from "../../config/first-factor-config.ts";
+import { findCookiesReadableAs } from "../../core/parsing/cookie-header.ts";
+import { foldFieldName } from "../../core/parsing/folded-name.ts";
+import {
+  type ClassifiedNamedValues,
+  classifyNamedValues,
+  type NamedValue,
+} from "../../core/parsing/named-values.ts";
+import { findParametersReadableAs } from "../../core/parsing/query-string.ts";
 import { hasNonUtf8Escapes, isUndecodable } from "../../core/parsing/undecodable.ts";
 
 /** The parts of a request that can carry a session of the site. */

@@ -63,7 +63,7 @@ function urlOf({ url }: WhoAmIEndpoint, { query }: WhoAmICredential): string {
  * Returns the headers of a request to the who-am-I. `X-Forwarded-For` is the visitor's address, as in the requests that the gate
  * forwards: the site may bind its session to the address.
  */
-function headersOf({ publicOrigin, address }: WhoAmI, { headers: sent }: WhoAmICredential): Headers {
+function headersOf({ publicOrigin, address }: WhoAmIEndpoint, { headers: sent }: WhoAmICredential): Headers {
   const [scheme = "", host = ""] = publicOrigin.split("://");
   const headers = new Headers({
     Accept: "application/json",

@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
 import { lazy } from "../../core/lib/lazy.ts";
-import { parseCodeInput } from "../../core/parsing/code-input.ts";
-import { userIdPattern } from "../../core/parsing/user-id.ts";
-import { canonicalUsername } from "../../core/parsing/username.ts";
+import { parseSubmittedCode } from "../../core/parsing/code-input.ts";
+import { backendUserIdPattern } from "../../core/parsing/user-id.ts";
+import { canonicalizeUsername } from "../../core/parsing/username.ts";
 import { inputJsonSchemaRegistry } from "./input-json-schemas.ts";
 
 /** The schema of a user name in any spelling. It turns the name into its canonical form. */
@@ -71,7 +71,9 @@ export const sessionTokenSchema = () =>
 
 /** A user's id, as the service client knows the user. */
 export const userIdSchema = lazy(() =>
-  z.string("must be a string").check(z.regex(userIdPattern, "must have 1 to 128 visible ASCII characters")),
+  z
+    .string("must be a string")
+    .check(z.regex(backendUserIdPattern, "must have 1 to 128 visible ASCII characters")),
 );
 
 /** A text of the service client for the receipt: `action` or `nonce`. */

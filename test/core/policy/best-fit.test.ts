@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { asciiConverters, foldCase, lookalike } from "../../../src/core/policy/best-fit.ts";
+import {
+  asciiConverters,
+  foldCaseAndAccents,
+  lookalikeCharacterPattern,
+} from "../../../src/core/policy/best-fit.ts";
 
 /** Every character that a string can hold in one unit. */
 const characters = Array.from({ length: 0x1_0000 - 0x80 }, (_, at) => String.fromCharCode(at + 0x80)).filter(

@@ -57,7 +57,7 @@ export const accountPageRoutes = new Hono<AppEnv>()
   .post("/account/backup-codes", (c) =>
     withAccountSession(c, async (session) => {
       const form = await readFormOrThrow(c, codeFormSchema());
-      const code = parseCodeInput(form.code);
+      const code = parseSubmittedCode(form.code);
       if (code === null) return showAccount(c, session, { failure: noCode, errorIn: "backup-codes" });
       const { deps, client, now } = c.var;
       const result = await regenerateBackupCodes(deps, { session, code, client, now });
@@ -77,7 +77,7 @@ export const accountPageRoutes = new Hono<AppEnv>()
   .post("/account/two-factor/disable", (c) =>
     withAccountSession(c, async (session) => {
       const form = await readFormOrThrow(c, disableFormSchema());
-      const code = parseCodeInput(form.code);
+      const code = parseSubmittedCode(form.code);
       if (code === null) return showAccount(c, session, { failure: noCode, errorIn: "disable" });
       const { deps, client, now } = c.var;
       const password = form.password ?? null;

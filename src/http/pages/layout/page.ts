@@ -56,7 +56,7 @@ export const returnPathSchema = () =>
   );
 
 /** Returns the return path (`rd`) from the query of the request. */
-export const readReturnPath = (c: AppContext) => safeReturnPath(c.req.query("rd"));
+export const readReturnPath = (c: AppContext) => parseReturnPathOrRoot(c.req.query("rd"));
 
 /** Returns the path to redirect to when a page is completed. Without an origin there is no site at `/`, so it is the account page. */
 export function redirectPathAfterPage(c: AppContext, returnPath: string): string {

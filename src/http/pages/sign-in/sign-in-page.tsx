@@ -61,7 +61,7 @@ export const signInPageRoutes = new Hono<AppEnv>()
   .post("/sign-in", async (c) => {
     if (c.var.source !== null) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
     const form = await readFormOrThrow(c, signInFormSchema());
-    const username = canonicalUsername(form.username);
+    const username = canonicalizeUsername(form.username);
     if (username === null || form.password === "") {
       const detail = "Type your user name and your password.";
       return respondWithSignInFailure(

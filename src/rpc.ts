@@ -1,6 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { renderQrSvg, svgDataUri } from "./core/lib/qr.ts";
-import { callerUserId } from "./core/parsing/user-id.ts";
+import { formatSvgDataUri, renderQrSvg } from "./core/lib/qr.ts";
+import { toBackendUserId } from "./core/parsing/user-id.ts";
 import { authenticatedAt, isTokenFresh } from "./domain/access/access.ts";
 import type { Deps } from "./domain/deps.ts";
 import type { Failure } from "./domain/failure.ts";
@@ -79,7 +79,7 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
       const enrolment = await startUserEnrolment(call.deps, { ...call, known: user.user }, code ?? null);
       if (!enrolment.ok) return enrolment;
       const { secret, keyUri, expiresInSeconds } = enrolment;
-      const qrCode = svgDataUri(renderQrSvg(keyUri));
+      const qrCode = formatSvgDataUri(renderQrSvg(keyUri));
       return { ok: true, secret, provisioningUri: keyUri, qrCode, expiresInSeconds };
     });
   }
@@ -166,7 +166,7 @@ function toRpcSession(session: FullSession, renewedToken: string | null): RpcSes
   const { userId: id, username: name, email: mail, amr, secondFactorAt, expiresAt, realm } = session;
   return {
     ok: true,
-    user: { id: callerUserId(realm, id), username: name, email: mail },
+    user: { id: toBackendUserId(realm, id), username: name, email: mail },
     aal: secondFactorAt === null ? 1 : 2,
     amr: [...amr],
     authTime: authenticatedAt(session).getTime(),

@@ -1,7 +1,7 @@
 import { type Config, type ConfigProblem, parseConfig } from "./config/config.ts";
 import type { Deps } from "./domain/deps.ts";
 import { IsolateCache } from "./domain/isolate-cache.ts";
-import { describeError, log } from "./log.ts";
+import { formatErrorForLog, log } from "./log.ts";
 import { openDatabase } from "./store/platform/database.ts";
 import { withTimeLimit } from "./store/platform/time-limit.ts";
 import { createBlockStore } from "./store/sessions/throttle-blocks.ts";
@@ -63,7 +63,7 @@ export function createDeps(config: Config, env: Bindings, context: EventContext,
     },
     get blocks() {
       return createBlockStore(env.BLOCKS, (error) => {
-        log("warn", "blocks.unavailable", { request_id: eventId, ...describeError(error) });
+        log("warn", "blocks.unavailable", { request_id: eventId, ...formatErrorForLog(error) });
       });
     },
     isWithinRateLimit:
@@ -80,6 +80,6 @@ async function logFailure(work: Promise<unknown>, eventId: string): Promise<void
   try {
     await work;
   } catch (error) {
-    log("error", "deferred.failed", { request_id: eventId, ...describeError(error) });
+    log("error", "deferred.failed", { request_id: eventId, ...formatErrorForLog(error) });
   }
 }

@@ -3,7 +3,7 @@ import { resealWithCurrentKey } from "./domain/maintenance/reseal.ts";
 import { type Bindings, createDeps, type EventContext, getConfig } from "./runtime.ts";
 
 /** Deletes expired rows, and re-seals fields with the current key. Throws a failure: the platform then counts the run as failed. */
-export async function runHourly(env: Bindings, context: EventContext, now: Date): Promise<void> {
+export async function runHourlyMaintenance(env: Bindings, context: EventContext, now: Date): Promise<void> {
   const deps = createDeps(getConfig(env), env, context, crypto.randomUUID());
   deps.log("info", "expiry.done", { ...(await removeExpiredData(deps, now)) });
   const { kids } = deps.config.keyring;

@@ -2,7 +2,7 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { env } from "cloudflare:workers";
 import { createLocalJWKSet, jwtVerify } from "jose";
 import { describe, expect, it, vi } from "vitest";
-import { timeStep } from "../src/core/crypto/totp.ts";
+import { computeTimeStep } from "../src/core/crypto/totp.ts";
 import type { Failure } from "../src/domain/failure.ts";
 import { toProblem } from "../src/http/problem/problem.ts";
 import { toRpcFailure } from "../src/rpc/rpc-failure.ts";
@@ -41,7 +41,7 @@ async function withBindings<T>(
 async function enrolled(user = "42") {
   const enrolment = await env.SECOND_FACTOR.enrol({ user });
   if (!enrolment.ok) throw new Error(enrolment.code);
-  const first = await codeOfStep(enrolment.secret, timeStep(new Date()) - 1);
+  const first = await codeOfStep(enrolment.secret, computeTimeStep(new Date()) - 1);
   const confirmed = await env.SECOND_FACTOR.confirm({ user, code: first });
   if (!confirmed.ok) throw new Error(confirmed.code);
   return { user, secret: enrolment.secret, backupCodes: [...confirmed.backupCodes] };

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { base32nopad } from "@scure/base";
-import { buildKeyUri } from "../../src/core/parsing/key-uri.ts";
+import { formatOtpauthUri } from "../../src/core/parsing/key-uri.ts";
 
 /** The simulated time at which all codes are generated and verified, so that a code stays valid for the whole benchmark. */
 export const clockSeconds = 1_800_000_014;
@@ -14,6 +14,6 @@ const accounts = ["ada", "ada@example.com", "grace.hopper@mathematics.example.or
 /** The texts of the QR codes: provisioning URIs of common lengths. */
 export const keyUris: readonly string[] = issuers.flatMap((issuer) =>
   accounts.map((account) =>
-    buildKeyUri({ issuer, account, secret: base32nopad.encode(secretOf(`${issuer} ${account}`)) }),
+    formatOtpauthUri({ issuer, account, secret: base32nopad.encode(secretOf(`${issuer} ${account}`)) }),
   ),
 );

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { getMigrations } from "better-auth/db/migration";
-import { computeHotp, decodeTotpSecret, timeStep } from "../../src/core/crypto/totp.ts";
+import { computeHotp, computeTimeStep, decodeTotpSecret } from "../../src/core/crypto/totp.ts";
 import type { PreparedRequest } from "../load/exchange.ts";
 import { type BenchWorker, bundleBenchWorker, type RunningWorkers } from "../workers.ts";
 import { createPeerAuth, type PeerVariables } from "./better-auth-options.ts";
@@ -147,7 +147,8 @@ const checkOf = (cookie: string): PreparedRequest => ({
 });
 
 /** Computes the code of the next time step, which the peer accepts from now until the step after it ends. */
-const codeToCome = (secret: string) => computeHotp(decodeTotpSecret(secret), timeStep(new Date()) + 1, 6);
+const codeToCome = (secret: string) =>
+  computeHotp(decodeTotpSecret(secret), computeTimeStep(new Date()) + 1, 6);
 
 const post = (path: string, body: unknown, cookie?: string): PreparedRequest => ({
   method: "POST",

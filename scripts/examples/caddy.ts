@@ -1,5 +1,9 @@
-import { ownTokenPattern } from "../../src/core/tokens/own-token.ts";
-import { clearedExactNames, clearedFamilies, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
+import { sallyportTokenPatternSource } from "../../src/core/tokens/own-token.ts";
+import {
+  clearedExactHeaderNames,
+  clearedHeaderFamilies,
+  methodOverrideHeaderNames,
+} from "../../src/gate/cleared-headers.ts";
 import { generatedNote } from "./generated-block.ts";
 import { plainName, separators } from "./name-patterns.ts";
 import { oddOwnCookie } from "./own-cookies.ts";
@@ -14,8 +18,8 @@ const quoted = (pattern: string) => (/["`#]/.test(pattern) ? `"${pattern}"` : pa
 /** The header names that Caddy removes. `*` is a wildcard. */
 export const caddyPatterns: readonly string[] = [
   ...oddNames,
-  ...clearedFamilies.map(plainName).flatMap((name) => [name, `${name}-*`]),
-  ...[...clearedExactNames, ...methodOverrideNames].map(plainName),
+  ...clearedHeaderFamilies.map(plainName).flatMap((name) => [name, `${name}-*`]),
+  ...[...clearedExactHeaderNames, ...methodOverrideHeaderNames].map(plainName),
 ];
 
 const removals = caddyPatterns.map((pattern) => `\trequest_header ${quoted(`-${pattern}`)}`).join("\n");
@@ -46,7 +50,7 @@ ${keptHeaders.map((name) => `\trequest_header ${name} {vars.${variableFor(name)}
 		# Browsers write Sallyport's cookies only as above. Remove every header with another spelling of them.
 		@sallyport_odd_cookie header_regexp Cookie \`(?i)${oddOwnCookie}\`
 		request_header @sallyport_odd_cookie -Cookie
-		@sallyport_own_token header_regexp Authorization \`${ownTokenPattern}\`
+		@sallyport_own_token header_regexp Authorization \`${sallyportTokenPatternSource}\`
 		request_header @sallyport_own_token -Authorization
 	}
 }

@@ -1,5 +1,9 @@
-import { ownTokenPattern } from "../../src/core/tokens/own-token.ts";
-import { clearedExactNames, clearedFamilies, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
+import { sallyportTokenPatternSource } from "../../src/core/tokens/own-token.ts";
+import {
+  clearedExactHeaderNames,
+  clearedHeaderFamilies,
+  methodOverrideHeaderNames,
+} from "../../src/gate/cleared-headers.ts";
 import { familyPattern, oddCharacter, wholePattern } from "./name-patterns.ts";
 import { dotSegment, plainSegments } from "./raw-path.ts";
 
@@ -9,15 +13,15 @@ import { dotSegment, plainSegments } from "./raw-path.ts";
  */
 export const haproxyPatterns: readonly string[] = [
   oddCharacter,
-  familyPattern(clearedFamilies),
-  wholePattern(clearedExactNames),
-  wholePattern(methodOverrideNames),
+  familyPattern(clearedHeaderFamilies),
+  wholePattern(clearedExactHeaderNames),
+  wholePattern(methodOverrideHeaderNames),
 ];
 
 /** The rules of `haproxy.cfg` that remove client headers and detect Sallyport's cookies and tokens. */
 export const haproxyRules: readonly string[] = [
   ...haproxyPatterns.map((pattern) => `http-request del-header '${pattern}' -m reg`),
-  `acl carries_own_token req.fhdr(authorization) -m reg '${ownTokenPattern}'`,
+  `acl carries_own_token req.fhdr(authorization) -m reg '${sallyportTokenPatternSource}'`,
   `acl has_normal_path path -m reg '^${plainSegments}$'`,
   `acl has_dot_segment path -m reg '${dotSegment()}'`,
 ];

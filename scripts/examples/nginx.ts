@@ -1,5 +1,5 @@
-import { ownTokenPattern } from "../../src/core/tokens/own-token.ts";
-import { isPlainName } from "../../src/gate/cleared-headers.ts";
+import { sallyportTokenPatternSource } from "../../src/core/tokens/own-token.ts";
+import { isPlainHeaderName } from "../../src/gate/cleared-headers.ts";
 import { generatedNote } from "./generated-block.ts";
 import { knownHeaders } from "./known-headers.ts";
 import { oddOwnCookie, ownCookieNames } from "./own-cookies.ts";
@@ -17,7 +17,7 @@ const setElsewhere = [
 
 /** `sallyport-cleared.conf`. nginx drops names with other characters by default, and cannot clear them. */
 export function nginxClearedHeaders(): string {
-  const names = knownHeaders.filter((name) => isPlainName(name) && !setElsewhere.includes(name));
+  const names = knownHeaders.filter((name) => isPlainHeaderName(name) && !setElsewhere.includes(name));
   const width = Math.max(...names.map((name) => name.length));
   const lines = names.map((name) => `proxy_set_header ${name.padEnd(width)} "";`);
   return `# ${generatedNote}
@@ -64,7 +64,7 @@ map $${last} $sallyport_site_cookies {
 # The site does not get Sallyport's tokens either.
 map $http_authorization $sallyport_site_authorization {
     default $http_authorization;
-    "~${ownTokenPattern}" "";
+    "~${sallyportTokenPatternSource}" "";
 }
 
 # nginx looks for the location of the resolved path, and passes the path on unresolved. So it passes on only those paths of

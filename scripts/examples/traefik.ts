@@ -1,5 +1,9 @@
-import { ownTokenPattern } from "../../src/core/tokens/own-token.ts";
-import { clearedExactNames, clearedFamilies, methodOverrideNames } from "../../src/gate/cleared-headers.ts";
+import { sallyportTokenPatternSource } from "../../src/core/tokens/own-token.ts";
+import {
+  clearedExactHeaderNames,
+  clearedHeaderFamilies,
+  methodOverrideHeaderNames,
+} from "../../src/gate/cleared-headers.ts";
 import { knownHeaders } from "./known-headers.ts";
 import { familyPattern, oddCharacter, plainName, wholePattern } from "./name-patterns.ts";
 
@@ -16,16 +20,16 @@ function forwardedPattern(): string {
   return `^${plainName(ownFamily)}(-(${others.join("|").toLowerCase()}))?$`;
 }
 
-const foreignFamilies = clearedFamilies.filter((family) => family !== ownFamily);
+const foreignFamilies = clearedHeaderFamilies.filter((family) => family !== ownFamily);
 
 /** The last part of {@link traefikPattern}. An operator removes it with `METHOD_OVERRIDE=pass` (INC-31). */
-export const traefikOverridePattern = wholePattern(methodOverrideNames);
+export const traefikOverridePattern = wholePattern(methodOverrideHeaderNames);
 
 /** Matches the names that Traefik removes. It must ignore case. */
 export const traefikPattern = [
   oddCharacter,
   familyPattern(foreignFamilies),
-  wholePattern(clearedExactNames),
+  wholePattern(clearedExactHeaderNames),
   forwardedPattern(),
   traefikOverridePattern,
 ].join("|");
@@ -35,5 +39,5 @@ export const traefikClearing: readonly string[] = [`authResponseHeadersRegex: '(
 
 /** The router rule for requests with a Sallyport token. */
 export const traefikTokenRule: readonly string[] = [
-  `rule: 'Host(\`{{ env "SITE_NAME" }}\`) && HeaderRegexp(\`Authorization\`, \`${ownTokenPattern}\`)'`,
+  `rule: 'Host(\`{{ env "SITE_NAME" }}\`) && HeaderRegexp(\`Authorization\`, \`${sallyportTokenPatternSource}\`)'`,
 ];

@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
 import { createKeyring, type Keyring, parseKeyring } from "../core/crypto/keyring.ts";
-import { canonicalUsername } from "../core/parsing/username.ts";
+import { canonicalizeUsername } from "../core/parsing/username.ts";
 import { zodTypeErrorOption } from "../core/parsing/zod-type-error.ts";
 import { type PolicyRule, parsePolicy } from "../core/policy/policy.ts";
-import { type FirstFactorConfig, parseFirstFactor } from "./first-factor-config.ts";
+import { type FirstFactorConfig, parseFirstFactorConfig } from "./first-factor-config.ts";
 
 /** The parsed variables and secrets, frozen. `docs/configuration.md` explains each variable. */
 export interface Config {
@@ -153,7 +153,7 @@ const adminUsers = () =>
     z._default(anyText(), ""),
     z.transform((text, context) => {
       const entries = text.split(",").filter((entry) => entry.trim() !== "");
-      const names = entries.flatMap((entry) => canonicalUsername(entry) ?? []);
+      const names = entries.flatMap((entry) => canonicalizeUsername(entry) ?? []);
       if (names.length === entries.length) return new Set(names);
       const message = "must be user names, separated by commas; one of them is not a valid user name";
       context.issues.push({ code: "custom", message, input: text });
@@ -226,7 +226,7 @@ export function parseConfig(
   env: unknown,
 ): { ok: true; config: Config } | { ok: false; problems: readonly ConfigProblem[] } {
   const parsed = variables().safeParse(env);
-  const firstFactor = parseFirstFactor(env);
+  const firstFactor = parseFirstFactorConfig(env);
   const issues = [...(parsed.error?.issues ?? []), ...(firstFactor.error?.issues ?? [])];
   if (!parsed.success || !firstFactor.success) {
     return { ok: false, problems: issues.map(({ path, message }) => ({ name: String(path[0]), message })) };

@@ -1,14 +1,14 @@
 import * as z from "zod/mini";
-import type { ExternalNames } from "../core/parsing/external-subject.ts";
-import { parseValuePath, type ValuePath } from "../core/parsing/value-path.ts";
+import type { ExternalNameComparison } from "../core/parsing/external-subject.ts";
+import { parseResponseValuePath, type ResponseValuePath } from "../core/parsing/value-path.ts";
 import { zodTypeErrorOption } from "../core/parsing/zod-type-error.ts";
 
 /** The kind of first factor, with the variables of that kind. */
-export type FirstFactorConfig = PasswordConfig | OriginConfig | JwtConfig | ProxyConfig;
+export type FirstFactorConfig = PasswordConfig | OriginLoginConfig | JwtConfig | ProxyHeaderConfig;
 
 interface AnyConfig {
   /** Whether names that differ in spelling are different accounts. With passwords it applies to the API for external realms. */
-  readonly names: ExternalNames;
+  readonly names: ExternalNameComparison;
 }
 
 interface PasswordConfig extends AnyConfig {
@@ -16,13 +16,13 @@ interface PasswordConfig extends AnyConfig {
 }
 
 /** The first factor is the site's own login. */
-export interface OriginConfig extends AnyConfig {
+export interface OriginLoginConfig extends AnyConfig {
   readonly kind: "origin";
   /** Where the Worker asks which account a credential belongs to: a path at the origin, or an absolute URL. */
   readonly whoAmI: string;
   /** Where the response of the who-am-I has the user name. */
-  readonly user: ValuePath;
-  readonly email: ValuePath | null;
+  readonly user: ResponseValuePath;
+  readonly email: ResponseValuePath | null;
   /** The cookies that carry the site's session. */
   readonly cookies: readonly string[];
   /** The headers and query parameters that may carry a session or a token of the site. */
@@ -53,7 +53,7 @@ export interface JwtConfig extends AnyConfig {
 }
 
 /** The first factor is the user header of a proxy that sends `PROXY_KEY`. */
-export interface ProxyConfig extends AnyConfig {
+export interface ProxyHeaderConfig extends AnyConfig {
   readonly kind: "proxy";
   readonly userHeader: string;
   readonly emailHeader: string;
@@ -70,7 +70,7 @@ const valuePath = () =>
   z.pipe(
     z.string("must be set to json:/pointer (RFC 6901) or header:Name"),
     z.transform((text, context) => {
-      const parsed = parseValuePath(text);
+      const parsed = parseResponseValuePath(text);
       if (parsed !== null) return parsed;
       const message = "must be json:/pointer (RFC 6901) or header:Name";
       context.issues.push({ code: "custom", message, input: text });
@@ -125,7 +125,7 @@ const origin = () =>
       ),
     }),
     z.transform(
-      (env): Omit<OriginConfig, "names"> => ({
+      (env): Omit<OriginLoginConfig, "names"> => ({
         kind: "origin",
         whoAmI: env.WHOAMI_URL,
         user: env.WHOAMI_USER,
@@ -204,7 +204,7 @@ const proxy = () =>
       PROXY_EMAIL_HEADER: z._default(headerName(), "Remote-Email"),
     }),
     z.transform(
-      (env): Omit<ProxyConfig, "names"> => ({
+      (env): Omit<ProxyHeaderConfig, "names"> => ({
         kind: "proxy",
         userHeader: env.PROXY_USER_HEADER,
         emailHeader: env.PROXY_EMAIL_HEADER,
@@ -230,7 +230,7 @@ const kind = () =>
   });
 
 /** Parses `FIRST_FACTOR` and the variables of that kind. Variables of the other kinds are ignored. */
-export function parseFirstFactor(env: unknown): z.util.SafeParseResult<FirstFactorConfig> {
+export function parseFirstFactorConfig(env: unknown): z.util.SafeParseResult<FirstFactorConfig> {
   const parsed = kind().safeParse(env);
   if (!parsed.success) return parsed as z.util.SafeParseError<never>;
   const { FIRST_FACTOR, EXTERNAL_NAMES: names } = parsed.data;

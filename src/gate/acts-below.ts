@@ -25,7 +25,7 @@ const limitedByDepth: readonly string[] = ["PROPFIND", "LOCK"];
  *
  * @param method upper case
  */
-export function actsBelow(method: string, headers: Headers): boolean {
+export function canActBelowPath(method: string, headers: Headers): boolean {
   if (onPathAlone.has(method)) return false;
   return !(limitedByDepth.includes(method) && isDepthZero(headers));
 }

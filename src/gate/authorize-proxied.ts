@@ -1,10 +1,15 @@
 import { isUndecodable } from "../core/parsing/undecodable.ts";
 import type { AccessDenied, AccessGranted } from "../domain/access/access.ts";
 import type { Deps } from "../domain/deps.ts";
-import { authorizeRequest, expireTokenAfterChange, type RejectedRequest, type Visitor } from "./authorize.ts";
-import { isForeignHandshake } from "./handshake.ts";
+import {
+  authorizeRequest,
+  forceSessionRecheckAfterChange,
+  type RejectedRequest,
+  type VisitorContext,
+} from "./authorize.ts";
+import { isCrossOriginWebSocketHandshake } from "./handshake.ts";
 import type { SignedIdentity } from "./headers.ts";
-import { isServedMethod } from "./request-interpretations.ts";
+import { isForwardableMethod } from "./request-interpretations.ts";
 import { signIdentityAssertion } from "./sign-assertion.ts";
 
 /** The visitor's request, about which a proxy asks in a forward-auth request. */
@@ -29,7 +34,7 @@ export function readOriginalRequest(headers: Headers): OriginalRequest | null {
   const original = readPair(headers, "X-Original-Method", "X-Original-URL");
   if (!agree(forwarded.method, original.method) || !agree(forwarded.uri, original.uri)) return null;
   const { method, uri } = forwarded.uri === null ? original : forwarded;
-  if (method === null || uri === null || !isServedMethod(method)) return null;
+  if (method === null || uri === null || !isForwardableMethod(method)) return null;
   // A proxy forwards bytes that are not UTF-8 unchanged (INC-36).
   if (isUndecodable(uri)) return null;
   // A request target has no space. A header that was sent twice has one, after the comma that joins the values.
@@ -63,7 +68,7 @@ export type ForwardAuthResult =
   | { readonly kind: "cross_origin" };
 
 /** A forward-auth request. */
-export interface ForwardAuthInput extends Visitor {
+export interface ForwardAuthInput extends VisitorContext {
   readonly original: OriginalRequest;
   /** The headers of the forward-auth request: those of the original request, as far as the proxy sends them. */
   readonly headers: Headers;
@@ -97,7 +102,7 @@ export async function authorizeForwardAuth(deps: Deps, input: ForwardAuthInput):
   const { decision, access, mayChange } = result;
   if (!access.allowed) return { kind: "denied", denial: access };
   // A page of another site cannot set `X-Forwarded-Host` in the visitor's browser, so it counts without `PROXY_KEY` here.
-  if (access.identity !== null && isForeignHandshake(headers, namedHost ?? askedHost))
+  if (access.identity !== null && isCrossOriginWebSocketHandshake(headers, namedHost ?? askedHost))
     return { kind: "cross_origin" };
   // The visitor can set the header, so the assertion takes the host from it only with `PROXY_KEY`.
   const host = (trusted ? namedHost : null) ?? askedHost;
@@ -108,7 +113,7 @@ export async function authorizeForwardAuth(deps: Deps, input: ForwardAuthInput):
     { ...decision, host },
     visitor.now,
   );
-  const granted = await expireTokenAfterChange(deps, visitor, mayChange, access);
+  const granted = await forceSessionRecheckAfterChange(deps, visitor, mayChange, access);
   return { kind: "allowed", granted, signedIdentity };
 }
 

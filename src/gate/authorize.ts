@@ -1,6 +1,6 @@
-import { hasVariantBelow } from "../core/parsing/raw-path.ts";
+import { hasPathVariantAtOrBelow } from "../core/parsing/raw-path.ts";
 import { evaluatePolicy, type RequestInterpretation } from "../core/policy/evaluate-policy.ts";
-import type { PolicyDecision } from "../core/policy/policy.ts";
+import type { ScopedRequirement } from "../core/policy/policy.ts";
 import { isSafeMethod } from "../core/policy/safe-method.ts";
 import { type AccessGranted, type AccessResult, authorizeSession } from "../domain/access/access.ts";
 import type { Deps } from "../domain/deps.ts";
@@ -8,10 +8,14 @@ import { type FullSession, issueTokenToRecheck } from "../domain/sessions/sessio
 import { provisionAndAuthorize } from "../domain/sign-in/external-sign-in.ts";
 import type { FirstFactorSource } from "../domain/sign-in/first-factor-source.ts";
 import type { ClientContext } from "../store/service/audit.ts";
-import { findInterpretations, type RequestParts, type UnreadablePart } from "./request-interpretations.ts";
+import {
+  findRequestInterpretations,
+  type RequestParts,
+  type UnreadableRequestPart,
+} from "./request-interpretations.ts";
 
 /** A request for the origin, with the session and the first factor of the visitor. */
-export interface AccessRequest extends RequestParts {
+export interface AuthorizeRequestInput extends RequestParts {
   /** The session of the request's token, which is bound to the first factor of this request. Null: there is none. */
   readonly session: FullSession | null;
   /** Null: passwords are the first factor. */
@@ -22,13 +26,13 @@ export interface AccessRequest extends RequestParts {
   readonly now: Date;
 }
 
-/** The part of an {@link AccessRequest} that is about the visitor. */
-export type Visitor = Omit<AccessRequest, keyof RequestParts>;
+/** The part of an {@link AuthorizeRequestInput} that is about the visitor. */
+export type VisitorContext = Omit<AuthorizeRequestInput, keyof RequestParts>;
 
 /** A request that is rejected whatever session it has. */
 export type RejectedRequest =
   /** A part of the request is invalid, so the policy can't be applied. */
-  | { readonly kind: "unreadable"; readonly part: UnreadablePart }
+  | { readonly kind: "unreadable"; readonly part: UnreadableRequestPart }
   /** A variant of the path is below `BASE_PATH`, so the request is never forwarded (INC-34). */
   | { readonly kind: "own_path" };
 
@@ -36,7 +40,7 @@ export type RejectedRequest =
 export interface EvaluatedRequest {
   readonly kind: "evaluated";
   /** What the policy requires of the request. */
-  readonly decision: PolicyDecision;
+  readonly decision: ScopedRequirement;
   /** Whether the visitor meets the requirement. */
   readonly access: AccessResult;
   /** True when the origin may change state when it serves the request. */
@@ -49,15 +53,15 @@ export interface EvaluatedRequest {
  */
 export async function authorizeRequest(
   deps: Deps,
-  request: AccessRequest,
+  request: AuthorizeRequestInput,
 ): Promise<EvaluatedRequest | RejectedRequest> {
   const { policy, basePath } = deps.config;
-  const interpretations = findInterpretations(deps.config, request);
+  const interpretations = findRequestInterpretations(deps.config, request);
   if (typeof interpretations === "string") return { kind: "unreadable", part: interpretations };
   const { itself, others } = interpretations;
   const decision = evaluatePolicy(policy, itself, others);
   if (decision === null) return { kind: "unreadable", part: "path" };
-  if (hasVariantBelow(basePath, itself.path) !== false) return { kind: "own_path" };
+  if (hasPathVariantAtOrBelow(basePath, itself.path) !== false) return { kind: "own_path" };
   const { session, source, now } = request;
   const { requirement } = decision;
   const access =
@@ -76,9 +80,9 @@ const isChange = ({ method, namedOnly }: RequestInterpretation) =>
  * origin's own login: the origin may have signed another account in under the same session cookie. Returns the access with
  * the token for this, or the access as it was.
  */
-export async function expireTokenAfterChange(
+export async function forceSessionRecheckAfterChange(
   deps: Deps,
-  { session, source }: Pick<AccessRequest, "session" | "source">,
+  { session, source }: Pick<AuthorizeRequestInput, "session" | "source">,
   mayChange: boolean,
   granted: AccessGranted,
 ): Promise<AccessGranted> {

@@ -1,4 +1,4 @@
-import { foldName } from "../core/parsing/folded-name.ts";
+import { foldFieldName } from "../core/parsing/folded-name.ts";
 
 /**
  * The headers that the gate removes from client requests, because an origin may trust them. This is the only list: the gate
@@ -6,7 +6,7 @@ import { foldName } from "../core/parsing/folded-name.ts";
  */
 
 /** Families of removed headers. A family is the name itself and every name that continues with `_`: `remote`, `remote_user`. */
-export const clearedFamilies: readonly string[] = [
+export const clearedHeaderFamilies: readonly string[] = [
   // The identity that the gate and other gateways set (WB-05).
   "remote",
   "x_sallyport",
@@ -42,7 +42,7 @@ export const clearedFamilies: readonly string[] = [
 ];
 
 /** Removed headers that are no family: only this name is removed, not the names that begin with it. */
-export const clearedExactNames: readonly string[] = [
+export const clearedExactHeaderNames: readonly string[] = [
   "forwarded",
   // A web server's plug-in sends WebSphere the client's address, certificate and user in these: `$WSRU` is the user name.
   ...["at", "cc", "cs", "is", "pr", "ra", "rh", "ru", "sc", "si", "sn", "sp"].map((name) => `_ws${name}`),
@@ -54,7 +54,7 @@ export const clearedExactNames: readonly string[] = [
  * The headers in which a client names another method than that of the request line (INC-31). With `METHOD_OVERRIDE=pass` they reach the
  * origin, and the policy is applied to both methods.
  */
-export const methodOverrideNames: readonly string[] = [
+export const methodOverrideHeaderNames: readonly string[] = [
   "x_http_method_override",
   "x_http_method",
   "x_method_override",
@@ -65,21 +65,22 @@ export const methodOverrideNames: readonly string[] = [
  * two such names into the same variable. Any other name may be read as another header: `Content_Length` as the length of the
  * body, `SCRIPT_NAME` as a variable of CGI.
  */
-export const isPlainName = (name: string): boolean => /^[a-z0-9-]+$/i.test(name);
+export const isPlainHeaderName = (name: string): boolean => /^[a-z0-9-]+$/i.test(name);
 
-/** True for a name in {@link methodOverrideNames}, in any spelling. */
-export const isOverrideHeader = (name: string): boolean => methodOverrideNames.includes(foldName(name));
+/** True for a name in {@link methodOverrideHeaderNames}, in any spelling. */
+export const isMethodOverrideHeader = (name: string): boolean =>
+  methodOverrideHeaderNames.includes(foldFieldName(name));
 
 /**
  * True for a header of these lists, in any spelling (INC-08, INC-26). The gate removes it, except a method override
  * with `METHOD_OVERRIDE=pass`.
  */
 export function isClearedHeader(name: string): boolean {
-  const folded = foldName(name);
+  const folded = foldFieldName(name);
   return (
-    clearedExactNames.includes(folded) ||
-    methodOverrideNames.includes(folded) ||
-    clearedFamilies.some(
+    clearedExactHeaderNames.includes(folded) ||
+    methodOverrideHeaderNames.includes(folded) ||
+    clearedHeaderFamilies.some(
       (family) =>
         folded.startsWith(family) && (folded.length === family.length || folded[family.length] === "_"),
     )

@@ -25,7 +25,7 @@ export const isWebSocketUpgrade = (headers: Headers): boolean =>
  * The request with another upgrade is not rejected, but forwarded without it: a server may ignore the header (RFC 9110 7.8), and
  * clients such as `curl --http2` send it with every request.
  */
-export function withoutConnectionHeaders(received: Headers): Headers {
+export function copyWithoutConnectionHeaders(received: Headers): Headers {
   const headers = new Headers(received);
   const isWebSocket = isWebSocketUpgrade(received);
   const named = (received.get("Connection") ?? "").split(",").map((name) => name.trim());

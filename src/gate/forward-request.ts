@@ -1,5 +1,5 @@
 import { parseRawPath } from "../core/parsing/raw-path.ts";
-import type { Requirement } from "../core/policy/policy.ts";
+import type { FactorRequirement } from "../core/policy/policy.ts";
 import type { AssertedScope } from "../core/tokens/assertion.ts";
 import type { AccessDenied, AccessGranted } from "../domain/access/access.ts";
 import {
@@ -9,14 +9,19 @@ import {
 } from "../domain/access/long-lived-access.ts";
 import type { Deps } from "../domain/deps.ts";
 import type { IssuedSession } from "../domain/sessions/sessions.ts";
-import { authorizeRequest, expireTokenAfterChange, type RejectedRequest, type Visitor } from "./authorize.ts";
-import { isForeignHandshake } from "./handshake.ts";
-import { createOriginHeaders, removeOwnCookies } from "./headers.ts";
+import {
+  authorizeRequest,
+  forceSessionRecheckAfterChange,
+  type RejectedRequest,
+  type VisitorContext,
+} from "./authorize.ts";
+import { isCrossOriginWebSocketHandshake } from "./handshake.ts";
+import { createOriginHeaders, removeOwnSetCookieHeaders } from "./headers.ts";
 import { signIdentityAssertion } from "./sign-assertion.ts";
-import { relay } from "./web-socket.ts";
+import { relayWebSocket } from "./web-socket.ts";
 
 /** A request for the origin, and its visitor. */
-export interface GateInput extends Visitor {
+export interface ForwardRequestInput extends VisitorContext {
   readonly request: Request;
   /** The request's URL, parsed: dot segments are resolved. */
   readonly url: URL;
@@ -27,7 +32,7 @@ export interface GateInput extends Visitor {
 }
 
 /** The outcome of a request at the gate. */
-export type GateResult =
+export type ForwardRequestResult =
   /** The origin's response, and the visitor's renewed session, or null. */
   | { readonly kind: "forwarded"; readonly response: Response; readonly renewed: IssuedSession | null }
   | { readonly kind: "denied"; readonly denial: AccessDenied }
@@ -46,8 +51,8 @@ export type GateResult =
 export async function forwardIfAuthorized(
   deps: Deps,
   originUrl: string,
-  input: GateInput,
-): Promise<GateResult> {
+  input: ForwardRequestInput,
+): Promise<ForwardRequestResult> {
   const { request, url } = input;
   const path = parseRawPath(request.url);
   const result = await authorizeRequest(deps, {
@@ -62,12 +67,12 @@ export async function forwardIfAuthorized(
   if (result.kind !== "evaluated") return result;
   const { decision, access, mayChange } = result;
   if (!access.allowed) return { kind: "denied", denial: access };
-  if (access.identity !== null && isForeignHandshake(request.headers, url.host))
+  if (access.identity !== null && isCrossOriginWebSocketHandshake(request.headers, url.host))
     return { kind: "cross_origin" };
   const { requirement } = decision;
   const target = (originUrl === "route" ? url.origin : originUrl) + url.pathname + url.search;
   const headers = await createForwardedHeaders(deps, input, access, { ...decision, host: url.host });
-  const { renewed } = await expireTokenAfterChange(deps, input, mayChange, access);
+  const { renewed } = await forceSessionRecheckAfterChange(deps, input, mayChange, access);
   try {
     const response = await forward(target, request, headers, isPersonal(requirement, access));
     const lasting = { requirement, granted: access, source: input.source };
@@ -78,7 +83,7 @@ export async function forwardIfAuthorized(
 }
 
 /** False for an anonymous request to a public path: only its response may come from a cache (WB-14). */
-const isPersonal = ({ level }: Requirement, { identity }: AccessGranted) =>
+const isPersonal = ({ level }: FactorRequirement, { identity }: AccessGranted) =>
   level !== "none" || identity !== null;
 
 function forward(target: string, request: Request, headers: Headers, personal: boolean): Promise<Response> {
@@ -89,7 +94,7 @@ function forward(target: string, request: Request, headers: Headers, personal: b
 
 async function createForwardedHeaders(
   deps: Deps,
-  input: GateInput,
+  input: ForwardRequestInput,
   { identity }: AccessGranted,
   scope: AssertedScope,
 ): Promise<Headers> {
@@ -105,17 +110,17 @@ async function createForwardedHeaders(
 function toVisitorResponse(
   deps: Deps,
   response: Response,
-  { ownCookies }: GateInput,
+  { ownCookies }: ForwardRequestInput,
   lasting: WebSocketAccess,
 ): Response {
   const { status, statusText, webSocket } = response;
-  const headers = removeOwnCookies(response.headers, ownCookies);
+  const headers = removeOwnSetCookieHeaders(response.headers, ownCookies);
   if (webSocket === null) {
     return headers === null ? response : new Response(response.body, { status, statusText, headers });
   }
   const isStillGranted = () => isAccessStillGranted(deps, lasting, new Date());
   const guarded = mustRecheckWebSocketAccess(lasting)
-    ? relay(webSocket, isStillGranted, recheckSeconds(deps))
+    ? relayWebSocket(webSocket, isStillGranted, recheckSeconds(deps))
     : webSocket;
   return new Response(null, { status, statusText, headers: headers ?? response.headers, webSocket: guarded });
 }

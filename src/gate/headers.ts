@@ -1,10 +1,10 @@
 import type { FirstFactorConfig } from "../config/first-factor-config.ts";
-import { parseCookieName, withoutCookies } from "../core/parsing/cookie-header.ts";
-import { foldName } from "../core/parsing/folded-name.ts";
+import { parseCookieName, removeNamedCookies } from "../core/parsing/cookie-header.ts";
+import { foldFieldName } from "../core/parsing/folded-name.ts";
 import type { AssertedIdentity } from "../core/tokens/assertion.ts";
-import { carriesOwnToken } from "../core/tokens/own-token.ts";
-import { isClearedHeader, isOverrideHeader, isPlainName } from "./cleared-headers.ts";
-import { withoutConnectionHeaders } from "./connection-headers.ts";
+import { hasSallyportToken } from "../core/tokens/own-token.ts";
+import { isClearedHeader, isMethodOverrideHeader, isPlainHeaderName } from "./cleared-headers.ts";
+import { copyWithoutConnectionHeaders } from "./connection-headers.ts";
 
 /** The identity of a visitor, and the assertion (a JWT) that the Worker has signed for it. */
 export interface SignedIdentity {
@@ -32,13 +32,13 @@ export interface OriginHeadersInput {
  * the gate's own.
  */
 export function createOriginHeaders(received: Headers, input: OriginHeadersInput): Headers {
-  const headers = siteHeaders(received);
+  const headers = copyHeadersForSite(received);
   const isFirstFactorHeader = firstFactorHeaders(input.firstFactor);
-  const isForwarded = input.overridesForwarded === true ? isOverrideHeader : noHeader;
+  const isForwarded = input.overridesForwarded === true ? isMethodOverrideHeader : noHeader;
   const isConfigured = configuredHeaders(input.firstFactor);
   for (const name of [...headers.keys()]) {
     const isCleared = isClearedHeader(name) && !isForwarded(name);
-    if (isCleared || isFirstFactorHeader(name) || !(isPlainName(name) || isConfigured(name)))
+    if (isCleared || isFirstFactorHeader(name) || !(isPlainHeaderName(name) || isConfigured(name)))
       headers.delete(name);
   }
   replaceCookies(headers, input.ownCookies);
@@ -62,8 +62,8 @@ const noHeader = (_: string) => false;
  */
 function firstFactorHeaders(config: FirstFactorConfig): (name: string) => boolean {
   if (config.kind !== "proxy") return otherSpellings(credentialHeaders(config));
-  const folded = [config.userHeader, config.emailHeader].map(foldName);
-  return (name) => folded.includes(foldName(name));
+  const folded = [config.userHeader, config.emailHeader].map(foldFieldName);
+  return (name) => folded.includes(foldFieldName(name));
 }
 
 /** The configured headers that carry the site's credentials. Their names may have characters beside letters, digits and `-`. */
@@ -80,22 +80,22 @@ function configuredHeaders(config: FirstFactorConfig): (name: string) => boolean
 
 function otherSpellings(names: readonly string[]): (name: string) => boolean {
   if (names.length === 0) return noHeader;
-  const folded = names.map(foldName);
+  const folded = names.map(foldFieldName);
   const exact = names.map((name) => name.toLowerCase());
-  return (name) => folded.includes(foldName(name)) && !exact.includes(name.toLowerCase());
+  return (name) => folded.includes(foldFieldName(name)) && !exact.includes(name.toLowerCase());
 }
 
 /** Copies a client's headers without those of its connection and without an `Authorization` that carries a token of Sallyport. */
-export function siteHeaders(received: Headers): Headers {
-  const headers = withoutConnectionHeaders(received);
-  if (carriesOwnToken(headers.get("Authorization") ?? "")) headers.delete("Authorization");
+export function copyHeadersForSite(received: Headers): Headers {
+  const headers = copyWithoutConnectionHeaders(received);
+  if (hasSallyportToken(headers.get("Authorization") ?? "")) headers.delete("Authorization");
   return headers;
 }
 
 function replaceCookies(headers: Headers, ownCookies: readonly string[]): void {
   const cookies = headers.get("Cookie");
   if (cookies === null) return;
-  const foreign = withoutCookies(cookies, ownCookies);
+  const foreign = removeNamedCookies(cookies, ownCookies);
   if (foreign === null) headers.delete("Cookie");
   else headers.set("Cookie", foreign);
 }
@@ -104,11 +104,11 @@ function replaceCookies(headers: Headers, ownCookies: readonly string[]): void {
  * Copies the headers of the origin's response without cookies that would replace the Worker's own. Null when there are no such
  * cookies, so that the response can be returned as it is.
  */
-export function removeOwnCookies(received: Headers, ownCookies: readonly string[]): Headers | null {
+export function removeOwnSetCookieHeaders(received: Headers, ownCookies: readonly string[]): Headers | null {
   const cookies = received.getSetCookie();
   if (cookies.length === 0) return null;
-  const own = ownCookies.map(foldName);
-  const foreign = cookies.filter((cookie) => !own.includes(foldName(parseCookieName(cookie))));
+  const own = ownCookies.map(foldFieldName);
+  const foreign = cookies.filter((cookie) => !own.includes(foldFieldName(parseCookieName(cookie))));
   if (foreign.length === cookies.length) return null;
   const headers = new Headers(received);
   headers.delete("Set-Cookie");

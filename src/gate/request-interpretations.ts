@@ -1,10 +1,10 @@
 import type { Config } from "../config/config.ts";
-import { decodeAscii } from "../core/parsing/folded-name.ts";
-import { findParameterValues } from "../core/parsing/query-string.ts";
+import { decodeAsciiEscapes } from "../core/parsing/folded-name.ts";
+import { findParameterValuesReadableAs } from "../core/parsing/query-string.ts";
 import type { RequestInterpretation } from "../core/policy/evaluate-policy.ts";
-import { namedMethods, type PolicyRule } from "../core/policy/policy.ts";
-import { actsBelow } from "./acts-below.ts";
-import { isOverrideHeader } from "./cleared-headers.ts";
+import { listMethodsInRules, type PolicyRule } from "../core/policy/policy.ts";
+import { canActBelowPath } from "./acts-below.ts";
+import { isMethodOverrideHeader } from "./cleared-headers.ts";
 
 /** The parts of a request that decide how an origin serves it. */
 export interface RequestParts {
@@ -22,7 +22,7 @@ export interface RequestParts {
 }
 
 /** The part of a request that is invalid, so that the policy can't be applied. */
-export type UnreadablePart = "method" | "path" | "host" | "destination" | "method_override";
+export type UnreadableRequestPart = "method" | "path" | "host" | "destination" | "method_override";
 
 /** The ways in which an origin may serve a request. */
 export interface RequestInterpretations {
@@ -36,7 +36,7 @@ export interface RequestInterpretations {
  * 9.1), but some servers serve `get` as `GET`. `TRACE` and `TRACK` are excluded because they return the request's headers to the
  * client, with the assertion among them, and `CONNECT` because it opens a tunnel.
  */
-export const isServedMethod = (method: string): boolean =>
+export const isForwardableMethod = (method: string): boolean =>
   /^[!#$%&'*+.^_`|~0-9A-Z-]+$/.test(method) && !["TRACE", "TRACK", "CONNECT"].includes(method);
 
 /** A request with more override methods than this is rejected as an attack. */
@@ -52,16 +52,16 @@ const overrideParameter = "_method";
  * - for a POST, each method that a rule names: its body may have a `_method`, and the gate does not read bodies;
  * - the same at the path of the header `Destination` (RFC 4918 10.3).
  *
- * A method that acts on the members of a collection is judged for everything below the path: {@link actsBelow}.
+ * A method that acts on the members of a collection is judged for everything below the path: {@link canActBelowPath}.
  *
  * @returns the first invalid part in place of the interpretations, when there is one
  */
-export function findInterpretations(
+export function findRequestInterpretations(
   { policy, methodOverride }: Pick<Config, "policy" | "methodOverride">,
   request: RequestParts,
-): RequestInterpretations | UnreadablePart {
+): RequestInterpretations | UnreadableRequestPart {
   const { method, path, headers } = request;
-  if (!isServedMethod(method)) return "method";
+  if (!isForwardableMethod(method)) return "method";
   const overrides = findOverrides(request, methodOverride);
   if (overrides.length > maxOverrides) return "method_override";
   const [itself, ...others] = interpretationsAt(path, method, headers, alsoAtSource);
@@ -94,19 +94,19 @@ function overridesInHeaders(headers: Headers): readonly string[] {
   const values: string[] = [];
   headers.forEach((value, name) => {
     // The cheap test comes first: folding every name would cost more than the rest of this function.
-    if (name.includes("method") && isOverrideHeader(name)) values.push(value);
+    if (name.includes("method") && isMethodOverrideHeader(name)) values.push(value);
   });
   return values;
 }
 
 function overridesInQuery(query: string): readonly string[] {
   if (!/method|%/i.test(query)) return none;
-  return findParameterValues(query.slice(1), overrideParameter);
+  return findParameterValuesReadableAs(query.slice(1), overrideParameter);
 }
 
 /** Every word of the value counts, because frameworks differ: some trim it, unquote it, or use one of several. */
 function readMethods(value: string): readonly string[] {
-  const words = decodeAscii(value).match(/[A-Za-z][A-Za-z-]*/g) ?? [];
+  const words = decodeAsciiEscapes(value).match(/[A-Za-z][A-Za-z-]*/g) ?? [];
   return words.map((word) => word.toUpperCase());
 }
 
@@ -129,7 +129,7 @@ function interpretationsAt(
   const named = others.map(
     (other): RequestInterpretation => ({ method: other, path, namedOnly: true, withBelow: "all" }),
   );
-  return [actsBelow(method, headers) ? { method, path, withBelow: "all" } : { method, path }, ...named];
+  return [canActBelowPath(method, headers) ? { method, path, withBelow: "all" } : { method, path }, ...named];
 }
 
 /** The methods that Rails, Laravel, Symfony and Spring accept in the `_method` of a POST. */
@@ -149,9 +149,9 @@ function interpretationsOfPost(
   if (mode === "never") return [];
   // "ruled": a rule for exactly the path of a login form still makes the form public.
   const inBody = (method: string): RequestInterpretation =>
-    actsBelow(method, headers) ? { method, path, withBelow: "ruled" } : { method, path };
+    canActBelowPath(method, headers) ? { method, path, withBelow: "ruled" } : { method, path };
   const known = mode === "pass" ? methodsOfForms : none;
-  const named = namedMethods(policy).filter((method) => method !== "POST" && !known.includes(method));
+  const named = listMethodsInRules(policy).filter((method) => method !== "POST" && !known.includes(method));
   return [
     ...known.map(inBody),
     ...named.map((method): RequestInterpretation => ({ ...inBody(method), namedOnly: true })),

@@ -11,7 +11,7 @@ const unsendable = [1005, 1006, 1015];
  * @param isStillGranted called every `intervalSeconds`; the relay ends when it returns false or rejects
  * @returns the socket for the visitor's response
  */
-export function relay(
+export function relayWebSocket(
   origin: WebSocket,
   isStillGranted: () => Promise<boolean>,
   intervalSeconds: number,

@@ -1,5 +1,5 @@
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
-import { addKnownDevice, deviceTtlSeconds } from "../core/tokens/known-devices.ts";
+import { addToKnownDevicesCookie, knownDeviceTtlSeconds } from "../core/tokens/known-devices.ts";
 import type { ChallengeSessionToken } from "../domain/second-factor/challenges.ts";
 import type { IssuedSession } from "../domain/sessions/sessions.ts";
 import type { AppContext } from "./context.ts";
@@ -52,13 +52,13 @@ export function readChallengeCookie(c: AppContext): string | undefined {
 export async function setSignInCookies(c: AppContext, issued: IssuedSession): Promise<void> {
   setSessionCookie(c, issued);
   if (!issued.session.amr.includes("pwd")) return;
-  const devices = await addKnownDevice(
+  const devices = await addToKnownDevicesCookie(
     c.var.config.keyring,
     readKnownDevicesCookie(c),
     issued.session,
     c.var.now,
   );
-  setCookie(c, names.device, devices, { ...flags, maxAge: deviceTtlSeconds });
+  setCookie(c, names.device, devices, { ...flags, maxAge: knownDeviceTtlSeconds });
 }
 
 /** Returns the device cookie for `core/tokens/known-devices.ts`, or "". Not verified. */

@@ -1,7 +1,7 @@
-import type { Visitor } from "../gate/authorize.ts";
-import { forwardIfAuthorized, type GateResult } from "../gate/forward-request.ts";
-import type { UnreadablePart } from "../gate/request-interpretations.ts";
-import { describeError, log } from "../log.ts";
+import type { VisitorContext } from "../gate/authorize.ts";
+import { type ForwardRequestResult, forwardIfAuthorized } from "../gate/forward-request.ts";
+import type { UnreadableRequestPart } from "../gate/request-interpretations.ts";
+import { formatErrorForLog, log } from "../log.ts";
 import { findCallerWithoutAskingSource, type SessionCaller } from "./caller.ts";
 import type { AppContext } from "./context.ts";
 import { sallyportCookieNames, setSessionCookie } from "./cookies.ts";
@@ -46,13 +46,13 @@ export async function respondAtGate(c: AppContext, originUrl: string | null): Pr
     case "origin_unavailable":
       log("error", "origin.unavailable", {
         request_id: c.var.client.requestId,
-        ...describeError(outcome.error),
+        ...formatErrorForLog(outcome.error),
       });
       return respondWithFailure(c, { ok: false, reason: "origin_unavailable" });
   }
 }
 
-const unreadableDetails: Record<UnreadablePart, string> = {
+const unreadableDetails: Record<UnreadableRequestPart, string> = {
   method: "The site does not take this method.",
   path: "The path can't be read.",
   host: "The host can't be read.",
@@ -65,7 +65,7 @@ export function visitorOfRequest(
   c: AppContext,
   caller: SessionCaller | null,
   target: TargetRequest,
-): Visitor {
+): VisitorContext {
   const source = c.get("source");
   return {
     session: caller?.session ?? null,
@@ -80,7 +80,7 @@ export function visitorOfRequest(
 /** Returns the origin's response unchanged, or with the cookie of a renewed session. */
 function respondFromOrigin(
   c: AppContext,
-  { response, renewed }: Extract<GateResult, { kind: "forwarded" }>,
+  { response, renewed }: Extract<ForwardRequestResult, { kind: "forwarded" }>,
   caller: SessionCaller | null,
 ): Response {
   c.set("headersSetBy", "origin");

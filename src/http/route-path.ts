@@ -1,4 +1,4 @@
-import { isBelow, isNormalPath, parseRawPath } from "../core/parsing/raw-path.ts";
+import { isNormalizedPath, isPathAtOrBelow, parseRawPath } from "../core/parsing/raw-path.ts";
 
 /**
  * Returns the path that hono routes a request by: the path as it was sent, neither decoded nor resolved. For a path
@@ -7,5 +7,5 @@ import { isBelow, isNormalPath, parseRawPath } from "../core/parsing/raw-path.ts
  */
 export function routePathOf(url: string, basePath: string): string {
   const path = parseRawPath(url);
-  return isBelow(basePath, path) && !isNormalPath(path) ? "/" : path;
+  return isPathAtOrBelow(basePath, path) && !isNormalizedPath(path) ? "/" : path;
 }

@@ -1,5 +1,5 @@
 import type { Failure } from "../domain/failure.ts";
-import { describeError, log } from "../log.ts";
+import { formatErrorForLog, log } from "../log.ts";
 import { Misconfigured } from "../runtime.ts";
 import { StoreUnavailable } from "../store/platform/database.ts";
 
@@ -82,7 +82,10 @@ const outageRetrySeconds = 5;
 export function logAndConvertToRpcFailure(error: unknown, requestId: string): RpcFailure {
   const isOutage = error instanceof StoreUnavailable;
   const failed = error instanceof Misconfigured ? "misconfigured" : "internal_error";
-  log("error", isOutage ? "store_unavailable" : failed, { request_id: requestId, ...describeError(error) });
+  log("error", isOutage ? "store_unavailable" : failed, {
+    request_id: requestId,
+    ...formatErrorForLog(error),
+  });
   return isOutage
     ? { ok: false, code: "store_unavailable", retryAfterSeconds: outageRetrySeconds }
     : { ok: false, code: "internal_error" };

@@ -2,12 +2,12 @@ import { describe, expect, it } from "vitest";
 import { knownHeaders } from "../../scripts/examples/known-headers.ts";
 import { ownCookieNames } from "../../scripts/examples/own-cookies.ts";
 import { examples } from "../../scripts/examples/render.ts";
-import { foldName } from "../../src/core/parsing/folded-name.ts";
+import { foldFieldName } from "../../src/core/parsing/folded-name.ts";
 import {
-  clearedExactNames,
-  clearedFamilies,
+  clearedExactHeaderNames,
+  clearedHeaderFamilies,
   isClearedHeader,
-  methodOverrideNames,
+  methodOverrideHeaderNames,
 } from "../../src/gate/cleared-headers.ts";
 import { sallyportCookieNames } from "../../src/http/cookies.ts";
 
@@ -25,16 +25,16 @@ describe("the generated parts of the proxies' examples", () => {
   });
 
   it("INC-35 name a header at least for each family and name that the gate clears", () => {
-    const folded = knownHeaders.map(foldName);
-    const names = [...clearedExactNames, ...methodOverrideNames];
+    const folded = knownHeaders.map(foldFieldName);
+    const names = [...clearedExactHeaderNames, ...methodOverrideHeaderNames];
     expect(names.filter((name) => !folded.includes(name))).toEqual([]);
     const isNamed = (family: string) =>
       folded.some((name) => name === family || name.startsWith(`${family}_`));
-    expect(clearedFamilies.filter((family) => !isNamed(family))).toEqual([]);
+    expect(clearedHeaderFamilies.filter((family) => !isNamed(family))).toEqual([]);
   });
 
   it("INC-35 name no header that the gate passes", () => {
-    const isOverride = (name: string) => methodOverrideNames.includes(foldName(name));
+    const isOverride = (name: string) => methodOverrideHeaderNames.includes(foldFieldName(name));
     expect(knownHeaders.filter((name) => !isClearedHeader(name) && !isOverride(name))).toEqual([]);
   });
 

@@ -8,15 +8,15 @@ import { nginxClearedHeaders } from "../../scripts/examples/nginx.ts";
 import { oddOwnCookie, ownCookieNames } from "../../scripts/examples/own-cookies.ts";
 import { dotSegment, plainSegments } from "../../scripts/examples/raw-path.ts";
 import { traefikOverridePattern, traefikPattern } from "../../scripts/examples/traefik.ts";
-import { foldName } from "../../src/core/parsing/folded-name.ts";
+import { foldFieldName } from "../../src/core/parsing/folded-name.ts";
 import { generateApiKey } from "../../src/core/tokens/api-key.ts";
-import { ownTokenPattern } from "../../src/core/tokens/own-token.ts";
-import { signPendingToken } from "../../src/core/tokens/session-token.ts";
+import { sallyportTokenPatternSource } from "../../src/core/tokens/own-token.ts";
+import { signPendingSessionToken } from "../../src/core/tokens/session-token.ts";
 import {
-  clearedFamilies,
+  clearedHeaderFamilies,
   isClearedHeader,
-  isOverrideHeader,
-  isPlainName,
+  isMethodOverrideHeader,
+  isPlainHeaderName,
 } from "../../src/gate/cleared-headers.ts";
 import { getConfig } from "../../src/runtime.ts";
 import { mintSessionToken } from "../support/gate.ts";
@@ -24,8 +24,8 @@ import { signSession } from "../support/session-token.ts";
 import { environment } from "../support/worker.ts";
 
 /** The gate, too, drops every name with another character than letters, digits and `-`. */
-const isCleared = (name: string) => isClearedHeader(name) || !isPlainName(name);
-const isPlainOverride = (name: string) => isOverrideHeader(name) && isPlainName(name);
+const isCleared = (name: string) => isClearedHeader(name) || !isPlainHeaderName(name);
+const isPlainOverride = (name: string) => isMethodOverrideHeader(name) && isPlainHeaderName(name);
 
 const randomKey = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))));
 
@@ -50,9 +50,9 @@ const isKept = (line: string) => !/x-(http-method|method-override)/i.test(line);
 const anyName = fc
   .tuple(
     fc.constantFrom(
-      ...knownHeaders.map(foldName),
-      ...clearedFamilies,
-      ...clearedFamilies.map((family) => `${family}_other`),
+      ...knownHeaders.map(foldFieldName),
+      ...clearedHeaderFamilies,
+      ...clearedHeaderFamilies.map((family) => `${family}_other`),
       ...["x_csrf_token", "x_users", "remoteness", "x_http_methods", "content_type", "x_forwardedfor"],
     ),
     fc.array(fc.constantFrom(...separators), { minLength: 1, maxLength: 5 }),
@@ -109,7 +109,8 @@ describe("the patterns of the proxies' examples", () => {
   it("INC-35 INC-26 Traefik clears what the gate clears, but for what it sets itself and names that no list has", () => {
     const sets = /^x-forwarded-(for|host|port|proto|server)$/i;
     const isUnlisted = (name: string) => /^x-forwarded-[a-z-]+$/i.test(name) && !isKnown(name);
-    const isKnown = (name: string) => knownHeaders.some((known) => foldName(known) === foldName(name));
+    const isKnown = (name: string) =>
+      knownHeaders.some((known) => foldFieldName(known) === foldFieldName(name));
     fc.assert(
       fc.property(anyName, (name) => {
         const expected = isCleared(name) && !sets.test(name) && !isUnlisted(name);
@@ -167,10 +168,10 @@ describe("the patterns of the proxies' examples", () => {
       username: "ada",
       expiresAt: new Date(now.getTime() + 60_000),
     };
-    const pattern = new RegExp(ownTokenPattern);
+    const pattern = new RegExp(sallyportTokenPatternSource);
     const own = [
       await mintSessionToken(),
-      await signPendingToken(keyring, claims, now),
+      await signPendingSessionToken(keyring, claims, now),
       (await generateApiKey(keyring)).key,
     ];
     for (const token of own)
@@ -188,7 +189,7 @@ describe("the patterns of the proxies' examples", () => {
     for (const kid of ["k", "k1", "k12", "key-2026"]) {
       const { keyring } = getConfig(environment({ KEYRING: `${kid}:${randomKey()}` }));
       const token = await signSession(keyring, { userId: "u", email: null, amr: [], sessionSecret: "s" });
-      expect(new RegExp(ownTokenPattern).test(`Bearer ${token}`), kid).toBe(true);
+      expect(new RegExp(sallyportTokenPatternSource).test(`Bearer ${token}`), kid).toBe(true);
     }
   });
 

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { sha256 } from "../../src/core/crypto/digest.ts";
+import { sha256Base64url } from "../../src/core/crypto/digest.ts";
 import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import {
   Backend,
@@ -433,7 +433,7 @@ describe("a kept answer", () => {
     }
     const rows = await query<{ key_hash: string; answer: string }>("SELECT * FROM idempotency_keys");
     expect(rows).toHaveLength(5);
-    expect(rows.map(({ key_hash: hash }) => hash)).toContain(await sha256("key-start"));
+    expect(rows.map(({ key_hash: hash }) => hash)).toContain(await sha256Base64url("key-start"));
     for (const { answer } of rows) expect(answer).toMatch(/^v1\.k1\.[\w-]+$/);
     expect(new Set(rows.map(({ answer }) => answer.slice(6, 22))).size).toBe(5);
   });
@@ -441,7 +441,7 @@ describe("a kept answer", () => {
   it("CR-02 opens in its own place only: moved to another key or realm it is never returned", async () => {
     const shop = await createRealm();
     const { answers } = await keepEverything(shop);
-    const [start, confirm] = [await sha256("key-start"), await sha256("key-confirm")];
+    const [start, confirm] = [await sha256Base64url("key-start"), await sha256Base64url("key-confirm")];
     const move =
       "UPDATE idempotency_keys SET answer = (SELECT answer FROM idempotency_keys WHERE key_hash = ?) WHERE key_hash = ?";
     await query(move, confirm, start);

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { sha256 } from "../../src/core/crypto/digest.ts";
+import { sha256Base64url } from "../../src/core/crypto/digest.ts";
 import { type ApiKeyScope, apiKeyScopes } from "../../src/domain/service-api/service-caller.ts";
 import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import { visible } from "../support/accounts.ts";
@@ -46,7 +46,7 @@ describe("an API key", () => {
     const dump = JSON.stringify(await dumpDatabase());
     expect(dump).toContain(rest.id);
     expect(dump).not.toContain(key.slice(20));
-    expect(await query("SELECT key_hash FROM api_keys")).toEqual([{ key_hash: await sha256(key) }]);
+    expect(await query("SELECT key_hash FROM api_keys")).toEqual([{ key_hash: await sha256Base64url(key) }]);
   });
 
   it("belongs to the realm that the operator names, or to that of the password users", async () => {

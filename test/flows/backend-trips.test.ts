@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { sha256 } from "../../src/core/crypto/digest.ts";
+import { sha256Base64url } from "../../src/core/crypto/digest.ts";
 import {
   type Backend,
   createBackendUser,
@@ -302,7 +302,7 @@ describe("a call of a backend costs", () => {
   it("the same with a key whose id was generated before ids had a mark", async () => {
     const shop = await createRealm();
     const old = `sp_${"a".repeat(16)}${shop.key.slice(19)}`;
-    await query("UPDATE api_keys SET id = ?, key_hash = ?", "a".repeat(16), await sha256(old));
+    await query("UPDATE api_keys SET id = ?, key_hash = ?", "a".repeat(16), await sha256Base64url(old));
     const act: Act = ({ client }) => client.call(path("/verify"), { body: { code: "123456" }, token: old });
     const { answer, d1 } = await costOfCall(shop, false, act);
     expect([answer.status, d1]).toEqual([404, { reads: 2, batches: 0 }]);

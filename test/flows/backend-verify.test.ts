@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from "jose";
 import { describe, expect, it } from "vitest";
-import { receiptType } from "../../src/core/tokens/receipt.ts";
+import { receiptTypHeader } from "../../src/core/tokens/receipt.ts";
 import {
   type Backend,
   createBackendUser,
@@ -314,7 +314,7 @@ describe("the receipt of a code", () => {
       algorithms: ["EdDSA"],
       issuer: "https://site.example/api/auth",
       audience,
-      typ: receiptType,
+      typ: receiptTypHeader,
       currentDate: new Date(),
     });
 
@@ -326,7 +326,7 @@ describe("the receipt of a code", () => {
     const user = await enrolBackendUser(shop, "a/B 3".replace(" ", "%"));
     const words = { action: "transfer 100 € to ‘Bob’", nonce: "n-81" };
     const { receipt } = (await shop.verify(user.id, await write(user), words)).json.data;
-    expect(decodeProtectedHeader(receipt)).toEqual({ alg: "EdDSA", kid: "k1", typ: receiptType });
+    expect(decodeProtectedHeader(receipt)).toEqual({ alg: "EdDSA", kid: "k1", typ: receiptTypHeader });
     const { payload } = await checkReceipt(receipt, await jwksOf(shop.client));
     const now = Math.floor(Date.now() / 1000);
     expect(payload).toEqual({
@@ -383,8 +383,8 @@ describe("the receipt of a code", () => {
     const [header = "", payload = "", signature = ""] = receipt.split(".");
     const claims = JSON.parse(Buffer.from(payload, "base64url").toString());
     const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
-    const none = encode({ alg: "none", typ: receiptType });
-    const hmac = encode({ alg: "HS256", kid: "k1", typ: receiptType });
+    const none = encode({ alg: "none", typ: receiptTypHeader });
+    const hmac = encode({ alg: "HS256", kid: "k1", typ: receiptTypHeader });
     for (const forged of [
       `${header}.${encode({ ...claims, action: "pay 1000" })}.${signature}`,
       `${header}.${encode({ ...claims, sub: "43" })}.${signature}`,

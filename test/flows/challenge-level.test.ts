@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import {
   type PendingSessionClaims,
-  parsePendingToken,
-  signPendingToken,
+  signPendingSessionToken,
+  verifyPendingSessionToken,
 } from "../../src/core/tokens/session-token.ts";
 import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
 import { type Backend, createKey, createRealm, operator } from "../support/backend.ts";
@@ -152,7 +152,7 @@ describe("the session of a hosted challenge", () => {
     const { user, browser } = await askForCode(shop);
     const claims = await claimsOf(browser.cookies[challengeCookieName] ?? "");
     const { challenge: _challenge, ...rest } = claims;
-    const forged = await signPendingToken(workersKeyring(), rest, new Date());
+    const forged = await signPendingSessionToken(workersKeyring(), rest, new Date());
     const text = await code(user.secret);
     expect(await verify(forged, text)).toMatchObject({ status: 401, json: { code: "session_expired" } });
     const other = new Browser(environment());
@@ -171,7 +171,9 @@ describe("the session of a hosted challenge", () => {
     if (claims.challenge === undefined) throw new Error("No challenge");
     const swapped = { ...claims, challenge: { ...claims.challenge, id: other.id } };
     const thief = new Browser(environment());
-    thief.adopt({ [challengeCookieName]: await signPendingToken(workersKeyring(), swapped, new Date()) });
+    thief.adopt({
+      [challengeCookieName]: await signPendingSessionToken(workersKeyring(), swapped, new Date()),
+    });
     for (const fields of [{ code: await code(user.secret) }, { code: user.backupCodes[0] ?? "" }]) {
       const page = await thief.post("/second-factor", { ...fields, challenge: other.id });
       expect([page.status, page.heading]).toEqual([410, endedHeading]);
@@ -211,7 +213,9 @@ describe("a sign-in", () => {
     if (claims === undefined) throw new Error("No challenge");
     const browser = new Browser(environment());
     const forged = { ...pending, challenge: claims };
-    browser.adopt({ [challengeCookieName]: await signPendingToken(workersKeyring(), forged, new Date()) });
+    browser.adopt({
+      [challengeCookieName]: await signPendingSessionToken(workersKeyring(), forged, new Date()),
+    });
     const fields = { code: await code(account.secret), challenge: challenge.id };
     expect((await browser.post("/second-factor", fields)).status).toBe(410);
     expect((await statusOf(local, challenge)).status).toBe("opened");
@@ -241,7 +245,7 @@ describe("a sign-in", () => {
 });
 
 async function claimsOf(token: string): Promise<PendingSessionClaims> {
-  const claims = await parsePendingToken(workersKeyring(), token, new Date());
+  const claims = await verifyPendingSessionToken(workersKeyring(), token, new Date());
   if (claims === null) throw new Error("This is no token of a pending session");
   return claims;
 }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { parsePendingToken, signPendingToken } from "../../src/core/tokens/session-token.ts";
+import { signPendingSessionToken, verifyPendingSessionToken } from "../../src/core/tokens/session-token.ts";
 import { type Backend, createRealm, enrol } from "../support/backend.ts";
 import { Browser } from "../support/browser.ts";
 import {
@@ -155,11 +155,11 @@ describe("a hosted challenge for a user without a second factor", () => {
     const { challenge, browser, storedId } = await askedToEnrol();
     const other = await createChallenge(shop, "42");
     const token = browser.cookies[challengeCookieName] ?? "";
-    const claims = await parsePendingToken(workersKeyring(), token, new Date());
+    const claims = await verifyPendingSessionToken(workersKeyring(), token, new Date());
     if (claims?.challenge === undefined) throw new Error("No challenge");
     const start = async (id: string, changes: Partial<typeof claims>) => {
       const forger = new Browser(environment());
-      const forged = await signPendingToken(workersKeyring(), { ...claims, ...changes }, new Date());
+      const forged = await signPendingSessionToken(workersKeyring(), { ...claims, ...changes }, new Date());
       forger.adopt({ [challengeCookieName]: forged });
       return (await forger.post("/account/two-factor", { step: "start", challenge: id })).heading;
     };

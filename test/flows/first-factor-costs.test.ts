@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
+import { generateSessionSecret, signPendingSessionToken } from "../../src/core/tokens/session-token.ts";
 import { firstFactorOnlySessionLimits } from "../../src/domain/sign-in/openings.ts";
 import { apiOperationsAndDocument } from "../../src/http/app.ts";
 import { createReadyAccount } from "../support/accounts.ts";
@@ -179,7 +179,10 @@ async function foreignTokens(): Promise<{ full: string; pending: string }> {
   const [keyring, now] = [keyringOf("k1"), new Date()];
   const expiresAt = new Date(now.getTime() + 3_600_000);
   const common = { sessionSecret: generateSessionSecret(), username: "ada", expiresAt };
-  return { full: await signSession(keyring, common), pending: await signPendingToken(keyring, common, now) };
+  return {
+    full: await signSession(keyring, common),
+    pending: await signPendingSessionToken(keyring, common, now),
+  };
 }
 
 describe.each([

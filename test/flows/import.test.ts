@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { hashBackupCode } from "../../src/core/crypto/backup-code-hashes.ts";
 import { hashPassword } from "../../src/core/crypto/password-hash.ts";
-import { timeStep } from "../../src/core/crypto/totp.ts";
+import { computeTimeStep } from "../../src/core/crypto/totp.ts";
 import { visible } from "../support/accounts.ts";
 import { operator } from "../support/backend.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
@@ -88,7 +88,7 @@ describe("an imported authenticator", () => {
   });
 
   it("OTP-09 does not take a code again that was used before the move", async () => {
-    const step = timeStep(new Date());
+    const step = computeTimeStep(new Date());
     const user = { id: "1", secret: rfcSecret, totp_last_step: step };
     expect(await errorOf(user)).toBeNull();
     expect((await verify("1", await codeOfStep(rfcSecret, step))).status).toBe(401);

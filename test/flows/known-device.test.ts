@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { deviceTtlSeconds, findKnownDevice } from "../../src/core/tokens/known-devices.ts";
+import { findKnownDeviceNumber, knownDeviceTtlSeconds } from "../../src/core/tokens/known-devices.ts";
 import { createReadyAccount, fullToken, visible } from "../support/accounts.ts";
 import { Browser } from "../support/browser.ts";
 import { advance } from "../support/clock.ts";
@@ -177,7 +177,7 @@ describe("a device becomes known", () => {
     const account = await createAccount();
     const cookies = parseSetCookies(await new Client().login(account));
     expect(cookies.find(({ name }) => name === deviceCookieName)?.attributes).toEqual({
-      "max-age": String(deviceTtlSeconds),
+      "max-age": String(knownDeviceTtlSeconds),
       path: "/",
       httponly: true,
       secure: true,
@@ -240,7 +240,7 @@ describe("what is no known device", () => {
       expect([name, answer.status]).toEqual([name, 429]);
     }
     expect((await new Client().login(account, from(device, elsewhere))).status).toBe(200);
-    advance(deviceTtlSeconds);
+    advance(knownDeviceTtlSeconds);
     await lockOutStrangers(account, elsewhere);
     expectBlocked(await new Client().login(account, from(device, elsewhere)));
   });
@@ -313,7 +313,7 @@ describe("failures on a known device", () => {
   it("are no failures of the account's other devices, nor of another account's with the same number", async () => {
     const [ada, bob] = [await createAccount("ada"), await createAccount("bob")];
     const numberOf = (device: string, { username }: Account) =>
-      findKnownDevice(workersKeyring(), device, { realm: "local", username }, new Date());
+      findKnownDeviceNumber(workersKeyring(), device, { realm: "local", username }, new Date());
     const device = await deviceOf("ada");
     const number = await numberOf(device, ada);
     let [other, theirs] = [device, ""];

@@ -12,10 +12,10 @@ import { getConfig } from "../../src/runtime.ts";
 import { createWorld, type World } from "../support/api-world.ts";
 import {
   arbitraryOf,
+  type ClassifiedNamedValues,
   type Fault,
   faultsOf,
   type Making,
-  type NamedValues,
 } from "../support/arbitrary-json.ts";
 import { failAlways } from "../support/d1.ts";
 import { DocumentedApi } from "../support/documented-answer.ts";
@@ -103,7 +103,7 @@ function expectDocumented(one: Documented, answer: Answer, what: unknown = ""): 
   expect({ call: one.name, what, flaws }).toEqual({ call: one.name, what, flaws: [] });
 }
 
-const makingWith = (named: NamedValues): Making => ({
+const makingWith = (named: ClassifiedNamedValues): Making => ({
   resolve: (schema) => documented.find<JsonSchema>(schema),
   named,
 });

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { addKnownDevice } from "../../src/core/tokens/known-devices.ts";
-import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
+import { addToKnownDevicesCookie } from "../../src/core/tokens/known-devices.ts";
+import { generateSessionSecret, signPendingSessionToken } from "../../src/core/tokens/session-token.ts";
 import { Browser } from "../support/browser.ts";
 import { codeNow, createFaultWorld, type FaultWorld } from "../support/fault-world.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
@@ -43,14 +43,19 @@ describe("with the longest names, ids and key id that there are", () => {
   it("so does a pending session's", async () => {
     const now = new Date();
     const claims = { sessionSecret: generateSessionSecret(), username, expiresAt: now };
-    const token = await signPendingToken(keyring, claims, now);
+    const token = await signPendingSessionToken(keyring, claims, now);
     expect(bytesOf(`__Host-sallyport-pending=${token}`)).toBeLessThanOrEqual(mostCookieBytes);
   });
 
   it("and what makes a browser known to as many accounts as it can be", async () => {
     let devices = "";
     for (let i = 0; i < 10; i++)
-      devices = await addKnownDevice(keyring, devices, { realm, username: username + i }, new Date());
+      devices = await addToKnownDevicesCookie(
+        keyring,
+        devices,
+        { realm, username: username + i },
+        new Date(),
+      );
     expect(bytesOf(`__Host-sallyport-device=${devices}`)).toBeLessThanOrEqual(512);
   });
 });

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { createLocalJWKSet, jwtVerify } from "jose";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import type { SessionClaims } from "../../src/core/tokens/session-token.ts";
+import type { FullSessionClaims } from "../../src/core/tokens/session-token.ts";
 import { advance } from "../support/clock.ts";
 import { countTrips, failAlways } from "../support/d1.ts";
 import { ask, asked, endpoints, identityIn, noIdentity, page, proxyKey } from "../support/forward-auth.ts";
@@ -28,7 +28,7 @@ const firstFactorOnly = { enrolled: false, amr: ["pwd"], secondFactorAt: null };
 const notEnrolled = () => mintSessionToken(firstFactorOnly);
 
 /** Denied sessions, by their claims, with the reason and the page that is linked. */
-const refusals: [string, (() => Partial<SessionClaims>) | null, string, string][] = [
+const refusals: [string, (() => Partial<FullSessionClaims>) | null, string, string][] = [
   ["nobody", null, "/inbox?x=1&y=2", "/api/auth/sign-in?rd=%2Finbox%3Fx%3D1%26y%3D2"],
   ["nobody at the root", null, "/", "/api/auth/sign-in"],
   [
@@ -46,7 +46,7 @@ const refusals: [string, (() => Partial<SessionClaims>) | null, string, string][
   ],
 ];
 
-const sessionOf = async (claims: (() => Partial<SessionClaims>) | null) =>
+const sessionOf = async (claims: (() => Partial<FullSessionClaims>) | null) =>
   claims === null ? {} : { session: await mintSessionToken(claims()) };
 
 describe("/auth-request, for nginx and HAProxy", () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
+import { generateSessionSecret, signPendingSessionToken } from "../../src/core/tokens/session-token.ts";
 import {
   gated,
   mintSessionToken,
@@ -64,7 +64,7 @@ describe("garbage in the place of a session", () => {
     const origin = mockOrigin();
     const expiresAt = new Date(Date.now() + 300_000);
     const claims = { sessionSecret: generateSessionSecret(), username: "ada", expiresAt };
-    const pending = await signPendingToken(workersKeyring(), claims, new Date());
+    const pending = await signPendingSessionToken(workersKeyring(), claims, new Date());
     for (const token of [pending, pending.replace(/^pending_/, "")]) {
       for (const headers of [
         { Cookie: `__Host-sallyport=${token}` },

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { knownHeaders } from "../../scripts/examples/known-headers.ts";
 import { separators } from "../../scripts/examples/name-patterns.ts";
-import { isPlainName } from "../../src/gate/cleared-headers.ts";
+import { isPlainHeaderName } from "../../src/gate/cleared-headers.ts";
 import { findMisspelledHeader } from "../../src/gate/misspelled-headers.ts";
 import { ask, asked, endpoints } from "../support/forward-auth.ts";
 import { mintSessionToken } from "../support/gate.ts";
@@ -22,7 +22,7 @@ describe("a header of a proxy's question", () => {
   });
 
   it("INC-35 is left alone when it is spelled as a proxy spells it", () => {
-    expect(knownHeaders.filter((name) => isPlainName(name) && find(name) !== null)).toEqual([]);
+    expect(knownHeaders.filter((name) => isPlainHeaderName(name) && find(name) !== null)).toEqual([]);
   });
 
   it.each([

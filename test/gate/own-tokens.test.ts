@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { generateSessionSecret, signPendingToken } from "../../src/core/tokens/session-token.ts";
+import { generateSessionSecret, signPendingSessionToken } from "../../src/core/tokens/session-token.ts";
 import { firstFactors, showFirstFactor } from "../support/first-factors.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { mintSessionToken, workersKeyring } from "../support/gate.ts";
@@ -15,7 +15,7 @@ beforeEach(() => {
 const pending = (endsInSeconds: number) => {
   const expiresAt = new Date(Date.now() + endsInSeconds * 1000);
   const claims = { sessionSecret: generateSessionSecret(), username: "ada", expiresAt };
-  return signPendingToken(workersKeyring(), claims, new Date(Date.now() - 600_000));
+  return signPendingSessionToken(workersKeyring(), claims, new Date(Date.now() - 600_000));
 };
 
 /** Tokens of the Worker's own: those that open something, and those that no longer do. */

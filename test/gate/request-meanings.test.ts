@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { findInterpretations, isServedMethod } from "../../src/gate/request-interpretations.ts";
+import { findRequestInterpretations, isForwardableMethod } from "../../src/gate/request-interpretations.ts";
 import { everywhere, listEntryPoints, statusesAt } from "../support/entry-points.ts";
 import { type FakeOrigin, gated, mockOrigin, type Rule, visit } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
@@ -39,13 +39,13 @@ describe("the method of a request", () => {
 
   it.each(["GET", "QUERY", "PROPFIND", "M-SEARCH", "VERSION-CONTROL", "GE_T"])(
     "INC-31 %s is compared as it is",
-    (method) => expect(isServedMethod(method)).toBe(true),
+    (method) => expect(isForwardableMethod(method)).toBe(true),
   );
 
   it.each(["get", "Get", "gEt", "propfind", "M-search", "", "G(T", "TRACE", "TRACK", "CONNECT", "trace"])(
     "INC-31 %j is refused by the gate and both endpoints",
     async (method) => {
-      expect(isServedMethod(method)).toBe(false);
+      expect(isForwardableMethod(method)).toBe(false);
       const asked = {
         method,
         path: "/a",
@@ -54,7 +54,7 @@ describe("the method of a request", () => {
         overridesForwarded: false,
         hosts: [],
       };
-      expect(findInterpretations({ policy: [], methodOverride: "drop" }, asked)).toBe("method");
+      expect(findRequestInterpretations({ policy: [], methodOverride: "drop" }, asked)).toBe("method");
       const [, ...endpoints] = listEntryPoints(open);
       const refused = { "/auth-request": 403, "/forward-auth": 403 };
       expect(await statusesAt(endpoints, "/a", { method })).toEqual(refused);

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { withoutConnectionHeaders } from "../../src/gate/connection-headers.ts";
+import { copyWithoutConnectionHeaders } from "../../src/gate/connection-headers.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
 import { gated, mintSessionToken, mockOrigin, visit } from "../support/gate.ts";
 import { Browser, openSite } from "../support/origin-site.ts";
@@ -121,7 +121,7 @@ describe("headers of the client's own connection", () => {
       "X-One": "1",
       upgrade: "h2c",
     });
-    expect([...withoutConnectionHeaders(received)]).toEqual([]);
+    expect([...copyWithoutConnectionHeaders(received)]).toEqual([]);
     expect(received.get("X-One")).toBe("1");
   });
 });

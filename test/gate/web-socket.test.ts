@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { relay } from "../../src/gate/web-socket.ts";
+import { relayWebSocket } from "../../src/gate/web-socket.ts";
 
 /** Longer than any of these tests waits. */
 const never = 3600;
@@ -13,7 +13,7 @@ function stand(lives: () => Promise<boolean> = alive, intervalSeconds = never) {
   const { 0: siteEnd, 1: handedOver } = new WebSocketPair();
   siteEnd.accept();
   siteEnd.binaryType = "arraybuffer";
-  const visitor = relay(handedOver, lives, intervalSeconds);
+  const visitor = relayWebSocket(handedOver, lives, intervalSeconds);
   visitor.accept();
   visitor.binaryType = "arraybuffer";
   return { visitor, site: siteEnd };

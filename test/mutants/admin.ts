@@ -69,7 +69,7 @@ export const adminMutants: readonly Mutant[] = [
   {
     name: "admin-users-by-exact-spelling",
     file: "src/domain/service-api/admin-users.ts",
-    find: "adminUsers.has(canonicalUsername(username) ?? username)",
+    find: "adminUsers.has(canonicalizeUsername(username) ?? username)",
     replace: "adminUsers.has(username)",
     why: "an external account that the source spells with a capital is not protected (INC-29, INC-07)",
     tests: adminUsers,

@@ -8,7 +8,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "challenge-mark-unchecked",
     file: "src/domain/second-factor/challenges.ts",
-    find: "if (!(await isIssuedChallengeSecret(deps.config.keyring, secret))) return noChallenge;",
+    find: "if (!(await hasValidChallengeSecretMac(deps.config.keyring, secret))) return noChallenge;",
     replace: "",
     why: "each request to a made-up challenge URL costs a batch on the primary (INC-30)",
     tests: ["test/flows/trips.test.ts"],
@@ -17,7 +17,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "invented-api-key-asks-primary",
     file: "src/domain/service-api/service-caller.ts",
-    find: "  if (!(await isIssuedApiKeyId(deps.config.keyring, keyId))) return null;\n",
+    find: "  if (!(await hasValidApiKeyIdMac(deps.config.keyring, keyId))) return null;\n",
     replace: "",
     why: "each made-up API key costs a trip to the primary (INC-30)",
     tests: ["test/flows/backend-trips.test.ts"],

@@ -166,7 +166,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "proxy-key-not-compared",
     file: "src/http/middleware/request-context.ts",
-    find: "return shown !== undefined && equalInConstantTime(shown, proxyKey);",
+    find: "return shown !== undefined && isEqualInConstantTime(shown, proxyKey);",
     replace: "return shown !== undefined;",
     why: "a request with any value in X-Sallyport-Proxy-Key counts as a trusted proxy",
     tests: ["test/gate/proxy-mode.test.ts"],
@@ -274,7 +274,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "session-in-the-path",
     file: "src/gate/identity/origin.ts",
-    find: "summary.isAmbiguous || showsPathSession(config, input.path, cookies)",
+    find: "summary.isAmbiguous || hasSessionInPath(config, input.path, cookies)",
     replace: "summary.isAmbiguous",
     why: "GET /inbox;jsessionid=… passes as anonymous, and the site shows the page of that session (INC-24)",
     tests: ["test/gate/path-session.test.ts"],
@@ -349,7 +349,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "token-beside-own-token-hidden",
     file: "src/gate/identity/source.ts",
-    find: "carriesMoreThanOwnToken(authorization) ||",
+    find: "hasMoreThanSallyportToken(authorization) ||",
     replace: "",
     why: "the site reads a token that follows one of the Worker's own, and the who-am-I did not check it (INC-23)",
     tests: [disguises],

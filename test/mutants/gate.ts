@@ -5,7 +5,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "page-data-as-an-asset",
     file: "src/core/policy/evaluate-policy.ts",
-    find: "for (const page of findPagesOfData(path))",
+    find: "for (const page of findPagesOfDataPath(path))",
     replace: "for (const page of [] as readonly string[])",
     why: "a public rule for a framework's assets makes the data of every page public (INC-31)",
     tests: ["test/core/policy/path-aliases.test.ts"],
@@ -21,7 +21,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "policy-with-case",
     file: "src/core/policy/evaluate-policy.ts",
-    find: 'evaluateVariant(rules, interpretation, "folded", foldCase(variant)),',
+    find: 'evaluateVariant(rules, interpretation, "folded", foldCaseAndAccents(variant)),',
     replace: 'evaluateVariant(rules, interpretation, "folded", variant),',
     why: "a path in upper case evades its rule (INC-07)",
     tests: ["test/core/policy/policy.test.ts"],
@@ -93,7 +93,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "odd-names-forwarded",
     file: "src/gate/headers.ts",
-    find: "|| !(isPlainName(name) || isConfigured(name)))",
+    find: "|| !(isPlainHeaderName(name) || isConfigured(name)))",
     replace: ")",
     why: "the origin reads Content_Length or X.Api~Key as another header (INC-26, INC-35)",
     tests: ["test/gate/headers.test.ts"],
@@ -101,8 +101,8 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "configured-name-dropped",
     file: "src/gate/headers.ts",
-    find: "|| !(isPlainName(name) || isConfigured(name)))",
-    replace: "|| !isPlainName(name))",
+    find: "|| !(isPlainHeaderName(name) || isConfigured(name)))",
+    replace: "|| !isPlainHeaderName(name))",
     why: "a credential header that the operator has configured is removed",
     tests: ["test/gate/origin-credentials.test.ts"],
   },
@@ -117,7 +117,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "origin-sets-own-cookies",
     file: "src/gate/headers.ts",
-    find: "const foreign = cookies.filter((cookie) => !own.includes(foldName(parseCookieName(cookie))));",
+    find: "const foreign = cookies.filter((cookie) => !own.includes(foldFieldName(parseCookieName(cookie))));",
     replace: "const foreign = cookies;",
     why: "the origin's response can set Sallyport's session cookie (INC-10)",
     tests: ["test/gate/headers.test.ts"],
@@ -149,7 +149,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "return-path-of-addresses-unread",
     file: "src/http/pages/layout/page.ts",
-    find: 'safeReturnPath(c.req.query("rd"))',
+    find: 'parseReturnPathOrRoot(c.req.query("rd"))',
     replace: '(c.req.query("rd") ?? "/")',
     why: "a page redirects to any URL in its query (WB-04)",
     tests: ["test/http/pages/return-path.test.ts"],
@@ -157,7 +157,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "return-path-of-forms-unread",
     file: "src/http/pages/layout/page.ts",
-    find: "z.transform((path) => safeReturnPath(path)),",
+    find: "z.transform((path) => parseReturnPathOrRoot(path)),",
     replace: 'z.transform((path) => path ?? "/"),',
     why: "a page redirects to any URL in its form (WB-04)",
     tests: ["test/http/pages/return-path.test.ts"],

@@ -5,7 +5,7 @@ export const proxyMutants: readonly Mutant[] = [
   {
     name: "misspelled-header-passes",
     file: "src/gate/misspelled-headers.ts",
-    find: "if (!isPlainName(name) && canBeReadAsCleared(name)) return name;",
+    find: "if (!isPlainHeaderName(name) && canBeReadAsCleared(name)) return name;",
     replace: "",
     why: "a proxy that clears headers by exact name passes Remote.User to the site (INC-35)",
     tests: ["test/gate/misspelled-headers.test.ts"],
@@ -21,7 +21,7 @@ export const proxyMutants: readonly Mutant[] = [
   {
     name: "misspelled-length-passes",
     file: "src/gate/misspelled-headers.ts",
-    find: "isClearedHeader(name) || framingNames.includes(foldName(name))",
+    find: "isClearedHeader(name) || framingNames.includes(foldFieldName(name))",
     replace: "isClearedHeader(name)",
     why: "a server that reads Content_Length takes the rest of a body for another request (INC-35)",
     tests: ["test/gate/misspelled-headers.test.ts"],
@@ -53,7 +53,7 @@ export const proxyMutants: readonly Mutant[] = [
   {
     name: "method-override-passes",
     file: "src/gate/cleared-headers.ts",
-    find: "    methodOverrideNames.includes(folded) ||\n",
+    find: "    methodOverrideHeaderNames.includes(folded) ||\n",
     replace: "",
     why: "X_HTTP_Method_Override changes the method after the policy was applied (INC-31, INC-35)",
     tests: ["test/gate/misspelled-headers.test.ts"],

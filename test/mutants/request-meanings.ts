@@ -5,8 +5,8 @@ export const requestMeaningMutants: readonly Mutant[] = [
   {
     name: "method-override-forwarded",
     file: "src/gate/headers.ts",
-    find: "input.overridesForwarded === true ? isOverrideHeader : noHeader",
-    replace: "isOverrideHeader",
+    find: "input.overridesForwarded === true ? isMethodOverrideHeader : noHeader",
+    replace: "isMethodOverrideHeader",
     why: "a public POST is a protected DELETE for the site (INC-31)",
     tests: ["test/gate/request-meanings.test.ts"],
   },
@@ -29,7 +29,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   {
     name: "method-not-checked-at-the-gate",
     file: "src/gate/request-interpretations.ts",
-    find: '  if (!isServedMethod(method)) return "method";\n',
+    find: '  if (!isForwardableMethod(method)) return "method";\n',
     replace: "",
     why: "the gate applies the policy to a method that servers read differently (INC-31)",
     tests: ["test/gate/request-meanings.test.ts"],
@@ -165,7 +165,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   {
     name: "below-a-form-not-judged",
     file: "src/gate/request-interpretations.ts",
-    find: 'actsBelow(method, headers) ? { method, path, withBelow: "ruled" } : { method, path };',
+    find: 'canActBelowPath(method, headers) ? { method, path, withBelow: "ruled" } : { method, path };',
     replace: "({ method, path });",
     why: "a form with _method=DELETE deletes a protected folder in a public one (INC-31)",
     tests: ["test/gate/acts-below.test.ts"],

@@ -186,8 +186,8 @@ export const secondFactorMutants: readonly Mutant[] = [
   {
     name: "wider-window",
     file: "src/core/crypto/totp.ts",
-    find: "export const totpDriftSteps = 1;",
-    replace: "export const totpDriftSteps = 2;",
+    find: "export const maxTotpDriftSteps = 1;",
+    replace: "export const maxTotpDriftSteps = 2;",
     why: "five codes are valid at a time (OTP-08)",
     tests: ["test/core/crypto/totp.test.ts"],
   },

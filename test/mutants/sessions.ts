@@ -116,7 +116,7 @@ export const sessionMutants: readonly Mutant[] = [
   {
     name: "binding-not-compared",
     file: "src/core/tokens/session-binding.ts",
-    find: "return expected !== null && equalInConstantTime(expected, binding);",
+    find: "return expected !== null && isEqualInConstantTime(expected, binding);",
     replace: "return expected !== null;",
     why: "a full session is accepted with another visitor's session at the origin",
     tests: ["test/gate/origin-binding.test.ts"],
@@ -184,7 +184,7 @@ export const sessionMutants: readonly Mutant[] = [
   {
     name: "admin-key-not-compared",
     file: "src/domain/service-api/service-caller.ts",
-    find: "if (await equalInConstantTime(token, deps.config.adminKey)) {",
+    find: "if (await isEqualInConstantTime(token, deps.config.adminKey)) {",
     replace: "if (token !== deps.config.adminKey || token !== '') {",
     why: "any bearer token can create accounts",
     tests: ["test/flows/audit-record.test.ts"],

@@ -21,7 +21,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "own-token-forwarded",
     file: "src/gate/headers.ts",
-    find: 'if (carriesOwnToken(headers.get("Authorization") ?? "")) headers.delete("Authorization");',
+    find: 'if (hasSallyportToken(headers.get("Authorization") ?? "")) headers.delete("Authorization");',
     replace: "",
     why: "the origin gets the Worker's token (INC-32)",
     tests: ["test/gate/own-tokens.test.ts"],
@@ -29,7 +29,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "own-token-asked-about",
     file: "src/gate/identity/source.ts",
-    find: "const sent = siteHeaders(headers);",
+    find: "const sent = copyHeadersForSite(headers);",
     replace: "const sent = headers;",
     why: "the who-am-I of the site gets the Worker's token (INC-32)",
     tests: ["test/gate/own-tokens.test.ts", "test/gate/origin-binding.test.ts"],
@@ -38,9 +38,9 @@ export const siteRequestMutants: readonly Mutant[] = [
     name: "own-pending-token-unknown",
     file: "src/core/tokens/own-token.ts",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a part of the source
-    find: "(${pendingPrefix}|${apiKeyStartPattern})`",
+    find: "(${pendingTokenPrefix}|${apiKeyStartPatternSource})`",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a part of the source
-    replace: "(${apiKeyStartPattern})`",
+    replace: "(${apiKeyStartPatternSource})`",
     why: "the origin gets a token that is one code away from a session (INC-32)",
     tests: ["test/gate/origin-disguises.test.ts"],
     titled: "beside anything else",
@@ -49,17 +49,17 @@ export const siteRequestMutants: readonly Mutant[] = [
     name: "own-api-key-unknown",
     file: "src/core/tokens/own-token.ts",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a part of the source
-    find: "(${pendingPrefix}|${apiKeyStartPattern})`",
+    find: "(${pendingTokenPrefix}|${apiKeyStartPatternSource})`",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a part of the source
-    replace: "(${pendingPrefix})`",
+    replace: "(${pendingTokenPrefix})`",
     why: "the origin gets a backend's API key (INC-32)",
     tests: ["test/core/tokens/own-token.test.ts"],
   },
   {
     name: "own-session-token-unknown",
     file: "src/core/tokens/own-token.ts",
-    find: "sessionTokenTypes.flatMap(",
-    replace: "sessionTokenTypes.slice(2).flatMap(",
+    find: "sessionTokenTypHeaders.flatMap(",
+    replace: "sessionTokenTypHeaders.slice(2).flatMap(",
     why: "the origin gets a session's token (INC-32)",
     tests: ["test/core/tokens/own-token.test.ts"],
   },
@@ -98,7 +98,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "foreign-socket",
     file: "src/gate/forward-request.ts",
-    find: "if (access.identity !== null && isForeignHandshake(request.headers, url.host))",
+    find: "if (access.identity !== null && isCrossOriginWebSocketHandshake(request.headers, url.host))",
     replace: "if (request === null)",
     why: "another site opens a WebSocket as the visitor (WB-12)",
     tests: ["test/gate/foreign-handshake.test.ts"],
@@ -106,7 +106,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "foreign-socket-through-a-proxy",
     file: "src/gate/authorize-proxied.ts",
-    find: "if (access.identity !== null && isForeignHandshake(headers, namedHost ?? askedHost))",
+    find: "if (access.identity !== null && isCrossOriginWebSocketHandshake(headers, namedHost ?? askedHost))",
     replace: "if (headers === null)",
     why: "another site opens a WebSocket as the visitor, through a proxy (WB-12, INC-32)",
     tests: ["test/gate/foreign-handshake.test.ts"],
@@ -208,7 +208,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "routes-of-odd-paths",
     file: "src/http/route-path.ts",
-    find: 'return isBelow(basePath, path) && !isNormalPath(path) ? "/" : path;',
+    find: 'return isPathAtOrBelow(basePath, path) && !isNormalizedPath(path) ? "/" : path;',
     replace: "return path;",
     why: "a dot segment is accepted as a route parameter (INC-34)",
     tests: ["test/gate/base-path.test.ts"],
@@ -216,7 +216,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "own-path-forwarded",
     file: "src/gate/authorize.ts",
-    find: 'if (hasVariantBelow(basePath, itself.path) !== false) return { kind: "own_path" };',
+    find: 'if (hasPathVariantAtOrBelow(basePath, itself.path) !== false) return { kind: "own_path" };',
     replace: "",
     why: "a path with a variant below BASE_PATH reaches the site (INC-34)",
     tests: ["test/gate/base-path.test.ts", "test/gate/forward-auth-requests.test.ts"],
@@ -232,8 +232,8 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "own-path-with-case",
     file: "src/core/parsing/raw-path.ts",
-    find: "if (isBelow(base, foldCase(variant))) return true;",
-    replace: "if (isBelow(basePath, variant)) return true;",
+    find: "if (isPathAtOrBelow(base, foldCaseAndAccents(variant))) return true;",
+    replace: "if (isPathAtOrBelow(basePath, variant)) return true;",
     why: "a path in upper case reaches the site (INC-34, INC-07)",
     tests: ["test/core/parsing/raw-path.test.ts"],
   },

@@ -13,8 +13,8 @@ export const subjectMutants: readonly Mutant[] = [
   {
     name: "external-names-folded",
     file: "src/core/parsing/external-subject.ts",
-    find: 'if (names === "canonical") return canonicalUsername(text);',
-    replace: "return canonicalUsername(text);",
+    find: 'if (names === "canonical") return canonicalizeUsername(text);',
+    replace: "return canonicalizeUsername(text);",
     why: "two accounts of the source whose names differ only in case share one account here (INC-27)",
     tests: ["test/core/parsing/external-subject.test.ts", exact],
     titled: "INC-27 stays as it is|are two accounts",
@@ -113,8 +113,8 @@ export const subjectMutants: readonly Mutant[] = [
   {
     name: "anonymous-name-in-any-case",
     file: "src/gate/identity/who-am-i.ts",
-    find: 'const exact = parseSubject(user, "exact");',
-    replace: 'const exact = parseSubject(user, "canonical");',
+    find: 'const exact = parseExternalSubject(user, "exact");',
+    replace: 'const exact = parseExternalSubject(user, "canonical");',
     why: "the site's account Guest passes as the anonymous guest, without a second factor (INC-27)",
     tests: ["test/gate/origin-credentials.test.ts"],
     titled: "no other spelling does",

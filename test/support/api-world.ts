@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { apiKeyScopes } from "../../src/domain/service-api/service-caller.ts";
 import type { OperationObject } from "../../src/http/openapi/shapes.ts";
 import { fullToken } from "./accounts.ts";
-import type { NamedValues } from "./arbitrary-json.ts";
+import type { ClassifiedNamedValues } from "./arbitrary-json.ts";
 import { type Backend, createKey, createRealm, operator } from "./backend.ts";
 import { advance } from "./clock.ts";
 import { dumpDatabase } from "./rows.ts";
@@ -32,7 +32,7 @@ export interface World {
   /** The value of a path parameter, by its list. */
   readonly pathValue: (list: string, operation: OperationObject) => string;
   /** Values of body and query members that the schema alone cannot provide. */
-  readonly valuesFor: (operation: OperationObject) => Promise<NamedValues>;
+  readonly valuesFor: (operation: OperationObject) => Promise<ClassifiedNamedValues>;
   /** Restores every row. */
   readonly restore: () => Promise<void>;
 }
@@ -100,10 +100,10 @@ async function otherSession(client: Client, token: string): Promise<string> {
   return json.data.sessions.find(({ current }: { current: boolean }) => !current).id;
 }
 
-async function valuesFor({ operationId }: OperationObject, subject: Subject): Promise<NamedValues> {
+async function valuesFor({ operationId }: OperationObject, subject: Subject): Promise<ClassifiedNamedValues> {
   const live = await code(subject.secret);
   const isSignIn = operationId === "login" || operationId === "disableOwnTotp";
-  const values: Record<string, ReturnType<NamedValues>> = {
+  const values: Record<string, ReturnType<ClassifiedNamedValues>> = {
     code:
       operationId === "startTotp" ? "omit" : fc.constantFrom(live, `${live.slice(0, 3)} ${live.slice(3)}`),
     session_token: fc.constant(subject.pendingToken),

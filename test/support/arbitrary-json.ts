@@ -2,12 +2,12 @@ import fc from "fast-check";
 import type { JsonSchema } from "../../src/http/openapi/shapes.ts";
 
 /** Values for members of a name, in place of what their schema says. `omit`: the member is left out. */
-export type NamedValues = (name: string) => fc.Arbitrary<unknown> | "omit" | undefined;
+export type ClassifiedNamedValues = (name: string) => fc.Arbitrary<unknown> | "omit" | undefined;
 
 /** What a document's references mean, and which members have values of their own. */
 export interface Making {
   readonly resolve: (schema: JsonSchema) => JsonSchema;
-  readonly named: NamedValues;
+  readonly named: ClassifiedNamedValues;
 }
 
 /** Values that a schema takes. Throws for a keyword that it does not know how to keep. */

@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { timeStep } from "../../src/core/crypto/totp.ts";
+import { computeTimeStep } from "../../src/core/crypto/totp.ts";
 import { type ApiKeyScope, apiKeyScopes as everyScope } from "../../src/domain/service-api/service-caller.ts";
 import { type Answer, type CallOptions, Client, codeOfStep, type Overrides } from "./worker.ts";
 
@@ -126,7 +126,7 @@ export async function enrol(
   const started = await backend.post(path);
   if (started.status !== 200) throw new Error(`POST ${path}: ${started.status} ${started.text}`);
   const { secret } = started.json.data;
-  const first = await codeOfStep(secret, timeStep(new Date()) - 1);
+  const first = await codeOfStep(secret, computeTimeStep(new Date()) - 1);
   const confirmed = await backend.post(`${path}/confirm`, { code: first });
   if (confirmed.status !== 200)
     throw new Error(`POST ${path}/confirm: ${confirmed.status} ${confirmed.text}`);

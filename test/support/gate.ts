@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
 import type { Keyring } from "../../src/core/crypto/keyring.ts";
-import type { SessionClaims } from "../../src/core/tokens/session-token.ts";
+import type { FullSessionClaims } from "../../src/core/tokens/session-token.ts";
 import type { Bindings } from "../../src/runtime.ts";
 import { keyringOf } from "./keyring.ts";
 import { signSession } from "./session-token.ts";
@@ -91,7 +91,7 @@ export function visit(bindings: Bindings, path: string, options: Visit = {}): Pr
 export const workersKeyring = (text = env.KEYRING): Keyring => keyringOf(...text.split(","));
 
 /** Signs the token of a full session for the Worker under test: see `signSession`. */
-export const mintSessionToken = (claims: Partial<SessionClaims> = {}, keyring = workersKeyring()) =>
+export const mintSessionToken = (claims: Partial<FullSessionClaims> = {}, keyring = workersKeyring()) =>
   signSession(keyring, claims);
 
 export const secondsAgo = (seconds: number) => new Date(Date.now() - seconds * 1000);

@@ -1,5 +1,9 @@
 import { env } from "cloudflare:workers";
-import { generateSessionSecret, sessionIdOf, signPendingToken } from "../../src/core/tokens/session-token.ts";
+import {
+  computeSessionId,
+  generateSessionSecret,
+  signPendingSessionToken,
+} from "../../src/core/tokens/session-token.ts";
 import { getConfig } from "../../src/runtime.ts";
 import { query } from "./rows.ts";
 import { type Account, environment, pendingToken } from "./worker.ts";
@@ -22,13 +26,13 @@ export async function openPendingSessions(account: Account, count: number): Prom
   );
   const values = columns.map((name) => row[name]);
   const secrets = Array.from({ length: count - 1 }, () => generateSessionSecret());
-  const ids = await Promise.all(secrets.map(sessionIdOf));
+  const ids = await Promise.all(secrets.map(computeSessionId));
   if (ids.length > 0) await env.DB.batch(ids.map((id) => copy.bind(id, ...values)));
 
   const { keyring } = getConfig(environment());
   const expiresAt = new Date(Number(row.expires_at));
   const copies = secrets.map((sessionSecret) =>
-    signPendingToken(keyring, { sessionSecret, username: "ada", expiresAt }, new Date()),
+    signPendingSessionToken(keyring, { sessionSecret, username: "ada", expiresAt }, new Date()),
   );
   return [first, ...(await Promise.all(copies))];
 }

@@ -1,8 +1,8 @@
 import type { Keyring } from "../../src/core/crypto/keyring.ts";
 import {
+  type FullSessionClaims,
   generateSessionSecret,
-  type SessionClaims,
-  signFullToken,
+  signFullSessionToken,
 } from "../../src/core/tokens/session-token.ts";
 
 /**
@@ -11,10 +11,10 @@ import {
  */
 export function signSession(
   keyring: Keyring,
-  claims: Partial<SessionClaims> = {},
+  claims: Partial<FullSessionClaims> = {},
   now = new Date(),
 ): Promise<string> {
-  return signFullToken(keyring, {
+  return signFullSessionToken(keyring, {
     sessionSecret: generateSessionSecret(),
     userId: "u-ada",
     realm: "local",

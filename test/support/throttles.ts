@@ -1,5 +1,5 @@
-import { clientNetwork } from "../../src/core/parsing/client-network.ts";
-import { addKnownDevice } from "../../src/core/tokens/known-devices.ts";
+import { formatClientNetwork } from "../../src/core/parsing/client-network.ts";
+import { addToKnownDevicesCookie } from "../../src/core/tokens/known-devices.ts";
 import { computePasswordAttemptCounters } from "../../src/domain/sign-in/throttle.ts";
 import { getConfig } from "../../src/runtime.ts";
 import { query, type ThrottleRecord } from "./rows.ts";
@@ -23,7 +23,7 @@ export async function counterKey(
   { username = "ada", address = home, device = "" }: CounterOf = {},
   bindings = environment(),
 ): Promise<string> {
-  const claimant = { realm: "local", username, network: clientNetwork(address), devices: device };
+  const claimant = { realm: "local", username, network: formatClientNetwork(address), devices: device };
   const { keyring } = getConfig(bindings);
   const { all } = await computePasswordAttemptCounters(keyring, claimant, new Date());
   const scopes: Scope[] = all.length === 1 ? ["account_device"] : ["network_account", "network", "account"];
@@ -50,4 +50,4 @@ export async function readCounter(key: string): Promise<ThrottleRecord | undefin
 
 /** Creates the cookie of a device that has signed in to this account before. */
 export const deviceOf = (username: string, { realm = "local", bindings = environment() } = {}) =>
-  addKnownDevice(getConfig(bindings).keyring, "", { realm, username }, new Date());
+  addToKnownDevicesCookie(getConfig(bindings).keyring, "", { realm, username }, new Date());

@@ -1,6 +1,6 @@
 import { applyD1Migrations, createExecutionContext, reset, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { computeHotp, decodeTotpSecret, timeStep } from "../../src/core/crypto/totp.ts";
+import { computeHotp, computeTimeStep, decodeTotpSecret } from "../../src/core/crypto/totp.ts";
 import worker from "../../src/index.ts";
 import type { Bindings } from "../../src/runtime.ts";
 import { expectDocumented } from "./documented-calls.ts";
@@ -120,7 +120,7 @@ export async function createEnrolledAccount(username = "ada"): Promise<EnrolledA
   const token = (await client.login(account)).json.session_token;
   const setup = await client.post("/totp/setup", {}, { token });
   const { secret } = setup.json.data;
-  const confirmedStep = timeStep(new Date()) - 1;
+  const confirmedStep = computeTimeStep(new Date()) - 1;
   const enabled = await client.post(
     "/totp/enable",
     { code: await codeOfStep(secret, confirmedStep) },
@@ -137,7 +137,7 @@ export function codeOfStep(secret: string, step: number): Promise<string> {
 
 /** `code(k)`: the code of the server's current step + k. */
 export function code(secret: string, k = 0): Promise<string> {
-  return codeOfStep(secret, timeStep(new Date()) + k);
+  return codeOfStep(secret, computeTimeStep(new Date()) + k);
 }
 
 /** A six-digit code that is not valid in any of the accepted steps. */

@@ -2,7 +2,12 @@ import { decodeBase32IgnorePadding } from "@oslojs/encoding";
 import * as oslo from "@oslojs/otp";
 import * as otpauth from "otpauth";
 import * as otplib from "otplib";
-import { computeHotp, decodeTotpSecret, findMatchingStep, timeStep } from "../../../src/core/crypto/totp.ts";
+import {
+  computeHotp,
+  computeTimeStep,
+  decodeTotpSecret,
+  findMatchingTimeStep,
+} from "../../../src/core/crypto/totp.ts";
 
 /** A secret as base32, which is its stored form, or as bytes. */
 export type Secret = string | Uint8Array<ArrayBuffer>;
@@ -20,9 +25,9 @@ const periodSeconds = 30;
 export const totpLibraries: Readonly<Record<string, TotpLibrary>> = {
   sallyport: {
     generate: (secret, digits) =>
-      computeHotp(bytesOf(secret, decodeTotpSecret), timeStep(new Date(Date.now())), digits),
+      computeHotp(bytesOf(secret, decodeTotpSecret), computeTimeStep(new Date(Date.now())), digits),
     verify: async (secret, code) =>
-      (await findMatchingStep(bytesOf(secret, decodeTotpSecret), code, new Date(Date.now()))) !== null,
+      (await findMatchingTimeStep(bytesOf(secret, decodeTotpSecret), code, new Date(Date.now()))) !== null,
   },
   otplib: {
     generate: (secret, digits) => otplib.generate({ secret, digits }),

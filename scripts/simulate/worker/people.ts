@@ -2,9 +2,9 @@ import { env } from "cloudflare:workers";
 import { base32nopad, base64urlnopad } from "@scure/base";
 import { vi } from "vitest";
 import {
+  computeSessionId,
   generateSessionSecret,
-  sessionIdOf,
-  signPendingToken,
+  signPendingSessionToken,
 } from "../../../src/core/tokens/session-token.ts";
 import type { Deps } from "../../../src/domain/deps.ts";
 import { generateSealedBackupCodes } from "../../../src/domain/second-factor/sealed-backup-codes.ts";
@@ -92,13 +92,13 @@ export async function openPendingOf(people: readonly Person[]): Promise<string[]
   );
   const at = now.getTime();
   const rows = generated.map(async ({ person, secret }) =>
-    insert.bind(await sessionIdOf(secret), person.id, at, at, at, expiresAt.getTime()),
+    insert.bind(await computeSessionId(secret), person.id, at, at, at, expiresAt.getTime()),
   );
   await env.DB.batch(await Promise.all(rows));
   const keyring = workersKeyring();
   return Promise.all(
     generated.map(({ person: { username }, secret: sessionSecret }) =>
-      signPendingToken(keyring, { sessionSecret, username, expiresAt }, now),
+      signPendingSessionToken(keyring, { sessionSecret, username, expiresAt }, now),
     ),
   );
 }

@@ -1,5 +1,5 @@
 import { base64urlnopad, hex } from "@scure/base";
-import { sha256 } from "./digest.ts";
+import { sha256Base64url } from "./digest.ts";
 
 const backupCodeCount = 10;
 const backupCodeCharacters = 8;
@@ -34,7 +34,7 @@ export function generateBackupCodes(): string[] {
  * Returns the SHA-256 hash of a code, base64url without padding, 43 characters. The 40 bits of a code can be found from its
  * hash by exhaustive search, so the hash must only be stored in an encrypted envelope.
  *
- * @param canonical eight characters of the alphabet without the hyphen, as `parseCodeInput` returns them
+ * @param canonical eight characters of the alphabet without the hyphen, as `parseSubmittedCode` returns them
  * @throws RangeError when the code is not in that form; the message does not contain the code
  */
 export async function hashBackupCode(canonical: string): Promise<string> {
@@ -43,7 +43,7 @@ export async function hashBackupCode(canonical: string): Promise<string> {
       "A backup code is hashed in its canonical form: eight characters, upper case, no hyphen",
     );
   }
-  return sha256(canonical);
+  return sha256Base64url(canonical);
 }
 
 /** Formats the hashes of an account's backup codes as a JSON array of strings. The hash of a spent code begins with `spent:`. */
@@ -78,7 +78,7 @@ export function parseBackupCodeHashes(json: string): string[] {
  *
  * @returns the stored form, or null when the text is no such hash
  */
-export function parseStoredBackupCode(text: string): string | null {
+export function parseImportedBackupCodeHash(text: string): string | null {
   const mark = isSpent(text) ? spentMark : "";
   const digest = text.slice(mark.length);
   if (canonicalHashPattern.test(digest)) return text;
@@ -88,7 +88,7 @@ export function parseStoredBackupCode(text: string): string | null {
 }
 
 /** Splits an entry of the stored list into its hash and its state. */
-export const splitStoredBackupCode = (entry: string): { hash: string; spent: boolean } =>
+export const parseStoredBackupCodeHash = (entry: string): { hash: string; spent: boolean } =>
   isSpent(entry) ? { hash: entry.slice(spentMark.length), spent: true } : { hash: entry, spent: false };
 
 /**
@@ -98,7 +98,7 @@ export const splitStoredBackupCode = (entry: string): { hash: string; spent: boo
  *
  * @returns its state and index, or null when the list does not contain it
  */
-export function findBackupCode(
+export function findBackupCodeHash(
   hashes: readonly string[],
   hash: string,
 ): { state: "unspent" | "spent"; index: number } | null {
@@ -126,7 +126,7 @@ export function markBackupCodeSpent(hashes: readonly string[], index: number): s
 }
 
 /** Returns the number of codes that can still be used. */
-export function countUnspent(hashes: readonly string[]): number {
+export function countUnspentBackupCodes(hashes: readonly string[]): number {
   return hashes.filter((entry) => !isSpent(entry)).length;
 }
 

@@ -5,14 +5,14 @@ import type { Keyring } from "./keyring.ts";
  * The column and row of an encrypted value. They are additional authenticated data of the encryption, so that a ciphertext
  * copied to another row, column or table cannot be decrypted (CR-02).
  */
-export interface FieldLocation {
+export interface EncryptedFieldLocation {
   readonly table: string;
   readonly column: string;
   readonly rowId: string;
 }
 
-/** The outcome of {@link openField}. */
-export type OpenFieldResult =
+/** The outcome of {@link decryptField}. */
+export type DecryptFieldResult =
   | { ok: true; text: string }
   /** The key that encrypted the value is no longer in `KEYRING`. */
   | { ok: false; reason: "unknown_key"; kid: string }
@@ -24,14 +24,18 @@ const version = "v1";
 const ivBytes = 12;
 
 /** Returns the prefix of every envelope that this key encrypted. */
-export const envelopePrefix = (kid: string): string => `${version}.${kid}.`;
+export const formatEnvelopePrefix = (kid: string): string => `${version}.${kid}.`;
 
 /**
  * Encrypts a text with AES-256-GCM under the current key. The IV is generated here, so that no caller can reuse one.
  *
  * @returns `v1.<key id>.<base64url of IV and ciphertext>`
  */
-export async function sealField(keyring: Keyring, location: FieldLocation, text: string): Promise<string> {
+export async function encryptField(
+  keyring: Keyring,
+  location: EncryptedFieldLocation,
+  text: string,
+): Promise<string> {
   const kid = keyring.currentKid;
   const key = await keyring.encryptionKey(kid);
   if (key === null) throw new Error(`Key "${kid}" is current and not in KEYRING`);
@@ -44,15 +48,15 @@ export async function sealField(keyring: Keyring, location: FieldLocation, text:
   const body = new Uint8Array(ivBytes + ciphertext.byteLength);
   body.set(iv);
   body.set(new Uint8Array(ciphertext), ivBytes);
-  return envelopePrefix(kid) + base64urlnopad.encode(body);
+  return formatEnvelopePrefix(kid) + base64urlnopad.encode(body);
 }
 
-/** Decrypts an envelope of {@link sealField} for the same location, under any key of the keyring. */
-export async function openField(
+/** Decrypts an envelope of {@link encryptField} for the same location, under any key of the keyring. */
+export async function decryptField(
   keyring: Keyring,
-  location: FieldLocation,
+  location: EncryptedFieldLocation,
   envelope: string,
-): Promise<OpenFieldResult> {
+): Promise<DecryptFieldResult> {
   const parts = parseEnvelope(envelope);
   if (parts === null) return { ok: false, reason: "not_authentic" };
   const key = await keyring.encryptionKey(parts.kid);
@@ -81,7 +85,7 @@ function parseEnvelope(envelope: string) {
 }
 
 /** Returns a JSON array: two different locations never have the same encoding. */
-function additionalData(kid: string, location: FieldLocation): Uint8Array<ArrayBuffer> {
+function additionalData(kid: string, location: EncryptedFieldLocation): Uint8Array<ArrayBuffer> {
   const parts = [version, kid, location.table, location.column, location.rowId];
   return new Uint8Array(new TextEncoder().encode(JSON.stringify(parts)));
 }

@@ -1,4 +1,4 @@
-import { isVerifiable } from "./password-hash.ts";
+import { isVerifiablePasswordHash } from "./password-hash.ts";
 import { classifyScryptParameters } from "./scrypt-parameters.ts";
 
 const b64 = "[A-Za-z0-9+/]+={0,2}";
@@ -21,7 +21,7 @@ const maxHashCharacters = 512;
 const scryptHashPattern = new RegExp(`^\\$scrypt\\$ln=(\\d+),r=(\\d+),p=(\\d+)\\$(${b64})\\$(${b64})$`);
 
 /** Whether Sallyport can verify passwords with an imported hash. */
-export type ImportedHashSupport =
+export type ImportedPasswordHashSupport =
   /** The account can sign in with its old password. */
   | { readonly kind: "verifiable" }
   /**
@@ -35,15 +35,17 @@ export type ImportedHashSupport =
   | { readonly kind: "unknown" };
 
 /** Classifies a password hash by its text. Computes no hash, so it is cheap. */
-export function classifyImportedHash(hash: string): ImportedHashSupport {
+export function classifyImportedPasswordHash(hash: string): ImportedPasswordHashSupport {
   if (hash.length > maxHashCharacters) return { kind: "unknown" };
   const unsupported = findUnsupportedScrypt(hash);
   if (unsupported !== null) return unsupported;
-  if (isVerifiable(hash)) return { kind: "verifiable" };
+  if (isVerifiablePasswordHash(hash)) return { kind: "verifiable" };
   return knownForms.some((form) => form.test(hash)) ? { kind: "reset_required" } : { kind: "unknown" };
 }
 
-function findUnsupportedScrypt(hash: string): Extract<ImportedHashSupport, { kind: "unsupported" }> | null {
+function findUnsupportedScrypt(
+  hash: string,
+): Extract<ImportedPasswordHashSupport, { kind: "unsupported" }> | null {
   const [, logN, r, p, salt, key] = scryptHashPattern.exec(hash) ?? [];
   if (salt === undefined || key === undefined) return null;
   const bytesOf = (text: string) => Math.floor((text.replace(/=+$/, "").length * 3) / 4);

@@ -7,7 +7,7 @@ export interface RecipientJwk {
   readonly [member: string]: unknown;
 }
 
-/** The checked public key of a recipient, for {@link encryptFor}. */
+/** The checked public key of a recipient, for {@link encryptToJwe}. */
 export interface RecipientPublicKey {
   readonly key: CryptoKey;
   readonly alg: "RSA-OAEP-256" | "ECDH-ES";
@@ -36,7 +36,7 @@ export async function parseRecipientPublicKey(jwk: RecipientJwk): Promise<Recipi
       modulusLength === undefined || (modulusLength >= minModulusBits && modulusLength <= maxModulusBits);
     const recipient = { key, alg, kid } as const;
     // Some invalid curve points can be imported, and fail only when they are used.
-    return fits && (await encryptFor(recipient, "", {})) !== "" ? recipient : null;
+    return fits && (await encryptToJwe(recipient, "", {})) !== "" ? recipient : null;
   } catch {
     return null;
   }
@@ -48,7 +48,7 @@ export async function parseRecipientPublicKey(jwk: RecipientJwk): Promise<Recipi
  *
  * @param header further members of the protected header, which is not encrypted
  */
-export function encryptFor(
+export function encryptToJwe(
   { key, alg, kid }: RecipientPublicKey,
   text: string,
   header: Readonly<Record<string, string | number | boolean>>,

@@ -1,5 +1,5 @@
 import { base64 } from "@scure/base";
-import { lazyPer } from "../lib/lazy.ts";
+import { lazyPerObject } from "../lib/lazy.ts";
 
 /** The purposes for which keys are derived. Each purpose has its own key, so a token key can't decrypt a field, for example. */
 type KeyPurpose =
@@ -32,11 +32,11 @@ export interface Keyring {
   /** HMAC-SHA-256 key for the marks of issued secrets (`core/tokens/issued-mark.ts`). Null when `kid` is not in the keyring. */
   issuedMarkKey(kid: string): Promise<CryptoKey> | null;
   /** Ed25519 key pair for assertions and receipts. Null when `kid` is not in the keyring. */
-  assertionKeys(kid: string): Promise<AssertionKeys> | null;
+  assertionKeys(kid: string): Promise<AssertionKeyPair> | null;
 }
 
 /** An Ed25519 key pair. */
-export interface AssertionKeys {
+export interface AssertionKeyPair {
   readonly privateKey: CryptoKey;
   /** The `x` of the public key as an OKP JWK (RFC 8037). */
   readonly publicX: string;
@@ -109,13 +109,13 @@ function looksLikePlaceholder(bytes: Uint8Array): boolean {
 export function createKeyring(entries: readonly [KeyringEntry, ...KeyringEntry[]]): Keyring {
   const byKid = new Map(entries.map((entry) => [entry.kid, entry.bytes]));
   const current = entries[0];
-  const encryption = lazyPer((bytes: KeyBytes) => deriveKey(bytes, "field-encryption", aes256Gcm));
-  const sessionToken = lazyPer((bytes: KeyBytes) => deriveKey(bytes, "session-token", hmacSha256));
-  const binding = lazyPer((bytes: KeyBytes) => deriveKey(bytes, "binding", hmacSha256));
-  const throttle = lazyPer((bytes: KeyBytes) => deriveKey(bytes, "throttle", hmacSha256));
-  const device = lazyPer((bytes: KeyBytes) => deriveKey(bytes, "known-device", hmacSha256));
-  const issuedMark = lazyPer((bytes: KeyBytes) => deriveKey(bytes, "issued-mark", hmacSha256));
-  const assertion = lazyPer(deriveAssertionKeys);
+  const encryption = lazyPerObject((bytes: KeyBytes) => deriveKey(bytes, "field-encryption", aes256Gcm));
+  const sessionToken = lazyPerObject((bytes: KeyBytes) => deriveKey(bytes, "session-token", hmacSha256));
+  const binding = lazyPerObject((bytes: KeyBytes) => deriveKey(bytes, "binding", hmacSha256));
+  const throttle = lazyPerObject((bytes: KeyBytes) => deriveKey(bytes, "throttle", hmacSha256));
+  const device = lazyPerObject((bytes: KeyBytes) => deriveKey(bytes, "known-device", hmacSha256));
+  const issuedMark = lazyPerObject((bytes: KeyBytes) => deriveKey(bytes, "issued-mark", hmacSha256));
+  const assertion = lazyPerObject(deriveAssertionKeys);
 
   const find = <T>(derive: (bytes: KeyBytes) => T, kid: string): T | null => {
     const bytes = byKid.get(kid);
@@ -179,7 +179,7 @@ const pkcs8Prefix = Uint8Array.of(
   0x20,
 );
 
-async function deriveAssertionKeys(bytes: KeyBytes): Promise<AssertionKeys> {
+async function deriveAssertionKeys(bytes: KeyBytes): Promise<AssertionKeyPair> {
   const seed = new Uint8Array(
     await crypto.subtle.deriveBits(hkdf("assertion"), await importHkdf(bytes), keyBytes * 8),
   );

@@ -40,7 +40,7 @@ export async function hashPassword(password: string): Promise<string> {
 }
 
 /** The outcome of {@link comparePassword}. */
-export type PasswordComparison =
+export type ComparePasswordResult =
   | { readonly kind: "match" }
   | { readonly kind: "no_match" }
   /** The stored hash can't be computed: it has another scheme, its parameters are out of bounds, or scrypt rejected them. */
@@ -52,7 +52,7 @@ export type PasswordComparison =
  * With null (no such user, or a user without a password), or a hash that can't be computed here, it does the work of a
  * current hash, so that the response time does not reveal which accounts exist (TH-10). No stored text makes it throw.
  */
-export async function comparePassword(password: string, phc: string | null): Promise<PasswordComparison> {
+export async function comparePassword(password: string, phc: string | null): Promise<ComparePasswordResult> {
   const stored = phc === null ? null : findPasswordHash(phc);
   if (stored !== null) {
     const derived = await derive(password, stored.salt, stored.cost, stored.hash.length).catch(() => null);
@@ -72,12 +72,12 @@ function findPasswordHash(phc: string): PasswordHash | null {
 }
 
 /** True when Sallyport can compute this hash. An imported hash may have another scheme or cost too much. */
-export const isVerifiable = (phc: string): boolean => findPasswordHash(phc) !== null;
+export const isVerifiablePasswordHash = (phc: string): boolean => findPasswordHash(phc) !== null;
 
 /**
  * True when a hash has other parameters than `hashPassword` uses now, so that the next sign-in should replace it.
  *
- * @throws Error when it is not `isVerifiable`
+ * @throws Error when it is not `isVerifiablePasswordHash`
  */
 export function needsRehash(phc: string): boolean {
   const { cost, salt, hash } = parsePasswordHash(phc);

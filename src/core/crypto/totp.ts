@@ -10,7 +10,7 @@ export const totpDigits = 6;
  * Number of time steps accepted before and after the current one, so that a phone whose clock is 30 s off still works.
  * RFC 6238 5.2 recommends at most one step for network delay.
  */
-export const totpDriftSteps = 1;
+export const maxTotpDriftSteps = 1;
 
 /** Length of a new secret: 160 bits, which RFC 4226 4 (R6) recommends. */
 export const totpSecretBytes = 20;
@@ -59,28 +59,32 @@ export async function computeHotp(secret: Uint8Array, counter: number, digits: n
  *
  * @throws RangeError when `now` is an invalid date or before 1970
  */
-export function timeStep(now: Date): number {
+export function computeTimeStep(now: Date): number {
   const step = Math.floor(now.getTime() / 1000 / totpPeriodSeconds);
   if (!(step >= 0)) throw new RangeError("The time must be a valid date from 1970 on");
   return step;
 }
 
 /**
- * Finds the time step whose code is `code`, among the current step and `totpDriftSteps` on either side. Null: none has it.
+ * Finds the time step whose code is `code`, among the current step and `maxTotpDriftSteps` on either side. Null: none has it.
  *
  * A match says that the code is right, not that it is unused: the caller must spend the step (RFC 6238 5.2, one-time use).
  * All candidates are computed, and compared in constant time, so that the response time does not reveal which one matched.
  *
- * @param code the output of `parseCodeInput`; any other text matches no step
+ * @param code the output of `parseSubmittedCode`; any other text matches no step
  * @throws RangeError when `now` is an invalid date or before 1970
  */
-export async function findMatchingStep(secret: Uint8Array, code: string, now: Date): Promise<number | null> {
-  const current = timeStep(now);
+export async function findMatchingTimeStep(
+  secret: Uint8Array,
+  code: string,
+  now: Date,
+): Promise<number | null> {
+  const current = computeTimeStep(now);
   if (!codePattern.test(code)) return null;
   const sign = await importSecret(secret);
   const [given, candidate] = [Uint32Array.of(Number(code)), Uint32Array.of(0)];
   let match: number | null = null;
-  for (let step = Math.max(0, current - totpDriftSteps); step <= current + totpDriftSteps; step++) {
+  for (let step = Math.max(0, current - maxTotpDriftSteps); step <= current + maxTotpDriftSteps; step++) {
     candidate[0] = truncate(await sign(step), totpDigits);
     // If several steps have the same code, the latest one is returned. If an earlier one were spent, the same six digits
     // would be accepted a second time for the later step.

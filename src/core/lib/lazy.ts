@@ -11,7 +11,7 @@ export function lazy<T>(make: () => T): () => T {
 }
 
 /** As {@link lazy}, with one value for each key object. The value is kept as long as the key object exists. */
-export function lazyPer<Key extends object, T>(make: (key: Key) => T): (key: Key) => T {
+export function lazyPerObject<Key extends object, T>(make: (key: Key) => T): (key: Key) => T {
   const values = new WeakMap<Key, { readonly value: T }>();
   return (key) => {
     const cached = values.get(key);

@@ -31,7 +31,7 @@ export function renderQrSvg(text: string): string {
 }
 
 /** Returns an SVG document as a URI for `src` of an image: `data:image/svg+xml;base64,…`. The document must be ASCII. */
-export function svgDataUri(svg: string): string {
+export function formatSvgDataUri(svg: string): string {
   return `data:image/svg+xml;base64,${btoa(svg)}`;
 }
 

@@ -15,7 +15,7 @@ const sharedNetwork = "unknown";
  * @returns `203.0.113.7`, `2001:db8:1:2::/64`, or `unknown` for no address and for an invalid one. An IPv4-mapped IPv6
  * address (RFC 4291 2.5.5.2) gives its IPv4 address
  */
-export function clientNetwork(address: string | null): string {
+export function formatClientNetwork(address: string | null): string {
   if (address === null) return sharedNetwork;
   if (ipv4Pattern.test(address)) return canonicalHost(address) ?? sharedNetwork;
   const host = ipv6Pattern.test(address) ? canonicalHost(`[${address}]`) : null;

@@ -1,5 +1,5 @@
 /** A submitted code in canonical form. Not yet compared with anything. */
-export type CodeInput =
+export type ParsedCode =
   | { readonly kind: "totp"; readonly code: string }
   | { readonly kind: "backup_code"; readonly code: string };
 
@@ -16,7 +16,7 @@ const separators = /[\s\-\u2010-\u2013]/gu;
  * Crockford's alphabet in upper or lower case, with O read as 0, and I and L as 1. It is returned in upper case, without a
  * hyphen.
  */
-export function parseCodeInput(text: string): CodeInput | null {
+export function parseSubmittedCode(text: string): ParsedCode | null {
   if (text.length > maxInputCharacters) return null;
   const code = text.replace(separators, "");
   if (/^[0-9]{6}$/.test(code)) return { kind: "totp", code };

@@ -1,6 +1,6 @@
-import { lazyPer } from "../lib/lazy.ts";
-import { decodeAscii, foldName, foldParameterName } from "./folded-name.ts";
-import { type NamedValue, type NamedValues, summarizeNamedValues } from "./named-values.ts";
+import { lazyPerObject } from "../lib/lazy.ts";
+import { decodeAsciiEscapes, foldFieldName, listFoldedParameterNames } from "./folded-name.ts";
+import { type ClassifiedNamedValues, classifyNamedValues, type NamedValue } from "./named-values.ts";
 
 interface Piece extends NamedValue {
   /** The offset of the piece in the header. */
@@ -16,11 +16,11 @@ interface Piece extends NamedValue {
  * @param header the `Cookie` header; the runtime joins several header lines with a comma
  * @param names the names as the site writes them
  */
-export function readNamedCookies(header: string, names: readonly string[]): NamedValues {
-  const foldedNames = new Set(names.map(foldName));
+export function findCookiesReadableAs(header: string, names: readonly string[]): ClassifiedNamedValues {
+  const foldedNames = new Set(names.map(foldFieldName));
   // A browser sends a cookie without a name as `=value` or as the bare value, which may look like a name and a value.
   const isNamed = ({ name }: Piece) =>
-    foldParameterName(name.replace(/^[\s=]+/, "")).some((folded) => foldedNames.has(folded));
+    listFoldedParameterNames(name.replace(/^[\s=]+/, "")).some((folded) => foldedNames.has(folded));
   const offsetsOf = (pieces: readonly Piece[]) =>
     pieces
       .filter(isNamed)
@@ -34,7 +34,7 @@ export function readNamedCookies(header: string, names: readonly string[]): Name
     !hasAmbiguousSpaces(header) &&
     !containsCookie(searched.join(";"), names);
   const values = pieces.filter(isNamed).map(({ name, value }) => ({ name, value }));
-  return summarizeNamedValues(values, names, isSplitAlike);
+  return classifyNamedValues(values, names, isSplitAlike);
 }
 
 /** Characters that no known server takes for the end of a name. `+` is missing, because PHP reads it as a space. */
@@ -50,13 +50,13 @@ const foreignEscape = /%[89a-f][0-9a-f]/gi;
  */
 function containsCookie(text: string, names: readonly string[]): boolean {
   const pattern = patternFor(names);
-  const decoded = text.includes("%") ? decodeAscii(text).replace(foreignEscape, "\uFFFD") : text;
+  const decoded = text.includes("%") ? decodeAsciiEscapes(text).replace(foreignEscape, "\uFFFD") : text;
   return [text, decoded, decoded.replace(/["']/g, "")].some((it) => pattern.test(it));
 }
 
 /** Compiled once for each list of names: the lists come from the configuration, and are searched for in every request. */
-const patternFor = lazyPer((names: readonly string[]) => {
-  const spellings = names.map((name) => foldName(name).replaceAll("_", "[^a-z0-9;,=]")).join("|");
+const patternFor = lazyPerObject((names: readonly string[]) => {
+  const spellings = names.map((name) => foldFieldName(name).replaceAll("_", "[^a-z0-9;,=]")).join("|");
   return new RegExp(
     `(?:^|[^${nameCharacters}=])=*(?:${spellings})[^${nameCharacters}=;,[\\]]*(?:\\[[^;,=]{0,64})?=`,
     "i",
@@ -81,13 +81,13 @@ const hasAmbiguousSpaces = (header: string): boolean => ambiguousSpaces.test(hea
  *
  * @returns null when nothing is left
  */
-export function withoutCookies(header: string, names: readonly string[]): string | null {
-  const removedNames = new Set(names.map(foldName));
+export function removeNamedCookies(header: string, names: readonly string[]): string | null {
+  const removedNames = new Set(names.map(foldFieldName));
   const parts = header.split(/([;,])/);
   const remaining: string[] = [];
   for (let index = 0; index < parts.length; index += 2) {
     const piece = parts[index] ?? "";
-    if (foldParameterName(parseCookieName(piece)).some((folded) => removedNames.has(folded))) continue;
+    if (listFoldedParameterNames(parseCookieName(piece)).some((folded) => removedNames.has(folded))) continue;
     if (remaining.length > 0) remaining.push(parts[index - 1] ?? "");
     remaining.push(piece);
   }
@@ -104,7 +104,7 @@ const ownValuePattern = /^[\w.!~*'()%-]*$/;
 
 /**
  * True when a `Cookie` header has one of Sallyport's own cookies in another form than Sallyport sets it. Such a request must
- * be refused. Removing the cookie ({@link withoutCookies}) would not be enough, because a proxy may pass it to the site
+ * be refused. Removing the cookie ({@link removeNamedCookies}) would not be enough, because a proxy may pass it to the site
  * (INC-23).
  *
  * @param names the names of Sallyport's own cookies
@@ -115,7 +115,7 @@ export function hasMalformedOwnCookie(header: string, names: readonly string[]):
     return names.includes(name) && ownValuePattern.test(value) && piece.includes("=");
   };
   const others = header.split(/[;,]/).filter((piece) => !isWellFormed(piece));
-  return ownNameLookalike.test(decodeAscii(others.join(";")).replace(/["'\s]/g, ""));
+  return ownNameLookalike.test(decodeAsciiEscapes(others.join(";")).replace(/["'\s]/g, ""));
 }
 
 /**

@@ -1,7 +1,7 @@
-import { canonicalUsername, isForbiddenInNames, maxUsernameCharacters } from "./username.ts";
+import { canonicalizeUsername, hasForbiddenNameCharacter, maxUsernameCharacters } from "./username.ts";
 
 /** How names of an external first factor are compared: exactly, or by their canonical form (`EXTERNAL_NAMES`). */
-export type ExternalNames = "exact" | "canonical";
+export type ExternalNameComparison = "exact" | "canonical";
 
 /** White space at either end of a header is lost, so "ada" and "ada " would reach the origin as the same `Remote-User`. */
 const surroundingBlank = /^\s|\s$/;
@@ -15,16 +15,16 @@ const surroundingBlank = /^\s|\s$/;
  * the same name
  * @returns 1 to 256 code points, or null when the value is no valid name
  */
-export function parseSubject(value: unknown, names: ExternalNames): string | null {
+export function parseExternalSubject(value: unknown, names: ExternalNameComparison): string | null {
   const text = typeof value === "number" && Number.isSafeInteger(value) ? String(value) : value;
   if (typeof text !== "string") return null;
-  if (names === "canonical") return canonicalUsername(text);
+  if (names === "canonical") return canonicalizeUsername(text);
   // Checked before counting code points, each of at most two code units, so that long input costs no work.
   if (text.length > 2 * maxUsernameCharacters) return null;
-  if (isForbiddenInNames(text) || surroundingBlank.test(text)) return null;
+  if (hasForbiddenNameCharacter(text) || surroundingBlank.test(text)) return null;
   const length = [...text].length;
   return length >= 1 && length <= maxUsernameCharacters ? text : null;
 }
 
 /** Returns the canonical form of a name, or the name itself when its canonical form is not a valid name. */
-export const canonicalSubject = (subject: string): string => canonicalUsername(subject) ?? subject;
+export const canonicalizeSubject = (subject: string): string => canonicalizeUsername(subject) ?? subject;

@@ -14,10 +14,10 @@ const ellipsis = "\u2026";
  * @param secret base32, upper case, no padding
  * @throws URIError when `issuer` or `account` has a lone surrogate
  * @example
- * buildKeyUri({ issuer: "ACME Co", account: "a+b@x.y", secret: "JBSWY3DPEHPK3PXP" })
+ * formatOtpauthUri({ issuer: "ACME Co", account: "a+b@x.y", secret: "JBSWY3DPEHPK3PXP" })
  * // otpauth://totp/ACME%20Co:a%2Bb%40x.y?secret=JBSWY3DPEHPK3PXP&issuer=ACME%20Co&algorithm=SHA1&digits=6&period=30
  */
-export function buildKeyUri(parts: { issuer: string; account: string; secret: string }): string {
+export function formatOtpauthUri(parts: { issuer: string; account: string; secret: string }): string {
   const issuer = percentEncode(parts.issuer);
   const secret = percentEncode(parts.secret);
   const before = `otpauth://totp/${issuer}:`;

@@ -5,7 +5,7 @@ export interface NamedValue {
 }
 
 /** The cookies or query parameters of a request that have one of the given names. */
-export interface NamedValues {
+export interface ClassifiedNamedValues {
   /** The names and values, in the order of the request. */
   readonly values: readonly NamedValue[];
   /**
@@ -24,11 +24,11 @@ export interface NamedValues {
  * @param names the names as the site writes them
  * @param isSplitAlike every known way to split the header or query finds the same values
  */
-export function summarizeNamedValues(
+export function classifyNamedValues(
   values: readonly NamedValue[],
   names: readonly string[],
   isSplitAlike: boolean,
-): NamedValues {
+): ClassifiedNamedValues {
   const byName = new Map(values.map(({ name, value }) => [name, value]));
   const isSpelledRight = values.every(({ name }) => names.includes(name));
   const hasOneValueEach = values.every(({ name, value }) => byName.get(name) === value);

@@ -1,7 +1,7 @@
 import { totpDigits, totpPeriodSeconds } from "../crypto/totp.ts";
 
 /** The contents of a provisioning URI from another system. */
-export interface KeyUri {
+export interface ParsedOtpauthUri {
   readonly ok: true;
   /** The part of the label before the colon. */
   readonly issuer: string | null;
@@ -12,7 +12,7 @@ export interface KeyUri {
 }
 
 /** The reason why a URI was rejected. `detail` contains no part of the URI, which has a secret. */
-export interface KeyUriError {
+export interface InvalidOtpauthUri {
   readonly ok: false;
   readonly reason: "invalid_format" | "unsupported_parameters";
   readonly detail: string;
@@ -26,7 +26,7 @@ const displayParameters: readonly string[] = ["issuer", "image", "icon", "color"
  * sign is no space, and no parameter may occur twice. Other parameters than SHA-1, 6 digits and 30 seconds are
  * `unsupported_parameters`.
  */
-export function parseKeyUri(uri: string): KeyUri | KeyUriError {
+export function parseOtpauthUri(uri: string): ParsedOtpauthUri | InvalidOtpauthUri {
   const [, type, path, query] = /^otpauth:\/\/([a-z]+)\/([^?#]*)\?([^?#]*)$/i.exec(uri) ?? [];
   if (!/^[\x21-\x7e]+$/.test(uri) || type === undefined || path === undefined || query === undefined)
     return invalid("is not an otpauth:// URI");
@@ -50,8 +50,8 @@ export function parseKeyUri(uri: string): KeyUri | KeyUriError {
 const isAbsentOr = (text: string | undefined, supported: number) =>
   text === undefined || text === String(supported);
 
-const invalid = (detail: string): KeyUriError => ({ ok: false, reason: "invalid_format", detail });
-const unsupported = (detail: string): KeyUriError => ({
+const invalid = (detail: string): InvalidOtpauthUri => ({ ok: false, reason: "invalid_format", detail });
+const unsupported = (detail: string): InvalidOtpauthUri => ({
   ok: false,
   reason: "unsupported_parameters",
   detail,
@@ -61,7 +61,7 @@ const unsupported = (detail: string): KeyUriError => ({
  * Parses `label = accountname / issuer (":" / "%3A") *"%20" accountname`. If there is a literal colon, it is the separator,
  * and encoded colons are part of a name.
  */
-function parseLabel(path: string): Pick<KeyUri, "issuer" | "account"> | null {
+function parseLabel(path: string): Pick<ParsedOtpauthUri, "issuer" | "account"> | null {
   const colon = path.indexOf(":");
   const [issuer, account] = (
     colon === -1 ? splitAtColon(decode(path)) : [path.slice(0, colon), path.slice(colon + 1)].map(decode)

@@ -1,5 +1,5 @@
-import { decodeAsciiOnce, foldName, foldParameterName } from "./folded-name.ts";
-import { type NamedValue, type NamedValues, summarizeNamedValues } from "./named-values.ts";
+import { decodeAsciiEscapesOnce, foldFieldName, listFoldedParameterNames } from "./folded-name.ts";
+import { type ClassifiedNamedValues, classifyNamedValues, type NamedValue } from "./named-values.ts";
 
 /**
  * Finds every parameter of a query string that some server may read under one of these names (INC-08, INC-26). The result is
@@ -8,29 +8,29 @@ import { type NamedValue, type NamedValues, summarizeNamedValues } from "./named
  * @param query without the `?`, as it was sent
  * @param names the names as the site writes them
  */
-export function readNamedParameters(query: string, names: readonly string[]): NamedValues {
+export function findParametersReadableAs(query: string, names: readonly string[]): ClassifiedNamedValues {
   const { values, atSemicolons } = findPairs(query, names);
-  return summarizeNamedValues(values, names, atSemicolons.length === values.length);
+  return classifyNamedValues(values, names, atSemicolons.length === values.length);
 }
 
 /**
- * Finds every value that some server may read for this parameter, by the rules of {@link readNamedParameters}.
+ * Finds every value that some server may read for this parameter, by the rules of {@link findParametersReadableAs}.
  *
  * @param query without the `?`, as it was sent
  * @returns values as they were sent or decoded once, some possibly twice
  */
-export function findParameterValues(query: string, name: string): readonly string[] {
+export function findParameterValuesReadableAs(query: string, name: string): readonly string[] {
   const { values, atSemicolons } = findPairs(query, [name]);
   return [...values, ...atSemicolons].map(({ value }) => value);
 }
 
 function findPairs(query: string, names: readonly string[]) {
-  const foldedNames = new Set(names.map(foldName));
+  const foldedNames = new Set(names.map(foldFieldName));
   // In a query a plus sign is a space, and PHP drops spaces before a name.
   const isNamed = ({ name }: NamedValue) =>
-    foldParameterName(name.replaceAll("+", " ")).some((folded) => foldedNames.has(folded));
+    listFoldedParameterNames(name.replaceAll("+", " ")).some((folded) => foldedNames.has(folded));
   const pairs = query.split("&").map(toPair);
-  const pieces = pairs.flatMap(({ name, value }) => decodeAsciiOnce(`${name}=${value}`).split(";"));
+  const pieces = pairs.flatMap(({ name, value }) => decodeAsciiEscapesOnce(`${name}=${value}`).split(";"));
   return { values: pairs.filter(isNamed), atSemicolons: pieces.map(toPair).filter(isNamed) };
 }
 

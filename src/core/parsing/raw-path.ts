@@ -1,4 +1,4 @@
-import { foldCase } from "../policy/best-fit.ts";
+import { foldCaseAndAccents } from "../policy/best-fit.ts";
 import { findPathVariants } from "../policy/path-variants.ts";
 
 /**
@@ -32,10 +32,10 @@ const normalPathPattern =
  * True when every server splits the path into the same segments: it has no dot segments, backslashes, empty segments,
  * malformed escapes, or characters that a URL parser would escape (INC-34).
  */
-export const isNormalPath = (path: string): boolean => path === "/" || normalPathPattern.test(path);
+export const isNormalizedPath = (path: string): boolean => path === "/" || normalPathPattern.test(path);
 
 /** True when the path is `basePath` or below it. The texts are compared without decoding. */
-export const isBelow = (basePath: string, path: string): boolean =>
+export const isPathAtOrBelow = (basePath: string, path: string): boolean =>
   path.startsWith(basePath) && (path.length === basePath.length || path[basePath.length] === "/");
 
 /**
@@ -45,10 +45,10 @@ export const isBelow = (basePath: string, path: string): boolean =>
  * @param rawPath the path as received, without the query
  * @returns null when the path does not parse
  */
-export function hasVariantBelow(basePath: string, rawPath: string): boolean | null {
+export function hasPathVariantAtOrBelow(basePath: string, rawPath: string): boolean | null {
   const variants = findPathVariants(rawPath);
   if (variants === null) return null;
-  const base = foldCase(basePath);
-  for (const variant of variants) if (isBelow(base, foldCase(variant))) return true;
+  const base = foldCaseAndAccents(basePath);
+  for (const variant of variants) if (isPathAtOrBelow(base, foldCaseAndAccents(variant))) return true;
   return false;
 }

@@ -1,5 +1,5 @@
 import { findPathVariants } from "../policy/path-variants.ts";
-import { foldName, foldParameterName } from "./folded-name.ts";
+import { foldFieldName, listFoldedParameterNames } from "./folded-name.ts";
 
 /**
  * The parameters in which Sallyport returns the result of a hosted challenge: it adds them to the query of the backend's return
@@ -8,7 +8,7 @@ import { foldName, foldParameterName } from "./folded-name.ts";
 const resultParameterNames = ["challenge", "receipt"] as const;
 
 /** The values of the parameters in which the result of a hosted challenge is returned. */
-export type ResultParameters = Partial<Record<(typeof resultParameterNames)[number], string>>;
+export type ChallengeResultParameters = Partial<Record<(typeof resultParameterNames)[number], string>>;
 
 /** The outcome of {@link parseReturnAddress}. */
 export type ReturnAddressResult =
@@ -73,7 +73,7 @@ function hasResultParameter({ pathname, search, hash }: URL): boolean {
 function isResultParameterName(encodedName: string): boolean {
   const name = decodeOnce(encodedName.replaceAll("+", " ")).normalize("NFKC");
   const beforeMember = /^[\s"']*([\w-]*)/.exec(name)?.[1] ?? "";
-  const foldedNames = [...foldParameterName(name), foldName(beforeMember)];
+  const foldedNames = [...listFoldedParameterNames(name), foldFieldName(beforeMember)];
   return resultParameterNames.some((it) => foldedNames.includes(it));
 }
 
@@ -91,7 +91,10 @@ function decodeOnce(text: string): string {
 }
 
 /** Returns the backend's return address with the result of the challenge at the end of its query. Its other parts stay. */
-export function addResultParameters(returnAddress: string, parameters: ResultParameters): string {
+export function addChallengeResultParameters(
+  returnAddress: string,
+  parameters: ChallengeResultParameters,
+): string {
   const url = new URL(returnAddress);
   const query = new URLSearchParams(parameters);
   url.search = url.search === "" ? String(query) : `${url.search}&${query}`;

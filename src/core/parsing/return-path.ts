@@ -25,7 +25,7 @@ const slashLookalike =
  *
  * @returns text that starts with exactly one `/` and is safe in a `Location` header
  */
-export function safeReturnPath(input: string | null | undefined): string {
+export function parseReturnPathOrRoot(input: string | null | undefined): string {
   // The URL parser silently removes raw tabs and line breaks.
   if (!input || input.length > maxPathCharacters || controlCharacter.test(input) || isUndecodable(input))
     return "/";

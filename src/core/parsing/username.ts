@@ -6,7 +6,7 @@ export const maxUsernameCharacters = 256;
 const forbiddenCharacter = /[\p{C}\p{Zl}\p{Zp}]/u;
 
 /** True when the text has a character that is invisible or breaks a line, or came from bytes that are not UTF-8 (INC-36). */
-export const isForbiddenInNames = (text: string): boolean =>
+export const hasForbiddenNameCharacter = (text: string): boolean =>
   forbiddenCharacter.test(text) || isUndecodable(text);
 
 /**
@@ -15,9 +15,9 @@ export const isForbiddenInNames = (text: string): boolean =>
  *
  * @returns 1 to 256 code points, or null when the text has a forbidden character, is empty after trimming, or is too long
  */
-export function canonicalUsername(text: string): string | null {
+export function canonicalizeUsername(text: string): string | null {
   // Bounds the work for long input. Normalisation can shorten a text, but not to an eighth.
-  if (text.length > 8 * maxUsernameCharacters || isForbiddenInNames(text)) return null;
+  if (text.length > 8 * maxUsernameCharacters || hasForbiddenNameCharacter(text)) return null;
   // Normalised again, because lower-casing can produce text that is not NFKC (it does for a capital I with a dot).
   const canonical = text.normalize("NFKC").toLowerCase().normalize("NFKC").trim();
   const length = [...canonical].length;

@@ -1,11 +1,11 @@
 /** The position of a value in an HTTP response: in its JSON body, or in a header. */
-export type ValuePath =
+export type ResponseValuePath =
   /** The reference tokens of a JSON pointer (RFC 6901), in order. */
   | { readonly kind: "json"; readonly tokens: readonly string[] }
   | { readonly kind: "header"; readonly name: string };
 
 /** Parses `json:/data/user/name` or `header:X-Username`. Null: the text is neither. */
-export function parseValuePath(text: string): ValuePath | null {
+export function parseResponseValuePath(text: string): ResponseValuePath | null {
   const header = /^header:([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64})$/.exec(text)?.[1];
   if (header !== undefined) return { kind: "header", name: header };
   const pointer = /^json:((?:\/(?:[^~/]|~[01])*)+)$/.exec(text)?.[1];
@@ -16,7 +16,7 @@ export function parseValuePath(text: string): ValuePath | null {
 }
 
 /** Returns the value at this JSON pointer, or undefined when there is none. */
-export function readJsonPointer(document: unknown, tokens: readonly string[]): unknown {
+export function readJsonPointerValue(document: unknown, tokens: readonly string[]): unknown {
   let value = document;
   for (const token of tokens) {
     if (typeof value !== "object" || value === null || !Object.hasOwn(value, token)) return undefined;

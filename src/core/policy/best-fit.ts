@@ -61,7 +61,7 @@ const anyOf = (maps: readonly AsciiMapping["endings"][]) =>
   `[${[...new Set(maps.flatMap((map) => [...map.keys()]))].join("")}]`;
 
 /** Matches any character that one of {@link asciiConverters} may change. */
-export const lookalike = new RegExp(
+export const lookalikeCharacterPattern = new RegExp(
   anyOf(mappings.flatMap(({ separators, endings }) => [separators, endings])),
   "u",
 );
@@ -70,7 +70,7 @@ const ending = new RegExp(`[. ]|${anyOf(mappings.map(({ endings }) => endings))}
 
 /** One function for each kind of server. It returns the path as such a server sees it after its conversion to ASCII. */
 export const asciiConverters: readonly ((path: string) => string)[] = mappings.map((mapping) => (path) => {
-  if (!lookalike.test(path)) return path;
+  if (!lookalikeCharacterPattern.test(path)) return path;
   const separated = [...path].map((character) => mapping.separators.get(character) ?? character).join("");
   return separated
     .split("/")
@@ -108,7 +108,7 @@ const ignoredCharacters = /[\u0300-\u036F\u200C-\u200F\u202A-\u202E\u206A-\u206F
  *
  * The text is upper-cased first: that maps letters such as the long s and the Kelvin sign as file systems do.
  */
-export function foldCase(text: string): string {
+export function foldCaseAndAccents(text: string): string {
   if (asciiText.test(text)) return text.toLowerCase();
   const folded = text.normalize("NFKD").replace(ignoredCharacters, "").toUpperCase().toLowerCase();
   return folded.replace(nonAsciiCharacters, (letter) => bestFitLetters.get(letter) ?? letter);

@@ -1,9 +1,14 @@
 import { BoundedMap } from "../lib/bounded-map.ts";
-import { lazyPer } from "../lib/lazy.ts";
-import { foldCase } from "./best-fit.ts";
-import { findPagesOfData, findPathAliases } from "./path-aliases.ts";
+import { lazyPerObject } from "../lib/lazy.ts";
+import { foldCaseAndAccents } from "./best-fit.ts";
+import { findPagesOfDataPath, findPathAliases } from "./path-aliases.ts";
 import { findPathVariants } from "./path-variants.ts";
-import { levels, type PolicyDecision, type PolicyRule, type Requirement } from "./policy.ts";
+import {
+  type FactorRequirement,
+  type PolicyRule,
+  requirementLevels,
+  type ScopedRequirement,
+} from "./policy.ts";
 
 /** A method and a path under which an origin may serve a request. */
 export interface RequestInterpretation {
@@ -19,13 +24,13 @@ export interface RequestInterpretation {
   readonly withBelow?: "ruled" | "all";
 }
 
-const defaultDecision: PolicyDecision = {
+const defaultDecision: ScopedRequirement = {
   requirement: { level: "second_factor", maxAgeSeconds: null },
   pathPrefix: "/",
   methods: null,
 };
 
-const noRequirement: Requirement = { level: "none" };
+const noRequirement: FactorRequirement = { level: "none" };
 
 /**
  * Returns what the policy requires of a request that an origin may serve under several methods and paths.
@@ -43,7 +48,7 @@ export function evaluatePolicy(
   rules: readonly PolicyRule[],
   asReceived: RequestInterpretation,
   others: readonly RequestInterpretation[],
-): PolicyDecision | null {
+): ScopedRequirement | null {
   const evaluation = evaluateInterpretation(rules, asReceived);
   if (evaluation === null) return null;
   let { requirement } = evaluation;
@@ -58,17 +63,17 @@ export function evaluatePolicy(
 }
 
 /** {@link evaluatePolicy} for a request with a single interpretation. Null when the path does not parse. */
-export const evaluatePolicyForPath = (
+export const evaluatePolicyForMethodAndPath = (
   rules: readonly PolicyRule[],
   method: string,
   rawPath: string,
-): PolicyDecision | null => evaluatePolicy(rules, { method, path: rawPath }, []);
+): ScopedRequirement | null => evaluatePolicy(rules, { method, path: rawPath }, []);
 
 interface Evaluation {
   /** The decision of the rule for the strictest path variant, without its aliases and the paths below it. */
-  readonly direct: PolicyDecision;
+  readonly direct: ScopedRequirement;
   /** The requirement that includes aliases and paths below. */
-  readonly requirement: Requirement;
+  readonly requirement: FactorRequirement;
 }
 
 /** More than the number of paths that visitors of a site request often. */
@@ -77,7 +82,7 @@ const maxCachedEvaluations = 1000;
 /** Longer paths are rare, and each would take the memory of many short ones. */
 const maxCachedPathCharacters = 256;
 
-const evaluationCaches = lazyPer(
+const evaluationCaches = lazyPerObject(
   (_: readonly PolicyRule[]) => new BoundedMap<string, Evaluation>(maxCachedEvaluations),
 );
 
@@ -114,7 +119,7 @@ function computeEvaluation(
     strictest = stricterInBoth(strictest, evaluateVariant(rules, interpretation, "written", variant));
     strictest = stricterInBoth(
       strictest,
-      evaluateVariant(rules, interpretation, "folded", foldCase(variant)),
+      evaluateVariant(rules, interpretation, "folded", foldCaseAndAccents(variant)),
     );
   }
   return strictest;
@@ -155,7 +160,7 @@ function evaluateVariant(
     const below = rules.find((it) => it.coversBelow && matches(it, method, spelling, path));
     return { direct, requirement: stricter(requirement, requirementOf(below ?? null, interpretation)) };
   }
-  for (const page of findPagesOfData(path))
+  for (const page of findPagesOfDataPath(path))
     requirement = stricter(
       requirement,
       requirementOf(findRule(rules, method, spelling, page), interpretation),
@@ -175,7 +180,7 @@ function requirementBelow(
   interpretation: RequestInterpretation,
   spelling: Spelling,
   top: string,
-): Requirement {
+): FactorRequirement {
   let requirement = noRequirement;
   if (interpretation.withBelow === undefined) return requirement;
   for (const rule of rules)
@@ -184,7 +189,10 @@ function requirementBelow(
   return requirement;
 }
 
-function requirementOf(rule: PolicyRule | null, { method, namedOnly }: RequestInterpretation): Requirement {
+function requirementOf(
+  rule: PolicyRule | null,
+  { method, namedOnly }: RequestInterpretation,
+): FactorRequirement {
   if (namedOnly && !rule?.methods?.has(method)) return noRequirement;
   return (rule?.decision ?? defaultDecision).requirement;
 }
@@ -212,12 +220,12 @@ const isStrictlyBelow = (path: string, top: string) => path.startsWith(top.endsW
  *
  * @returns the stricter one, or `left` when they are equally strict
  */
-function stricter(left: Requirement, right: Requirement): Requirement {
-  const distance = levels.indexOf(right.level) - levels.indexOf(left.level);
+function stricter(left: FactorRequirement, right: FactorRequirement): FactorRequirement {
+  const distance = requirementLevels.indexOf(right.level) - requirementLevels.indexOf(left.level);
   if (distance !== 0) return distance > 0 ? right : left;
   return maxAge(right) < maxAge(left) ? right : left;
 }
 
-function maxAge(requirement: Requirement): number {
+function maxAge(requirement: FactorRequirement): number {
   return requirement.level === "none" ? Infinity : (requirement.maxAgeSeconds ?? Infinity);
 }

@@ -19,7 +19,7 @@ const maxPrograms = 8;
  *
  * A rule for `/index.php/*` keeps its index file; otherwise it would cover every path of the site.
  */
-export function stemOf(path: string, coversBelow: boolean): string {
+export function removePageSuffix(path: string, coversBelow: boolean): string {
   const directory = coversBelow ? path : path.replace(/\/$/, "").replace(indexFile, "");
   return directory.replace(pageSuffix, "");
 }
@@ -107,7 +107,7 @@ const dataPathForms: readonly RegExp[] = [
  * Finds the pages whose data is served at this path (INC-31). The page's requirement applies to its data, also where no
  * rule matches the page: a policy that opens the assets below `/_next/*` must not open the data of pages there.
  */
-export function findPagesOfData(path: string): readonly string[] {
+export function findPagesOfDataPath(path: string): readonly string[] {
   if (!path.includes(".js")) return [];
   return dataPathForms.flatMap((form) => {
     const found = form.exec(path)?.groups;

@@ -1,5 +1,5 @@
 import { isUndecodable } from "../parsing/undecodable.ts";
-import { asciiConverters, lookalike } from "./best-fit.ts";
+import { asciiConverters, lookalikeCharacterPattern } from "./best-fit.ts";
 
 /** A path with more variants than this is an attack on the CPU time, not a link of a site, and is rejected. */
 const maxVariants = 512;
@@ -10,7 +10,10 @@ const maxCharacters = 262_144;
 const controlCharacter = /\p{Cc}/u;
 
 /** Matches a path that one of the rewrites below would change. Most paths do not match, and have one variant only. */
-const ambiguousSpelling = new RegExp(String.raw`[%\\;?#]|//|[. ](?:/|$)|${lookalike.source}`, "u");
+const ambiguousSpelling = new RegExp(
+  String.raw`[%\\;?#]|//|[. ](?:/|$)|${lookalikeCharacterPattern.source}`,
+  "u",
+);
 
 /** Each function does one thing that servers, frameworks or file systems are known to do with a path. */
 const rewrites: readonly ((path: string) => string)[] = [

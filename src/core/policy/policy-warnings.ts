@@ -1,5 +1,5 @@
-import { evaluatePolicy, evaluatePolicyForPath } from "./evaluate-policy.ts";
-import { levels, type PolicyDecision, type PolicyRule } from "./policy.ts";
+import { evaluatePolicy, evaluatePolicyForMethodAndPath } from "./evaluate-policy.ts";
+import { type PolicyRule, requirementLevels, type ScopedRequirement } from "./policy.ts";
 
 /** A part of a valid `POLICY` that may not be intended. Rules are counted from 0. */
 export type PolicyWarning =
@@ -47,7 +47,7 @@ function findWeakPost(rules: readonly PolicyRule[], at: number): readonly Policy
   if (rule?.methods?.has("POST") !== true) return [];
   const path = encodeURI(rule.written.path || "/");
   for (const method of overridableMethods) {
-    if (isStricter(evaluatePolicyForPath(rules, method, path), rule)) {
+    if (isStricter(evaluatePolicyForMethodAndPath(rules, method, path), rule)) {
       const named = evaluatePolicy(rules, { method, path, namedOnly: true }, []);
       return [{ kind: "post_weaker", rule: at, method, counts: isStricter(named, rule) }];
     }
@@ -55,7 +55,7 @@ function findWeakPost(rules: readonly PolicyRule[], at: number): readonly Policy
   return [];
 }
 
-const isStricter = (decision: PolicyDecision | null, rule: PolicyRule) =>
+const isStricter = (decision: ScopedRequirement | null, rule: PolicyRule) =>
   decision !== null && rankOf(decision) > rankOf(rule.decision);
 
-const rankOf = ({ requirement }: PolicyDecision) => levels.indexOf(requirement.level);
+const rankOf = ({ requirement }: ScopedRequirement) => requirementLevels.indexOf(requirement.level);

@@ -1,19 +1,19 @@
 import * as z from "zod/mini";
-import { lazyPer } from "../lib/lazy.ts";
+import { lazyPerObject } from "../lib/lazy.ts";
 import { zodTypeErrorOption } from "../parsing/zod-type-error.ts";
-import { foldCase } from "./best-fit.ts";
-import { stemOf } from "./path-aliases.ts";
+import { foldCaseAndAccents } from "./best-fit.ts";
+import { removePageSuffix } from "./path-aliases.ts";
 import { findPathVariants } from "./path-variants.ts";
 
 /** What the session of a request must have verified. Ages are seconds since the factor was last verified; null is any age. */
-export type Requirement =
+export type FactorRequirement =
   | { level: "none" }
   | { level: "first_factor"; maxAgeSeconds: number | null }
   | { level: "second_factor"; maxAgeSeconds: number | null };
 
 /** What the policy requires of a request, and the paths and methods of the rule that says so. One object for each rule. */
-export interface PolicyDecision {
-  readonly requirement: Requirement;
+export interface ScopedRequirement {
+  readonly requirement: FactorRequirement;
   /**
    * The paths that the matching rule covers, in the form of the assertion's `path` claim (`core/tokens/assertion.ts`): `/admin/` for `/admin/*`,
    * `/feed$` for exactly `/feed`, and `/` where no rule matched.
@@ -27,24 +27,24 @@ export interface PolicyDecision {
 export type RulePath = {
   /** The decoded path without a final `/*`. */
   readonly path: string;
-  /** The path without a page suffix: {@link stemOf}. Used to find aliases. */
+  /** The path without a page suffix: {@link removePageSuffix}. Used to find aliases. */
   readonly stem: string;
 };
 
 /** One rule of `POLICY`, parsed. */
 export type PolicyRule = {
   readonly written: RulePath;
-  /** The result of `foldCase`, for the case-insensitive comparison. */
+  /** The result of `foldCaseAndAccents`, for the case-insensitive comparison. */
   readonly folded: RulePath;
   /** The rule ends in `/*`: it covers its path and all paths below. Otherwise it covers exactly its path. */
   readonly coversBelow: boolean;
   /** Upper case; null is every method. */
   readonly methods: ReadonlySet<string> | null;
-  readonly decision: PolicyDecision;
+  readonly decision: ScopedRequirement;
 };
 
 /** The levels that a rule can require, from the weakest to the strictest. */
-export const levels = ["none", "first_factor", "second_factor"] as const;
+export const requirementLevels = ["none", "first_factor", "second_factor"] as const;
 
 const anyText = () => z.string(zodTypeErrorOption("string"));
 
@@ -72,7 +72,7 @@ const ruleSchema = () =>
             .array(methodSchema(), zodTypeErrorOption("array"))
             .check(z.minLength(1, "must name at least one method, or be left out")),
         ),
-        require: z.enum(levels, `must be one of ${levels.join(", ")}`),
+        require: z.enum(requirementLevels, `must be one of ${requirementLevels.join(", ")}`),
         max_age: z.optional(
           z.int("must be a whole number of seconds").check(z.positive("must be at least 1 second")),
         ),
@@ -117,7 +117,7 @@ export function parsePolicy(
 }
 
 /** Returns every method that a rule names, in upper case, and caches the list for these rules. */
-export const namedMethods = lazyPer((rules: readonly PolicyRule[]): readonly string[] => [
+export const listMethodsInRules = lazyPerObject((rules: readonly PolicyRule[]): readonly string[] => [
   ...new Set(rules.flatMap(({ methods }) => [...(methods ?? [])])),
 ]);
 
@@ -135,11 +135,11 @@ function toRule(rule: z.infer<ReturnType<typeof ruleSchema>>): PolicyRule {
   const coversBelow = rule.path.endsWith("/*");
   const path = coversBelow ? rule.path.slice(0, -2) : rule.path;
   const maxAgeSeconds = rule.max_age ?? null;
-  const foldedPath = foldCase(path);
+  const foldedPath = foldCaseAndAccents(path);
   const methods = rule.methods?.map((method) => method.toUpperCase()) ?? null;
   return {
-    written: { path, stem: stemOf(path, coversBelow) },
-    folded: { path: foldedPath, stem: stemOf(foldedPath, coversBelow) },
+    written: { path, stem: removePageSuffix(path, coversBelow) },
+    folded: { path: foldedPath, stem: removePageSuffix(foldedPath, coversBelow) },
     coversBelow,
     methods: methods === null ? null : new Set(methods),
     decision: {

@@ -1,6 +1,6 @@
 import { base64urlnopad } from "@scure/base";
 import type { Keyring } from "../crypto/keyring.ts";
-import { computeIssuedMarks } from "./issued-mark.ts";
+import { computeIssuanceMacs } from "./issued-mark.ts";
 
 /** An id is random characters, followed by their mark: an HMAC that shows that Sallyport generated the id (`issued-mark.ts`). */
 const randomCharacters = 11;
@@ -10,10 +10,10 @@ const keySecretPattern = "[A-Za-z0-9_-]{43}";
 const fullKeyPattern = new RegExp(`^sp_(${keyIdPattern})_${keySecretPattern}$`);
 
 /** Source of a regular expression for the beginning of an API key, before its secret. */
-export const apiKeyStartPattern = `sp_${keyIdPattern}_`;
+export const apiKeyStartPatternSource = `sp_${keyIdPattern}_`;
 
 /** Source of a regular expression for a whole API key. */
-export const apiKeyPattern = apiKeyStartPattern + keySecretPattern;
+export const apiKeyPatternSource = apiKeyStartPatternSource + keySecretPattern;
 
 const secretBytes = 32;
 
@@ -41,13 +41,13 @@ export async function generateApiKey(keyring: Keyring): Promise<GeneratedApiKey>
  * True when Sallyport has generated this id: it ends in the mark that a key of `KEYRING` computes. An invented id has it with
  * a probability of 1 in 33 million. False for ids of before marks were introduced, and for ids whose key is no longer in `KEYRING`.
  */
-export async function isIssuedApiKeyId(keyring: Keyring, id: string): Promise<boolean> {
+export async function hasValidApiKeyIdMac(keyring: Keyring, id: string): Promise<boolean> {
   const marks = await encodeMarks(keyring, id.slice(0, randomCharacters));
   return marks.includes(id.slice(randomCharacters));
 }
 
 const encodeMarks = async (keyring: Keyring, random: string): Promise<string[]> =>
-  (await computeIssuedMarks(keyring, "api_key_id", random)).map((mac) =>
+  (await computeIssuanceMacs(keyring, "api_key_id", random)).map((mac) =>
     toCharacters(mac.slice(0, markCharacters)),
   );
 

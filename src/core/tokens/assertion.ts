@@ -90,7 +90,7 @@ export interface PublicJwk {
 }
 
 /** Returns the public keys of all keys of `KEYRING`, so that tokens signed with an older key stay verifiable. */
-export async function listPublicKeys(keyring: Keyring): Promise<PublicJwk[]> {
+export async function listPublicJwks(keyring: Keyring): Promise<PublicJwk[]> {
   const keys = await Promise.all(
     keyring.kids.map(async (kid) => ({ kid, pair: await keyring.assertionKeys(kid) })),
   );

@@ -1,7 +1,7 @@
 import { base64urlnopad } from "@scure/base";
-import { equalInConstantTime } from "../crypto/constant-time.ts";
+import { isEqualInConstantTime } from "../crypto/constant-time.ts";
 import type { Keyring } from "../crypto/keyring.ts";
-import { computeIssuedMarks } from "./issued-mark.ts";
+import { computeIssuanceMacs } from "./issued-mark.ts";
 
 const randomBytes = 32;
 const markBytes = 16;
@@ -21,15 +21,15 @@ export async function generateChallengeSecret(keyring: Keyring): Promise<string>
  * True when Sallyport has generated this secret: it ends in the mark (an HMAC) that a key of `KEYRING` computes. Does not read
  * D1.
  */
-export async function isIssuedChallengeSecret(keyring: Keyring, text: string): Promise<boolean> {
+export async function hasValidChallengeSecretMac(keyring: Keyring, text: string): Promise<boolean> {
   const [, random, mark] = secretPattern.exec(text) ?? [];
   if (random === undefined || mark === undefined) return false;
   const marks = await encodeMarks(keyring, random);
-  const matches = await Promise.all(marks.map((expected) => equalInConstantTime(expected, mark)));
+  const matches = await Promise.all(marks.map((expected) => isEqualInConstantTime(expected, mark)));
   return matches.includes(true);
 }
 
 const encodeMarks = async (keyring: Keyring, random: string): Promise<string[]> =>
-  (await computeIssuedMarks(keyring, "challenge_address", random)).map((mac) =>
+  (await computeIssuanceMacs(keyring, "challenge_address", random)).map((mac) =>
     base64urlnopad.encode(mac.slice(0, markBytes)),
   );

@@ -1,15 +1,15 @@
 import { base64urlnopad } from "@scure/base";
-import { equalInConstantTime } from "../crypto/constant-time.ts";
+import { isEqualInConstantTime } from "../crypto/constant-time.ts";
 import type { Keyring } from "../crypto/keyring.ts";
 
 /** The account that a device is known to. Both names are canonical. */
-export interface DeviceOwner {
+export interface KnownDeviceAccount {
   readonly realm: string;
   readonly username: string;
 }
 
 /** A device is known for this long after a sign-in. Browsers keep no cookie for longer (RFC 6265bis). */
-export const deviceTtlSeconds = 400 * 24 * 3600;
+export const knownDeviceTtlSeconds = 400 * 24 * 3600;
 
 /** Maximum number of accounts that one browser is known to. The one that signed in longest ago is dropped first. */
 const maxAccounts = 5;
@@ -32,10 +32,10 @@ const entryPattern = /^([A-Za-z0-9_-]{1,32})\.(\d{1,11})\.(\d{1,2})\.[A-Za-z0-9_
  * @returns the device's number. Null when there is no entry, or when it is forged, expired, of another account, or made with
  * a key that is no longer in `KEYRING`
  */
-export async function findKnownDevice(
+export async function findKnownDeviceNumber(
   keyring: Keyring,
   devices: string,
-  owner: DeviceOwner,
+  owner: KnownDeviceAccount,
   now: Date,
 ): Promise<number | null> {
   for (const entry of readCurrentEntries(keyring, devices, now))
@@ -49,14 +49,14 @@ export async function findKnownDevice(
  *
  * @returns the new value of the cookie, of characters that need no escape
  */
-export async function addKnownDevice(
+export async function addToKnownDevicesCookie(
   keyring: Keyring,
   devices: string,
-  owner: DeviceOwner,
+  owner: KnownDeviceAccount,
   now: Date,
 ): Promise<string> {
   const [random = 0] = crypto.getRandomValues(new Uint8Array(1));
-  const until = Math.floor(now.getTime() / 1000) + deviceTtlSeconds;
+  const until = Math.floor(now.getTime() / 1000) + knownDeviceTtlSeconds;
   const added = { kid: keyring.currentKid, until, number: random % deviceNumbers };
   const entries = [await writeEntry(keyring, added, owner)];
   for (const entry of readCurrentEntries(keyring, devices, now))
@@ -87,15 +87,15 @@ function readCurrentEntries(
 async function belongsTo(
   keyring: Keyring,
   entry: Entry & { readonly text: string },
-  owner: DeviceOwner,
+  owner: KnownDeviceAccount,
 ): Promise<boolean> {
-  return equalInConstantTime(await writeEntry(keyring, entry, owner), entry.text);
+  return isEqualInConstantTime(await writeEntry(keyring, entry, owner), entry.text);
 }
 
 async function writeEntry(
   keyring: Keyring,
   { kid, until, number }: Entry,
-  { realm, username }: DeviceOwner,
+  { realm, username }: KnownDeviceAccount,
 ): Promise<string> {
   const key = await keyring.deviceKey(kid);
   if (key === null) throw new Error(`Key "${kid}" is not in KEYRING`);

@@ -1,6 +1,6 @@
 import { base64urlnopad } from "@scure/base";
-import { apiKeyPattern, apiKeyStartPattern } from "./api-key.ts";
-import { pendingPrefix, sessionTokenTypes } from "./session-token.ts";
+import { apiKeyPatternSource, apiKeyStartPatternSource } from "./api-key.ts";
+import { pendingTokenPrefix, sessionTokenTypHeaders } from "./session-token.ts";
 
 /**
  * Regular expression for an `Authorization` header that contains one of Sallyport's own tokens: a token of a full, pending
@@ -10,16 +10,16 @@ import { pendingPrefix, sessionTokenTypes } from "./session-token.ts";
  * A proxy cannot parse a JWT, so a session token is recognised by its `typ` (RFC 7515 4.1.9) in base64url. That text has
  * three forms, one for each offset of the `typ` in a group of three bytes.
  */
-export const ownTokenPattern = [
-  `(^|[^A-Za-z0-9_.~+/-])(${pendingPrefix}|${apiKeyStartPattern})`,
-  ...sessionTokenTypes.flatMap((type) => [0, 1, 2].map((offset) => encodeAtOffset(type, offset))),
+export const sallyportTokenPatternSource = [
+  `(^|[^A-Za-z0-9_.~+/-])(${pendingTokenPrefix}|${apiKeyStartPatternSource})`,
+  ...sessionTokenTypHeaders.flatMap((type) => [0, 1, 2].map((offset) => encodeAtOffset(type, offset))),
 ].join("|");
 
-const ownToken = new RegExp(ownTokenPattern);
+const ownToken = new RegExp(sallyportTokenPatternSource);
 
 /** Matches a header that is an optional scheme and one session token or API key, and nothing else. */
 const onlyTokenPattern = new RegExp(
-  String.raw`^(?:[!#$%&'*+.^_|~\w-]+ +)?(?:(?:${pendingPrefix})?[\w-]+\.[\w-]+\.[\w-]+|${apiKeyPattern})$`,
+  String.raw`^(?:[!#$%&'*+.^_|~\w-]+ +)?(?:(?:${pendingTokenPrefix})?[\w-]+\.[\w-]+\.[\w-]+|${apiKeyPatternSource})$`,
 );
 
 /**
@@ -28,15 +28,15 @@ const onlyTokenPattern = new RegExp(
  *
  * @param authorization the header's value; the runtime joins several header lines with a comma
  */
-export const carriesOwnToken = (authorization: string): boolean => ownToken.test(authorization);
+export const hasSallyportToken = (authorization: string): boolean => ownToken.test(authorization);
 
 /**
  * True when an `Authorization` header contains one of Sallyport's own tokens and anything else. Such a request must be
  * refused. Removing the header would not be enough, because a proxy may pass it to the site, which reads the other part
  * (INC-23).
  */
-export const carriesMoreThanOwnToken = (authorization: string): boolean =>
-  carriesOwnToken(authorization) && !onlyTokenPattern.test(authorization);
+export const hasMoreThanSallyportToken = (authorization: string): boolean =>
+  hasSallyportToken(authorization) && !onlyTokenPattern.test(authorization);
 
 /** Returns the base64url characters of a text at this offset in a group of three bytes, without those that its neighbours affect. */
 function encodeAtOffset(text: string, offset: number): string {

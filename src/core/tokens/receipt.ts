@@ -2,7 +2,7 @@ import { SignJWT } from "jose";
 import type { Keyring } from "../crypto/keyring.ts";
 
 /** The claims of a receipt. A receipt proves to a service that a user has approved an action with a second factor. */
-export interface Receipt {
+export interface ReceiptClaims {
   /** Unique: the `jti` claim. */
   readonly id: string;
   /** The Worker's base address; its keys are at `{issuer}/.well-known/jwks.json`. */
@@ -24,10 +24,10 @@ export interface Receipt {
 export const receiptTtlSeconds = 300;
 
 /** The `typ` of a receipt. It differs from an assertion's, so that neither is accepted as the other. */
-export const receiptType = "sallyport-receipt+jwt";
+export const receiptTypHeader = "sallyport-receipt+jwt";
 
 /** Signs a receipt: a JWT (RFC 7519) with EdDSA (RFC 8037). Its audience is the realm. */
-export async function signReceipt(keyring: Keyring, receipt: Receipt): Promise<string> {
+export async function signReceipt(keyring: Keyring, receipt: ReceiptClaims): Promise<string> {
   const keys = await keyring.assertionKeys(keyring.currentKid);
   if (keys === null) throw new Error(`Key "${keyring.currentKid}" is current and not in KEYRING`);
   const toSeconds = (date: Date) => Math.floor(date.getTime() / 1000);
@@ -39,7 +39,7 @@ export async function signReceipt(keyring: Keyring, receipt: Receipt): Promise<s
     amr: [...receipt.amr],
     auth_time: toSeconds(authenticatedAt),
   })
-    .setProtectedHeader({ alg: "EdDSA", kid: keyring.currentKid, typ: receiptType })
+    .setProtectedHeader({ alg: "EdDSA", kid: keyring.currentKid, typ: receiptTypHeader })
     .setIssuer(receipt.issuer)
     .setAudience(receipt.realm)
     .setSubject(receipt.userId)

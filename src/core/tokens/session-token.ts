@@ -1,12 +1,12 @@
 import { base64urlnopad } from "@scure/base";
 import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import * as z from "zod/mini";
-import { sha256 } from "../crypto/digest.ts";
+import { sha256Base64url } from "../crypto/digest.ts";
 import type { Keyring } from "../crypto/keyring.ts";
 import { lazy } from "../lib/lazy.ts";
 
 /** The claims of a full session's token. They were true at `checkedAt`. */
-export interface SessionClaims {
+export interface FullSessionClaims {
   /** Random, 256 bits. D1 has only its hash, as the session's id, so a copy of D1 does not give access to sessions. */
   readonly sessionSecret: string;
   readonly userId: string;
@@ -43,7 +43,7 @@ export interface PendingSessionClaims {
  * secret, which only the client that opened the session has. A client with this token has verified the same first factor. It
  * can submit a code, but cannot end the session.
  */
-export interface SharedPendingClaims {
+export interface SharedPendingSessionClaims {
   readonly sessionId: string;
   readonly username: string;
   readonly expiresAt: Date;
@@ -63,11 +63,11 @@ export interface ChallengeClaims {
 }
 
 /** The prefix of a pending session's token. */
-export const pendingPrefix = "pending_";
+export const pendingTokenPrefix = "pending_";
 const fullType = "sallyport-session+jwt";
 const pendingType = "sallyport-pending+jwt";
 /** The `typ` headers of session tokens (RFC 7515 4.1.9). */
-export const sessionTokenTypes: readonly string[] = [fullType, pendingType];
+export const sessionTokenTypHeaders: readonly string[] = [fullType, pendingType];
 const audience = "sallyport";
 const algorithm = "HS256";
 const secretBytes = 32;
@@ -78,12 +78,12 @@ export function generateSessionSecret(): string {
 }
 
 /** Returns the id of a session in D1: SHA-256 of its secret, base64url. */
-export async function sessionIdOf(sessionSecret: string): Promise<string> {
-  return sha256(sessionSecret);
+export async function computeSessionId(sessionSecret: string): Promise<string> {
+  return sha256Base64url(sessionSecret);
 }
 
 /** Signs the token of a full session (RFC 7519, HMAC-SHA-256 under the current key). */
-export async function signFullToken(keyring: Keyring, claims: SessionClaims): Promise<string> {
+export async function signFullSessionToken(keyring: Keyring, claims: FullSessionClaims): Promise<string> {
   return sign(keyring, fullType, claims.checkedAt, claims.expiresAt, {
     sid: claims.sessionSecret,
     sub: claims.userId,
@@ -99,13 +99,13 @@ export async function signFullToken(keyring: Keyring, claims: SessionClaims): Pr
 }
 
 /** Signs the token of a pending session: `pending_` and a JWT with a `typ` of its own. */
-export async function signPendingToken(
+export async function signPendingSessionToken(
   keyring: Keyring,
   claims: PendingSessionClaims,
   now: Date,
 ): Promise<string> {
   return (
-    pendingPrefix +
+    pendingTokenPrefix +
     (await sign(keyring, pendingType, now, claims.expiresAt, {
       sid: claims.sessionSecret,
       name: claims.username,
@@ -114,14 +114,14 @@ export async function signPendingToken(
   );
 }
 
-/** Signs a token for a pending session that another request opened. It has the same `typ` as {@link signPendingToken}'s. */
-export async function signSharedPendingToken(
+/** Signs a token for a pending session that another request opened. It has the same `typ` as {@link signPendingSessionToken}'s. */
+export async function signSharedPendingSessionToken(
   keyring: Keyring,
-  { sessionId, username, expiresAt }: SharedPendingClaims,
+  { sessionId, username, expiresAt }: SharedPendingSessionClaims,
   now: Date,
 ): Promise<string> {
   const payload = { id: sessionId, name: username };
-  return pendingPrefix + (await sign(keyring, pendingType, now, expiresAt, payload));
+  return pendingTokenPrefix + (await sign(keyring, pendingType, now, expiresAt, payload));
 }
 
 /**
@@ -147,11 +147,11 @@ const fullPayload = lazy(() =>
 );
 
 /** Verifies and parses a full session's token. Null: forged, damaged, expired, of another type, or signed with a key that is no longer in `KEYRING`. */
-export async function parseFullToken(
+export async function verifyFullSessionToken(
   keyring: Keyring,
   token: string,
   now: Date,
-): Promise<SessionClaims | null> {
+): Promise<FullSessionClaims | null> {
   const payload = fullPayload().safeParse(await verify(keyring, fullType, token, now));
   if (!payload.success) return null;
   const { data } = payload;
@@ -191,14 +191,14 @@ const pendingPayload = lazy(() =>
 
 const sharedPendingPayload = lazy(() => z.object({ ...tokenTimes(), id: z.string(), name: z.string() }));
 
-/** Verifies and parses a pending session's token of either kind. Null as in {@link parseFullToken}, and for a full session's token. */
-export async function parseAnyPendingToken(
+/** Verifies and parses a pending session's token of either kind. Null as in {@link verifyFullSessionToken}, and for a full session's token. */
+export async function verifyAnyPendingSessionToken(
   keyring: Keyring,
   token: string,
   now: Date,
-): Promise<PendingSessionClaims | SharedPendingClaims | null> {
-  if (!token.startsWith(pendingPrefix)) return null;
-  const verified = await verify(keyring, pendingType, token.slice(pendingPrefix.length), now);
+): Promise<PendingSessionClaims | SharedPendingSessionClaims | null> {
+  if (!token.startsWith(pendingTokenPrefix)) return null;
+  const verified = await verify(keyring, pendingType, token.slice(pendingTokenPrefix.length), now);
   const shared = sharedPendingPayload().safeParse(verified);
   if (shared.success) {
     const { id, name, exp } = shared.data;
@@ -211,13 +211,13 @@ export async function parseAnyPendingToken(
   return chl === undefined ? claims : { ...claims, challenge: chl };
 }
 
-/** As {@link parseAnyPendingToken}, but only for the client that opened the session. Null also for a token of {@link signSharedPendingToken}. */
-export async function parsePendingToken(
+/** As {@link verifyAnyPendingSessionToken}, but only for the client that opened the session. Null also for a token of {@link signSharedPendingSessionToken}. */
+export async function verifyPendingSessionToken(
   keyring: Keyring,
   token: string,
   now: Date,
 ): Promise<PendingSessionClaims | null> {
-  const claims = await parseAnyPendingToken(keyring, token, now);
+  const claims = await verifyAnyPendingSessionToken(keyring, token, now);
   return claims !== null && "sessionSecret" in claims ? claims : null;
 }
 

@@ -1,4 +1,4 @@
-import type { Requirement } from "../../core/policy/policy.ts";
+import type { FactorRequirement } from "../../core/policy/policy.ts";
 import type { AssertedIdentity } from "../../core/tokens/assertion.ts";
 import { StoreUnavailable } from "../../store/platform/database.ts";
 import type { Deps } from "../deps.ts";
@@ -47,7 +47,7 @@ export const anonymousAccess: AccessGranted = {
  */
 export async function authorizeSession(
   deps: Deps,
-  requirement: Requirement,
+  requirement: FactorRequirement,
   session: FullSession | null,
   now: Date,
 ): Promise<AccessResult> {
@@ -90,7 +90,7 @@ export type AuthenticatedVisitor = Pick<
 /** Decides whether the verified factors meet the requirement. No I/O. */
 export function authorizeVisitor(
   deps: Deps,
-  requirement: Requirement,
+  requirement: FactorRequirement,
   visitor: AuthenticatedVisitor,
   renewed: IssuedSession | null,
   now: Date,

@@ -1,4 +1,4 @@
-import type { Requirement } from "../../core/policy/policy.ts";
+import type { FactorRequirement } from "../../core/policy/policy.ts";
 import { findUserOnPrimary } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { isSessionLiveInStore } from "../sessions/sessions.ts";
@@ -8,7 +8,7 @@ import { type AccessGranted, authorizeVisitor } from "./access.ts";
 /** An open WebSocket: access that outlives the request which it was granted to. */
 export interface WebSocketAccess {
   /** The requirement of the path when the WebSocket was opened. */
-  readonly requirement: Requirement;
+  readonly requirement: FactorRequirement;
   readonly granted: Pick<AccessGranted, "identity" | "sessionId">;
   /** The source of an external first factor. Null: the first factor is a password. */
   readonly source: FirstFactorSource | null;

@@ -1,4 +1,4 @@
-import { envelopePrefix } from "../../core/crypto/envelope.ts";
+import { formatEnvelopePrefix } from "../../core/crypto/envelope.ts";
 import type { Keyring } from "../../core/crypto/keyring.ts";
 import {
   type EnvelopeReplacement,
@@ -61,4 +61,6 @@ export async function resealWithCurrentKey(deps: Deps): Promise<ResealResult> {
 const placesOfOlderKeys = ({ kids }: Keyring): readonly SealedEnvelopeQuery[] =>
   kids
     .slice(1)
-    .flatMap((kid) => sealedColumns.map((column) => ({ column, prefix: envelopePrefix(kid), after: 0 })));
+    .flatMap((kid) =>
+      sealedColumns.map((column) => ({ column, prefix: formatEnvelopePrefix(kid), after: 0 })),
+    );

@@ -1,4 +1,4 @@
-import type { CodeInput } from "../../core/parsing/code-input.ts";
+import type { ParsedCode } from "../../core/parsing/code-input.ts";
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -9,7 +9,7 @@ import { verifyCode } from "./verify-code.ts";
 
 export interface RegenerateBackupCodesInput {
   readonly session: FullSession;
-  readonly code: CodeInput;
+  readonly code: ParsedCode;
   readonly client: ClientContext;
   readonly now: Date;
 }

@@ -1,8 +1,8 @@
 import {
   type ChallengeClaims,
+  computeSessionId,
   type PendingSessionClaims,
-  parsePendingToken,
-  sessionIdOf,
+  verifyPendingSessionToken,
 } from "../../core/tokens/session-token.ts";
 import type { Deps } from "../deps.ts";
 
@@ -19,8 +19,8 @@ export async function readChallengeSession(
   token: string,
   now: Date,
 ): Promise<ChallengeSession | null> {
-  const claims = await parsePendingToken(deps.config.keyring, token, now);
+  const claims = await verifyPendingSessionToken(deps.config.keyring, token, now);
   if (claims?.challenge === undefined) return null;
   const { challenge, sessionSecret } = claims;
-  return { ...claims, challenge, kind: "challenge", id: await sessionIdOf(sessionSecret) };
+  return { ...claims, challenge, kind: "challenge", id: await computeSessionId(sessionSecret) };
 }

@@ -1,10 +1,10 @@
-import { sha256 } from "../../core/crypto/digest.ts";
-import type { CodeInput } from "../../core/parsing/code-input.ts";
-import { addResultParameters } from "../../core/parsing/return-address.ts";
-import { callerUserId } from "../../core/parsing/user-id.ts";
-import { isIssuedChallengeSecret } from "../../core/tokens/challenge-secret.ts";
+import { sha256Base64url } from "../../core/crypto/digest.ts";
+import type { ParsedCode } from "../../core/parsing/code-input.ts";
+import { addChallengeResultParameters } from "../../core/parsing/return-address.ts";
+import { toBackendUserId } from "../../core/parsing/user-id.ts";
+import { hasValidChallengeSecretMac } from "../../core/tokens/challenge-secret.ts";
 import { signReceipt } from "../../core/tokens/receipt.ts";
-import { signPendingToken } from "../../core/tokens/session-token.ts";
+import { signPendingSessionToken } from "../../core/tokens/session-token.ts";
 import {
   type Challenge,
   findChallengeWithValidApproval,
@@ -48,7 +48,7 @@ export async function redeemChallengeUrl(
   deps: Deps,
   { secret, client, now }: { readonly secret: string; readonly client: ClientContext; readonly now: Date },
 ): Promise<RedeemChallengeUrlResult> {
-  if (!(await isIssuedChallengeSecret(deps.config.keyring, secret))) return noChallenge;
+  if (!(await hasValidChallengeSecretMac(deps.config.keyring, secret))) return noChallenge;
   const prepared = await prepareSession(
     // The batch sets `userId` and `expiresAt` from the challenge.
     {
@@ -65,7 +65,12 @@ export async function redeemChallengeUrl(
   );
   const sessionId = prepared.row.id;
   const event = { id: generateEventId(), at: now, type: "challenge.opened", client, sessionId } as const;
-  const { opened, view } = await markChallengeOpened(deps.db, await sha256(secret), prepared.row, event);
+  const { opened, view } = await markChallengeOpened(
+    deps.db,
+    await sha256Base64url(secret),
+    prepared.row,
+    event,
+  );
   if (view === null) return noChallenge;
   const enrolled = view.totpEnabled;
   if (!opened) return { challenge: view, enrolled, issued: null };
@@ -76,7 +81,7 @@ export async function redeemChallengeUrl(
     expiresAt,
     challenge: { id, userId, realm, action, nonce, returnTo },
   };
-  const token = await signPendingToken(deps.config.keyring, claims, now);
+  const token = await signPendingSessionToken(deps.config.keyring, claims, now);
   return { challenge: view, enrolled, issued: { token, expiresAt } };
 }
 
@@ -91,7 +96,7 @@ function shortened(name: string): string {
 /** A code that was submitted in the session of a challenge. */
 export interface ChallengeCodeInput {
   readonly session: ChallengeSession;
-  readonly code: CodeInput;
+  readonly code: ParsedCode;
   readonly client: ClientContext;
   readonly now: Date;
 }
@@ -162,7 +167,7 @@ export async function confirmEnrolmentAndCompleteChallenge(
   });
   if (!accepted.ok) return accepted;
   const expiresAt = new Date(now.getTime() + returnTtlSeconds * 1000);
-  const token = await signPendingToken(deps.config.keyring, { ...session, expiresAt }, now);
+  const token = await signPendingSessionToken(deps.config.keyring, { ...session, expiresAt }, now);
   return { ok: true, backupCodes: accepted.evidence.newBackupCodes ?? [], token, expiresAt };
 }
 
@@ -207,7 +212,10 @@ async function addressWithReceipt(
   authenticatedAt: Date,
 ): Promise<string> {
   const { id, realm, action, nonce, amr, issuer, now, returnTo } = approved;
-  const userId = callerUserId(realm, approved.userId);
+  const userId = toBackendUserId(realm, approved.userId);
   const facts = { id, issuer, realm, userId, action, nonce, amr, now, authenticatedAt };
-  return addResultParameters(returnTo, { challenge: id, receipt: await signReceipt(config.keyring, facts) });
+  return addChallengeResultParameters(returnTo, {
+    challenge: id,
+    receipt: await signReceipt(config.keyring, facts),
+  });
 }

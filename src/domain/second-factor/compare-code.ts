@@ -1,11 +1,11 @@
 import {
-  countUnspent,
-  findBackupCode,
+  countUnspentBackupCodes,
+  findBackupCodeHash,
   hashBackupCode,
   markBackupCodeSpent,
 } from "../../core/crypto/backup-code-hashes.ts";
-import { decodeTotpSecret, findMatchingStep } from "../../core/crypto/totp.ts";
-import type { CodeInput } from "../../core/parsing/code-input.ts";
+import { decodeTotpSecret, findMatchingTimeStep } from "../../core/crypto/totp.ts";
+import type { ParsedCode } from "../../core/parsing/code-input.ts";
 import type { ClientContext } from "../../store/service/audit.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -21,7 +21,7 @@ import type { CompareCodeResult } from "./submitted-code.ts";
 /** A code, and the account that it is compared with. */
 export interface CompareCodeInput {
   readonly user: User;
-  readonly code: CodeInput;
+  readonly code: ParsedCode;
   readonly client: ClientContext;
   readonly now: Date;
 }
@@ -53,13 +53,13 @@ async function compareTotp(
   );
   if (!secret.ok) return secret;
   const comparedWith = { column: "totpSecret", envelope: sealed.totpSecret } as const;
-  const step = await findMatchingStep(decodeTotpSecret(secret.text), code.code, now);
+  const step = await findMatchingTimeStep(decodeTotpSecret(secret.text), code.code, now);
   if (step === null) return { ok: true, comparedWith, result: "wrong" };
   const hashes = await openBackupCodeHashes(deps, { user, client, now }, sealed.backupCodes);
   if (!hashes.ok) return hashes;
   const evidence = {
     method: "totp",
-    backupCodesRemaining: countUnspent(hashes.hashes),
+    backupCodesRemaining: countUnspentBackupCodes(hashes.hashes),
     newBackupCodes: null,
   } as const;
   return { ok: true, comparedWith, result: { spend: { kind: "totp_step", step }, evidence } };
@@ -73,7 +73,7 @@ async function compareBackupCode(
   const opened = await openBackupCodeHashes(deps, { user, client, now }, envelope);
   if (!opened.ok) return opened;
   const comparedWith = { column: "backupCodes", envelope } as const;
-  const found = findBackupCode(opened.hashes, await hashBackupCode(code.code));
+  const found = findBackupCodeHash(opened.hashes, await hashBackupCode(code.code));
   if (found === null) return { ok: true, comparedWith, result: "wrong" };
   if (found.state === "spent") return { ok: true, comparedWith, result: "spent" };
   const remaining = markBackupCodeSpent(opened.hashes, found.index);
@@ -85,7 +85,7 @@ async function compareBackupCode(
       spend: { kind: "backup_code", remainingEnvelope },
       evidence: {
         method: "backup_code",
-        backupCodesRemaining: countUnspent(remaining),
+        backupCodesRemaining: countUnspentBackupCodes(remaining),
         newBackupCodes: null,
       },
     },
@@ -121,7 +121,7 @@ export async function compareCodeWithPendingSecret(
   if (expectedSecret !== null && expectedSecret !== secret.text)
     return { ok: false, reason: "other_enrolment" };
   const comparedWith = { column: "totpPendingSecret", envelope } as const;
-  const step = await findMatchingStep(decodeTotpSecret(secret.text), code.code, now);
+  const step = await findMatchingTimeStep(decodeTotpSecret(secret.text), code.code, now);
   if (step === null) return { ok: true, comparedWith, result: "wrong" };
   const backup = await generateSealedBackupCodes(deps, user.id);
   const spend = {

@@ -1,4 +1,4 @@
-import type { CodeInput } from "../../core/parsing/code-input.ts";
+import type { ParsedCode } from "../../core/parsing/code-input.ts";
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -14,7 +14,7 @@ import { verifyCode } from "./verify-code.ts";
 
 export interface DisableTotpInput {
   readonly session: FullSession;
-  readonly code: CodeInput;
+  readonly code: ParsedCode;
   /** Required for an account that has a password. */
   readonly password: string | null;
   /** `replace`: a new session and token. `keep`: the same session, lowered to the first factor, for a client that cannot take a new token. */

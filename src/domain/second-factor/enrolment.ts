@@ -1,6 +1,6 @@
 import { generateTotpSecret } from "../../core/crypto/totp.ts";
-import type { CodeInput } from "../../core/parsing/code-input.ts";
-import { buildKeyUri } from "../../core/parsing/key-uri.ts";
+import type { ParsedCode } from "../../core/parsing/code-input.ts";
+import { formatOtpauthUri } from "../../core/parsing/key-uri.ts";
 import {
   type WritePendingSecretResult,
   writePendingSecret,
@@ -90,7 +90,7 @@ export async function startEnrolment(
   }
   const left = blockedUntil === null ? enrolmentQuota.most - (start.counted?.failures ?? 0) : 0;
   const quota = { left, seconds: secondsUntil(blockedUntil ?? start.counted?.windowEndsAt ?? now, now) };
-  const keyUri = buildKeyUri({ issuer, account: start.user.username, secret });
+  const keyUri = formatOtpauthUri({ issuer, account: start.user.username, secret });
   return { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds, quota };
 }
 
@@ -101,7 +101,7 @@ function findBlock({ counted }: WritePendingSecretResult, now: Date): Date | nul
 
 export interface ConfirmEnrolmentInput {
   readonly session: FullSession;
-  readonly code: CodeInput;
+  readonly code: ParsedCode;
   /** The Base32 secret that the client means to confirm. Null: it does not say. */
   readonly secret: string | null;
   /** `replace`: a new session and token. `keep`: the same session and level, for a client that cannot take a new token. */

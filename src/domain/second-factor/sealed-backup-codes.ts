@@ -1,5 +1,5 @@
 import {
-  countUnspent,
+  countUnspentBackupCodes,
   encodeBackupCodeHashes,
   generateBackupCodes,
   hashBackupCode,
@@ -34,7 +34,7 @@ export async function countBackupCodes(
 ): Promise<{ ok: true; remaining: number } | Failure> {
   if (input.user.backupCodes === null) return { ok: true, remaining: 0 };
   const opened = await openBackupCodeHashes(deps, input, input.user.backupCodes);
-  return opened.ok ? { ok: true, remaining: countUnspent(opened.hashes) } : opened;
+  return opened.ok ? { ok: true, remaining: countUnspentBackupCodes(opened.hashes) } : opened;
 }
 
 /** Decrypts the hashes of an account's backup codes. The hash of a spent code is still in the list, with the prefix `spent:`. */

@@ -1,4 +1,4 @@
-import type { CodeInput } from "../../core/parsing/code-input.ts";
+import type { ParsedCode } from "../../core/parsing/code-input.ts";
 import type {
   CodeAttemptSource,
   CommitCodeAttemptResult,
@@ -33,7 +33,7 @@ import type { ChallengeSession } from "./challenge-session.ts";
 /** A submitted code, and what its acceptance changes. */
 export interface VerifyCodeInput<Outcome, Subject extends CodeSubject> {
   readonly subject: Subject;
-  readonly code: CodeInput;
+  readonly code: ParsedCode;
   /**
    * What the code is compared with: the second factor in force, or the secret that is being set up. `pendingSecret` is the
    * Base32 text that the caller means to confirm; null when it does not say.

@@ -1,5 +1,5 @@
 import type { Config } from "../../config/config.ts";
-import { canonicalUsername } from "../../core/parsing/username.ts";
+import { canonicalizeUsername } from "../../core/parsing/username.ts";
 import type { AuditEventType } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -23,7 +23,7 @@ export const isAdminUser = (
   adminUsers.size > 0 &&
   visitorRealms.has(realm) &&
   // An external account can have upper case in its name. ADMIN_USERS covers every spelling.
-  adminUsers.has(canonicalUsername(username) ?? username);
+  adminUsers.has(canonicalizeUsername(username) ?? username);
 
 /** What is compared with `ADMIN_USERS`: an account that a call would change, or a name that a call would give to an account. */
 export interface AdminUsersCheckInput {

@@ -1,4 +1,4 @@
-import { sha256 } from "../../core/crypto/digest.ts";
+import { sha256Base64url } from "../../core/crypto/digest.ts";
 import { generateApiKey } from "../../core/tokens/api-key.ts";
 import {
   type ApiKey,
@@ -45,7 +45,7 @@ export async function createApiKey(
     realm: call.realm,
     name,
     scopes: [...scopes],
-    keyHash: await sha256(key),
+    keyHash: await sha256Base64url(key),
     returnUrls: [...returnUrls],
     createdAt: call.now,
     expiresAt,

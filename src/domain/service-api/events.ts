@@ -1,4 +1,4 @@
-import { possibleStoredUserIds } from "../../core/parsing/user-id.ts";
+import { listPossibleStoredUserIds } from "../../core/parsing/user-id.ts";
 import { listEvents as listStoredEvents, type StoredEvent } from "../../store/service/event-pages.ts";
 import type { Deps } from "../deps.ts";
 import type { ServiceCall } from "./service-caller.ts";
@@ -22,6 +22,6 @@ export const listEvents = (
 ): Promise<readonly StoredEvent[]> =>
   listStoredEvents(deps.db, {
     realm,
-    userIds: userId === null ? null : possibleStoredUserIds(realm, userId),
+    userIds: userId === null ? null : listPossibleStoredUserIds(realm, userId),
     ...page,
   });

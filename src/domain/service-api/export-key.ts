@@ -1,5 +1,5 @@
 import type { Config } from "../../config/config.ts";
-import { equalInConstantTime } from "../../core/crypto/constant-time.ts";
+import { isEqualInConstantTime } from "../../core/crypto/constant-time.ts";
 import { type AuditEventType, insertEvent } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -19,7 +19,7 @@ export async function compareExportKey(
 ): Promise<CompareExportKeyResult> {
   if (exportKey === null) return "not_set";
   if (presented === undefined) return "not_shown";
-  return (await equalInConstantTime(presented, exportKey)) ? "right" : "wrong";
+  return (await isEqualInConstantTime(presented, exportKey)) ? "right" : "wrong";
 }
 
 /** The operation that needs `EXPORT_KEY`. */

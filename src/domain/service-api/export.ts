@@ -1,7 +1,7 @@
 import { parseBackupCodeHashes } from "../../core/crypto/backup-code-hashes.ts";
-import { encryptFor, type RecipientPublicKey } from "../../core/crypto/jwe-recipient.ts";
+import { encryptToJwe, type RecipientPublicKey } from "../../core/crypto/jwe-recipient.ts";
 import { decodeTotpSecret } from "../../core/crypto/totp.ts";
-import { callerUserId } from "../../core/parsing/user-id.ts";
+import { toBackendUserId } from "../../core/parsing/user-id.ts";
 import type { SealedColumn } from "../../store/platform/schema.ts";
 import { insertEvent } from "../../store/service/audit.ts";
 import { listForExport } from "../../store/users/exported-rows.ts";
@@ -74,7 +74,7 @@ async function* encryptParts(
       part,
       ...(last ? { last, users, unreadable } : {}),
     };
-    yield encryptFor(recipient, text, header);
+    yield encryptToJwe(recipient, text, header);
     if (last) return;
   }
 }
@@ -91,7 +91,7 @@ async function formatImportLine(deps: Deps, call: ServiceCall, row: User) {
   if (secret === undefined || codes === undefined) return null;
   const time = (date: Date | null) => date?.toISOString() ?? undefined;
   return {
-    id: callerUserId(row.realm, row.id),
+    id: toBackendUserId(row.realm, row.id),
     username: row.canonicalName ?? row.username,
     exact_name: row.canonicalName === null ? undefined : row.username,
     // An external source may have sent an address that an import rejects. The next sign-in brings that one again.

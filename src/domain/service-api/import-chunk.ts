@@ -1,5 +1,5 @@
 import { encodeBackupCodeHashes } from "../../core/crypto/backup-code-hashes.ts";
-import { isRandomUserId, possibleStoredUserIds, storedUserId } from "../../core/parsing/user-id.ts";
+import { isRandomUserId, listPossibleStoredUserIds, toStoredUserId } from "../../core/parsing/user-id.ts";
 import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
 import {
   findUsersWithIdsOrNames,
@@ -93,7 +93,7 @@ async function readExistingUsers(
   users: readonly ImportedUser[],
 ): Promise<ExistingUsers> {
   const rows = await findUsersWithIdsOrNames(deps.db, realm, {
-    ids: users.flatMap(({ id }) => (id === undefined ? [] : possibleStoredUserIds(realm, id))),
+    ids: users.flatMap(({ id }) => (id === undefined ? [] : listPossibleStoredUserIds(realm, id))),
     usernames: users.map(({ username }) => username),
     canonicalNames: isExternalRealm(realm) ? users.map(({ username }) => username) : [],
   });
@@ -120,7 +120,7 @@ async function compareWithExisting(
   if (user.canonicalName !== null && !isExternalRealm(call.realm)) return exactNameNotAllowed;
   const found = byName.get(user.username);
   const namesake = user.id !== undefined && found?.username !== user.username ? undefined : found;
-  const ids = user.id === undefined ? [] : possibleStoredUserIds(call.realm, user.id);
+  const ids = user.id === undefined ? [] : listPossibleStoredUserIds(call.realm, user.id);
   const row =
     user.id === undefined ? namesake : ids.map((id) => byId.get(id)).find((found) => found !== undefined);
   if (row !== undefined) return compareUserWithImport(deps, call, row, user);
@@ -138,7 +138,7 @@ function withoutDuplicates(realm: string, users: readonly ImportedUser[]): Impor
   const seen = new Set<string>();
   return users.filter(({ id, username }) => {
     // A name has no control characters, so this key is never equal to an id.
-    const keys = [`\n${username}`, ...(id === undefined ? [] : possibleStoredUserIds(realm, id))];
+    const keys = [`\n${username}`, ...(id === undefined ? [] : listPossibleStoredUserIds(realm, id))];
     if (keys.some((key) => seen.has(key))) return false;
     for (const key of keys) seen.add(key);
     return true;
@@ -192,7 +192,7 @@ async function buildUserImport(
   };
   const password = passwordStateOf(row);
   const event = createServiceAuditEvent(call, "user.imported", id, { totp: row.totpEnabled, password });
-  const possibleIds = user.id === undefined ? [] : possibleStoredUserIds(realm, user.id);
+  const possibleIds = user.id === undefined ? [] : listPossibleStoredUserIds(realm, user.id);
   return { row, alias: possibleIds.find((possible) => possible !== id) ?? id, event };
 }
 
@@ -202,5 +202,5 @@ async function buildUserImport(
  */
 function chooseId(realm: string, id: string | undefined, idsOfOtherRealms: ReadonlySet<string>): string {
   if (id === undefined) return crypto.randomUUID();
-  return isRandomUserId(id) && !idsOfOtherRealms.has(id) ? id : storedUserId(realm, id);
+  return isRandomUserId(id) && !idsOfOtherRealms.has(id) ? id : toStoredUserId(realm, id);
 }

@@ -1,5 +1,5 @@
-import { parseBackupCodeHashes, splitStoredBackupCode } from "../../core/crypto/backup-code-hashes.ts";
-import { isVerifiable, needsRehash } from "../../core/crypto/password-hash.ts";
+import { parseBackupCodeHashes, parseStoredBackupCodeHash } from "../../core/crypto/backup-code-hashes.ts";
+import { isVerifiablePasswordHash, needsRehash } from "../../core/crypto/password-hash.ts";
 import type { SealedColumn } from "../../store/platform/schema.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -56,8 +56,8 @@ function isSameAccount(row: User, user: ImportedUser): boolean {
 /** True also when the stored hash has replaced an imported one that is unverifiable or due for a rehash. */
 function isSamePassword(stored: string | null, imported: string | undefined): boolean {
   if (imported === undefined || imported === stored) return true;
-  const isRenewed = stored !== null && isVerifiable(stored) && !needsRehash(stored);
-  return isRenewed && (!isVerifiable(imported) || needsRehash(imported));
+  const isRenewed = stored !== null && isVerifiablePasswordHash(stored) && !needsRehash(stored);
+  return isRenewed && (!isVerifiablePasswordHash(imported) || needsRehash(imported));
 }
 
 /** True when the hashes are the same in the same order, and no code is unspent here that the line has as spent. */
@@ -66,8 +66,8 @@ function areSameCodes(stored: readonly string[], imported: readonly string[]): b
     stored.length === imported.length &&
     stored.every((entry, index) => {
       const [storedCode, importedCode] = [
-        splitStoredBackupCode(entry),
-        splitStoredBackupCode(imported[index] ?? ""),
+        parseStoredBackupCodeHash(entry),
+        parseStoredBackupCodeHash(imported[index] ?? ""),
       ];
       return storedCode.hash === importedCode.hash && (storedCode.spent || !importedCode.spent);
     })

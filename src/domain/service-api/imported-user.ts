@@ -1,15 +1,15 @@
 import {
   hashBackupCode,
-  parseStoredBackupCode,
-  splitStoredBackupCode,
+  parseImportedBackupCodeHash,
+  parseStoredBackupCodeHash,
 } from "../../core/crypto/backup-code-hashes.ts";
 import { parseBase32Secret } from "../../core/crypto/base32-secret.ts";
-import { classifyImportedHash } from "../../core/crypto/imported-password.ts";
-import { timeStep } from "../../core/crypto/totp.ts";
-import { parseCodeInput } from "../../core/parsing/code-input.ts";
-import { canonicalSubject, parseSubject } from "../../core/parsing/external-subject.ts";
-import { parseKeyUri } from "../../core/parsing/otpauth.ts";
-import { canonicalUsername } from "../../core/parsing/username.ts";
+import { classifyImportedPasswordHash } from "../../core/crypto/imported-password.ts";
+import { computeTimeStep } from "../../core/crypto/totp.ts";
+import { parseSubmittedCode } from "../../core/parsing/code-input.ts";
+import { canonicalizeSubject, parseExternalSubject } from "../../core/parsing/external-subject.ts";
+import { parseOtpauthUri } from "../../core/parsing/otpauth.ts";
+import { canonicalizeUsername } from "../../core/parsing/username.ts";
 import type { Failure } from "../failure.ts";
 
 /** A line of an import. Each field has been validated by itself; undefined means that the line leaves it out. */
@@ -76,7 +76,7 @@ export async function parseImportedUser(
   now: Date,
 ): Promise<{ readonly ok: true; readonly user: ImportedUser } | ImportLineFailure> {
   const { otpauth, allowWeak, exactName, ...rest } = line;
-  const uri = otpauth === undefined ? null : parseKeyUri(otpauth);
+  const uri = otpauth === undefined ? null : parseOtpauthUri(otpauth);
   if (uri?.ok === false) return { ...uri, detail: `otpauth: ${uri.detail}` };
   const name = parseName(line, uri?.account);
   if (name.ok === false) return name;
@@ -87,7 +87,7 @@ export async function parseImportedUser(
     return invalid("secret: is required with totp_setup_at or backup_codes");
   const hashFailure = line.passwordHash === undefined ? null : checkPasswordHash(line.passwordHash);
   if (hashFailure !== null) return hashFailure;
-  if (line.totpLastStep !== undefined && line.totpLastStep > timeStep(now) + maxStepsAhead)
+  if (line.totpLastStep !== undefined && line.totpLastStep > computeTimeStep(now) + maxStepsAhead)
     return invalid("totp_last_step: is in the future");
   const codes = await parseBackupCodes(line.backupCodes);
   if (codes === null) return invalid("backup_codes: must be SHA-256 hashes or codes, without duplicates");
@@ -105,13 +105,13 @@ export async function parseImportedUser(
  */
 function parseName({ username, exactName, id }: ImportLineInput, label: string | undefined) {
   if (exactName === undefined) {
-    const name = username ?? canonicalUsername(label || id || "");
+    const name = username ?? canonicalizeUsername(label || id || "");
     return name === null
       ? invalid("username: is missing")
       : ({ ok: true, username: name, canonicalName: null } as const);
   }
-  if (parseSubject(exactName, "exact") === null) return invalid("exact_name: is not a valid name");
-  const canonicalName = canonicalSubject(exactName);
+  if (parseExternalSubject(exactName, "exact") === null) return invalid("exact_name: is not a valid name");
+  const canonicalName = canonicalizeSubject(exactName);
   if (username !== undefined && username !== canonicalName)
     return invalid("exact_name: its canonical form is not username");
   return { ok: true, username: exactName, canonicalName } as const;
@@ -119,7 +119,7 @@ function parseName({ username, exactName, id }: ImportLineInput, label: string |
 
 /** Null: the hash can be imported. */
 function checkPasswordHash(hash: string): ImportLineFailure | null {
-  const verdict = classifyImportedHash(hash);
+  const verdict = classifyImportedPasswordHash(hash);
   if (verdict.kind === "unknown") return invalid("password_hash: is of an unknown scheme");
   if (verdict.kind !== "unsupported") return null;
   return { ok: false, reason: "unsupported_parameters", detail: `password_hash: ${verdict.detail}` };
@@ -148,12 +148,12 @@ async function parseBackupCodes(
   const stored: string[] = [];
   const hashes = new Set<string>();
   for (const code of codes) {
-    const input = parseCodeInput(code);
+    const input = parseSubmittedCode(code);
     const entry =
-      input?.kind === "backup_code" ? await hashBackupCode(input.code) : parseStoredBackupCode(code);
+      input?.kind === "backup_code" ? await hashBackupCode(input.code) : parseImportedBackupCodeHash(code);
     if (entry === null) return null;
     stored.push(entry);
-    hashes.add(splitStoredBackupCode(entry).hash);
+    hashes.add(parseStoredBackupCodeHash(entry).hash);
   }
   return hashes.size === stored.length ? stored : null;
 }

@@ -1,6 +1,6 @@
-import { equalInConstantTime } from "../../core/crypto/constant-time.ts";
-import { sha256 } from "../../core/crypto/digest.ts";
-import { isIssuedApiKeyId, parseApiKeyId } from "../../core/tokens/api-key.ts";
+import { isEqualInConstantTime } from "../../core/crypto/constant-time.ts";
+import { sha256Base64url } from "../../core/crypto/digest.ts";
+import { hasValidApiKeyIdMac, parseApiKeyId } from "../../core/tokens/api-key.ts";
 import { type ApiKey, updateApiKeyLastUsedAt } from "../../store/service/api-key-rows.ts";
 import type { ClientContext } from "../../store/service/audit.ts";
 import {
@@ -86,12 +86,12 @@ export async function authenticateServiceCaller(
   input: AuthenticateCallerInput,
 ): Promise<AuthenticatedServiceCall | null> {
   const { token, userId, keyHash, now, adminRealm } = input;
-  if (await equalInConstantTime(token, deps.config.adminKey)) {
+  if (await isEqualInConstantTime(token, deps.config.adminKey)) {
     return findRowsOfCaller(deps, callerOfAdminKey(adminRealm), input);
   }
   const keyId = parseApiKeyId(token);
   if (keyId === null) return null;
-  const hash = await sha256(token);
+  const hash = await sha256Base64url(token);
   const cached = deps.cache.apiKeys.get(hash);
   if (cached !== undefined && now.getTime() - cached.readAt.getTime() < keyCacheSeconds * 1000) {
     return isLive(cached.key, now) ? findRowsOfCaller(deps, callerOfApiKey(cached.key), input) : null;
@@ -101,7 +101,7 @@ export async function authenticateServiceCaller(
     (await findServiceCallRows(deps.db, "nearest", query)) ??
     (await findServiceCallRowsOnPrimary(deps, keyId, query));
   const key = view?.apiKey ?? null;
-  if (view === null || key === null || !(await equalInConstantTime(hash, key.keyHash))) return null;
+  if (view === null || key === null || !(await isEqualInConstantTime(hash, key.keyHash))) return null;
   deps.cache.apiKeys.set(hash, { key, readAt: now });
   if (!isLive(key, now)) return null;
   if (key.lastUsedAt === null || now.getTime() - key.lastUsedAt.getTime() >= keyCacheSeconds * 1000)
@@ -118,7 +118,7 @@ async function findServiceCallRowsOnPrimary(
   keyId: string,
   query: ServiceCallQuery,
 ): Promise<ServiceCallRows | null> {
-  if (!(await isIssuedApiKeyId(deps.config.keyring, keyId))) return null;
+  if (!(await hasValidApiKeyIdMac(deps.config.keyring, keyId))) return null;
   return findServiceCallRows(deps.db, "primary", query);
 }
 

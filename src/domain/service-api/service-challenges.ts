@@ -1,4 +1,4 @@
-import { sha256 } from "../../core/crypto/digest.ts";
+import { sha256Base64url } from "../../core/crypto/digest.ts";
 import { parseReturnAddress } from "../../core/parsing/return-address.ts";
 import { generateChallengeSecret } from "../../core/tokens/challenge-secret.ts";
 import {
@@ -61,7 +61,7 @@ export async function createChallenge(
     realm,
     userIds: targetUserRefOf({ realm, userId }).ids,
     apiKeyId: keyId,
-    secretHash: await sha256(secret),
+    secretHash: await sha256Base64url(secret),
     action,
     nonce,
     returnTo: returnAddress.address,

@@ -1,6 +1,6 @@
 import { generateTotpSecret } from "../../core/crypto/totp.ts";
-import type { CodeInput } from "../../core/parsing/code-input.ts";
-import { buildKeyUri } from "../../core/parsing/key-uri.ts";
+import type { ParsedCode } from "../../core/parsing/code-input.ts";
+import { formatOtpauthUri } from "../../core/parsing/key-uri.ts";
 import { generateEventId } from "../../store/service/audit.ts";
 import { removeSecondFactorOnce, startEnrolmentOnce } from "../../store/service/user-writes.ts";
 import type { User } from "../../store/users/user-rows.ts";
@@ -27,7 +27,7 @@ import { toUserResult, type UserResult } from "./users.ts";
 export async function startUserEnrolment(
   deps: Deps,
   call: UserServiceCall<GeneratedTotpSecret>,
-  code: CodeInput | null,
+  code: ParsedCode | null,
 ): Promise<GeneratedTotpSecret | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
@@ -68,7 +68,7 @@ async function prepareEnrolment({ config }: Deps, { now }: UserServiceCall<Gener
     secretEnvelope: await sealUserField(config.keyring, field, secret),
     expiresAt: new Date(now.getTime() + enrolmentTtlSeconds * 1000),
   };
-  const keyUri = buildKeyUri({ issuer: config.issuer, account: user.username, secret });
+  const keyUri = formatOtpauthUri({ issuer: config.issuer, account: user.username, secret });
   const enrolment: GeneratedTotpSecret = { ok: true, secret, keyUri, expiresInSeconds: enrolmentTtlSeconds };
   return { enrolment, pending };
 }
@@ -76,7 +76,7 @@ async function prepareEnrolment({ config }: Deps, { now }: UserServiceCall<Gener
 async function beginReplacement(
   deps: Deps,
   call: UserServiceCall<GeneratedTotpSecret>,
-  code: CodeInput,
+  code: ParsedCode,
   enrolment: GeneratedTotpSecret,
   pending: PendingSecret,
 ): Promise<GeneratedTotpSecret | Failure> {
@@ -109,7 +109,7 @@ export type ConfirmedEnrolment = AcceptedCode<null>;
 export async function confirmUserEnrolment(
   deps: Deps,
   call: UserServiceCall<ConfirmedEnrolment>,
-  code: CodeInput,
+  code: ParsedCode,
 ): Promise<ConfirmedEnrolment | Failure> {
   const refusal = await requireExportKeyIfTargetIsAdminUser(deps, call, "totp.enabled");
   if (refusal !== null) return refusal;
@@ -158,7 +158,7 @@ export type RegeneratedBackupCodes = AcceptedCode<readonly string[]>;
 export async function regenerateUserBackupCodes(
   deps: Deps,
   call: UserServiceCall<RegeneratedBackupCodes>,
-  code: CodeInput,
+  code: ParsedCode,
 ): Promise<RegeneratedBackupCodes | Failure> {
   const refusal = await requireExportKeyIfTargetIsAdminUser(deps, call, "backup_codes.regenerated");
   if (refusal !== null) return refusal;

@@ -1,4 +1,4 @@
-import { possibleStoredUserIds } from "../../core/parsing/user-id.ts";
+import { listPossibleStoredUserIds } from "../../core/parsing/user-id.ts";
 import { type AuditEvent, type AuditEventType, generateEventId } from "../../store/service/audit.ts";
 import type { UserRef } from "../../store/service/user-writes.ts";
 import { findUser, findUserOnPrimary, type User } from "../../store/users/user-rows.ts";
@@ -8,7 +8,7 @@ import type { ServiceCall, UserServiceCall } from "./service-caller.ts";
 /** The realm and the possible stored ids of the target user. */
 export const targetUserRefOf = ({ realm, userId }: Pick<UserServiceCall, "realm" | "userId">): UserRef => ({
   realm,
-  ids: possibleStoredUserIds(realm, userId),
+  ids: listPossibleStoredUserIds(realm, userId),
 });
 
 /** Finds the target user. `known: null` means that the read replica does not have it, so the primary is read at once. */

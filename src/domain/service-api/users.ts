@@ -1,6 +1,10 @@
-import { findPasswordWeakness, hashPassword, isVerifiable } from "../../core/crypto/password-hash.ts";
-import { possibleStoredUserIds, storedUserId } from "../../core/parsing/user-id.ts";
-import { canonicalUsername } from "../../core/parsing/username.ts";
+import {
+  findPasswordWeakness,
+  hashPassword,
+  isVerifiablePasswordHash,
+} from "../../core/crypto/password-hash.ts";
+import { listPossibleStoredUserIds, toStoredUserId } from "../../core/parsing/user-id.ts";
+import { canonicalizeUsername } from "../../core/parsing/username.ts";
 import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
 import type { WriteResult } from "../../store/service/idempotent-write.ts";
 import {
@@ -49,7 +53,10 @@ export async function createUser(
   const weak = await checkPasswordStrength(deps, fields, fields.username, fields.email ?? null);
   if (weak !== null) return weak;
   const row = await buildUserRow(call, id, fields);
-  const place = { realm: call.realm, ids: id === null ? [row.id] : possibleStoredUserIds(call.realm, id) };
+  const place = {
+    realm: call.realm,
+    ids: id === null ? [row.id] : listPossibleStoredUserIds(call.realm, id),
+  };
   const done = await insertUserOnce(deps.db, place, row, {
     event: createServiceAuditEvent(call, "user.created", row.id),
     response: await prepareStoredResponse(
@@ -73,7 +80,7 @@ export async function putUser(
   // A user that the read replica does not have is not looked up on the primary: the insertion itself checks there.
   const known = call.known === undefined ? await findTargetUser(deps, call) : call.known;
   if (known !== null) return updateUser(deps, call, known, fields);
-  const username = fields.username ?? canonicalUsername(call.userId) ?? call.userId;
+  const username = fields.username ?? canonicalizeUsername(call.userId) ?? call.userId;
   const created = await createUser(deps, call, call.userId, { ...fields, username });
   if (created.ok || created.reason !== "user_exists") return created;
   // Either another request created the user since the read, or the name belongs to another user.
@@ -217,7 +224,7 @@ export type PasswordState = "none" | "set" | "reset_required";
 
 export function passwordStateOf({ passwordHash }: Pick<User, "passwordHash">): PasswordState {
   if (passwordHash === null) return "none";
-  return isVerifiable(passwordHash) ? "set" : "reset_required";
+  return isVerifiablePasswordHash(passwordHash) ? "set" : "reset_required";
 }
 
 /** Reads the status of a user. One read, or none when the call brings the row. */
@@ -244,7 +251,7 @@ async function buildUserRow(
   { username, email, password }: UserFieldsInput & { readonly username: string },
 ): Promise<User> {
   return newUserRow({
-    id: id === null ? crypto.randomUUID() : storedUserId(realm, id),
+    id: id === null ? crypto.randomUUID() : toStoredUserId(realm, id),
     realm,
     username,
     // In an external realm, the first subject whose name has this canonical form claims the account

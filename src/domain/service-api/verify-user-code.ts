@@ -1,4 +1,4 @@
-import type { CodeInput } from "../../core/parsing/code-input.ts";
+import type { ParsedCode } from "../../core/parsing/code-input.ts";
 import { signReceipt } from "../../core/tokens/receipt.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -11,7 +11,7 @@ import { targetUserRefOf } from "./target-user.ts";
 
 /** A code, and the action that it approves. `action` and `nonce` are the caller's text, and are copied into the receipt. */
 export interface VerifyUserCodeInput {
-  readonly code: CodeInput;
+  readonly code: ParsedCode;
   readonly action: string | null;
   readonly nonce: string | null;
   /** The Worker's public base address: `iss` of the receipt. Its verifiers find the public keys below it. */

@@ -1,4 +1,8 @@
-import { parseAnyPendingToken, parseFullToken, sessionIdOf } from "../../core/tokens/session-token.ts";
+import {
+  computeSessionId,
+  verifyAnyPendingSessionToken,
+  verifyFullSessionToken,
+} from "../../core/tokens/session-token.ts";
 import type { Deps } from "../deps.ts";
 import type { FullSession, PendingSession } from "./sessions.ts";
 
@@ -8,13 +12,13 @@ export async function readPendingSession(
   token: string,
   now: Date,
 ): Promise<PendingSession | null> {
-  const claims = await parseAnyPendingToken(deps.config.keyring, token, now);
+  const claims = await verifyAnyPendingSessionToken(deps.config.keyring, token, now);
   if (claims === null) return null;
   const { username, expiresAt } = claims;
   if ("sessionId" in claims)
     return { kind: "pending", id: claims.sessionId, username, expiresAt, shared: true };
   if (claims.challenge !== undefined) return null;
-  const id = await sessionIdOf(claims.sessionSecret);
+  const id = await computeSessionId(claims.sessionSecret);
   return { kind: "pending", id, username, expiresAt, shared: false };
 }
 
@@ -25,9 +29,9 @@ export async function readPendingSession(
 export async function readFullSession(deps: Deps, token: string, now: Date): Promise<FullSession | null> {
   const cached = deps.cache.sessions.get(token);
   if (cached !== undefined) return cached.expiresAt > now ? cached : null;
-  const claims = await parseFullToken(deps.config.keyring, token, now);
+  const claims = await verifyFullSessionToken(deps.config.keyring, token, now);
   if (claims === null) return null;
-  const session: FullSession = { ...claims, kind: "full", id: await sessionIdOf(claims.sessionSecret) };
+  const session: FullSession = { ...claims, kind: "full", id: await computeSessionId(claims.sessionSecret) };
   deps.cache.sessions.set(token, session);
   return session;
 }

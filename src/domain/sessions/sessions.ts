@@ -1,9 +1,9 @@
-import { clientNetwork } from "../../core/parsing/client-network.ts";
+import { formatClientNetwork } from "../../core/parsing/client-network.ts";
 import {
+  computeSessionId,
+  type FullSessionClaims,
   generateSessionSecret,
-  type SessionClaims,
-  sessionIdOf,
-  signFullToken,
+  signFullSessionToken,
 } from "../../core/tokens/session-token.ts";
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import {
@@ -38,7 +38,7 @@ export interface PendingSession {
  * The session of a signed-in visitor, as its token states it. Unlike a pending session it does not wait for a second factor.
  * Only D1 knows whether it was revoked after `checkedAt`.
  */
-export interface FullSession extends SessionClaims {
+export interface FullSession extends FullSessionClaims {
   readonly kind: "full";
   readonly id: string;
 }
@@ -103,7 +103,7 @@ export interface PreparedSession {
 export async function prepareSession(input: PrepareSessionInput, now: Date): Promise<PreparedSession> {
   const secret = generateSessionSecret();
   const row: Session = {
-    id: await sessionIdOf(secret),
+    id: await computeSessionId(secret),
     kind: input.kind,
     userId: input.userId,
     attempts: 0,
@@ -116,7 +116,7 @@ export async function prepareSession(input: PrepareSessionInput, now: Date): Pro
     lastSeenAt: now,
     expiresAt: input.expiresAt,
     clientAddress: input.client.address,
-    network: clientNetwork(input.client.address),
+    network: formatClientNetwork(input.client.address),
     userAgent: input.client.userAgent,
   };
   return { row, secret };
@@ -151,7 +151,7 @@ export async function issueSessionToken(
   { row, secret, user, username }: IssueSessionTokenInput,
   now: Date,
 ): Promise<IssuedSession> {
-  const claims: SessionClaims = {
+  const claims: FullSessionClaims = {
     sessionSecret: secret,
     userId: user.id,
     realm: user.realm,
@@ -165,7 +165,7 @@ export async function issueSessionToken(
     checkedAt: now,
     expiresAt: row.expiresAt,
   };
-  const token = await signFullToken(deps.config.keyring, claims);
+  const token = await signFullSessionToken(deps.config.keyring, claims);
   return { token, session: { ...claims, kind: "full", id: row.id } };
 }
 
@@ -206,7 +206,7 @@ export async function isSessionLiveInStore(deps: Deps, sessionId: string, now: D
 /** Signs a token with a `checkedAt` in 1970, so that the next request rechecks the session in the store. */
 export async function issueTokenToRecheck(deps: Deps, session: FullSession): Promise<IssuedSession> {
   const stale = { ...session, checkedAt: new Date(0) };
-  return { token: await signFullToken(deps.config.keyring, stale), session: stale };
+  return { token: await signFullSessionToken(deps.config.keyring, stale), session: stale };
 }
 
 /** Lists the account's live sessions, the most recently used first. */

@@ -1,4 +1,4 @@
-import type { CodeInput } from "../../core/parsing/code-input.ts";
+import type { ParsedCode } from "../../core/parsing/code-input.ts";
 import type { AcceptedCodeEffect } from "../../store/second-factor/code-effects.ts";
 import type { ClientContext } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
@@ -15,7 +15,7 @@ import {
 
 export interface StepUpInput {
   readonly session: FullSession;
-  readonly code: CodeInput;
+  readonly code: ParsedCode;
   readonly client: ClientContext;
   readonly now: Date;
 }

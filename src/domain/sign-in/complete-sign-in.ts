@@ -1,4 +1,4 @@
-import type { CodeInput } from "../../core/parsing/code-input.ts";
+import type { ParsedCode } from "../../core/parsing/code-input.ts";
 import type { AcceptedCodeEffect } from "../../store/second-factor/code-effects.ts";
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import type { SessionWithUser } from "../../store/sessions/session-rows.ts";
@@ -22,7 +22,7 @@ export interface CompleteSignInInput {
   readonly session: PendingSession;
   /** The external first factor of the request with the code. It names the account of the session. Null: passwords are the first factor. */
   readonly source: FirstFactorSource | null;
-  readonly code: CodeInput;
+  readonly code: ParsedCode;
   readonly client: ClientContext;
   readonly now: Date;
 }

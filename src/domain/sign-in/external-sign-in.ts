@@ -1,5 +1,5 @@
-import type { Requirement } from "../../core/policy/policy.ts";
-import { createBinding } from "../../core/tokens/session-binding.ts";
+import type { FactorRequirement } from "../../core/policy/policy.ts";
+import { createSessionBinding } from "../../core/tokens/session-binding.ts";
 import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
 import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
 import { isPendingSessionOpenToHolder } from "../../store/sessions/pending-sessions.ts";
@@ -118,7 +118,7 @@ export async function createCredentialsBinding(
   const evidence = await source.evidence();
   if (evidence === null)
     throw new FirstFactorUnavailable("The source names an account for a request without credentials");
-  return createBinding(deps.config.keyring, evidence);
+  return createSessionBinding(deps.config.keyring, evidence);
 }
 
 async function prepareExternalSession(
@@ -148,7 +148,7 @@ async function prepareExternalSession(
 
 /** A request to a path of the site, with an external first factor. */
 export interface ProvisionAndAuthorizeInput {
-  readonly requirement: Requirement;
+  readonly requirement: FactorRequirement;
   /** The full session that is bound to the credentials of this request. Null: none is. */
   readonly session: FullSession | null;
   readonly source: FirstFactorSource;

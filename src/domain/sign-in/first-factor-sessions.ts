@@ -1,4 +1,4 @@
-import { signPendingToken, signSharedPendingToken } from "../../core/tokens/session-token.ts";
+import { signPendingSessionToken, signSharedPendingSessionToken } from "../../core/tokens/session-token.ts";
 import type { FirstFactorOnlySessionLimits } from "../../store/sessions/first-factor-session-rows.ts";
 import type { Session } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -37,7 +37,7 @@ export async function issuePendingSessionToken(
   const { expiresAt } = row;
   const token =
     row.id === prepared.row.id
-      ? await signPendingToken(keyring, { sessionSecret: prepared.secret, username, expiresAt }, now)
-      : await signSharedPendingToken(keyring, { sessionId: row.id, username, expiresAt }, now);
+      ? await signPendingSessionToken(keyring, { sessionSecret: prepared.secret, username, expiresAt }, now)
+      : await signSharedPendingSessionToken(keyring, { sessionId: row.id, username, expiresAt }, now);
   return { token, expiresAt };
 }

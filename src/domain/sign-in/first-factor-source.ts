@@ -1,5 +1,5 @@
 import type { Keyring } from "../../core/crypto/keyring.ts";
-import { type BindingEvidence, matchesBinding } from "../../core/tokens/session-binding.ts";
+import { type FirstFactorEvidence, matchesSessionBinding } from "../../core/tokens/session-binding.ts";
 import type { FullSession } from "../sessions/sessions.ts";
 import type { ExternalRealmName } from "./external-realm.ts";
 import { localRealm } from "./password-sign-in.ts";
@@ -29,7 +29,7 @@ export interface FirstFactorSource {
    * @returns null when the request shows no credential, or shows credentials that can be read in two ways
    * @throws FirstFactorUnavailable
    */
-  evidence(): Promise<BindingEvidence | null>;
+  evidence(): Promise<FirstFactorEvidence | null>;
   /**
    * Asks the source which account the request belongs to.
    *
@@ -70,5 +70,5 @@ export async function isSessionBoundToCredentials(
   if (source === null) return session.realm === localRealm;
   if (session.realm !== source.realm || session.binding === null) return false;
   const evidence = await source.evidence();
-  return evidence !== null && matchesBinding(keyring, session.binding, evidence);
+  return evidence !== null && matchesSessionBinding(keyring, session.binding, evidence);
 }

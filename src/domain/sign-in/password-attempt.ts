@@ -1,4 +1,4 @@
-import { clientNetwork } from "../../core/parsing/client-network.ts";
+import { formatClientNetwork } from "../../core/parsing/client-network.ts";
 import type { ClientContext } from "../../store/service/audit.ts";
 import {
   type CountSignInFailureInput,
@@ -32,7 +32,7 @@ export async function startPasswordAttempt(
   account: { readonly realm: string; readonly username: string },
   { client, devices, now }: { readonly client: ClientContext; readonly devices: string; readonly now: Date },
 ): Promise<UnblockedPasswordAttempt | Failure> {
-  const attempt = { ...account, network: clientNetwork(client.address), devices };
+  const attempt = { ...account, network: formatClientNetwork(client.address), devices };
   const counters = await computePasswordAttemptCounters(deps.config.keyring, attempt, now);
   const blockEnd = await findBlockEnd(deps, counters, now);
   return blockEnd === null

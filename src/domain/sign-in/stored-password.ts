@@ -1,4 +1,4 @@
-import { classifyImportedHash } from "../../core/crypto/imported-password.ts";
+import { classifyImportedPasswordHash } from "../../core/crypto/imported-password.ts";
 import { comparePassword } from "../../core/crypto/password-hash.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -20,7 +20,7 @@ export async function isPasswordOfUser(
   const stored = user?.passwordHash ?? null;
   const { kind } = await comparePassword(password, stored);
   if (kind === "not_comparable" && user !== null && stored !== null) {
-    const support = classifyImportedHash(stored);
+    const support = classifyImportedPasswordHash(stored);
     if (support.kind !== "reset_required")
       deps.log("error", "password_hash.unusable", {
         user_id: user.id,

@@ -1,6 +1,6 @@
 import { base64urlnopad } from "@scure/base";
 import type { Keyring } from "../../core/crypto/keyring.ts";
-import { findKnownDevice } from "../../core/tokens/known-devices.ts";
+import { findKnownDeviceNumber } from "../../core/tokens/known-devices.ts";
 import type { BlockingCounter, ThrottleCounter } from "../../store/sessions/throttles.ts";
 import type { Deps } from "../deps.ts";
 
@@ -75,7 +75,7 @@ export async function computePasswordAttemptCounters(
   { realm, username, network, devices }: PasswordAttempt,
   now: Date,
 ): Promise<PasswordAttemptCounters> {
-  const device = await findKnownDevice(keyring, devices, { realm, username }, now);
+  const device = await findKnownDeviceNumber(keyring, devices, { realm, username }, now);
   if (device !== null) {
     const own = await counter(keyring, "account_device", [realm, username, String(device)]);
     return { all: [own], resetBySuccess: own, rateLimitKey: own.key };

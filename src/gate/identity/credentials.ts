@@ -1,8 +1,12 @@
-import type { OriginConfig } from "../../config/first-factor-config.ts";
-import { readNamedCookies } from "../../core/parsing/cookie-header.ts";
-import { foldName } from "../../core/parsing/folded-name.ts";
-import { type NamedValue, type NamedValues, summarizeNamedValues } from "../../core/parsing/named-values.ts";
-import { readNamedParameters } from "../../core/parsing/query-string.ts";
+import type { OriginLoginConfig } from "../../config/first-factor-config.ts";
+import { findCookiesReadableAs } from "../../core/parsing/cookie-header.ts";
+import { foldFieldName } from "../../core/parsing/folded-name.ts";
+import {
+  type ClassifiedNamedValues,
+  classifyNamedValues,
+  type NamedValue,
+} from "../../core/parsing/named-values.ts";
+import { findParametersReadableAs } from "../../core/parsing/query-string.ts";
 import { hasNonUtf8Escapes, isUndecodable } from "../../core/parsing/undecodable.ts";
 
 /** The parts of a request that can carry a session of the site. */
@@ -26,7 +30,7 @@ export interface WhoAmICredential {
 /** One credential of a request. All cookies together are one, because a site may read several of them. */
 interface Credential {
   readonly kind: "cookies" | "authorization" | "header" | "query";
-  readonly found: NamedValues;
+  readonly found: ClassifiedNamedValues;
   readonly sent: WhoAmICredential;
 }
 
@@ -47,7 +51,10 @@ export interface RequestCredentials {
 }
 
 /** Reads the credentials of a request for the site. */
-export function readCredentials(config: OriginConfig, carriers: CredentialCarriers): RequestCredentials {
+export function readRequestCredentials(
+  config: OriginLoginConfig,
+  carriers: CredentialCarriers,
+): RequestCredentials {
   const all = [readCookies(config, carriers), readAuthorization(carriers), ...readOthers(config, carriers)];
   const credentials = all.filter(({ found }) => found.values.length > 0 || found.isAmbiguous);
   const { cookies } = carriers;
@@ -69,16 +76,16 @@ const cookieCredential = (cookies: string): WhoAmICredential => ({
   query: "",
 });
 
-function readCookies({ cookies: names }: OriginConfig, carriers: CredentialCarriers): Credential {
+function readCookies({ cookies: names }: OriginLoginConfig, carriers: CredentialCarriers): Credential {
   const header = carriers.cookies ?? "";
-  const found = markUndecodable(readNamedCookies(header, names), isUndecodable);
+  const found = markUndecodable(findCookiesReadableAs(header, names), isUndecodable);
   return { kind: "cookies", found, sent: cookieCredential(header) };
 }
 
 function readAuthorization({ headers }: CredentialCarriers): Credential {
   const value = headers.get("Authorization") ?? "";
   const values = value === "" ? [] : [{ name: "Authorization", value }];
-  const found = summarizeNamedValues(values, ["Authorization"], !isSeveralAuthorizations(value));
+  const found = classifyNamedValues(values, ["Authorization"], !isSeveralAuthorizations(value));
   return {
     kind: "authorization",
     found: markUndecodable(found, isUndecodable),
@@ -95,20 +102,20 @@ function isSeveralAuthorizations(value: string): boolean {
   return further.some((part) => !/^[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*=/.test(part));
 }
 
-function readOthers({ credentials }: OriginConfig, carriers: CredentialCarriers): Credential[] {
+function readOthers({ credentials }: OriginLoginConfig, carriers: CredentialCarriers): Credential[] {
   return credentials.map(({ kind, name }) =>
     kind === "header" ? readHeader(name, carriers) : readParameter(name, carriers),
   );
 }
 
 function readHeader(name: string, { headers }: CredentialCarriers): Credential {
-  const found = findShownHeaders(headers, name);
+  const found = findHeadersReadableAs(headers, name);
   const sent = { headers: found.values.map(({ value }) => [name, value] as const), query: "" };
   return { kind: "header", found: markUndecodable(found, isUndecodable), sent };
 }
 
 function readParameter(name: string, carriers: CredentialCarriers): Credential {
-  const found = readNamedParameters(carriers.query, [name]);
+  const found = findParametersReadableAs(carriers.query, [name]);
   const query = found.values.map(({ name: key, value }) => `${key}=${value}`).join("&");
   return {
     kind: "query",
@@ -118,16 +125,19 @@ function readParameter(name: string, carriers: CredentialCarriers): Credential {
 }
 
 /** Finds the headers that some server may read under this name (INC-26). A comma may join two lines of one header. */
-export function findShownHeaders(headers: Headers, name: string): NamedValues {
-  const wanted = foldName(name);
+export function findHeadersReadableAs(headers: Headers, name: string): ClassifiedNamedValues {
+  const wanted = foldFieldName(name);
   const values = [...headers]
-    .filter(([key, value]) => foldName(key) === wanted && value !== "")
+    .filter(([key, value]) => foldFieldName(key) === wanted && value !== "")
     .map(([key, value]): NamedValue => ({ name: key, value }));
-  return summarizeNamedValues(values, [name.toLowerCase()], !values.some(({ value }) => value.includes(",")));
+  return classifyNamedValues(values, [name.toLowerCase()], !values.some(({ value }) => value.includes(",")));
 }
 
 /** Marks undecodable values as ambiguous: two values with different invalid UTF-8 are the same text here (INC-36). */
-function markUndecodable(found: NamedValues, isUndecodableText: (text: string) => boolean): NamedValues {
+function markUndecodable(
+  found: ClassifiedNamedValues,
+  isUndecodableText: (text: string) => boolean,
+): ClassifiedNamedValues {
   const wrong = found.values.some(({ name, value }) => isUndecodableText(name) || isUndecodableText(value));
   return wrong ? { ...found, isAmbiguous: true } : found;
 }

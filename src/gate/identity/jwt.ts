@@ -1,16 +1,16 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from "jose";
 import type { JwtConfig } from "../../config/first-factor-config.ts";
-import { readNamedCookies } from "../../core/parsing/cookie-header.ts";
+import { findCookiesReadableAs } from "../../core/parsing/cookie-header.ts";
 import { parseEmail } from "../../core/parsing/email.ts";
-import { parseSubject } from "../../core/parsing/external-subject.ts";
-import type { NamedValues } from "../../core/parsing/named-values.ts";
+import { parseExternalSubject } from "../../core/parsing/external-subject.ts";
+import type { ClassifiedNamedValues } from "../../core/parsing/named-values.ts";
 import {
   AmbiguousCredentials,
   type ExternalIdentity,
   type FirstFactorSource,
   FirstFactorUnavailable,
 } from "../../domain/sign-in/first-factor-source.ts";
-import { findShownHeaders } from "./credentials.ts";
+import { findHeadersReadableAs } from "./credentials.ts";
 
 /** Times of the key cache in milliseconds. jose fetches the keys again after `cacheMaxAge`, and at an unknown key id, but not within `cooldownDuration`. */
 const keyCache = { cacheMaxAge: 600_000, cooldownDuration: 30_000, timeoutDuration: 5_000 };
@@ -47,7 +47,11 @@ function createPausingFetch() {
 }
 
 /** Creates the source for a JWT of an identity provider, which is verified with the provider's keys. */
-export function createJwtSource(config: JwtConfig, headers: Headers, now: Date): FirstFactorSource {
+export function createJwtFirstFactorSource(
+  config: JwtConfig,
+  headers: Headers,
+  now: Date,
+): FirstFactorSource {
   const { values, isAmbiguous } = findTokens(config, headers);
   const verifyAt = async (time: Date) => {
     // The site may read another of the tokens than the one that is verified here (INC-24).
@@ -76,10 +80,10 @@ export function createJwtSource(config: JwtConfig, headers: Headers, now: Date):
   };
 }
 
-const findTokens = ({ carrier }: JwtConfig, headers: Headers): NamedValues =>
+const findTokens = ({ carrier }: JwtConfig, headers: Headers): ClassifiedNamedValues =>
   carrier.kind === "cookie"
-    ? readNamedCookies(headers.get("Cookie") ?? "", [carrier.name])
-    : findShownHeaders(headers, carrier.name);
+    ? findCookiesReadableAs(headers.get("Cookie") ?? "", [carrier.name])
+    : findHeadersReadableAs(headers, carrier.name);
 
 /**
  * Returns null for an invalid token. Only the configured algorithms, issuer and audience are accepted, and only keys from
@@ -119,7 +123,7 @@ function toIdentity(config: JwtConfig, payload: JWTPayload, now: Date): External
   if (payload.iat !== undefined && payload.iat * 1000 > now.getTime() + 60_000) return null;
   if (config.userClaim === "email" && !isVerifiedEmail(config, payload)) return null;
   const user = payload[config.userClaim];
-  const username = typeof user === "string" ? parseSubject(user, config.names) : null;
+  const username = typeof user === "string" ? parseExternalSubject(user, config.names) : null;
   return username === null ? null : { username, email: readEmailClaim(config, payload) };
 }
 

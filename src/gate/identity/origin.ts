@@ -1,31 +1,31 @@
-import type { OriginConfig } from "../../config/first-factor-config.ts";
+import type { OriginLoginConfig } from "../../config/first-factor-config.ts";
 import {
   AmbiguousCredentials,
   type ExternalIdentity,
   type FirstFactorSource,
   FirstFactorUnavailable,
 } from "../../domain/sign-in/first-factor-source.ts";
-import { type CredentialCarriers, readCredentials } from "./credentials.ts";
-import { showsPathSession } from "./path-session.ts";
-import { fetchIdentity, type WhoAmI } from "./who-am-i.ts";
+import { type CredentialCarriers, readRequestCredentials } from "./credentials.ts";
+import { hasSessionInPath } from "./path-session.ts";
+import { fetchIdentity, type WhoAmIEndpoint } from "./who-am-i.ts";
 
 /** The parts of a request that identify a visitor of a site with its own login. */
-export interface OriginSourceInput extends CredentialCarriers {
+export interface OriginFirstFactorInput extends CredentialCarriers {
   /** The path of the request for the site, as the client sent it, without the query. */
   readonly path: string;
 }
 
 /** Creates the source for the site's own login. It asks the site which account each credential of the request belongs to. */
-export function createOriginSource(
-  config: OriginConfig,
-  input: OriginSourceInput,
-  whoAmI: WhoAmI,
+export function createOriginFirstFactorSource(
+  config: OriginLoginConfig,
+  input: OriginFirstFactorInput,
+  whoAmI: WhoAmIEndpoint,
 ): FirstFactorSource {
-  const { credentials, unnamedCookies, evidence, ...summary } = readCredentials(config, input);
+  const { credentials, unnamedCookies, evidence, ...summary } = readRequestCredentials(config, input);
   const cookies = evidence.flatMap(([kind, name = "", value = ""]) =>
     kind === "cookies" ? [[name, value] as const] : [],
   );
-  const isAmbiguous = summary.isAmbiguous || showsPathSession(config, input.path, cookies);
+  const isAmbiguous = summary.isAmbiguous || hasSessionInPath(config, input.path, cookies);
   const identify = async () => {
     if (isAmbiguous) throw new AmbiguousCredentials("A credential can be read in more than one way");
     const sent = unnamedCookies === null ? credentials : [...credentials, unnamedCookies];

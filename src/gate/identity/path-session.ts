@@ -1,5 +1,5 @@
-import type { OriginConfig } from "../../config/first-factor-config.ts";
-import { foldName, foldParameterName } from "../../core/parsing/folded-name.ts";
+import type { OriginLoginConfig } from "../../config/first-factor-config.ts";
+import { foldFieldName, listFoldedParameterNames } from "../../core/parsing/folded-name.ts";
 import { findPathVariants } from "../../core/policy/path-variants.ts";
 
 /** Jakarta Servlet 6.0, 7.1.3. Containers with another configured name use it for their cookie too. */
@@ -22,8 +22,8 @@ const aspNetSegment = /^\((?:[a-z]\([^()]*\))+\)$/i;
  * @param path as the client sent it, without the query
  * @param cookies name and value of the request's session cookies
  */
-export function showsPathSession(
-  config: Pick<OriginConfig, "cookies" | "credentials">,
+export function hasSessionInPath(
+  config: Pick<OriginLoginConfig, "cookies" | "credentials">,
   path: string,
   cookies: readonly (readonly [name: string, value: string])[],
 ): boolean {
@@ -31,13 +31,17 @@ export function showsPathSession(
   const variants = findPathVariants(path);
   if (variants === null) return true;
   const credentials = config.credentials.map(({ name }) => name);
-  const carriers = new Set([servletParameter, ...config.cookies, ...credentials].map(foldName));
+  const carriers = new Set([servletParameter, ...config.cookies, ...credentials].map(foldFieldName));
   const isSentToWhoAmI = (folded: string, value: string) =>
-    cookies.some(([name, found]) => foldName(name) === folded && found === value);
+    cookies.some(([name, found]) => foldFieldName(name) === folded && found === value);
   for (const variant of variants) {
     if (variant.split("/").some((segment) => aspNetSegment.test(segment))) return true;
     for (const { name, value } of findPathParameters(variant))
-      if (foldParameterName(name).some((folded) => carriers.has(folded) && !isSentToWhoAmI(folded, value)))
+      if (
+        listFoldedParameterNames(name).some(
+          (folded) => carriers.has(folded) && !isSentToWhoAmI(folded, value),
+        )
+      )
         return true;
   }
   return false;

@@ -1,6 +1,6 @@
-import type { ProxyConfig } from "../../config/first-factor-config.ts";
+import type { ProxyHeaderConfig } from "../../config/first-factor-config.ts";
 import { parseEmail } from "../../core/parsing/email.ts";
-import { parseSubject } from "../../core/parsing/external-subject.ts";
+import { parseExternalSubject } from "../../core/parsing/external-subject.ts";
 import type { ExternalIdentity, FirstFactorSource } from "../../domain/sign-in/first-factor-source.ts";
 
 /**
@@ -8,8 +8,8 @@ import type { ExternalIdentity, FirstFactorSource } from "../../domain/sign-in/f
  *
  * @param trusted the request has the right `PROXY_KEY`. Without it the header is ignored, because any client can send it.
  */
-export function createProxySource(
-  config: ProxyConfig,
+export function createProxyFirstFactorSource(
+  config: ProxyHeaderConfig,
   headers: Headers,
   trusted: boolean,
 ): FirstFactorSource {
@@ -27,7 +27,7 @@ export function createProxySource(
 }
 
 /** Null when the user header is no valid subject, such as a name in Latin-1 (INC-36). */
-function readIdentity(config: ProxyConfig, headers: Headers): ExternalIdentity | null {
-  const username = parseSubject(headers.get(config.userHeader), config.names);
+function readIdentity(config: ProxyHeaderConfig, headers: Headers): ExternalIdentity | null {
+  const username = parseExternalSubject(headers.get(config.userHeader), config.names);
   return username === null ? null : { username, email: parseEmail(headers.get(config.emailHeader)) };
 }

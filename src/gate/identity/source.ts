@@ -1,13 +1,13 @@
 import type { Config } from "../../config/config.ts";
-import { hasMalformedOwnCookie, withoutCookies } from "../../core/parsing/cookie-header.ts";
+import { hasMalformedOwnCookie, removeNamedCookies } from "../../core/parsing/cookie-header.ts";
 import { isUndecodable } from "../../core/parsing/undecodable.ts";
-import { carriesMoreThanOwnToken } from "../../core/tokens/own-token.ts";
+import { hasMoreThanSallyportToken } from "../../core/tokens/own-token.ts";
 import type { FirstFactorSource } from "../../domain/sign-in/first-factor-source.ts";
-import { siteHeaders } from "../headers.ts";
+import { copyHeadersForSite } from "../headers.ts";
 import type { CredentialCarriers } from "./credentials.ts";
-import { createJwtSource } from "./jwt.ts";
-import { createOriginSource } from "./origin.ts";
-import { createProxySource } from "./proxy-header.ts";
+import { createJwtFirstFactorSource } from "./jwt.ts";
+import { createOriginFirstFactorSource } from "./origin.ts";
+import { createProxyFirstFactorSource } from "./proxy-header.ts";
 
 /** The parts of a request by which a source of the first factor identifies the visitor. */
 export interface FirstFactorSourceInput {
@@ -47,12 +47,12 @@ export function createFirstFactorSource(
       const base = originUrl === null || originUrl === "route" ? url.origin : originUrl;
       const { path, publicOrigin, address } = input;
       const whoAmI = { url: new URL(firstFactor.whoAmI, base).href, publicOrigin, address };
-      return createOriginSource(firstFactor, { ...readCredentialCarriers(input), path }, whoAmI);
+      return createOriginFirstFactorSource(firstFactor, { ...readCredentialCarriers(input), path }, whoAmI);
     }
     case "jwt":
-      return createJwtSource(firstFactor, headers, now);
+      return createJwtFirstFactorSource(firstFactor, headers, now);
     case "proxy":
-      return createProxySource(firstFactor, headers, trusted);
+      return createProxyFirstFactorSource(firstFactor, headers, trusted);
   }
 }
 
@@ -69,13 +69,13 @@ function readCredentialCarriers({
 }: FirstFactorSourceInput): CredentialCarriers {
   const authorization = headers.get("Authorization") ?? "";
   const cookieHeader = headers.get("Cookie") ?? "";
-  const sent = siteHeaders(headers);
+  const sent = copyHeadersForSite(headers);
   return {
     headers: sent,
-    cookies: withoutCookies(sent.get("Cookie") ?? "", ownCookies),
+    cookies: removeNamedCookies(sent.get("Cookie") ?? "", ownCookies),
     query,
     isUnclear:
-      carriesMoreThanOwnToken(authorization) ||
+      hasMoreThanSallyportToken(authorization) ||
       hasMalformedOwnCookie(cookieHeader, ownCookies) ||
       (isForwardAuth && isUndecodable(cookieHeader)),
   };

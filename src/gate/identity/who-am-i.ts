@@ -1,7 +1,7 @@
-import type { OriginConfig } from "../../config/first-factor-config.ts";
+import type { OriginLoginConfig } from "../../config/first-factor-config.ts";
 import { parseEmail } from "../../core/parsing/email.ts";
-import { parseSubject } from "../../core/parsing/external-subject.ts";
-import { readJsonPointer, type ValuePath } from "../../core/parsing/value-path.ts";
+import { parseExternalSubject } from "../../core/parsing/external-subject.ts";
+import { type ResponseValuePath, readJsonPointerValue } from "../../core/parsing/value-path.ts";
 import { type ExternalIdentity, FirstFactorUnavailable } from "../../domain/sign-in/first-factor-source.ts";
 import type { WhoAmICredential } from "./credentials.ts";
 
@@ -12,7 +12,7 @@ const timeoutMilliseconds = 5_000;
 const maxResponseBytes = 64 * 1024;
 
 /** The address of the who-am-I, and what every request to it has beside the credential. */
-export interface WhoAmI {
+export interface WhoAmIEndpoint {
   /** Absolute. */
   readonly url: string;
   /** The scheme and host that the visitor sees. */
@@ -29,8 +29,8 @@ export interface WhoAmI {
  * @throws FirstFactorUnavailable for any other response than an account or an anonymous visitor, and for none
  */
 export async function fetchIdentity(
-  config: OriginConfig,
-  whoAmI: WhoAmI,
+  config: OriginLoginConfig,
+  whoAmI: WhoAmIEndpoint,
   credential: WhoAmICredential,
 ): Promise<ExternalIdentity | null> {
   const response = await fetchWhoAmI(urlOf(whoAmI, credential), headersOf(whoAmI, credential));
@@ -52,7 +52,7 @@ export async function fetchIdentity(
   );
 }
 
-function urlOf({ url }: WhoAmI, { query }: WhoAmICredential): string {
+function urlOf({ url }: WhoAmIEndpoint, { query }: WhoAmICredential): string {
   if (query === "") return url;
   const extended = new URL(url);
   extended.search = extended.search === "" ? query : `${extended.search}&${query}`;
@@ -63,7 +63,7 @@ function urlOf({ url }: WhoAmI, { query }: WhoAmICredential): string {
  * Returns the headers of a request to the who-am-I. `X-Forwarded-For` is the visitor's address, as in the requests that the gate
  * forwards: the site may bind its session to the address.
  */
-function headersOf({ publicOrigin, address }: WhoAmI, { headers: sent }: WhoAmICredential): Headers {
+function headersOf({ publicOrigin, address }: WhoAmIEndpoint, { headers: sent }: WhoAmICredential): Headers {
   const [scheme = "", host = ""] = publicOrigin.split("://");
   const headers = new Headers({
     Accept: "application/json",
@@ -110,9 +110,11 @@ async function readAtMost(response: Response, bytes: number): Promise<string> {
   return text + decoder.decode();
 }
 
-function readValue(path: ValuePath | null, response: Response, document: unknown): unknown {
+function readValue(path: ResponseValuePath | null, response: Response, document: unknown): unknown {
   if (path === null) return null;
-  return path.kind === "header" ? response.headers.get(path.name) : readJsonPointer(document, path.tokens);
+  return path.kind === "header"
+    ? response.headers.get(path.name)
+    : readJsonPointerValue(document, path.tokens);
 }
 
 /**
@@ -120,11 +122,11 @@ function readValue(path: ValuePath | null, response: Response, document: unknown
  *
  * @throws FirstFactorUnavailable when the name is present and is no valid subject
  */
-function toIdentity(config: OriginConfig, user: unknown, email: unknown): ExternalIdentity | null {
+function toIdentity(config: OriginLoginConfig, user: unknown, email: unknown): ExternalIdentity | null {
   if (user === undefined || user === null || user === "" || user === false) return null;
-  const exact = parseSubject(user, "exact");
+  const exact = parseExternalSubject(user, "exact");
   if (exact !== null && config.anonymousNames.includes(exact)) return null;
-  const username = parseSubject(user, config.names);
+  const username = parseExternalSubject(user, config.names);
   if (username === null)
     throw new FirstFactorUnavailable("The user name in the response of the origin's who-am-I is not valid");
   return { username, email: parseEmail(email) };

@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
 import { lazy } from "../../core/lib/lazy.ts";
-import { parseCodeInput } from "../../core/parsing/code-input.ts";
-import { userIdPattern } from "../../core/parsing/user-id.ts";
-import { canonicalUsername } from "../../core/parsing/username.ts";
+import { parseSubmittedCode } from "../../core/parsing/code-input.ts";
+import { backendUserIdPattern } from "../../core/parsing/user-id.ts";
+import { canonicalizeUsername } from "../../core/parsing/username.ts";
 import { inputJsonSchemaRegistry } from "./input-json-schemas.ts";
 
 /** The schema of a user name in any spelling. It turns the name into its canonical form. */
@@ -11,7 +11,7 @@ export const usernameSchema = lazy(() =>
     .pipe(
       z.string("must be a string").check(z.maxLength(1024, "is too long")),
       z.transform((text, context) => {
-        const name = canonicalUsername(text);
+        const name = canonicalizeUsername(text);
         if (name !== null) return name;
         const message = "must have 1 to 256 characters, none of them a control character";
         context.issues.push({ code: "custom", message, input: text });
@@ -36,7 +36,7 @@ export const totpOrBackupCodeSchema = lazy(() =>
     .pipe(
       z.string("must be a string"),
       z.transform((text, context) => {
-        const parsed = parseCodeInput(text);
+        const parsed = parseSubmittedCode(text);
         if (parsed !== null) return parsed;
         const message = "must be a 6-digit code or an 8-character backup code";
         context.issues.push({ code: "custom", message, input: text });
@@ -71,7 +71,9 @@ export const sessionTokenSchema = () =>
 
 /** A user's id, as the service client knows the user. */
 export const userIdSchema = lazy(() =>
-  z.string("must be a string").check(z.regex(userIdPattern, "must have 1 to 128 visible ASCII characters")),
+  z
+    .string("must be a string")
+    .check(z.regex(backendUserIdPattern, "must have 1 to 128 visible ASCII characters")),
 );
 
 /** A text of the service client for the receipt: `action` or `nonce`. */

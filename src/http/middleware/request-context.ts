@@ -1,6 +1,6 @@
 import { createMiddleware } from "hono/factory";
 import type { Config } from "../../config/config.ts";
-import { equalInConstantTime } from "../../core/crypto/constant-time.ts";
+import { isEqualInConstantTime } from "../../core/crypto/constant-time.ts";
 import { BoundedMap } from "../../core/lib/bounded-map.ts";
 import { isPlainOrigin, parseRawPath } from "../../core/parsing/raw-path.ts";
 import { createDeps } from "../../runtime.ts";
@@ -45,7 +45,7 @@ export function createRequestContextMiddleware(config: Config) {
 
 async function hasProxyKey(c: AppContext, proxyKey: string): Promise<boolean> {
   const shown = c.req.header("X-Sallyport-Proxy-Key");
-  return shown !== undefined && equalInConstantTime(shown, proxyKey);
+  return shown !== undefined && isEqualInConstantTime(shown, proxyKey);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { AmbiguousCredentials, FirstFactorUnavailable } from "../../domain/sign-in/first-factor-source.ts";
-import { describeError, log } from "../../log.ts";
+import { formatErrorForLog, log } from "../../log.ts";
 import { StoreUnavailable } from "../../store/platform/database.ts";
 import type { AppContext } from "../context.ts";
 import { renderHtmlDocument } from "../pages/layout/layout.tsx";
@@ -85,7 +85,7 @@ export function respondToError(error: Error, c: AppContext): Response {
   const failure = { ok: false, reason: reasonOf(error) } as const;
   log(failure.reason === "ambiguous_credentials" ? "warn" : "error", failure.reason, {
     request_id: c.var.client.requestId,
-    ...describeError(error),
+    ...formatErrorForLog(error),
   });
   return respondWithFailure(c, failure);
 }

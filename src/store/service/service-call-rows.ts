@@ -91,7 +91,7 @@ function selectRealm(db: DrizzleD1Database, caller: ServiceCallQuery["caller"]) 
 const neverTrue = (key: SQLiteColumn) => sql`${key} = NULL`;
 
 /**
- * The condition "the user has one of the row ids that `userId` may stand for". These are the ids of `possibleStoredUserIds`
+ * The condition "the user has one of the row ids that `userId` may stand for". These are the ids of `listPossibleStoredUserIds`
  * (`core/parsing/user-id.ts`), computed in SQL because the realm is not known before the query.
  */
 const userIsNamed = (realm: SQL.Aliased<string>, userId: string) => {

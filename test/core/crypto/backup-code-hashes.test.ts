@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import {
-  countUnspent,
+  countUnspentBackupCodes,
   encodeBackupCodeHashes,
-  findBackupCode,
+  findBackupCodeHash,
   generateBackupCodes,
   hashBackupCode,
   markBackupCodeSpent,
@@ -83,20 +83,20 @@ describe("the stored list", () => {
     const codes = generateBackupCodes();
     const hashes = await hashAll(codes);
     for (const [index, hash] of hashes.entries()) {
-      expect(findBackupCode(hashes, hash)).toEqual({ state: "unspent", index });
+      expect(findBackupCodeHash(hashes, hash)).toEqual({ state: "unspent", index });
     }
     const [stranger = ""] = await hashAll(generateBackupCodes());
-    expect(findBackupCode(hashes, stranger)).toBeNull();
-    expect(findBackupCode(hashes, "")).toBeNull();
-    expect(findBackupCode([], stranger)).toBeNull();
+    expect(findBackupCodeHash(hashes, stranger)).toBeNull();
+    expect(findBackupCodeHash(hashes, "")).toBeNull();
+    expect(findBackupCodeHash([], stranger)).toBeNull();
   });
 
   it("INC-21 tells a spent code from a wrong one", async () => {
     const hashes = await hashAll(generateBackupCodes());
     const spent = markBackupCodeSpent(hashes, 9);
-    expect(findBackupCode(spent, hashes[9] ?? "")).toEqual({ state: "spent", index: 9 });
-    expect(findBackupCode(spent, hashes[0] ?? "")).toEqual({ state: "unspent", index: 0 });
-    expect(findBackupCode(spent, spent[9] ?? "")).toBeNull();
+    expect(findBackupCodeHash(spent, hashes[9] ?? "")).toEqual({ state: "spent", index: 9 });
+    expect(findBackupCodeHash(spent, hashes[0] ?? "")).toEqual({ state: "unspent", index: 0 });
+    expect(findBackupCodeHash(spent, spent[9] ?? "")).toBeNull();
   });
 
   it("BC-01 spends a code once, in a copy", async () => {
@@ -112,9 +112,9 @@ describe("the stored list", () => {
   it("BC-08 counts what is left", async () => {
     let hashes = await hashAll(generateBackupCodes());
     for (let left = 10; left > 0; left--) {
-      expect(countUnspent(hashes)).toBe(left);
+      expect(countUnspentBackupCodes(hashes)).toBe(left);
       hashes = markBackupCodeSpent(hashes, left - 1);
     }
-    expect(countUnspent(hashes)).toBe(0);
+    expect(countUnspentBackupCodes(hashes)).toBe(0);
   });
 });

@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
-import { equalInConstantTime } from "../../../src/core/crypto/constant-time.ts";
+import { isEqualInConstantTime } from "../../../src/core/crypto/constant-time.ts";
 
 describe("comparing in constant time", () => {
   it.each(["", "a", "é🔑", "x".repeat(100_000)])("finds a text equal to itself: %.10j", async (text) => {
-    expect(await equalInConstantTime(text, `${text.slice(0, 1)}${text.slice(1)}`)).toBe(true);
+    expect(await isEqualInConstantTime(text, `${text.slice(0, 1)}${text.slice(1)}`)).toBe(true);
   });
 
   it.each([
@@ -20,14 +20,14 @@ describe("comparing in constant time", () => {
     ["0", "O"],
     ["x".repeat(1000), "x".repeat(1001)],
   ])("finds %.10j and %.10j different, of whatever lengths", async (left, right) => {
-    expect(await equalInConstantTime(left, right)).toBe(false);
-    expect(await equalInConstantTime(right, left)).toBe(false);
+    expect(await isEqualInConstantTime(left, right)).toBe(false);
+    expect(await isEqualInConstantTime(right, left)).toBe(false);
   });
 
   it("OTP-16 hands over to the runtime's comparison, always of as many bytes and not of the texts", async () => {
     const compare = vi.spyOn(crypto.subtle, "timingSafeEqual");
-    await equalInConstantTime("short", "a much longer text than that");
-    await equalInConstantTime("same", "same");
+    await isEqualInConstantTime("short", "a much longer text than that");
+    await isEqualInConstantTime("same", "same");
     const lengths = compare.mock.calls.map((pair) => pair.map((bytes) => bytes.byteLength));
     expect(lengths).toEqual([
       [32, 32],

@@ -1,13 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { classifyImportedHash } from "../../../src/core/crypto/imported-password.ts";
+import { classifyImportedPasswordHash } from "../../../src/core/crypto/imported-password.ts";
 
 const b64 = "c29tZXNhbHRzb21lc2FsdA";
 const digest = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
 
 describe("a password hash of another system", () => {
   it("CR-06 is kept and verified where it is scrypt of no more work than the platform allows", () => {
-    expect(classifyImportedHash(`$scrypt$ln=14,r=8,p=5$${b64}$${digest}`)).toEqual({ kind: "verifiable" });
-    expect(classifyImportedHash(`$scrypt$ln=14,r=8,p=8$${b64}$${digest}`)).toEqual({ kind: "verifiable" });
+    expect(classifyImportedPasswordHash(`$scrypt$ln=14,r=8,p=5$${b64}$${digest}`)).toEqual({
+      kind: "verifiable",
+    });
+    expect(classifyImportedPasswordHash(`$scrypt$ln=14,r=8,p=8$${b64}$${digest}`)).toEqual({
+      kind: "verifiable",
+    });
   });
 
   it.each([
@@ -28,7 +32,7 @@ describe("a password hash of another system", () => {
     "pbkdf2_sha256$600000$Jw7qkzR5$gkDPvVhIIcU3X3D2Ww2nHZ2n1pJpLFJdBKQ2O5JZ0hE=",
     "$7$C6..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D",
   ])("is kept for a reset: %s", (hash) => {
-    expect(classifyImportedHash(hash)).toEqual({ kind: "reset_required" });
+    expect(classifyImportedPasswordHash(hash)).toEqual({ kind: "reset_required" });
   });
 
   it.each([
@@ -41,7 +45,7 @@ describe("a password hash of another system", () => {
     [`$scrypt$ln=14,r=8,p=5$${"A".repeat(400)}$${digest}`, "saltBytes must be"],
     [`$scrypt$ln=14,r=8,p=5$${b64}$AAAA`, "hashBytes must be"],
   ])("INC-30 is refused where no scrypt hash has such parameters: %s", (hash, bound) => {
-    expect(classifyImportedHash(hash)).toEqual({
+    expect(classifyImportedPasswordHash(hash)).toEqual({
       kind: "unsupported",
       detail: expect.stringContaining(bound),
     });
@@ -60,6 +64,6 @@ describe("a password hash of another system", () => {
     "$scrypt$ln=14,r=8,p=5$$",
     `$argon2id$v=19$m=19456,t=2,p=1$${b64}$${"A".repeat(600)}`,
   ])("is not known: %j", (hash) => {
-    expect(classifyImportedHash(hash)).toEqual({ kind: "unknown" });
+    expect(classifyImportedPasswordHash(hash)).toEqual({ kind: "unknown" });
   });
 });

@@ -4,7 +4,7 @@ import {
   comparePassword,
   findPasswordWeakness,
   hashPassword,
-  isVerifiable,
+  isVerifiablePasswordHash,
   needsRehash,
 } from "../../../src/core/crypto/password-hash.ts";
 import scryptVectors from "../../vectors/rfc7914-scrypt.json";
@@ -98,12 +98,12 @@ describe("verification", () => {
     [`${stored}$`, "something after the hash"],
     [`${stored}\n`, "a line break"],
   ])("can't be compared with %j: %s", (phc) => {
-    expect(isVerifiable(phc)).toBe(false);
+    expect(isVerifiablePasswordHash(phc)).toBe(false);
     expect(() => needsRehash(phc)).toThrow(/^The stored password hash/);
   });
 
   it("answers false for a hash that can't be verified here, whatever the password", async () => {
-    expect(isVerifiable(stored)).toBe(true);
+    expect(isVerifiablePasswordHash(stored)).toBe(true);
     for (const phc of [withPart(4, ""), withPart(1, "argon2id"), "$2b$10$abcdefghijklmnopqrstuv"])
       expect(await comparePassword("", phc)).toEqual({ kind: "not_comparable" });
   });

@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from "vitest";
 import {
   computeHotp,
+  computeTimeStep,
   decodeTotpSecret,
-  findMatchingStep,
+  findMatchingTimeStep,
   generateTotpSecret,
-  timeStep,
   totpDigits,
   totpPeriodSeconds,
   totpSecretBytes,
@@ -30,7 +30,7 @@ async function findStep(predicate: (code: string) => boolean): Promise<{ step: n
 describe("codes", () => {
   it("OTP-01 matches the SHA-1 rows of RFC 6238 appendix B", async () => {
     for (const row of totpVectors.rows) {
-      const step = timeStep(new Date(row.unixSeconds * 1000));
+      const step = computeTimeStep(new Date(row.unixSeconds * 1000));
       expect(step).toBe(row.step);
       expect(await computeHotp(secret, step, totpVectors.digits)).toBe(row.code);
     }
@@ -44,12 +44,12 @@ describe("codes", () => {
   it("OTP-03 keeps leading zeros and accepts the code that has them", async () => {
     const { step, code } = await findStep((candidate) => candidate.startsWith("0"));
     expect(code).toMatch(/^0\d{5}$/);
-    expect(await findMatchingStep(secret, code, atStep(step))).toBe(step);
-    expect(await findMatchingStep(secret, String(Number(code)), atStep(step))).toBeNull();
+    expect(await findMatchingTimeStep(secret, code, atStep(step))).toBe(step);
+    expect(await findMatchingTimeStep(secret, String(Number(code)), atStep(step))).toBeNull();
   });
 
   it("OTP-04 counts time past 32 bits", async () => {
-    const farFuture = timeStep(new Date(20_000_000_000 * 1000));
+    const farFuture = computeTimeStep(new Date(20_000_000_000 * 1000));
     expect(await computeHotp(secret, farFuture, 8)).toBe("65353130");
     // oathtool --hotp -c N 3132333435363738393031323334353637383930
     expect(await computeHotp(secret, 2 ** 32, 6)).toBe("999456");
@@ -69,14 +69,14 @@ describe("codes", () => {
 describe("time", () => {
   it("OTP-07 has steps of 30 seconds", () => {
     expect(totpPeriodSeconds).toBe(30);
-    expect(timeStep(new Date(0))).toBe(0);
-    expect(timeStep(new Date(29_999))).toBe(0);
-    expect(timeStep(new Date(30_000))).toBe(1);
+    expect(computeTimeStep(new Date(0))).toBe(0);
+    expect(computeTimeStep(new Date(29_999))).toBe(0);
+    expect(computeTimeStep(new Date(30_000))).toBe(1);
   });
 
   it("refuses a time that is none or before 1970", () => {
-    expect(() => timeStep(new Date(Number.NaN))).toThrow(RangeError);
-    expect(() => timeStep(new Date(-1))).toThrow(RangeError);
+    expect(() => computeTimeStep(new Date(Number.NaN))).toThrow(RangeError);
+    expect(() => computeTimeStep(new Date(-1))).toThrow(RangeError);
   });
 
   it("OTP-08 accepts the current step and one on either side, and no other", async () => {
@@ -92,7 +92,7 @@ describe("time", () => {
     ] as const) {
       const code = await computeHotp(secret, current + drift, totpDigits);
       for (const secondsIn of [0, 29.999]) {
-        const step = await findMatchingStep(secret, code, atStep(current, secondsIn));
+        const step = await findMatchingTimeStep(secret, code, atStep(current, secondsIn));
         expect(step).toBe(accepted ? current + drift : null);
       }
     }
@@ -100,7 +100,7 @@ describe("time", () => {
 
   it("works in the first step of time, which has none before it", async () => {
     const code = await computeHotp(secret, 0, totpDigits);
-    expect(await findMatchingStep(secret, code, new Date(0))).toBe(0);
+    expect(await findMatchingTimeStep(secret, code, new Date(0))).toBe(0);
   });
 
   it("OTP-10 returns the greatest of several steps that share a code", async () => {
@@ -111,7 +111,7 @@ describe("time", () => {
     ] as const) {
       const code = await computeHotp(secret, smaller, totpDigits);
       expect(await computeHotp(secret, greater, totpDigits)).toBe(code);
-      expect(await findMatchingStep(secret, code, atStep(smaller + 1))).toBe(greater);
+      expect(await findMatchingTimeStep(secret, code, atStep(smaller + 1))).toBe(greater);
     }
   });
 
@@ -120,7 +120,7 @@ describe("time", () => {
     const code = await computeHotp(secret, step, totpDigits);
     const arabic = code.replace(/\d/g, (digit) => String.fromCodePoint(0x660 + Number(digit)));
     for (const text of ["", code.slice(1), `${code}0`, `0${code}`, ` ${code}`, arabic, "0".repeat(10_000)]) {
-      expect(await findMatchingStep(secret, text, atStep(step))).toBeNull();
+      expect(await findMatchingTimeStep(secret, text, atStep(step))).toBeNull();
     }
   });
 });
@@ -135,7 +135,7 @@ describe("time that a comparison takes", () => {
     const sign = vi.spyOn(crypto.subtle, "sign");
     const matches: (number | null)[] = [];
     for (const code of codes) {
-      matches.push(await findMatchingStep(secret, code, atStep(step)));
+      matches.push(await findMatchingTimeStep(secret, code, atStep(step)));
       expect([importKey.mock.calls.length, sign.mock.calls.length]).toEqual([1, 3]);
       importKey.mockClear();
       sign.mockClear();

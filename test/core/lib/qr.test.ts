@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { renderQrSvg, svgDataUri } from "../../../src/core/lib/qr.ts";
-import { buildKeyUri } from "../../../src/core/parsing/key-uri.ts";
+import { formatSvgDataUri, renderQrSvg } from "../../../src/core/lib/qr.ts";
+import { formatOtpauthUri } from "../../../src/core/parsing/key-uri.ts";
 
-const uri = buildKeyUri({ issuer: "ACME Co", account: "a@x.y", secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP" });
+const uri = formatOtpauthUri({
+  issuer: "ACME Co",
+  account: "a@x.y",
+  secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+});
 
 /** The modules of a rendered symbol with its quiet zone: `modules[row][column]`, dark modules true. */
 function readModules(svg: string): boolean[][] {
@@ -54,7 +58,7 @@ describe("QR code", () => {
 
   it("URI-04 becomes an image that needs no request", () => {
     const svg = renderQrSvg(uri);
-    const dataUri = svgDataUri(svg);
+    const dataUri = formatSvgDataUri(svg);
     expect(dataUri.startsWith("data:image/svg+xml;base64,")).toBe(true);
     expect(atob(dataUri.slice("data:image/svg+xml;base64,".length))).toBe(svg);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { clientNetwork } from "../../../src/core/parsing/client-network.ts";
+import { formatClientNetwork } from "../../../src/core/parsing/client-network.ts";
 
 describe("client network", () => {
   it.each([
@@ -22,12 +22,14 @@ describe("client network", () => {
     ["0:0:0:0:0:ffff:cb00:7107", "203.0.113.7"],
     ["::ffff:0:cb00:7107", "::/64"],
   ])("INC-07 counts %s as %s", (address, network) => {
-    expect(clientNetwork(address)).toBe(network);
+    expect(formatClientNetwork(address)).toBe(network);
   });
 
   it("INC-14 puts two addresses of one /64 together and two of different ones apart", () => {
-    expect(clientNetwork("2001:db8:1:2::a")).toBe(clientNetwork("2001:DB8:1:2:ffff:ffff:ffff:ffff"));
-    expect(clientNetwork("2001:db8:1:2::a")).not.toBe(clientNetwork("2001:db8:1:3::a"));
+    expect(formatClientNetwork("2001:db8:1:2::a")).toBe(
+      formatClientNetwork("2001:DB8:1:2:ffff:ffff:ffff:ffff"),
+    );
+    expect(formatClientNetwork("2001:db8:1:2::a")).not.toBe(formatClientNetwork("2001:db8:1:3::a"));
   });
 
   it.each([
@@ -61,6 +63,6 @@ describe("client network", () => {
     ":",
     "user@203.0.113.7",
   ])("puts %j into the shared bucket", (address) => {
-    expect(clientNetwork(address)).toBe("unknown");
+    expect(formatClientNetwork(address)).toBe("unknown");
   });
 });

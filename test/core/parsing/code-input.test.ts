@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { generateBackupCodes } from "../../../src/core/crypto/backup-code-hashes.ts";
-import { parseCodeInput } from "../../../src/core/parsing/code-input.ts";
+import { parseSubmittedCode } from "../../../src/core/parsing/code-input.ts";
 
 describe("TOTP codes", () => {
   it.each([
@@ -13,7 +13,7 @@ describe("TOTP codes", () => {
     "012\u2011345",
     "01-23-45",
   ])("OTP-15 reads %j", (text) => {
-    expect(parseCodeInput(text)).toEqual({ kind: "totp", code: "012345" });
+    expect(parseSubmittedCode(text)).toEqual({ kind: "totp", code: "012345" });
   });
 
   it.each([
@@ -40,14 +40,14 @@ describe("TOTP codes", () => {
     "<script>",
     "' OR 1=1",
   ])("OTP-15 refuses %j", (text) => {
-    expect(parseCodeInput(text)).toBeNull();
+    expect(parseSubmittedCode(text)).toBeNull();
   });
 
   it("OTP-15 refuses long text before it looks at it", () => {
-    expect(parseCodeInput("1".repeat(10_000))).toBeNull();
-    expect(parseCodeInput(`123456${" ".repeat(58)}`)).toEqual({ kind: "totp", code: "123456" });
-    expect(parseCodeInput(`123456${" ".repeat(59)}`)).toBeNull();
-    expect(parseCodeInput(" ".repeat(10_000_000))).toBeNull();
+    expect(parseSubmittedCode("1".repeat(10_000))).toBeNull();
+    expect(parseSubmittedCode(`123456${" ".repeat(58)}`)).toEqual({ kind: "totp", code: "123456" });
+    expect(parseSubmittedCode(`123456${" ".repeat(59)}`)).toBeNull();
+    expect(parseSubmittedCode(" ".repeat(10_000_000))).toBeNull();
   });
 });
 
@@ -62,17 +62,17 @@ describe("backup codes", () => {
         ` ${canonical.toLowerCase()} `,
         code.replace("-", " - "),
       ]) {
-        expect(parseCodeInput(text)).toEqual({ kind: "backup_code", code: canonical });
+        expect(parseSubmittedCode(text)).toEqual({ kind: "backup_code", code: canonical });
       }
     }
   });
 
   it("BC-10 takes ambiguous letters for the digits that they look like", () => {
-    expect(parseCodeInput("oOiI-lL0Z")).toEqual({ kind: "backup_code", code: "0011110Z" });
+    expect(parseSubmittedCode("oOiI-lL0Z")).toEqual({ kind: "backup_code", code: "0011110Z" });
   });
 
   it("takes eight digits for a backup code", () => {
-    expect(parseCodeInput("1234-5678")).toEqual({ kind: "backup_code", code: "12345678" });
+    expect(parseSubmittedCode("1234-5678")).toEqual({ kind: "backup_code", code: "12345678" });
   });
 
   it.each([
@@ -87,6 +87,6 @@ describe("backup codes", () => {
     "ABCDEFß",
     "АBCDEFGH",
   ])("BC-10 refuses %j", (text) => {
-    expect(parseCodeInput(text)).toBeNull();
+    expect(parseSubmittedCode(text)).toBeNull();
   });
 });

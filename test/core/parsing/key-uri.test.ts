@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { renderQrSvg } from "../../../src/core/lib/qr.ts";
-import { buildKeyUri } from "../../../src/core/parsing/key-uri.ts";
+import { formatOtpauthUri } from "../../../src/core/parsing/key-uri.ts";
 
 const secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 
@@ -23,7 +23,7 @@ function parseByHand(uri: string) {
 
 describe("provisioning URI", () => {
   it("URI-01 is exactly what the format asks for", () => {
-    expect(buildKeyUri({ issuer: "ACME Co", account: "a+b:c@x.y", secret })).toBe(
+    expect(formatOtpauthUri({ issuer: "ACME Co", account: "a+b:c@x.y", secret })).toBe(
       `otpauth://totp/ACME%20Co:a%2Bb%3Ac%40x.y?secret=${secret}&issuer=ACME%20Co&algorithm=SHA1&digits=6&period=30`,
     );
   });
@@ -41,7 +41,7 @@ describe("provisioning URI", () => {
     ["%3A", "%20+%2B"],
     [" lead", "trail "],
   ])("URI-01 gives %j and %j back to two independent parsers", (issuer, account) => {
-    const uri = buildKeyUri({ issuer, account, secret });
+    const uri = formatOtpauthUri({ issuer, account, secret });
     expect(uri).toMatch(/^otpauth:\/\/totp\/[A-Za-z0-9\-._~%]+:[A-Za-z0-9\-._~%]+\?[A-Za-z0-9\-._~%=&]+$/);
     for (const parse of [parseWithUrl, parseByHand]) {
       expect(parse(uri)).toEqual({
@@ -56,7 +56,7 @@ describe("provisioning URI", () => {
     for (const character of ["a", "\u4e2d", "\u{1f600}"]) {
       const name = character.repeat(256);
       for (const issuer of ["Sallyport", "\u{1f600}".repeat(32)]) {
-        const uri = buildKeyUri({ issuer, account: name, secret });
+        const uri = formatOtpauthUri({ issuer, account: name, secret });
         expect(uri.length).toBeLessThanOrEqual(2328);
         expect(renderQrSvg(uri)).toContain("<path");
         const [, account = ""] = decodeURIComponent(new URL(uri).pathname).split(":");
@@ -68,6 +68,6 @@ describe("provisioning URI", () => {
   });
 
   it("refuses text that is not Unicode", () => {
-    expect(() => buildKeyUri({ issuer: "\ud800", account: "a", secret })).toThrow(URIError);
+    expect(() => formatOtpauthUri({ issuer: "\ud800", account: "a", secret })).toThrow(URIError);
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import {
-  hasVariantBelow,
-  isBelow,
-  isNormalPath,
+  hasPathVariantAtOrBelow,
+  isNormalizedPath,
+  isPathAtOrBelow,
   isPlainOrigin,
   parseRawPath,
 } from "../../../src/core/parsing/raw-path.ts";
@@ -66,7 +66,7 @@ describe("a path in normal form", () => {
     "/v1/users/a%2Fb",
     "/a;b=c/~!$&'()*+,=:@-_",
   ])("INC-34 is %j", (path) => {
-    expect(isNormalPath(path)).toBe(true);
+    expect(isNormalizedPath(path)).toBe(true);
   });
 
   it.each([
@@ -99,7 +99,7 @@ describe("a path in normal form", () => {
     "/x#y",
     "/x\u0000",
   ])("INC-34 is not %j", (path) => {
-    expect(isNormalPath(path)).toBe(false);
+    expect(isNormalizedPath(path)).toBe(false);
   });
 });
 
@@ -113,7 +113,7 @@ describe("a path below another one", () => {
     ["/api", false],
     ["/x/api/auth", false],
   ])("is compared as it is: %j", (path, below) => {
-    expect(isBelow("/api/auth", path)).toBe(below);
+    expect(isPathAtOrBelow("/api/auth", path)).toBe(below);
   });
 
   it.each([
@@ -136,22 +136,22 @@ describe("a path below another one", () => {
     "/api/auth/x/../../y",
     "/\uff41pi/auth",
   ])("INC-34 is read in %j by some server", (path) => {
-    expect(hasVariantBelow("/api/auth", path)).toBe(true);
+    expect(hasPathVariantAtOrBelow("/api/auth", path)).toBe(true);
   });
 
   it.each(["/", "/api", "/api/authentication", "/api/auth-x/y", "/x/api/auth", "/api/authx", "/apis/auth"])(
     "INC-34 is not read in %j",
     (path) => {
-      expect(hasVariantBelow("/api/auth", path)).toBe(false);
+      expect(hasPathVariantAtOrBelow("/api/auth", path)).toBe(false);
     },
   );
 
   it("INC-34 is not known of a path that does not parse", () => {
-    expect(hasVariantBelow("/api/auth", "/%zz")).toBeNull();
-    expect(hasVariantBelow("/api/auth", "")).toBeNull();
+    expect(hasPathVariantAtOrBelow("/api/auth", "/%zz")).toBeNull();
+    expect(hasPathVariantAtOrBelow("/api/auth", "")).toBeNull();
   });
 
   it("INC-34 is found for a base path with capitals, too", () => {
-    expect(hasVariantBelow("/Door", "/DOOR/x")).toBe(true);
+    expect(hasPathVariantAtOrBelow("/Door", "/DOOR/x")).toBe(true);
   });
 });

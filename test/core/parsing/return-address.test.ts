@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { addResultParameters, parseReturnAddress } from "../../../src/core/parsing/return-address.ts";
+import {
+  addChallengeResultParameters,
+  parseReturnAddress,
+} from "../../../src/core/parsing/return-address.ts";
 
 const listed = ["https://shop.example/confirmed", "http://localhost:3000/", "https://pay.example:8443/a/b/"];
 
@@ -125,6 +128,6 @@ describe("an address to return to", () => {
     ["https://shop.example/?a=b%20c+d&&=", "https://shop.example/?a=b%20c+d&&=&challenge=c&receipt=r.s_-"],
     ["https://shop.example/?#x?y", "https://shop.example/?challenge=c&receipt=r.s_-#x?y"],
   ])("%s keeps what it has when it is answered", (address, expected) => {
-    expect(addResultParameters(address, { challenge: "c", receipt: "r.s_-" })).toBe(expected);
+    expect(addChallengeResultParameters(address, { challenge: "c", receipt: "r.s_-" })).toBe(expected);
   });
 });

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  callerUserId,
-  possibleStoredUserIds,
+  backendUserIdPattern,
+  listPossibleStoredUserIds,
   realmNamePattern,
-  storedUserId,
-  userIdPattern,
+  toBackendUserId,
+  toStoredUserId,
 } from "../../../src/core/parsing/user-id.ts";
 
 const realms = ["local", "shop", "shop2", "a", "shop.eu", "sho"] as const;
@@ -31,23 +31,25 @@ describe("the id of a user whom a backend names", () => {
     ".a",
     "~!*'()",
     "a@b.c",
-  ])("may be %s", (text) => expect(userIdPattern.test(text)).toBe(true));
+  ])("may be %s", (text) => expect(backendUserIdPattern.test(text)).toBe(true));
 
   it.each(["", ".", "..", "a b", "a\n", "\0", "é", "a\u00a0", "٣", "x".repeat(129)])(
     "may not be %j",
-    (text) => expect(userIdPattern.test(text)).toBe(false),
+    (text) => expect(backendUserIdPattern.test(text)).toBe(false),
   );
 
   it("is shown as it came", () => {
-    fc.assert(fc.property(realm, id, (name, own) => callerUserId(name, storedUserId(name, own)) === own));
+    fc.assert(
+      fc.property(realm, id, (name, own) => toBackendUserId(name, toStoredUserId(name, own)) === own),
+    );
   });
 
   it("WB-09 is in the store as one of the ids that its name can mean, and no other name of the realm means that", () => {
     fc.assert(
       fc.property(realm, id, id, (name, one, other) => {
-        const stored = storedUserId(name, one);
-        expect(possibleStoredUserIds(name, one)).toContain(stored);
-        if (one !== other) expect(possibleStoredUserIds(name, other)).not.toContain(stored);
+        const stored = toStoredUserId(name, one);
+        expect(listPossibleStoredUserIds(name, one)).toContain(stored);
+        if (one !== other) expect(listPossibleStoredUserIds(name, other)).not.toContain(stored);
       }),
     );
   });
@@ -55,19 +57,19 @@ describe("the id of a user whom a backend names", () => {
   it("WB-09 is in the store where no id of another realm is", () => {
     fc.assert(
       fc.property(realm, realm, id, id, (name, otherName, one, other) => {
-        if (name !== otherName) expect(storedUserId(name, one)).not.toBe(storedUserId(otherName, other));
+        if (name !== otherName) expect(toStoredUserId(name, one)).not.toBe(toStoredUserId(otherName, other));
       }),
     );
   });
 
   it("is exact: case and spelling are not forgiven", () => {
-    expect(possibleStoredUserIds("shop", "aB3")).toEqual(["shop:aB3", "aB3"]);
-    expect(possibleStoredUserIds("shop", "Ab3")).not.toContain("aB3");
+    expect(listPossibleStoredUserIds("shop", "aB3")).toEqual(["shop:aB3", "aB3"]);
+    expect(listPossibleStoredUserIds("shop", "Ab3")).not.toContain("aB3");
   });
 
   it("with the name of its own realm in front is not also the id without it", () => {
-    expect(possibleStoredUserIds("shop", "shop:42")).toEqual(["shop:shop:42"]);
-    expect(possibleStoredUserIds("shop", "other:42")).toEqual(["shop:other:42", "other:42"]);
+    expect(listPossibleStoredUserIds("shop", "shop:42")).toEqual(["shop:shop:42"]);
+    expect(listPossibleStoredUserIds("shop", "other:42")).toEqual(["shop:other:42", "other:42"]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { canonicalUsername } from "../../../src/core/parsing/username.ts";
+import { canonicalizeUsername } from "../../../src/core/parsing/username.ts";
 
 describe("user name", () => {
   it.each([
@@ -16,7 +16,7 @@ describe("user name", () => {
     ["日本語", "日本語"],
     ["🚪", "🚪"],
   ])("INC-07 has one form: %j is %j", (text, canonical) => {
-    expect(canonicalUsername(text)).toBe(canonical);
+    expect(canonicalizeUsername(text)).toBe(canonical);
   });
 
   it.each([
@@ -38,21 +38,21 @@ describe("user name", () => {
     ["\u0378", "an unassigned character"],
     ["m\ufffdller", "a byte that was not UTF-8 (INC-36)"],
   ])("LG-04 refuses %j: %s", (text) => {
-    expect(canonicalUsername(text)).toBeNull();
+    expect(canonicalizeUsername(text)).toBeNull();
   });
 
   it("has 1 to 256 characters, counted as code points in the canonical form", () => {
-    expect(canonicalUsername("a".repeat(256))).toHaveLength(256);
-    expect(canonicalUsername("a".repeat(257))).toBeNull();
-    expect(canonicalUsername("🚪".repeat(256))).not.toBeNull();
-    expect(canonicalUsername("\ufdfa".repeat(20))).toBeNull();
-    expect(canonicalUsername("a".repeat(1_000_000))).toBeNull();
+    expect(canonicalizeUsername("a".repeat(256))).toHaveLength(256);
+    expect(canonicalizeUsername("a".repeat(257))).toBeNull();
+    expect(canonicalizeUsername("🚪".repeat(256))).not.toBeNull();
+    expect(canonicalizeUsername("\ufdfa".repeat(20))).toBeNull();
+    expect(canonicalizeUsername("a".repeat(1_000_000))).toBeNull();
   });
 
   it("INC-07 changes nothing the second time, for any character", () => {
     for (let point = 0; point <= 0x2ffff; point++) {
-      const canonical = canonicalUsername(`x${String.fromCodePoint(point)}`);
-      if (canonical !== null && canonicalUsername(canonical) !== canonical) {
+      const canonical = canonicalizeUsername(`x${String.fromCodePoint(point)}`);
+      if (canonical !== null && canonicalizeUsername(canonical) !== canonical) {
         expect.fail(`U+${point.toString(16)} gives two forms`);
       }
     }

@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { asciiConverters, foldCase, lookalike } from "../../../src/core/policy/best-fit.ts";
+import {
+  asciiConverters,
+  foldCaseAndAccents,
+  lookalikeCharacterPattern,
+} from "../../../src/core/policy/best-fit.ts";
 
 /** Every character that a string can hold in one unit. */
 const characters = Array.from({ length: 0x1_0000 - 0x80 }, (_, at) => String.fromCharCode(at + 0x80)).filter(
@@ -67,7 +71,7 @@ describe("characters that some servers turn into ASCII", () => {
     for (const path of ["/col\u00B7lecci\u00F3/a\u2026b", "/\u65E5\u672C/\u00FC", "/a\u00A0b"])
       expect([...writtenOut(path)]).toEqual([path]);
     const changed = characters.filter((character) => writtenOut(`/x${character}`).size > 1);
-    expect(changed).toEqual(characters.filter((character) => lookalike.test(character)));
+    expect(changed).toEqual(characters.filter((character) => lookalikeCharacterPattern.test(character)));
     expect(changed.length).toBeLessThan(90);
   });
 });
@@ -90,7 +94,7 @@ describe("the form for the comparison without regard to case", () => {
     ["two\u2010factor", "two-factor"],
     ["two\u2013factor", "two-factor"],
   ])("INC-31 INC-07 of %j is %j", (text, folded) => {
-    expect(foldCase(text)).toBe(folded);
+    expect(foldCaseAndAccents(text)).toBe(folded);
   });
 
   it("keeps names in other scripts apart", () => {
@@ -100,6 +104,6 @@ describe("the form for the comparison without regard to case", () => {
       ["\u0438", "\u0439\u0439"],
       ["\u65E5\u672C", "\u65E5\u6728"],
     ] as const)
-      expect(foldCase(one)).not.toBe(foldCase(other));
+      expect(foldCaseAndAccents(one)).not.toBe(foldCaseAndAccents(other));
   });
 });

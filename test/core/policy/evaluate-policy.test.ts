@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import {
   evaluatePolicy,
-  evaluatePolicyForPath,
+  evaluatePolicyForMethodAndPath,
   type RequestInterpretation,
 } from "../../../src/core/policy/evaluate-policy.ts";
-import { namedMethods, type PolicyRule, parsePolicy } from "../../../src/core/policy/policy.ts";
+import { listMethodsInRules, type PolicyRule, parsePolicy } from "../../../src/core/policy/policy.ts";
 
 function rulesOf(...policy: object[]): readonly PolicyRule[] {
   const parsed = parsePolicy(JSON.stringify(policy));
@@ -85,13 +85,13 @@ describe("a request that can be served in several ways", () => {
   });
 
   it("INC-28 an assertion for a variant of a path covers the path as it came", () => {
-    expect(evaluatePolicyForPath(rules, "DELETE", "/posts/1")).toBe(rules[0]?.decision);
-    expect(evaluatePolicyForPath(rules, "GET", "/posts/drafts.json")).toEqual({
+    expect(evaluatePolicyForMethodAndPath(rules, "DELETE", "/posts/1")).toBe(rules[0]?.decision);
+    expect(evaluatePolicyForMethodAndPath(rules, "GET", "/posts/drafts.json")).toEqual({
       requirement: { level: "first_factor", maxAgeSeconds: null },
       pathPrefix: "/",
       methods: null,
     });
-    expect(evaluatePolicyForPath(rulesOf(), "GET", "/elsewhere")).toMatchObject({
+    expect(evaluatePolicyForMethodAndPath(rulesOf(), "GET", "/elsewhere")).toMatchObject({
       pathPrefix: "/",
       methods: null,
     });
@@ -108,9 +108,13 @@ describe("a verdict that is remembered", () => {
       expect(levelOf({ method: "GET", path: "/posts", withBelow: "all" })).toBe("first_factor");
       expect(levelOf({ method: "PUT", path: "/posts/drafts/7", namedOnly: true })).toBe("none");
       expect(levelOf({ method: "PUT", path: "/posts/drafts/7" })).toBe("first_factor");
-      expect(evaluatePolicyForPath(other, "GET", "/posts/7")?.requirement.level).toBe("first_factor");
-      expect(evaluatePolicyForPath(rulesOf(), "GET", "/posts/7")?.requirement.level).toBe("second_factor");
-      expect(evaluatePolicyForPath(rules, "GET", "/%zz")).toBeNull();
+      expect(evaluatePolicyForMethodAndPath(other, "GET", "/posts/7")?.requirement.level).toBe(
+        "first_factor",
+      );
+      expect(evaluatePolicyForMethodAndPath(rulesOf(), "GET", "/posts/7")?.requirement.level).toBe(
+        "second_factor",
+      );
+      expect(evaluatePolicyForMethodAndPath(rules, "GET", "/%zz")).toBeNull();
     }
   });
 
@@ -118,10 +122,11 @@ describe("a verdict that is remembered", () => {
     for (let round = 0; round < 2; round++) {
       for (let at = 0; at < 1500; at++)
         expect(
-          evaluatePolicyForPath(rules, "GET", `/${at % 2 ? "x" : "posts/drafts"}/${at}`)?.requirement.level,
+          evaluatePolicyForMethodAndPath(rules, "GET", `/${at % 2 ? "x" : "posts/drafts"}/${at}`)?.requirement
+            .level,
         ).toBe(at % 2 ? "none" : "first_factor");
       expect(
-        evaluatePolicyForPath(rules, "GET", `/posts/drafts/${"x".repeat(2000)}`)?.requirement.level,
+        evaluatePolicyForMethodAndPath(rules, "GET", `/posts/drafts/${"x".repeat(2000)}`)?.requirement.level,
       ).toBe("first_factor");
     }
   });
@@ -129,12 +134,12 @@ describe("a verdict that is remembered", () => {
 
 describe("the methods of a policy", () => {
   it("are those that some rule names", () => {
-    expect(namedMethods(rules)).toEqual(["DELETE"]);
+    expect(listMethodsInRules(rules)).toEqual(["DELETE"]);
     const two = rulesOf(
       { path: "/a", methods: ["get", "POST"], require: "none" },
       { path: "/b", methods: ["GET", "PROPFIND"], require: "none" },
     );
-    expect(namedMethods(two)).toEqual(["GET", "POST", "PROPFIND"]);
-    expect(namedMethods(rulesOf())).toEqual([]);
+    expect(listMethodsInRules(two)).toEqual(["GET", "POST", "PROPFIND"]);
+    expect(listMethodsInRules(rulesOf())).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { evaluatePolicyForPath } from "../../../src/core/policy/evaluate-policy.ts";
+import { evaluatePolicyForMethodAndPath } from "../../../src/core/policy/evaluate-policy.ts";
 import { type PolicyRule, parsePolicy } from "../../../src/core/policy/policy.ts";
 import pathAliases from "../../vectors/path-aliases.json";
 
@@ -10,7 +10,7 @@ function rulesOf(...policy: object[]): readonly PolicyRule[] {
 }
 
 const levelOf = (rules: readonly PolicyRule[], path: string, method = "GET") =>
-  evaluatePolicyForPath(rules, method, path)?.requirement.level ?? null;
+  evaluatePolicyForMethodAndPath(rules, method, path)?.requirement.level ?? null;
 
 const everythingElseOpen = { path: "/*", require: "none" };
 
@@ -115,7 +115,7 @@ describe("aliases of a path that has a rule", () => {
       { path: "/*", require: "second_factor", max_age: 60 },
     );
     for (const path of ["/open.json", "/index.php/open", "/open.php/x", "/open::$DATA"])
-      expect(evaluatePolicyForPath(rules, "GET", path)?.requirement).toEqual({
+      expect(evaluatePolicyForMethodAndPath(rules, "GET", path)?.requirement).toEqual({
         level: "second_factor",
         maxAgeSeconds: 60,
       });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { evaluatePolicyForPath } from "../../../src/core/policy/evaluate-policy.ts";
+import { evaluatePolicyForMethodAndPath } from "../../../src/core/policy/evaluate-policy.ts";
 import { findPathVariants } from "../../../src/core/policy/path-variants.ts";
 import { type PolicyRule, parsePolicy } from "../../../src/core/policy/policy.ts";
 import { disguised, hostileText, varied } from "../../support/arbitrary-paths.ts";
@@ -8,8 +8,8 @@ import { findServerThatOpens, frameworks, servers } from "../../support/servers.
 import ambiguousPaths from "../../vectors/ambiguous-paths.json";
 
 /** What the policy asks for, without the rule that says so. Null: the path does not parse. */
-const requirementOf = (...request: Parameters<typeof evaluatePolicyForPath>) =>
-  evaluatePolicyForPath(...request)?.requirement ?? null;
+const requirementOf = (...request: Parameters<typeof evaluatePolicyForMethodAndPath>) =>
+  evaluatePolicyForMethodAndPath(...request)?.requirement ?? null;
 
 function rulesOf(...list: object[]): readonly PolicyRule[] {
   const parsed = parsePolicy(JSON.stringify(list));

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { evaluatePolicyForPath } from "../../../src/core/policy/evaluate-policy.ts";
-import { type PolicyRule, parsePolicy, type Requirement } from "../../../src/core/policy/policy.ts";
+import { evaluatePolicyForMethodAndPath } from "../../../src/core/policy/evaluate-policy.ts";
+import { type FactorRequirement, type PolicyRule, parsePolicy } from "../../../src/core/policy/policy.ts";
 import ambiguousPaths from "../../vectors/ambiguous-paths.json";
 
 /** What the policy asks for, without the rule that says so. Null: the path does not parse. */
-const requirementOf = (...request: Parameters<typeof evaluatePolicyForPath>) =>
-  evaluatePolicyForPath(...request)?.requirement ?? null;
+const requirementOf = (...request: Parameters<typeof evaluatePolicyForMethodAndPath>) =>
+  evaluatePolicyForMethodAndPath(...request)?.requirement ?? null;
 
 function rulesOf(policy: unknown): readonly PolicyRule[] {
   const parsed = parsePolicy(JSON.stringify(policy));
@@ -13,9 +13,9 @@ function rulesOf(policy: unknown): readonly PolicyRule[] {
   return parsed.rules;
 }
 
-const none: Requirement = { level: "none" };
-const firstFactor: Requirement = { level: "first_factor", maxAgeSeconds: null };
-const secondFactor: Requirement = { level: "second_factor", maxAgeSeconds: null };
+const none: FactorRequirement = { level: "none" };
+const firstFactor: FactorRequirement = { level: "first_factor", maxAgeSeconds: null };
+const secondFactor: FactorRequirement = { level: "second_factor", maxAgeSeconds: null };
 
 describe("parsing", () => {
   it("takes an empty policy, after which everything needs a second factor", () => {
@@ -298,15 +298,18 @@ describe("the rule that decided", () => {
     ["GET", "/account/..%2fpay", "/account/", null],
     ["GET", "/public/..%2finbox", "/", null],
   ])("INC-28 is named as the assertion names it: %s %s", (method, path, pathPrefix, methods) => {
-    expect(evaluatePolicyForPath(rules, method, path)).toMatchObject({ pathPrefix, methods });
+    expect(evaluatePolicyForMethodAndPath(rules, method, path)).toMatchObject({ pathPrefix, methods });
   });
 
   it("INC-28 covers everything where there is no rule", () => {
-    expect(evaluatePolicyForPath([], "GET", "/x")).toMatchObject({ pathPrefix: "/", methods: null });
+    expect(evaluatePolicyForMethodAndPath([], "GET", "/x")).toMatchObject({ pathPrefix: "/", methods: null });
     const all = rulesOf([{ path: "/*", require: "none" }]);
-    expect(evaluatePolicyForPath(all, "GET", "/x")).toMatchObject({ pathPrefix: "/", methods: null });
-    expect(evaluatePolicyForPath(rulesOf([{ path: "/", require: "none" }]), "GET", "/")?.pathPrefix).toBe(
-      "/$",
-    );
+    expect(evaluatePolicyForMethodAndPath(all, "GET", "/x")).toMatchObject({
+      pathPrefix: "/",
+      methods: null,
+    });
+    expect(
+      evaluatePolicyForMethodAndPath(rulesOf([{ path: "/", require: "none" }]), "GET", "/")?.pathPrefix,
+    ).toBe("/$");
   });
 });

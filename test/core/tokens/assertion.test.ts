@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   type AssertedIdentity,
   type AssertedScope,
-  listPublicKeys,
+  listPublicJwks,
   signAssertion,
 } from "../../../src/core/tokens/assertion.ts";
 import { keyringOf, randomKey } from "../../support/keyring.ts";
@@ -25,7 +25,7 @@ describe("an assertion", () => {
   it("WB-05 names account, audience, methods and times, and is valid for a minute", async () => {
     const keyring = keyringOf("k1");
     const jwt = await signAssertion(keyring, { issuer, audience, identity, scope, now });
-    const [jwk] = await listPublicKeys(keyring);
+    const [jwk] = await listPublicJwks(keyring);
     const { payload, protectedHeader } = await jwtVerify(jwt, await importJWK(jwk as JWK), {
       currentDate: now,
     });
@@ -56,7 +56,7 @@ describe("an assertion", () => {
 
   it("does not verify under another key", async () => {
     const jwt = await signAssertion(keyringOf("k1"), { issuer, audience, identity, scope, now });
-    const [other] = await listPublicKeys(keyringOf("k1"));
+    const [other] = await listPublicJwks(keyringOf("k1"));
     await expect(jwtVerify(jwt, await importJWK(other as JWK), { currentDate: now })).rejects.toThrow(
       "signature",
     );
@@ -71,12 +71,12 @@ describe("an assertion", () => {
 describe("the public keys", () => {
   it("CR-08 are those of the whole keyring, in its order, and nothing but public", async () => {
     const [one, two] = [`one:${randomKey()}`, `two:${randomKey()}`];
-    const keys = await listPublicKeys(keyringOf(two, one));
+    const keys = await listPublicJwks(keyringOf(two, one));
     expect(keys.map(({ kid }) => kid)).toEqual(["two", "one"]);
     for (const key of keys) {
       expect(Object.keys(key).sort()).toEqual(["alg", "crv", "kid", "kty", "use", "x"]);
       expect(key).toMatchObject({ kty: "OKP", crv: "Ed25519", alg: "EdDSA", use: "sig" });
     }
-    expect(await listPublicKeys(keyringOf(one))).toEqual([keys[1]]);
+    expect(await listPublicJwks(keyringOf(one))).toEqual([keys[1]]);
   });
 });

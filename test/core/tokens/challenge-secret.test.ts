@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   generateChallengeSecret,
-  isIssuedChallengeSecret,
+  hasValidChallengeSecretMac,
 } from "../../../src/core/tokens/challenge-secret.ts";
 import { keyringOf, randomKey } from "../../support/keyring.ts";
 
@@ -18,9 +18,9 @@ describe("the secret of a challenge's address", () => {
 
   it("INC-30 is known as issued under every key of KEYRING, and under no other", async () => {
     const secret = await generateChallengeSecret(keyringOf(old));
-    expect(await isIssuedChallengeSecret(keyringOf(old), secret)).toBe(true);
-    expect(await isIssuedChallengeSecret(keyringOf(current, old), secret)).toBe(true);
-    expect(await isIssuedChallengeSecret(keyringOf(current), secret)).toBe(false);
+    expect(await hasValidChallengeSecretMac(keyringOf(old), secret)).toBe(true);
+    expect(await hasValidChallengeSecretMac(keyringOf(current, old), secret)).toBe(true);
+    expect(await hasValidChallengeSecretMac(keyringOf(current), secret)).toBe(false);
   });
 
   it("INC-30 is known from every text that was not issued", async () => {
@@ -39,6 +39,6 @@ describe("the secret of a challenge's address", () => {
       secret.slice(0, 43),
     ];
     for (const text of [...changed, ...others, secret.slice(0, -1)])
-      expect([text, await isIssuedChallengeSecret(keyring, text)]).toEqual([text, false]);
+      expect([text, await hasValidChallengeSecretMac(keyring, text)]).toEqual([text, false]);
   });
 });

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import {
   type ChallengeClaims,
   generateSessionSecret,
-  parseFullToken,
-  parsePendingToken,
-  signPendingToken,
+  signPendingSessionToken,
+  verifyFullSessionToken,
+  verifyPendingSessionToken,
 } from "../../../src/core/tokens/session-token.ts";
 import { workersKeyring } from "../../support/gate.ts";
 
@@ -26,21 +26,25 @@ const claims = {
 
 describe("the token of a pending session", () => {
   it("says which hosted challenge has opened it, and nothing of one for a sign-in", async () => {
-    const token = await signPendingToken(keyring, { ...claims, challenge }, now);
-    expect(await parsePendingToken(keyring, token, now)).toEqual({ ...claims, challenge });
-    const plain = await signPendingToken(keyring, claims, now);
-    expect(await parsePendingToken(keyring, plain, now)).toEqual(claims);
+    const token = await signPendingSessionToken(keyring, { ...claims, challenge }, now);
+    expect(await verifyPendingSessionToken(keyring, token, now)).toEqual({ ...claims, challenge });
+    const plain = await signPendingSessionToken(keyring, claims, now);
+    expect(await verifyPendingSessionToken(keyring, plain, now)).toEqual(claims);
   });
 
   it("SE-01 is no full token, whatever it was opened by", async () => {
-    const token = await signPendingToken(keyring, { ...claims, challenge }, now);
+    const token = await signPendingSessionToken(keyring, { ...claims, challenge }, now);
     for (const text of [token, token.replace("pending_", "")])
-      expect(await parseFullToken(keyring, text, now)).toBeNull();
+      expect(await verifyFullSessionToken(keyring, text, now)).toBeNull();
   });
 
   it("is none when only part of a challenge is in it", async () => {
     const { returnTo: _returnTo, ...part } = challenge;
-    const token = await signPendingToken(keyring, { ...claims, challenge: part as ChallengeClaims }, now);
-    expect(await parsePendingToken(keyring, token, now)).toBeNull();
+    const token = await signPendingSessionToken(
+      keyring,
+      { ...claims, challenge: part as ChallengeClaims },
+      now,
+    );
+    expect(await verifyPendingSessionToken(keyring, token, now)).toBeNull();
   });
 });

@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { addKnownDevice, deviceTtlSeconds, findKnownDevice } from "../../../src/core/tokens/known-devices.ts";
+import {
+  addToKnownDevicesCookie,
+  findKnownDeviceNumber,
+  knownDeviceTtlSeconds,
+} from "../../../src/core/tokens/known-devices.ts";
 import { keyringOf, randomKey } from "../../support/keyring.ts";
 
 const now = new Date(Date.UTC(2030, 0, 7));
@@ -11,12 +15,12 @@ const keyring = keyringOf("k1");
 /** A browser to which these accounts have signed in, in this order. */
 async function browserOf(...owners: (typeof ada)[]): Promise<string> {
   let devices = "";
-  for (const owner of owners) devices = await addKnownDevice(keyring, devices, owner, now);
+  for (const owner of owners) devices = await addToKnownDevicesCookie(keyring, devices, owner, now);
   return devices;
 }
 
 const numberOf = (devices: string, owner = ada, keys = keyring, at = now) =>
-  findKnownDevice(keys, devices, owner, at);
+  findKnownDeviceNumber(keys, devices, owner, at);
 
 describe("a device that signed in before", () => {
   it("is known to its account, and to no other name and no other realm", async () => {
@@ -36,9 +40,9 @@ describe("a device that signed in before", () => {
 
   it("is known for four hundred days, and not a second longer", async () => {
     const devices = await browserOf(ada);
-    expect(deviceTtlSeconds).toBe(400 * 86_400);
-    expect(await numberOf(devices, ada, keyring, later(deviceTtlSeconds - 1))).not.toBeNull();
-    expect(await numberOf(devices, ada, keyring, later(deviceTtlSeconds))).toBeNull();
+    expect(knownDeviceTtlSeconds).toBe(400 * 86_400);
+    expect(await numberOf(devices, ada, keyring, later(knownDeviceTtlSeconds - 1))).not.toBeNull();
+    expect(await numberOf(devices, ada, keyring, later(knownDeviceTtlSeconds))).toBeNull();
   });
 
   it("is unknown with any one character changed", async () => {
@@ -104,26 +108,26 @@ describe("a device of several accounts", () => {
 
   it("has one entry of an account that signs in again, and it is the newest", async () => {
     const first = await browserOf(ada, bob);
-    const again = await addKnownDevice(keyring, first, ada, later(10));
+    const again = await addToKnownDevicesCookie(keyring, first, ada, later(10));
     const [newest = "", ...rest] = again.split("~");
     expect(rest).toEqual([first.split("~")[0]]);
     expect(await numberOf(newest)).not.toBeNull();
-    expect(Number(newest.split(".")[1])).toBe(later(10 + deviceTtlSeconds).getTime() / 1000);
+    expect(Number(newest.split(".")[1])).toBe(later(10 + knownDeviceTtlSeconds).getTime() / 1000);
   });
 
   it("fits into a cookie with the longest key ids", async () => {
     const longest = keyringOf("k".repeat(32));
     let devices = "";
-    for (const owner of owners) devices = await addKnownDevice(longest, devices, owner, now);
+    for (const owner of owners) devices = await addToKnownDevicesCookie(longest, devices, owner, now);
     expect(devices.length).toBeLessThan(500);
     expect(encodeURIComponent(devices)).toBe(devices);
   });
 
   it("drops what is over, what is no entry, and what a key made that is gone", async () => {
-    const old = await addKnownDevice(keyring, "", bob, new Date(0));
-    const gone = await addKnownDevice(keyringOf("k0"), "", bob, now);
+    const old = await addToKnownDevicesCookie(keyring, "", bob, new Date(0));
+    const gone = await addToKnownDevicesCookie(keyringOf("k0"), "", bob, now);
     const kept = await browserOf(bob);
-    const devices = await addKnownDevice(keyring, [old, "garbage", gone, kept].join("~"), ada, now);
+    const devices = await addToKnownDevicesCookie(keyring, [old, "garbage", gone, kept].join("~"), ada, now);
     expect(devices.split("~").slice(1)).toEqual([kept]);
   });
 });
@@ -135,7 +139,7 @@ describe("a new key in front", () => {
   const after = keyringOf(`new:${current}`);
 
   it("knows the devices of the old one, until that is gone", async () => {
-    const devices = await addKnownDevice(before, "", ada, now);
+    const devices = await addToKnownDevicesCookie(before, "", ada, now);
     const number = await numberOf(devices, ada, before);
     expect(number).not.toBeNull();
     expect(await numberOf(devices, ada, both)).toBe(number);
@@ -143,8 +147,13 @@ describe("a new key in front", () => {
   });
 
   it("vouches from the next sign-in on, and leaves the entries of other accounts to theirs", async () => {
-    const theirs = await addKnownDevice(before, "", bob, now);
-    const devices = await addKnownDevice(both, await addKnownDevice(before, theirs, ada, now), ada, now);
+    const theirs = await addToKnownDevicesCookie(before, "", bob, now);
+    const devices = await addToKnownDevicesCookie(
+      both,
+      await addToKnownDevicesCookie(before, theirs, ada, now),
+      ada,
+      now,
+    );
     expect(devices.split("~").map((entry) => entry.split(".", 1)[0])).toEqual(["new", "old"]);
     expect(await numberOf(devices, ada, after)).not.toBeNull();
     expect(await numberOf(devices, bob, both)).not.toBeNull();
@@ -174,7 +183,7 @@ describe("what is no device", () => {
 
   it.each(garbage)("%j is none, and does no harm", async (devices) => {
     expect(await numberOf(devices)).toBeNull();
-    const added = await addKnownDevice(keyring, devices, ada, now);
+    const added = await addToKnownDevicesCookie(keyring, devices, ada, now);
     expect(await numberOf(added)).not.toBeNull();
     expect(added.length).toBeLessThan(500);
   });

@@ -1,9 +1,9 @@
 import { SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import { signAssertion } from "../../../src/core/tokens/assertion.ts";
-import { carriesOwnToken } from "../../../src/core/tokens/own-token.ts";
+import { hasSallyportToken } from "../../../src/core/tokens/own-token.ts";
 import { signReceipt } from "../../../src/core/tokens/receipt.ts";
-import { generateSessionSecret, signPendingToken } from "../../../src/core/tokens/session-token.ts";
+import { generateSessionSecret, signPendingSessionToken } from "../../../src/core/tokens/session-token.ts";
 import { keyringOf } from "../../support/keyring.ts";
 import { signSession } from "../../support/session-token.ts";
 
@@ -25,11 +25,11 @@ const own: [string, () => Promise<string>][] = [
   ["a full session", () => full()],
   ["a full session under a key of another length of name", () => full("k")],
   ["a full session under a key with a long name", () => full("key-of-2026-11")],
-  ["a pending session", () => signPendingToken(keyring, claims, now)],
-  ["a hosted challenge", () => signPendingToken(keyring, { ...claims, challenge }, now)],
+  ["a pending session", () => signPendingSessionToken(keyring, claims, now)],
+  ["a hosted challenge", () => signPendingSessionToken(keyring, { ...claims, challenge }, now)],
   [
     "a pending session, without its prefix",
-    async () => (await signPendingToken(keyring, claims, now)).slice(8),
+    async () => (await signPendingSessionToken(keyring, claims, now)).slice(8),
   ],
   ["an API key", async () => `sp_${"a2".repeat(8)}_${"B-_9".repeat(10)}abc`],
 ];
@@ -48,7 +48,7 @@ describe("Authorization", () => {
       `Digest token="${token}"`,
       `Bearer token=${token};x`,
     ])
-      expect([header, carriesOwnToken(header)]).toEqual([header, true]);
+      expect([header, hasSallyportToken(header)]).toEqual([header, true]);
   });
 
   const foreign: [string, () => Promise<string>][] = [
@@ -103,6 +103,6 @@ describe("Authorization", () => {
   ];
 
   it.each(foreign)("is the site's with %s", async (_what, draw) => {
-    expect(carriesOwnToken(await draw())).toBe(false);
+    expect(hasSallyportToken(await draw())).toBe(false);
   });
 });

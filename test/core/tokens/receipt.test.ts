@@ -1,10 +1,10 @@
 import { decodeProtectedHeader, importJWK, type JWK, jwtVerify } from "jose";
 import { describe, expect, it } from "vitest";
-import { listPublicKeys } from "../../../src/core/tokens/assertion.ts";
+import { listPublicJwks } from "../../../src/core/tokens/assertion.ts";
 import {
-  type Receipt,
+  type ReceiptClaims,
   receiptTtlSeconds,
-  receiptType,
+  receiptTypHeader,
   signReceipt,
 } from "../../../src/core/tokens/receipt.ts";
 import { keyringOf, randomKey } from "../../support/keyring.ts";
@@ -12,7 +12,7 @@ import { keyringOf, randomKey } from "../../support/keyring.ts";
 const now = new Date("2026-11-22T12:00:00.900Z");
 const at = Date.UTC(2026, 10, 22, 12) / 1000;
 
-const receipt: Receipt = {
+const receipt: ReceiptClaims = {
   id: "r-1",
   issuer: "https://site.example/api/auth",
   realm: "shop",
@@ -23,8 +23,8 @@ const receipt: Receipt = {
   now,
 };
 
-async function readReceipt(jwt: string, keyring: Parameters<typeof listPublicKeys>[0]) {
-  const [jwk] = await listPublicKeys(keyring);
+async function readReceipt(jwt: string, keyring: Parameters<typeof listPublicJwks>[0]) {
+  const [jwk] = await listPublicJwks(keyring);
   return jwtVerify(jwt, await importJWK(jwk as JWK), { currentDate: now, algorithms: ["EdDSA"] });
 }
 
@@ -32,7 +32,7 @@ describe("a receipt", () => {
   it("names user, action, audience, method and time, and is valid for five minutes", async () => {
     const keyring = keyringOf("k1");
     const { payload, protectedHeader } = await readReceipt(await signReceipt(keyring, receipt), keyring);
-    expect(protectedHeader).toEqual({ alg: "EdDSA", kid: "k1", typ: receiptType });
+    expect(protectedHeader).toEqual({ alg: "EdDSA", kid: "k1", typ: receiptTypHeader });
     expect(payload).toEqual({
       iss: "https://site.example/api/auth",
       aud: "shop",
@@ -78,7 +78,7 @@ describe("a receipt", () => {
   it("CR-08 still verifies when its key has become an older one", async () => {
     const [one, two] = [`one:${randomKey()}`, `two:${randomKey()}`];
     const jwt = await signReceipt(keyringOf(one), receipt);
-    const jwk = (await listPublicKeys(keyringOf(two, one))).find(({ kid }) => kid === "one");
+    const jwk = (await listPublicJwks(keyringOf(two, one))).find(({ kid }) => kid === "one");
     const key = await importJWK(jwk as JWK);
     await expect(jwtVerify(jwt, key, { currentDate: now })).resolves.toBeDefined();
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SessionClaims } from "../../../src/core/tokens/session-token.ts";
+import type { FullSessionClaims } from "../../../src/core/tokens/session-token.ts";
 import type { Deps } from "../../../src/domain/deps.ts";
 import { IsolateCache } from "../../../src/domain/isolate-cache.ts";
 import { readFullSession } from "../../../src/domain/sessions/read-session-token.ts";
@@ -12,7 +12,7 @@ const deps = { config: { keyring }, cache: new IsolateCache() } as Deps;
 const now = new Date("2026-11-22T12:00:00Z");
 const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
 
-const mint = (claims: Partial<SessionClaims> = {}, by = keyring) =>
+const mint = (claims: Partial<FullSessionClaims> = {}, by = keyring) =>
   signSession(by, { email: null, expiresAt: later(60), ...claims }, now);
 
 describe("a token that comes again", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createBinding } from "../../../src/core/tokens/session-binding.ts";
+import { createSessionBinding } from "../../../src/core/tokens/session-binding.ts";
 import type { FullSession } from "../../../src/domain/sessions/sessions.ts";
 import {
   type FirstFactorSource,
@@ -32,7 +32,7 @@ async function session(realm: string, bound: readonly string[] | null): Promise<
     username: "ada",
     email: null,
     enrolled: true,
-    binding: bound === null ? null : await createBinding(keyring, bound),
+    binding: bound === null ? null : await createSessionBinding(keyring, bound),
     amr: [realm, "otp"],
     firstFactorAt: now,
     secondFactorAt: now,

@@ -3,7 +3,7 @@ import { after, before, it, type TestContext } from "node:test";
 import { knownHeaders } from "../../../scripts/examples/known-headers.ts";
 import { separators } from "../../../scripts/examples/name-patterns.ts";
 import { ownCookieNames } from "../../../scripts/examples/own-cookies.ts";
-import { clearedFamilies } from "../../../src/gate/cleared-headers.ts";
+import { clearedHeaderFamilies } from "../../../src/gate/cleared-headers.ts";
 import { createApiAccount, enrol } from "../support/api-account.ts";
 import { cameFromCgiSite, environmentIn, inputIn } from "../support/cgi-answer.ts";
 import { Client } from "../support/client.ts";
@@ -24,7 +24,7 @@ const forged = "forged-by-the-client";
 const openPath = "/public/page";
 
 /** One name for each family that no list has. */
-const unlisted = clearedFamilies.map((family) => `${family.replaceAll("_", "-")}-zz`);
+const unlisted = clearedHeaderFamilies.map((family) => `${family.replaceAll("_", "-")}-zz`);
 
 /** A separator, or two that take turns. */
 const spellings = [...separators, "_~", "-_", ".-"];

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { callerUserId } from "../../../core/parsing/user-id.ts";
+import { toBackendUserId } from "../../../core/parsing/user-id.ts";
 import {
   type ChallengeStatus,
   type CreatedChallenge,
@@ -120,7 +120,7 @@ export const challengeOperations = [
       },
       present: ({ challenge: row, status }: ChallengeStatus) => ({
         id: row.id,
-        user: callerUserId(row.realm, row.userId),
+        user: toBackendUserId(row.realm, row.userId),
         status,
         action: row.action,
         nonce: row.nonce,

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
-import { callerUserId } from "../../../core/parsing/user-id.ts";
+import { toBackendUserId } from "../../../core/parsing/user-id.ts";
 import { encodeCursor } from "../../../core/tokens/cursor.ts";
 import { listEvents } from "../../../domain/service-api/events.ts";
 import type { StoredEvent } from "../../../store/service/event-pages.ts";
@@ -77,7 +77,7 @@ export const eventOperations = [
           id: row.id,
           at: row.at.toISOString(),
           type: row.type,
-          user: row.userId === null ? null : callerUserId(realm, row.userId),
+          user: row.userId === null ? null : toBackendUserId(realm, row.userId),
           session: row.sessionId,
           actor: row.actor,
           client_address: row.clientAddress,

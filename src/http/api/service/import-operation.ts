@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
 import { type ImportReport, importUsers } from "../../../domain/service-api/import.ts";
 import { countTransfer } from "../../../domain/service-api/transfer-limit.ts";
-import { describeError, log } from "../../../log.ts";
+import { formatErrorForLog, log } from "../../../log.ts";
 import type { AppContext } from "../../context.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { toImportReportBody } from "../../problem/problem.ts";
@@ -103,7 +103,7 @@ function failureOfUnfinished(
     log("error", "import.interrupted", {
       request_id: c.var.client.requestId,
       next_line: imported.nextLine,
-      ...describeError(imported.interrupted),
+      ...formatErrorForLog(imported.interrupted),
     });
     return { ok: false, reason: "import_interrupted", report: imported };
   }

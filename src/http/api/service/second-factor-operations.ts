@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { renderQrSvg, svgDataUri } from "../../../core/lib/qr.ts";
+import { formatSvgDataUri, renderQrSvg } from "../../../core/lib/qr.ts";
 import type { GeneratedTotpSecret } from "../../../domain/second-factor/enrolment.ts";
 import { resetSecondFactor, unlockSecondFactor } from "../../../domain/service-api/reset-and-unlock.ts";
 import {
@@ -113,7 +113,7 @@ export const secondFactorOperations = [
       present: ({ secret, keyUri, expiresInSeconds }: GeneratedTotpSecret) => ({
         secret,
         provisioning_uri: keyUri,
-        qr_code: svgDataUri(renderQrSvg(keyUri)),
+        qr_code: formatSvgDataUri(renderQrSvg(keyUri)),
         expires_in: expiresInSeconds,
       }),
     }),

@@ -1,7 +1,11 @@
 import * as z from "zod/mini";
-import { sha256 } from "../../../core/crypto/digest.ts";
+import { sha256Base64url } from "../../../core/crypto/digest.ts";
 import { lazy } from "../../../core/lib/lazy.ts";
-import { possibleStoredUserIds, realmNamePattern, userIdPattern } from "../../../core/parsing/user-id.ts";
+import {
+  backendUserIdPattern,
+  listPossibleStoredUserIds,
+  realmNamePattern,
+} from "../../../core/parsing/user-id.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { type CompareExportKeyResult, compareExportKey } from "../../../domain/service-api/export-key.ts";
 import {
@@ -60,10 +64,11 @@ export async function authenticateServiceRequest(
   if (token === undefined) throw new FailureError({ ok: false, reason: "invalid_api_key" });
   const realm = c.req.query("realm");
   const key = repeatable ? c.req.header("Idempotency-Key") : undefined;
-  const keyHash = key === undefined ? null : await sha256(key);
+  const keyHash = key === undefined ? null : await sha256Base64url(key);
   const userId = c.req.param("id") ?? null;
   const { deps, now } = c.var;
-  const aboutUser = c.req.routePath.includes("/users/:id") && userId !== null && userIdPattern.test(userId);
+  const aboutUser =
+    c.req.routePath.includes("/users/:id") && userId !== null && backendUserIdPattern.test(userId);
   const authenticated = await authenticateServiceCaller(deps, {
     token,
     adminRealm: realm !== undefined && realmNamePattern.test(realm) ? realm : localRealm,
@@ -87,10 +92,10 @@ export async function authenticateServiceRequest(
     realm: caller.realm,
     keyHash,
     apiKeyId: caller.keyId,
-    userIds: aboutUser ? possibleStoredUserIds(caller.realm, userId) : [],
+    userIds: aboutUser ? listPossibleStoredUserIds(caller.realm, userId) : [],
     // Scopes and EXPORT_KEY are part of the hash: a caller with fewer rights must not get the response of a caller with
     // more. The response to a request with EXPORT_KEY can hold a secret of an account of ADMIN_USERS.
-    requestHash: await sha256(
+    requestHash: await sha256Base64url(
       JSON.stringify([
         ...[c.req.method, path, body, caller.scopes.toSorted(), caller.returnUrls],
         ...(exportKey === "right" ? ["export_key"] : []),

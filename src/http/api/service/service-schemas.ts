@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
-import { callerUserId } from "../../../core/parsing/user-id.ts";
+import { toBackendUserId } from "../../../core/parsing/user-id.ts";
 import { encodeCursor, parseCursor } from "../../../core/tokens/cursor.ts";
 import type { UserStatus } from "../../../domain/service-api/users.ts";
 import type { User } from "../../../store/users/user-rows.ts";
@@ -101,7 +101,7 @@ export const userStatusSchema = lazy(() =>
 /** Returns the JSON form of a user, as the responses of the service API have it. */
 export function toUserBody(row: User): z.input<ReturnType<typeof userSchema>> {
   return {
-    id: callerUserId(row.realm, row.id),
+    id: toBackendUserId(row.realm, row.id),
     realm: row.realm,
     username: row.username,
     email: row.email,

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { listPublicKeys } from "../../../core/tokens/assertion.ts";
+import { listPublicJwks } from "../../../core/tokens/assertion.ts";
 import { checkHealth } from "../../../domain/maintenance/health.ts";
 import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
@@ -33,7 +33,7 @@ const exampleKey = {
 
 interface PublicKeysResult {
   readonly ok: true;
-  readonly keys: Awaited<ReturnType<typeof listPublicKeys>>;
+  readonly keys: Awaited<ReturnType<typeof listPublicJwks>>;
 }
 
 interface HealthResult {
@@ -78,7 +78,7 @@ export const deploymentOperations: readonly Operation[] = [
     }),
     run: async (c) => {
       c.header("Cache-Control", `public, max-age=${jwksMaxAgeSeconds}`);
-      return { ok: true, keys: await listPublicKeys(c.var.config.keyring) };
+      return { ok: true, keys: await listPublicJwks(c.var.config.keyring) };
     },
   }),
 ];

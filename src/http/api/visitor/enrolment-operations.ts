@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { renderQrSvg, svgDataUri } from "../../../core/lib/qr.ts";
+import { formatSvgDataUri, renderQrSvg } from "../../../core/lib/qr.ts";
 import { disableTotp } from "../../../domain/second-factor/disable-totp.ts";
 import {
   type ConfirmEnrolmentResult,
@@ -73,7 +73,7 @@ export const enrolmentOperations: readonly Operation[] = [
       },
       present: ({ secret, keyUri, expiresInSeconds }: GeneratedTotpSecret) => ({
         secret,
-        qr_code: svgDataUri(renderQrSvg(keyUri)),
+        qr_code: formatSvgDataUri(renderQrSvg(keyUri)),
         provisioning_uri: keyUri,
         expires_in: expiresInSeconds,
       }),

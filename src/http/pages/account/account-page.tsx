@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
-import { parseCodeInput } from "../../../core/parsing/code-input.ts";
+import { parseSubmittedCode } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { regenerateBackupCodes } from "../../../domain/second-factor/backup-codes.ts";
 import { disableTotp } from "../../../domain/second-factor/disable-totp.ts";
@@ -57,7 +57,7 @@ export const accountPageRoutes = new Hono<AppEnv>()
   .post("/account/backup-codes", (c) =>
     withAccountSession(c, async (session) => {
       const form = await readFormOrThrow(c, codeFormSchema());
-      const code = parseCodeInput(form.code);
+      const code = parseSubmittedCode(form.code);
       if (code === null) return showAccount(c, session, { failure: noCode, errorIn: "backup-codes" });
       const { deps, client, now } = c.var;
       const result = await regenerateBackupCodes(deps, { session, code, client, now });
@@ -77,7 +77,7 @@ export const accountPageRoutes = new Hono<AppEnv>()
   .post("/account/two-factor/disable", (c) =>
     withAccountSession(c, async (session) => {
       const form = await readFormOrThrow(c, disableFormSchema());
-      const code = parseCodeInput(form.code);
+      const code = parseSubmittedCode(form.code);
       if (code === null) return showAccount(c, session, { failure: noCode, errorIn: "disable" });
       const { deps, client, now } = c.var;
       const password = form.password ?? null;

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
 import { renderQrSvg } from "../../../core/lib/qr.ts";
-import { parseCodeInput } from "../../../core/parsing/code-input.ts";
+import { parseSubmittedCode } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import {
   confirmEnrolment,
@@ -97,7 +97,7 @@ async function showSecret(c: AppContext, session: FullSession, returnPath: strin
 }
 
 async function confirm(c: AppContext, session: FullSession, text: string, returnPath: string) {
-  const code = parseCodeInput(text);
+  const code = parseSubmittedCode(text);
   if (code?.kind !== "totp") {
     const detail = "Type the six digits that your app shows.";
     return respondToFailure(c, { ok: false, reason: "invalid_format", detail }, returnPath);

@@ -1,4 +1,4 @@
-import { parseCodeInput } from "../../../core/parsing/code-input.ts";
+import { parseSubmittedCode } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import type { ChallengeSession } from "../../../domain/second-factor/challenge-session.ts";
 import { verifyCodeAndCompleteChallenge } from "../../../domain/second-factor/challenges.ts";
@@ -29,7 +29,7 @@ export async function showChallengeCodePage(c: AppContext, id: string): Promise<
 export async function submitChallengeCode(c: AppContext, id: string, text: string): Promise<Response> {
   const session = await findChallengeSession(c, id);
   if (session === null) return showChallengeEndedPage(c, challengeOverFailure);
-  const code = parseCodeInput(text);
+  const code = parseSubmittedCode(text);
   if (code === null) {
     const detail = "Type the six digits that your app shows, or a backup code such as 7K3F-9QWX.";
     return respondToFailure(c, session, { ok: false, reason: "invalid_format", detail });

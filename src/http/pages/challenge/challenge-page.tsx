@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { addResultParameters } from "../../../core/parsing/return-address.ts";
+import { addChallengeResultParameters } from "../../../core/parsing/return-address.ts";
 import type { ChallengeClaims } from "../../../core/tokens/session-token.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import type { ChallengeSession } from "../../../domain/second-factor/challenge-session.ts";
@@ -65,7 +65,7 @@ export function toChallengeInfo({
   username,
   challenge: { id, action, returnTo },
 }: ChallengeSession): ChallengeInfo {
-  const cancelHref = addResultParameters(returnTo, { challenge: id });
+  const cancelHref = addChallengeResultParameters(returnTo, { challenge: id });
   return { id, action, site: siteOf(returnTo), account: username, cancelHref };
 }
 
@@ -119,6 +119,6 @@ export function showChallengeEndedPage(
 }
 
 const linkBack = ({ id, returnTo }: Pick<ChallengeClaims, "id" | "returnTo">) => ({
-  href: addResultParameters(returnTo, { challenge: id }),
+  href: addChallengeResultParameters(returnTo, { challenge: id }),
   label: `Go back to ${siteOf(returnTo)}`,
 });

@@ -1,5 +1,5 @@
 import { renderQrSvg } from "../../../core/lib/qr.ts";
-import { parseCodeInput } from "../../../core/parsing/code-input.ts";
+import { parseSubmittedCode } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import type { ChallengeSession } from "../../../domain/second-factor/challenge-session.ts";
 import { confirmEnrolmentAndCompleteChallenge } from "../../../domain/second-factor/challenges.ts";
@@ -61,7 +61,7 @@ async function showSecret(c: AppContext, session: ChallengeSession): Promise<Res
 }
 
 async function confirm(c: AppContext, session: ChallengeSession, text: string): Promise<Response> {
-  const code = parseCodeInput(text);
+  const code = parseSubmittedCode(text);
   if (code?.kind !== "totp") {
     const detail = "Type the six digits that your app shows.";
     return respondToFailure(c, session, { ok: false, reason: "invalid_format", detail });

@@ -1,6 +1,6 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import * as z from "zod/mini";
-import { safeReturnPath } from "../../../core/parsing/return-path.ts";
+import { parseReturnPathOrRoot } from "../../../core/parsing/return-path.ts";
 import type { AppContext } from "../../context.ts";
 import { logFailure } from "../../problem/failure-response.tsx";
 import type { AnyFailure } from "../../problem/http-failure.ts";
@@ -52,11 +52,11 @@ export const textFieldSchema = (maxLength: number) =>
 export const returnPathSchema = () =>
   z.pipe(
     z.optional(z.string()),
-    z.transform((path) => safeReturnPath(path)),
+    z.transform((path) => parseReturnPathOrRoot(path)),
   );
 
 /** Returns the return path (`rd`) from the query of the request. */
-export const readReturnPath = (c: AppContext) => safeReturnPath(c.req.query("rd"));
+export const readReturnPath = (c: AppContext) => parseReturnPathOrRoot(c.req.query("rd"));
 
 /** Returns the path to redirect to when a page is completed. Without an origin there is no site at `/`, so it is the account page. */
 export function redirectPathAfterPage(c: AppContext, returnPath: string): string {

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
-import { parseCodeInput } from "../../../core/parsing/code-input.ts";
+import { parseSubmittedCode } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { stepUp } from "../../../domain/sessions/step-up.ts";
 import { completeSignInWithCode } from "../../../domain/sign-in/complete-sign-in.ts";
@@ -59,7 +59,7 @@ export const secondFactorPageRoutes = new Hono<AppEnv>()
     const step = await findStep(c);
     if (step === null)
       return respondWithSignInFailure(c, { ok: false, reason: "pending_session_over" }, form.rd);
-    const code = parseCodeInput(form.code);
+    const code = parseSubmittedCode(form.code);
     if (code === null) {
       const detail = "Type the six digits that your app shows, or a backup code such as 7K3F-9QWX.";
       return respondToFailure(c, step.mode, { ok: false, reason: "invalid_format", detail }, form.rd);

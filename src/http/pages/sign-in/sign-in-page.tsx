@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
-import { canonicalUsername } from "../../../core/parsing/username.ts";
+import { canonicalizeUsername } from "../../../core/parsing/username.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { recheckSession, signOut } from "../../../domain/sessions/sessions.ts";
 import { signInWithPassword } from "../../../domain/sign-in/password-sign-in.ts";
@@ -61,7 +61,7 @@ export const signInPageRoutes = new Hono<AppEnv>()
   .post("/sign-in", async (c) => {
     if (c.var.source !== null) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
     const form = await readFormOrThrow(c, signInFormSchema());
-    const username = canonicalUsername(form.username);
+    const username = canonicalizeUsername(form.username);
     if (username === null || form.password === "") {
       const detail = "Type your user name and your password.";
       return respondWithSignInFailure(

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { createLocalJWKSet, jwtVerify, SignJWT } from "jose";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { decryptField } from "../../src/core/crypto/envelope.ts";
+import { openField } from "../../src/core/crypto/envelope.ts";
 import { apiKeyScopes } from "../../src/domain/service-api/service-caller.ts";
 import { serviceOperations } from "../../src/http/api/service/service-operations.ts";
 import { createReadyAccount, fullToken, verify } from "../support/accounts.ts";
@@ -448,7 +448,7 @@ describe("the holder of KEYRING", () => {
     const root = await createReadyAccount("root");
     const row = await readUser(root.id);
     const field = { table: "users", column: "totp_secret", rowId: root.id };
-    const opened = await decryptField(keyring, field, row.totp_secret ?? "");
+    const opened = await openField(keyring, field, row.totp_secret ?? "");
     expect(opened).toEqual({ ok: true, text: root.secret });
     expect(JSON.stringify(row)).not.toContain(root.password);
   });

@@ -306,11 +306,11 @@ describe("a TOTP code that has been accepted", () => {
 
   /** Replacing the secret makes the test forget it, so it is opened as the Worker does. */
   async function liveSecret(account: EnrolledAccount, envelope: string | null): Promise<EnrolledAccount> {
-    const { decryptField } = await import("../../src/core/crypto/envelope.ts");
+    const { openField } = await import("../../src/core/crypto/envelope.ts");
     const { getConfig } = await import("../../src/runtime.ts");
     const { keyring } = getConfig(new Client().bindings);
     const place = { table: "users", column: "totp_secret", rowId: account.id };
-    const opened = await decryptField(keyring, place, envelope ?? "");
+    const opened = await openField(keyring, place, envelope ?? "");
     if (!opened.ok) throw new Error(opened.reason);
     return { ...account, secret: opened.text };
   }

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { countUnspentBackupCodes, parseBackupCodeHashes } from "../../src/core/crypto/backup-code-hashes.ts";
-import { decryptField } from "../../src/core/crypto/envelope.ts";
+import { openField } from "../../src/core/crypto/envelope.ts";
 import type { Keyring } from "../../src/core/crypto/keyring.ts";
 import { workersKeyring } from "./gate.ts";
 import { dumpDatabase, dumpKv, type EventRecord } from "./rows.ts";
@@ -72,7 +72,7 @@ export async function shapeOf(tables: Tables, before: Tables, keyring = workersK
 async function countCodes({ id, backup_codes: envelope }: Row, keyring: Keyring): Promise<number | null> {
   if (envelope === null) return null;
   const place = { table: "users", column: "backup_codes", rowId: String(id) };
-  const opened = await decryptField(keyring, place, String(envelope));
+  const opened = await openField(keyring, place, String(envelope));
   if (!opened.ok) throw new Error(`The backup codes of ${id} do not open`);
   return countUnspentBackupCodes(parseBackupCodeHashes(opened.text));
 }

@@ -5,14 +5,14 @@ import type { Keyring } from "./keyring.ts";
  * The column and row of an encrypted value. They are additional authenticated data of the encryption, so that a ciphertext
  * copied to another row, column or table cannot be decrypted (CR-02).
  */
-export interface EncryptedFieldLocation {
+export interface SealedFieldLocation {
   readonly table: string;
   readonly column: string;
   readonly rowId: string;
 }
 
-/** The outcome of {@link decryptField}. */
-export type DecryptFieldResult =
+/** The outcome of {@link openField}. */
+export type OpenFieldResult =
   | { ok: true; text: string }
   /** The key that encrypted the value is no longer in `KEYRING`. */
   | { ok: false; reason: "unknown_key"; kid: string }
@@ -31,9 +31,9 @@ export const formatEnvelopePrefix = (kid: string): string => `${version}.${kid}.
  *
  * @returns `v1.<key id>.<base64url of IV and ciphertext>`
  */
-export async function encryptField(
+export async function sealField(
   keyring: Keyring,
-  location: EncryptedFieldLocation,
+  location: SealedFieldLocation,
   text: string,
 ): Promise<string> {
   const kid = keyring.currentKid;
@@ -51,12 +51,12 @@ export async function encryptField(
   return formatEnvelopePrefix(kid) + base64urlnopad.encode(body);
 }
 
-/** Decrypts an envelope of {@link encryptField} for the same location, under any key of the keyring. */
-export async function decryptField(
+/** Decrypts an envelope of {@link sealField} for the same location, under any key of the keyring. */
+export async function openField(
   keyring: Keyring,
-  location: EncryptedFieldLocation,
+  location: SealedFieldLocation,
   envelope: string,
-): Promise<DecryptFieldResult> {
+): Promise<OpenFieldResult> {
   const parts = parseEnvelope(envelope);
   if (parts === null) return { ok: false, reason: "not_authentic" };
   const key = await keyring.encryptionKey(parts.kid);
@@ -85,7 +85,7 @@ function parseEnvelope(envelope: string) {
 }
 
 /** Returns a JSON array: two different locations never have the same encoding. */
-function additionalData(kid: string, location: EncryptedFieldLocation): Uint8Array<ArrayBuffer> {
+function additionalData(kid: string, location: SealedFieldLocation): Uint8Array<ArrayBuffer> {
   const parts = [version, kid, location.table, location.column, location.rowId];
   return new Uint8Array(new TextEncoder().encode(JSON.stringify(parts)));
 }

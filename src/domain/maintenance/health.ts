@@ -1,4 +1,4 @@
-import { decryptField, encryptField } from "../../core/crypto/envelope.ts";
+import { openField, sealField } from "../../core/crypto/envelope.ts";
 import { pingDatabase } from "../../store/platform/database-health.ts";
 import type { Deps } from "../deps.ts";
 
@@ -21,7 +21,7 @@ export async function checkHealth(deps: Deps): Promise<Health> {
 
 async function sealAndOpen({ config: { keyring } }: Deps): Promise<void> {
   const place = { table: "health", column: "probe", rowId: "0" };
-  const opened = await decryptField(keyring, place, await encryptField(keyring, place, "probe"));
+  const opened = await openField(keyring, place, await sealField(keyring, place, "probe"));
   if (!opened.ok) throw new Error(opened.reason);
 }
 

@@ -1,8 +1,8 @@
 import {
-  type DecryptFieldResult,
-  decryptField,
-  type EncryptedFieldLocation,
-  encryptField,
+  type OpenFieldResult,
+  openField,
+  type SealedFieldLocation,
+  sealField,
 } from "../../core/crypto/envelope.ts";
 import type { Keyring } from "../../core/crypto/keyring.ts";
 import { type SealedColumn, sealedColumnName } from "../../store/platform/schema.ts";
@@ -16,7 +16,7 @@ export interface SealedUserField {
   readonly column: SealedColumn;
 }
 
-const placeOf = ({ userId, column }: SealedUserField): EncryptedFieldLocation => ({
+const placeOf = ({ userId, column }: SealedUserField): SealedFieldLocation => ({
   table: "users",
   column: sealedColumnName(column),
   rowId: userId,
@@ -24,7 +24,7 @@ const placeOf = ({ userId, column }: SealedUserField): EncryptedFieldLocation =>
 
 /** Encrypts a text for one column of one account: it opens nowhere else. */
 export function sealUserField(keyring: Keyring, field: SealedUserField, text: string): Promise<string> {
-  return encryptField(keyring, placeOf(field), text);
+  return sealField(keyring, placeOf(field), text);
 }
 
 /** Seals a field again with the current key. Null: it does not open. */
@@ -33,7 +33,7 @@ export async function resealUserField(
   field: SealedUserField,
   envelope: string,
 ): Promise<string | null> {
-  const opened = await decryptField(keyring, placeOf(field), envelope);
+  const opened = await openField(keyring, placeOf(field), envelope);
   return opened.ok ? sealUserField(keyring, field, opened.text) : null;
 }
 
@@ -48,7 +48,7 @@ export async function openUserField(
   client: ClientContext,
   now: Date,
 ): Promise<{ ok: true; text: string } | Failure> {
-  const opened = await decryptField(deps.config.keyring, placeOf(field), envelope);
+  const opened = await openField(deps.config.keyring, placeOf(field), envelope);
   if (opened.ok) return opened;
   reportUnreadable(deps, field, opened, client, now);
   return { ok: false, reason: "field_unreadable" };
@@ -57,7 +57,7 @@ export async function openUserField(
 function reportUnreadable(
   deps: Deps,
   { userId, column }: SealedUserField,
-  opened: Extract<DecryptFieldResult, { ok: false }>,
+  opened: Extract<OpenFieldResult, { ok: false }>,
   client: ClientContext,
   now: Date,
 ): void {

@@ -1,4 +1,4 @@
-import { decryptField, encryptField } from "../../core/crypto/envelope.ts";
+import { openField, sealField } from "../../core/crypto/envelope.ts";
 import type { IdempotencyKeyRow } from "../../store/platform/schema.ts";
 import {
   findStoredResponse,
@@ -49,7 +49,7 @@ export async function prepareStoredResponse<Result>(
 ): Promise<ResponseToStore | null> {
   if (idempotency === null) return null;
   const { call, render } = idempotency;
-  const envelope = await encryptField(keyring, sealedFieldOf(call), render(result));
+  const envelope = await sealField(keyring, sealedFieldOf(call), render(result));
   const { realm, keyHash, requestHash, apiKeyId } = call;
   return {
     realm,
@@ -93,6 +93,6 @@ export async function findFirstResponse(
   if (row === null) return { kind: "none" };
   if (row.requestHash !== call.requestHash) return { kind: "conflict" };
   if (!row.stands) return { kind: "void" };
-  const opened = await decryptField(deps.config.keyring, sealedFieldOf(call), row.answer);
+  const opened = await openField(deps.config.keyring, sealedFieldOf(call), row.answer);
   return opened.ok ? { kind: "found", response: opened.text } : { kind: "conflict" };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decryptField, encryptField } from "../../../src/core/crypto/envelope.ts";
+import { openField, sealField } from "../../../src/core/crypto/envelope.ts";
 import { keyringOf, randomKey } from "../../support/keyring.ts";
 
 const place = { table: "users", column: "totp_secret", rowId: "u-1" };
@@ -17,12 +17,12 @@ const put = (version: string, kid: string, bytes: Uint8Array) =>
 
 describe("a sealed field", () => {
   it.each(["", "JBSWY3DPEHPK3PXP", "é🔑\u0000\n", "x".repeat(20_000)])("opens again: %.20j", async (text) => {
-    const envelope = await encryptField(keyring, place, text);
-    expect(await decryptField(keyring, place, envelope)).toEqual({ ok: true, text });
+    const envelope = await sealField(keyring, place, text);
+    expect(await openField(keyring, place, envelope)).toEqual({ ok: true, text });
   });
 
   it("CR-01 shows its version and key, and nothing of the text", async () => {
-    const envelope = await encryptField(keyring, place, "JBSWY3DPEHPK3PXP");
+    const envelope = await sealField(keyring, place, "JBSWY3DPEHPK3PXP");
     expect(envelope).toMatch(/^v1\.k1\.[A-Za-z0-9_-]+$/);
     const { bytes } = take(envelope);
     expect(bytes.length).toBe(12 + 16 + 16);
@@ -31,7 +31,7 @@ describe("a sealed field", () => {
 
   it("CR-03 never has the same IV twice, nor the same ciphertext for the same text", async () => {
     const envelopes = await Promise.all(
-      Array.from({ length: 2000 }, () => encryptField(keyring, place, "same")),
+      Array.from({ length: 2000 }, () => sealField(keyring, place, "same")),
     );
     const bodies = envelopes.map((envelope) => take(envelope).bytes);
     expect(new Set(bodies.map((bytes) => bytes.subarray(0, 12).toString("hex"))).size).toBe(2000);
@@ -46,49 +46,47 @@ describe("a sealed field", () => {
     ["place whose names run together the same way", { table: "users", column: "totp_secretu", rowId: "-1" }],
     ["place whose names are quoted the same way", { table: 'users","totp_secret', column: "u-1", rowId: "" }],
   ])("CR-02 does not open in another %s", async (_what, other) => {
-    const envelope = await encryptField(keyring, place, "secret");
-    expect(await decryptField(keyring, other, envelope)).toEqual(notAuthentic);
+    const envelope = await sealField(keyring, place, "secret");
+    expect(await openField(keyring, other, envelope)).toEqual(notAuthentic);
   });
 
   it("CR-02 does not open under another key id, even if both ids mean the same bytes", async () => {
     const key = randomKey();
     const twins = keyringOf(`k1:${key}`, `k2:${key}`);
-    const { version, bytes } = take(await encryptField(twins, place, "secret"));
-    expect(await decryptField(twins, place, put(version, "k1", bytes))).toEqual({ ok: true, text: "secret" });
-    expect(await decryptField(twins, place, put(version, "k2", bytes))).toEqual(notAuthentic);
+    const { version, bytes } = take(await sealField(twins, place, "secret"));
+    expect(await openField(twins, place, put(version, "k1", bytes))).toEqual({ ok: true, text: "secret" });
+    expect(await openField(twins, place, put(version, "k2", bytes))).toEqual(notAuthentic);
   });
 
   it("CR-02 does not open when any bit is another one", async () => {
-    const { version, kid, bytes } = take(await encryptField(keyring, place, "JBSWY3DPEHPK3PXP"));
+    const { version, kid, bytes } = take(await sealField(keyring, place, "JBSWY3DPEHPK3PXP"));
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const damaged = Uint8Array.from(bytes);
       damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      expect(await decryptField(keyring, place, put(version, kid, damaged)), `bit ${bit}`).toEqual(
-        notAuthentic,
-      );
+      expect(await openField(keyring, place, put(version, kid, damaged)), `bit ${bit}`).toEqual(notAuthentic);
     }
   });
 
   it("CR-02 does not open when it was cut off or added to, anywhere", async () => {
-    const { version, kid, bytes } = take(await encryptField(keyring, place, "JBSWY3DPEHPK3PXP"));
+    const { version, kid, bytes } = take(await sealField(keyring, place, "JBSWY3DPEHPK3PXP"));
     for (let length = 0; length < bytes.length; length++)
-      expect(await decryptField(keyring, place, put(version, kid, bytes.subarray(0, length)))).toEqual(
+      expect(await openField(keyring, place, put(version, kid, bytes.subarray(0, length)))).toEqual(
         notAuthentic,
       );
-    expect(await decryptField(keyring, place, put(version, kid, Buffer.concat([bytes, bytes])))).toEqual(
+    expect(await openField(keyring, place, put(version, kid, Buffer.concat([bytes, bytes])))).toEqual(
       notAuthentic,
     );
-    expect(await decryptField(keyring, place, put(version, kid, bytes.subarray(1)))).toEqual(notAuthentic);
+    expect(await openField(keyring, place, put(version, kid, bytes.subarray(1)))).toEqual(notAuthentic);
   });
 
   it("is written in one way only: other base64 of the same bytes is no envelope", async () => {
     // 12 + 16 + 16 bytes leave two bits of the last character unused.
-    const envelope = await encryptField(keyring, place, "JBSWY3DPEHPK3PXP");
+    const envelope = await sealField(keyring, place, "JBSWY3DPEHPK3PXP");
     const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     const last = alphabet.indexOf(envelope.at(-1) ?? "");
     const others = [1, 2, 3].map((unused) => envelope.slice(0, -1) + alphabet[last ^ unused]);
     for (const other of [...others, `${envelope}=`, `${envelope}\n`, ` ${envelope}`])
-      expect(await decryptField(keyring, place, other)).toEqual(notAuthentic);
+      expect(await openField(keyring, place, other)).toEqual(notAuthentic);
   });
 
   it.each([
@@ -106,12 +104,12 @@ describe("a sealed field", () => {
     "null",
     "{}",
   ])("is not %j", async (text) => {
-    expect(await decryptField(keyring, place, text)).toEqual(notAuthentic);
+    expect(await openField(keyring, place, text)).toEqual(notAuthentic);
   });
 
   it("is of its version: the bytes under another one do not open", async () => {
-    const { kid, bytes } = take(await encryptField(keyring, place, "secret"));
-    expect(await decryptField(keyring, place, put("v2", kid, bytes))).toEqual(notAuthentic);
+    const { kid, bytes } = take(await sealField(keyring, place, "secret"));
+    expect(await openField(keyring, place, put("v2", kid, bytes))).toEqual(notAuthentic);
   });
 });
 
@@ -122,24 +120,24 @@ describe("rotation", () => {
   const after = keyringOf(newKey);
 
   it("CR-04 opens what the old key sealed, and seals with the new one", async () => {
-    const envelope = await encryptField(before, place, "secret");
-    expect(await decryptField(during, place, envelope)).toEqual({ ok: true, text: "secret" });
-    expect(take(await encryptField(during, place, "secret")).kid).toBe("new");
+    const envelope = await sealField(before, place, "secret");
+    expect(await openField(during, place, envelope)).toEqual({ ok: true, text: "secret" });
+    expect(take(await sealField(during, place, "secret")).kid).toBe("new");
   });
 
   it("CR-04 says which key is missing when the old one has gone too early", async () => {
-    const envelope = await encryptField(before, place, "secret");
-    expect(await decryptField(after, place, envelope)).toEqual({
+    const envelope = await sealField(before, place, "secret");
+    expect(await openField(after, place, envelope)).toEqual({
       ok: false,
       reason: "unknown_key",
       kid: "old",
     });
-    const again = await encryptField(during, place, "secret");
-    expect(await decryptField(after, place, again)).toEqual({ ok: true, text: "secret" });
+    const again = await sealField(during, place, "secret");
+    expect(await openField(after, place, again)).toEqual({ ok: true, text: "secret" });
   });
 
   it("CR-02 does not open with other bytes under the same id", async () => {
-    const envelope = await encryptField(before, place, "secret");
-    expect(await decryptField(keyringOf("old"), place, envelope)).toEqual(notAuthentic);
+    const envelope = await sealField(before, place, "secret");
+    expect(await openField(keyringOf("old"), place, envelope)).toEqual(notAuthentic);
   });
 });

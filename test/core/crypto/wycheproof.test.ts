@@ -2,7 +2,7 @@ import vectors, { type AeadCase, type MacCase, type Vectors } from "virtual:wych
 import { base64urlnopad } from "@scure/base";
 import { compactVerify, importJWK } from "jose";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { decryptField, encryptField } from "../../../src/core/crypto/envelope.ts";
+import { openField, sealField } from "../../../src/core/crypto/envelope.ts";
 import { createKeyring } from "../../../src/core/crypto/keyring.ts";
 import { computeHotp } from "../../../src/core/crypto/totp.ts";
 import { matchesSessionBinding } from "../../../src/core/tokens/session-binding.ts";
@@ -47,7 +47,7 @@ async function openAsEnvelope({ key, iv, aad, ct, tag }: AeadCase): Promise<stri
     return plain;
   });
   const envelope = `v1.k1.${base64urlnopad.encode(bytesOf(iv + ct + tag))}`;
-  const opened = await decryptField(keyringWith(await importAes(key)), place, envelope);
+  const opened = await openField(keyringWith(await importAes(key)), place, envelope);
   vi.restoreAllMocks();
   return opened.ok && plain !== null ? hexOf(plain) : null;
 }
@@ -63,7 +63,7 @@ async function sealAsEnvelope({ key, iv, aad, msg }: AeadCase): Promise<string> 
   vi.spyOn(crypto.subtle, "encrypt").mockImplementation((algorithm, encryptionKey) => {
     return encrypt.call(crypto.subtle, withAdditionalData(algorithm, aad), encryptionKey, bytesOf(msg));
   });
-  const envelope = await encryptField(keyringWith(imported), place, "");
+  const envelope = await sealField(keyringWith(imported), place, "");
   vi.restoreAllMocks();
   return hexOf(base64urlnopad.decode(envelope.split(".")[2] ?? ""));
 }

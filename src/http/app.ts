@@ -2,10 +2,10 @@ import { Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { RegExpRouter } from "hono/router/reg-exp-router";
 import type { Config } from "../config/config.ts";
-import { addDocumentOperation } from "./api/openapi.ts";
+import { withOpenApiDocumentOperation } from "./api/openapi.ts";
 import { serviceOperations } from "./api/service/service-operations.ts";
 import { deploymentOperations } from "./api/visitor/deployment-operations.ts";
-import { enrolmentOperations } from "./api/visitor/enrolment-operations.ts";
+import { ownTotpOperations } from "./api/visitor/enrolment-operations.ts";
 import { forwardAuthOperations } from "./api/visitor/forward-auth-operations.ts";
 import { ownSecondFactorOperations } from "./api/visitor/own-second-factor-operations.ts";
 import { ownSessionOperations } from "./api/visitor/own-session-operations.ts";
@@ -31,11 +31,11 @@ import { routePathOf } from "./route-path.ts";
 import { ownPagePath } from "./sign-in-redirect.ts";
 
 /** Every operation of the API, and their OpenAPI document. */
-export const apiOperationsAndDocument = addDocumentOperation([
+export const apiOperationsAndDocument = withOpenApiDocumentOperation([
   ...deploymentOperations,
   ...signInOperations,
   ...ownSecondFactorOperations,
-  ...enrolmentOperations,
+  ...ownTotpOperations,
   ...ownSessionOperations,
   ...forwardAuthOperations,
   ...serviceOperations,

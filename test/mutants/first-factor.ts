@@ -349,7 +349,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "token-beside-own-token-hidden",
     file: "src/gate/identity/source.ts",
-    find: "hasMoreThanSallyportToken(authorization) ||",
+    find: "hasSallyportTokenAndOtherText(authorization) ||",
     replace: "",
     why: "the site reads a token that follows one of the Worker's own, and the who-am-I did not check it (INC-23)",
     tests: [disguises],

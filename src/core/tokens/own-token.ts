@@ -35,7 +35,7 @@ export const hasSallyportToken = (authorization: string): boolean => ownToken.te
  * refused. Removing the header would not be enough, because a proxy may pass it to the site, which reads the other part
  * (INC-23).
  */
-export const hasMoreThanSallyportToken = (authorization: string): boolean =>
+export const hasSallyportTokenAndOtherText = (authorization: string): boolean =>
   hasSallyportToken(authorization) && !onlyTokenPattern.test(authorization);
 
 /** Returns the base64url characters of a text at this offset in a group of three bytes, without those that its neighbours affect. */

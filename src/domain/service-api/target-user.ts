@@ -11,7 +11,10 @@ export const targetUserRefOf = ({ realm, userId }: Pick<UserServiceCall, "realm"
   ids: listPossibleStoredUserIds(realm, userId),
 });
 
-/** Finds the target user. `known: null` means that the read replica does not have it, so the primary is read at once. */
+/**
+ * Finds the target user. `known: null`: the read replica does not have it, so only the primary is read. Not set: nothing has
+ * been read yet, so the replica is read first.
+ */
 export const findTargetUser = async (
   deps: Deps,
   call: Pick<UserServiceCall, "realm" | "userId" | "known">,

@@ -10,7 +10,7 @@ import { findParametersReadableAs } from "../../core/parsing/query-string.ts";
 import { hasNonUtf8Escapes, isUndecodable } from "../../core/parsing/undecodable.ts";
 
 /** The parts of a request that can carry a session of the site. */
-export interface CredentialCarriers {
+export interface RequestPartsWithCredentials {
   readonly headers: Headers;
   /** The `Cookie` header without the Worker's own cookies. Null: there are none. */
   readonly cookies: string | null;
@@ -53,7 +53,7 @@ export interface RequestCredentials {
 /** Reads the credentials of a request for the site. */
 export function readRequestCredentials(
   config: OriginLoginConfig,
-  carriers: CredentialCarriers,
+  carriers: RequestPartsWithCredentials,
 ): RequestCredentials {
   const all = [readCookies(config, carriers), readAuthorization(carriers), ...readOthers(config, carriers)];
   const credentials = all.filter(({ found }) => found.values.length > 0 || found.isAmbiguous);
@@ -76,13 +76,16 @@ const cookieCredential = (cookies: string): WhoAmICredential => ({
   query: "",
 });
 
-function readCookies({ cookies: names }: OriginLoginConfig, carriers: CredentialCarriers): Credential {
+function readCookies(
+  { cookies: names }: OriginLoginConfig,
+  carriers: RequestPartsWithCredentials,
+): Credential {
   const header = carriers.cookies ?? "";
   const found = markUndecodable(findCookiesReadableAs(header, names), isUndecodable);
   return { kind: "cookies", found, sent: cookieCredential(header) };
 }
 
-function readAuthorization({ headers }: CredentialCarriers): Credential {
+function readAuthorization({ headers }: RequestPartsWithCredentials): Credential {
   const value = headers.get("Authorization") ?? "";
   const values = value === "" ? [] : [{ name: "Authorization", value }];
   const found = classifyNamedValues(values, ["Authorization"], !isSeveralAuthorizations(value));
@@ -102,19 +105,19 @@ function isSeveralAuthorizations(value: string): boolean {
   return further.some((part) => !/^[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*=/.test(part));
 }
 
-function readOthers({ credentials }: OriginLoginConfig, carriers: CredentialCarriers): Credential[] {
+function readOthers({ credentials }: OriginLoginConfig, carriers: RequestPartsWithCredentials): Credential[] {
   return credentials.map(({ kind, name }) =>
     kind === "header" ? readHeader(name, carriers) : readParameter(name, carriers),
   );
 }
 
-function readHeader(name: string, { headers }: CredentialCarriers): Credential {
+function readHeader(name: string, { headers }: RequestPartsWithCredentials): Credential {
   const found = findHeadersReadableAs(headers, name);
   const sent = { headers: found.values.map(({ value }) => [name, value] as const), query: "" };
   return { kind: "header", found: markUndecodable(found, isUndecodable), sent };
 }
 
-function readParameter(name: string, carriers: CredentialCarriers): Credential {
+function readParameter(name: string, carriers: RequestPartsWithCredentials): Credential {
   const found = findParametersReadableAs(carriers.query, [name]);
   const query = found.values.map(({ name: key, value }) => `${key}=${value}`).join("&");
   return {

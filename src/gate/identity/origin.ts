@@ -5,12 +5,12 @@ import {
   type FirstFactorSource,
   FirstFactorUnavailable,
 } from "../../domain/sign-in/first-factor-source.ts";
-import { type CredentialCarriers, readRequestCredentials } from "./credentials.ts";
+import { type RequestPartsWithCredentials, readRequestCredentials } from "./credentials.ts";
 import { hasSessionInPath } from "./path-session.ts";
 import { fetchIdentity, type WhoAmIEndpoint } from "./who-am-i.ts";
 
 /** The parts of a request that identify a visitor of a site with its own login. */
-export interface OriginFirstFactorInput extends CredentialCarriers {
+export interface OriginFirstFactorInput extends RequestPartsWithCredentials {
   /** The path of the request for the site, as the client sent it, without the query. */
   readonly path: string;
 }

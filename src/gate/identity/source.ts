@@ -1,10 +1,10 @@
 import type { Config } from "../../config/config.ts";
 import { hasMalformedOwnCookie, removeNamedCookies } from "../../core/parsing/cookie-header.ts";
 import { isUndecodable } from "../../core/parsing/undecodable.ts";
-import { hasMoreThanSallyportToken } from "../../core/tokens/own-token.ts";
+import { hasSallyportTokenAndOtherText } from "../../core/tokens/own-token.ts";
 import type { FirstFactorSource } from "../../domain/sign-in/first-factor-source.ts";
 import { copyHeadersForSite } from "../headers.ts";
-import type { CredentialCarriers } from "./credentials.ts";
+import type { RequestPartsWithCredentials } from "./credentials.ts";
 import { createJwtFirstFactorSource } from "./jwt.ts";
 import { createOriginFirstFactorSource } from "./origin.ts";
 import { createProxyFirstFactorSource } from "./proxy-header.ts";
@@ -66,7 +66,7 @@ function readCredentialCarriers({
   ownCookies,
   query,
   isForwardAuth,
-}: FirstFactorSourceInput): CredentialCarriers {
+}: FirstFactorSourceInput): RequestPartsWithCredentials {
   const authorization = headers.get("Authorization") ?? "";
   const cookieHeader = headers.get("Cookie") ?? "";
   const sent = copyHeadersForSite(headers);
@@ -75,7 +75,7 @@ function readCredentialCarriers({
     cookies: removeNamedCookies(sent.get("Cookie") ?? "", ownCookies),
     query,
     isUnclear:
-      hasMoreThanSallyportToken(authorization) ||
+      hasSallyportTokenAndOtherText(authorization) ||
       hasMalformedOwnCookie(cookieHeader, ownCookies) ||
       (isForwardAuth && isUndecodable(cookieHeader)),
   };

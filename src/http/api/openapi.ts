@@ -19,7 +19,7 @@ export interface OperationsAndDocument {
 }
 
 /** Returns the operations and one more, which sends the OpenAPI document of all of them, itself included. */
-export function addDocumentOperation(described: readonly Operation[]): OperationsAndDocument {
+export function withOpenApiDocumentOperation(described: readonly Operation[]): OperationsAndDocument {
   const documents = new WeakMap<Config, OpenApiDocument>();
   const documentFor = (config: Config): OpenApiDocument => {
     const document = documents.get(config) ?? createOpenApiDocument(operations, config.basePath);

@@ -35,7 +35,7 @@ import {
   type ThrottleCounter,
 } from "../sessions/throttles.ts";
 import { approvalPeriodSubquery } from "./approvals.ts";
-import { type AcceptedCodeEffect, acceptedCodeEffectStatements } from "./code-effects.ts";
+import { type AcceptedCodeEffect, plannedEffectStatements } from "./code-effects.ts";
 import { noSecondFactorFailuresColumns } from "./second-factor-columns.ts";
 
 /** How many codes may be tried. `domain/second-factor/code-budget.ts` sets the numbers. */
@@ -264,7 +264,7 @@ function recordAndSpend(db: DrizzleD1Database, attempt: CommitCodeAttemptInput):
       .update(auditEvents)
       .set({ type: "second_factor.accepted" })
       .where(and(eq(auditEvents.id, event.id), previousStatementChangedRowCondition)),
-    ...acceptedCodeEffectStatements(db, {
+    ...plannedEffectStatements(db, {
       effects: result.effects,
       userId: attempt.userId,
       now: attempt.now,

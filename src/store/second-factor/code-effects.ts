@@ -51,7 +51,7 @@ interface EffectContext {
 }
 
 /** The statements of the effects, in order. The condition of each is that the attempt was accepted. */
-export function acceptedCodeEffectStatements(
+export function plannedEffectStatements(
   db: DrizzleD1Database,
   context: EffectContext,
 ): BatchItem<"sqlite">[] {

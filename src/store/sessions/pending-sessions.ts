@@ -11,7 +11,7 @@ import { type SessionRow, sessions } from "../platform/schema.ts";
 /** A client's pending session. */
 export interface HeldPendingSession {
   readonly id: string;
-  /** Another client has opened it. */
+  /** True: another client has opened the session, and this client only shares it. */
   readonly shared: boolean;
 }
 

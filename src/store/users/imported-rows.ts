@@ -19,7 +19,7 @@ import { accountIsInRealm } from "./external-names.ts";
 /** A new account, and its `user.imported` event. */
 export interface ImportedUserInput {
   readonly row: UserRow;
-  /** The other id of the same user in its realm (`core/parsing/user-id.ts`), or the account's own id when there is none. */
+  /** The other form in which the id of this user may be stored: with or without the realm in front (`core/parsing/user-id.ts`). The account's own id when there is only one form. */
   readonly alias: string;
   readonly event: AuditEvent;
 }

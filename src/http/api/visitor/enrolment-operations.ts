@@ -49,7 +49,7 @@ const codeFailures: readonly AnyFailure["reason"][] = [
 ];
 
 /** Two-factor authentication of the caller's account, on and off: `/totp/setup`, `/totp/enable`, `/totp/disable`. */
-export const enrolmentOperations: readonly Operation[] = [
+export const ownTotpOperations: readonly Operation[] = [
   defineOperation({
     id: "setUpOwnTotp",
     method: "post",

@@ -31,7 +31,7 @@ import {
   textFieldSchema,
 } from "../layout/page.ts";
 import { NewBackupCodesPage } from "./backup-codes-view.tsx";
-import { SetupScanPage, SetupStartPage, SetupWrongCodePage } from "./two-factor-setup-view.tsx";
+import { ConfirmSetupAgainPage, SetupScanPage, SetupStartPage } from "./two-factor-setup-view.tsx";
 
 const path = "/account/two-factor";
 
@@ -151,7 +151,7 @@ function respondToFailure(c: AppContext, failure: Failure | HttpFailure, returnP
 
 function confirmPage(c: AppContext, returnPath: string, failure: Failure | HttpFailure) {
   const state = { returnPath, serverNowMs: c.var.now.getTime(), error: errorText(failure) };
-  return <SetupWrongCodePage {...pageProps(c)} {...state} />;
+  return <ConfirmSetupAgainPage {...pageProps(c)} {...state} />;
 }
 
 function errorText(failure: Failure | HttpFailure): string {

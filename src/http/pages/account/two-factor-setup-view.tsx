@@ -145,7 +145,7 @@ function ManualEntry({ issuer, account, secret, provisioningUri }: SetupScanPage
   );
 }
 
-interface SetupWrongCodePageProps extends SetupProps {
+interface ConfirmSetupAgainPageProps extends SetupProps {
   /** The server's time when it rendered the page, in milliseconds since the epoch. */
   serverNowMs: number;
   error: string;
@@ -155,7 +155,7 @@ interface SetupWrongCodePageProps extends SetupProps {
  * The page after a wrong first code. It has a code field, but no QR code and no secret, which are shown only once. Posts
  * `step=confirm` or `step=start`.
  */
-export function SetupWrongCodePage(props: SetupWrongCodePageProps) {
+export function ConfirmSetupAgainPage(props: ConfirmSetupAgainPageProps) {
   const { base, issuer, returnPath, challenge, serverNowMs, error } = props;
   return (
     <Layout base={base} issuer={issuer} title="Confirm your app" error>

@@ -9,7 +9,7 @@ import type { AppContext } from "../../context.ts";
 import { setChallengeCookie } from "../../cookies.ts";
 import type { HttpFailure } from "../../problem/http-failure.ts";
 import { NewBackupCodesPage } from "../account/backup-codes-view.tsx";
-import { SetupScanPage, SetupStartPage, SetupWrongCodePage } from "../account/two-factor-setup-view.tsx";
+import { ConfirmSetupAgainPage, SetupScanPage, SetupStartPage } from "../account/two-factor-setup-view.tsx";
 import { failureProps, type PageResponse, pageProps, rerenderWithFailure, showPage } from "../layout/page.ts";
 import {
   challengeOverFailure,
@@ -107,7 +107,7 @@ function respondToFailure(
   const error =
     "error" in props ? props.error : `Too many attempts. Try again in ${props.retryAfterSeconds} seconds.`;
   const serverNowMs = c.var.now.getTime();
-  const page = <SetupWrongCodePage {...setupProps(c, session)} serverNowMs={serverNowMs} error={error} />;
+  const page = <ConfirmSetupAgainPage {...setupProps(c, session)} serverNowMs={serverNowMs} error={error} />;
   return rerenderWithFailure(c, failure, page);
 }
 

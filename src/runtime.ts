@@ -4,7 +4,7 @@ import { IsolateCache } from "./domain/isolate-cache.ts";
 import { formatErrorForLog, log } from "./log.ts";
 import { openDatabase } from "./store/platform/database.ts";
 import { withTimeLimit } from "./store/platform/time-limit.ts";
-import { createBlockStore } from "./store/sessions/throttle-blocks.ts";
+import { createKvBlockStore } from "./store/sessions/throttle-blocks.ts";
 
 /** The bindings of `wrangler.toml`. The same object has the variables and secrets, which `config/config.ts` parses. */
 export interface Bindings {
@@ -62,7 +62,7 @@ export function createDeps(config: Config, env: Bindings, context: EventContext,
       return openDatabase(env.DB);
     },
     get blocks() {
-      return createBlockStore(env.BLOCKS, (error) => {
+      return createKvBlockStore(env.BLOCKS, (error) => {
         log("warn", "blocks.unavailable", { request_id: eventId, ...formatErrorForLog(error) });
       });
     },

@@ -1,11 +1,11 @@
-import type { CodeEvidence } from "./submitted-code.ts";
+import type { RightCodeDetails } from "./submitted-code.ts";
 
 const secondFactorMethods = { totp: "otp", backup_code: "backup_code" } as const;
 
 /** The `amr` of a session (RFC 8176) after it has shown a second factor, which replaces an earlier one. */
 export function amrWithSecondFactor(
   amr: readonly string[],
-  { method }: Pick<CodeEvidence, "method">,
+  { method }: Pick<RightCodeDetails, "method">,
 ): string[] {
   return [...amrWithoutSecondFactor(amr), secondFactorMethods[method]];
 }

@@ -18,7 +18,7 @@ import { prepareSession } from "../sessions/sessions.ts";
 import { amrWithSecondFactor } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
 import { codeAttemptLimits } from "./code-budget.ts";
-import type { CodeEvidence } from "./submitted-code.ts";
+import type { RightCodeDetails } from "./submitted-code.ts";
 import { verifyCode } from "./verify-code.ts";
 
 /** How long a visitor may take to save the backup codes before the browser returns to the backend. */
@@ -171,7 +171,7 @@ export async function confirmEnrolmentAndCompleteChallenge(
   return { ok: true, backupCodes: accepted.evidence.newBackupCodes ?? [], token, expiresAt };
 }
 
-function completion({ id, challenge }: ChallengeSession, evidence: CodeEvidence): AcceptedCodeEffect {
+function completion({ id, challenge }: ChallengeSession, evidence: RightCodeDetails): AcceptedCodeEffect {
   const amr = amrWithSecondFactor([], evidence);
   const eventId = generateEventId();
   return { kind: "complete_challenge", challengeId: challenge.id, sessionId: id, amr, eventId };

@@ -42,7 +42,7 @@ export interface VerifyCodeInput<Outcome, Subject extends CodeSubject> {
   /** Returns what an accepted code changes. Called again when the account has changed since it was read. */
   readonly planAcceptance: (
     view: CodeSubjectRows<Subject>,
-    evidence: CodeEvidence,
+    evidence: RightCodeDetails,
   ) => Promise<CodeAcceptancePlan<Outcome>>;
   readonly client: ClientContext;
   readonly now: Date;
@@ -97,11 +97,11 @@ export interface CompareCodeResult {
 /** A code that matches, and how to spend it. The batch may still refuse it. */
 export interface RightCode {
   readonly spend: SpentCodeWrite;
-  readonly evidence: CodeEvidence;
+  readonly evidence: RightCodeDetails;
 }
 
-/** What a right code proves. */
-export interface CodeEvidence {
+/** What the caller learns of a right code: its kind, and the backup codes that the account has after it. */
+export interface RightCodeDetails {
   readonly method: "totp" | "backup_code";
   /** Unspent backup codes, once this one is spent. */
   readonly backupCodesRemaining: number;
@@ -118,7 +118,7 @@ export interface CodeAcceptancePlan<Outcome> {
 /** A code that the batch has accepted and spent, and the outcome of its {@link CodeAcceptancePlan}. */
 export interface AcceptedCode<Outcome> {
   readonly ok: true;
-  readonly evidence: CodeEvidence;
+  readonly evidence: RightCodeDetails;
   readonly outcome: Outcome;
 }
 

@@ -3,7 +3,7 @@ import { signReceipt } from "../../core/tokens/receipt.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { amrWithSecondFactor } from "../second-factor/amr.ts";
-import type { AcceptedCode, CodeEvidence } from "../second-factor/submitted-code.ts";
+import type { AcceptedCode, RightCodeDetails } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
 import { requireExportKeyIfTargetIsAdminUser } from "./admin-users.ts";
 import type { UserServiceCall } from "./service-caller.ts";
@@ -51,7 +51,7 @@ export async function verifyUserCode(
     }),
   });
 
-  function receiptFor(evidence: CodeEvidence) {
+  function receiptFor(evidence: RightCodeDetails) {
     const id = crypto.randomUUID();
     const amr = amrWithSecondFactor([], evidence);
     return signReceipt(deps.config.keyring, { id, issuer, realm, userId, action, nonce, amr, now });

@@ -4,7 +4,7 @@ import type { ClientContext } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { amrWithSecondFactor } from "../second-factor/amr.ts";
-import type { CodeEvidence } from "../second-factor/submitted-code.ts";
+import type { RightCodeDetails } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
 import {
   type FullSession,
@@ -27,7 +27,7 @@ export interface StepUpInput {
 export async function stepUp(
   deps: Deps,
   { session, code, client, now }: StepUpInput,
-): Promise<{ ok: true; issued: IssuedSession; evidence: CodeEvidence } | Failure> {
+): Promise<{ ok: true; issued: IssuedSession; evidence: RightCodeDetails } | Failure> {
   const accepted = await verifyCode(deps, {
     subject: { kind: "session", session },
     code,

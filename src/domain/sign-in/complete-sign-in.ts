@@ -5,7 +5,7 @@ import type { SessionWithUser } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { amrWithSecondFactor } from "../second-factor/amr.ts";
-import type { CodeEvidence } from "../second-factor/submitted-code.ts";
+import type { RightCodeDetails } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
 import {
   type IssuedSession,
@@ -34,7 +34,7 @@ export interface CompleteSignInInput {
 export async function completeSignInWithCode(
   deps: Deps,
   { session: pending, source, code, client, now }: CompleteSignInInput,
-): Promise<{ ok: true; issued: IssuedSession; evidence: CodeEvidence } | Failure> {
+): Promise<{ ok: true; issued: IssuedSession; evidence: RightCodeDetails } | Failure> {
   const identity = (await source?.identify()) ?? null;
   // Bound to this request's credentials, not to those that opened the pending session: the site may have changed its cookie since.
   const binding = await createCredentialsBinding(deps, source);

@@ -7,7 +7,7 @@ import {
 } from "../../domain/sign-in/first-factor-source.ts";
 import { type RequestPartsWithCredentials, readRequestCredentials } from "./credentials.ts";
 import { hasSessionInPath } from "./path-session.ts";
-import { fetchIdentity, type WhoAmIEndpoint } from "./who-am-i.ts";
+import { fetchIdentity, type WhoAmIRequestWithoutCredential } from "./who-am-i.ts";
 
 /** The parts of a request that identify a visitor of a site with its own login. */
 export interface OriginFirstFactorInput extends RequestPartsWithCredentials {
@@ -19,7 +19,7 @@ export interface OriginFirstFactorInput extends RequestPartsWithCredentials {
 export function createOriginFirstFactorSource(
   config: OriginLoginConfig,
   input: OriginFirstFactorInput,
-  whoAmI: WhoAmIEndpoint,
+  whoAmI: WhoAmIRequestWithoutCredential,
 ): FirstFactorSource {
   const { credentials, unnamedCookies, evidence, ...summary } = readRequestCredentials(config, input);
   const cookies = evidence.flatMap(([kind, name = "", value = ""]) =>

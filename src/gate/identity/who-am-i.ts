@@ -11,8 +11,8 @@ const timeoutMilliseconds = 5_000;
 /** The description of an account is smaller than this. */
 const maxResponseBytes = 64 * 1024;
 
-/** The address of the who-am-I, and what every request to it has beside the credential. */
-export interface WhoAmIEndpoint {
+/** A request to the who-am-I without the credential: its address, and the headers that describe the visitor. */
+export interface WhoAmIRequestWithoutCredential {
   /** Absolute. */
   readonly url: string;
   /** The scheme and host that the visitor sees. */
@@ -30,7 +30,7 @@ export interface WhoAmIEndpoint {
  */
 export async function fetchIdentity(
   config: OriginLoginConfig,
-  whoAmI: WhoAmIEndpoint,
+  whoAmI: WhoAmIRequestWithoutCredential,
   credential: WhoAmICredential,
 ): Promise<ExternalIdentity | null> {
   const response = await fetchWhoAmI(urlOf(whoAmI, credential), headersOf(whoAmI, credential));
@@ -52,7 +52,7 @@ export async function fetchIdentity(
   );
 }
 
-function urlOf({ url }: WhoAmIEndpoint, { query }: WhoAmICredential): string {
+function urlOf({ url }: WhoAmIRequestWithoutCredential, { query }: WhoAmICredential): string {
   if (query === "") return url;
   const extended = new URL(url);
   extended.search = extended.search === "" ? query : `${extended.search}&${query}`;
@@ -63,7 +63,10 @@ function urlOf({ url }: WhoAmIEndpoint, { query }: WhoAmICredential): string {
  * Returns the headers of a request to the who-am-I. `X-Forwarded-For` is the visitor's address, as in the requests that the gate
  * forwards: the site may bind its session to the address.
  */
-function headersOf({ publicOrigin, address }: WhoAmIEndpoint, { headers: sent }: WhoAmICredential): Headers {
+function headersOf(
+  { publicOrigin, address }: WhoAmIRequestWithoutCredential,
+  { headers: sent }: WhoAmICredential,
+): Headers {
   const [scheme = "", host = ""] = publicOrigin.split("://");
   const headers = new Headers({
     Accept: "application/json",

@@ -25,7 +25,7 @@ const cacheTtlSeconds = 30;
 const prefix = "block:";
 
 /** Creates the object that reads and writes blocks in KV. It calls `report` with every error of KV. */
-export function createBlockStore(kv: KVNamespace, report: (error: unknown) => void): BlockStore {
+export function createKvBlockStore(kv: KVNamespace, report: (error: unknown) => void): BlockStore {
   return {
     async findEnd(keys) {
       try {

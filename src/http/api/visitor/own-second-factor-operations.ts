@@ -4,7 +4,7 @@ import {
   getSecondFactorStatus,
   type SecondFactorStatus,
 } from "../../../domain/second-factor/second-factor-status.ts";
-import type { CodeEvidence } from "../../../domain/second-factor/submitted-code.ts";
+import type { RightCodeDetails } from "../../../domain/second-factor/submitted-code.ts";
 import type { IssuedSession } from "../../../domain/sessions/sessions.ts";
 import { stepUp } from "../../../domain/sessions/step-up.ts";
 import { setSessionCookie } from "../../cookies.ts";
@@ -34,7 +34,7 @@ const time = z.iso.datetime;
 interface StepUpResult {
   readonly ok: true;
   readonly issued: IssuedSession;
-  readonly evidence: CodeEvidence;
+  readonly evidence: RightCodeDetails;
   readonly authenticatedAt: Date;
 }
 

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { secondsUntil } from "../../../domain/failure.ts";
-import type { CodeEvidence } from "../../../domain/second-factor/submitted-code.ts";
+import type { RightCodeDetails } from "../../../domain/second-factor/submitted-code.ts";
 import type { IssuedSession } from "../../../domain/sessions/sessions.ts";
 import { completeSignInWithCode } from "../../../domain/sign-in/complete-sign-in.ts";
 import { pendingSessionTtlSeconds } from "../../../domain/sign-in/openings.ts";
@@ -41,7 +41,7 @@ interface LoginResult {
 interface VerifySignInResult {
   readonly ok: true;
   readonly issued: IssuedSession;
-  readonly evidence: CodeEvidence;
+  readonly evidence: RightCodeDetails;
 }
 
 /** Sign-in with both factors: `POST /login` and `POST /totp/verify`. */

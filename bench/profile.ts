@@ -3,7 +3,7 @@
  * request. Sampling slows the code down, and waiting counts as idle, so only the proportions are meaningful.
  */
 import { randomBytes } from "node:crypto";
-import { createKeyring, parseKeyring } from "../src/core/crypto/keyring.ts";
+import { createKeyring, parseKeyringEntries } from "../src/core/crypto/keyring.ts";
 import { codeOf, createAccounts } from "./fixtures/accounts.ts";
 import { applyMigrations } from "./fixtures/migrations.ts";
 import { mintFullToken, openPending } from "./fixtures/sessions.ts";
@@ -44,7 +44,7 @@ const load = startLoad();
 try {
   const database = await workers.database("sallyport", "DB");
   await applyMigrations(database);
-  const parsed = parseKeyring(keys);
+  const parsed = parseKeyringEntries(keys);
   if (!parsed.ok) throw new Error("KEYRING is not valid");
   const keyring = createKeyring(parsed.entries);
   const accounts = await createAccounts(database, keyring, what === "code" ? 2 * requests : 20);

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createKeyring, type Keyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
+import { createKeyring, type Keyring, parseKeyringEntries } from "../../src/core/crypto/keyring.ts";
 import { type Load, startLoad } from "../load/load.ts";
 import type { Section } from "../report.ts";
 import { interleave, type Subject } from "../rounds.ts";
@@ -69,7 +69,7 @@ const report = (text: string) => process.stderr.write(`growth: ${text}\n`);
 const generateKey = (kid: string) => `${kid}:${randomBytes(32).toString("base64")}`;
 
 function openKeyring(text: string): Keyring {
-  const parsed = parseKeyring(text);
+  const parsed = parseKeyringEntries(text);
   if (!parsed.ok) throw new Error(parsed.message);
   return createKeyring(parsed.entries);
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Bundle } from "../../scripts/bundle.ts";
-import { createKeyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
+import { createKeyring, parseKeyringEntries } from "../../src/core/crypto/keyring.ts";
 import { type BenchAccount, codeOf, createAccounts } from "../fixtures/accounts.ts";
 import { applyMigrations } from "../fixtures/migrations.ts";
 import type { PreparedRequest } from "../load/exchange.ts";
@@ -37,7 +37,7 @@ export const sallyportTripsWorker = (
 
 /** Creates two accounts: one has a full session, and the other a pending session. */
 export async function prepareSallyport(running: RunningWorkers, name: string): Promise<Operations> {
-  const parsed = parseKeyring(keys);
+  const parsed = parseKeyringEntries(keys);
   if (!parsed.ok) throw new Error("KEYRING is not valid");
   const database = await running.database(name, "DB");
   await applyMigrations(database);

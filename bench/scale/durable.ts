@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { bundleWorker } from "../../scripts/bundle.ts";
 import { projectRoot } from "../../scripts/start/wrangler.ts";
-import { createKeyring, type Keyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
+import { createKeyring, type Keyring, parseKeyringEntries } from "../../src/core/crypto/keyring.ts";
 import { users } from "../../src/store/platform/schema.ts";
 import { type BenchAccount, codeOf, generateAccount } from "../fixtures/accounts.ts";
 import { cellsOf, columnNames } from "../fixtures/rows.ts";
@@ -33,7 +33,7 @@ async function start(): Promise<ObjectWorker> {
   const entry = fileURLToPath(new URL("./durable/worker.js", import.meta.url));
   const { modules } = bundleWorker(outDir, { entry, configPath: join(projectRoot, "wrangler.toml") });
   const keyringText = `k1:${randomBytes(32).toString("base64")}`;
-  const parsed = parseKeyring(keyringText);
+  const parsed = parseKeyringEntries(keyringText);
   if (!parsed.ok) throw new Error(parsed.message);
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createKeyring, type Keyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
+import { createKeyring, type Keyring, parseKeyringEntries } from "../../src/core/crypto/keyring.ts";
 import { applyMigrations } from "../fixtures/migrations.ts";
 import { bundleSallyport, startWorkers } from "../workers.ts";
 import type { Metered } from "./worker/meter.ts";
@@ -36,7 +36,7 @@ const userAgent =
 export async function startMeteredWorker(): Promise<MeteredWorker> {
   const bundle = bundleSallyport({ entry: "./scale/worker/metered.js" });
   const keyringText = `k1:${randomBytes(32).toString("base64")}`;
-  const parsed = parseKeyring(keyringText);
+  const parsed = parseKeyringEntries(keyringText);
   if (!parsed.ok) throw new Error(parsed.message);
   const adminKey = randomBytes(32).toString("base64url");
   // With SESSION_RECHECK=0 every session check reads D1.

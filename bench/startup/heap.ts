@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Bundle } from "../../scripts/bundle.ts";
-import { createKeyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
+import { createKeyring, parseKeyringEntries } from "../../src/core/crypto/keyring.ts";
 import { applyMigrations } from "../fixtures/migrations.ts";
 import { startLoad } from "../load/load.ts";
 import { bundleBenchWorker, startWorkers } from "../workers.ts";
@@ -21,7 +21,7 @@ export interface HeapReading {
  */
 export async function measureHeap(sallyport: Bundle, requests: number): Promise<HeapReading[]> {
   const keys = `k1:${randomBytes(32).toString("base64")}`;
-  const parsed = parseKeyring(keys);
+  const parsed = parseKeyringEntries(keys);
   if (!parsed.ok) throw new Error(parsed.message);
   const origin = await startWorkers([
     { name: "origin", bundle: bundleBenchWorker("./floors/origin.worker.ts") },

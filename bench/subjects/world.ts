@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createKeyring, type Keyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
+import { createKeyring, type Keyring, parseKeyringEntries } from "../../src/core/crypto/keyring.ts";
 import { type BenchAccount, createAccounts } from "../fixtures/accounts.ts";
 import { applyMigrations } from "../fixtures/migrations.ts";
 import { type Load, startLoad } from "../load/load.ts";
@@ -98,7 +98,7 @@ export async function startWorld(accountCount: number): Promise<World> {
   ]);
   const database = await workers.database("sallyport", "DB");
   await applyMigrations(database);
-  const parsed = parseKeyring(keys);
+  const parsed = parseKeyringEntries(keys);
   if (!parsed.ok) throw new Error("KEYRING is not valid");
   const keyring = createKeyring(parsed.entries);
   const accounts = await createAccounts(database, keyring, accountCount);

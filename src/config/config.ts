@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { createKeyring, type Keyring, parseKeyring } from "../core/crypto/keyring.ts";
+import { createKeyring, type Keyring, parseKeyringEntries } from "../core/crypto/keyring.ts";
 import { canonicalizeUsername } from "../core/parsing/username.ts";
 import { zodTypeErrorOption } from "../core/parsing/zod-type-error.ts";
 import { type PolicyRule, parsePolicy } from "../core/policy/policy.ts";
@@ -66,7 +66,7 @@ const keyring = () =>
   z.pipe(
     z.string("must be set, as id:base64 of 32 random bytes"),
     z.transform((text, context) => {
-      const parsed = parseKeyring(text);
+      const parsed = parseKeyringEntries(text);
       if (parsed.ok) return createKeyring(parsed.entries);
       context.issues.push({ code: "custom", message: parsed.message, input: text });
       return z.NEVER;

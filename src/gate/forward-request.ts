@@ -16,7 +16,7 @@ import {
   type VisitorContext,
 } from "./authorize.ts";
 import { isCrossOriginWebSocketHandshake } from "./handshake.ts";
-import { createOriginHeaders, removeOwnSetCookieHeaders } from "./headers.ts";
+import { copyWithoutOwnSetCookieHeaders, createOriginHeaders } from "./headers.ts";
 import { signIdentityAssertion } from "./sign-assertion.ts";
 import { relayWebSocket } from "./web-socket.ts";
 
@@ -114,7 +114,7 @@ function toVisitorResponse(
   lasting: WebSocketAccess,
 ): Response {
   const { status, statusText, webSocket } = response;
-  const headers = removeOwnSetCookieHeaders(response.headers, ownCookies);
+  const headers = copyWithoutOwnSetCookieHeaders(response.headers, ownCookies);
   if (webSocket === null) {
     return headers === null ? response : new Response(response.body, { status, statusText, headers });
   }

@@ -104,7 +104,10 @@ function replaceCookies(headers: Headers, ownCookies: readonly string[]): void {
  * Copies the headers of the origin's response without cookies that would replace the Worker's own. Null when there are no such
  * cookies, so that the response can be returned as it is.
  */
-export function removeOwnSetCookieHeaders(received: Headers, ownCookies: readonly string[]): Headers | null {
+export function copyWithoutOwnSetCookieHeaders(
+  received: Headers,
+  ownCookies: readonly string[],
+): Headers | null {
   const cookies = received.getSetCookie();
   if (cookies.length === 0) return null;
   const own = ownCookies.map(foldFieldName);

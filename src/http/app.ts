@@ -22,7 +22,7 @@ import { respondNotFound } from "./not-found.ts";
 import { accountPageRoutes } from "./pages/account/account-page.tsx";
 import { twoFactorPageRoutes } from "./pages/account/two-factor-page.tsx";
 import { assetRoutes } from "./pages/assets.ts";
-import { challengePageRoutes } from "./pages/challenge/challenge-page.tsx";
+import { challengeAddressRoutes } from "./pages/challenge/challenge-page.tsx";
 import { createDocsPageRoute } from "./pages/docs/docs-page.tsx";
 import { secondFactorPageRoutes } from "./pages/sign-in/second-factor-page.tsx";
 import { signInPageRoutes } from "./pages/sign-in/sign-in-page.tsx";
@@ -46,7 +46,7 @@ const pages = [
   signInPageRoutes,
   secondFactorPageRoutes,
   twoFactorPageRoutes,
-  challengePageRoutes,
+  challengeAddressRoutes,
   accountPageRoutes,
 ];
 

@@ -1,8 +1,8 @@
-import { createKeyring, type Keyring, parseKeyring } from "../../src/core/crypto/keyring.ts";
+import { createKeyring, type Keyring, parseKeyringEntries } from "../../src/core/crypto/keyring.ts";
 
 /** A keyring of these keys, the current one first. Random bytes unless base64 is given. */
 export function keyringOf(...keys: string[]): Keyring {
-  const parsed = parseKeyring(
+  const parsed = parseKeyringEntries(
     keys.map((key) => (key.includes(":") ? key : `${key}:${randomKey()}`)).join(","),
   );
   if (!parsed.ok) throw new Error(parsed.message);

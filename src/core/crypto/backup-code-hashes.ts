@@ -88,7 +88,7 @@ export function parseImportedBackupCodeHash(text: string): string | null {
 }
 
 /** Splits an entry of the stored list into its hash and its state. */
-export const parseStoredBackupCodeHash = (entry: string): { hash: string; spent: boolean } =>
+export const splitStoredBackupCodeEntry = (entry: string): { hash: string; spent: boolean } =>
   isSpent(entry) ? { hash: entry.slice(spentMark.length), spent: true } : { hash: entry, spent: false };
 
 /**

@@ -58,7 +58,7 @@ const keyBytes = 32;
  *
  * @returns the entries in order, or a message that says what is wrong. The message never contains key bytes
  */
-export function parseKeyring(
+export function parseKeyringEntries(
   text: string,
 ): { ok: true; entries: readonly [KeyringEntry, ...KeyringEntry[]] } | { ok: false; message: string } {
   const entries: KeyringEntry[] = [];

@@ -10,7 +10,7 @@ const emailPattern = /^\P{C}{1,254}$/u;
  * Parses the e-mail address that an external first factor names. Null: it is missing, too long, or has characters that a
  * header cannot carry unchanged: control characters, bytes that are not UTF-8 (INC-36), or white space at either end.
  */
-export const parseEmail = (value: unknown): string | null =>
+export const parseExternalEmail = (value: unknown): string | null =>
   typeof value === "string" && emailPattern.test(value) && !isUndecodable(value) && value.trim() === value
     ? value
     : null;

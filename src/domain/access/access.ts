@@ -78,8 +78,8 @@ async function currentSession(deps: Deps, session: FullSession | null, now: Date
   return checked === null ? null : { session: checked.session, renewed: checked };
 }
 
-/** The account that a request is from, and the factors that were verified. */
-export type AuthenticatedVisitor = Pick<
+/** The account that a request is from, and the factors that were verified. With or without a session. */
+export type IdentifiedVisitor = Pick<
   FullSession,
   "userId" | "username" | "email" | "enrolled" | "amr" | "firstFactorAt" | "secondFactorAt"
 > & {
@@ -91,7 +91,7 @@ export type AuthenticatedVisitor = Pick<
 export function authorizeVisitor(
   deps: Deps,
   requirement: FactorRequirement,
-  visitor: AuthenticatedVisitor,
+  visitor: IdentifiedVisitor,
   renewed: IssuedSession | null,
   now: Date,
 ): AccessResult {
@@ -109,21 +109,21 @@ export function authorizeVisitor(
 export function authenticatedAt({
   firstFactorAt,
   secondFactorAt,
-}: Pick<AuthenticatedVisitor, "firstFactorAt" | "secondFactorAt">): Date {
+}: Pick<IdentifiedVisitor, "firstFactorAt" | "secondFactorAt">): Date {
   return secondFactorAt ?? firstFactorAt;
 }
 
-const ageSeconds = (visitor: AuthenticatedVisitor, now: Date) =>
+const ageSeconds = (visitor: IdentifiedVisitor, now: Date) =>
   (now.getTime() - authenticatedAt(visitor).getTime()) / 1000;
 
-const grant = (visitor: AuthenticatedVisitor, renewed: IssuedSession | null): AccessGranted => ({
+const grant = (visitor: IdentifiedVisitor, renewed: IssuedSession | null): AccessGranted => ({
   allowed: true,
   identity: identityOf(visitor),
   renewed,
   sessionId: visitor.id ?? null,
 });
 
-function identityOf(visitor: AuthenticatedVisitor): AssertedIdentity {
+function identityOf(visitor: IdentifiedVisitor): AssertedIdentity {
   const { userId, username, email, amr, secondFactorAt } = visitor;
   const acr = secondFactorAt === null ? "first_factor" : "second_factor";
   return { userId, username, email, acr, amr, authenticatedAt: authenticatedAt(visitor) };

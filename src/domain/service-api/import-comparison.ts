@@ -1,4 +1,4 @@
-import { parseBackupCodeHashes, parseStoredBackupCodeHash } from "../../core/crypto/backup-code-hashes.ts";
+import { parseBackupCodeHashes, splitStoredBackupCodeEntry } from "../../core/crypto/backup-code-hashes.ts";
 import { isVerifiablePasswordHash, needsRehash } from "../../core/crypto/password-hash.ts";
 import type { SealedColumn } from "../../store/platform/schema.ts";
 import type { User } from "../../store/users/user-rows.ts";
@@ -66,8 +66,8 @@ function areSameCodes(stored: readonly string[], imported: readonly string[]): b
     stored.length === imported.length &&
     stored.every((entry, index) => {
       const [storedCode, importedCode] = [
-        parseStoredBackupCodeHash(entry),
-        parseStoredBackupCodeHash(imported[index] ?? ""),
+        splitStoredBackupCodeEntry(entry),
+        splitStoredBackupCodeEntry(imported[index] ?? ""),
       ];
       return storedCode.hash === importedCode.hash && (storedCode.spent || !importedCode.spent);
     })

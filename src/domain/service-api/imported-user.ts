@@ -1,7 +1,7 @@
 import {
   hashBackupCode,
   parseImportedBackupCodeHash,
-  parseStoredBackupCodeHash,
+  splitStoredBackupCodeEntry,
 } from "../../core/crypto/backup-code-hashes.ts";
 import { parseBase32Secret } from "../../core/crypto/base32-secret.ts";
 import { classifyImportedPasswordHash } from "../../core/crypto/imported-password.ts";
@@ -153,7 +153,7 @@ async function parseBackupCodes(
       input?.kind === "backup_code" ? await hashBackupCode(input.code) : parseImportedBackupCodeHash(code);
     if (entry === null) return null;
     stored.push(entry);
-    hashes.add(parseStoredBackupCodeHash(entry).hash);
+    hashes.add(splitStoredBackupCodeEntry(entry).hash);
   }
   return hashes.size === stored.length ? stored : null;
 }

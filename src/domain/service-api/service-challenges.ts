@@ -92,24 +92,24 @@ const returnAddressFailures = {
 } as const;
 
 /** A challenge, and its state at the time of the call. */
-export interface ChallengeStatus {
+export interface ChallengeWithStatus {
   readonly ok: true;
   readonly challenge: Challenge;
   readonly status: "pending" | "opened" | "completed" | "expired";
 }
 
 /** Reads the state of a challenge of the caller's realm. One read. */
-export async function getChallengeStatus(
+export async function getChallengeWithStatus(
   deps: Deps,
   { realm, now }: ServiceCall,
   id: string,
-): Promise<ChallengeStatus | Failure> {
+): Promise<ChallengeWithStatus | Failure> {
   const challenge = await findChallenge(deps.db, realm, id);
   if (challenge === null) return { ok: false, reason: "no_such_challenge" };
   return { ok: true, challenge, status: statusOf(challenge, now) };
 }
 
-function statusOf({ completedAt, openedAt, expiresAt }: Challenge, now: Date): ChallengeStatus["status"] {
+function statusOf({ completedAt, openedAt, expiresAt }: Challenge, now: Date): ChallengeWithStatus["status"] {
   if (completedAt !== null) return "completed";
   if (expiresAt <= now) return "expired";
   return openedAt === null ? "pending" : "opened";

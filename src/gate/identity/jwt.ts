@@ -1,7 +1,7 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from "jose";
 import type { JwtConfig } from "../../config/first-factor-config.ts";
 import { findCookiesReadableAs } from "../../core/parsing/cookie-header.ts";
-import { parseEmail } from "../../core/parsing/email.ts";
+import { parseExternalEmail } from "../../core/parsing/email.ts";
 import { parseExternalSubject } from "../../core/parsing/external-subject.ts";
 import type { ClassifiedNamedValues } from "../../core/parsing/named-values.ts";
 import {
@@ -140,4 +140,4 @@ const isUnverified = ({ email_verified: verified }: JWTPayload): boolean =>
 
 /** Reads the address for `Remote-Email`. Null for an `email` that the token marks as not verified. */
 const readEmailClaim = ({ emailClaim }: JwtConfig, payload: JWTPayload): string | null =>
-  emailClaim === "email" && isUnverified(payload) ? null : parseEmail(payload[emailClaim]);
+  emailClaim === "email" && isUnverified(payload) ? null : parseExternalEmail(payload[emailClaim]);

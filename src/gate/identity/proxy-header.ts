@@ -1,5 +1,5 @@
 import type { ProxyHeaderConfig } from "../../config/first-factor-config.ts";
-import { parseEmail } from "../../core/parsing/email.ts";
+import { parseExternalEmail } from "../../core/parsing/email.ts";
 import { parseExternalSubject } from "../../core/parsing/external-subject.ts";
 import type { ExternalIdentity, FirstFactorSource } from "../../domain/sign-in/first-factor-source.ts";
 
@@ -29,5 +29,5 @@ export function createProxyFirstFactorSource(
 /** Null when the user header is no valid subject, such as a name in Latin-1 (INC-36). */
 function readIdentity(config: ProxyHeaderConfig, headers: Headers): ExternalIdentity | null {
   const username = parseExternalSubject(headers.get(config.userHeader), config.names);
-  return username === null ? null : { username, email: parseEmail(headers.get(config.emailHeader)) };
+  return username === null ? null : { username, email: parseExternalEmail(headers.get(config.emailHeader)) };
 }

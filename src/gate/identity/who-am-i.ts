@@ -1,5 +1,5 @@
 import type { OriginLoginConfig } from "../../config/first-factor-config.ts";
-import { parseEmail } from "../../core/parsing/email.ts";
+import { parseExternalEmail } from "../../core/parsing/email.ts";
 import { parseExternalSubject } from "../../core/parsing/external-subject.ts";
 import { type ResponseValuePath, readJsonPointerValue } from "../../core/parsing/value-path.ts";
 import { type ExternalIdentity, FirstFactorUnavailable } from "../../domain/sign-in/first-factor-source.ts";
@@ -132,5 +132,5 @@ function toIdentity(config: OriginLoginConfig, user: unknown, email: unknown): E
   const username = parseExternalSubject(user, config.names);
   if (username === null)
     throw new FirstFactorUnavailable("The user name in the response of the origin's who-am-I is not valid");
-  return { username, email: parseEmail(email) };
+  return { username, email: parseExternalEmail(email) };
 }

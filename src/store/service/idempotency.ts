@@ -73,8 +73,9 @@ export function storeResponseWhereStatements(
 export interface ApprovalCheckInput {
   /** The possible stored ids of the target user. */
   readonly userIds: readonly string[];
-  /** The API key of this call. Null: `ADMIN_KEY`. */
+  /** The API key of the retry, which may be another than that of the first call. It must not be revoked either. Null: `ADMIN_KEY`. */
   readonly apiKeyId: string | null;
+  /** After so many wrong codes the second factor is disabled, which voids the approval. */
   readonly failuresUntilDisabled: number;
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createKeyring, type Keyring, parseKeyring } from "../../../src/core/crypto/keyring.ts";
+import { createKeyring, type Keyring, parseKeyringEntries } from "../../../src/core/crypto/keyring.ts";
 import { keyringOf, randomKey } from "../../support/keyring.ts";
 
 // SHA-256 of "sallyport test key", and what Python's `hmac` (HKDF, RFC 5869) and `cryptography` (Ed25519) make of it.
@@ -135,7 +135,7 @@ describe("derivation", () => {
 describe("KEYRING", () => {
   it("is a list of ids and keys, the current one first", () => {
     const [one, two] = [randomKey(), randomKey()];
-    const parsed = parseKeyring(`2026-11:${two}, old_1:${one}`);
+    const parsed = parseKeyringEntries(`2026-11:${two}, old_1:${one}`);
     if (!parsed.ok) throw new Error(parsed.message);
     expect(parsed.entries.map(({ kid, bytes }) => [kid, Buffer.from(bytes).toString("base64")])).toEqual([
       ["2026-11", two],
@@ -159,7 +159,7 @@ describe("KEYRING", () => {
     [`k1:${knownKey}${knownKey}`, "key 1: "],
     [`k1:${btoa("short")}`, "key 1: it has 5 bytes instead of 32"],
   ])("is refused when it is %j", (text, message) => {
-    const parsed = parseKeyring(text);
+    const parsed = parseKeyringEntries(text);
     expect(parsed).toMatchObject({ ok: false, message: expect.stringContaining(message) });
     expect(parsed.ok ? "" : parsed.message).not.toContain(knownKey.slice(0, 8));
   });

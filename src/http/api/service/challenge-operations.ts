@@ -1,10 +1,10 @@
 import * as z from "zod/mini";
 import { toBackendUserId } from "../../../core/parsing/user-id.ts";
 import {
-  type ChallengeStatus,
+  type ChallengeWithStatus,
   type CreatedChallenge,
   createChallenge,
-  getChallengeStatus,
+  getChallengeWithStatus,
 } from "../../../domain/service-api/service-challenges.ts";
 import { publicBaseUrl } from "../../context.ts";
 import { defineOperation } from "../define-operation.ts";
@@ -118,7 +118,7 @@ export const challengeOperations = [
         completed_at: "2026-11-22T09:30:12.000Z",
         amr: ["otp"],
       },
-      present: ({ challenge: row, status }: ChallengeStatus) => ({
+      present: ({ challenge: row, status }: ChallengeWithStatus) => ({
         id: row.id,
         user: toBackendUserId(row.realm, row.userId),
         status,
@@ -133,6 +133,6 @@ export const challengeOperations = [
       }),
     }),
     failures: ["no_such_challenge"],
-    run: (c, { call, param }) => getChallengeStatus(c.var.deps, call, param("challenge")),
+    run: (c, { call, param }) => getChallengeWithStatus(c.var.deps, call, param("challenge")),
   }),
 ] as const;

@@ -16,7 +16,7 @@ import { type ChallengeInfo, ReturnToSitePage } from "./challenge-view.tsx";
 export const challengeOverFailure: Failure = { ok: false, reason: "challenge_over" };
 
 /** `/challenge`: the one-time address to which a backend sends a browser, and the return to the backend's site. */
-export const challengePageRoutes = new Hono<AppEnv>()
+export const challengeAddressRoutes = new Hono<AppEnv>()
   // One route for `done` and for secrets, because the router does not allow a fixed segment beside a parameter.
   .get("/challenge/:secret", async (c) => {
     if (!isNavigation(c)) return c.body(null, 403);

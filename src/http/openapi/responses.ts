@@ -153,10 +153,7 @@ function describeProblems(reasons: readonly Reason[]): ResponseObject {
     content: {
       [problemType]: {
         schema: {
-          joinConditionsWithAnd: [
-            { $ref: "#/components/schemas/Problem" },
-            { properties: { code: { enum: codes } } },
-          ],
+          allOf: [{ $ref: "#/components/schemas/Problem" }, { properties: { code: { enum: codes } } }],
         },
         examples: Object.fromEntries(examples),
       },

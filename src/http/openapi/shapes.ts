@@ -22,7 +22,7 @@ export interface JsonSchema {
   readonly contentSchema?: JsonSchema;
   readonly not?: JsonSchema;
   readonly anyOf?: readonly JsonSchema[];
-  readonly joinConditionsWithAnd?: readonly JsonSchema[];
+  readonly allOf?: readonly JsonSchema[];
 }
 
 export interface ReferenceObject {

@@ -150,7 +150,7 @@ export const ownSessionOperations: readonly Operation[] = [
     },
   }),
   defineOperation({
-    id: "endSessionOfUser",
+    id: "endOwnSession",
     method: "delete",
     path: "/sessions/:id",
     tag,

@@ -19,9 +19,13 @@ describe("the pages", () => {
       const account = await createEnrolledAccount(stage.sallyport, "keyboard");
       await stage.visit(async (visitor) => {
         const { keyboard } = visitor.page;
+        // Chromium gives the focus to an autofocus field after the load event, in its next frame.
+        const focused = () => visitor.page.locator(":focus").waitFor();
         await visitor.open();
+        await focused();
         assert.deepEqual(await tabStops(visitor), ["User name", "Password", "Sign in"]);
         await visitor.open();
+        await focused();
         await keyboard.type(account.username);
         await keyboard.press("Tab");
         await keyboard.type(account.password);
@@ -29,10 +33,10 @@ describe("the pages", () => {
 
         await visitor.shows("Enter your code");
         const stops = ["Code", "Continue", "Use a backup code", "Cancel and use another account"];
+        await focused();
         assert.deepEqual(await tabStops(visitor), stops);
         await visitor.go(() => visitor.page.reload());
-        // Chromium gives the focus to an autofocus field after the load event, in its next frame.
-        await visitor.page.locator(":focus").waitFor();
+        await focused();
         await keyboard.press("Tab");
         await keyboard.press("Tab");
         await keyboard.press("Enter");
@@ -53,6 +57,7 @@ describe("the pages", () => {
           const { keyboard } = visitor.page;
           await visitor.open();
           await visitor.signIn(account);
+          await visitor.page.locator(":focus").waitFor();
           await keyboard.type(await account.authenticator.soonestCode());
           await keyboard.press("Tab");
           assert.equal((await describeFocus(visitor.page))?.name, "Continue");

@@ -64,8 +64,6 @@ export type Failure =
   /** An encrypted field does not open: its key is missing in `KEYRING`, or the row was changed. */
   | { readonly ok: false; readonly reason: "field_unreadable" };
 
-export type FailureReason = Failure["reason"];
-
 /** The limit that a `too_many_attempts` failure is about. Undefined in the failure: the second factor. */
 export type ExceededLimit = "first_factor" | "second_factor" | "setup" | "imports" | "exports";
 

@@ -139,7 +139,7 @@ async function planIfRight<Outcome, Subject extends CodeSubject>(
   return { ...result, ...(await planAcceptance(view, result.evidence)) };
 }
 
-/** Right, but refused by the batch: another request has spent it. */
+/** The reason when the attempt counts and the code is not accepted. A right code was spent before, perhaps by a parallel request. */
 const refusedReason = ({ result }: CompareCodeResult) =>
   result === "wrong" ? "wrong_code" : "replayed_code";
 

@@ -3,9 +3,8 @@ import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { requireExportKeyForAdminUsers } from "./admin-users.ts";
 import type { UserServiceCall } from "./service-caller.ts";
-import { prepareStoredResponse } from "./stored-response.ts";
 import { createServiceAuditEvent, findTargetUser, targetUserRefOf } from "./target-user.ts";
-import { toUserResult, type UserResult } from "./users.ts";
+import { type UserResult, writeUser } from "./write-user.ts";
 
 /**
  * Removes the second factor and its failures, and ends every session of the account. For a user who has lost the
@@ -20,17 +19,10 @@ export async function resetSecondFactor(
   const refusal = await requireExportKeyForAdminUsers(deps, call, "second_factor.reset", user);
   if (refusal !== null) return refusal;
   const after = { ...user, totpEnabled: false, totpSetupAt: null, updatedAt: call.now };
-  const done = await resetSecondFactorOnce(deps.db, targetUserRefOf(call), {
-    event: createServiceAuditEvent(call, "second_factor.reset", user.id),
-    response: await prepareStoredResponse(
-      deps,
-      call.idempotency,
-      { ok: true, user: after, created: false },
-      call.now,
-    ),
-    now: call.now,
-  });
-  return toUserResult(done, { stored: call.idempotency === null ? null : after, otherwise: "no_such_user" });
+  const event = createServiceAuditEvent(call, "second_factor.reset", user.id);
+  return writeUser(deps, call, { event, after, otherwise: "no_such_user" }, (input) =>
+    resetSecondFactorOnce(deps.db, targetUserRefOf(call), input),
+  );
 }
 
 /**
@@ -46,17 +38,10 @@ export async function unlockSecondFactor(
   const refusal = await requireExportKeyForAdminUsers(deps, call, "second_factor.unlocked", user);
   if (refusal !== null) return refusal;
   const after = { ...user, updatedAt: call.now };
-  const done = await unlockUserOnce(deps.db, targetUserRefOf(call), {
-    event: createServiceAuditEvent(call, "second_factor.unlocked", user.id, {
-      failures: user.secondFactorFailures,
-    }),
-    response: await prepareStoredResponse(
-      deps,
-      call.idempotency,
-      { ok: true, user: after, created: false },
-      call.now,
-    ),
-    now: call.now,
+  const event = createServiceAuditEvent(call, "second_factor.unlocked", user.id, {
+    failures: user.secondFactorFailures,
   });
-  return toUserResult(done, { stored: call.idempotency === null ? null : after, otherwise: "no_such_user" });
+  return writeUser(deps, call, { event, after, otherwise: "no_such_user" }, (input) =>
+    unlockUserOnce(deps.db, targetUserRefOf(call), input),
+  );
 }

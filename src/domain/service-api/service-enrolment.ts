@@ -16,7 +16,7 @@ import { requireExportKeyForAdminUsers, requireExportKeyIfTargetIsAdminUser } fr
 import type { UserServiceCall } from "./service-caller.ts";
 import { prepareStoredResponse } from "./stored-response.ts";
 import { createServiceAuditEvent, findTargetUser, targetUserRefOf } from "./target-user.ts";
-import { toUserResult, type UserResult } from "./users.ts";
+import { toUserResult, type UserResult } from "./write-user.ts";
 
 /**
  * Begins to set up a second factor for a user: generates a secret and stores it as pending. An existing second factor
@@ -147,7 +147,7 @@ export async function removeUserSecondFactor(
     response: null,
     now: call.now,
   });
-  const result = toUserResult(done, { stored: null, otherwise: "no_such_user" });
+  const result = toUserResult(done, "no_such_user");
   return !result.ok && done.rows.length > 0 ? { ok: false, reason: "not_enabled" } : result;
 }
 

@@ -6,7 +6,6 @@ import {
 import { listPossibleStoredUserIds, toStoredUserId } from "../../core/parsing/user-id.ts";
 import { canonicalizeUsername } from "../../core/parsing/username.ts";
 import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
-import type { WriteResult } from "../../store/service/idempotent-write.ts";
 import {
   deleteUserOnce,
   insertUserOnce,
@@ -22,6 +21,7 @@ import { requireExportKeyForAdminUsers } from "./admin-users.ts";
 import type { ServiceCall, UserServiceCall } from "./service-caller.ts";
 import { prepareStoredResponse } from "./stored-response.ts";
 import { createServiceAuditEvent, findTargetUser, targetUserRefOf } from "./target-user.ts";
+import { type UserResult, writeUser } from "./write-user.ts";
 
 /** The fields of a user that a service caller may set. An undefined field is not changed. */
 export interface UserFieldsInput {
@@ -30,9 +30,6 @@ export interface UserFieldsInput {
   readonly email?: string | null | undefined;
   readonly password?: string | undefined;
 }
-
-/** `created`: false when the account existed before the call. */
-export type UserResult = { readonly ok: true; readonly user: User; readonly created: boolean };
 
 /**
  * Creates a user, unless its id or its name is taken in the realm (`user_exists`).
@@ -109,19 +106,12 @@ async function updateUser(
     ...(email === undefined ? {} : { email }),
     ...(password === undefined ? {} : { passwordHash: await hashPassword(password) }),
   };
-  const user = { ...known, ...changes, updatedAt: call.now };
-  return toUserResult(
-    await updateUserOnce(deps.db, targetUserRefOf(call), changes, {
-      event: createServiceAuditEvent(call, "user.updated", known.id, { fields: listChangedFields(changes) }),
-      response: await prepareStoredResponse(
-        deps,
-        call.idempotency,
-        { ok: true, user, created: false },
-        call.now,
-      ),
-      now: call.now,
-    }),
-    { stored: call.idempotency === null ? null : user, otherwise: "user_exists" },
+  const event = createServiceAuditEvent(call, "user.updated", known.id, {
+    fields: listChangedFields(changes),
+  });
+  const after = { ...known, ...changes, updatedAt: call.now };
+  return writeUser(deps, call, { event, after, otherwise: "user_exists" }, (input) =>
+    updateUserOnce(deps.db, targetUserRefOf(call), changes, input),
   );
 }
 
@@ -148,23 +138,11 @@ async function updateDisabledAt(
   const refusal = await requireExportKeyForAdminUsers(deps, call, eventType, known);
   if (refusal !== null) return refusal;
   const disabledAt = disabledAtOf(known);
-  const user = { ...known, disabledAt, updatedAt: call.now };
-  const done = await updateUserOnce(
-    deps.db,
-    targetUserRefOf(call),
-    { disabledAt },
-    {
-      event: createServiceAuditEvent(call, eventType, known.id),
-      response: await prepareStoredResponse(
-        deps,
-        call.idempotency,
-        { ok: true, user, created: false },
-        call.now,
-      ),
-      now: call.now,
-    },
+  const event = createServiceAuditEvent(call, eventType, known.id);
+  const after = { ...known, disabledAt, updatedAt: call.now };
+  return writeUser(deps, call, { event, after, otherwise: "no_such_user" }, (input) =>
+    updateUserOnce(deps.db, targetUserRefOf(call), { disabledAt }, input),
   );
-  return toUserResult(done, { stored: call.idempotency === null ? null : user, otherwise: "no_such_user" });
 }
 
 /** Deletes a user and everything stored for it, except audit events. */
@@ -179,23 +157,6 @@ export async function deleteUser(deps: Deps, call: UserServiceCall): Promise<{ o
     now: call.now,
   });
   return happened ? { ok: true } : { ok: false, reason: "no_such_user" };
-}
-
-/**
- * Turns the result of a conditional write into the account as it is now, or into a failure.
- *
- * @param stored the account in the response that the batch has stored for a retry: this call gets the same response, even
- *   when a parallel request has changed the account too. Null: none is stored
- * @param otherwise the failure when the account exists and the write still did not happen
- */
-export function toUserResult(
-  done: WriteResult<User>,
-  { stored, otherwise }: { readonly stored: User | null; readonly otherwise: "no_such_user" | "user_exists" },
-): UserResult | Failure {
-  const [user] = done.rows;
-  if (done.happened && user !== undefined) return { ok: true, user: stored ?? user, created: false };
-  if (done.respondedBefore) return { ok: false, reason: "already_responded" };
-  return { ok: false, reason: user === undefined ? "no_such_user" : otherwise };
 }
 
 /** Lists one page of the realm's users, in the order of their names. */

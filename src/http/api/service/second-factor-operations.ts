@@ -10,8 +10,8 @@ import {
   removeUserSecondFactor,
   startUserEnrolment,
 } from "../../../domain/service-api/service-enrolment.ts";
-import type { UserResult } from "../../../domain/service-api/users.ts";
 import { type VerifiedUserCode, verifyUserCode } from "../../../domain/service-api/verify-user-code.ts";
+import type { UserResult } from "../../../domain/service-api/write-user.ts";
 import { publicBaseUrl } from "../../context.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { defineOperation } from "../define-operation.ts";

@@ -7,8 +7,8 @@ import {
   getUserStatus,
   listUsers,
   putUser,
-  type UserResult,
 } from "../../../domain/service-api/users.ts";
+import type { UserResult } from "../../../domain/service-api/write-user.ts";
 import type { User } from "../../../store/users/user-rows.ts";
 import { defineOperation } from "../define-operation.ts";
 import { emailSchema, passwordSchema, userIdSchema, usernameSchema } from "../fields.ts";

@@ -14,10 +14,11 @@ import {
   type Session,
   type SessionWithUser,
 } from "../../store/sessions/session-rows.ts";
-import { findUser, findUserOnPrimary, type User } from "../../store/users/user-rows.ts";
+import { findUserOnPrimary, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import type { IdempotencyContext } from "../service-api/stored-response.ts";
+import { findUserUnlessKnown } from "../service-api/target-user.ts";
 import {
   type FullSession,
   isSessionLive,
@@ -136,9 +137,7 @@ export async function findCodeSubjectRows<Subject extends CodeSubject>(
   if (subject.kind === "session") {
     return asViewOf(subject, subject.known ?? (await findSession(deps.db, subject.session.id)));
   }
-  const { known, realm, ids } = subject;
-  const find = known === null ? findUserOnPrimary : findUser;
-  return asViewOf(subject, viewOfUser(known ?? (await find(deps.db, realm, ids))));
+  return asViewOf(subject, viewOfUser(await findUserUnlessKnown(deps, subject)));
 }
 
 /** Reads the account of a subject from the primary. Null: there is none. */

@@ -15,16 +15,16 @@ export const targetUserRefOf = ({ realm, userId }: Pick<UserServiceCall, "realm"
  * Finds the target user. `known: null`: the read replica does not have it, so only the primary is read. Not set: nothing has
  * been read yet, so the replica is read first.
  */
-export const findTargetUser = async (
+export const findTargetUser = (
   deps: Deps,
   call: Pick<UserServiceCall, "realm" | "userId" | "known">,
-): Promise<User | null> =>
-  call.known ??
-  (await (call.known === null ? findUserOnPrimary : findUser)(
-    deps.db,
-    call.realm,
-    targetUserRefOf(call).ids,
-  ));
+): Promise<User | null> => findUserUnlessKnown(deps, { ...targetUserRefOf(call), known: call.known });
+
+/** As {@link findTargetUser}, for a user whose possible stored ids are known. */
+export const findUserUnlessKnown = async (
+  { db }: Deps,
+  { realm, ids, known }: UserRef & { readonly known?: User | null | undefined },
+): Promise<User | null> => known ?? (await (known === null ? findUserOnPrimary : findUser)(db, realm, ids));
 
 /** Creates an audit event for an action of a service caller. */
 export function createServiceAuditEvent(

@@ -1,5 +1,6 @@
 import type { Mutant } from "./mutant.ts";
 
+const otpauth = "test/core/parsing/otpauth.test.ts";
 const parseFields = "test/core/parsing/parse-fields.test.ts";
 
 /** What clients and operators send in: names of fields, provisioning URIs, password hashes. */
@@ -39,5 +40,41 @@ export const inputMutants: readonly Mutant[] = [
     why: "a misspelled required field is reported as missing, and its name is not mentioned (WB-08)",
     tests: [parseFields],
     titled: "before the one that is missing",
+  },
+  {
+    name: "uri-period-unjudged",
+    file: "src/core/parsing/totp-parameters.ts",
+    find: '    describeNumber("period", period, totpPeriodSeconds),\n',
+    replace: "",
+    why: "an authenticator with a period of 60 seconds is imported, and none of its codes is accepted (OTP-07)",
+    tests: [otpauth, "test/core/parsing/totp-parameters.test.ts"],
+    titled: "OTP-07",
+  },
+  {
+    name: "parameters-beside-secret-unjudged",
+    file: "src/domain/service-api/imported-user.ts",
+    find: "if (unsupported !== null)",
+    replace: "if (unsupported === undefined)",
+    why: "a secret with other parameters is imported, and none of its codes is accepted (OTP-07)",
+    tests: ["test/flows/import-codes.test.ts"],
+    titled: "OTP-07",
+  },
+  {
+    name: "uri-parameters-that-differ",
+    file: "src/core/parsing/otpauth.ts",
+    find: "if (before !== undefined && before !== value)",
+    replace: "if (before === undefined && before === value)",
+    why: "of two secrets in one URI the last one counts, and the authenticator may use the first",
+    tests: [otpauth],
+    titled: "refuses two secrets",
+  },
+  {
+    name: "uri-name-not-utf8",
+    file: "src/core/parsing/otpauth.ts",
+    find: "return decodeURIComponent(text.replace",
+    replace: "return unescape(text.replace",
+    why: "labels with different bytes become names in Latin-1 (INC-36)",
+    tests: [otpauth],
+    titled: "INC-36",
   },
 ];

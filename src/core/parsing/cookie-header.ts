@@ -4,7 +4,11 @@ import {
   foldNameToUnderscores,
   listPossibleFoldedNames,
 } from "./folded-name.ts";
-import { type ClassifiedNamedValues, checkNamedValuesForAmbiguity, type NamedValue } from "./named-values.ts";
+import {
+  checkNamedValuesForAmbiguity,
+  type NamedValue,
+  type NamedValuesWithAmbiguity,
+} from "./named-values.ts";
 
 interface Piece extends NamedValue {
   /** The offset of the piece in the header. */
@@ -20,7 +24,7 @@ interface Piece extends NamedValue {
  * @param header the `Cookie` header; the runtime joins several header lines with a comma
  * @param names the names as the site writes them
  */
-export function findCookiesReadableAs(header: string, names: readonly string[]): ClassifiedNamedValues {
+export function findCookiesReadableAs(header: string, names: readonly string[]): NamedValuesWithAmbiguity {
   const foldedNames = new Set(names.map(foldNameToUnderscores));
   // A browser sends a cookie without a name as `=value` or as the bare value, which may look like a name and a value.
   const isNamed = ({ name }: Piece) =>

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { lazyPerObject } from "../lib/lazy.ts";
 import { unknownFieldsErrorOption } from "../parsing/parse-fields.ts";
-import { zodTypeErrorOption } from "../parsing/zod-type-error.ts";
+import { zodExpectedTypeErrorOption } from "../parsing/zod-type-error.ts";
 import { foldCaseAndAccents } from "./best-fit.ts";
 import { removePageSuffix } from "./path-aliases.ts";
 import { findPathVariants } from "./path-variants.ts";
@@ -25,7 +25,7 @@ export interface ScopedRequirement {
 }
 
 /** The path of a rule in one spelling. */
-export type RulePath = {
+export type RulePathWithStem = {
   /** The decoded path without a final `/*`. */
   readonly path: string;
   /** The path without a page suffix: {@link removePageSuffix}. Used to find aliases. */
@@ -34,9 +34,9 @@ export type RulePath = {
 
 /** One rule of `POLICY`, parsed. */
 export type PolicyRule = {
-  readonly written: RulePath;
+  readonly written: RulePathWithStem;
   /** The result of `foldCaseAndAccents`, for the case-insensitive comparison. */
-  readonly folded: RulePath;
+  readonly folded: RulePathWithStem;
   /** The rule ends in `/*`: it covers its path and all paths below. Otherwise it covers exactly its path. */
   readonly coversBelow: boolean;
   /** Upper case; null is every method. */
@@ -47,7 +47,7 @@ export type PolicyRule = {
 /** The levels that a rule can require, from the weakest to the strictest. */
 export const requirementLevels = ["none", "first_factor", "second_factor"] as const;
 
-const anyText = () => z.string(zodTypeErrorOption("string"));
+const anyText = () => z.string(zodExpectedTypeErrorOption("string"));
 
 const pathSchema = () =>
   anyText().check(
@@ -70,7 +70,7 @@ const ruleSchema = () =>
         path: pathSchema(),
         methods: z.optional(
           z
-            .array(methodSchema(), zodTypeErrorOption("array"))
+            .array(methodSchema(), zodExpectedTypeErrorOption("array"))
             .check(z.minLength(1, "must name at least one method, or be left out")),
         ),
         require: z.enum(requirementLevels, `must be one of ${requirementLevels.join(", ")}`),
@@ -80,7 +80,7 @@ const ruleSchema = () =>
       },
       {
         error: (issue) =>
-          issue.code === "unrecognized_keys" ? undefined : zodTypeErrorOption("object").error(issue),
+          issue.code === "unrecognized_keys" ? undefined : zodExpectedTypeErrorOption("object").error(issue),
       },
     )
     .check(

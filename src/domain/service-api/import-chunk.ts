@@ -4,7 +4,7 @@ import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts
 import {
   findUsersWithIdsOrNames,
   type ImportedUserInput,
-  insertImportedUsers,
+  insertImportedUsersSkippingConflicts,
 } from "../../store/users/imported-rows.ts";
 import { newUserRow, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -33,7 +33,7 @@ const maxRounds = 4;
  * @param planned null: accounts are created. Otherwise the call is part of a dry run: it writes no account, takes these
  *   accounts for existing ones, and adds those that it would create
  */
-export async function importUserChunk(
+export async function createMissingUsersOfChunk(
   deps: Deps,
   call: ServiceCall,
   users: readonly ImportedUser[],
@@ -166,7 +166,7 @@ async function insertUsers(
     planned.push(...imports.map(({ row }) => row));
     return users;
   }
-  const created = await insertImportedUsers(deps.db, call.realm, imports);
+  const created = await insertImportedUsersSkippingConflicts(deps.db, call.realm, imports);
   return users.filter((_, index) => created.has(imports[index]?.row.id ?? ""));
 }
 

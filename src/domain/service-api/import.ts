@@ -1,7 +1,7 @@
-import { StoreUnavailable } from "../../store/platform/database.ts";
+import { StoreUnavailableError } from "../../store/platform/database.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
-import { type ImportLineOutcome, importUserChunk } from "./import-chunk.ts";
+import { createMissingUsersOfChunk, type ImportLineOutcome } from "./import-chunk.ts";
 import type { ImportedUser, ImportLineFailure } from "./imported-user.ts";
 import type { ServiceCall } from "./service-caller.ts";
 
@@ -46,7 +46,7 @@ export interface ImportReport {
   /** True: nothing was written. */
   readonly dryRun: boolean;
   /** The error that ended the import early. Null: all lines were processed. */
-  readonly interrupted: StoreUnavailable | null;
+  readonly interrupted: StoreUnavailableError | null;
 }
 
 /** Limits of a chunk, which takes one read and one batch. They keep each parameter far below the size that D1 allows. */
@@ -86,7 +86,7 @@ export async function importUsers(
     await importLines(deps, call, chunk, { report, planned });
     return report.build(null);
   } catch (error) {
-    if (error instanceof StoreUnavailable) return report.build(error);
+    if (error instanceof StoreUnavailableError) return report.build(error);
     throw error;
   }
 }
@@ -104,7 +104,7 @@ async function importLines(
   { report, planned }: { readonly report: ReportBuilder; readonly planned: User[] | null },
 ): Promise<void> {
   const users = chunk.flatMap(({ entry }) => (entry?.ok === true ? [entry.user] : []));
-  const outcomes = await importUserChunk(deps, call, users, planned);
+  const outcomes = await createMissingUsersOfChunk(deps, call, users, planned);
   for (const { line, entry } of chunk) {
     const outcome = entry?.ok === true ? (outcomes.get(entry.user) ?? null) : entry;
     report.add(line, outcome);
@@ -143,7 +143,7 @@ class ReportBuilder {
     if (this.#resets.length < this.#maxListed) this.#resets.push(reset);
   }
 
-  build(interrupted: StoreUnavailable | null): ImportReport {
+  build(interrupted: StoreUnavailableError | null): ImportReport {
     const lines = this.#nextLine - this.#firstLine;
     const lists = { errors: this.#errors, resets: this.#resets };
     return { lines, ...this.#counts, nextLine: this.#nextLine, ...lists, dryRun: this.#dryRun, interrupted };

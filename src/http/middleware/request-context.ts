@@ -2,7 +2,7 @@ import { createMiddleware } from "hono/factory";
 import type { Config } from "../../config/config.ts";
 import { isEqualInConstantTime } from "../../core/crypto/constant-time.ts";
 import { BoundedMap } from "../../core/lib/bounded-map.ts";
-import { isPlainOrigin, parseRawPath } from "../../core/parsing/raw-path.ts";
+import { isPlainOrigin, rawPathOf } from "../../core/parsing/raw-path.ts";
 import { createDeps } from "../../runtime.ts";
 import type { AppContext, AppEnv } from "../context.ts";
 import { FailureError } from "../problem/http-failure.ts";
@@ -21,7 +21,7 @@ export function createRequestContextMiddleware(config: Config) {
     c.set("config", config);
     c.set("deps", createDeps(config, c.env, c.executionCtx, requestId));
     c.set("now", now);
-    // Getters, because a request with a fresh session needs neither.
+    // `address` and `userAgent` are getters, because a request with a fresh session needs neither of them.
     c.set("client", {
       requestId,
       get address() {
@@ -32,7 +32,7 @@ export function createRequestContextMiddleware(config: Config) {
       },
     });
     c.set("url", () => {
-      url ??= new URL(parseRawPath(c.req.url) === "" ? originOf(c.req.url) : c.req.url);
+      url ??= new URL(rawPathOf(c.req.url) === "" ? originOf(c.req.url) : c.req.url);
       return url;
     });
     c.set("trusted", trusted);

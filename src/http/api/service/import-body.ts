@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
-import { splitStreamIntoLines } from "../../../core/parsing/lines.ts";
+import { splitStreamIntoByteLines } from "../../../core/parsing/lines.ts";
 import type { ParsedImportLine } from "../../../domain/service-api/import.ts";
 import {
   type ImportLineFailure,
@@ -81,11 +81,14 @@ export class ImportBody {
     readonly firstLine: number,
   ) {}
 
-  /** Reads the lines one by one. If the body is not read to its end, the text after the last newline is not a line. */
+  /**
+   * Reads the lines one by one. When the body is too large or is cut off, the lines end early and without an error, and
+   * `ended` says why. The text after the last newline is then left out, because it may be only a part of a line.
+   */
   async *lines(): AsyncGenerator<ParsedImportLine, void, undefined> {
     let line = this.firstLine;
     try {
-      for await (const bytes of splitStreamIntoLines(this.#chunks(), maxLineBytes)) {
+      for await (const bytes of splitStreamIntoByteLines(this.#chunks(), maxLineBytes)) {
         if (line - this.firstLine === maxLines) throw new BodyEnded("too_large");
         yield { line, bytes: bytes?.length ?? 0, entry: await readEntry(bytes, this.now) };
         line += 1;

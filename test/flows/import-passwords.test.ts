@@ -31,6 +31,18 @@ describe("an imported scrypt hash of another system", () => {
   );
 });
 
+describe("a scrypt hash that an earlier import kept with its padding", () => {
+  it("is the same when the file is sent again", async () => {
+    const stored = `$scrypt$ln=14,r=8,p=5$${"A".repeat(22)}$${"A".repeat(43)}`;
+    const padded = `$scrypt$ln=14,r=8,p=5$${"A".repeat(22)}==$${"A".repeat(43)}=`;
+    const line = fileOf({ id: "1", username: "ada", password_hash: padded });
+    await importFile(line);
+    expect(await readHash("ada")).toBe(stored);
+    await query("UPDATE users SET password_hash = ?", padded);
+    expect((await importFile(line)).json.data).toMatchObject({ unchanged: 1, failed: 0 });
+  });
+});
+
 describe("an imported hash that is not computed here", () => {
   const lines = [...slowHashes, ...fastHashes].map(([, password_hash], index) => ({
     id: `u${index}`,

@@ -182,7 +182,6 @@ describe("a response that lasts", () => {
     expect(await ended.read()).toBeNull();
     const left = await browser.script("/live");
     await left.body?.cancel();
-    const fromLeft = streams.at(-1);
     site.answer = () => new Response(null, { status: 204 });
     expect((await browser.script("/nothing")).status).toBe(204);
     // The relay learns from the next piece that its reader has left.

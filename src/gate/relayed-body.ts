@@ -1,62 +1,60 @@
-import type { AccessWatch } from "./access-watch.ts";
-
 /** Bytes of one piece. Smaller pieces cost more CPU time for each megabyte. */
 const pieceBytes = 262_144;
+
+/** What happens while a body is relayed. */
+export interface RelayEvents {
+  /** Called for each piece. */
+  readonly onPiece: (() => void) | null;
+  /** Called when the sender has broken the body off, before its reader learns of it. */
+  readonly onSourceFailure?: () => void;
+  /** Cuts the body. */
+  readonly cutSignal?: AbortSignal;
+}
 
 /** A body that passes through the Worker. */
 export interface RelayedBody {
   readonly body: ReadableStream<Uint8Array>;
   /** Resolves when nothing more will pass. Never rejects. */
   readonly ended: Promise<void>;
-  /** True when the sender has broken the body off. False when the reader has, or when the access has ended. */
-  hasSourceFailed(): boolean;
 }
 
 /**
- * Passes a body on while the access of its connection lasts. When the access ends, the body fails, so that its reader does not
- * take a part for the whole (INC-38). A body that its reader cancels is cancelled at its source. At most one piece is in memory.
+ * Passes a body on piece by piece. A body that is cut fails at its reader, so that no part is taken for the whole (INC-38). A
+ * body that its reader cancels is cancelled at its source. At most one piece is in memory.
  *
  * Without a relay the runtime passes a response on by itself, and drops the Worker's timers when it has sent the headers.
  *
  * @param length bytes of the body. Null: unknown, so the body is sent in chunks
- * @param watch null: the access does not end
  */
 export function relayBody(
   source: ReadableStream<Uint8Array>,
   length: number | null,
-  watch: AccessWatch | null,
+  events: RelayEvents,
 ): RelayedBody {
   const { readable, writable } =
     length === null ? new IdentityTransformStream() : new FixedLengthStream(length);
   const bufferBytes = Math.min(length ?? pieceBytes, pieceBytes);
-  let sourceFailed = false;
-  const onSourceFailure = () => {
-    // The end of the access makes the source fail, too.
-    sourceFailed = watch?.signal.aborted !== true;
-  };
-  const ended = passOn(source, writable, bufferBytes, watch, onSourceFailure);
-  return { body: readable, ended, hasSourceFailed: () => sourceFailed };
+  return { body: readable, ended: passOn(source, writable, bufferBytes, events) };
 }
 
 async function passOn(
   source: ReadableStream<Uint8Array>,
   target: WritableStream<Uint8Array>,
   bufferBytes: number,
-  watch: AccessWatch | null,
-  onSourceFailure: () => void,
+  { onPiece, onSourceFailure, cutSignal }: RelayEvents,
 ): Promise<void> {
   const reader = source.getReader({ mode: "byob" });
   const writer = target.getWriter();
-  watch?.signal.addEventListener("abort", () => void abandon(reader, writer, watch.signal.reason));
+  cutSignal?.addEventListener("abort", () => void abandon(reader, writer, cutSignal.reason));
   let buffer = new ArrayBuffer(bufferBytes);
   try {
     for (;;) {
       const piece = await reader.read(new Uint8Array(buffer)).catch((error: unknown) => {
-        onSourceFailure();
+        onSourceFailure?.();
         throw error;
       });
       if (piece.done) break;
-      watch?.noteUse();
+      onPiece?.();
       await writer.write(piece.value);
       buffer = piece.value.buffer as ArrayBuffer;
     }

@@ -36,7 +36,10 @@ function relayDownload({ status, body, headers }: Response, watch: AccessWatch |
     watch.stop();
     return body;
   }
-  const relayed = relayBody(body, statedBodyLength(headers), watch);
+  const relayed = relayBody(body, statedBodyLength(headers), {
+    onPiece: () => watch.noteUse(),
+    cutSignal: watch.signal,
+  });
   void relayed.ended.then(() => watch.stop());
   return relayed.body;
 }

@@ -1,6 +1,11 @@
 import type { AccessWatch } from "./access-watch.ts";
 import { isWebSocketUpgrade } from "./connection-headers.ts";
-import { createOriginRequest, hasUnsendableBody, type OriginRequestInput } from "./origin-request.ts";
+import {
+  createOriginRequest,
+  hasUnsendableBody,
+  type OriginRequestInput,
+  undecoded,
+} from "./origin-request.ts";
 import { relayBody, statedBodyLength } from "./relayed-body.ts";
 
 export interface OriginExchangeInput extends Pick<OriginRequestInput, "target" | "request" | "headers"> {
@@ -37,7 +42,7 @@ export async function exchangeWithOrigin(input: OriginExchangeInput): Promise<Or
     return { kind: "unsendable", error };
   }
   try {
-    const response = await fetch(sent);
+    const response = await fetch(sent, undecoded);
     return watch?.signal.aborted === true ? { kind: "access_ended" } : { kind: "response", response };
   } catch (error) {
     if (watch?.signal.aborted === true) return { kind: "access_ended" };

@@ -19,7 +19,13 @@ export interface OriginRequestInput {
 }
 
 /**
- * Creates the request for the origin. The origin's response is neither followed, stored nor decoded.
+ * Options of `fetch` for the request that {@link createOriginRequest} creates: the response's body is not decoded. The runtime
+ * ignores this option of a `Request`.
+ */
+export const undecoded: RequestInit<RequestInitCfProperties> = { encodeResponseBody: "manual" };
+
+/**
+ * Creates the request for the origin. The origin's response is not followed, and no cache keeps it.
  *
  * @throws TypeError when the runtime can't send what the client has sent
  */
@@ -29,7 +35,6 @@ export function createOriginRequest({ target, request, headers, body, signal }: 
     signal,
     redirect: "manual",
     cf: notCached,
-    encodeResponseBody: "manual",
   };
   const { method } = request;
   if (!isWithoutBody(method)) return new Request(target, { ...options, method, body });

@@ -1,4 +1,4 @@
-import { parseRawPath } from "../core/parsing/raw-path.ts";
+import { rawPathOf } from "../core/parsing/raw-path.ts";
 import type { AssertedScope } from "../core/tokens/assertion.ts";
 import type { AccessDenied, AccessGranted } from "../domain/access/access.ts";
 import {
@@ -6,7 +6,7 @@ import {
   type ConnectionUse,
   isAccessStillGranted,
   type LastingAccess,
-  mustRecheckAccess,
+  needsPeriodicRecheck,
 } from "../domain/access/long-lived-access.ts";
 import type { Deps } from "../domain/deps.ts";
 import type { IssuedSession } from "../domain/sessions/sessions.ts";
@@ -17,7 +17,7 @@ import {
   type RejectedRequest,
   type VisitorContext,
 } from "./authorize.ts";
-import { isCrossOriginWebSocketHandshake } from "./handshake.ts";
+import { isWebSocketHandshakeWithOtherOrigin } from "./handshake.ts";
 import { createOriginHeaders } from "./headers.ts";
 import { exchangeWithOrigin } from "./origin-exchange.ts";
 import { signIdentityAssertion } from "./sign-assertion.ts";
@@ -51,7 +51,7 @@ export type ForwardRequestResult =
  * are queried only when the session's token has to be rechecked.
  *
  * @param originUrl scheme, host and port; `route`: the request's own URL, because the Worker is a route of the origin's zone
- * @throws StoreUnavailable, FirstFactorUnavailable, AmbiguousCredentials: the request is not forwarded
+ * @throws StoreUnavailableError, FirstFactorUnavailableError, AmbiguousCredentialsError: the request is not forwarded
  */
 export async function forwardIfAuthorized(
   deps: Deps,
@@ -59,7 +59,7 @@ export async function forwardIfAuthorized(
   input: ForwardRequestInput,
 ): Promise<ForwardRequestResult> {
   const { request, url } = input;
-  const path = parseRawPath(request.url);
+  const path = rawPathOf(request.url);
   const result = await authorizeRequest(deps, {
     ...input,
     method: request.method,
@@ -72,7 +72,7 @@ export async function forwardIfAuthorized(
   if (result.kind !== "evaluated") return result;
   const { decision, access, mayChange } = result;
   if (!access.allowed) return { kind: "denied", denial: access };
-  if (access.identity !== null && isCrossOriginWebSocketHandshake(request.headers, url.host))
+  if (access.identity !== null && isWebSocketHandshakeWithOtherOrigin(request.headers, url.host))
     return { kind: "cross_origin" };
   const headers = await createForwardedHeaders(deps, input, access, { ...decision, host: url.host });
   const { renewed } = await forceSessionRecheckAfterChange(deps, input, mayChange, access);
@@ -98,7 +98,7 @@ async function forward(
 ): Promise<SentRequestResult> {
   const target = (originUrl === "route" ? url.origin : originUrl) + url.pathname;
   const isStillGranted = (use: ConnectionUse | null) => isAccessStillGranted(deps, lasting, use, new Date());
-  const watch = mustRecheckAccess(lasting)
+  const watch = needsPeriodicRecheck(lasting)
     ? watchAccess(isStillGranted, accessCheckTimes(deps, lasting, now))
     : null;
   const result = await exchangeWithOrigin({ target: target + url.search, request, headers, watch });

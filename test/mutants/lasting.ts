@@ -67,8 +67,8 @@ export const lastingMutants: readonly Mutant[] = [
   {
     name: "last-use-goes-back",
     file: "src/store/sessions/session-rows.ts",
-    find: "lastSeenAt: sql`max(${sessions.lastSeenAt}, ${sql.param(lastSeenAt, sessions.lastSeenAt)})`",
-    replace: "lastSeenAt",
+    find: "sql`max(",
+    replace: "sql`min(",
     why: "a check of a connection makes a session look older than its last request (SE-07)",
     tests: ["test/gate/idle-connections.test.ts"],
     titled: "never an earlier one",

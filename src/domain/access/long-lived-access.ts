@@ -3,7 +3,7 @@ import { findUserOnPrimary } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { isUsedSessionLive } from "../sessions/sessions.ts";
 import type { FirstFactorSource } from "../sign-in/first-factor-source.ts";
-import { type AccessGranted, authorizeVisitor } from "./access.ts";
+import { type AccessGranted, authorizeVerifiedFactors } from "./access.ts";
 
 /** An open WebSocket, or a response that lasts: access that outlives the moment in which it was granted. */
 export interface LastingAccess {
@@ -30,7 +30,7 @@ export interface ConnectionUse {
  *   signs in there with the same credentials, the open connection would bypass the second factor.
  * - An anonymous visitor on a path that requires nothing: no. Every client may open the same connection.
  */
-export const mustRecheckAccess = ({ requirement, granted, source }: LastingAccess): boolean =>
+export const needsPeriodicRecheck = ({ requirement, granted, source }: LastingAccess): boolean =>
   granted.identity !== null || (source !== null && requirement.level !== "none");
 
 /** Every check of an open connection is a query to D1, so there are at least this many seconds between two. */
@@ -60,7 +60,7 @@ export function accessCheckTimes(
  * primary: for the session, whose use it records, or for the account when there is no session.
  *
  * @param use null: no data has passed since the last check
- * @throws StoreUnavailable, FirstFactorUnavailable when that can't be found out: the access must end (INC-20)
+ * @throws StoreUnavailableError, FirstFactorUnavailableError when that can't be found out: the access must end (INC-20)
  */
 export async function isAccessStillGranted(
   deps: Deps,
@@ -77,5 +77,5 @@ export async function isAccessStillGranted(
   const user = await findUserOnPrimary(deps.db, source.realm, [identity.userId]);
   if (user === null || user.disabledAt !== null) return false;
   const visitor = { ...identity, enrolled: user.totpEnabled, firstFactorAt: now, secondFactorAt: null };
-  return authorizeVisitor(deps, requirement, visitor, null, now).allowed;
+  return authorizeVerifiedFactors(deps, requirement, visitor, null, now).allowed;
 }

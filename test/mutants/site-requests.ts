@@ -165,7 +165,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-session-not-asked",
     file: "src/domain/access/long-lived-access.ts",
-    find: "if (sessionId !== null) return isSessionLiveInStore(deps, sessionId, now);",
+    find: "if (sessionId !== null) return isUsedSessionLive(deps, sessionId, use, now);",
     replace: "if (sessionId !== null) return true;",
     why: "a WebSocket goes on after its session has been ended (INC-32, SE-06)",
     tests: ["test/gate/gate-web-socket.test.ts"],

@@ -16,8 +16,9 @@ import {
   type VisitorContext,
 } from "./authorize.ts";
 import { isCrossOriginWebSocketHandshake } from "./handshake.ts";
-import { copyWithoutOwnSetCookieHeaders, createOriginHeaders } from "./headers.ts";
+import { copyResponseHeaders, createOriginHeaders } from "./headers.ts";
 import { signIdentityAssertion } from "./sign-assertion.ts";
+import type { SiteAddresses } from "./site-addresses.ts";
 import { relayWebSocket } from "./web-socket.ts";
 
 /** A request for the origin, and its visitor. */
@@ -100,21 +101,27 @@ async function createForwardedHeaders(
 ): Promise<Headers> {
   const { request, client, publicOrigin, now } = input;
   const signedIdentity = await signIdentityAssertion(deps, identity, publicOrigin, scope, now);
-  const { firstFactor, methodOverride } = deps.config;
-  const overridesForwarded = methodOverride === "pass";
-  const headersInput = { ...input, signedIdentity, address: client.address, firstFactor, overridesForwarded };
+  const site = siteAddresses(deps, publicOrigin);
+  const headersInput = { ...input, signedIdentity, address: client.address, site, config: deps.config };
   return createOriginHeaders(request.headers, headersInput);
 }
+
+/** Returns the addresses to translate in headers, or null with `ORIGIN_HOST=forward`. */
+const siteAddresses = (
+  { config: { originHost, originUrl } }: Pick<Deps, "config">,
+  visitorOrigin: string,
+): SiteAddresses | null =>
+  originHost === "origin" && originUrl !== null ? { visitorOrigin, originUrl } : null;
 
 /** Removes cookies that would replace the Worker's, and ends a WebSocket when its access ends. */
 function toVisitorResponse(
   deps: Deps,
   response: Response,
-  { ownCookies }: ForwardRequestInput,
+  { ownCookies, publicOrigin }: ForwardRequestInput,
   lasting: WebSocketAccess,
 ): Response {
   const { status, statusText, webSocket } = response;
-  const headers = copyWithoutOwnSetCookieHeaders(response.headers, ownCookies);
+  const headers = copyResponseHeaders(response.headers, ownCookies, siteAddresses(deps, publicOrigin));
   if (webSocket === null) {
     return headers === null ? response : new Response(response.body, { status, statusText, headers });
   }

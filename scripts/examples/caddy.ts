@@ -3,7 +3,7 @@ import {
   clearedHeaderFamilies,
   methodOverrideHeaderNames,
 } from "../../src/core/policy/cleared-header-names.ts";
-import { sallyportTokenPatternSource } from "../../src/core/tokens/own-token.ts";
+import { sallyportBearerTokenPatternSource } from "../../src/core/tokens/own-token.ts";
 import { generatedNote } from "./generated-block.ts";
 import { plainName, separators } from "./name-patterns.ts";
 import { oddOwnCookie } from "./own-cookies.ts";
@@ -50,7 +50,7 @@ ${keptHeaders.map((name) => `\trequest_header ${name} {vars.${variableFor(name)}
 		# Browsers write Sallyport's cookies only as above. Remove every header with another spelling of them.
 		@sallyport_odd_cookie header_regexp Cookie \`(?i)${oddOwnCookie}\`
 		request_header @sallyport_odd_cookie -Cookie
-		@sallyport_own_token header_regexp Authorization \`${sallyportTokenPatternSource}\`
+		@sallyport_own_token header_regexp Authorization \`${sallyportBearerTokenPatternSource}\`
 		request_header @sallyport_own_token -Authorization
 	}
 }

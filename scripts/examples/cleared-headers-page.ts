@@ -1,4 +1,4 @@
-import { foldFieldName } from "../../src/core/parsing/folded-name.ts";
+import { foldNameToUnderscores } from "../../src/core/parsing/folded-name.ts";
 import {
   clearedHeaderFamilies,
   hasHeaderName,
@@ -8,14 +8,14 @@ import { type HeaderSource, headerSources } from "./known-headers.ts";
 
 /** The entry of the list that clears this name: the name, or `X-Foo-*` for its family. */
 function toEntry(name: string): string {
-  const folded = foldFieldName(name);
+  const folded = foldNameToUnderscores(name);
   const family = clearedHeaderFamilies.find((it) => folded === it || folded.startsWith(`${it}_`));
   return family === undefined ? name : `${name.slice(0, family.length)}-*`;
 }
 
 const toRow = ({ source, names }: HeaderSource): string => {
   const entries = [...new Set(names.map(toEntry))].map((entry) => `\`${entry}\``);
-  const isReserved = names.every((name) => hasHeaderName(reservedHeaders, foldFieldName(name)));
+  const isReserved = names.every((name) => hasHeaderName(reservedHeaders, foldNameToUnderscores(name)));
   return `| ${source} | ${entries.join(", ")} | ${isReserved ? "no" : "yes"} |`;
 };
 

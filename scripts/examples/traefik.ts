@@ -3,7 +3,7 @@ import {
   clearedHeaderFamilies,
   methodOverrideHeaderNames,
 } from "../../src/core/policy/cleared-header-names.ts";
-import { sallyportTokenPatternSource } from "../../src/core/tokens/own-token.ts";
+import { sallyportBearerTokenPatternSource } from "../../src/core/tokens/own-token.ts";
 import { knownHeaders } from "./known-headers.ts";
 import { familyPattern, oddCharacter, plainName, wholePattern } from "./name-patterns.ts";
 
@@ -39,5 +39,5 @@ export const traefikClearing: readonly string[] = [`authResponseHeadersRegex: '(
 
 /** The router rule for requests with a Sallyport token. */
 export const traefikTokenRule: readonly string[] = [
-  `rule: 'Host(\`{{ env "SITE_NAME" }}\`) && HeaderRegexp(\`Authorization\`, \`${sallyportTokenPatternSource}\`)'`,
+  `rule: 'Host(\`{{ env "SITE_NAME" }}\`) && HeaderRegexp(\`Authorization\`, \`${sallyportBearerTokenPatternSource}\`)'`,
 ];

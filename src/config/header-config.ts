@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
-import { foldFieldName } from "../core/parsing/folded-name.ts";
-import { zodTypeErrorOption } from "../core/parsing/zod-type-error.ts";
+import { foldNameToUnderscores } from "../core/parsing/folded-name.ts";
+import { zodExpectedTypeErrorOption } from "../core/parsing/zod-type-error.ts";
 import {
   clearedHeaders,
   type HeaderNameSet,
@@ -34,12 +34,12 @@ const undroppableNames: readonly string[] = [
 const namePattern = /^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$/;
 
 /** The folded form of an entry, without the `-*` of a family. */
-const foldEntry = (entry: string) => foldFieldName(entry.replace(/-\*$/, ""));
+const foldEntry = (entry: string) => foldNameToUnderscores(entry.replace(/-\*$/, ""));
 
 /** Creates the schema of a list of entries that are separated by commas. `findProblem` returns what is wrong with an entry, or null. */
 const entries = (findProblem: (entry: string) => string | null) =>
   z.pipe(
-    z._default(z.string(zodTypeErrorOption("string")), ""),
+    z._default(z.string(zodExpectedTypeErrorOption("string")), ""),
     z.transform((text, context) => {
       const listed = text.split(",").map((entry) => entry.trim());
       const found = listed.filter((entry) => entry !== "");

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
-import { zodTypeErrorOption } from "../core/parsing/zod-type-error.ts";
+import { zodExpectedTypeErrorOption } from "../core/parsing/zod-type-error.ts";
 
-const address = () => z._default(z.string(zodTypeErrorOption("string")), "");
+const address = () => z._default(z.string(zodExpectedTypeErrorOption("string")), "");
 
 /** `ORIGIN_URL`: scheme, host and port; `route`; or null. */
 export const originUrl = () =>

@@ -1,5 +1,5 @@
 import type { Config } from "../config/config.ts";
-import { foldFieldName } from "../core/parsing/folded-name.ts";
+import { foldNameToUnderscores } from "../core/parsing/folded-name.ts";
 import {
   clearedHeaders,
   hasHeaderName,
@@ -15,7 +15,7 @@ export const isPlainHeaderName = (name: string): boolean => /^[a-z0-9-]+$/i.test
 
 /** True for a name in `methodOverrideHeaderNames`, in any spelling. */
 export const isMethodOverrideHeader = (name: string): boolean =>
-  methodOverrideHeaderNames.includes(foldFieldName(name));
+  methodOverrideHeaderNames.includes(foldNameToUnderscores(name));
 
 /** The headers that the operator adds to the list and exempts from it. */
 export type ClearedHeadersConfig = Pick<Config, "dropHeaders" | "keepHeaders">;
@@ -27,7 +27,7 @@ export type ClearedHeadersConfig = Pick<Config, "dropHeaders" | "keepHeaders">;
 export function createClearedHeaderTest(config: ClearedHeadersConfig): (name: string) => boolean {
   const { dropHeaders, keepHeaders } = config;
   return (name) => {
-    const folded = foldFieldName(name);
+    const folded = foldNameToUnderscores(name);
     return (
       !keepHeaders.has(folded) &&
       (hasHeaderName(clearedHeaders, folded) || hasHeaderName(dropHeaders, folded))

@@ -3,10 +3,10 @@ import type { FirstFactorConfig } from "../config/first-factor-config.ts";
 import { BoundedMap } from "../core/lib/bounded-map.ts";
 import { lazyPerObject } from "../core/lib/lazy.ts";
 import { removeNamedCookies, setsNamedCookie } from "../core/parsing/cookie-header.ts";
-import { foldFieldName } from "../core/parsing/folded-name.ts";
-import { isUndecodable } from "../core/parsing/undecodable.ts";
+import { foldNameToUnderscores } from "../core/parsing/folded-name.ts";
+import { hasReplacementCharacter } from "../core/parsing/undecodable.ts";
 import type { AssertedIdentity } from "../core/tokens/assertion.ts";
-import { hasSallyportToken } from "../core/tokens/own-token.ts";
+import { hasSallyportBearerToken } from "../core/tokens/own-token.ts";
 import { createClearedHeaderTest, isMethodOverrideHeader, isPlainHeaderName } from "./cleared-headers.ts";
 import { copyWithoutConnectionHeaders } from "./connection-headers.ts";
 import {
@@ -44,7 +44,7 @@ type OriginHeadersConfig = Pick<Config, "firstFactor" | "methodOverride" | "drop
  * the gate's own.
  */
 export function createOriginHeaders(received: Headers, input: OriginHeadersInput): Headers {
-  const headers = copyHeadersForSite(received);
+  const headers = copyWithoutConnectionHeadersAndOwnToken(received);
   const isRemoved = findRemovalTest(input.config);
   for (const name of [...headers.keys()]) if (isRemoved(name)) headers.delete(name);
   replaceCookies(headers, input);
@@ -99,8 +99,8 @@ const noHeader = (_: string) => false;
  */
 function firstFactorHeaders(config: FirstFactorConfig): (name: string) => boolean {
   if (config.kind !== "proxy") return otherSpellings(credentialHeaders(config));
-  const folded = [config.userHeader, config.emailHeader].map(foldFieldName);
-  return (name) => folded.includes(foldFieldName(name));
+  const folded = [config.userHeader, config.emailHeader].map(foldNameToUnderscores);
+  return (name) => folded.includes(foldNameToUnderscores(name));
 }
 
 /** The configured headers that carry the site's credentials. Their names may have characters beside letters, digits and `-`. */
@@ -117,15 +117,15 @@ function configuredHeaders(config: FirstFactorConfig): (name: string) => boolean
 
 function otherSpellings(names: readonly string[]): (name: string) => boolean {
   if (names.length === 0) return noHeader;
-  const folded = names.map(foldFieldName);
+  const folded = names.map(foldNameToUnderscores);
   const exact = names.map((name) => name.toLowerCase());
-  return (name) => folded.includes(foldFieldName(name)) && !exact.includes(name.toLowerCase());
+  return (name) => folded.includes(foldNameToUnderscores(name)) && !exact.includes(name.toLowerCase());
 }
 
 /** Copies a client's headers without those of its connection and without an `Authorization` that carries a token of Sallyport. */
-export function copyHeadersForSite(received: Headers): Headers {
+export function copyWithoutConnectionHeadersAndOwnToken(received: Headers): Headers {
   const headers = copyWithoutConnectionHeaders(received);
-  if (hasSallyportToken(headers.get("Authorization") ?? "")) headers.delete("Authorization");
+  if (hasSallyportBearerToken(headers.get("Authorization") ?? "")) headers.delete("Authorization");
   return headers;
 }
 
@@ -138,7 +138,7 @@ function replaceCookies(headers: Headers, { ownCookies, config }: OriginHeadersI
   if (cookies === null) return;
   const foreign = removeNamedCookies(cookies, ownCookies);
   if (foreign === null) headers.delete("Cookie");
-  else if (foreign !== cookies || (config.firstFactor.kind === "origin" && isUndecodable(cookies)))
+  else if (foreign !== cookies || (config.firstFactor.kind === "origin" && hasReplacementCharacter(cookies)))
     headers.set("Cookie", foreign);
 }
 

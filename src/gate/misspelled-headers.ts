@@ -1,4 +1,4 @@
-import { foldFieldName } from "../core/parsing/folded-name.ts";
+import { foldNameToUnderscores } from "../core/parsing/folded-name.ts";
 import { type ClearedHeadersConfig, createClearedHeaderTest, isPlainHeaderName } from "./cleared-headers.ts";
 
 /**
@@ -15,7 +15,7 @@ import { type ClearedHeadersConfig, createClearedHeaderTest, isPlainHeaderName }
 export function findMisspelledHeader(headers: Headers, config: ClearedHeadersConfig): string | null {
   const isCleared = createClearedHeaderTest(config);
   for (const name of headers.keys())
-    if (!isPlainHeaderName(name) && (isCleared(name) || framingNames.includes(foldFieldName(name))))
+    if (!isPlainHeaderName(name) && (isCleared(name) || framingNames.includes(foldNameToUnderscores(name))))
       return name;
   return null;
 }

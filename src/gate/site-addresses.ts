@@ -1,4 +1,4 @@
-import { isUndecodable } from "../core/parsing/undecodable.ts";
+import { hasReplacementCharacter } from "../core/parsing/undecodable.ts";
 import { parseSiteAddress } from "./destination.ts";
 
 /**
@@ -22,11 +22,11 @@ export function toOriginAddresses(headers: Headers, site: SiteAddresses): void {
   if (headers.get("Origin") === visitorOrigin) headers.set("Origin", originUrl);
   const referer = headers.get("Referer");
   const isOwnReferer = referer === visitorOrigin || referer?.startsWith(`${visitorOrigin}/`) === true;
-  if (referer !== null && isOwnReferer && !isUndecodable(referer))
+  if (referer !== null && isOwnReferer && !hasReplacementCharacter(referer))
     headers.set("Referer", originUrl + referer.slice(visitorOrigin.length));
   for (const [name, translate] of webDavHeaders) {
     const value = headers.get(name);
-    if (value === null || isUndecodable(value)) continue;
+    if (value === null || hasReplacementCharacter(value)) continue;
     const translated = translate(value, site);
     if (translated !== value) headers.set(name, translated);
   }

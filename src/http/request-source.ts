@@ -1,6 +1,6 @@
-import { parseRawPath } from "../core/parsing/raw-path.ts";
+import { rawPathOf } from "../core/parsing/raw-path.ts";
 import type { FirstFactorSource } from "../domain/sign-in/first-factor-source.ts";
-import { readOriginalRequest } from "../gate/authorize-proxied.ts";
+import { readOriginalMethodAndUri } from "../gate/authorize-proxied.ts";
 import { createFirstFactorSource } from "../gate/identity/source.ts";
 import type { AppContext } from "./context.ts";
 import { sallyportCookieNames } from "./cookies.ts";
@@ -23,8 +23,8 @@ export function createFirstFactorSourceOfRequest(
   const { address } = client;
   const { headers } = c.req.raw;
   const isForwardAuth = forwardAuthPaths.some((path) => c.req.path === config.basePath + path);
-  const original = isForwardAuth ? readOriginalRequest(headers) : null;
-  const path = original?.path ?? parseRawPath(c.req.url);
+  const original = isForwardAuth ? readOriginalMethodAndUri(headers) : null;
+  const path = original?.path ?? rawPathOf(c.req.url);
   const query = original === null ? url.search.slice(1) : original.uri.slice(original.path.length + 1);
   const visit = { headers, ownCookies: sallyportCookieNames, publicOrigin, address, url, path, query };
   return createFirstFactorSource(config, { ...visit, isForwardAuth, trusted, now });

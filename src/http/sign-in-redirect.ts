@@ -4,14 +4,14 @@ import { respondWithFailure } from "./problem/failure-response.tsx";
 import type { AnyFailure } from "./problem/http-failure.ts";
 
 /** The request that access is decided for: the client's own, or the one that a proxy asks about. */
-export interface TargetRequest {
+export interface TargetMethodAndUri {
   readonly method: string;
   /** Path and query. The visitor returns there after sign-in. */
   readonly uri: string;
 }
 
 /** Returns the client's own request. */
-export function targetRequestOf(c: AppContext): TargetRequest {
+export function methodAndUriOfCurrentRequest(c: AppContext): TargetMethodAndUri {
   const { pathname, search } = c.get("url")();
   return { method: c.req.method, uri: pathname + search };
 }
@@ -20,7 +20,11 @@ export function targetRequestOf(c: AppContext): TargetRequest {
  * Returns the response to a denied request. A page load gets a 303 to the page on which the visitor can continue. Any
  * other request gets a 401 that names this page in `sign_in`; so does a form, because a redirect would lose its fields.
  */
-export function redirectOrUnauthorized(c: AppContext, denial: AccessDenied, target: TargetRequest): Response {
+export function redirectOrUnauthorized(
+  c: AppContext,
+  denial: AccessDenied,
+  target: TargetMethodAndUri,
+): Response {
   if (denial.reason === "account_disabled")
     return respondWithFailure(c, { ok: false, reason: "account_disabled" });
   if (isPageLoad(c, target)) return c.redirect(pagePathForDenial(c, denial, target.uri), 303);
@@ -30,13 +34,13 @@ export function redirectOrUnauthorized(c: AppContext, denial: AccessDenied, targ
   return respondWithFailure(c, toFailure(denial), { status: 401, signIn: page, formLost: !isSafe(target) });
 }
 
-const isSafe = ({ method }: TargetRequest) => method === "GET" || method === "HEAD";
+const isSafe = ({ method }: TargetMethodAndUri) => method === "GET" || method === "HEAD";
 
 /**
  * True for a GET or HEAD of a browser that loads a page: `Sec-Fetch-Mode` is `navigate`, or is absent and `Accept` contains
  * `text/html`.
  */
-export function isPageLoad(c: AppContext, target: TargetRequest): boolean {
+export function isPageLoad(c: AppContext, target: TargetMethodAndUri): boolean {
   if (!isSafe(target)) return false;
   const mode = c.req.header("Sec-Fetch-Mode");
   return mode === undefined ? acceptsHtml(c) : mode === "navigate";

@@ -125,7 +125,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "cookies-rewritten-without-need",
     file: "src/gate/headers.ts",
-    find: 'else if (foreign !== cookies || (config.firstFactor.kind === "origin" && isUndecodable(cookies)))',
+    find: 'else if (foreign !== cookies || (config.firstFactor.kind === "origin" && hasReplacementCharacter(cookies)))',
     replace: "else",
     why: "bytes of a cookie that are not UTF-8 are lost on the way to the origin",
     tests: ["test/gate/cookie-bytes.test.ts"],

@@ -1,6 +1,10 @@
 import { lazyPerObject } from "../lib/lazy.ts";
-import { decodeAsciiEscapes, foldFieldName, listFoldedParameterNames } from "./folded-name.ts";
-import { type ClassifiedNamedValues, classifyNamedValues, type NamedValue } from "./named-values.ts";
+import {
+  decodeAsciiEscapesThreeTimes,
+  foldNameToUnderscores,
+  listPossibleFoldedNames,
+} from "./folded-name.ts";
+import { type ClassifiedNamedValues, checkNamedValuesForAmbiguity, type NamedValue } from "./named-values.ts";
 
 /** A part of a `Cookie` header. */
 interface PieceText extends NamedValue {
@@ -69,7 +73,7 @@ const trimBlanks = (text: string) => text.replace(/^[ \t]+|[ \t]+$/g, "");
  * @param names the names as the site writes them
  */
 export function findCookiesReadableAs(header: string, names: readonly string[]): ClassifiedNamedValues {
-  const foldedNames = new Set(names.map(foldFieldName));
+  const foldedNames = new Set(names.map(foldNameToUnderscores));
   const isNamed = (piece: NamedValue) => isNamedIn(piece, foldedNames);
   const offsetsOf = (pieces: readonly PieceText[]) =>
     pieces
@@ -84,7 +88,7 @@ export function findCookiesReadableAs(header: string, names: readonly string[]):
     !hasAmbiguousSpaces(header) &&
     !containsCookie(searched.join(";"), names);
   const values = pieces.filter(isNamed).map(({ name, value }) => ({ name, value }));
-  return classifyNamedValues(values, names, isSplitAlike);
+  return checkNamedValuesForAmbiguity(values, names, isSplitAlike);
 }
 
 /**
@@ -92,7 +96,7 @@ export function findCookiesReadableAs(header: string, names: readonly string[]):
  * the bare value, which may look like a name and a value.
  */
 const isNamedIn = ({ name }: NamedValue, foldedNames: ReadonlySet<string>): boolean =>
-  listFoldedParameterNames(name.replace(/^[\s=]+/, "")).some((folded) => foldedNames.has(folded));
+  listPossibleFoldedNames(name.replace(/^[\s=]+/, "")).some((folded) => foldedNames.has(folded));
 
 /** Characters that no known server takes for the end of a name. `+` is missing, because PHP reads it as a space. */
 const nameCharacters = "\\w!#$%&*.^|~`()<>@:/?{}\\-";
@@ -107,13 +111,17 @@ const foreignEscape = /%[89a-f][0-9a-f]/gi;
  */
 function containsCookie(text: string, names: readonly string[]): boolean {
   const pattern = patternFor(names);
-  const decoded = text.includes("%") ? decodeAsciiEscapes(text).replace(foreignEscape, "\uFFFD") : text;
+  const decoded = text.includes("%")
+    ? decodeAsciiEscapesThreeTimes(text).replace(foreignEscape, "\uFFFD")
+    : text;
   return [text, decoded, decoded.replace(/["']/g, "")].some((it) => pattern.test(it));
 }
 
 /** Compiled once for each list of names: the lists come from the configuration, and are searched for in every request. */
 const patternFor = lazyPerObject((names: readonly string[]) => {
-  const spellings = names.map((name) => foldFieldName(name).replaceAll("_", "[^a-z0-9;,=]")).join("|");
+  const spellings = names
+    .map((name) => foldNameToUnderscores(name).replaceAll("_", "[^a-z0-9;,=]"))
+    .join("|");
   return new RegExp(
     `(?:^|[^${nameCharacters}=])=*(?:${spellings})[^${nameCharacters}=;,[\\]]*(?:\\[[^;,=]{0,64})?=`,
     "i",
@@ -140,7 +148,7 @@ const hasAmbiguousSpaces = (header: string): boolean => ambiguousSpaces.test(hea
  * @returns null when nothing is left
  */
 export function removeNamedCookies(header: string, names: readonly string[]): string | null {
-  const removedNames = new Set(names.map(foldFieldName));
+  const removedNames = new Set(names.map(foldNameToUnderscores));
   const pieces = splitCookies(header, ";,");
   const remaining = pieces.filter((piece) => !isNamedIn(piece, removedNames));
   if (remaining.length === pieces.length) return header === "" ? null : header;
@@ -166,14 +174,14 @@ export function hasMalformedOwnCookie(header: string, names: readonly string[]):
   const isWellFormed = ({ name, value, text }: Piece) =>
     names.includes(name) && ownValuePattern.test(value) && text.includes("=");
   const others = splitCookies(header, ";,").filter((piece) => !isWellFormed(piece));
-  const text = decodeAsciiEscapes(others.map((piece) => piece.text).join(";"));
+  const text = decodeAsciiEscapesThreeTimes(others.map((piece) => piece.text).join(";"));
   return ownNameLookalike.test(text.replace(/["'\s]/g, ""));
 }
 
 /** True when a browser or a server may read a `Set-Cookie` header as a cookie of one of these names, in any spelling. */
 export const setsNamedCookie = (setCookie: string, names: readonly string[]): boolean => {
   const [pair = ""] = setCookie.split(";", 1);
-  return isNamedIn(toPiece(pair, 0, pair.length), new Set(names.map(foldFieldName)));
+  return isNamedIn(toPiece(pair, 0, pair.length), new Set(names.map(foldNameToUnderscores)));
 };
 
 /** Splits like servers that read `name="a; b"` as one cookie (RFC 2109 4.1). */

@@ -8,7 +8,7 @@ import { findPathVariants } from "../policy/path-variants.ts";
  * @param url `request.url`
  * @returns "" when the request target has no path (`OPTIONS *`, RFC 9110 9.3.7)
  */
-export function parseRawPath(url: string): string {
+export function rawPathOf(url: string): string {
   const from = url.indexOf("/", url.indexOf("//") + 2);
   if (from === -1) return "";
   const end = url.slice(from).search(/[?#]/);

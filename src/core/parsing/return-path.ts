@@ -1,5 +1,5 @@
 import { findPathVariants } from "../policy/path-variants.ts";
-import { isUndecodable } from "./undecodable.ts";
+import { hasReplacementCharacter } from "./undecodable.ts";
 
 const maxPathCharacters = 2048;
 
@@ -27,7 +27,12 @@ const slashLookalike =
  */
 export function parseReturnPathOrRoot(input: string | null | undefined): string {
   // The URL parser silently removes raw tabs and line breaks.
-  if (!input || input.length > maxPathCharacters || controlCharacter.test(input) || isUndecodable(input))
+  if (
+    !input ||
+    input.length > maxPathCharacters ||
+    controlCharacter.test(input) ||
+    hasReplacementCharacter(input)
+  )
     return "/";
   const variants = findPathVariants(input.split(/[?#]/, 1)[0] ?? "");
   if (variants === null || ![...variants].every(isHarmless)) return "/";

@@ -43,7 +43,7 @@ export interface PendingSessionClaims {
  * secret, which only the client that opened the session has. A client with this token has verified the same first factor. It
  * can submit a code, but cannot end the session.
  */
-export interface SharedPendingSessionClaims {
+export interface PendingSessionClaimsWithoutSecret {
   readonly sessionId: string;
   readonly username: string;
   readonly expiresAt: Date;
@@ -115,9 +115,9 @@ export async function signPendingSessionToken(
 }
 
 /** Signs a token for a pending session that another request opened. It has the same `typ` as {@link signPendingSessionToken}'s. */
-export async function signSharedPendingSessionToken(
+export async function signPendingSessionTokenWithoutSecret(
   keyring: Keyring,
-  { sessionId, username, expiresAt }: SharedPendingSessionClaims,
+  { sessionId, username, expiresAt }: PendingSessionClaimsWithoutSecret,
   now: Date,
 ): Promise<string> {
   const payload = { id: sessionId, name: username };
@@ -196,7 +196,7 @@ export async function verifyAnyPendingSessionToken(
   keyring: Keyring,
   token: string,
   now: Date,
-): Promise<PendingSessionClaims | SharedPendingSessionClaims | null> {
+): Promise<PendingSessionClaims | PendingSessionClaimsWithoutSecret | null> {
   if (!token.startsWith(pendingTokenPrefix)) return null;
   const verified = await verify(keyring, pendingType, token.slice(pendingTokenPrefix.length), now);
   const shared = sharedPendingPayload().safeParse(verified);
@@ -211,7 +211,7 @@ export async function verifyAnyPendingSessionToken(
   return chl === undefined ? claims : { ...claims, challenge: chl };
 }
 
-/** As {@link verifyAnyPendingSessionToken}, but only for the client that opened the session. Null also for a token of {@link signSharedPendingSessionToken}. */
+/** As {@link verifyAnyPendingSessionToken}, but only for the client that opened the session. Null also for a token of {@link signPendingSessionTokenWithoutSecret}. */
 export async function verifyPendingSessionToken(
   keyring: Keyring,
   token: string,

@@ -14,7 +14,7 @@ export interface ChallengeSession extends PendingSessionClaims {
 }
 
 /** Reads the token of a hosted challenge's session, without I/O. Null for every other token, that of a sign-in included. */
-export async function readChallengeSession(
+export async function readChallengeSessionFromToken(
   deps: Deps,
   token: string,
   now: Date,

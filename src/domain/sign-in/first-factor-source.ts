@@ -27,15 +27,15 @@ export interface FirstFactorSource {
    * The credentials that a session is bound to. They change with the account and with the session at the source. No I/O.
    *
    * @returns null when the request shows no credential, or shows credentials that can be read in two ways
-   * @throws FirstFactorUnavailable
+   * @throws FirstFactorUnavailableError
    */
   evidence(): Promise<FirstFactorEvidence | null>;
   /**
    * Asks the source which account the request belongs to.
    *
    * @returns null for an anonymous visitor
-   * @throws FirstFactorUnavailable when the source can't tell, so the request is refused (INC-20)
-   * @throws AmbiguousCredentials when the request's credentials do not all name the same account (INC-24)
+   * @throws FirstFactorUnavailableError when the source can't tell, so the request is refused (INC-20)
+   * @throws AmbiguousCredentialsError when the request's credentials do not all name the same account (INC-24)
    */
   identify(): Promise<ExternalIdentity | null>;
   /**
@@ -46,16 +46,16 @@ export interface FirstFactorSource {
 }
 
 /** The source did not respond, or its response is not valid. The client gets a 503 (INC-20). */
-export class FirstFactorUnavailable extends Error {
-  override readonly name = "FirstFactorUnavailable";
+export class FirstFactorUnavailableError extends Error {
+  override readonly name = "FirstFactorUnavailableError";
 }
 
 /**
  * The request shows credentials that two parts of the site may read differently: in two ways, of two accounts, or one that
  * the source knows beside one that it refuses (INC-23, INC-24). The request is refused.
  */
-export class AmbiguousCredentials extends Error {
-  override readonly name = "AmbiguousCredentials";
+export class AmbiguousCredentialsError extends Error {
+  override readonly name = "AmbiguousCredentialsError";
 }
 
 /**

@@ -5,10 +5,10 @@ import { parseExternalEmail } from "../../core/parsing/email.ts";
 import { parseExternalSubject } from "../../core/parsing/external-subject.ts";
 import type { ClassifiedNamedValues } from "../../core/parsing/named-values.ts";
 import {
-  AmbiguousCredentials,
+  AmbiguousCredentialsError,
   type ExternalIdentity,
   type FirstFactorSource,
-  FirstFactorUnavailable,
+  FirstFactorUnavailableError,
 } from "../../domain/sign-in/first-factor-source.ts";
 import { findHeadersReadableAs } from "./credentials.ts";
 
@@ -55,7 +55,7 @@ export function createJwtFirstFactorSource(
   const { values, isAmbiguous } = findTokens(config, headers);
   const verifyAt = async (time: Date) => {
     // The site may read another of the tokens than the one that is verified here (INC-24).
-    if (isAmbiguous) throw new AmbiguousCredentials("There is more than one token");
+    if (isAmbiguous) throw new AmbiguousCredentialsError("There is more than one token");
     return verify(config, values[0]?.value.replace(/^Bearer +/i, "") ?? "", time);
   };
   let verified: Promise<ExternalIdentity | null> | undefined;
@@ -89,7 +89,7 @@ const findTokens = ({ carrier }: JwtConfig, headers: Headers): ClassifiedNamedVa
  * Returns null for an invalid token. Only the configured algorithms, issuer and audience are accepted, and only keys from
  * `JWT_JWKS_URL` (SE-15).
  *
- * @throws FirstFactorUnavailable when the keys can't be fetched
+ * @throws FirstFactorUnavailableError when the keys can't be fetched
  */
 async function verify(config: JwtConfig, token: string, now: Date): Promise<ExternalIdentity | null> {
   if (token === "") return null;
@@ -104,7 +104,9 @@ async function verify(config: JwtConfig, token: string, now: Date): Promise<Exte
     return toIdentity(config, payload, now);
   } catch (error) {
     if (isInvalidToken(error)) return null;
-    throw new FirstFactorUnavailable("The keys of the identity provider can't be fetched", { cause: error });
+    throw new FirstFactorUnavailableError("The keys of the identity provider can't be fetched", {
+      cause: error,
+    });
   }
 }
 

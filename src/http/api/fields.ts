@@ -77,13 +77,14 @@ export const userIdSchema = lazy(() =>
 );
 
 /** A text of the service client for the receipt: `action` or `nonce`. */
-export const receiptTextSchema = () =>
+export const receiptActionOrNonceSchema = () =>
   z
     .string("must be a string")
     .check(z.regex(/^[^\p{C}]{1,256}$/u, "must have 1 to 256 characters, none of them a control character"));
 
 /** The address of the user's browser, for the audit event. */
-export const ipAddressSchema = () => z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address");
+export const auditEventIpAddressSchema = () =>
+  z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address");
 
 /** A body or query without fields. */
 export const noFieldsSchema = lazy(() => z.strictObject({}));

@@ -4,7 +4,7 @@ import {
   isNormalizedPath,
   isPathAtOrBelow,
   isPlainOrigin,
-  parseRawPath,
+  rawPathOf,
 } from "../../../src/core/parsing/raw-path.ts";
 
 describe("the path of an address", () => {
@@ -22,7 +22,7 @@ describe("the path of an address", () => {
     ["http://a.test*", ""],
     ["http://a.test", ""],
   ])("INC-34 in %j is %j, as it came", (url, path) => {
-    expect(parseRawPath(url)).toBe(path);
+    expect(rawPathOf(url)).toBe(path);
   });
 });
 

@@ -36,14 +36,16 @@ export function rerenderWithFailure(
 }
 
 /** Returns the page properties that describe a failure: the seconds to wait, or the error text. */
-export function failureProps(failure: AnyFailure): { error: string } | { retryAfterSeconds: number } {
+export function toErrorOrRetryAfterProps(
+  failure: AnyFailure,
+): { error: string } | { retryAfterSeconds: number } {
   return failure.reason === "too_many_attempts"
     ? { retryAfterSeconds: failure.retryAfterSeconds }
     : { error: toProblem(failure).detail };
 }
 
 /** Schema of a required form field. A form sends only text, so the error is about a missing field. `maxLength`: UTF-16 units. */
-export const textFieldSchema = (maxLength: number) =>
+export const requiredTextFieldSchema = (maxLength: number) =>
   z
     .string("Invalid input: expected string, received undefined")
     .check(z.maxLength(maxLength, `Too big: expected string to have <=${maxLength} characters`));

@@ -1,4 +1,5 @@
-import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import { deleteCookie, setCookie } from "hono/cookie";
+import { findOwnCookie } from "../core/parsing/cookie-header.ts";
 import { addToKnownDevicesCookie, knownDeviceTtlSeconds } from "../core/tokens/known-devices.ts";
 import type { ChallengeSessionToken } from "../domain/second-factor/challenges.ts";
 import type { IssuedSession } from "../domain/sessions/sessions.ts";
@@ -18,6 +19,11 @@ export const sallyportCookieNames: readonly string[] = Object.values(names).map(
 
 /** SE-05. `Lax`, so that a link on another site opens a page with the session. */
 const flags = { prefix: "host", path: "/", secure: true, httpOnly: true, sameSite: "Lax" } as const;
+
+function readCookie(c: AppContext, name: string): string | undefined {
+  const header = c.req.raw.headers.get("Cookie");
+  return header === null ? undefined : findOwnCookie(header, `__Host-${name}`);
+}
 
 /** Sets the cookie of a full session, and removes that of the pending one. */
 export function setSessionCookie(c: AppContext, { token, session }: IssuedSession): void {
@@ -42,7 +48,7 @@ export function clearChallengeCookie(c: AppContext): void {
 
 /** Returns the token of a hosted challenge from its cookie. Not verified. */
 export function readChallengeCookie(c: AppContext): string | undefined {
-  return getCookie(c, names.challenge, "host");
+  return readCookie(c, names.challenge);
 }
 
 /**
@@ -63,7 +69,7 @@ export async function setSignInCookies(c: AppContext, issued: IssuedSession): Pr
 
 /** Returns the device cookie for `core/tokens/known-devices.ts`, or "". Not verified. */
 export function readKnownDevicesCookie(c: AppContext): string {
-  return getCookie(c, names.device, "host") ?? "";
+  return readCookie(c, names.device) ?? "";
 }
 
 /** More redirects than `maxRedirects` to one path within `seconds` are a redirect loop. */
@@ -72,7 +78,7 @@ const loop = { maxRedirects: 5, seconds: 15, pathCharacters: 100 } as const;
 /** Counts a redirect to this path in a cookie. Returns true when the limit is exceeded: the redirects are a loop. */
 export function countRedirectAndDetectLoop(c: AppContext, returnPath: string): boolean {
   const path = returnPath.slice(0, loop.pathCharacters);
-  const [count, ...counted] = (getCookie(c, names.circle, "host") ?? "").split(" ");
+  const [count, ...counted] = (readCookie(c, names.circle) ?? "").split(" ");
   const redirects = counted.join(" ") === path ? Number(count) + 1 : 1;
   const isLoop = !(redirects <= loop.maxRedirects);
   if (isLoop) deleteCookie(c, names.circle, flags);
@@ -87,12 +93,12 @@ export function clearSessionCookies(c: AppContext): void {
 
 /** Returns the token of a full session from its cookie. Not verified. */
 export function readSessionCookie(c: AppContext): string | undefined {
-  return getCookie(c, names.full, "host");
+  return readCookie(c, names.full);
 }
 
 /** Returns the token of a pending session from its cookie. Not verified. */
 export function readPendingCookie(c: AppContext): string | undefined {
-  return getCookie(c, names.pending, "host");
+  return readCookie(c, names.pending);
 }
 
 function secondsUntil(c: AppContext, end: Date): number {

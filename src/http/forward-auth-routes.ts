@@ -62,7 +62,7 @@ async function respondToProxy(
 ): Promise<Response> {
   const original = readOriginalMethodAndUri(c.req.raw.headers);
   if (original === null) return respondWithFailure(c, { ok: false, reason: "unreadable_original" });
-  const misspelled = findMisspelledHeader(c.req.raw.headers);
+  const misspelled = findMisspelledHeader(c.req.raw.headers, c.var.config);
   if (misspelled !== null)
     return respondWithFailure(c, { ok: false, reason: "misspelled_header", name: misspelled });
   if (acceptsHtml(c)) c.set("errorFormat", "page");

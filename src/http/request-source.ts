@@ -18,7 +18,7 @@ export function createFirstFactorSourceOfRequest(
   trusted: boolean,
 ): FirstFactorSource | null {
   if (c.get("config").firstFactor.kind === "password") return null;
-  const { config, publicOrigin, client } = c.var;
+  const { config, deps, publicOrigin, client } = c.var;
   const url = c.var.url();
   const { address } = client;
   const { headers } = c.req.raw;
@@ -27,5 +27,5 @@ export function createFirstFactorSourceOfRequest(
   const path = original?.path ?? parseRawPath(c.req.url);
   const query = original === null ? url.search.slice(1) : original.uri.slice(original.path.length + 1);
   const visit = { headers, ownCookies: sallyportCookieNames, publicOrigin, address, url, path, query };
-  return createFirstFactorSource(config, { ...visit, isForwardAuth, trusted, now });
+  return createFirstFactorSource(config, { ...visit, isForwardAuth, trusted, now, log: deps.log });
 }

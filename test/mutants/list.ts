@@ -5,6 +5,7 @@ import { firstFactorMutants } from "./first-factor.ts";
 import { gateMutants } from "./gate.ts";
 import { keyMutants } from "./keys.ts";
 import type { Mutant } from "./mutant.ts";
+import { pageLoadMutants } from "./page-loads.ts";
 import { proxyMutants } from "./proxies.ts";
 import { requestMeaningMutants } from "./request-meanings.ts";
 import { secondFactorMutants } from "./second-factor.ts";
@@ -26,4 +27,5 @@ export const mutants: readonly Mutant[] = [
   ...costMutants,
   ...adminMutants,
   ...subjectMutants,
+  ...pageLoadMutants,
 ];

@@ -52,7 +52,13 @@ function findCache(env: Bindings): IsolateCache {
 }
 
 /** Creates the dependencies that the use cases of one event get. */
-export function createDeps(config: Config, env: Bindings, context: EventContext, eventId: string): Deps {
+export function createDeps(
+  config: Config,
+  env: Bindings,
+  context: EventContext,
+  eventId: string,
+  { recheckNewTokens }: Pick<Deps, "recheckNewTokens"> = { recheckNewTokens: false },
+): Deps {
   const { SIGN_IN_LIMITER: limiter } = env;
   return {
     config,
@@ -71,6 +77,7 @@ export function createDeps(config: Config, env: Bindings, context: EventContext,
         ? null
         : async (key) => (await withTimeLimit(maxAdmissionSeconds, () => limiter.limit({ key }))).success,
     defer: (work) => context.waitUntil(logFailure(work, eventId)),
+    recheckNewTokens,
     log: (level, event, fields) => log(level, event, { request_id: eventId, ...fields }),
   };
 }

@@ -4,6 +4,7 @@ import type { AppContext } from "./context.ts";
 import { isPageNavigation } from "./page-navigation.ts";
 import { respondWithFailure } from "./problem/failure-response.tsx";
 import type { AnyFailure } from "./problem/http-failure.ts";
+import { handOverPath } from "./request-source.ts";
 
 /** The request that access is decided for: the client's own, or the one that a proxy asks about. */
 export interface TargetRequest {
@@ -27,7 +28,13 @@ export function redirectOrUnauthorized(c: AppContext, denial: AccessDenied, targ
     return respondWithFailure(c, { ok: false, reason: "account_disabled" });
   const page = pagePathForDenial(c, denial, target);
   if (isPageLoad(c, target)) return c.redirect(page, 303);
-  return respondWithFailure(c, toFailure(denial), { status: 401, signIn: page, formLost: !isSafe(target) });
+  const handOver = c.var.source?.mayHandOver === true && nextPages[denial.reason] !== "/sign-in";
+  return respondWithFailure(c, toFailure(denial), {
+    status: 401,
+    signIn: page,
+    handOver: handOver ? c.var.config.basePath + handOverPath : null,
+    formLost: !isSafe(target),
+  });
 }
 
 const isSafe = ({ method }: TargetRequest) => method === "GET" || method === "HEAD";

@@ -46,6 +46,9 @@ export function createJwtFirstFactorSource(
       const identity = isAmbiguous ? null : await identify();
       return identity === null ? null : [config.issuer, identity.username];
     },
+    // With a token in a cookie, page loads send it themselves.
+    cookieEvidence: async () => null,
+    mayHandOver: config.carrier.kind === "header",
     identify,
     // Verified again at the new time: the token may have expired, and its key may have been withdrawn.
     identifyAgain: verifyAt,

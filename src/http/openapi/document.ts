@@ -54,6 +54,11 @@ const problem: JsonSchema = {
     request_id: { type: "string", description: "The ID of the request in the operator's log" },
     max_age: { type: "integer", description: "Maximum age of the second factor, in seconds" },
     sign_in: { type: "string", description: "The page on which the visitor can continue" },
+    hand_over: {
+      type: "string",
+      description:
+        "Where a script sends a POST with the same credentials before it opens sign_in, so that the page sees them",
+    },
     parts: { type: "object", additionalProperties: { type: "string", enum: ["ok", "failing"] } },
   },
 };

@@ -10,7 +10,7 @@ export const log: LogFunction = (level, event, fields) => {
  * Returns the name, message and stack of an error's root cause. Not of the error itself: drizzle's message contains the
  * statement's parameters, which are personal data.
  */
-export function formatErrorForLog(error: unknown): { error: string; stack: string | null } {
+export function formatRootCauseForLog(error: unknown): { error: string; stack: string | null } {
   let root = error;
   while (root instanceof Error && root.cause !== undefined) root = root.cause;
   if (!(root instanceof Error)) return { error: typeof root, stack: null };

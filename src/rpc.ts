@@ -8,16 +8,16 @@ import type { UserServiceCall } from "./domain/service-api/service-caller.ts";
 import { confirmUserEnrolment, startUserEnrolment } from "./domain/service-api/service-enrolment.ts";
 import { getUserStatus, putUser } from "./domain/service-api/users.ts";
 import { verifyUserCode } from "./domain/service-api/verify-user-code.ts";
-import { readFullSession } from "./domain/sessions/read-session-token.ts";
+import { readFullSessionFromToken } from "./domain/sessions/read-session-token.ts";
 import { type FullSession, recheckSession } from "./domain/sessions/sessions.ts";
 import { log } from "./log.ts";
 import { logAndConvertToRpcFailure, type RpcFailure, toRpcFailure } from "./rpc/rpc-failure.ts";
 import {
-  callerPropsSchema,
   type ParsedRpcInput,
   parseRpcInput,
   type RpcInput,
   type RpcMethod,
+  realmAndCallerPropsSchema,
 } from "./rpc/rpc-inputs.ts";
 import type {
   RpcConfirmation,
@@ -115,7 +115,7 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
   /** Returns the session of a session token, and its user. No I/O while the token is fresh, one trip after that. */
   session(input: RpcInput<"session">): Promise<RpcSession | RpcFailure> {
     return this.#run("session", input, async ({ deps, realm, now }, { token }) => {
-      const session = await readFullSession(deps, token, now);
+      const session = await readFullSessionFromToken(deps, token, now);
       if (session === null || session.realm !== realm) return sessionOver;
       if (isTokenFresh(deps, session, now)) return toRpcSession(session, null);
       const checked = await recheckSession(deps, session, now);
@@ -135,7 +135,7 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
   ): Promise<Result | RpcFailure> {
     const requestId = crypto.randomUUID();
     try {
-      const props = callerPropsSchema().safeParse(this.ctx.props);
+      const props = realmAndCallerPropsSchema().safeParse(this.ctx.props);
       if (!props.success) {
         log("error", "rpc.unknown_caller", { request_id: requestId, expected: "props = { realm, caller }" });
         return { ok: false, code: "forbidden" };

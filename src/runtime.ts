@@ -1,9 +1,9 @@
 import { type Config, type ConfigProblem, parseConfig } from "./config/config.ts";
 import type { Deps } from "./domain/deps.ts";
 import { IsolateCache } from "./domain/isolate-cache.ts";
-import { formatErrorForLog, log } from "./log.ts";
+import { formatRootCauseForLog, log } from "./log.ts";
 import { openDatabase } from "./store/platform/database.ts";
-import { withTimeLimit } from "./store/platform/time-limit.ts";
+import { withTimeLimitInSeconds } from "./store/platform/time-limit.ts";
 import { createKvBlockStore } from "./store/sessions/throttle-blocks.ts";
 
 /** The bindings of `wrangler.toml`. The same object has the variables and secrets, which `config/config.ts` parses. */
@@ -18,8 +18,8 @@ export interface Bindings {
 export type EventContext = Pick<ExecutionContext, "waitUntil">;
 
 /** The configuration is not valid. The Worker then handles no request. */
-export class Misconfigured extends Error {
-  override readonly name = "Misconfigured";
+export class MisconfiguredError extends Error {
+  override readonly name = "MisconfiguredError";
   constructor(readonly problems: readonly ConfigProblem[]) {
     super(problems.map(({ name, message }) => `${name}: ${message}`).join("; "));
   }
@@ -33,12 +33,12 @@ const parsed = new WeakMap<Bindings, ReturnType<typeof parseConfig>>();
 /**
  * Returns the configuration. Parses it once for each isolate.
  *
- * @throws Misconfigured with every invalid variable
+ * @throws MisconfiguredError with every invalid variable
  */
 export function getConfig(env: Bindings): Config {
   const result = parsed.get(env) ?? parseConfig(env);
   parsed.set(env, result);
-  if (!result.ok) throw new Misconfigured(result.problems);
+  if (!result.ok) throw new MisconfiguredError(result.problems);
   return result.config;
 }
 
@@ -69,13 +69,14 @@ export function createDeps(
     },
     get blocks() {
       return createKvBlockStore(env.BLOCKS, (error) => {
-        log("warn", "blocks.unavailable", { request_id: eventId, ...formatErrorForLog(error) });
+        log("warn", "blocks.unavailable", { request_id: eventId, ...formatRootCauseForLog(error) });
       });
     },
     isWithinRateLimit:
       limiter === undefined
         ? null
-        : async (key) => (await withTimeLimit(maxAdmissionSeconds, () => limiter.limit({ key }))).success,
+        : async (key) =>
+            (await withTimeLimitInSeconds(maxAdmissionSeconds, () => limiter.limit({ key }))).success,
     defer: (work) => context.waitUntil(logFailure(work, eventId)),
     recheckNewTokens,
     log: (level, event, fields) => log(level, event, { request_id: eventId, ...fields }),
@@ -87,6 +88,6 @@ async function logFailure(work: Promise<unknown>, eventId: string): Promise<void
   try {
     await work;
   } catch (error) {
-    log("error", "deferred.failed", { request_id: eventId, ...formatErrorForLog(error) });
+    log("error", "deferred.failed", { request_id: eventId, ...formatRootCauseForLog(error) });
   }
 }

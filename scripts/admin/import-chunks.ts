@@ -1,4 +1,4 @@
-import { splitStreamIntoLines } from "../../src/core/parsing/lines.ts";
+import { splitStreamIntoByteLines } from "../../src/core/parsing/lines.ts";
 import { usageError } from "./failure.ts";
 
 /** The limit of the service API for one line. */
@@ -28,7 +28,7 @@ export async function* readChunks(
 ): AsyncGenerator<Chunk, void, undefined> {
   let [line, bytes, bytesSoFar] = [0, 0, 0];
   let lines: (Uint8Array | null)[] = [];
-  for await (const text of splitStreamIntoLines(file, maxLineBytes)) {
+  for await (const text of splitStreamIntoByteLines(file, maxLineBytes)) {
     line += 1;
     bytesSoFar += (text?.length ?? 0) + 1;
     if (line < fromLine) continue;

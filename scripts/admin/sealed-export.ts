@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey } from "node:crypto";
 import { decodeProtectedHeader, importJWK, type JWK } from "jose";
-import { splitStreamIntoLines } from "../../src/core/parsing/lines.ts";
+import { splitStreamIntoByteLines } from "../../src/core/parsing/lines.ts";
 import { AdminError, exitCodes, usageError } from "./failure.ts";
 import { readText } from "./files.ts";
 import { ExportBroken, openExport } from "./open-export.ts";
@@ -34,7 +34,7 @@ export async function* readParts(chunks: AsyncIterable<Uint8Array>): AsyncGenera
   const decoder = new TextDecoder();
   let before = 0;
   let ended = false;
-  for await (const line of splitStreamIntoLines(chunks, maxPartBytes)) {
+  for await (const line of splitStreamIntoByteLines(chunks, maxPartBytes)) {
     const jwe = line === null ? "" : decoder.decode(line).trim();
     if (jwe === "" && line !== null) continue;
     const header = readHeader(jwe);

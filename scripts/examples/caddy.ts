@@ -1,4 +1,4 @@
-import { sallyportTokenPatternSource } from "../../src/core/tokens/own-token.ts";
+import { sallyportBearerTokenPatternSource } from "../../src/core/tokens/own-token.ts";
 import {
   clearedExactHeaderNames,
   clearedHeaderFamilies,
@@ -50,7 +50,7 @@ ${keptHeaders.map((name) => `\trequest_header ${name} {vars.${variableFor(name)}
 		# Browsers write Sallyport's cookies only as above. Remove every header with another spelling of them.
 		@sallyport_odd_cookie header_regexp Cookie \`(?i)${oddOwnCookie}\`
 		request_header @sallyport_odd_cookie -Cookie
-		@sallyport_own_token header_regexp Authorization \`${sallyportTokenPatternSource}\`
+		@sallyport_own_token header_regexp Authorization \`${sallyportBearerTokenPatternSource}\`
 		request_header @sallyport_own_token -Authorization
 	}
 }

@@ -1,4 +1,4 @@
-import { sallyportTokenPatternSource } from "../../src/core/tokens/own-token.ts";
+import { sallyportBearerTokenPatternSource } from "../../src/core/tokens/own-token.ts";
 import {
   clearedExactHeaderNames,
   clearedHeaderFamilies,
@@ -21,7 +21,7 @@ export const haproxyPatterns: readonly string[] = [
 /** The rules of `haproxy.cfg` that remove client headers and detect Sallyport's cookies and tokens. */
 export const haproxyRules: readonly string[] = [
   ...haproxyPatterns.map((pattern) => `http-request del-header '${pattern}' -m reg`),
-  `acl carries_own_token req.fhdr(authorization) -m reg '${sallyportTokenPatternSource}'`,
+  `acl carries_own_token req.fhdr(authorization) -m reg '${sallyportBearerTokenPatternSource}'`,
   `acl has_normal_path path -m reg '^${plainSegments}$'`,
   `acl has_dot_segment path -m reg '${dotSegment()}'`,
 ];

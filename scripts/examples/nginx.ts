@@ -1,4 +1,4 @@
-import { sallyportTokenPatternSource } from "../../src/core/tokens/own-token.ts";
+import { sallyportBearerTokenPatternSource } from "../../src/core/tokens/own-token.ts";
 import { isPlainHeaderName } from "../../src/gate/cleared-headers.ts";
 import { generatedNote } from "./generated-block.ts";
 import { knownHeaders } from "./known-headers.ts";
@@ -64,7 +64,7 @@ map $${last} $sallyport_site_cookies {
 # The site does not get Sallyport's tokens either.
 map $http_authorization $sallyport_site_authorization {
     default $http_authorization;
-    "~${sallyportTokenPatternSource}" "";
+    "~${sallyportBearerTokenPatternSource}" "";
 }
 
 # nginx looks for the location of the resolved path, and passes the path on unresolved. So it passes on only those paths of

@@ -1,4 +1,4 @@
-import { sallyportTokenPatternSource } from "../../src/core/tokens/own-token.ts";
+import { sallyportBearerTokenPatternSource } from "../../src/core/tokens/own-token.ts";
 import {
   clearedExactHeaderNames,
   clearedHeaderFamilies,
@@ -39,5 +39,5 @@ export const traefikClearing: readonly string[] = [`authResponseHeadersRegex: '(
 
 /** The router rule for requests with a Sallyport token. */
 export const traefikTokenRule: readonly string[] = [
-  `rule: 'Host(\`{{ env "SITE_NAME" }}\`) && HeaderRegexp(\`Authorization\`, \`${sallyportTokenPatternSource}\`)'`,
+  `rule: 'Host(\`{{ env "SITE_NAME" }}\`) && HeaderRegexp(\`Authorization\`, \`${sallyportBearerTokenPatternSource}\`)'`,
 ];

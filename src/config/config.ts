@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { createKeyring, type Keyring, parseKeyringEntries } from "../core/crypto/keyring.ts";
 import { canonicalizeUsername } from "../core/parsing/username.ts";
-import { zodTypeErrorOption } from "../core/parsing/zod-type-error.ts";
+import { zodExpectedTypeErrorOption } from "../core/parsing/zod-type-error.ts";
 import { type PolicyRule, parsePolicy } from "../core/policy/policy.ts";
 import { type FirstFactorConfig, parseFirstFactorConfig } from "./first-factor-config.ts";
 
@@ -54,13 +54,13 @@ const seconds = (min: number, max: number, byDefault: number) =>
         "must be a whole number of seconds",
       ),
       z
-        .int(zodTypeErrorOption("int"))
+        .int(zodExpectedTypeErrorOption("int"))
         .check(z.minimum(min, `must be at least ${min}`), z.maximum(max, `must be at most ${max}`)),
     ),
     byDefault,
   );
 
-const anyText = () => z.string(zodTypeErrorOption("string"));
+const anyText = () => z.string(zodExpectedTypeErrorOption("string"));
 
 const keyring = () =>
   z.pipe(

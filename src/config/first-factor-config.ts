@@ -1,11 +1,11 @@
 import * as z from "zod/mini";
 import type { ExternalNameComparison } from "../core/parsing/external-subject.ts";
-import { parseResponseValuePath, type ResponseValuePath } from "../core/parsing/value-path.ts";
-import { zodTypeErrorOption } from "../core/parsing/zod-type-error.ts";
+import { type HeaderOrJsonPointer, parseHeaderOrJsonPointer } from "../core/parsing/value-path.ts";
+import { zodExpectedTypeErrorOption } from "../core/parsing/zod-type-error.ts";
 import { type FixedHeaders, parseWhoAmIHeaders } from "./who-am-i-headers.ts";
 
 /** The kind of first factor, with the variables of that kind. */
-export type FirstFactorConfig = PasswordConfig | OriginLoginConfig | JwtConfig | ProxyHeaderConfig;
+export type FirstFactorConfig = PasswordConfig | OriginWhoAmIConfig | JwtConfig | ProxyHeaderConfig;
 
 interface AnyConfig {
   /** Whether names that differ in spelling are different accounts. With passwords it applies to the API for external realms. */
@@ -17,13 +17,13 @@ interface PasswordConfig extends AnyConfig {
 }
 
 /** The first factor is the site's own login. */
-export interface OriginLoginConfig extends AnyConfig {
+export interface OriginWhoAmIConfig extends AnyConfig {
   readonly kind: "origin";
   /** Where the Worker asks which account a credential belongs to: a path at the origin, or an absolute URL. */
   readonly whoAmI: string;
   /** Where the response of the who-am-I has the user name. */
-  readonly user: ResponseValuePath;
-  readonly email: ResponseValuePath | null;
+  readonly user: HeaderOrJsonPointer;
+  readonly email: HeaderOrJsonPointer | null;
   /** The cookies that carry the site's session. */
   readonly cookies: readonly string[];
   /** The headers and query parameters that may carry a session or a token of the site. */
@@ -67,7 +67,7 @@ export interface ProxyHeaderConfig extends AnyConfig {
 const httpUrl = () => z.url({ protocol: /^https?$/, error: "must be an http(s) URL" });
 
 const tokenPattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
-const anyText = () => z.string(zodTypeErrorOption("string"));
+const anyText = () => z.string(zodExpectedTypeErrorOption("string"));
 const headerName = () => anyText().check(z.regex(tokenPattern, "must be a header name"));
 const filled = () => anyText().check(z.minLength(1, "must not be empty"));
 
@@ -75,7 +75,7 @@ const valuePath = () =>
   z.pipe(
     z.string("must be set to json:/pointer (RFC 6901) or header:Name"),
     z.transform((text, context) => {
-      const parsed = parseResponseValuePath(text);
+      const parsed = parseHeaderOrJsonPointer(text);
       if (parsed !== null) return parsed;
       const message = "must be json:/pointer (RFC 6901) or header:Name";
       context.issues.push({ code: "custom", message, input: text });
@@ -131,7 +131,7 @@ const origin = () =>
         anyText().check(z.regex(tokenPattern, "must be cookie names, separated by commas")),
       ),
     }),
-    z.transform((env, context): Omit<OriginLoginConfig, "names"> => {
+    z.transform((env, context): Omit<OriginWhoAmIConfig, "names"> => {
       const credentials = env.ORIGIN_CREDENTIALS.map((text) => {
         const [kind = "", name = ""] = text.split(":");
         return { kind: kind === "header" ? ("header" as const) : ("query" as const), name };

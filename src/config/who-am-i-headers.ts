@@ -1,4 +1,4 @@
-import { foldFieldName } from "../core/parsing/folded-name.ts";
+import { foldNameToUnderscores } from "../core/parsing/folded-name.ts";
 
 /** Headers that `WHOAMI_HEADERS` adds to each request to the who-am-I. */
 export type FixedHeaders = readonly (readonly [name: string, value: string])[];
@@ -20,8 +20,10 @@ const reservedNames = [
     "Trailer",
   ],
   ...["Transfer-Encoding", "Upgrade", "HTTP2-Settings", "Expect", "Origin", "Referer"],
-].map(foldFieldName);
-const reservedFamilies = ["X-Forwarded-", "X-Sallyport-", "Remote-", "CF-", "Sec-"].map(foldFieldName);
+].map(foldNameToUnderscores);
+const reservedFamilies = ["X-Forwarded-", "X-Sallyport-", "Remote-", "CF-", "Sec-"].map(
+  foldNameToUnderscores,
+);
 
 const maxHeaders = 16;
 
@@ -36,10 +38,10 @@ export function parseWhoAmIHeaders(text: string, credentialNames: readonly strin
   if (headers === null)
     return 'must be a JSON object of names and values, such as {"X-Requested-With":"XMLHttpRequest"}';
   if (headers.length > maxHeaders) return `has more than ${maxHeaders} headers`;
-  const credentials = credentialNames.map(foldFieldName);
+  const credentials = credentialNames.map(foldNameToUnderscores);
   const names = new Set<string>();
   for (const [name, value] of headers) {
-    const folded = foldFieldName(name);
+    const folded = foldNameToUnderscores(name);
     if (!/^[A-Za-z0-9-]{1,64}$/.test(name))
       return "has a name with other characters than letters, digits and -";
     if (names.has(folded)) return `has ${name} twice`;

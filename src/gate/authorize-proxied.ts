@@ -1,4 +1,4 @@
-import { isUndecodable } from "../core/parsing/undecodable.ts";
+import { hasReplacementCharacter } from "../core/parsing/undecodable.ts";
 import type { AccessDenied, AccessGranted } from "../domain/access/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import {
@@ -7,13 +7,13 @@ import {
   type RejectedRequest,
   type VisitorContext,
 } from "./authorize.ts";
-import { isCrossOriginWebSocketHandshake } from "./handshake.ts";
+import { isWebSocketHandshakeWithOtherOrigin } from "./handshake.ts";
 import type { SignedIdentity } from "./headers.ts";
 import { isForwardableMethod } from "./request-interpretations.ts";
 import { signIdentityAssertion } from "./sign-assertion.ts";
 
 /** The visitor's request, about which a proxy asks in a forward-auth request. */
-export interface OriginalRequest {
+export interface OriginalMethodAndUri {
   readonly method: string;
   /** The path as the proxy received it, without the query. */
   readonly path: string;
@@ -29,14 +29,14 @@ export interface OriginalRequest {
  * A proxy sets one pair, and the client may have sent the other. The Worker cannot tell them apart, so two pairs that
  * contradict each other are invalid too (INC-04).
  */
-export function readOriginalRequest(headers: Headers): OriginalRequest | null {
+export function readOriginalMethodAndUri(headers: Headers): OriginalMethodAndUri | null {
   const forwarded = readPair(headers, "X-Forwarded-Method", "X-Forwarded-Uri");
   const original = readPair(headers, "X-Original-Method", "X-Original-URL");
   if (!agree(forwarded.method, original.method) || !agree(forwarded.uri, original.uri)) return null;
   const { method, uri } = forwarded.uri === null ? original : forwarded;
   if (method === null || uri === null || !isForwardableMethod(method)) return null;
   // A proxy forwards bytes that are not UTF-8 unchanged (INC-36).
-  if (isUndecodable(uri)) return null;
+  if (hasReplacementCharacter(uri)) return null;
   // A request target has no space. A header that was sent twice has one, after the comma that joins the values.
   return /^\/[^ \t]*$/.test(uri) ? { method, path: uri.split("?", 1)[0] ?? "", uri } : null;
 }
@@ -69,7 +69,7 @@ export type ForwardAuthResult =
 
 /** A forward-auth request. */
 export interface ForwardAuthInput extends VisitorContext {
-  readonly original: OriginalRequest;
+  readonly original: OriginalMethodAndUri;
   /** The headers of the forward-auth request: those of the original request, as far as the proxy sends them. */
   readonly headers: Headers;
   /** The scheme and host to which the forward-auth request was sent. */
@@ -102,7 +102,7 @@ export async function authorizeForwardAuth(deps: Deps, input: ForwardAuthInput):
   const { decision, access, mayChange } = result;
   if (!access.allowed) return { kind: "denied", denial: access };
   // A page of another site cannot set `X-Forwarded-Host` in the visitor's browser, so it counts without `PROXY_KEY` here.
-  if (access.identity !== null && isCrossOriginWebSocketHandshake(headers, namedHost ?? askedHost))
+  if (access.identity !== null && isWebSocketHandshakeWithOtherOrigin(headers, namedHost ?? askedHost))
     return { kind: "cross_origin" };
   // The visitor can set the header, so the assertion takes the host from it only with `PROXY_KEY`.
   const host = (trusted ? namedHost : null) ?? askedHost;

@@ -7,7 +7,7 @@ import type { Deps } from "../domain/deps.ts";
 import { type FullSession, issueTokenToRecheck } from "../domain/sessions/sessions.ts";
 import { provisionAndAuthorize } from "../domain/sign-in/external-sign-in.ts";
 import type { FirstFactorSource } from "../domain/sign-in/first-factor-source.ts";
-import type { ClientContext } from "../store/service/audit.ts";
+import type { ClientAndActor } from "../store/service/audit.ts";
 import {
   findRequestInterpretations,
   type RequestParts,
@@ -22,7 +22,7 @@ export interface AuthorizeRequestInput extends RequestParts {
   readonly source: FirstFactorSource | null;
   /** True for a page load of a browser, which stores the cookie of a new session. */
   readonly keepsCookies: boolean;
-  readonly client: ClientContext;
+  readonly client: ClientAndActor;
   readonly now: Date;
 }
 

@@ -1,4 +1,4 @@
-import { foldFieldName } from "../core/parsing/folded-name.ts";
+import { foldNameToUnderscores } from "../core/parsing/folded-name.ts";
 
 /**
  * The headers that the gate removes from client requests, because an origin may trust them. This is the only list: the gate
@@ -69,14 +69,14 @@ export const isPlainHeaderName = (name: string): boolean => /^[a-z0-9-]+$/i.test
 
 /** True for a name in {@link methodOverrideHeaderNames}, in any spelling. */
 export const isMethodOverrideHeader = (name: string): boolean =>
-  methodOverrideHeaderNames.includes(foldFieldName(name));
+  methodOverrideHeaderNames.includes(foldNameToUnderscores(name));
 
 /**
  * True for a header of these lists, in any spelling (INC-08, INC-26). The gate removes it, except a method override
  * with `METHOD_OVERRIDE=pass`.
  */
 export function isClearedHeader(name: string): boolean {
-  const folded = foldFieldName(name);
+  const folded = foldNameToUnderscores(name);
   return (
     clearedExactHeaderNames.includes(folded) ||
     methodOverrideHeaderNames.includes(folded) ||

@@ -1,10 +1,10 @@
-import { parseRawPath } from "../core/parsing/raw-path.ts";
+import { rawPathOf } from "../core/parsing/raw-path.ts";
 import type { FactorRequirement } from "../core/policy/policy.ts";
 import type { AssertedScope } from "../core/tokens/assertion.ts";
 import type { AccessDenied, AccessGranted } from "../domain/access/access.ts";
 import {
   isAccessStillGranted,
-  mustRecheckWebSocketAccess,
+  needsPeriodicRecheck,
   type WebSocketAccess,
 } from "../domain/access/long-lived-access.ts";
 import type { Deps } from "../domain/deps.ts";
@@ -15,7 +15,7 @@ import {
   type RejectedRequest,
   type VisitorContext,
 } from "./authorize.ts";
-import { isCrossOriginWebSocketHandshake } from "./handshake.ts";
+import { isWebSocketHandshakeWithOtherOrigin } from "./handshake.ts";
 import { copyWithoutOwnSetCookieHeaders, createOriginHeaders } from "./headers.ts";
 import { signIdentityAssertion } from "./sign-assertion.ts";
 import { relayWebSocket } from "./web-socket.ts";
@@ -46,7 +46,7 @@ export type ForwardRequestResult =
  * are queried only when the session's token has to be rechecked.
  *
  * @param originUrl scheme, host and port; `route`: the request's own URL, because the Worker is a route of the origin's zone
- * @throws StoreUnavailable, FirstFactorUnavailable, AmbiguousCredentials: the request is not forwarded
+ * @throws StoreUnavailableError, FirstFactorUnavailableError, AmbiguousCredentialsError: the request is not forwarded
  */
 export async function forwardIfAuthorized(
   deps: Deps,
@@ -54,7 +54,7 @@ export async function forwardIfAuthorized(
   input: ForwardRequestInput,
 ): Promise<ForwardRequestResult> {
   const { request, url } = input;
-  const path = parseRawPath(request.url);
+  const path = rawPathOf(request.url);
   const result = await authorizeRequest(deps, {
     ...input,
     method: request.method,
@@ -67,7 +67,7 @@ export async function forwardIfAuthorized(
   if (result.kind !== "evaluated") return result;
   const { decision, access, mayChange } = result;
   if (!access.allowed) return { kind: "denied", denial: access };
-  if (access.identity !== null && isCrossOriginWebSocketHandshake(request.headers, url.host))
+  if (access.identity !== null && isWebSocketHandshakeWithOtherOrigin(request.headers, url.host))
     return { kind: "cross_origin" };
   const { requirement } = decision;
   const target = (originUrl === "route" ? url.origin : originUrl) + url.pathname + url.search;
@@ -119,7 +119,7 @@ function toVisitorResponse(
     return headers === null ? response : new Response(response.body, { status, statusText, headers });
   }
   const isStillGranted = () => isAccessStillGranted(deps, lasting, new Date());
-  const guarded = mustRecheckWebSocketAccess(lasting)
+  const guarded = needsPeriodicRecheck(lasting)
     ? relayWebSocket(webSocket, isStillGranted, recheckSeconds(deps))
     : webSocket;
   return new Response(null, { status, statusText, headers: headers ?? response.headers, webSocket: guarded });

@@ -10,7 +10,7 @@ import { isWebSocketUpgrade } from "./connection-headers.ts";
  *
  * @param host the host that the visitor requested
  */
-export function isCrossOriginWebSocketHandshake(headers: Headers, host: string): boolean {
+export function isWebSocketHandshakeWithOtherOrigin(headers: Headers, host: string): boolean {
   const origin = headers.get("Origin");
   return origin !== null && isHandshake(headers) && URL.parse(origin)?.host !== host;
 }

@@ -1,8 +1,8 @@
 import type { FirstFactorConfig } from "../config/first-factor-config.ts";
-import { parseCookieName, removeNamedCookies } from "../core/parsing/cookie-header.ts";
-import { foldFieldName } from "../core/parsing/folded-name.ts";
+import { cookieNameOfPair, removeNamedCookies } from "../core/parsing/cookie-header.ts";
+import { foldNameToUnderscores } from "../core/parsing/folded-name.ts";
 import type { AssertedIdentity } from "../core/tokens/assertion.ts";
-import { hasSallyportToken } from "../core/tokens/own-token.ts";
+import { hasSallyportBearerToken } from "../core/tokens/own-token.ts";
 import { isClearedHeader, isMethodOverrideHeader, isPlainHeaderName } from "./cleared-headers.ts";
 import { copyWithoutConnectionHeaders } from "./connection-headers.ts";
 
@@ -32,7 +32,7 @@ export interface OriginHeadersInput {
  * the gate's own.
  */
 export function createOriginHeaders(received: Headers, input: OriginHeadersInput): Headers {
-  const headers = copyHeadersForSite(received);
+  const headers = copyWithoutConnectionHeadersAndOwnToken(received);
   const isFirstFactorHeader = firstFactorHeaders(input.firstFactor);
   const isForwarded = input.overridesForwarded === true ? isMethodOverrideHeader : noHeader;
   const isConfigured = configuredHeaders(input.firstFactor);
@@ -62,8 +62,8 @@ const noHeader = (_: string) => false;
  */
 function firstFactorHeaders(config: FirstFactorConfig): (name: string) => boolean {
   if (config.kind !== "proxy") return otherSpellings(credentialHeaders(config));
-  const folded = [config.userHeader, config.emailHeader].map(foldFieldName);
-  return (name) => folded.includes(foldFieldName(name));
+  const folded = [config.userHeader, config.emailHeader].map(foldNameToUnderscores);
+  return (name) => folded.includes(foldNameToUnderscores(name));
 }
 
 /** The configured headers that carry the site's credentials. Their names may have characters beside letters, digits and `-`. */
@@ -80,15 +80,15 @@ function configuredHeaders(config: FirstFactorConfig): (name: string) => boolean
 
 function otherSpellings(names: readonly string[]): (name: string) => boolean {
   if (names.length === 0) return noHeader;
-  const folded = names.map(foldFieldName);
+  const folded = names.map(foldNameToUnderscores);
   const exact = names.map((name) => name.toLowerCase());
-  return (name) => folded.includes(foldFieldName(name)) && !exact.includes(name.toLowerCase());
+  return (name) => folded.includes(foldNameToUnderscores(name)) && !exact.includes(name.toLowerCase());
 }
 
 /** Copies a client's headers without those of its connection and without an `Authorization` that carries a token of Sallyport. */
-export function copyHeadersForSite(received: Headers): Headers {
+export function copyWithoutConnectionHeadersAndOwnToken(received: Headers): Headers {
   const headers = copyWithoutConnectionHeaders(received);
-  if (hasSallyportToken(headers.get("Authorization") ?? "")) headers.delete("Authorization");
+  if (hasSallyportBearerToken(headers.get("Authorization") ?? "")) headers.delete("Authorization");
   return headers;
 }
 
@@ -110,8 +110,8 @@ export function copyWithoutOwnSetCookieHeaders(
 ): Headers | null {
   const cookies = received.getSetCookie();
   if (cookies.length === 0) return null;
-  const own = ownCookies.map(foldFieldName);
-  const foreign = cookies.filter((cookie) => !own.includes(foldFieldName(parseCookieName(cookie))));
+  const own = ownCookies.map(foldNameToUnderscores);
+  const foreign = cookies.filter((cookie) => !own.includes(foldNameToUnderscores(cookieNameOfPair(cookie))));
   if (foreign.length === cookies.length) return null;
   const headers = new Headers(received);
   headers.delete("Set-Cookie");

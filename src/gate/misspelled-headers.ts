@@ -1,4 +1,4 @@
-import { foldFieldName } from "../core/parsing/folded-name.ts";
+import { foldNameToUnderscores } from "../core/parsing/folded-name.ts";
 import { isClearedHeader, isPlainHeaderName } from "./cleared-headers.ts";
 
 /**
@@ -18,7 +18,7 @@ export function findMisspelledHeader(headers: Headers): string | null {
 }
 
 const canBeReadAsCleared = (name: string) =>
-  isClearedHeader(name) || framingNames.includes(foldFieldName(name));
+  isClearedHeader(name) || framingNames.includes(foldNameToUnderscores(name));
 
 /** A server that reads these in another spelling ends the body elsewhere and reads the rest as the next request (request smuggling). */
 const framingNames: readonly string[] = ["content_length", "transfer_encoding"];

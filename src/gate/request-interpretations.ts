@@ -1,5 +1,5 @@
 import type { Config } from "../config/config.ts";
-import { decodeAsciiEscapes } from "../core/parsing/folded-name.ts";
+import { decodeAsciiEscapesThreeTimes } from "../core/parsing/folded-name.ts";
 import { findParameterValuesReadableAs } from "../core/parsing/query-string.ts";
 import type { RequestInterpretation } from "../core/policy/evaluate-policy.ts";
 import { listMethodsInRules, type PolicyRule } from "../core/policy/policy.ts";
@@ -106,7 +106,7 @@ function overridesInQuery(query: string): readonly string[] {
 
 /** Every word of the value counts, because frameworks differ: some trim it, unquote it, or use one of several. */
 function readMethods(value: string): readonly string[] {
-  const words = decodeAsciiEscapes(value).match(/[A-Za-z][A-Za-z-]*/g) ?? [];
+  const words = decodeAsciiEscapesThreeTimes(value).match(/[A-Za-z][A-Za-z-]*/g) ?? [];
   return words.map((word) => word.toUpperCase());
 }
 

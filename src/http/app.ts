@@ -5,13 +5,13 @@ import type { Config } from "../config/config.ts";
 import { withOpenApiDocumentOperation } from "./api/openapi.ts";
 import { serviceOperations } from "./api/service/service-operations.ts";
 import { deploymentOperations } from "./api/visitor/deployment-operations.ts";
-import { ownTotpOperations } from "./api/visitor/enrolment-operations.ts";
 import { forwardAuthOperations } from "./api/visitor/forward-auth-operations.ts";
-import { ownSecondFactorOperations } from "./api/visitor/own-second-factor-operations.ts";
+import { stepUpAndBackupCodeOperations } from "./api/visitor/own-second-factor-operations.ts";
 import { ownSessionOperations } from "./api/visitor/own-session-operations.ts";
+import { enableAndDisableOwnTotpOperations } from "./api/visitor/own-totp-operations.ts";
 import { signInOperations } from "./api/visitor/sign-in-operations.ts";
 import type { AppEnv } from "./context.ts";
-import { requireProxyKey } from "./forward-auth-routes.ts";
+import { respondNotFoundWithoutProxyKey } from "./forward-auth-routes.ts";
 import { respondAtGate } from "./gate.ts";
 import { limitBodySize } from "./middleware/limit-body.ts";
 import { setOwnResponseHeaders } from "./middleware/own-headers.ts";
@@ -28,15 +28,15 @@ import { createDocsPageRoute } from "./pages/docs/docs-page.tsx";
 import { secondFactorPageRoutes } from "./pages/sign-in/second-factor-page.tsx";
 import { signInPageRoutes } from "./pages/sign-in/sign-in-page.tsx";
 import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
-import { routePathOf } from "./route-path.ts";
+import { rawPathOrSlashIfDotOrEmptySegments } from "./route-path.ts";
 import { ownPagePath } from "./sign-in-redirect.ts";
 
 /** Every operation of the API, and their OpenAPI document. */
 export const apiOperationsAndDocument = withOpenApiDocumentOperation([
   ...deploymentOperations,
   ...signInOperations,
-  ...ownSecondFactorOperations,
-  ...ownTotpOperations,
+  ...stepUpAndBackupCodeOperations,
+  ...enableAndDisableOwnTotpOperations,
   ...ownSessionOperations,
   ...forwardAuthOperations,
   ...serviceOperations,
@@ -65,7 +65,7 @@ const pagePaths = [
 /** The route table: Sallyport's own routes below `BASE_PATH`, and the gate for all other paths. */
 export function createApp(config: Config): Hono<AppEnv> {
   const app = new Hono<AppEnv>({
-    getPath: (request) => routePathOf(request.url, config.basePath),
+    getPath: (request) => rawPathOrSlashIfDotOrEmptySegments(request.url, config.basePath),
     // Explicit: hono's default falls back to a slower router, without an error, if a route does not fit into this one.
     router: new RegExpRouter(),
   });
@@ -73,7 +73,7 @@ export function createApp(config: Config): Hono<AppEnv> {
   app.use(setOwnResponseHeaders, createRequestContextMiddleware(config));
   // Before the middleware of the other routes, which has no effect on them: a proxy calls these with each request of a site.
   for (const { path, handle } of forwardAuthOperations) {
-    if (config.originUrl !== null) app.use(config.basePath + path, requireProxyKey);
+    if (config.originUrl !== null) app.use(config.basePath + path, respondNotFoundWithoutProxyKey);
     app.get(config.basePath + path, handle);
   }
   // Not a redirect from one to the other: nginx can redirect the address without the slash to the one with it.

@@ -10,7 +10,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
  *
  * @throws FailureError 400 for a body that is not UTF-8
  */
-export async function readBodyText(c: AppContext): Promise<string> {
+export async function readUtf8BodyTextOrThrow(c: AppContext): Promise<string> {
   const bytes = await c.req.arrayBuffer();
   try {
     return utf8.decode(bytes);
@@ -22,10 +22,10 @@ export async function readBodyText(c: AppContext): Promise<string> {
 /**
  * Reads the text of a form's body, which is percent-encoded.
  *
- * @throws FailureError as {@link readBodyText}, also for escapes that are not UTF-8
+ * @throws FailureError as {@link readUtf8BodyTextOrThrow}, also for escapes that are not UTF-8
  */
-export async function readFormText(c: AppContext): Promise<string> {
-  const text = await readBodyText(c);
+export async function readUtf8FormTextOrThrow(c: AppContext): Promise<string> {
+  const text = await readUtf8BodyTextOrThrow(c);
   if (hasNonUtf8Escapes(text)) throw notUtf8();
   return text;
 }

@@ -1,5 +1,11 @@
-import { type ChallengeSession, readChallengeSession } from "../domain/second-factor/challenge-session.ts";
-import { readFullSession, readPendingSession } from "../domain/sessions/read-session-token.ts";
+import {
+  type ChallengeSession,
+  readChallengeSessionFromToken,
+} from "../domain/second-factor/challenge-session.ts";
+import {
+  readFullSessionFromToken,
+  readPendingSessionFromToken,
+} from "../domain/sessions/read-session-token.ts";
 import type { FullSession, PendingSession } from "../domain/sessions/sessions.ts";
 import { isSessionBoundToCredentials } from "../domain/sign-in/first-factor-source.ts";
 import type { AppContext } from "./context.ts";
@@ -25,7 +31,7 @@ const readSessionBearer = (c: AppContext) => (c.get("source") === null ? readBea
  * Finds the full session of a request to Sallyport's own routes. With an external first factor it also asks the source, and
  * returns null if the source names another account: the site may have signed another user in under the same cookie.
  */
-export async function findSessionCaller(c: AppContext): Promise<SessionCaller | null> {
+export async function findSessionCallerByTokenAndSource(c: AppContext): Promise<SessionCaller | null> {
   const bearer = readSessionBearer(c);
   const caller = await (bearer === undefined ? findByCookie(c) : findByToken(c, bearer, "bearer"));
   return caller !== null && (await isNamedBySource(c, caller.session.username)) ? caller : null;
@@ -36,7 +42,7 @@ export async function findSessionCaller(c: AppContext): Promise<SessionCaller | 
  * asks no source: the gate does so itself when it must. Null also for a session that is bound to other credentials than those
  * of the request. A bearer token can be the origin's: if it is not a session token, the cookie counts.
  */
-export async function findCallerWithoutAskingSource(c: AppContext): Promise<SessionCaller | null> {
+export async function findSessionCallerByTokenOnly(c: AppContext): Promise<SessionCaller | null> {
   const bearer = readSessionBearer(c);
   return (bearer === undefined ? null : await findByToken(c, bearer, "bearer")) ?? findByCookie(c);
 }
@@ -56,7 +62,7 @@ async function findByToken(
   token: string,
   carrier: SessionCaller["carrier"],
 ): Promise<SessionCaller | null> {
-  const session = await readFullSession(c.get("deps"), token, c.get("now"));
+  const session = await readFullSessionFromToken(c.get("deps"), token, c.get("now"));
   if (
     session === null ||
     !(await isSessionBoundToCredentials(c.get("config").keyring, session, c.get("source")))
@@ -71,7 +77,7 @@ async function findByToken(
  * @throws FailureError 401 without one. A pending session allows only the second factor and sign-out (SE-01)
  */
 export async function requireSessionCaller(c: AppContext): Promise<SessionCaller> {
-  const caller = await findSessionCaller(c);
+  const caller = await findSessionCallerByTokenAndSource(c);
   if (caller === null) throw new FailureError({ ok: false, reason: "unauthenticated" });
   return caller;
 }
@@ -79,7 +85,8 @@ export async function requireSessionCaller(c: AppContext): Promise<SessionCaller
 /** Finds the pending session of this token, or of the cookie. Null if the source names another account now. */
 export async function findPendingSession(c: AppContext, token?: string): Promise<PendingSession | null> {
   const carried = token ?? readPendingCookie(c);
-  const pending = carried === undefined ? null : await readPendingSession(c.var.deps, carried, c.var.now);
+  const pending =
+    carried === undefined ? null : await readPendingSessionFromToken(c.var.deps, carried, c.var.now);
   return pending !== null && (await isNamedBySource(c, pending.username)) ? pending : null;
 }
 
@@ -89,19 +96,23 @@ export async function findPendingSession(c: AppContext, token?: string): Promise
  */
 export async function findChallengeSession(c: AppContext, id: string): Promise<ChallengeSession | null> {
   const cookie = readChallengeCookie(c);
-  const session = cookie === undefined ? null : await readChallengeSession(c.var.deps, cookie, c.var.now);
+  const session =
+    cookie === undefined ? null : await readChallengeSessionFromToken(c.var.deps, cookie, c.var.now);
   return session?.challenge.id === id ? session : null;
 }
 
 /** Returns all sessions of the request, for sign-out: of the bearer token, or of the session and pending cookies. */
-export async function findSessionsOfRequest(c: AppContext): Promise<(FullSession | PendingSession)[]> {
+export async function findFullAndPendingSessions(c: AppContext): Promise<(FullSession | PendingSession)[]> {
   const bearer = readSessionBearer(c);
   const tokens = bearer === undefined ? [readSessionCookie(c), readPendingCookie(c)] : [bearer];
   const found = await Promise.all(
     tokens.flatMap((token) =>
       token === undefined
         ? []
-        : [readFullSession(c.var.deps, token, c.var.now), readPendingSession(c.var.deps, token, c.var.now)],
+        : [
+            readFullSessionFromToken(c.var.deps, token, c.var.now),
+            readPendingSessionFromToken(c.var.deps, token, c.var.now),
+          ],
     ),
   );
   return found.filter((session) => session !== null);

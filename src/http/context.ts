@@ -3,7 +3,7 @@ import type { Config } from "../config/config.ts";
 import type { Deps } from "../domain/deps.ts";
 import type { FirstFactorSource } from "../domain/sign-in/first-factor-source.ts";
 import type { Bindings } from "../runtime.ts";
-import type { ClientContext } from "../store/service/audit.ts";
+import type { ClientAndActor } from "../store/service/audit.ts";
 
 /** The bindings and variables of a request's context. `createRequestContextMiddleware` sets the variables. */
 export interface AppEnv {
@@ -13,7 +13,7 @@ export interface AppEnv {
     deps: Deps;
     /** When the request arrived. All decisions about the request use this time. */
     now: Date;
-    client: ClientContext;
+    client: ClientAndActor;
     /** Returns the URL of the request. Parses it at the first call. */
     url: () => URL;
     /** Scheme, host and port that the visitor sees, such as `https://shop.example`. */

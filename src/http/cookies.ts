@@ -87,7 +87,7 @@ export function readKnownDevicesCookie(c: AppContext): string {
 const loop = { maxRedirects: 5, seconds: 15, pathCharacters: 100 } as const;
 
 /** Counts a redirect to this path in a cookie. Returns true when the limit is exceeded: the redirects are a loop. */
-export function countRedirect(c: AppContext, returnPath: string): boolean {
+export function countRedirectAndDetectLoop(c: AppContext, returnPath: string): boolean {
   const path = returnPath.slice(0, loop.pathCharacters);
   const [count, ...counted] = (getCookie(c, names.circle, "host") ?? "").split(" ");
   const redirects = counted.join(" ") === path ? Number(count) + 1 : 1;

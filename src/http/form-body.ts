@@ -1,5 +1,5 @@
 import type * as z from "zod/mini";
-import { readFormText } from "./body-text.ts";
+import { readUtf8FormTextOrThrow } from "./body-text.ts";
 import type { AppContext } from "./context.ts";
 import { validateFieldsOrThrow } from "./json-body.ts";
 import { FailureError } from "./problem/http-failure.ts";
@@ -17,7 +17,7 @@ export async function readFormOrThrow<T extends z.ZodMiniType>(
     const expected = "application/x-www-form-urlencoded";
     throw new FailureError({ ok: false, reason: "unsupported_media_type", expected });
   }
-  const fields = [...new URLSearchParams(await readFormText(c))];
+  const fields = [...new URLSearchParams(await readUtf8FormTextOrThrow(c))];
   if (new Set(fields.map(([name]) => name)).size < fields.length) {
     throw new FailureError({ ok: false, reason: "malformed_request", detail: "A field is there twice." });
   }

@@ -1,10 +1,10 @@
 import { createMiddleware } from "hono/factory";
 import { BoundedMap } from "../core/lib/bounded-map.ts";
 import type { AccessDenied } from "../domain/access/access.ts";
-import { authorizeForwardAuth, readOriginalRequest } from "../gate/authorize-proxied.ts";
+import { authorizeForwardAuth, readOriginalMethodAndUri } from "../gate/authorize-proxied.ts";
 import type { SignedIdentity } from "../gate/headers.ts";
 import { findMisspelledHeader } from "../gate/misspelled-headers.ts";
-import { findCallerWithoutAskingSource } from "./caller.ts";
+import { findSessionCallerByTokenOnly } from "./caller.ts";
 import type { AppContext, AppEnv } from "./context.ts";
 import { setSessionCookie } from "./cookies.ts";
 import { visitorOfRequest } from "./gate.ts";
@@ -12,13 +12,13 @@ import { createEmptyResponseWithSecurityHeaders } from "./middleware/own-headers
 import { respondNotFound } from "./not-found.ts";
 import { isPageNavigation } from "./page-navigation.ts";
 import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
-import { pagePathForDenial, redirectOrUnauthorized, type TargetRequest } from "./sign-in-redirect.ts";
+import { pagePathForDenial, redirectOrUnauthorized, type TargetMethodAndUri } from "./sign-in-redirect.ts";
 
 /**
  * Responds 404 to a request without `PROXY_KEY`. Needed where the Worker is a gate: otherwise a visitor could call the
  * forward-auth endpoints with any path, and would get an assertion for it (INC-28).
  */
-export const requireProxyKey = createMiddleware<AppEnv>(async (c, next) =>
+export const respondNotFoundWithoutProxyKey = createMiddleware<AppEnv>(async (c, next) =>
   c.get("trusted") ? next() : respondNotFound(c),
 );
 
@@ -53,16 +53,16 @@ export async function respondToAuthRequest(c: AppContext): Promise<Response> {
 /** Decides access for the request that a proxy asks about, and returns the response in the form that the proxy expects. */
 async function respondToProxy(
   c: AppContext,
-  respondDenied: (denial: AccessDenied, target: TargetRequest) => Response,
+  respondDenied: (denial: AccessDenied, target: TargetMethodAndUri) => Response,
   respondOwnPath: () => Response,
 ): Promise<Response> {
-  const original = readOriginalRequest(c.req.raw.headers);
+  const original = readOriginalMethodAndUri(c.req.raw.headers);
   if (original === null) return respondWithFailure(c, { ok: false, reason: "unreadable_original" });
   const misspelled = findMisspelledHeader(c.req.raw.headers);
   if (misspelled !== null)
     return respondWithFailure(c, { ok: false, reason: "misspelled_header", name: misspelled });
   if (isPageNavigation(c)) c.set("errorFormat", "page");
-  const caller = await findCallerWithoutAskingSource(c);
+  const caller = await findSessionCallerByTokenOnly(c);
   const outcome = await authorizeForwardAuth(c.get("deps"), {
     ...visitorOfRequest(c, caller, original),
     original,

@@ -1,8 +1,8 @@
 import type { VisitorContext } from "../gate/authorize.ts";
 import { type ForwardRequestResult, forwardIfAuthorized } from "../gate/forward-request.ts";
 import type { UnreadableRequestPart } from "../gate/request-interpretations.ts";
-import { formatErrorForLog, log } from "../log.ts";
-import { findCallerWithoutAskingSource, type SessionCaller } from "./caller.ts";
+import { formatRootCauseForLog, log } from "../log.ts";
+import { findSessionCallerByTokenOnly, type SessionCaller } from "./caller.ts";
 import type { AppContext } from "./context.ts";
 import { sallyportCookieNames, setSessionCookie } from "./cookies.ts";
 import { respondNotFound } from "./not-found.ts";
@@ -10,17 +10,17 @@ import { isPageNavigation } from "./page-navigation.ts";
 import { respondWithFailure } from "./problem/failure-response.tsx";
 import {
   isPageLoad,
+  methodAndUriOfCurrentRequest,
   redirectOrUnauthorized,
-  type TargetRequest,
-  targetRequestOf,
+  type TargetMethodAndUri,
 } from "./sign-in-redirect.ts";
 
 /** Forwards a request to the origin if it is authorized; otherwise returns a redirect or a refusal. */
 export async function respondAtGate(c: AppContext, originUrl: string | null): Promise<Response> {
   if (isPageNavigation(c)) c.set("errorFormat", "page");
   if (originUrl === null) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
-  const target = targetRequestOf(c);
-  const caller = await findCallerWithoutAskingSource(c);
+  const target = methodAndUriOfCurrentRequest(c);
+  const caller = await findSessionCallerByTokenOnly(c);
   const outcome = await forwardIfAuthorized(c.get("deps"), originUrl, {
     ...visitorOfRequest(c, caller, target),
     request: c.req.raw,
@@ -46,7 +46,7 @@ export async function respondAtGate(c: AppContext, originUrl: string | null): Pr
     case "origin_unavailable":
       log("error", "origin.unavailable", {
         request_id: c.var.client.requestId,
-        ...formatErrorForLog(outcome.error),
+        ...formatRootCauseForLog(outcome.error),
       });
       return respondWithFailure(c, { ok: false, reason: "origin_unavailable" });
   }
@@ -64,7 +64,7 @@ const unreadableDetails: Record<UnreadableRequestPart, string> = {
 export function visitorOfRequest(
   c: AppContext,
   caller: SessionCaller | null,
-  target: TargetRequest,
+  target: TargetMethodAndUri,
 ): VisitorContext {
   const source = c.get("source");
   return {

@@ -1,6 +1,10 @@
 import type { ExceededLimit } from "../domain/failure.ts";
 import { codeAttemptLimits } from "../domain/second-factor/code-budget.ts";
-import { enrolmentQuota, firstFactorQuota, transferQuotas } from "../domain/sign-in/throttle.ts";
+import {
+  enrolmentQuota,
+  signInQuotaPerNetworkAndAccount,
+  transferQuotas,
+} from "../domain/sign-in/throttle.ts";
 import type { AppContext } from "./context.ts";
 
 /** The remainder of a limit, and when it grows again. */
@@ -15,7 +19,7 @@ export interface RateLimitRemainder {
  * reveal who has tried before. Codes have no window, because their failures do not expire.
  */
 const policies: Record<ExceededLimit, string> = {
-  first_factor: `"first-factor";q=${firstFactorQuota.most};w=${firstFactorQuota.windowSeconds}`,
+  first_factor: `"first-factor";q=${signInQuotaPerNetworkAndAccount.most};w=${signInQuotaPerNetworkAndAccount.windowSeconds}`,
   second_factor: `"second-factor";q=${codeAttemptLimits.failuresPerCoolDown}`,
   setup: `"setup";q=${enrolmentQuota.most};w=${enrolmentQuota.windowSeconds}`,
   imports: `"imports";q=${transferQuotas.imports.most};w=${transferQuotas.imports.windowSeconds}`,

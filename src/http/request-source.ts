@@ -1,8 +1,8 @@
-import { isPathAtOrBelow, parseRawPath } from "../core/parsing/raw-path.ts";
+import { isPathAtOrBelow, rawPathOf } from "../core/parsing/raw-path.ts";
 import { type HandedOverFirstFactor, verifyHandOverToken } from "../core/tokens/hand-over-token.ts";
 import type { FirstFactorSource } from "../domain/sign-in/first-factor-source.ts";
 import { withHandedOverFirstFactor } from "../domain/sign-in/hand-over.ts";
-import { readOriginalRequest } from "../gate/authorize-proxied.ts";
+import { readOriginalMethodAndUri } from "../gate/authorize-proxied.ts";
 import { createFirstFactorSource } from "../gate/identity/source.ts";
 import type { AppContext } from "./context.ts";
 import { readHandOverCookie, sallyportCookieNames } from "./cookies.ts";
@@ -29,8 +29,8 @@ export function createFirstFactorSourceOfRequest(
   const { address } = client;
   const { headers } = c.req.raw;
   const isForwardAuth = isForwardAuthPath(c);
-  const original = isForwardAuth ? readOriginalRequest(headers) : null;
-  const path = original?.path ?? parseRawPath(c.req.url);
+  const original = isForwardAuth ? readOriginalMethodAndUri(headers) : null;
+  const path = original?.path ?? rawPathOf(c.req.url);
   const query = original === null ? url.search.slice(1) : original.uri.slice(original.path.length + 1);
   const visit = { headers, ownCookies: sallyportCookieNames, publicOrigin, address, url, path, query };
   const source = createFirstFactorSource(config, { ...visit, isForwardAuth, trusted, now, log: deps.log });

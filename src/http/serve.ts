@@ -2,7 +2,7 @@ import type { Hono } from "hono";
 import type { Config } from "../config/config.ts";
 import { findPolicyWarnings } from "../core/policy/policy-warnings.ts";
 import { log } from "../log.ts";
-import { type Bindings, getConfig, Misconfigured } from "../runtime.ts";
+import { type Bindings, getConfig, MisconfiguredError } from "../runtime.ts";
 import { createApp } from "./app.ts";
 import type { AppEnv } from "./context.ts";
 import { securityHeaders } from "./middleware/own-headers.ts";
@@ -21,7 +21,7 @@ export async function serveRequest(
     const app = apps.get(config) ?? startApp(config);
     return await app.fetch(request, env, context);
   } catch (error) {
-    if (!(error instanceof Misconfigured)) throw error;
+    if (!(error instanceof MisconfiguredError)) throw error;
     const requestId = crypto.randomUUID();
     for (const { name, message } of error.problems) {
       log("error", "misconfigured", { request_id: requestId, variable: name, message });

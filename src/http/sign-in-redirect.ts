@@ -7,14 +7,14 @@ import type { AnyFailure } from "./problem/http-failure.ts";
 import { handOverPath } from "./request-source.ts";
 
 /** The request that access is decided for: the client's own, or the one that a proxy asks about. */
-export interface TargetRequest {
+export interface TargetMethodAndUri {
   readonly method: string;
   /** Path and query. The visitor returns there after sign-in. */
   readonly uri: string;
 }
 
 /** Returns the client's own request. */
-export function targetRequestOf(c: AppContext): TargetRequest {
+export function methodAndUriOfCurrentRequest(c: AppContext): TargetMethodAndUri {
   const { pathname, search } = c.get("url")();
   return { method: c.req.method, uri: pathname + search };
 }
@@ -23,7 +23,11 @@ export function targetRequestOf(c: AppContext): TargetRequest {
  * Returns the response to a denied request. A page load gets a 303 to the page on which the visitor can continue. Any
  * other request gets a 401 that names this page in `sign_in`; so does a form, because a redirect would lose its fields.
  */
-export function redirectOrUnauthorized(c: AppContext, denial: AccessDenied, target: TargetRequest): Response {
+export function redirectOrUnauthorized(
+  c: AppContext,
+  denial: AccessDenied,
+  target: TargetMethodAndUri,
+): Response {
   if (denial.reason === "account_disabled")
     return respondWithFailure(c, { ok: false, reason: "account_disabled" });
   const page = pagePathForDenial(c, denial, target);
@@ -37,10 +41,10 @@ export function redirectOrUnauthorized(c: AppContext, denial: AccessDenied, targ
   });
 }
 
-const isSafe = ({ method }: TargetRequest) => method === "GET" || method === "HEAD";
+const isSafe = ({ method }: TargetMethodAndUri) => method === "GET" || method === "HEAD";
 
 /** True for a GET or HEAD of a client that shows the response as a page. */
-export function isPageLoad(c: AppContext, target: TargetRequest): boolean {
+export function isPageLoad(c: AppContext, target: TargetMethodAndUri): boolean {
   return isSafe(target) && isPageNavigation(c);
 }
 
@@ -48,7 +52,7 @@ export function isPageLoad(c: AppContext, target: TargetRequest): boolean {
  * Returns where the visitor continues after sign-in. After a page load that is the page. After a form or a request of a script it is the
  * page with the form or the script, because the response to a script is no page. A GET without `Referer` may be of a program.
  */
-function returnPathOf(c: AppContext, target: TargetRequest): string {
+function returnPathOf(c: AppContext, target: TargetMethodAndUri): string {
   return isPageLoad(c, target) ? target.uri : (refererPath(c) ?? (isSafe(target) ? target.uri : "/"));
 }
 
@@ -66,7 +70,11 @@ function refererPath(c: AppContext): string | null {
 type RemediableDenial = Exclude<AccessDenied, { reason: "account_disabled" }>;
 
 /** Returns path and query of the page of Sallyport on which the visitor can get the access that was denied. */
-export function pagePathForDenial(c: AppContext, denial: RemediableDenial, target: TargetRequest): string {
+export function pagePathForDenial(
+  c: AppContext,
+  denial: RemediableDenial,
+  target: TargetMethodAndUri,
+): string {
   return ownPagePath(c, nextPages[denial.reason], returnPathOf(c, target), {
     again: denial.reason === "sign_in_again",
   });

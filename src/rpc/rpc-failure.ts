@@ -1,7 +1,7 @@
 import type { Failure } from "../domain/failure.ts";
-import { formatErrorForLog, log } from "../log.ts";
-import { Misconfigured } from "../runtime.ts";
-import { StoreUnavailable } from "../store/platform/database.ts";
+import { formatRootCauseForLog, log } from "../log.ts";
+import { MisconfiguredError } from "../runtime.ts";
+import { StoreUnavailableError } from "../store/platform/database.ts";
 
 /** Why an RPC call failed: a code of the HTTP API (docs/contract.md#errors). */
 export type RpcCode =
@@ -80,11 +80,11 @@ const outageRetrySeconds = 5;
 
 /** Logs a thrown error, and returns the RPC result for it. */
 export function logAndConvertToRpcFailure(error: unknown, requestId: string): RpcFailure {
-  const isOutage = error instanceof StoreUnavailable;
-  const failed = error instanceof Misconfigured ? "misconfigured" : "internal_error";
+  const isOutage = error instanceof StoreUnavailableError;
+  const failed = error instanceof MisconfiguredError ? "misconfigured" : "internal_error";
   log("error", isOutage ? "store_unavailable" : failed, {
     request_id: requestId,
-    ...formatErrorForLog(error),
+    ...formatRootCauseForLog(error),
   });
   return isOutage
     ? { ok: false, code: "store_unavailable", retryAfterSeconds: outageRetrySeconds }

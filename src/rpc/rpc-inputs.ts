@@ -2,9 +2,9 @@ import * as z from "zod/mini";
 import { lazy } from "../core/lib/lazy.ts";
 import { realmNamePattern } from "../core/parsing/user-id.ts";
 import {
+  auditEventIpAddressSchema,
   emailSchema,
-  ipAddressSchema,
-  receiptTextSchema,
+  receiptActionOrNonceSchema,
   totpCodeSchema,
   totpOrBackupCodeSchema,
   userIdSchema,
@@ -12,7 +12,7 @@ import {
 } from "../http/api/fields.ts";
 
 /** The `props` of the caller's service binding, which its deployment sets and its code cannot change. */
-export const callerPropsSchema = lazy(() =>
+export const realmAndCallerPropsSchema = lazy(() =>
   z.object({
     realm: z.string().check(z.regex(realmNamePattern)),
     /** Names the caller in audit events. */
@@ -35,9 +35,9 @@ export const rpcInputSchemas = lazy(
       verify: z.strictObject({
         user: userIdSchema(),
         code: totpOrBackupCodeSchema(),
-        action: z.optional(receiptTextSchema()),
-        nonce: z.optional(receiptTextSchema()),
-        ip: z.optional(ipAddressSchema()),
+        action: z.optional(receiptActionOrNonceSchema()),
+        nonce: z.optional(receiptActionOrNonceSchema()),
+        ip: z.optional(auditEventIpAddressSchema()),
       }),
       session: z.strictObject({ token: z.string().check(z.maxLength(4096)) }),
     }) as const,

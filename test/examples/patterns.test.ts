@@ -8,9 +8,9 @@ import { nginxClearedHeaders } from "../../scripts/examples/nginx.ts";
 import { oddOwnCookie, ownCookieNames } from "../../scripts/examples/own-cookies.ts";
 import { dotSegment, plainSegments } from "../../scripts/examples/raw-path.ts";
 import { traefikOverridePattern, traefikPattern } from "../../scripts/examples/traefik.ts";
-import { foldFieldName } from "../../src/core/parsing/folded-name.ts";
+import { foldNameToUnderscores } from "../../src/core/parsing/folded-name.ts";
 import { generateApiKey } from "../../src/core/tokens/api-key.ts";
-import { sallyportTokenPatternSource } from "../../src/core/tokens/own-token.ts";
+import { sallyportBearerTokenPatternSource } from "../../src/core/tokens/own-token.ts";
 import { signPendingSessionToken } from "../../src/core/tokens/session-token.ts";
 import {
   clearedHeaderFamilies,
@@ -50,7 +50,7 @@ const isKept = (line: string) => !/x-(http-method|method-override)/i.test(line);
 const anyName = fc
   .tuple(
     fc.constantFrom(
-      ...knownHeaders.map(foldFieldName),
+      ...knownHeaders.map(foldNameToUnderscores),
       ...clearedHeaderFamilies,
       ...clearedHeaderFamilies.map((family) => `${family}_other`),
       ...["x_csrf_token", "x_users", "remoteness", "x_http_methods", "content_type", "x_forwardedfor"],
@@ -110,7 +110,7 @@ describe("the patterns of the proxies' examples", () => {
     const sets = /^x-forwarded-(for|host|port|proto|server)$/i;
     const isUnlisted = (name: string) => /^x-forwarded-[a-z-]+$/i.test(name) && !isKnown(name);
     const isKnown = (name: string) =>
-      knownHeaders.some((known) => foldFieldName(known) === foldFieldName(name));
+      knownHeaders.some((known) => foldNameToUnderscores(known) === foldNameToUnderscores(name));
     fc.assert(
       fc.property(anyName, (name) => {
         const expected = isCleared(name) && !sets.test(name) && !isUnlisted(name);
@@ -168,7 +168,7 @@ describe("the patterns of the proxies' examples", () => {
       username: "ada",
       expiresAt: new Date(now.getTime() + 60_000),
     };
-    const pattern = new RegExp(sallyportTokenPatternSource);
+    const pattern = new RegExp(sallyportBearerTokenPatternSource);
     const own = [
       await mintSessionToken(),
       await signPendingSessionToken(keyring, claims, now),
@@ -189,7 +189,7 @@ describe("the patterns of the proxies' examples", () => {
     for (const kid of ["k", "k1", "k12", "key-2026"]) {
       const { keyring } = getConfig(environment({ KEYRING: `${kid}:${randomKey()}` }));
       const token = await signSession(keyring, { userId: "u", email: null, amr: [], sessionSecret: "s" });
-      expect(new RegExp(sallyportTokenPatternSource).test(`Bearer ${token}`), kid).toBe(true);
+      expect(new RegExp(sallyportBearerTokenPatternSource).test(`Bearer ${token}`), kid).toBe(true);
     }
   });
 

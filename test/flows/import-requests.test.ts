@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { hashBackupCode } from "../../src/core/crypto/backup-code-hashes.ts";
+import { sha256BackupCode } from "../../src/core/crypto/backup-code-hashes.ts";
 import { createRealm } from "../support/backend.ts";
 import { countTrips, tapD1 } from "../support/d1.ts";
 import { useFreshWorker } from "../support/fresh-worker.ts";
@@ -231,7 +231,7 @@ describe("the caller of an import", () => {
   it("EN-13 LG-03 leaves a record of each user, and no secret in it or in the log", async () => {
     const lines = collectLogLines();
     const backend = await createRealm(realm);
-    const hash = await hashBackupCode("11111111");
+    const hash = await sha256BackupCode("11111111");
     const passwordHash = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
     await importFile(
       fileOf(
@@ -254,7 +254,7 @@ describe("the caller of an import", () => {
   });
 
   it("CR-01 finds nothing in the database as it was sent", async () => {
-    const hash = await hashBackupCode("11111111");
+    const hash = await sha256BackupCode("11111111");
     await importFile(fileOf({ id: "1", secret: rfcSecret, backup_codes: [hash] }), shop);
     const dump = JSON.stringify(await dumpDatabase());
     for (const secret of [rfcSecret, hash]) expect(dump).not.toContain(secret);

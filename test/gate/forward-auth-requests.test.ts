@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { readOriginalRequest } from "../../src/gate/authorize-proxied.ts";
+import { readOriginalMethodAndUri } from "../../src/gate/authorize-proxied.ts";
 import { asked, askWith, endpoints, page } from "../support/forward-auth.ts";
 import { mintSessionToken, type Rule } from "../support/gate.ts";
 import { collectLogLines } from "../support/log-lines.ts";
@@ -9,7 +9,7 @@ import ambiguousPaths from "../vectors/ambiguous-paths.json";
 beforeEach(() => void collectLogLines());
 afterEach(() => vi.restoreAllMocks());
 
-const read = (headers: Record<string, string>) => readOriginalRequest(new Headers(headers));
+const read = (headers: Record<string, string>) => readOriginalMethodAndUri(new Headers(headers));
 
 const policy: readonly Rule[] = [
   { path: "/admin/*", require: "second_factor" },

@@ -103,7 +103,7 @@ export const assertionMutants: readonly Mutant[] = [
   {
     name: "questions-of-anybody-behind-the-gate",
     file: "src/http/app.ts",
-    find: "if (config.originUrl !== null) app.use(config.basePath + path, requireProxyKey);",
+    find: "if (config.originUrl !== null) app.use(config.basePath + path, respondNotFoundWithoutProxyKey);",
     replace: "",
     why: "a visitor gets an assertion for a path of the visitor's choice (INC-28)",
     tests: ["test/gate/assertion-scope.test.ts"],

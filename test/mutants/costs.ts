@@ -26,7 +26,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "receipt-after-revocation",
     file: "src/store/second-factor/challenge-rows.ts",
-    find: "apiKeyIsNotRevokedCondition(primary, challenges.apiKeyId),",
+    find: "apiKeyIsAbsentOrNotRevokedCondition(primary, challenges.apiKeyId),",
     replace: "",
     why: "a backend with a revoked key gets a new receipt for its challenge (INC-37)",
     tests: [voided],
@@ -35,8 +35,8 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "receipt-after-reset",
     file: "src/store/second-factor/challenge-rows.ts",
-    find: "          challengeIsOfCurrentPeriod,\n          accountAndFactorAreNotDisabledCondition",
-    replace: "          accountAndFactorAreNotDisabledCondition",
+    find: "          challengeIsOfCurrentPeriod,\n          accountEnabledAndFailuresBelowLimitCondition",
+    replace: "          accountEnabledAndFailuresBelowLimitCondition",
     why: "the attacker's browser gets a new receipt after the administrator has removed the second factor (INC-37)",
     tests: [voided],
     titled: "was reset",
@@ -89,7 +89,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "challenge-of-a-revoked-key-opens",
     file: "src/store/second-factor/challenge-rows.ts",
-    find: "            apiKeyIsNotRevokedCondition(on, challenges.apiKeyId),\n",
+    find: "            apiKeyIsAbsentOrNotRevokedCondition(on, challenges.apiKeyId),\n",
     replace: "",
     why: "a challenge URL created with a revoked key still opens (INC-37)",
     tests: [voided],
@@ -187,7 +187,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "signed-out-opener-shown-the-page",
     file: "src/domain/sign-in/external-sign-in.ts",
-    find: "session.id === held?.id && isPendingSessionOpenToHolder(session, held)",
+    find: "session.id === held?.id && isPendingSessionRowNotSignedOut(session, held)",
     replace: "session.id === held?.id",
     why: "after sign-out, a client gets a code page that accepts no code (INC-30)",
     tests: [shared],
@@ -250,7 +250,7 @@ export const costMutants: readonly Mutant[] = [
   {
     name: "sign-out-of-nothing-recorded",
     file: "src/store/sessions/first-factor-session-rows.ts",
-    find: "previousStatementChangedRowCondition,\n        firstFactorOnlySessionsAreWithinLimitsCondition(db, scope, recent, lte),",
+    find: "previousStatementChangedOneRowCondition,\n        firstFactorOnlySessionsAreWithinLimitsCondition(db, scope, recent, lte),",
     replace: "firstFactorOnlySessionsAreWithinLimitsCondition(db, scope, recent, lte),",
     why: "each sign-out with an ended pending token writes an event; the test over all routes must find it (INC-30)",
     tests: ["test/flows/first-factor-costs.test.ts"],

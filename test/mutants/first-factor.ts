@@ -356,7 +356,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "second-token-ignored",
     file: "src/gate/identity/jwt.ts",
-    find: 'if (isAmbiguous) throw new AmbiguousCredentials("There is more than one token");',
+    find: 'if (isAmbiguous) throw new AmbiguousCredentialsError("There is more than one token");',
     replace: "",
     why: "the site reads the forged token beside the verified one (INC-24, INC-26)",
     tests: ["test/gate/jwt-mode.test.ts"],
@@ -380,8 +380,8 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "session-in-the-path-of-a-question",
     file: "src/http/request-source.ts",
-    find: "const path = original?.path ?? parseRawPath(c.req.url);",
-    replace: "const path = parseRawPath(c.req.url);",
+    find: "const path = original?.path ?? rawPathOf(c.req.url);",
+    replace: "const path = rawPathOf(c.req.url);",
     why: "for a forward-auth request, the endpoint's own path is checked for a session instead of the original path (INC-24)",
     tests: ["test/gate/path-session.test.ts"],
   },
@@ -447,7 +447,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "token-beside-own-token-hidden",
     file: "src/gate/identity/source.ts",
-    find: "hasSallyportTokenAndOtherText(authorization) ||",
+    find: "hasSallyportBearerTokenAndOtherText(authorization) ||",
     replace: "",
     why: "the site reads a token that follows one of the Worker's own, and the who-am-I did not check it (INC-23)",
     tests: [disguises],
@@ -456,7 +456,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "undecodable-cookie-of-a-proxy-believed",
     file: "src/gate/identity/source.ts",
-    find: "(isForwardAuth && isUndecodable(cookieHeader)),",
+    find: "(isForwardAuth && hasReplacementCharacter(cookieHeader)),",
     replace: "false,",
     why: "the who-am-I checks other bytes than the proxy forwards to the site (INC-36)",
     tests: [disguises],

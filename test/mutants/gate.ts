@@ -117,7 +117,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "origin-sets-own-cookies",
     file: "src/gate/headers.ts",
-    find: "const foreign = cookies.filter((cookie) => !own.includes(foldFieldName(parseCookieName(cookie))));",
+    find: "const foreign = cookies.filter((cookie) => !own.includes(foldNameToUnderscores(cookieNameOfPair(cookie))));",
     replace: "const foreign = cookies;",
     why: "the origin's response can set Sallyport's session cookie (INC-10)",
     tests: ["test/gate/headers.test.ts"],

@@ -21,7 +21,7 @@ export const proxyMutants: readonly Mutant[] = [
   {
     name: "misspelled-length-passes",
     file: "src/gate/misspelled-headers.ts",
-    find: "isClearedHeader(name) || framingNames.includes(foldFieldName(name))",
+    find: "isClearedHeader(name) || framingNames.includes(foldNameToUnderscores(name))",
     replace: "isClearedHeader(name)",
     why: "a server that reads Content_Length takes the rest of a body for another request (INC-35)",
     tests: ["test/gate/misspelled-headers.test.ts"],

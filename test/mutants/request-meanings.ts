@@ -205,8 +205,8 @@ export const requestMeaningMutants: readonly Mutant[] = [
   {
     name: "path-aliases-not-evaluated",
     file: "src/core/policy/evaluate-policy.ts",
-    find: "for (const alias of findPathAliases(rules, spelling, path, rule)) {",
-    replace: "for (const alias of findPathAliases([], spelling, path, rule)) {",
+    find: "for (const alias of findPathAliasesInRules(rules, spelling, path, rule)) {",
+    replace: "for (const alias of findPathAliasesInRules([], spelling, path, rule)) {",
     why: "the site serves /admin.json as /admin, and the policy treats it as another path (INC-31)",
     tests: ["test/core/policy/path-aliases.test.ts"],
   },
@@ -229,7 +229,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   {
     name: "best-fit-not-read",
     file: "src/core/policy/path-variants.ts",
-    find: "  ...asciiConverters,\n",
+    find: "  ...lookalikeCharacterReplacers,\n",
     replace: "",
     why: "fullwidth dots and slashes leave a public path on Windows, or after NFKC (INC-31)",
     tests: ["test/core/policy/path-variants.test.ts", "test/core/policy/policy.test.ts"],
@@ -253,7 +253,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   {
     name: "undecodable-path-judged",
     file: "src/core/policy/path-variants.ts",
-    find: " || isUndecodable(path);",
+    find: " || hasReplacementCharacter(path);",
     replace: ";",
     why: "the policy treats two paths with different bytes as one (INC-36)",
     tests: ["test/core/policy/path-variants.test.ts", "test/core/policy/policy.test.ts"],
@@ -261,7 +261,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   {
     name: "undecodable-question-judged",
     file: "src/gate/authorize-proxied.ts",
-    find: "if (isUndecodable(uri)) return null;",
+    find: "if (hasReplacementCharacter(uri)) return null;",
     replace: "",
     why: "a forward-auth request is evaluated for another URL than the visitor has sent (INC-36)",
     tests: ["test/gate/path-meanings.test.ts"],
@@ -269,7 +269,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   {
     name: "undecodable-return-path",
     file: "src/core/parsing/return-path.ts",
-    find: "    isUndecodable(input)",
+    find: "    hasReplacementCharacter(input)",
     replace: "    false",
     why: "after sign-in, a visitor is redirected to another URL than the requested one (INC-36)",
     tests: ["test/core/parsing/return-path.test.ts"],

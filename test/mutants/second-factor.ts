@@ -66,7 +66,7 @@ export const secondFactorMutants: readonly Mutant[] = [
   {
     name: "wrong-code-recorded-without-claim",
     file: store,
-    find: 'type: "second_factor.refused" },\n        previousStatementChangedRowCondition,',
+    find: 'type: "second_factor.refused" },\n        previousStatementChangedOneRowCondition,',
     replace: 'type: "second_factor.refused" },\n        sql`1`,',
     why: "guesses beyond the budget are evaluated, and recorded as wrong codes",
     tests: ["test/flows/races.test.ts", "test/flows/stale-reads.test.ts"],
@@ -75,7 +75,7 @@ export const secondFactorMutants: readonly Mutant[] = [
   {
     name: "failure-not-counted",
     file: store,
-    find: "    .where(and(eq(users.id, userId), previousStatementChangedRowCondition));",
+    find: "    .where(and(eq(users.id, userId), previousStatementChangedOneRowCondition));",
     replace: "    .where(and(eq(users.id, userId), sql`0`));",
     why: "wrong codes are not counted for the account (TH-02)",
     tests: [budget],
@@ -95,7 +95,7 @@ export const secondFactorMutants: readonly Mutant[] = [
   {
     name: "spent-without-claim",
     file: store,
-    find: "const account = and(eq(users.id, userId), previousStatementChangedRowCondition);",
+    find: "const account = and(eq(users.id, userId), previousStatementChangedOneRowCondition);",
     replace: "const account = eq(users.id, userId);",
     why: "a correct code outside the budget is spent, and resets the failures (TH-03, INC-13)",
     tests: ["test/flows/races.test.ts", replica],
@@ -132,7 +132,7 @@ export const secondFactorMutants: readonly Mutant[] = [
   {
     name: "replay-accepted",
     file: store,
-    find: ".where(and(eq(auditEvents.id, event.id), previousStatementChangedRowCondition)),",
+    find: ".where(and(eq(auditEvents.id, event.id), previousStatementChangedOneRowCondition)),",
     replace: ".where(eq(auditEvents.id, event.id)),",
     why: "a code is accepted although no step or backup code was spent (OTP-11)",
     tests: [oneTime],

@@ -21,7 +21,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "own-token-forwarded",
     file: "src/gate/headers.ts",
-    find: 'if (hasSallyportToken(headers.get("Authorization") ?? "")) headers.delete("Authorization");',
+    find: 'if (hasSallyportBearerToken(headers.get("Authorization") ?? "")) headers.delete("Authorization");',
     replace: "",
     why: "the origin gets the Worker's token (INC-32)",
     tests: ["test/gate/own-tokens.test.ts"],
@@ -29,7 +29,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "own-token-asked-about",
     file: "src/gate/identity/source.ts",
-    find: "const sent = copyHeadersForSite(headers);",
+    find: "const sent = copyWithoutConnectionHeadersAndOwnToken(headers);",
     replace: "const sent = headers;",
     why: "the who-am-I of the site gets the Worker's token (INC-32)",
     tests: ["test/gate/own-tokens.test.ts", "test/gate/origin-binding.test.ts"],
@@ -98,7 +98,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "foreign-socket",
     file: "src/gate/forward-request.ts",
-    find: "if (access.identity !== null && isCrossOriginWebSocketHandshake(request.headers, url.host))",
+    find: "if (access.identity !== null && isWebSocketHandshakeWithOtherOrigin(request.headers, url.host))",
     replace: "if (request === null)",
     why: "another site opens a WebSocket as the visitor (WB-12)",
     tests: ["test/gate/foreign-handshake.test.ts"],
@@ -106,7 +106,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "foreign-socket-through-a-proxy",
     file: "src/gate/authorize-proxied.ts",
-    find: "if (access.identity !== null && isCrossOriginWebSocketHandshake(headers, namedHost ?? askedHost))",
+    find: "if (access.identity !== null && isWebSocketHandshakeWithOtherOrigin(headers, namedHost ?? askedHost))",
     replace: "if (headers === null)",
     why: "another site opens a WebSocket as the visitor, through a proxy (WB-12, INC-32)",
     tests: ["test/gate/foreign-handshake.test.ts"],
@@ -182,7 +182,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-level-not-judged",
     file: "src/domain/access/long-lived-access.ts",
-    find: "return authorizeVisitor(deps, requirement, visitor, null, now).allowed;",
+    find: "return authorizeVerifiedFactors(deps, requirement, visitor, null, now).allowed;",
     replace: "return true;",
     why: "a WebSocket goes on without the second factor that the account has set up since (INC-32)",
     tests: ["test/gate/lasting-sockets.test.ts"],
@@ -200,7 +200,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "routes-by-resolved-path",
     file: "src/http/route-path.ts",
-    find: "const path = parseRawPath(url);",
+    find: "const path = rawPathOf(url);",
     replace: "const path = new URL(url).pathname;",
     why: "a path that a proxy reads differently reaches a route of the Worker (INC-34)",
     tests: ["test/gate/base-path.test.ts"],
@@ -208,7 +208,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "routes-of-odd-paths",
     file: "src/http/route-path.ts",
-    find: 'return isPathAtOrBelow(basePath, path) && !isNormalizedPath(path) ? "/" : path;',
+    find: 'return isPathAtOrBelow(basePath, path) && !isValidPathWithoutDotOrEmptySegments(path) ? "/" : path;',
     replace: "return path;",
     why: "a dot segment is accepted as a route parameter (INC-34)",
     tests: ["test/gate/base-path.test.ts"],
@@ -240,7 +240,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "gate-judges-resolved-path",
     file: "src/gate/forward-request.ts",
-    find: "const path = parseRawPath(request.url);",
+    find: "const path = rawPathOf(request.url);",
     replace: "const path = url.pathname;",
     why: "a path below the prefix, as some server reads the raw one, reaches the site (INC-34)",
     tests: ["test/gate/base-path.test.ts"],

@@ -131,7 +131,7 @@ export const subjectMutants: readonly Mutant[] = [
   {
     name: "undecodable-name-believed",
     file: "src/core/parsing/username.ts",
-    find: "forbiddenCharacter.test(text) || isUndecodable(text);",
+    find: "forbiddenCharacter.test(text) || hasReplacementCharacter(text);",
     replace: "forbiddenCharacter.test(text);",
     why: "two names in Latin-1 share one account (INC-36)",
     tests: [unusable, "test/core/parsing/external-subject.test.ts"],

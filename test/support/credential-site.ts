@@ -1,4 +1,4 @@
-import { foldFieldName } from "../../src/core/parsing/folded-name.ts";
+import { foldNameToUnderscores } from "../../src/core/parsing/folded-name.ts";
 
 /** Where the site reads a credential. */
 export type Place = "cookie" | "authorization" | "header" | "query";
@@ -104,7 +104,9 @@ function pick(reading: Reading, name: string, pieces: readonly string[]): string
   const values = pieces.flatMap((piece) => {
     const [sent = "", ...rest] = piece.split("=");
     const key = reading.stripsNames ? sent.replace(pythonBlanks, "") : sent;
-    const isNamed = reading.foldsNames ? foldFieldName(key) === foldFieldName(name) : key === name;
+    const isNamed = reading.foldsNames
+      ? foldNameToUnderscores(key) === foldNameToUnderscores(name)
+      : key === name;
     return isNamed ? [rest.join("=")] : [];
   });
   return (reading.takes === "first" ? values[0] : values.at(-1)) ?? null;

@@ -1,5 +1,5 @@
 import { base32nopad, base64, base64nopad, base64url, base64urlnopad, hex } from "@scure/base";
-import { hashBackupCode } from "../../src/core/crypto/backup-code-hashes.ts";
+import { sha256BackupCode } from "../../src/core/crypto/backup-code-hashes.ts";
 
 /** The kinds of sensitive values. */
 export type Kind =
@@ -66,7 +66,7 @@ export class SensitiveData {
         this.note("backup code", form, form.toLowerCase());
       }
       // 40 bits can be searched exhaustively, so a hash without a key is sensitive as well.
-      this.note("hash of a backup code", await hashBackupCode(plain));
+      this.note("hash of a backup code", await sha256BackupCode(plain));
     }
   }
 

@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { countUnspentBackupCodes, parseBackupCodeHashes } from "../../src/core/crypto/backup-code-hashes.ts";
+import { countUnspentBackupCodes, decodeBackupCodeHashes } from "../../src/core/crypto/backup-code-hashes.ts";
 import { openField } from "../../src/core/crypto/envelope.ts";
 import type { Keyring } from "../../src/core/crypto/keyring.ts";
 import { workersKeyring } from "./gate.ts";
@@ -74,7 +74,7 @@ async function countCodes({ id, backup_codes: envelope }: Row, keyring: Keyring)
   const place = { table: "users", column: "backup_codes", rowId: String(id) };
   const opened = await openField(keyring, place, String(envelope));
   if (!opened.ok) throw new Error(`The backup codes of ${id} do not open`);
-  return countUnspentBackupCodes(parseBackupCodeHashes(opened.text));
+  return countUnspentBackupCodes(decodeBackupCodeHashes(opened.text));
 }
 
 interface Change {

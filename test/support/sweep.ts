@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { expect, vi } from "vitest";
 import type { Keyring } from "../../src/core/crypto/keyring.ts";
-import { StoreUnavailable } from "../../src/store/platform/database.ts";
+import { StoreUnavailableError } from "../../src/store/platform/database.ts";
 import { freezeReplica } from "./d1.ts";
 import { describePlan, FaultyStores, listPlans, type Plan } from "./faults.ts";
 import { type FakeOrigin, mockOrigin, workersKeyring } from "./gate.ts";
@@ -73,7 +73,7 @@ async function run<W extends World>(
 
 /** The hourly job has no response: it fails by throwing. Converts the error to a response. */
 function thrown(error: unknown): Answer {
-  if (!(error instanceof StoreUnavailable)) throw error;
+  if (!(error instanceof StoreUnavailableError)) throw error;
   return { status: 503, headers: new Headers(), json: null, text: "" };
 }
 

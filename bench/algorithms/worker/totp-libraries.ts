@@ -6,7 +6,7 @@ import {
   computeHotp,
   computeTimeStep,
   decodeTotpSecret,
-  findMatchingTimeStep,
+  findTimeStepOfCode,
 } from "../../../src/core/crypto/totp.ts";
 
 /** A secret as base32, which is its stored form, or as bytes. */
@@ -27,7 +27,7 @@ export const totpLibraries: Readonly<Record<string, TotpLibrary>> = {
     generate: (secret, digits) =>
       computeHotp(bytesOf(secret, decodeTotpSecret), computeTimeStep(new Date(Date.now())), digits),
     verify: async (secret, code) =>
-      (await findMatchingTimeStep(bytesOf(secret, decodeTotpSecret), code, new Date(Date.now()))) !== null,
+      (await findTimeStepOfCode(bytesOf(secret, decodeTotpSecret), code, new Date(Date.now()))) !== null,
   },
   otplib: {
     generate: (secret, digits) => otplib.generate({ secret, digits }),

@@ -4,8 +4,8 @@ import { pendingSessionTtlSeconds } from "../../../src/domain/sign-in/openings.t
 import { localRealm } from "../../../src/domain/sign-in/password-sign-in.ts";
 import { computePasswordAttemptCounters } from "../../../src/domain/sign-in/throttle.ts";
 import { type Bindings, createDeps, getConfig } from "../../../src/runtime.ts";
-import { generateEventId } from "../../../src/store/service/audit.ts";
-import { findAccountForSignIn, openSignInSession } from "../../../src/store/sessions/sign-in-batch.ts";
+import { generateRandomEventId } from "../../../src/store/service/audit.ts";
+import { findAccountForSignIn, openOrShareSignInSession } from "../../../src/store/sessions/sign-in-batch.ts";
 
 /**
  * A sign-in with the correct password, without its verification: the same read and batch as Sallyport, without scrypt, which takes a
@@ -38,13 +38,13 @@ export default {
       },
       now,
     );
-    const opened = await openSignInSession(
+    const opened = await openOrShareSignInSession(
       db,
       {
         name,
         counters: counters.all,
         event: {
-          id: generateEventId(),
+          id: generateRandomEventId(),
           at: now,
           type: "first_factor.accepted",
           client,

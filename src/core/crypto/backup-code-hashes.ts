@@ -37,7 +37,7 @@ export function generateBackupCodes(): string[] {
  * @param canonical eight characters of the alphabet without the hyphen, as `parseSubmittedCode` returns them
  * @throws RangeError when the code is not in that form; the message does not contain the code
  */
-export async function hashBackupCode(canonical: string): Promise<string> {
+export async function sha256BackupCode(canonical: string): Promise<string> {
   if (!canonicalCodePattern.test(canonical)) {
     throw new RangeError(
       "A backup code is hashed in its canonical form: eight characters, upper case, no hyphen",
@@ -56,7 +56,7 @@ export function encodeBackupCodeHashes(hashes: readonly string[]): string {
  *
  * @throws Error when the text is not a JSON array of hashes; the message does not contain the text
  */
-export function parseBackupCodeHashes(json: string): string[] {
+export function decodeBackupCodeHashes(json: string): string[] {
   let value: unknown;
   try {
     value = JSON.parse(json);
@@ -98,7 +98,7 @@ export const splitStoredBackupCodeEntry = (entry: string): { hash: string; spent
  *
  * @returns its state and index, or null when the list does not contain it
  */
-export function findBackupCodeHash(
+export function findBackupCodeStateByHash(
   hashes: readonly string[],
   hash: string,
 ): { state: "unspent" | "spent"; index: number } | null {

@@ -79,7 +79,7 @@ export const isVerifiablePasswordHash = (phc: string): boolean => findPasswordHa
  *
  * @throws Error when it is not `isVerifiablePasswordHash`
  */
-export function needsRehash(phc: string): boolean {
+export function hasOutdatedScryptParameters(phc: string): boolean {
   const { cost, salt, hash } = parsePasswordHash(phc);
   return (
     cost.logN !== currentCost.logN ||

@@ -74,7 +74,7 @@ export function computeTimeStep(now: Date): number {
  * @param code the output of `parseSubmittedCode`; any other text matches no step
  * @throws RangeError when `now` is an invalid date or before 1970
  */
-export async function findMatchingTimeStep(
+export async function findTimeStepOfCode(
   secret: Uint8Array,
   code: string,
   now: Date,

@@ -1,6 +1,10 @@
 import { lazyPerObject } from "../lib/lazy.ts";
-import { decodeAsciiEscapes, foldFieldName, listFoldedParameterNames } from "./folded-name.ts";
-import { type ClassifiedNamedValues, classifyNamedValues, type NamedValue } from "./named-values.ts";
+import {
+  decodeAsciiEscapesThreeTimes,
+  foldNameToUnderscores,
+  listPossibleFoldedNames,
+} from "./folded-name.ts";
+import { type ClassifiedNamedValues, checkNamedValuesForAmbiguity, type NamedValue } from "./named-values.ts";
 
 interface Piece extends NamedValue {
   /** The offset of the piece in the header. */
@@ -17,10 +21,10 @@ interface Piece extends NamedValue {
  * @param names the names as the site writes them
  */
 export function findCookiesReadableAs(header: string, names: readonly string[]): ClassifiedNamedValues {
-  const foldedNames = new Set(names.map(foldFieldName));
+  const foldedNames = new Set(names.map(foldNameToUnderscores));
   // A browser sends a cookie without a name as `=value` or as the bare value, which may look like a name and a value.
   const isNamed = ({ name }: Piece) =>
-    listFoldedParameterNames(name.replace(/^[\s=]+/, "")).some((folded) => foldedNames.has(folded));
+    listPossibleFoldedNames(name.replace(/^[\s=]+/, "")).some((folded) => foldedNames.has(folded));
   const offsetsOf = (pieces: readonly Piece[]) =>
     pieces
       .filter(isNamed)
@@ -34,7 +38,7 @@ export function findCookiesReadableAs(header: string, names: readonly string[]):
     !hasAmbiguousSpaces(header) &&
     !containsCookie(searched.join(";"), names);
   const values = pieces.filter(isNamed).map(({ name, value }) => ({ name, value }));
-  return classifyNamedValues(values, names, isSplitAlike);
+  return checkNamedValuesForAmbiguity(values, names, isSplitAlike);
 }
 
 /** Characters that no known server takes for the end of a name. `+` is missing, because PHP reads it as a space. */
@@ -50,13 +54,17 @@ const foreignEscape = /%[89a-f][0-9a-f]/gi;
  */
 function containsCookie(text: string, names: readonly string[]): boolean {
   const pattern = patternFor(names);
-  const decoded = text.includes("%") ? decodeAsciiEscapes(text).replace(foreignEscape, "\uFFFD") : text;
+  const decoded = text.includes("%")
+    ? decodeAsciiEscapesThreeTimes(text).replace(foreignEscape, "\uFFFD")
+    : text;
   return [text, decoded, decoded.replace(/["']/g, "")].some((it) => pattern.test(it));
 }
 
 /** Compiled once for each list of names: the lists come from the configuration, and are searched for in every request. */
 const patternFor = lazyPerObject((names: readonly string[]) => {
-  const spellings = names.map((name) => foldFieldName(name).replaceAll("_", "[^a-z0-9;,=]")).join("|");
+  const spellings = names
+    .map((name) => foldNameToUnderscores(name).replaceAll("_", "[^a-z0-9;,=]"))
+    .join("|");
   return new RegExp(
     `(?:^|[^${nameCharacters}=])=*(?:${spellings})[^${nameCharacters}=;,[\\]]*(?:\\[[^;,=]{0,64})?=`,
     "i",
@@ -82,12 +90,12 @@ const hasAmbiguousSpaces = (header: string): boolean => ambiguousSpaces.test(hea
  * @returns null when nothing is left
  */
 export function removeNamedCookies(header: string, names: readonly string[]): string | null {
-  const removedNames = new Set(names.map(foldFieldName));
+  const removedNames = new Set(names.map(foldNameToUnderscores));
   const parts = header.split(/([;,])/);
   const remaining: string[] = [];
   for (let index = 0; index < parts.length; index += 2) {
     const piece = parts[index] ?? "";
-    if (listFoldedParameterNames(parseCookieName(piece)).some((folded) => removedNames.has(folded))) continue;
+    if (listPossibleFoldedNames(cookieNameOfPair(piece)).some((folded) => removedNames.has(folded))) continue;
     if (remaining.length > 0) remaining.push(parts[index - 1] ?? "");
     remaining.push(piece);
   }
@@ -115,14 +123,14 @@ export function hasMalformedOwnCookie(header: string, names: readonly string[]):
     return names.includes(name) && ownValuePattern.test(value) && piece.includes("=");
   };
   const others = header.split(/[;,]/).filter((piece) => !isWellFormed(piece));
-  return ownNameLookalike.test(decodeAsciiEscapes(others.join(";")).replace(/["'\s]/g, ""));
+  return ownNameLookalike.test(decodeAsciiEscapesThreeTimes(others.join(";")).replace(/["'\s]/g, ""));
 }
 
 /**
  * Returns the cookie name in a piece of a `Cookie` header, or in a `Set-Cookie` header. A browser sends a cookie without a
  * name as its bare value; then the value up to `=` is returned, because a server would read that as the name.
  */
-export const parseCookieName = (piece: string): string =>
+export const cookieNameOfPair = (piece: string): string =>
   (piece.replace(/^\s*=/, "").split(/[=;]/, 1)[0] ?? "").trim();
 
 function splitAtSemicolons(header: string): (Piece & { readonly text: string })[] {

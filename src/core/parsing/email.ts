@@ -1,4 +1,4 @@
-import { isUndecodable } from "./undecodable.ts";
+import { hasReplacementCharacter } from "./undecodable.ts";
 
 /**
  * At most 254 characters: RFC 5321 4.5.3.1.3 allows 256 octets including two angle brackets. A session token contains the
@@ -11,6 +11,9 @@ const emailPattern = /^\P{C}{1,254}$/u;
  * header cannot carry unchanged: control characters, bytes that are not UTF-8 (INC-36), or white space at either end.
  */
 export const parseExternalEmail = (value: unknown): string | null =>
-  typeof value === "string" && emailPattern.test(value) && !isUndecodable(value) && value.trim() === value
+  typeof value === "string" &&
+  emailPattern.test(value) &&
+  !hasReplacementCharacter(value) &&
+  value.trim() === value
     ? value
     : null;

@@ -27,4 +27,5 @@ export function parseExternalSubject(value: unknown, names: ExternalNameComparis
 }
 
 /** Returns the canonical form of a name, or the name itself when its canonical form is not a valid name. */
-export const canonicalizeSubject = (subject: string): string => canonicalizeUsername(subject) ?? subject;
+export const canonicalizeSubjectIfPossible = (subject: string): string =>
+  canonicalizeUsername(subject) ?? subject;

@@ -4,7 +4,7 @@ const newline = 0x0a;
  * Splits a stream of bytes into lines, with at most one line in memory. Yields each line without its `\n`, and the bytes
  * after the last `\n` as a line. Yields null for a line of more than `maxLineBytes`, whose bytes are dropped.
  */
-export async function* splitStreamIntoLines(
+export async function* splitStreamIntoByteLines(
   chunks: AsyncIterable<Uint8Array>,
   maxLineBytes: number,
 ): AsyncGenerator<Uint8Array | null, void, undefined> {

@@ -24,7 +24,7 @@ export interface ClassifiedNamedValues {
  * @param names the names as the site writes them
  * @param isSplitAlike every known way to split the header or query finds the same values
  */
-export function classifyNamedValues(
+export function checkNamedValuesForAmbiguity(
   values: readonly NamedValue[],
   names: readonly string[],
   isSplitAlike: boolean,

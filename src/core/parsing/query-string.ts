@@ -1,5 +1,5 @@
-import { decodeAsciiEscapesOnce, foldFieldName, listFoldedParameterNames } from "./folded-name.ts";
-import { type ClassifiedNamedValues, classifyNamedValues, type NamedValue } from "./named-values.ts";
+import { decodeAsciiEscapesOnce, foldNameToUnderscores, listPossibleFoldedNames } from "./folded-name.ts";
+import { type ClassifiedNamedValues, checkNamedValuesForAmbiguity, type NamedValue } from "./named-values.ts";
 
 /**
  * Finds every parameter of a query string that some server may read under one of these names (INC-08, INC-26). The result is
@@ -10,7 +10,7 @@ import { type ClassifiedNamedValues, classifyNamedValues, type NamedValue } from
  */
 export function findParametersReadableAs(query: string, names: readonly string[]): ClassifiedNamedValues {
   const { values, atSemicolons } = findPairs(query, names);
-  return classifyNamedValues(values, names, atSemicolons.length === values.length);
+  return checkNamedValuesForAmbiguity(values, names, atSemicolons.length === values.length);
 }
 
 /**
@@ -25,10 +25,10 @@ export function findParameterValuesReadableAs(query: string, name: string): read
 }
 
 function findPairs(query: string, names: readonly string[]) {
-  const foldedNames = new Set(names.map(foldFieldName));
+  const foldedNames = new Set(names.map(foldNameToUnderscores));
   // In a query a plus sign is a space, and PHP drops spaces before a name.
   const isNamed = ({ name }: NamedValue) =>
-    listFoldedParameterNames(name.replaceAll("+", " ")).some((folded) => foldedNames.has(folded));
+    listPossibleFoldedNames(name.replaceAll("+", " ")).some((folded) => foldedNames.has(folded));
   const pairs = query.split("&").map(toPair);
   const pieces = pairs.flatMap(({ name, value }) => decodeAsciiEscapesOnce(`${name}=${value}`).split(";"));
   return { values: pairs.filter(isNamed), atSemicolons: pieces.map(toPair).filter(isNamed) };

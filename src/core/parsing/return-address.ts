@@ -1,5 +1,5 @@
 import { findPathVariants } from "../policy/path-variants.ts";
-import { foldFieldName, listFoldedParameterNames } from "./folded-name.ts";
+import { foldNameToUnderscores, listPossibleFoldedNames } from "./folded-name.ts";
 
 /**
  * The parameters in which Sallyport returns the result of a hosted challenge: it adds them to the query of the backend's return
@@ -10,7 +10,7 @@ const resultParameterNames = ["challenge", "receipt"] as const;
 /** The values of the parameters in which the result of a hosted challenge is returned. */
 export type ChallengeResultParameters = Partial<Record<(typeof resultParameterNames)[number], string>>;
 
-/** The outcome of {@link parseReturnAddress}. */
+/** The outcome of {@link parseListedReturnAddress}. */
 export type ReturnAddressResult =
   /** `address` is in the normal form that the URL parser gives it. */
   | { readonly ok: true; readonly address: string }
@@ -29,7 +29,7 @@ export type ReturnAddressResult =
  *
  * @param listed addresses without query and fragment
  */
-export function parseReturnAddress(input: string, listed: readonly string[]): ReturnAddressResult {
+export function parseListedReturnAddress(input: string, listed: readonly string[]): ReturnAddressResult {
   const url = URL.parse(input);
   if (url === null || url.username !== "" || url.password !== "") return { ok: false, reason: "not_listed" };
   const variants = findPathVariants(url.pathname);
@@ -73,7 +73,7 @@ function hasResultParameter({ pathname, search, hash }: URL): boolean {
 function isResultParameterName(encodedName: string): boolean {
   const name = decodeOnce(encodedName.replaceAll("+", " ")).normalize("NFKC");
   const beforeMember = /^[\s"']*([\w-]*)/.exec(name)?.[1] ?? "";
-  const foldedNames = [...listFoldedParameterNames(name), foldFieldName(beforeMember)];
+  const foldedNames = [...listPossibleFoldedNames(name), foldNameToUnderscores(beforeMember)];
   return resultParameterNames.some((it) => foldedNames.includes(it));
 }
 

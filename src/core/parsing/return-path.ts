@@ -1,5 +1,5 @@
 import { findPathVariants } from "../policy/path-variants.ts";
-import { isUndecodable } from "./undecodable.ts";
+import { hasReplacementCharacter } from "./undecodable.ts";
 
 /**
  * The length of the longest return path. In a form, where each character can take three bytes, it still fits into the 16 KiB that
@@ -35,7 +35,7 @@ export function parseReturnPathOrRoot(input: string | null | undefined): string 
     !input ||
     input.length > maxReturnPathCharacters ||
     controlCharacter.test(input) ||
-    isUndecodable(input)
+    hasReplacementCharacter(input)
   )
     return "/";
   const variants = findPathVariants(input.split(/[?#]/, 1)[0] ?? "");

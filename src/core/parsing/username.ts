@@ -1,4 +1,4 @@
-import { isUndecodable } from "./undecodable.ts";
+import { hasReplacementCharacter } from "./undecodable.ts";
 
 export const maxUsernameCharacters = 256;
 
@@ -7,7 +7,7 @@ const forbiddenCharacter = /[\p{C}\p{Zl}\p{Zp}]/u;
 
 /** True when the text has a character that is invisible or breaks a line, or came from bytes that are not UTF-8 (INC-36). */
 export const hasForbiddenNameCharacter = (text: string): boolean =>
-  forbiddenCharacter.test(text) || isUndecodable(text);
+  forbiddenCharacter.test(text) || hasReplacementCharacter(text);
 
 /**
  * Returns the canonical form of a user name (INC-07): NFKC, trimmed, lower case. User names are stored, compared and counted

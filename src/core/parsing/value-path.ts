@@ -1,11 +1,11 @@
 /** The position of a value in an HTTP response: in its JSON body, or in a header. */
-export type ResponseValuePath =
+export type HeaderOrJsonPointer =
   /** The reference tokens of a JSON pointer (RFC 6901), in order. */
   | { readonly kind: "json"; readonly tokens: readonly string[] }
   | { readonly kind: "header"; readonly name: string };
 
 /** Parses `json:/data/user/name` or `header:X-Username`. Null: the text is neither. */
-export function parseResponseValuePath(text: string): ResponseValuePath | null {
+export function parseHeaderOrJsonPointer(text: string): HeaderOrJsonPointer | null {
   const header = /^header:([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64})$/.exec(text)?.[1];
   if (header !== undefined) return { kind: "header", name: header };
   const pointer = /^json:((?:\/(?:[^~/]|~[01])*)+)$/.exec(text)?.[1];

@@ -2,7 +2,7 @@
  * Returns the `error` option of a zod schema that expects this type, such as `"string"`. The message of the error names the
  * expected and the received type, and never the value. Needed because zod/mini has no messages of its own.
  */
-export function zodTypeErrorOption(expected: string): {
+export function zodExpectedTypeErrorOption(expected: string): {
   readonly error: (issue: { readonly input?: unknown }) => string;
 } {
   return { error: ({ input }) => `Invalid input: expected ${expected}, received ${typeOf(input)}` };

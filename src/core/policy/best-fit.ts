@@ -60,7 +60,7 @@ const mappings: readonly AsciiMapping[] = [
 const anyOf = (maps: readonly AsciiMapping["endings"][]) =>
   `[${[...new Set(maps.flatMap((map) => [...map.keys()]))].join("")}]`;
 
-/** Matches any character that one of {@link asciiConverters} may change. */
+/** Matches any character that one of {@link lookalikeCharacterReplacers} may change. */
 export const lookalikeCharacterPattern = new RegExp(
   anyOf(mappings.flatMap(({ separators, endings }) => [separators, endings])),
   "u",
@@ -69,14 +69,16 @@ export const lookalikeCharacterPattern = new RegExp(
 const ending = new RegExp(`[. ]|${anyOf(mappings.map(({ endings }) => endings))}`, "u");
 
 /** One function for each kind of server. It returns the path as such a server sees it after its conversion to ASCII. */
-export const asciiConverters: readonly ((path: string) => string)[] = mappings.map((mapping) => (path) => {
-  if (!lookalikeCharacterPattern.test(path)) return path;
-  const separated = [...path].map((character) => mapping.separators.get(character) ?? character).join("");
-  return separated
-    .split("/")
-    .map((segment) => substituteEnding(segment, mapping.endings))
-    .join("/");
-});
+export const lookalikeCharacterReplacers: readonly ((path: string) => string)[] = mappings.map(
+  (mapping) => (path) => {
+    if (!lookalikeCharacterPattern.test(path)) return path;
+    const separated = [...path].map((character) => mapping.separators.get(character) ?? character).join("");
+    return separated
+      .split("/")
+      .map((segment) => substituteEnding(segment, mapping.endings))
+      .join("/");
+  },
+);
 
 function substituteEnding(segment: string, endings: AsciiMapping["endings"]): string {
   // A loop, because a pattern anchored at the end takes quadratic time on long runs in the middle.

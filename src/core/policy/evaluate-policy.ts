@@ -1,7 +1,7 @@
 import { BoundedMap } from "../lib/bounded-map.ts";
 import { lazyPerObject } from "../lib/lazy.ts";
 import { foldCaseAndAccents } from "./best-fit.ts";
-import { findPagesOfDataPath, findPathAliases } from "./path-aliases.ts";
+import { findPagesOfDataPath, findPathAliasesInRules } from "./path-aliases.ts";
 import { findPathVariants } from "./path-variants.ts";
 import {
   type FactorRequirement,
@@ -165,7 +165,7 @@ function evaluateVariant(
       requirement,
       requirementOf(findRule(rules, method, spelling, page), interpretation),
     );
-  for (const alias of findPathAliases(rules, spelling, path, rule)) {
+  for (const alias of findPathAliasesInRules(rules, spelling, path, rule)) {
     const ruleOfAlias = findRule(rules, method, spelling, alias);
     if (ruleOfAlias !== null && !matchesPath(ruleOfAlias, spelling, path))
       requirement = stricter(requirement, requirementOf(ruleOfAlias, interpretation));

@@ -1,4 +1,4 @@
-import type { PolicyRule, RulePath } from "./policy.ts";
+import type { PolicyRule, RulePathWithStem } from "./policy.ts";
 
 /**
  * File suffixes of programs and pages. Some servers serve such a file for a path without its suffix (Apache's MultiViews,
@@ -35,7 +35,7 @@ export function removePageSuffix(path: string, coversBelow: boolean): string {
  * @param direct the rule that applies to `path` itself. When its own path has a suffix after the stem of another rule
  * (`/v1.5/*` beside `/v1/*`), the operator distinguishes the two, and that other rule gives no alias
  */
-export function findPathAliases(
+export function findPathAliasesInRules(
   rules: readonly PolicyRule[],
   spelling: "written" | "folded",
   path: string,
@@ -54,7 +54,11 @@ export function findPathAliases(
 }
 
 /** Returns the alias of `candidate` that starts with the rule's path. Null: the rule names no alias of it. */
-function findAliasNamedBy(rule: PolicyRule, { path, stem }: RulePath, candidate: string): string | null {
+function findAliasNamedBy(
+  rule: PolicyRule,
+  { path, stem }: RulePathWithStem,
+  candidate: string,
+): string | null {
   if (!candidate.startsWith(stem)) return null;
   const rest = candidate.slice(stem.length);
   if (rest !== "" && !/^[/.:]/.test(rest)) return null;
@@ -70,7 +74,7 @@ function findAliasNamedBy(rule: PolicyRule, { path, stem }: RulePath, candidate:
 const isIndex = (below: string) => /^\/(?:index\/?|(?:index|default)[.:][^/]*(?:\/.*)?)$/i.test(below);
 
 /** True for `/v1.5/*` beside `/v1/*`. */
-const namesSuffix = (direct: RulePath, rule: RulePath) =>
+const namesSuffix = (direct: RulePathWithStem, rule: RulePathWithStem) =>
   direct.path.startsWith(rule.stem) && /^[.:]/.test(direct.path.slice(rule.stem.length));
 
 const isProgram = (segment: string) => pageSuffix.test(segment.split(":", 1)[0] ?? "");

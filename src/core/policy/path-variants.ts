@@ -1,5 +1,5 @@
-import { isUndecodable } from "../parsing/undecodable.ts";
-import { asciiConverters, lookalikeCharacterPattern } from "./best-fit.ts";
+import { hasReplacementCharacter } from "../parsing/undecodable.ts";
+import { lookalikeCharacterPattern, lookalikeCharacterReplacers } from "./best-fit.ts";
 
 /** A path with more variants than this is an attack on the CPU time, not a link of a site, and is rejected. */
 const maxVariants = 512;
@@ -27,7 +27,7 @@ const rewrites: readonly ((path: string) => string)[] = [
   // Windows file systems drop dots and spaces at the end of a name. Implementations differ for `.. `.
   (path) => mapSegments(path, (segment) => trimDotsAndSpaces(segment)),
   (path) => mapSegments(path, (segment) => trimDotsAndSpaces(segment) || segment.slice(0, 2).trimEnd()),
-  ...asciiConverters,
+  ...lookalikeCharacterReplacers,
   // A server that parses the decoded path again ends it at an encoded `?` or `#`: `/admin%3f`.
   (path) => path.split(/[?#]/, 1)[0] ?? path,
 ];
@@ -66,7 +66,7 @@ export function findPathVariants(rawPath: string): ReadonlySet<string> | null {
   return decoded;
 }
 
-const isUnreadable = (path: string) => controlCharacter.test(path) || isUndecodable(path);
+const isUnreadable = (path: string) => controlCharacter.test(path) || hasReplacementCharacter(path);
 
 /** Applies the steps to the paths and to their results until no new path appears. Null: too many, or one is unreadable. */
 function closeUnder(

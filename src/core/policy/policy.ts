@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { lazyPerObject } from "../lib/lazy.ts";
-import { zodTypeErrorOption } from "../parsing/zod-type-error.ts";
+import { zodExpectedTypeErrorOption } from "../parsing/zod-type-error.ts";
 import { foldCaseAndAccents } from "./best-fit.ts";
 import { removePageSuffix } from "./path-aliases.ts";
 import { findPathVariants } from "./path-variants.ts";
@@ -24,7 +24,7 @@ export interface ScopedRequirement {
 }
 
 /** The path of a rule in one spelling. */
-export type RulePath = {
+export type RulePathWithStem = {
   /** The decoded path without a final `/*`. */
   readonly path: string;
   /** The path without a page suffix: {@link removePageSuffix}. Used to find aliases. */
@@ -33,9 +33,9 @@ export type RulePath = {
 
 /** One rule of `POLICY`, parsed. */
 export type PolicyRule = {
-  readonly written: RulePath;
+  readonly written: RulePathWithStem;
   /** The result of `foldCaseAndAccents`, for the case-insensitive comparison. */
-  readonly folded: RulePath;
+  readonly folded: RulePathWithStem;
   /** The rule ends in `/*`: it covers its path and all paths below. Otherwise it covers exactly its path. */
   readonly coversBelow: boolean;
   /** Upper case; null is every method. */
@@ -46,7 +46,7 @@ export type PolicyRule = {
 /** The levels that a rule can require, from the weakest to the strictest. */
 export const requirementLevels = ["none", "first_factor", "second_factor"] as const;
 
-const anyText = () => z.string(zodTypeErrorOption("string"));
+const anyText = () => z.string(zodExpectedTypeErrorOption("string"));
 
 const pathSchema = () =>
   anyText().check(
@@ -69,7 +69,7 @@ const ruleSchema = () =>
         path: pathSchema(),
         methods: z.optional(
           z
-            .array(methodSchema(), zodTypeErrorOption("array"))
+            .array(methodSchema(), zodExpectedTypeErrorOption("array"))
             .check(z.minLength(1, "must name at least one method, or be left out")),
         ),
         require: z.enum(requirementLevels, `must be one of ${requirementLevels.join(", ")}`),
@@ -81,7 +81,7 @@ const ruleSchema = () =>
         error: (issue) =>
           issue.code === "unrecognized_keys"
             ? describeKeys(issue.keys)
-            : zodTypeErrorOption("object").error(issue),
+            : zodExpectedTypeErrorOption("object").error(issue),
       },
     )
     .check(

@@ -10,12 +10,12 @@ import { pendingTokenPrefix, sessionTokenTypHeaders } from "./session-token.ts";
  * A proxy cannot parse a JWT, so a session token is recognised by its `typ` (RFC 7515 4.1.9) in base64url. That text has
  * three forms, one for each offset of the `typ` in a group of three bytes.
  */
-export const sallyportTokenPatternSource = [
+export const sallyportBearerTokenPatternSource = [
   `(^|[^A-Za-z0-9_.~+/-])(${pendingTokenPrefix}|${apiKeyStartPatternSource})`,
   ...sessionTokenTypHeaders.flatMap((type) => [0, 1, 2].map((offset) => encodeAtOffset(type, offset))),
 ].join("|");
 
-const ownToken = new RegExp(sallyportTokenPatternSource);
+const ownToken = new RegExp(sallyportBearerTokenPatternSource);
 
 /** Matches a header that is an optional scheme and one session token or API key, and nothing else. */
 const onlyTokenPattern = new RegExp(
@@ -28,15 +28,15 @@ const onlyTokenPattern = new RegExp(
  *
  * @param authorization the header's value; the runtime joins several header lines with a comma
  */
-export const hasSallyportToken = (authorization: string): boolean => ownToken.test(authorization);
+export const hasSallyportBearerToken = (authorization: string): boolean => ownToken.test(authorization);
 
 /**
  * True when an `Authorization` header contains one of Sallyport's own tokens and anything else. Such a request must be
  * refused. Removing the header would not be enough, because a proxy may pass it to the site, which reads the other part
  * (INC-23).
  */
-export const hasSallyportTokenAndOtherText = (authorization: string): boolean =>
-  hasSallyportToken(authorization) && !onlyTokenPattern.test(authorization);
+export const hasSallyportBearerTokenAndOtherText = (authorization: string): boolean =>
+  hasSallyportBearerToken(authorization) && !onlyTokenPattern.test(authorization);
 
 /** Returns the base64url characters of a text at this offset in a group of three bytes, without those that its neighbours affect. */
 function encodeAtOffset(text: string, offset: number): string {

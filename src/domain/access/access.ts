@@ -1,6 +1,6 @@
 import type { FactorRequirement } from "../../core/policy/policy.ts";
 import type { AssertedIdentity } from "../../core/tokens/assertion.ts";
-import { StoreUnavailable } from "../../store/platform/database.ts";
+import { StoreUnavailableError } from "../../store/platform/database.ts";
 import type { Deps } from "../deps.ts";
 import { type FullSession, type IssuedSession, recheckSession } from "../sessions/sessions.ts";
 
@@ -43,7 +43,7 @@ export const anonymousAccess: AccessGranted = {
  * Decides whether a session meets the requirement of the path. No I/O while the session's token is fresh, else one trip to
  * the primary. When that trip fails on a path that requires no factor, the visitor passes as an anonymous one.
  *
- * @throws StoreUnavailable when the path requires a factor (INC-20)
+ * @throws StoreUnavailableError when the path requires a factor (INC-20)
  */
 export async function authorizeSession(
   deps: Deps,
@@ -57,11 +57,11 @@ export async function authorizeSession(
   }
   const current = await currentSession(deps, session, now);
   if (current === null) return { allowed: false, reason: "not_signed_in" };
-  return authorizeVisitor(deps, requirement, current.session, current.renewed, now);
+  return authorizeVerifiedFactors(deps, requirement, current.session, current.renewed, now);
 }
 
 function nullIfStoreUnavailable(error: unknown): null {
-  if (error instanceof StoreUnavailable) return null;
+  if (error instanceof StoreUnavailableError) return null;
   throw error;
 }
 
@@ -79,7 +79,7 @@ async function currentSession(deps: Deps, session: FullSession | null, now: Date
 }
 
 /** The account that a request is from, and the factors that were verified. With or without a session. */
-export type IdentifiedVisitor = Pick<
+export type AccountWithVerifiedFactors = Pick<
   FullSession,
   "userId" | "username" | "email" | "enrolled" | "amr" | "firstFactorAt" | "secondFactorAt"
 > & {
@@ -88,10 +88,10 @@ export type IdentifiedVisitor = Pick<
 };
 
 /** Decides whether the verified factors meet the requirement. No I/O. */
-export function authorizeVisitor(
+export function authorizeVerifiedFactors(
   deps: Deps,
   requirement: FactorRequirement,
-  visitor: IdentifiedVisitor,
+  visitor: AccountWithVerifiedFactors,
   renewed: IssuedSession | null,
   now: Date,
 ): AccessResult {
@@ -109,21 +109,21 @@ export function authorizeVisitor(
 export function authenticatedAt({
   firstFactorAt,
   secondFactorAt,
-}: Pick<IdentifiedVisitor, "firstFactorAt" | "secondFactorAt">): Date {
+}: Pick<AccountWithVerifiedFactors, "firstFactorAt" | "secondFactorAt">): Date {
   return secondFactorAt ?? firstFactorAt;
 }
 
-const ageSeconds = (visitor: IdentifiedVisitor, now: Date) =>
+const ageSeconds = (visitor: AccountWithVerifiedFactors, now: Date) =>
   (now.getTime() - authenticatedAt(visitor).getTime()) / 1000;
 
-const grant = (visitor: IdentifiedVisitor, renewed: IssuedSession | null): AccessGranted => ({
+const grant = (visitor: AccountWithVerifiedFactors, renewed: IssuedSession | null): AccessGranted => ({
   allowed: true,
   identity: identityOf(visitor),
   renewed,
   sessionId: visitor.id ?? null,
 });
 
-function identityOf(visitor: IdentifiedVisitor): AssertedIdentity {
+function identityOf(visitor: AccountWithVerifiedFactors): AssertedIdentity {
   const { userId, username, email, amr, secondFactorAt } = visitor;
   const acr = secondFactorAt === null ? "first_factor" : "second_factor";
   return { userId, username, email, acr, amr, authenticatedAt: authenticatedAt(visitor) };

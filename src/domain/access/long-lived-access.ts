@@ -3,7 +3,7 @@ import { findUserOnPrimary } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { isSessionLiveInStore } from "../sessions/sessions.ts";
 import type { FirstFactorSource } from "../sign-in/first-factor-source.ts";
-import { type AccessGranted, authorizeVisitor } from "./access.ts";
+import { type AccessGranted, authorizeVerifiedFactors } from "./access.ts";
 
 /** An open WebSocket: access that outlives the request which it was granted to. */
 export interface WebSocketAccess {
@@ -22,14 +22,14 @@ export interface WebSocketAccess {
  *   signs in there with the same credentials, the open WebSocket would bypass the second factor.
  * - An anonymous visitor on a path that requires nothing: no. Every client may open the same WebSocket.
  */
-export const mustRecheckWebSocketAccess = ({ requirement, granted, source }: WebSocketAccess): boolean =>
+export const needsPeriodicRecheck = ({ requirement, granted, source }: WebSocketAccess): boolean =>
   granted.identity !== null || (source !== null && requirement.level !== "none");
 
 /**
  * True when the same visitor would be granted access again. Sends one request to the first factor's source, and one to the
  * primary: for the session, or for the account when there is no session.
  *
- * @throws StoreUnavailable, FirstFactorUnavailable when that can't be found out: the access must end (INC-20)
+ * @throws StoreUnavailableError, FirstFactorUnavailableError when that can't be found out: the access must end (INC-20)
  */
 export async function isAccessStillGranted(
   deps: Deps,
@@ -45,5 +45,5 @@ export async function isAccessStillGranted(
   const user = await findUserOnPrimary(deps.db, source.realm, [identity.userId]);
   if (user === null || user.disabledAt !== null) return false;
   const visitor = { ...identity, enrolled: user.totpEnabled, firstFactorAt: now, secondFactorAt: null };
-  return authorizeVisitor(deps, requirement, visitor, null, now).allowed;
+  return authorizeVerifiedFactors(deps, requirement, visitor, null, now).allowed;
 }

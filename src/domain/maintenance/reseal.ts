@@ -2,13 +2,13 @@ import { formatEnvelopePrefix } from "../../core/crypto/envelope.ts";
 import type { Keyring } from "../../core/crypto/keyring.ts";
 import {
   type EnvelopeReplacement,
-  findSealedEnvelopes,
+  type EnvelopesSealedWithKeyQuery,
+  findEnvelopesSealedWithKey,
   replaceEnvelopes,
-  type SealedEnvelopeQuery,
 } from "../../store/platform/resealed-rows.ts";
 import { sealedColumns } from "../../store/platform/schema.ts";
 import type { Deps } from "../deps.ts";
-import { resealUserField } from "../second-factor/sealed-fields.ts";
+import { resealUserFieldIfReadable } from "../second-factor/sealed-fields.ts";
 
 /** One trip reads at most this many envelopes of each sealed column. */
 const chunkRows = 100;
@@ -37,11 +37,11 @@ export async function resealWithCurrentKey(deps: Deps): Promise<ResealResult> {
   let places = placesOfOlderKeys(keyring);
   const limit = Math.ceil((chunkRows * sealedColumns.length) / places.length);
   for (let chunk = 0; chunk < maxChunks && places.length > 0; chunk++) {
-    const found = await findSealedEnvelopes(deps.db, places, limit);
+    const found = await findEnvelopesSealedWithKey(deps.db, places, limit);
     const replacements = await Promise.all(
       places.flatMap(({ column }, index) =>
         (found[index] ?? []).map(async ({ userId, envelope: from }): Promise<EnvelopeReplacement | null> => {
-          const to = await resealUserField(keyring, { userId, column }, from);
+          const to = await resealUserFieldIfReadable(keyring, { userId, column }, from);
           return to === null ? null : { userId, column, from, to };
         }),
       ),
@@ -58,7 +58,7 @@ export async function resealWithCurrentKey(deps: Deps): Promise<ResealResult> {
   return { resealed, unreadable, complete: places.length === 0 };
 }
 
-const placesOfOlderKeys = ({ kids }: Keyring): readonly SealedEnvelopeQuery[] =>
+const placesOfOlderKeys = ({ kids }: Keyring): readonly EnvelopesSealedWithKeyQuery[] =>
   kids
     .slice(1)
     .flatMap((kid) =>

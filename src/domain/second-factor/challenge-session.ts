@@ -1,5 +1,5 @@
 import {
-  type ChallengeClaims,
+  type ChallengeInToken,
   computeSessionId,
   type PendingSessionClaims,
   verifyPendingSessionToken,
@@ -10,11 +10,11 @@ import type { Deps } from "../deps.ts";
 export interface ChallengeSession extends PendingSessionClaims {
   readonly kind: "challenge";
   readonly id: string;
-  readonly challenge: ChallengeClaims;
+  readonly challenge: ChallengeInToken;
 }
 
 /** Reads the token of a hosted challenge's session, without I/O. Null for every other token, that of a sign-in included. */
-export async function readChallengeSession(
+export async function readChallengeSessionFromToken(
   deps: Deps,
   token: string,
   now: Date,

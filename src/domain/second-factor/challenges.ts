@@ -7,15 +7,15 @@ import { signReceipt } from "../../core/tokens/receipt.ts";
 import { signPendingSessionToken } from "../../core/tokens/session-token.ts";
 import {
   type Challenge,
-  findChallengeWithValidApproval,
-  markChallengeOpened,
+  findChallengeIfApprovalIsValid,
+  markChallengeOpenedAndInsertSession,
 } from "../../store/second-factor/challenge-rows.ts";
 import type { AcceptedCodeEffect } from "../../store/second-factor/code-effects.ts";
-import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
+import { type ClientAndActor, generateRandomEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { prepareSession } from "../sessions/sessions.ts";
-import { amrWithSecondFactor } from "./amr.ts";
+import { addSecondFactorToAmr } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
 import { codeAttemptLimits } from "./code-budget.ts";
 import type { RightCodeDetails } from "./submitted-code.ts";
@@ -46,7 +46,7 @@ export interface RedeemChallengeUrlResult {
 /** Opens the one-time address of a challenge. One batch; none for an address that Sallyport has not issued (INC-30). */
 export async function redeemChallengeUrl(
   deps: Deps,
-  { secret, client, now }: { readonly secret: string; readonly client: ClientContext; readonly now: Date },
+  { secret, client, now }: { readonly secret: string; readonly client: ClientAndActor; readonly now: Date },
 ): Promise<RedeemChallengeUrlResult> {
   if (!(await hasValidChallengeSecretMac(deps.config.keyring, secret))) return noChallenge;
   const prepared = await prepareSession(
@@ -64,8 +64,14 @@ export async function redeemChallengeUrl(
     now,
   );
   const sessionId = prepared.row.id;
-  const event = { id: generateEventId(), at: now, type: "challenge.opened", client, sessionId } as const;
-  const { opened, view } = await markChallengeOpened(
+  const event = {
+    id: generateRandomEventId(),
+    at: now,
+    type: "challenge.opened",
+    client,
+    sessionId,
+  } as const;
+  const { opened, view } = await markChallengeOpenedAndInsertSession(
     deps.db,
     await sha256Base64url(secret),
     prepared.row,
@@ -97,7 +103,7 @@ function shortened(name: string): string {
 export interface ChallengeCodeInput {
   readonly session: ChallengeSession;
   readonly code: ParsedCode;
-  readonly client: ClientContext;
+  readonly client: ClientAndActor;
   readonly now: Date;
 }
 
@@ -128,7 +134,7 @@ export async function verifyCodeAndCompleteChallenge(
     planAcceptance: async (_view, evidence) => ({ effects: [completion(session, evidence)], outcome: null }),
   });
   if (!accepted.ok) return accepted;
-  const amr = amrWithSecondFactor([], accepted.evidence);
+  const amr = addSecondFactorToAmr([], accepted.evidence);
   return {
     ok: true,
     address: await addressWithReceipt(deps, { ...session.challenge, amr, issuer, now }, now),
@@ -144,7 +150,7 @@ export interface ConfirmedChallengeEnrolment extends ChallengeSessionToken {
 
 /**
  * Verifies the first code of a new second factor. If it is accepted, enables the second factor and completes the challenge. All sessions of the account end (EN-10).
- * The new token serves for {@link buildChallengeReturnUrl} only: its session has ended.
+ * The new token serves for {@link getCompletedChallengeReturnUrl} only: its session has ended.
  */
 export async function confirmEnrolmentAndCompleteChallenge(
   deps: Deps,
@@ -160,7 +166,7 @@ export async function confirmEnrolmentAndCompleteChallenge(
       effects: [
         completion(session, evidence),
         { kind: "end_other_sessions", keep: null },
-        { kind: "record", eventId: generateEventId(), type: "totp.enabled" },
+        { kind: "record", eventId: generateRandomEventId(), type: "totp.enabled" },
       ],
       outcome: null,
     }),
@@ -172,8 +178,8 @@ export async function confirmEnrolmentAndCompleteChallenge(
 }
 
 function completion({ id, challenge }: ChallengeSession, evidence: RightCodeDetails): AcceptedCodeEffect {
-  const amr = amrWithSecondFactor([], evidence);
-  const eventId = generateEventId();
+  const amr = addSecondFactorToAmr([], evidence);
+  const eventId = generateRandomEventId();
   return { kind: "complete_challenge", challengeId: challenge.id, sessionId: id, amr, eventId };
 }
 
@@ -181,13 +187,13 @@ function completion({ id, challenge }: ChallengeSession, evidence: RightCodeDeta
  * Builds the return address of a completed challenge, with a receipt that says when it was completed. Fails when the
  * approval was voided since (INC-37). One read.
  */
-export async function buildChallengeReturnUrl(
+export async function getCompletedChallengeReturnUrl(
   deps: Deps,
   { challenge: { realm, id } }: ChallengeSession,
   issuer: string,
   now: Date,
 ): Promise<ChallengeReturnAddress | Failure> {
-  const challenge = await findChallengeWithValidApproval(
+  const challenge = await findChallengeIfApprovalIsValid(
     deps.db,
     realm,
     id,

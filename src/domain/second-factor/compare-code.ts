@@ -1,12 +1,12 @@
 import {
   countUnspentBackupCodes,
-  findBackupCodeHash,
-  hashBackupCode,
+  findBackupCodeStateByHash,
   markBackupCodeSpent,
+  sha256BackupCode,
 } from "../../core/crypto/backup-code-hashes.ts";
-import { decodeTotpSecret, findMatchingTimeStep } from "../../core/crypto/totp.ts";
+import { decodeTotpSecret, findTimeStepOfCode } from "../../core/crypto/totp.ts";
 import type { ParsedCode } from "../../core/parsing/code-input.ts";
-import type { ClientContext } from "../../store/service/audit.ts";
+import type { ClientAndActor } from "../../store/service/audit.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -15,14 +15,14 @@ import {
   openBackupCodeHashes,
   sealBackupCodeHashes,
 } from "./sealed-backup-codes.ts";
-import { openUserField, sealUserField } from "./sealed-fields.ts";
+import { openUserFieldOrReportUnreadable, sealUserField } from "./sealed-fields.ts";
 import type { CompareCodeResult } from "./submitted-code.ts";
 
 /** A code, and the account that it is compared with. */
 export interface CompareCodeInput {
   readonly user: User;
   readonly code: ParsedCode;
-  readonly client: ClientContext;
+  readonly client: ClientAndActor;
   readonly now: Date;
 }
 
@@ -44,7 +44,7 @@ async function compareTotp(
   { user, code, client, now }: CompareCodeInput,
   sealed: { totpSecret: string; backupCodes: string },
 ): Promise<CompareCodeResult | Failure> {
-  const secret = await openUserField(
+  const secret = await openUserFieldOrReportUnreadable(
     deps,
     { userId: user.id, column: "totpSecret" },
     sealed.totpSecret,
@@ -53,7 +53,7 @@ async function compareTotp(
   );
   if (!secret.ok) return secret;
   const comparedWith = { column: "totpSecret", envelope: sealed.totpSecret } as const;
-  const step = await findMatchingTimeStep(decodeTotpSecret(secret.text), code.code, now);
+  const step = await findTimeStepOfCode(decodeTotpSecret(secret.text), code.code, now);
   if (step === null) return { ok: true, comparedWith, result: "wrong" };
   const hashes = await openBackupCodeHashes(deps, { user, client, now }, sealed.backupCodes);
   if (!hashes.ok) return hashes;
@@ -73,7 +73,7 @@ async function compareBackupCode(
   const opened = await openBackupCodeHashes(deps, { user, client, now }, envelope);
   if (!opened.ok) return opened;
   const comparedWith = { column: "backupCodes", envelope } as const;
-  const found = findBackupCodeHash(opened.hashes, await hashBackupCode(code.code));
+  const found = findBackupCodeStateByHash(opened.hashes, await sha256BackupCode(code.code));
   if (found === null) return { ok: true, comparedWith, result: "wrong" };
   if (found.state === "spent") return { ok: true, comparedWith, result: "spent" };
   const remaining = markBackupCodeSpent(opened.hashes, found.index);
@@ -109,7 +109,7 @@ export async function compareCodeWithPendingSecret(
   if (user.totpPendingExpiresAt === null || user.totpPendingExpiresAt <= now) {
     return { ok: false, reason: "enrolment_expired" };
   }
-  const secret = await openUserField(
+  const secret = await openUserFieldOrReportUnreadable(
     deps,
     { userId: user.id, column: "totpPendingSecret" },
     envelope,
@@ -121,7 +121,7 @@ export async function compareCodeWithPendingSecret(
   if (expectedSecret !== null && expectedSecret !== secret.text)
     return { ok: false, reason: "other_enrolment" };
   const comparedWith = { column: "totpPendingSecret", envelope } as const;
-  const step = await findMatchingTimeStep(decodeTotpSecret(secret.text), code.code, now);
+  const step = await findTimeStepOfCode(decodeTotpSecret(secret.text), code.code, now);
   if (step === null) return { ok: true, comparedWith, result: "wrong" };
   const backup = await generateSealedBackupCodes(deps, user.id);
   const spend = {

@@ -1,15 +1,15 @@
 import type { ParsedCode } from "../../core/parsing/code-input.ts";
-import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
+import { type ClientAndActor, generateRandomEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import {
   type FullSession,
   type IssuedSession,
-  prepareReplacementSession,
+  prepareReplacementSessionRow,
   reissueSessionToken,
 } from "../sessions/sessions.ts";
 import { checkPasswordInSession } from "../sign-in/password-check.ts";
-import { amrWithoutSecondFactor } from "./amr.ts";
+import { removeSecondFactorFromAmr } from "./amr.ts";
 import { verifyCode } from "./verify-code.ts";
 
 export interface DisableTotpInput {
@@ -21,7 +21,7 @@ export interface DisableTotpInput {
   readonly callerSession: "replace" | "keep";
   /** The value of the known-devices cookie, not yet verified; "" without one. */
   readonly devices: string;
-  readonly client: ClientContext;
+  readonly client: ClientAndActor;
   readonly now: Date;
 }
 
@@ -44,10 +44,10 @@ export async function disableTotp(
     client,
     now,
     planAcceptance: async (view) => {
-      const level = { amr: amrWithoutSecondFactor(view.session.amr), secondFactorAt: null };
+      const level = { amr: removeSecondFactorFromAmr(view.session.amr), secondFactorAt: null };
       const prepared =
         callerSession === "replace"
-          ? await prepareReplacementSession(view.session, level, client, now)
+          ? await prepareReplacementSessionRow(view.session, level, client, now)
           : null;
       return {
         effects: [
@@ -56,7 +56,7 @@ export async function disableTotp(
             : { kind: "open_session", session: prepared.row, insteadOf: session.id },
           { kind: "end_other_sessions", keep: prepared?.row.id ?? session.id },
           { kind: "disable_totp" },
-          { kind: "record", eventId: generateEventId(), type: "totp.disabled" },
+          { kind: "record", eventId: generateRandomEventId(), type: "totp.disabled" },
         ],
         outcome: prepared,
       };

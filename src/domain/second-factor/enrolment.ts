@@ -5,18 +5,18 @@ import {
   type WritePendingSecretResult,
   writePendingSecret,
 } from "../../store/second-factor/pending-enrolments.ts";
-import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
+import { type ClientAndActor, generateRandomEventId } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, secondsUntil, tooManyAttemptsFailure } from "../failure.ts";
 import {
   type FullSession,
   type IssuedSession,
-  prepareReplacementSession,
+  prepareReplacementSessionRow,
   reissueSessionToken,
-  sessionCutoffAt,
+  sessionExpiryAndIdleCutoffsAt,
 } from "../sessions/sessions.ts";
 import { enrolmentCounter, enrolmentQuota } from "../sign-in/throttle.ts";
-import { amrWithSecondFactor } from "./amr.ts";
+import { addSecondFactorToAmr } from "./amr.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
 import { sealUserField } from "./sealed-fields.ts";
 import { verifyCode } from "./verify-code.ts";
@@ -50,7 +50,7 @@ export interface StartEnrolmentResult extends GeneratedTotpSecret {
 export async function startEnrolment(
   deps: Deps,
   session: FullSession | ChallengeSession,
-  client: ClientContext,
+  client: ClientAndActor,
   now: Date,
 ): Promise<StartEnrolmentResult | Failure> {
   const { keyring, issuer } = deps.config;
@@ -63,14 +63,14 @@ export async function startEnrolment(
       userId,
       sessionId: session.id,
       challengeId: challenge?.id ?? null,
-      cutoff: sessionCutoffAt(deps, now),
+      cutoff: sessionExpiryAndIdleCutoffsAt(deps, now),
       secretEnvelope: await sealUserField(keyring, { userId, column: "totpPendingSecret" }, secret),
       expiresAt: new Date(now.getTime() + enrolmentTtlSeconds * 1000),
       secondFactorSince: new Date(now.getTime() - maxFactorAgeForSecretReplacementSeconds * 1000),
       counter: await enrolmentCounter(keyring, userId),
     },
     {
-      id: generateEventId(),
+      id: generateRandomEventId(),
       at: now,
       type: "totp.setup_started",
       client,
@@ -106,7 +106,7 @@ export interface ConfirmEnrolmentInput {
   readonly secret: string | null;
   /** `replace`: a new session and token. `keep`: the same session and level, for a client that cannot take a new token. */
   readonly callerSession: "replace" | "keep";
-  readonly client: ClientContext;
+  readonly client: ClientAndActor;
   readonly now: Date;
 }
 
@@ -133,10 +133,10 @@ export async function confirmEnrolment(
     client,
     now,
     planAcceptance: async (view, evidence) => {
-      const level = { amr: amrWithSecondFactor(view.session.amr, evidence), secondFactorAt: now };
+      const level = { amr: addSecondFactorToAmr(view.session.amr, evidence), secondFactorAt: now };
       const prepared =
         callerSession === "replace"
-          ? await prepareReplacementSession(view.session, level, client, now)
+          ? await prepareReplacementSessionRow(view.session, level, client, now)
           : null;
       return {
         effects: [
@@ -144,7 +144,7 @@ export async function confirmEnrolment(
             ? []
             : [{ kind: "open_session", session: prepared.row, insteadOf: session.id } as const]),
           { kind: "end_other_sessions", keep: prepared?.row.id ?? session.id },
-          { kind: "record", eventId: generateEventId(), type: "totp.enabled" },
+          { kind: "record", eventId: generateRandomEventId(), type: "totp.enabled" },
         ],
         outcome: prepared,
       };

@@ -1,19 +1,19 @@
 import {
   countUnspentBackupCodes,
+  decodeBackupCodeHashes,
   encodeBackupCodeHashes,
   generateBackupCodes,
-  hashBackupCode,
-  parseBackupCodeHashes,
+  sha256BackupCode,
 } from "../../core/crypto/backup-code-hashes.ts";
-import type { ClientContext } from "../../store/service/audit.ts";
+import type { ClientAndActor } from "../../store/service/audit.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { openUserField, sealUserField } from "./sealed-fields.ts";
+import { openUserFieldOrReportUnreadable, sealUserField } from "./sealed-fields.ts";
 
 interface HashesInput {
   readonly user: User;
-  readonly client: ClientContext;
+  readonly client: ClientAndActor;
   readonly now: Date;
 }
 
@@ -23,7 +23,7 @@ export async function generateSealedBackupCodes(
   userId: string,
 ): Promise<{ codes: readonly string[]; envelope: string }> {
   const codes = generateBackupCodes();
-  const hashes = await Promise.all(codes.map((code) => hashBackupCode(code.replaceAll("-", ""))));
+  const hashes = await Promise.all(codes.map((code) => sha256BackupCode(code.replaceAll("-", ""))));
   return { codes, envelope: await sealBackupCodeHashes(deps, userId, hashes) };
 }
 
@@ -43,8 +43,14 @@ export async function openBackupCodeHashes(
   { user, client, now }: HashesInput,
   envelope: string,
 ): Promise<{ ok: true; hashes: string[] } | Failure> {
-  const opened = await openUserField(deps, { userId: user.id, column: "backupCodes" }, envelope, client, now);
-  return opened.ok ? { ok: true, hashes: parseBackupCodeHashes(opened.text) } : opened;
+  const opened = await openUserFieldOrReportUnreadable(
+    deps,
+    { userId: user.id, column: "backupCodes" },
+    envelope,
+    client,
+    now,
+  );
+  return opened.ok ? { ok: true, hashes: decodeBackupCodeHashes(opened.text) } : opened;
 }
 
 /** Seals the hashes of an account's backup codes for its row. */

@@ -5,32 +5,36 @@ import {
   sealField,
 } from "../../core/crypto/envelope.ts";
 import type { Keyring } from "../../core/crypto/keyring.ts";
-import { type SealedColumn, sealedColumnName } from "../../store/platform/schema.ts";
-import { type ClientContext, generateEventId, insertEvent } from "../../store/service/audit.ts";
+import { permanentD1NameOfSealedColumn, type SealedColumn } from "../../store/platform/schema.ts";
+import { type ClientAndActor, generateRandomEventId, insertEvent } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 
 /** A sealed column of an account. */
-export interface SealedUserField {
+export interface SealedUserFieldLocation {
   readonly userId: string;
   readonly column: SealedColumn;
 }
 
-const placeOf = ({ userId, column }: SealedUserField): SealedFieldLocation => ({
+const placeOf = ({ userId, column }: SealedUserFieldLocation): SealedFieldLocation => ({
   table: "users",
-  column: sealedColumnName(column),
+  column: permanentD1NameOfSealedColumn(column),
   rowId: userId,
 });
 
 /** Encrypts a text for one column of one account: it opens nowhere else. */
-export function sealUserField(keyring: Keyring, field: SealedUserField, text: string): Promise<string> {
+export function sealUserField(
+  keyring: Keyring,
+  field: SealedUserFieldLocation,
+  text: string,
+): Promise<string> {
   return sealField(keyring, placeOf(field), text);
 }
 
 /** Seals a field again with the current key. Null: it does not open. */
-export async function resealUserField(
+export async function resealUserFieldIfReadable(
   keyring: Keyring,
-  field: SealedUserField,
+  field: SealedUserFieldLocation,
   envelope: string,
 ): Promise<string | null> {
   const opened = await openField(keyring, placeOf(field), envelope);
@@ -41,11 +45,11 @@ export async function resealUserField(
  * Decrypts a sealed column. When it does not open, logs an error and records the event `integrity.failed`: a key is missing in
  * `KEYRING`, or the row was changed outside Sallyport (CR-02).
  */
-export async function openUserField(
+export async function openUserFieldOrReportUnreadable(
   deps: Deps,
-  field: SealedUserField,
+  field: SealedUserFieldLocation,
   envelope: string,
-  client: ClientContext,
+  client: ClientAndActor,
   now: Date,
 ): Promise<{ ok: true; text: string } | Failure> {
   const opened = await openField(deps.config.keyring, placeOf(field), envelope);
@@ -56,17 +60,17 @@ export async function openUserField(
 
 function reportUnreadable(
   deps: Deps,
-  { userId, column }: SealedUserField,
+  { userId, column }: SealedUserFieldLocation,
   opened: Extract<OpenFieldResult, { ok: false }>,
-  client: ClientContext,
+  client: ClientAndActor,
   now: Date,
 ): void {
   const why = opened.reason === "unknown_key" ? `key "${opened.kid}" is not in KEYRING` : "not authentic";
-  const detail = { column: sealedColumnName(column), why };
+  const detail = { column: permanentD1NameOfSealedColumn(column), why };
   deps.log("error", "integrity.failed", { user_id: userId, ...detail, request_id: client.requestId });
   deps.defer(
     insertEvent(deps.db, {
-      id: generateEventId(),
+      id: generateRandomEventId(),
       at: now,
       type: "integrity.failed",
       client,

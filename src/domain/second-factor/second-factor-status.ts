@@ -1,4 +1,4 @@
-import type { ClientContext } from "../../store/service/audit.ts";
+import type { ClientAndActor } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { type FullSession, type RecheckedSession, recheckSession } from "../sessions/sessions.ts";
@@ -15,10 +15,10 @@ export interface SecondFactorStatus {
 }
 
 /** Rechecks the session and returns the second-factor status of its account. One trip. */
-export async function getSecondFactorStatus(
+export async function recheckSessionAndGetSecondFactorStatus(
   deps: Deps,
   session: FullSession,
-  client: ClientContext,
+  client: ClientAndActor,
   now: Date,
 ): Promise<SecondFactorStatus | Failure> {
   const checked = await recheckSession(deps, session, now);

@@ -1,30 +1,30 @@
 import type { ParsedCode } from "../../core/parsing/code-input.ts";
 import type {
-  CodeAttemptSource,
+  CodeAttemptSessionOrService,
   CommitCodeAttemptResult,
   ComparedEnvelope,
   SpentCodeWrite,
 } from "../../store/second-factor/code-attempt.ts";
 import type { AcceptedCodeEffect } from "../../store/second-factor/code-effects.ts";
-import type { ClientContext } from "../../store/service/audit.ts";
-import { isPendingSessionOpenToHolder } from "../../store/sessions/pending-sessions.ts";
+import type { ClientAndActor } from "../../store/service/audit.ts";
+import { isPendingSessionRowNotSignedOut } from "../../store/sessions/pending-sessions.ts";
 import {
-  findSession,
   findSessionOnPrimary,
+  findSessionOnReplicaOrPrimary,
   type Session,
   type SessionWithUser,
 } from "../../store/sessions/session-rows.ts";
 import { findUserOnPrimary, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import type { IdempotencyContext } from "../service-api/stored-response.ts";
+import type { IdempotencyKeyWithRenderer } from "../service-api/stored-response.ts";
 import { findUserUnlessKnown } from "../service-api/target-user.ts";
 import {
   type FullSession,
   isSessionLive,
   isSessionOfSubjectInToken,
   type PendingSession,
-  sessionCutoffAt,
+  sessionExpiryAndIdleCutoffsAt,
 } from "../sessions/sessions.ts";
 import type { CheckPasswordResult } from "../sign-in/password-check.ts";
 import type { ChallengeSession } from "./challenge-session.ts";
@@ -44,13 +44,13 @@ export interface VerifyCodeInput<Outcome, Subject extends CodeSubject> {
   readonly planAcceptance: (
     view: CodeSubjectRows<Subject>,
     evidence: RightCodeDetails,
-  ) => Promise<CodeAcceptancePlan<Outcome>>;
-  readonly client: ClientContext;
+  ) => Promise<AcceptedCodeEffectsAndOutcome<Outcome>>;
+  readonly client: ClientAndActor;
   readonly now: Date;
   /** The password of the same request, which has been checked and is right. */
   readonly password?: CheckPasswordResult;
   /** How the response is stored for a retry. Set for a call of the service API with an `Idempotency-Key`. */
-  readonly idempotency?: IdempotencyContext<AcceptedCode<Outcome>> | null;
+  readonly idempotency?: IdempotencyKeyWithRenderer<AcceptedCode<Outcome>> | null;
 }
 
 /** The account that a code is submitted for: that of a session, or the one that a caller of the service API names. */
@@ -111,12 +111,12 @@ export interface RightCodeDetails {
 }
 
 /** What an accepted code changes in the store, and what the caller needs to know of it. */
-export interface CodeAcceptancePlan<Outcome> {
+export interface AcceptedCodeEffectsAndOutcome<Outcome> {
   readonly effects: readonly AcceptedCodeEffect[];
   readonly outcome: Outcome;
 }
 
-/** A code that the batch has accepted and spent, and the outcome of its {@link CodeAcceptancePlan}. */
+/** A code that the batch has accepted and spent, and the outcome of its {@link AcceptedCodeEffectsAndOutcome}. */
 export interface AcceptedCode<Outcome> {
   readonly ok: true;
   readonly evidence: RightCodeDetails;
@@ -135,7 +135,10 @@ export async function findCodeSubjectRows<Subject extends CodeSubject>(
   subject: Subject,
 ): Promise<CodeSubjectRows<Subject> | null> {
   if (subject.kind === "session") {
-    return asViewOf(subject, subject.known ?? (await findSession(deps.db, subject.session.id)));
+    return asViewOf(
+      subject,
+      subject.known ?? (await findSessionOnReplicaOrPrimary(deps.db, subject.session.id)),
+    );
   }
   return asViewOf(subject, viewOfUser(await findUserUnlessKnown(deps, subject)));
 }
@@ -163,7 +166,7 @@ export function codeSubjectRowsAfterAttempt<Subject extends CodeSubject>(
 }
 
 /** True while the session of the subject is alive and usable by this client, or the user belongs to the caller's realm. */
-export function isCodeSubjectValid(
+export function hasUsableSessionOrSameRealm(
   deps: Deps,
   subject: CodeSubject,
   { user, session: row }: UserWithOptionalSession,
@@ -177,7 +180,7 @@ export function isCodeSubjectValid(
     row.kind === (session.kind === "full" ? "full" : "pending") &&
     row.challengeId === (session.kind === "challenge" ? session.challenge.id : null) &&
     isSessionLive(deps, view, now) &&
-    (session.kind !== "pending" || isPendingSessionOpenToHolder(row, session)) &&
+    (session.kind !== "pending" || isPendingSessionRowNotSignedOut(row, session)) &&
     isSessionOfSubjectInToken(deps, view, session)
   );
 }
@@ -202,14 +205,21 @@ export function secondFactorNotEnabledFailure(subject: CodeSubject): Failure {
   return isSignIn ? invalidCodeSubjectFailure(subject) : { ok: false, reason: "not_enabled" };
 }
 
-/** What the batch counts the attempt on. */
-export function codeAttemptSourceOf(deps: Deps, subject: CodeSubject, now: Date): CodeAttemptSource {
+/**
+ * Returns what the code was submitted with: a session, or a call of the service API. Only a pending session or a challenge's session has a
+ * count of its own attempts. Wrong codes of every kind count on the account.
+ */
+export function codeAttemptSessionOrServiceOf(
+  deps: Deps,
+  subject: CodeSubject,
+  now: Date,
+): CodeAttemptSessionOrService {
   if (subject.kind === "service") return { kind: "service" };
   const { session } = subject;
   const { id } = session;
   switch (session.kind) {
     case "full":
-      return { kind: "full", id, cutoff: sessionCutoffAt(deps, now) };
+      return { kind: "full", id, cutoff: sessionExpiryAndIdleCutoffsAt(deps, now) };
     case "challenge":
       return { kind: "challenge", id, challengeId: session.challenge.id };
     case "pending":

@@ -1,5 +1,5 @@
 import { type CommitCodeAttemptInput, commitCodeAttempt } from "../../store/second-factor/code-attempt.ts";
-import { generateEventId } from "../../store/service/audit.ts";
+import { generateRandomEventId } from "../../store/service/audit.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttemptsFailure } from "../failure.ts";
@@ -9,17 +9,17 @@ import { codeAttemptLimits, isSecondFactorDisabledByFailures } from "./code-budg
 import { compareCodeWithPendingSecret, compareCodeWithSecondFactor } from "./compare-code.ts";
 import {
   type AcceptedCode,
+  type AcceptedCodeEffectsAndOutcome,
   type AcceptedCodeWithRows,
-  type CodeAcceptancePlan,
   type CodeSubject,
   type CodeSubjectRows,
   type CompareCodeResult,
-  codeAttemptSourceOf,
+  codeAttemptSessionOrServiceOf,
   codeSubjectRowsAfterAttempt,
   findCodeSubjectRows,
   findCodeSubjectRowsOnPrimary,
+  hasUsableSessionOrSameRealm,
   invalidCodeSubjectFailure,
-  isCodeSubjectValid,
   type RightCode,
   secondFactorNotEnabledFailure,
   type UserWithOptionalSession,
@@ -97,7 +97,7 @@ function findFailureBeforeComparing(
   view: UserWithOptionalSession,
   now: Date,
 ): Failure | null {
-  if (!isCodeSubjectValid(deps, subject, view, now)) return invalidCodeSubjectFailure(subject);
+  if (!hasUsableSessionOrSameRealm(deps, subject, view, now)) return invalidCodeSubjectFailure(subject);
   const { user, session } = view;
   if (user.disabledAt !== null) return { ok: false, reason: "account_disabled" };
   if (isSecondFactorDisabledByFailures(user)) return { ok: false, reason: "second_factor_disabled" };
@@ -128,7 +128,7 @@ async function compareCode(
   return isNotEnabled ? secondFactorNotEnabledFailure(subject) : comparison;
 }
 
-type PlannedCode<Outcome> = CodeAcceptancePlan<Outcome> & RightCode;
+type PlannedCode<Outcome> = AcceptedCodeEffectsAndOutcome<Outcome> & RightCode;
 
 async function planIfRight<Outcome, Subject extends CodeSubject>(
   { planAcceptance }: VerifyCodeInput<Outcome, Subject>,
@@ -154,7 +154,7 @@ async function toAttempt<Outcome, Subject extends CodeSubject>(
   const { comparedWith, result } = comparison;
   return {
     userId: user.id,
-    source: codeAttemptSourceOf(deps, subject, now),
+    source: codeAttemptSessionOrServiceOf(deps, subject, now),
     comparedWith,
     result:
       plan === null
@@ -165,7 +165,7 @@ async function toAttempt<Outcome, Subject extends CodeSubject>(
     passwordHash: password?.view.user.passwordHash ?? null,
     now,
     event: {
-      id: generateEventId(),
+      id: generateRandomEventId(),
       at: now,
       client,
       realm: user.realm,

@@ -4,7 +4,7 @@ import type { AuditEventType } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { localRealm } from "../sign-in/password-sign-in.ts";
-import { requireExportKey } from "./export-key.ts";
+import { requireAndAuditExportKey } from "./export-key.ts";
 import type { UserServiceCall } from "./service-caller.ts";
 import { findTargetUser } from "./target-user.ts";
 
@@ -39,7 +39,7 @@ export interface AdminUsersCheckInput {
  *
  * @param eventType the audit event that the change will write
  * @returns null when the change is allowed
- * @throws StoreUnavailable as {@link requireExportKey}
+ * @throws StoreUnavailableError as {@link requireAndAuditExportKey}
  */
 export async function requireExportKeyForAdminUsers(
   deps: Deps,
@@ -49,7 +49,7 @@ export async function requireExportKeyForAdminUsers(
 ): Promise<Failure | null> {
   const account = accounts.find(({ username }) => isAdminUser(deps.config, call.realm, username));
   if (account === undefined) return null;
-  return requireExportKey(deps, call, { eventType, userId: account.id, username: account.username });
+  return requireAndAuditExportKey(deps, call, { eventType, userId: account.id, username: account.username });
 }
 
 /**

@@ -2,7 +2,7 @@ import { sha256Base64url } from "../../core/crypto/digest.ts";
 import { generateApiKey } from "../../core/tokens/api-key.ts";
 import {
   type ApiKey,
-  insertApiKey,
+  insertApiKeyOnceWithinLimit,
   listApiKeys as listStoredKeys,
   revokeApiKey as revokeStoredKey,
 } from "../../store/service/api-key-rows.ts";
@@ -58,7 +58,7 @@ export async function createApiKey(
     name,
     scopes: scopes.join(" "),
   });
-  const done = await insertApiKey(
+  const done = await insertApiKeyOnceWithinLimit(
     deps.db,
     apiKey,
     maxLiveKeys,

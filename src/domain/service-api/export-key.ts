@@ -37,9 +37,9 @@ export interface RequireExportKeyInput {
  * target, before the operation; also for a refusal, which can be an attack.
  *
  * @returns null when the operation is allowed
- * @throws StoreUnavailable when the event can't be written: then the operation must not happen
+ * @throws StoreUnavailableError when the event can't be written: then the operation must not happen
  */
-export async function requireExportKey(
+export async function requireAndAuditExportKey(
   deps: Deps,
   call: Pick<ServiceCall, "client" | "now" | "realm" | "exportKey">,
   { eventType, userId, username }: RequireExportKeyInput,

@@ -1,16 +1,16 @@
-import { parseBackupCodeHashes } from "../../core/crypto/backup-code-hashes.ts";
+import { decodeBackupCodeHashes } from "../../core/crypto/backup-code-hashes.ts";
 import { encryptToJwe, type RecipientPublicKey } from "../../core/crypto/jwe-recipient.ts";
 import { decodeTotpSecret } from "../../core/crypto/totp.ts";
 import { toBackendUserId } from "../../core/parsing/user-id.ts";
 import type { SealedColumn } from "../../store/platform/schema.ts";
 import { insertEvent } from "../../store/service/audit.ts";
-import { listForExport } from "../../store/users/exported-rows.ts";
+import { listUsersInCreationOrder } from "../../store/users/exported-rows.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { openUserField } from "../second-factor/sealed-fields.ts";
-import { requireExportKey } from "./export-key.ts";
-import { importedEmailPattern, minImportedSecretBytes } from "./imported-user.ts";
+import { openUserFieldOrReportUnreadable } from "../second-factor/sealed-fields.ts";
+import { requireAndAuditExportKey } from "./export-key.ts";
+import { importedEmailPattern, minStrongSecretBytes } from "./imported-user.ts";
 import type { ServiceCall } from "./service-caller.ts";
 import { createServiceAuditEvent } from "./target-user.ts";
 
@@ -33,14 +33,14 @@ export interface StartedExport {
  * imported without its second factor, the account would be protected by its password alone.
  * Every export needs `EXPORT_KEY` beside the caller's own key (INC-29).
  *
- * @throws StoreUnavailable, also from the generator between two parts
+ * @throws StoreUnavailableError, also from the generator between two parts
  */
 export async function exportUsers(
   deps: Deps,
   call: ServiceCall,
   recipient: RecipientPublicKey,
 ): Promise<StartedExport | Failure> {
-  const refusal = await requireExportKey(deps, call, {
+  const refusal = await requireAndAuditExportKey(deps, call, {
     eventType: "users.exported",
     userId: null,
     username: null,
@@ -60,7 +60,7 @@ async function* encryptParts(
   let users = 0;
   let unreadable = 0;
   for (let part = 1; ; part += 1) {
-    const rows = await listForExport(deps.db, call.realm, { after, limit: usersPerPart });
+    const rows = await listUsersInCreationOrder(deps.db, call.realm, { after, limit: usersPerPart });
     const lines = await Promise.all(rows.map((row) => formatImportLine(deps, call, row)));
     const readable = lines.filter((line) => line !== null);
     after = rows.at(-1)?.position ?? after;
@@ -84,7 +84,13 @@ async function formatImportLine(deps: Deps, call: ServiceCall, row: User) {
   const open = async (column: SealedColumn) => {
     const envelope = row[column];
     if (!row.totpEnabled || envelope === null) return null;
-    const opened = await openUserField(deps, { userId: row.id, column }, envelope, call.client, call.now);
+    const opened = await openUserFieldOrReportUnreadable(
+      deps,
+      { userId: row.id, column },
+      envelope,
+      call.client,
+      call.now,
+    );
     return opened.ok ? opened.text : undefined;
   };
   const [secret, codes] = await Promise.all([open("totpSecret"), open("backupCodes")]);
@@ -97,11 +103,11 @@ async function formatImportLine(deps: Deps, call: ServiceCall, row: User) {
     // An external source may have sent an address that an import rejects. The next sign-in brings that one again.
     email: row.email !== null && importedEmailPattern.test(row.email) ? row.email : undefined,
     secret: secret ?? undefined,
-    allow_weak: (secret !== null && decodeTotpSecret(secret).length < minImportedSecretBytes) || undefined,
+    allow_weak: (secret !== null && decodeTotpSecret(secret).length < minStrongSecretBytes) || undefined,
     totp_setup_at: secret === null ? undefined : time(row.totpSetupAt),
     // Exported also for an account without a secret: the last accepted time step must never decrease.
     totp_last_step: row.totpLastStep || undefined,
-    backup_codes: codes === null ? undefined : parseBackupCodeHashes(codes),
+    backup_codes: codes === null ? undefined : decodeBackupCodeHashes(codes),
     password_hash: row.passwordHash ?? undefined,
     second_factor_failures: row.secondFactorFailures || undefined,
     second_factor_blocked_until: time(row.secondFactorBlockedUntil),

@@ -4,7 +4,7 @@ import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts
 import {
   findUsersWithIdsOrNames,
   type ImportedUserInput,
-  insertImportedUsers,
+  insertImportedUsersSkippingConflicts,
 } from "../../store/users/imported-rows.ts";
 import { newUserRow, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -28,7 +28,7 @@ export type ImportLineOutcome = "created" | "unchanged" | ImportLineFailure;
 const maxRounds = 4;
 
 /** Creates the accounts of one chunk that do not exist yet. Each round is one read, and one batch for the new accounts. */
-export async function importUserChunk(
+export async function createMissingUsersOfChunk(
   deps: Deps,
   call: ServiceCall,
   users: readonly ImportedUser[],
@@ -154,7 +154,7 @@ async function insertUsers(
 ): Promise<ImportedUser[]> {
   if (users.length === 0) return [];
   const imports = await Promise.all(users.map((user) => buildUserImport(deps, call, user, existing)));
-  const created = await insertImportedUsers(deps.db, call.realm, imports);
+  const created = await insertImportedUsersSkippingConflicts(deps.db, call.realm, imports);
   return users.filter((_, index) => created.has(imports[index]?.row.id ?? ""));
 }
 

@@ -1,9 +1,9 @@
-import { parseBackupCodeHashes, splitStoredBackupCodeEntry } from "../../core/crypto/backup-code-hashes.ts";
-import { isVerifiablePasswordHash, needsRehash } from "../../core/crypto/password-hash.ts";
+import { decodeBackupCodeHashes, splitStoredBackupCodeEntry } from "../../core/crypto/backup-code-hashes.ts";
+import { hasOutdatedScryptParameters, isVerifiablePasswordHash } from "../../core/crypto/password-hash.ts";
 import type { SealedColumn } from "../../store/platform/schema.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
-import { openUserField } from "../second-factor/sealed-fields.ts";
+import { openUserFieldOrReportUnreadable } from "../second-factor/sealed-fields.ts";
 import type { ImportedUser, ImportLineFailure } from "./imported-user.ts";
 import type { ServiceCall } from "./service-caller.ts";
 
@@ -25,14 +25,14 @@ export async function compareUserWithImport(
   const { totpSecret, backupCodes } = row;
   if (!row.totpEnabled || totpSecret === null || backupCodes === null) return differs;
   const open = (column: SealedColumn, envelope: string) =>
-    openUserField(deps, { userId: row.id, column }, envelope, call.client, call.now);
+    openUserFieldOrReportUnreadable(deps, { userId: row.id, column }, envelope, call.client, call.now);
   const secret = await open("totpSecret", totpSecret);
   if (!secret.ok) return secret;
   if (secret.text !== user.secret) return differs;
   if (user.backupCodes === undefined) return "unchanged";
   const codes = await open("backupCodes", backupCodes);
   if (!codes.ok) return codes;
-  return areSameCodes(parseBackupCodeHashes(codes.text), user.backupCodes) ? "unchanged" : differs;
+  return areSameCodes(decodeBackupCodeHashes(codes.text), user.backupCodes) ? "unchanged" : differs;
 }
 
 const isEqualIfGiven = <T extends string | Date>(imported: T | undefined, stored: T | null): boolean =>
@@ -56,8 +56,9 @@ function isSameAccount(row: User, user: ImportedUser): boolean {
 /** True also when the stored hash has replaced an imported one that is unverifiable or due for a rehash. */
 function isSamePassword(stored: string | null, imported: string | undefined): boolean {
   if (imported === undefined || imported === stored) return true;
-  const isRenewed = stored !== null && isVerifiablePasswordHash(stored) && !needsRehash(stored);
-  return isRenewed && (!isVerifiablePasswordHash(imported) || needsRehash(imported));
+  const isRenewed =
+    stored !== null && isVerifiablePasswordHash(stored) && !hasOutdatedScryptParameters(stored);
+  return isRenewed && (!isVerifiablePasswordHash(imported) || hasOutdatedScryptParameters(imported));
 }
 
 /** True when the hashes are the same in the same order, and no code is unspent here that the line has as spent. */

@@ -1,6 +1,6 @@
-import { StoreUnavailable } from "../../store/platform/database.ts";
+import { StoreUnavailableError } from "../../store/platform/database.ts";
 import type { Deps } from "../deps.ts";
-import { type ImportLineOutcome, importUserChunk } from "./import-chunk.ts";
+import { createMissingUsersOfChunk, type ImportLineOutcome } from "./import-chunk.ts";
 import type { ImportedUser, ImportLineFailure } from "./imported-user.ts";
 import type { ServiceCall } from "./service-caller.ts";
 
@@ -32,7 +32,7 @@ export interface ImportReport {
   /** The first 100 of the failed lines. */
   readonly errors: readonly ImportLineError[];
   /** The error that ended the import early. Null: all lines were processed. */
-  readonly interrupted: StoreUnavailable | null;
+  readonly interrupted: StoreUnavailableError | null;
 }
 
 /** Limits of a chunk, which takes one read and one batch. They keep each parameter far below the size that D1 allows. */
@@ -67,7 +67,7 @@ export async function importUsers(
     await importLines(deps, call, chunk, report);
     return report.build(null);
   } catch (error) {
-    if (error instanceof StoreUnavailable) return report.build(error);
+    if (error instanceof StoreUnavailableError) return report.build(error);
     throw error;
   }
 }
@@ -85,7 +85,7 @@ async function importLines(
   report: ReportBuilder,
 ): Promise<void> {
   const users = chunk.flatMap(({ entry }) => (entry?.ok === true ? [entry.user] : []));
-  const outcomes = await importUserChunk(deps, call, users);
+  const outcomes = await createMissingUsersOfChunk(deps, call, users);
   for (const { line, entry } of chunk) {
     report.add(line, entry?.ok === true ? (outcomes.get(entry.user) ?? null) : entry);
   }
@@ -111,7 +111,7 @@ class ReportBuilder {
       this.#errors.push({ line, failure: outcome });
   }
 
-  build(interrupted: StoreUnavailable | null): ImportReport {
+  build(interrupted: StoreUnavailableError | null): ImportReport {
     const lines = this.#nextLine - this.#firstLine;
     return { lines, ...this.#counts, nextLine: this.#nextLine, errors: this.#errors, interrupted };
   }

@@ -1,13 +1,13 @@
 import {
-  hashBackupCode,
   parseImportedBackupCodeHash,
+  sha256BackupCode,
   splitStoredBackupCodeEntry,
 } from "../../core/crypto/backup-code-hashes.ts";
 import { parseBase32Secret } from "../../core/crypto/base32-secret.ts";
 import { classifyImportedPasswordHash } from "../../core/crypto/imported-password.ts";
 import { computeTimeStep } from "../../core/crypto/totp.ts";
 import { parseSubmittedCode } from "../../core/parsing/code-input.ts";
-import { canonicalizeSubject, parseExternalSubject } from "../../core/parsing/external-subject.ts";
+import { canonicalizeSubjectIfPossible, parseExternalSubject } from "../../core/parsing/external-subject.ts";
 import { parseOtpauthUri } from "../../core/parsing/otpauth.ts";
 import { canonicalizeUsername } from "../../core/parsing/username.ts";
 import type { Failure } from "../failure.ts";
@@ -59,7 +59,7 @@ export type ImportLineFailure =
 export const importedEmailPattern = /^\P{C}{1,320}$/u;
 
 /** OTP-05: a secret below 128 bits is imported only with `allow_weak`. */
-export const minImportedSecretBytes = 16;
+export const minStrongSecretBytes = 16;
 /** A shorter secret is rejected also with `allow_weak`. */
 const minWeakSecretBytes = 10;
 const maxSecretBytes = 128;
@@ -111,7 +111,7 @@ function parseName({ username, exactName, id }: ImportLineInput, label: string |
       : ({ ok: true, username: name, canonicalName: null } as const);
   }
   if (parseExternalSubject(exactName, "exact") === null) return invalid("exact_name: is not a valid name");
-  const canonicalName = canonicalizeSubject(exactName);
+  const canonicalName = canonicalizeSubjectIfPossible(exactName);
   if (username !== undefined && username !== canonicalName)
     return invalid("exact_name: its canonical form is not username");
   return { ok: true, username: exactName, canonicalName } as const;
@@ -131,7 +131,7 @@ function parseSecret(text: string | undefined, allowWeak: boolean) {
   if (secret === null) return invalid("secret: is not base32");
   const { bytes, canonical } = secret;
   if (bytes.length < minWeakSecretBytes) return weak("The secret is shorter than 80 bits.");
-  if (bytes.length < minImportedSecretBytes && !allowWeak)
+  if (bytes.length < minStrongSecretBytes && !allowWeak)
     return weak("The secret is shorter than 128 bits. Set allow_weak to import it anyway.");
   if (bytes.length > maxSecretBytes) return invalid("secret: is too long");
   return { ok: true, canonical } as const;
@@ -150,7 +150,7 @@ async function parseBackupCodes(
   for (const code of codes) {
     const input = parseSubmittedCode(code);
     const entry =
-      input?.kind === "backup_code" ? await hashBackupCode(input.code) : parseImportedBackupCodeHash(code);
+      input?.kind === "backup_code" ? await sha256BackupCode(input.code) : parseImportedBackupCodeHash(code);
     if (entry === null) return null;
     stored.push(entry);
     hashes.add(splitStoredBackupCodeEntry(entry).hash);

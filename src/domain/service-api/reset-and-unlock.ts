@@ -1,10 +1,13 @@
-import { resetSecondFactorOnce, unlockUserOnce } from "../../store/service/user-writes.ts";
+import {
+  clearSecondFactorFailuresOnce,
+  resetSecondFactorAndFailuresOnce,
+} from "../../store/service/user-writes.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import { requireExportKeyForAdminUsers } from "./admin-users.ts";
 import type { UserServiceCall } from "./service-caller.ts";
 import { createServiceAuditEvent, findTargetUser, targetUserRefOf } from "./target-user.ts";
-import { type UserResult, writeUser } from "./write-user.ts";
+import { type WriteUserRowResult, writeUser } from "./write-user.ts";
 
 /**
  * Removes the second factor and its failures, and ends every session of the account. For a user who has lost the
@@ -12,8 +15,8 @@ import { type UserResult, writeUser } from "./write-user.ts";
  */
 export async function resetSecondFactor(
   deps: Deps,
-  call: UserServiceCall<UserResult>,
-): Promise<UserResult | Failure> {
+  call: UserServiceCall<WriteUserRowResult>,
+): Promise<WriteUserRowResult | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   const refusal = await requireExportKeyForAdminUsers(deps, call, "second_factor.reset", user);
@@ -21,7 +24,7 @@ export async function resetSecondFactor(
   const after = { ...user, totpEnabled: false, totpSetupAt: null, updatedAt: call.now };
   const event = createServiceAuditEvent(call, "second_factor.reset", user.id);
   return writeUser(deps, call, { event, after, otherwise: "no_such_user" }, (input) =>
-    resetSecondFactorOnce(deps.db, targetUserRefOf(call), input),
+    resetSecondFactorAndFailuresOnce(deps.db, targetUserRefOf(call), input),
   );
 }
 
@@ -31,8 +34,8 @@ export async function resetSecondFactor(
  */
 export async function unlockSecondFactor(
   deps: Deps,
-  call: UserServiceCall<UserResult>,
-): Promise<UserResult | Failure> {
+  call: UserServiceCall<WriteUserRowResult>,
+): Promise<WriteUserRowResult | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   const refusal = await requireExportKeyForAdminUsers(deps, call, "second_factor.unlocked", user);
@@ -42,6 +45,6 @@ export async function unlockSecondFactor(
     failures: user.secondFactorFailures,
   });
   return writeUser(deps, call, { event, after, otherwise: "no_such_user" }, (input) =>
-    unlockUserOnce(deps.db, targetUserRefOf(call), input),
+    clearSecondFactorFailuresOnce(deps.db, targetUserRefOf(call), input),
   );
 }

@@ -2,7 +2,7 @@ import { isEqualInConstantTime } from "../../core/crypto/constant-time.ts";
 import { sha256Base64url } from "../../core/crypto/digest.ts";
 import { hasValidApiKeyIdMac, parseApiKeyId } from "../../core/tokens/api-key.ts";
 import { type ApiKey, updateApiKeyLastUsedAt } from "../../store/service/api-key-rows.ts";
-import type { ClientContext } from "../../store/service/audit.ts";
+import type { ClientAndActor } from "../../store/service/audit.ts";
 import {
   findServiceCallRows,
   type ServiceCallQuery,
@@ -11,7 +11,7 @@ import {
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { CompareExportKeyResult } from "./export-key.ts";
-import type { IdempotencyContext } from "./stored-response.ts";
+import type { IdempotencyKeyWithRenderer } from "./stored-response.ts";
 
 /** The permissions that an API key can have. */
 export const apiKeyScopes = ["users:read", "users:write", "verify", "admin"] as const;
@@ -33,12 +33,12 @@ export interface ServiceCaller {
 export interface ServiceCall<Result = never> {
   readonly realm: string;
   /** Has an `actor`, so that audit events distinguish the caller's actions from the user's own. */
-  readonly client: ClientContext;
+  readonly client: ClientAndActor;
   readonly now: Date;
-  /** How the key in the request compares with `EXPORT_KEY`; `requireExportKey` uses it. */
+  /** How the key in the request compares with `EXPORT_KEY`; `requireAndAuditExportKey` uses it. */
   readonly exportKey: CompareExportKeyResult;
   /** Null for a call without an `Idempotency-Key`, and for a method that takes none. */
-  readonly idempotency: IdempotencyContext<Result> | null;
+  readonly idempotency: IdempotencyKeyWithRenderer<Result> | null;
 }
 
 /** The context of a call about one user of the realm: the target user. */
@@ -66,7 +66,7 @@ export interface AuthenticateCallerInput {
 }
 
 /** A caller whose key is valid, and the rows that were read with it. */
-export interface AuthenticatedServiceCall {
+export interface ServiceCallerWithCallRows {
   readonly caller: ServiceCaller;
   /** The target user. */
   readonly user: User | null;
@@ -81,10 +81,10 @@ export interface AuthenticatedServiceCall {
  *
  * @returns null when the key is unknown, expired or revoked
  */
-export async function authenticateServiceCaller(
+export async function authenticateKeyAndReadCallRows(
   deps: Deps,
   input: AuthenticateCallerInput,
-): Promise<AuthenticatedServiceCall | null> {
+): Promise<ServiceCallerWithCallRows | null> {
   const { token, userId, keyHash, now, adminRealm } = input;
   if (await isEqualInConstantTime(token, deps.config.adminKey)) {
     return findRowsOfCaller(deps, callerOfAdminKey(adminRealm), input);
@@ -132,7 +132,7 @@ async function findRowsOfCaller(
   deps: Deps,
   caller: ServiceCaller,
   { userId, keyHash, now }: AuthenticateCallerInput,
-): Promise<AuthenticatedServiceCall> {
+): Promise<ServiceCallerWithCallRows> {
   if (userId === null && keyHash === null) return { caller, user: null, storedResponse: null };
   const { realm } = caller;
   const view = await findServiceCallRows(deps.db, "nearest", { caller: { realm }, userId, keyHash, now });

@@ -1,11 +1,11 @@
 import { sha256Base64url } from "../../core/crypto/digest.ts";
-import { parseReturnAddress } from "../../core/parsing/return-address.ts";
+import { parseListedReturnAddress } from "../../core/parsing/return-address.ts";
 import { generateChallengeSecret } from "../../core/tokens/challenge-secret.ts";
 import {
   type Challenge,
   type ChallengeInput,
   findChallenge,
-  insertChallenge,
+  insertChallengeForEnabledUserOnce,
 } from "../../store/second-factor/challenge-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -50,7 +50,7 @@ export async function createChallenge(
 ): Promise<CreatedChallenge | Failure> {
   const { realm, now } = call;
   const { action, nonce, userId, keyId, issuer } = input;
-  const returnAddress = parseReturnAddress(input.returnTo, input.returnUrls);
+  const returnAddress = parseListedReturnAddress(input.returnTo, input.returnUrls);
   if (!returnAddress.ok) return { ok: false, reason: returnAddressFailures[returnAddress.reason] };
   // The page of the challenge lets a user without a second factor set one up.
   const refusal = await requireExportKeyIfTargetIsAdminUser(deps, { ...call, userId }, "challenge.created");
@@ -75,7 +75,7 @@ export async function createChallenge(
   const created: CreatedChallenge = { ok: true, id, url: `${issuer}/challenge/${secret}`, expiresAt };
   const detail = { challenge: id, ...(action === null ? {} : { action }) };
   const event = createServiceAuditEvent(call, "challenge.created", null, detail);
-  const done = await insertChallenge(
+  const done = await insertChallengeForEnabledUserOnce(
     deps.db,
     challenge,
     event,

@@ -1,12 +1,15 @@
 import { generateTotpSecret } from "../../core/crypto/totp.ts";
 import type { ParsedCode } from "../../core/parsing/code-input.ts";
 import { formatOtpauthUri } from "../../core/parsing/key-uri.ts";
-import { generateEventId } from "../../store/service/audit.ts";
-import { removeSecondFactorOnce, startEnrolmentOnce } from "../../store/service/user-writes.ts";
+import { generateRandomEventId } from "../../store/service/audit.ts";
+import {
+  removeSecondFactorKeepingFailuresOnce,
+  startEnrolmentOnce,
+} from "../../store/service/user-writes.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttemptsFailure } from "../failure.ts";
-import { planBackupCodeReplacement } from "../second-factor/backup-codes.ts";
+import { planBackupCodeRegeneration } from "../second-factor/backup-codes.ts";
 import { enrolmentTtlSeconds, type GeneratedTotpSecret } from "../second-factor/enrolment.ts";
 import { sealUserField } from "../second-factor/sealed-fields.ts";
 import type { AcceptedCode } from "../second-factor/submitted-code.ts";
@@ -16,7 +19,7 @@ import { requireExportKeyForAdminUsers, requireExportKeyIfTargetIsAdminUser } fr
 import type { UserServiceCall } from "./service-caller.ts";
 import { prepareStoredResponse } from "./stored-response.ts";
 import { createServiceAuditEvent, findTargetUser, targetUserRefOf } from "./target-user.ts";
-import { toUserResult, type UserResult } from "./write-user.ts";
+import { toWriteUserRowResultOrFailure, type WriteUserRowResult } from "./write-user.ts";
 
 /**
  * Begins to set up a second factor for a user: generates a secret and stores it as pending. An existing second factor
@@ -94,7 +97,7 @@ async function beginReplacement(
     planAcceptance: async () => ({
       effects: [
         { kind: "start_enrolment", ...pending },
-        { kind: "record", eventId: generateEventId(), type: "totp.setup_started" },
+        { kind: "record", eventId: generateRandomEventId(), type: "totp.setup_started" },
       ],
       outcome: null,
     }),
@@ -123,7 +126,7 @@ export async function confirmUserEnrolment(
     planAcceptance: async () => ({
       effects: [
         { kind: "end_other_sessions", keep: null },
-        { kind: "record", eventId: generateEventId(), type: "totp.enabled" },
+        { kind: "record", eventId: generateRandomEventId(), type: "totp.enabled" },
       ],
       outcome: null,
     }),
@@ -134,20 +137,20 @@ export async function confirmUserEnrolment(
  * Removes the second factor without a code: the caller has verified the user by other means. The failure counter stays,
  * so a removal and a new set-up don't lift a disabling: only a reset or an unlock clears the counter.
  */
-export async function removeUserSecondFactor(
+export async function removeUserSecondFactorWithoutCode(
   deps: Deps,
-  call: UserServiceCall<UserResult>,
-): Promise<UserResult | Failure> {
+  call: UserServiceCall<WriteUserRowResult>,
+): Promise<WriteUserRowResult | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   const refusal = await requireExportKeyForAdminUsers(deps, call, "totp.disabled", user);
   if (refusal !== null) return refusal;
-  const done = await removeSecondFactorOnce(deps.db, targetUserRefOf(call), {
+  const done = await removeSecondFactorKeepingFailuresOnce(deps.db, targetUserRefOf(call), {
     event: createServiceAuditEvent(call, "totp.disabled", user.id),
     response: null,
     now: call.now,
   });
-  const result = toUserResult(done, "no_such_user");
+  const result = toWriteUserRowResultOrFailure(done, "no_such_user");
   return !result.ok && done.rows.length > 0 ? { ok: false, reason: "not_enabled" } : result;
 }
 
@@ -169,6 +172,6 @@ export async function regenerateUserBackupCodes(
     client: call.client,
     now: call.now,
     idempotency: call.idempotency,
-    planAcceptance: (view) => planBackupCodeReplacement(deps, view),
+    planAcceptance: (view) => planBackupCodeRegeneration(deps, view),
   });
 }

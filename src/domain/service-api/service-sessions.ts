@@ -2,7 +2,7 @@ import { endSessionsOnce } from "../../store/service/user-writes.ts";
 import { listLiveSessionsOfUser, type Session } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { sessionCutoffAt } from "../sessions/sessions.ts";
+import { sessionExpiryAndIdleCutoffsAt } from "../sessions/sessions.ts";
 import { requireExportKeyForAdminUsers } from "./admin-users.ts";
 import type { UserServiceCall } from "./service-caller.ts";
 import { createServiceAuditEvent, findTargetUser, targetUserRefOf } from "./target-user.ts";
@@ -18,7 +18,7 @@ export async function listUserSessions(deps: Deps, call: UserServiceCall): Promi
   if (user === null) return { ok: false, reason: "no_such_user" };
   return {
     ok: true,
-    sessions: await listLiveSessionsOfUser(deps.db, user.id, sessionCutoffAt(deps, call.now)),
+    sessions: await listLiveSessionsOfUser(deps.db, user.id, sessionExpiryAndIdleCutoffsAt(deps, call.now)),
   };
 }
 

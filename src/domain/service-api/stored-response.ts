@@ -2,7 +2,7 @@ import { openField, sealField } from "../../core/crypto/envelope.ts";
 import type { IdempotencyKeyRow } from "../../store/platform/schema.ts";
 import {
   findStoredResponse,
-  type IdempotencyKeyRef,
+  type RealmAndIdempotencyKeyHash,
   type ResponseToStore,
 } from "../../store/service/idempotency.ts";
 import type { Deps } from "../deps.ts";
@@ -13,14 +13,14 @@ import { codeAttemptLimits } from "../second-factor/code-budget.ts";
 const responseTtlSeconds = 24 * 3600;
 
 /** How the response of a call with an `Idempotency-Key` is stored for retries. */
-export interface IdempotencyContext<Result> {
-  readonly call: IdempotentCall;
+export interface IdempotencyKeyWithRenderer<Result> {
+  readonly call: IdempotencyKeyWithRequestHash;
   /** Renders the response that a retry gets when the call has this result. A pure function. */
   readonly render: (result: Result | Failure) => string;
 }
 
 /** A call with an `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). */
-export interface IdempotentCall extends IdempotencyKeyRef {
+export interface IdempotencyKeyWithRequestHash extends RealmAndIdempotencyKeyHash {
   /** SHA-256 of everything that a retry must have in common with the first call. */
   readonly requestHash: string;
   /** The API key of the caller. Null: `ADMIN_KEY`. */
@@ -29,7 +29,7 @@ export interface IdempotentCall extends IdempotencyKeyRef {
   readonly userIds: readonly string[];
 }
 
-const sealedFieldOf = ({ realm, keyHash }: IdempotencyKeyRef) => ({
+const sealedFieldOf = ({ realm, keyHash }: RealmAndIdempotencyKeyHash) => ({
   table: "idempotency_keys",
   column: "answer",
   rowId: `${realm}:${keyHash}`,
@@ -43,7 +43,7 @@ const sealedFieldOf = ({ realm, keyHash }: IdempotencyKeyRef) => ({
  */
 export async function prepareStoredResponse<Result>(
   { config: { keyring } }: Deps,
-  idempotency: IdempotencyContext<Result> | null,
+  idempotency: IdempotencyKeyWithRenderer<Result> | null,
   result: Result | Failure,
   now: Date,
 ): Promise<ResponseToStore | null> {
@@ -80,7 +80,7 @@ export type FindFirstResponseResult =
  */
 export async function findFirstResponse(
   deps: Deps,
-  call: IdempotentCall,
+  call: IdempotencyKeyWithRequestHash,
   now: Date,
   known?: IdempotencyKeyRow | null,
 ): Promise<FindFirstResponseResult> {

@@ -1,12 +1,15 @@
 import { listPossibleStoredUserIds } from "../../core/parsing/user-id.ts";
-import { type AuditEvent, type AuditEventType, generateEventId } from "../../store/service/audit.ts";
-import type { UserRef } from "../../store/service/user-writes.ts";
-import { findUser, findUserOnPrimary, type User } from "../../store/users/user-rows.ts";
+import { type AuditEvent, type AuditEventType, generateRandomEventId } from "../../store/service/audit.ts";
+import type { UserRealmAndPossibleIds } from "../../store/service/user-writes.ts";
+import { findUserOnPrimary, findUserOnReplicaOrPrimary, type User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { ServiceCall, UserServiceCall } from "./service-caller.ts";
 
 /** The realm and the possible stored ids of the target user. */
-export const targetUserRefOf = ({ realm, userId }: Pick<UserServiceCall, "realm" | "userId">): UserRef => ({
+export const targetUserRefOf = ({
+  realm,
+  userId,
+}: Pick<UserServiceCall, "realm" | "userId">): UserRealmAndPossibleIds => ({
   realm,
   ids: listPossibleStoredUserIds(realm, userId),
 });
@@ -23,8 +26,9 @@ export const findTargetUser = (
 /** As {@link findTargetUser}, for a user whose possible stored ids are known. */
 export const findUserUnlessKnown = async (
   { db }: Deps,
-  { realm, ids, known }: UserRef & { readonly known?: User | null | undefined },
-): Promise<User | null> => known ?? (await (known === null ? findUserOnPrimary : findUser)(db, realm, ids));
+  { realm, ids, known }: UserRealmAndPossibleIds & { readonly known?: User | null | undefined },
+): Promise<User | null> =>
+  known ?? (await (known === null ? findUserOnPrimary : findUserOnReplicaOrPrimary)(db, realm, ids));
 
 /** Creates an audit event for an action of a service caller. */
 export function createServiceAuditEvent(
@@ -33,5 +37,5 @@ export function createServiceAuditEvent(
   userId: string | null,
   detail: AuditEvent["detail"] = {},
 ): AuditEvent {
-  return { id: generateEventId(), at: now, type, client, realm, userId, detail };
+  return { id: generateRandomEventId(), at: now, type, client, realm, userId, detail };
 }

@@ -15,7 +15,7 @@ export interface CountTransferResult {
  * Counts an import or export request against the limit of its caller (INC-30, TH-07), or refuses it. Costs one read of KV,
  * and one batch unless the caller is blocked.
  *
- * @throws StoreUnavailable
+ * @throws StoreUnavailableError
  */
 export async function countTransfer(
   deps: Deps,

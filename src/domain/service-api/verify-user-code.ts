@@ -2,7 +2,7 @@ import type { ParsedCode } from "../../core/parsing/code-input.ts";
 import { signReceipt } from "../../core/tokens/receipt.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { amrWithSecondFactor } from "../second-factor/amr.ts";
+import { addSecondFactorToAmr } from "../second-factor/amr.ts";
 import type { AcceptedCode, RightCodeDetails } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
 import { requireExportKeyIfTargetIsAdminUser } from "./admin-users.ts";
@@ -53,7 +53,7 @@ export async function verifyUserCode(
 
   function receiptFor(evidence: RightCodeDetails) {
     const id = crypto.randomUUID();
-    const amr = amrWithSecondFactor([], evidence);
+    const amr = addSecondFactorToAmr([], evidence);
     return signReceipt(deps.config.keyring, { id, issuer, realm, userId, action, nonce, amr, now });
   }
 }

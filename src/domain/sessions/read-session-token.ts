@@ -7,7 +7,7 @@ import type { Deps } from "../deps.ts";
 import type { FullSession, PendingSession } from "./sessions.ts";
 
 /** Verifies the token of a pending session, without I/O. Null also for the session of a hosted challenge. */
-export async function readPendingSession(
+export async function readPendingSessionFromToken(
   deps: Deps,
   token: string,
   now: Date,
@@ -26,7 +26,11 @@ export async function readPendingSession(
  * Reads a full session's token, without I/O. Null when the token is invalid or has expired. The content of a token never
  * changes, so it is verified once and then taken from the cache. The caller checks its age (`checkedAt`).
  */
-export async function readFullSession(deps: Deps, token: string, now: Date): Promise<FullSession | null> {
+export async function readFullSessionFromToken(
+  deps: Deps,
+  token: string,
+  now: Date,
+): Promise<FullSession | null> {
   const cached = deps.cache.sessions.get(token);
   if (cached !== undefined) return cached.expiresAt > now ? cached : null;
   const claims = await verifyFullSessionToken(deps.config.keyring, token, now);

@@ -5,15 +5,15 @@ import {
   generateSessionSecret,
   signFullSessionToken,
 } from "../../core/tokens/session-token.ts";
-import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
+import { type ClientAndActor, generateRandomEventId } from "../../store/service/audit.ts";
 import {
+  deleteOrSignOutSession,
   endOtherSessionsOfAccount,
-  endSession,
   endSessionOfSameAccount,
   isFullSessionAliveOnPrimary,
   listLiveSessionsOfCaller,
   type Session,
-  type SessionCutoff,
+  type SessionExpiryAndIdleCutoffs,
   type SessionWithUser,
   touchAndFindSession,
 } from "../../store/sessions/session-rows.ts";
@@ -69,13 +69,14 @@ export interface IssuedSession {
 }
 
 /** The times that decide whether a session is live `now`: a session that was last used before `idleSince` is idle. */
-export function sessionCutoffAt(deps: Deps, now: Date): SessionCutoff {
+export function sessionExpiryAndIdleCutoffsAt(deps: Deps, now: Date): SessionExpiryAndIdleCutoffs {
   return { now, idleSince: new Date(now.getTime() - deps.config.sessionIdleSeconds * 1000) };
 }
 
 /** True when the session that was read is live. The idle limit does not apply to pending sessions, which are short. */
 export function isSessionLive(deps: Deps, { session, user }: SessionWithUser, now: Date): boolean {
-  const isInUse = session.kind === "pending" || session.lastSeenAt > sessionCutoffAt(deps, now).idleSince;
+  const isInUse =
+    session.kind === "pending" || session.lastSeenAt > sessionExpiryAndIdleCutoffsAt(deps, now).idleSince;
   return session.expiresAt > now && isInUse && user.disabledAt === null;
 }
 
@@ -90,7 +91,7 @@ export interface PrepareSessionInput {
   readonly secondFactorAt: Date | null;
   /** A session that replaces another one keeps its end: a level change does not extend a session. */
   readonly expiresAt: Date;
-  readonly client: ClientContext;
+  readonly client: ClientAndActor;
 }
 
 /** A session that is not stored yet: its row, and the secret for its token. The row has only a hash of the secret, as `id`. */
@@ -126,10 +127,10 @@ export async function prepareSession(input: PrepareSessionInput, now: Date): Pro
  * Creates the row of the full session that replaces another one when the level changes. The old token ends with the old
  * session (SE-03, INC-10), and the new session ends when the old one would have ended. Writes nothing.
  */
-export function prepareReplacementSession(
+export function prepareReplacementSessionRow(
   session: Session,
   level: { readonly amr: readonly string[]; readonly secondFactorAt: Date | null },
-  client: ClientContext,
+  client: ClientAndActor,
   now: Date,
 ): Promise<PreparedSession> {
   const { userId, binding, firstFactorAt, expiresAt } = session;
@@ -189,7 +190,12 @@ export async function recheckSession(
   session: FullSession,
   now: Date,
 ): Promise<RecheckedSession | null> {
-  const view = await touchAndFindSession(deps.db, session.id, session.userId, sessionCutoffAt(deps, now));
+  const view = await touchAndFindSession(
+    deps.db,
+    session.id,
+    session.userId,
+    sessionExpiryAndIdleCutoffsAt(deps, now),
+  );
   if (view === null || !isSessionOfSubjectInToken(deps, view, session)) return null;
   const { session: row, user } = view;
   return {
@@ -200,7 +206,7 @@ export async function recheckSession(
 
 /** True when the session is live on the primary. Does not count as use of the session. One trip. */
 export async function isSessionLiveInStore(deps: Deps, sessionId: string, now: Date): Promise<boolean> {
-  return isFullSessionAliveOnPrimary(deps.db, sessionId, sessionCutoffAt(deps, now));
+  return isFullSessionAliveOnPrimary(deps.db, sessionId, sessionExpiryAndIdleCutoffsAt(deps, now));
 }
 
 /** Signs a token with a `checkedAt` in 1970, so that the next request rechecks the session in the store. */
@@ -219,7 +225,7 @@ export async function listSessions(
     deps.db,
     session.id,
     session.userId,
-    sessionCutoffAt(deps, now),
+    sessionExpiryAndIdleCutoffsAt(deps, now),
   );
   return sessions === null ? { ok: false, reason: "session_over" } : { ok: true, sessions };
 }
@@ -231,19 +237,19 @@ export async function listSessions(
 export async function signOut(
   deps: Deps,
   session: PendingSession | FullSession,
-  client: ClientContext,
+  client: ClientAndActor,
   now: Date,
 ): Promise<void> {
   if (session.kind === "pending" && session.shared) return;
   const event = {
-    id: generateEventId(),
+    id: generateRandomEventId(),
     at: now,
     type: "session.ended",
     client,
     userId: session.kind === "full" ? session.userId : null,
     sessionId: session.id,
   } as const;
-  await endSession(deps.db, session, event, recentFirstFactorOnlySessionLimitsAt(now));
+  await deleteOrSignOutSession(deps.db, session, event, recentFirstFactorOnlySessionLimitsAt(now));
 }
 
 /** Ends one session of the caller's account. The id of another account's session is `no_such_session` (WB-09). */
@@ -251,16 +257,16 @@ export async function revokeSession(
   deps: Deps,
   caller: FullSession,
   targetId: string,
-  client: ClientContext,
+  client: ClientAndActor,
   now: Date,
 ): Promise<{ ok: true } | Failure> {
   const ended = await endSessionOfSameAccount(
     deps.db,
     { sessionId: caller.id, userId: caller.userId },
     targetId,
-    sessionCutoffAt(deps, now),
+    sessionExpiryAndIdleCutoffsAt(deps, now),
     {
-      id: generateEventId(),
+      id: generateRandomEventId(),
       at: now,
       type: "session.ended",
       client,
@@ -277,15 +283,15 @@ export async function revokeSession(
 export async function revokeOtherSessions(
   deps: Deps,
   caller: FullSession,
-  client: ClientContext,
+  client: ClientAndActor,
   now: Date,
 ): Promise<{ ok: true; ended: number } | Failure> {
   const ended = await endOtherSessionsOfAccount(
     deps.db,
     { sessionId: caller.id, userId: caller.userId },
-    sessionCutoffAt(deps, now),
+    sessionExpiryAndIdleCutoffsAt(deps, now),
     {
-      id: generateEventId(),
+      id: generateRandomEventId(),
       at: now,
       type: "session.others_ended",
       client,

@@ -1,22 +1,22 @@
 import type { ParsedCode } from "../../core/parsing/code-input.ts";
 import type { AcceptedCodeEffect } from "../../store/second-factor/code-effects.ts";
-import type { ClientContext } from "../../store/service/audit.ts";
+import type { ClientAndActor } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { amrWithSecondFactor } from "../second-factor/amr.ts";
+import { addSecondFactorToAmr } from "../second-factor/amr.ts";
 import type { RightCodeDetails } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
 import {
   type FullSession,
   type IssuedSession,
-  prepareReplacementSession,
+  prepareReplacementSessionRow,
   reissueSessionToken,
 } from "./sessions.ts";
 
 export interface StepUpInput {
   readonly session: FullSession;
   readonly code: ParsedCode;
-  readonly client: ClientContext;
+  readonly client: ClientAndActor;
   readonly now: Date;
 }
 
@@ -35,9 +35,9 @@ export async function stepUp(
     client,
     now,
     planAcceptance: async (view, evidence) => {
-      const level = { amr: amrWithSecondFactor(view.session.amr, evidence), secondFactorAt: now };
+      const level = { amr: addSecondFactorToAmr(view.session.amr, evidence), secondFactorAt: now };
       if (view.session.secondFactorAt === null) {
-        const next = await prepareReplacementSession(view.session, level, client, now);
+        const next = await prepareReplacementSessionRow(view.session, level, client, now);
         return {
           effects: [{ kind: "open_session", session: next.row, insteadOf: session.id }],
           outcome: next,

@@ -1,10 +1,10 @@
 import type { ParsedCode } from "../../core/parsing/code-input.ts";
 import type { AcceptedCodeEffect } from "../../store/second-factor/code-effects.ts";
-import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
+import { type ClientAndActor, generateRandomEventId } from "../../store/service/audit.ts";
 import type { SessionWithUser } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
-import { amrWithSecondFactor } from "../second-factor/amr.ts";
+import { addSecondFactorToAmr } from "../second-factor/amr.ts";
 import type { RightCodeDetails } from "../second-factor/submitted-code.ts";
 import { verifyCode } from "../second-factor/verify-code.ts";
 import {
@@ -23,7 +23,7 @@ export interface CompleteSignInInput {
   /** The external first factor of the request with the code. It names the account of the session. Null: passwords are the first factor. */
   readonly source: FirstFactorSource | null;
   readonly code: ParsedCode;
-  readonly client: ClientContext;
+  readonly client: ClientAndActor;
   readonly now: Date;
 }
 
@@ -52,7 +52,7 @@ export async function completeSignInWithCode(
           kind: "full",
           userId: session.userId,
           binding,
-          amr: amrWithSecondFactor(session.amr, evidence),
+          amr: addSecondFactorToAmr(session.amr, evidence),
           firstFactorAt: session.firstFactorAt,
           secondFactorAt: now,
           expiresAt,
@@ -91,5 +91,5 @@ function claim(
   const { username, canonicalName } = externalNameColumns(deps, identity.username);
   if (canonicalName === null) return [];
   const name = { realm: user.realm, username, canonicalName };
-  return [{ kind: "claim_name", name, email: identity.email, keep, eventId: generateEventId() }];
+  return [{ kind: "claim_name", name, email: identity.email, keep, eventId: generateRandomEventId() }];
 }

@@ -1,4 +1,4 @@
-import { canonicalizeSubject } from "../../core/parsing/external-subject.ts";
+import { canonicalizeSubjectIfPossible } from "../../core/parsing/external-subject.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 
@@ -13,7 +13,7 @@ export const externalNameColumns = (
   username: string,
 ): { readonly username: string; readonly canonicalName: string | null } => ({
   username,
-  canonicalName: config.firstFactor.names === "exact" ? canonicalizeSubject(username) : null,
+  canonicalName: config.firstFactor.names === "exact" ? canonicalizeSubjectIfPossible(username) : null,
 });
 
 /**
@@ -36,6 +36,6 @@ export function isAccountOfExternalSubject(
   { username: name, canonicalName }: Pick<User, "username" | "canonicalName">,
   username: string,
 ): boolean {
-  if (canonicalName === null) return name === canonicalizeSubject(username);
+  if (canonicalName === null) return name === canonicalizeSubjectIfPossible(username);
   return config.firstFactor.names === "exact" ? name === username : canonicalName === username;
 }

@@ -1,15 +1,15 @@
 import type { FactorRequirement } from "../../core/policy/policy.ts";
 import { createSessionBinding } from "../../core/tokens/session-binding.ts";
 import { generateApprovalPeriodId } from "../../store/second-factor/approvals.ts";
-import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
-import { isPendingSessionOpenToHolder } from "../../store/sessions/pending-sessions.ts";
-import { upsertExternalUser } from "../../store/users/external-users.ts";
+import { type ClientAndActor, generateRandomEventId } from "../../store/service/audit.ts";
+import { isPendingSessionRowNotSignedOut } from "../../store/sessions/pending-sessions.ts";
+import { upsertExternalUserAndOpenSession } from "../../store/users/external-users.ts";
 import { newUserRow, type User } from "../../store/users/user-rows.ts";
 import {
   type AccessResult,
   anonymousAccess,
   authorizeSession,
-  authorizeVisitor,
+  authorizeVerifiedFactors,
   isTokenFresh,
 } from "../access/access.ts";
 import type { Deps } from "../deps.ts";
@@ -28,10 +28,10 @@ import {
   type PendingSessionToken,
 } from "./first-factor-sessions.ts";
 import {
-  AmbiguousCredentials,
+  AmbiguousCredentialsError,
   type ExternalIdentity,
   type FirstFactorSource,
-  FirstFactorUnavailable,
+  FirstFactorUnavailableError,
 } from "./first-factor-source.ts";
 import { pendingSessionTtlSeconds } from "./openings.ts";
 
@@ -58,7 +58,7 @@ export interface OpenExternalSessionInput {
   readonly opens: OpenableSessions;
   /** The pending session that the client has already. It is used again while it is usable. */
   readonly held: PendingSession | null;
-  readonly client: ClientContext;
+  readonly client: ClientAndActor;
   readonly now: Date;
 }
 
@@ -75,7 +75,7 @@ export async function openExternalSession(
   const pending = opens === "any" ? await prepareExternalSession(deps, source, "pending", client, now) : null;
   const id = crypto.randomUUID();
   const event = { at: now, client, realm: source.realm, detail: { method: source.realm } };
-  const upserted = await upsertExternalUser(deps.db, {
+  const upserted = await upsertExternalUserAndOpenSession(deps.db, {
     user: newUserRow({
       id,
       realm: source.realm,
@@ -85,9 +85,9 @@ export async function openExternalSession(
       approvalPeriodId: generateApprovalPeriodId(),
       createdAt: now,
     }),
-    claimed: { ...event, id: generateEventId(), type: "user.updated", detail: { fields: "username" } },
-    created: { ...event, id: generateEventId(), type: "user.created", userId: id },
-    createOpenedEvent: () => ({ ...event, id: generateEventId(), type: "first_factor.accepted" }),
+    claimed: { ...event, id: generateRandomEventId(), type: "user.updated", detail: { fields: "username" } },
+    created: { ...event, id: generateRandomEventId(), type: "user.created", userId: id },
+    createOpenedEvent: () => ({ ...event, id: generateRandomEventId(), type: "first_factor.accepted" }),
     full: full === null ? null : { row: full.row, beyondLimits: opens === "any" ? "opened" : "not_opened" },
     pending: pending === null ? null : { row: pending.row, current: held },
     bounds: firstFactorOnlySessionLimitsAt(now),
@@ -102,7 +102,7 @@ export async function openExternalSession(
       : null;
   if (pending === null || session?.kind !== "pending") return { user, issued, pending: null };
   // After a sign-out the client no longer holds its session. It may share that session, with a new token, as another client may.
-  if (session.id === held?.id && isPendingSessionOpenToHolder(session, held))
+  if (session.id === held?.id && isPendingSessionRowNotSignedOut(session, held))
     return { user, issued, pending: { kind: "held" } };
   // The name that the source gave: an account that no exact name has claimed is stored under its canonical name.
   const token = await issuePendingSessionToken(deps, { row: session, prepared: pending, username }, now);
@@ -119,7 +119,7 @@ export async function createCredentialsBinding(
   if (handedOver !== null) return handedOver;
   const evidence = await source.evidence();
   if (evidence === null)
-    throw new FirstFactorUnavailable("The source names an account for a request without credentials");
+    throw new FirstFactorUnavailableError("The source names an account for a request without credentials");
   return createSessionBinding(deps.config.keyring, evidence);
 }
 
@@ -127,7 +127,7 @@ async function prepareExternalSession(
   deps: Deps,
   source: FirstFactorSource,
   kind: "full" | "pending",
-  client: ClientContext,
+  client: ClientAndActor,
   now: Date,
 ): Promise<PreparedSession> {
   const ttlSeconds = kind === "full" ? deps.config.sessionMaxAgeSeconds : pendingSessionTtlSeconds;
@@ -156,7 +156,7 @@ export interface ProvisionAndAuthorizeInput {
   readonly source: FirstFactorSource;
   /** True for a browser that keeps the session cookie of the response. */
   readonly keepsCookies: boolean;
-  readonly client: ClientContext;
+  readonly client: ClientAndActor;
   readonly now: Date;
 }
 
@@ -174,7 +174,7 @@ export async function provisionAndAuthorize(
   if (requirement.level === "none") return authorizeOpenPath(deps, input);
   const identity = await source.identify();
   if (identity === null) {
-    const passes = source.allowsAnonymous && !source.hasOtherCredential;
+    const passes = source.allowsAnonymous && !source.hasHeaderOrQueryCredential;
     return passes ? anonymousAccess : { allowed: false, reason: "not_signed_in" };
   }
   if (session !== null && session.username === identity.username) {
@@ -195,7 +195,7 @@ export async function provisionAndAuthorize(
   // An unclaimed account needs its second factor, whatever the policy requires: all spellings of its name would otherwise get
   // assertions with the same `sub`.
   if (isUnclaimedAccount(deps, user)) return { allowed: false, reason: "second_factor_required" };
-  return authorizeVisitor(
+  return authorizeVerifiedFactors(
     deps,
     requirement,
     issued?.session ?? visitorOf(user, identity, source, now),
@@ -220,7 +220,7 @@ async function authorizeOpenPath(
 }
 
 function anonymousIfUnknown(error: unknown): null {
-  if (error instanceof FirstFactorUnavailable || error instanceof AmbiguousCredentials) return null;
+  if (error instanceof FirstFactorUnavailableError || error instanceof AmbiguousCredentialsError) return null;
   throw error;
 }
 

@@ -1,4 +1,7 @@
-import { signPendingSessionToken, signSharedPendingSessionToken } from "../../core/tokens/session-token.ts";
+import {
+  signPendingSessionToken,
+  signPendingSessionTokenForSharingClient,
+} from "../../core/tokens/session-token.ts";
 import type { FirstFactorOnlySessionLimits } from "../../store/sessions/first-factor-session-rows.ts";
 import type { Session } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -38,6 +41,10 @@ export async function issuePendingSessionToken(
   const token =
     row.id === prepared.row.id
       ? await signPendingSessionToken(keyring, { sessionSecret: prepared.secret, username, expiresAt }, now)
-      : await signSharedPendingSessionToken(keyring, { sessionId: row.id, username, expiresAt }, now);
+      : await signPendingSessionTokenForSharingClient(
+          keyring,
+          { sessionId: row.id, username, expiresAt },
+          now,
+        );
   return { token, expiresAt };
 }

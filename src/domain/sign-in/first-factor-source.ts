@@ -18,8 +18,11 @@ export interface FirstFactorSource {
   readonly realm: ExternalRealmName;
   /** Anonymous visitors are passed to the origin, because the site has its own login behind the gate. */
   readonly allowsAnonymous: boolean;
-  /** The request has a credential that a who-am-I request cannot have in the same form, so it is not passed as anonymous. */
-  readonly hasOtherCredential: boolean;
+  /**
+   * The request has a header or query parameter of `ORIGIN_CREDENTIALS`. A site may accept it in one place, such as its WebSocket,
+   * and not at the who-am-I, so the request is not passed as anonymous.
+   */
+  readonly hasHeaderOrQueryCredential: boolean;
   /** The path of the site's sign-in page. Null: it has none, or sign-in is possible on any page. */
   readonly loginPath: string | null;
   /** The request repeats a credential, so a fresh session is not accepted without asking the source (INC-23). */
@@ -28,7 +31,7 @@ export interface FirstFactorSource {
    * The credentials that a session is bound to. They change with the account and with the session at the source. No I/O.
    *
    * @returns null when the request shows no credential, or shows credentials that can be read in two ways
-   * @throws FirstFactorUnavailable
+   * @throws FirstFactorUnavailableError
    */
   evidence(): Promise<FirstFactorEvidence | null>;
   /** The part of {@link evidence} that a page load of the same browser sends: its cookies. Null: there is none. */
@@ -44,8 +47,8 @@ export interface FirstFactorSource {
    * Asks the source which account the request belongs to.
    *
    * @returns null for an anonymous visitor
-   * @throws FirstFactorUnavailable when the source can't tell, so the request is refused (INC-20)
-   * @throws AmbiguousCredentials when the request's credentials do not all name the same account (INC-24)
+   * @throws FirstFactorUnavailableError when the source can't tell, so the request is refused (INC-20)
+   * @throws AmbiguousCredentialsError when the request's credentials do not all name the same account (INC-24)
    */
   identify(): Promise<ExternalIdentity | null>;
   /**
@@ -56,16 +59,16 @@ export interface FirstFactorSource {
 }
 
 /** The source did not respond, or its response is not valid. The client gets a 503 (INC-20). */
-export class FirstFactorUnavailable extends Error {
-  override readonly name = "FirstFactorUnavailable";
+export class FirstFactorUnavailableError extends Error {
+  override readonly name = "FirstFactorUnavailableError";
 }
 
 /**
  * The request shows credentials that two parts of the site may read differently: in two ways, of two accounts, or one that
  * the source knows beside one that it refuses (INC-23, INC-24). The request is refused.
  */
-export class AmbiguousCredentials extends Error {
-  override readonly name = "AmbiguousCredentials";
+export class AmbiguousCredentialsError extends Error {
+  override readonly name = "AmbiguousCredentialsError";
 }
 
 /**

@@ -19,7 +19,7 @@ export interface HandOverToken {
  * scripts keep in the browser's storage. The source is asked about the request as at the gate. Stores nothing (INC-30).
  *
  * @returns null when the source names no account for the request
- * @throws FirstFactorUnavailable, AmbiguousCredentials
+ * @throws FirstFactorUnavailableError, AmbiguousCredentialsError
  */
 export async function handOverFirstFactor(
   { config: { keyring } }: Deps,

@@ -1,5 +1,5 @@
 import { formatClientNetwork } from "../../core/parsing/client-network.ts";
-import type { ClientContext } from "../../store/service/audit.ts";
+import type { ClientAndActor } from "../../store/service/audit.ts";
 import {
   type CountSignInFailureInput,
   countSignInFailure,
@@ -8,8 +8,8 @@ import {
 import type { Deps } from "../deps.ts";
 import { type Failure, tooManyAttemptsFailure } from "../failure.ts";
 import {
+  checkRateLimitAndFindBlockEnd,
   computePasswordAttemptCounters,
-  findBlockEnd,
   lastBlockEnd,
   type PasswordAttempt,
   type PasswordAttemptCounters,
@@ -30,11 +30,11 @@ export interface UnblockedPasswordAttempt {
 export async function startPasswordAttempt(
   deps: Deps,
   account: { readonly realm: string; readonly username: string },
-  { client, devices, now }: { readonly client: ClientContext; readonly devices: string; readonly now: Date },
+  { client, devices, now }: { readonly client: ClientAndActor; readonly devices: string; readonly now: Date },
 ): Promise<UnblockedPasswordAttempt | Failure> {
   const attempt = { ...account, network: formatClientNetwork(client.address), devices };
   const counters = await computePasswordAttemptCounters(deps.config.keyring, attempt, now);
-  const blockEnd = await findBlockEnd(deps, counters, now);
+  const blockEnd = await checkRateLimitAndFindBlockEnd(deps, counters, now);
   return blockEnd === null
     ? { ok: true, attempt, counters }
     : tooManyAttemptsFailure(blockEnd, now, "first_factor");

@@ -1,4 +1,4 @@
-import { type ClientContext, generateEventId } from "../../store/service/audit.ts";
+import { type ClientAndActor, generateRandomEventId } from "../../store/service/audit.ts";
 import { findSessionOnPrimary, type SessionWithUser } from "../../store/sessions/session-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -21,7 +21,7 @@ export interface CheckPasswordInput {
   readonly password: string | null;
   /** The value of the known-devices cookie, not yet verified; "" without one. */
   readonly devices: string;
-  readonly client: ClientContext;
+  readonly client: ClientAndActor;
   readonly now: Date;
 }
 
@@ -44,7 +44,7 @@ export async function checkPasswordInSession(
     return { ok: true, counters, view };
   }
   const event = {
-    id: generateEventId(),
+    id: generateRandomEventId(),
     at: now,
     type: "first_factor.refused",
     client,

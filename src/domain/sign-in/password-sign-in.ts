@@ -1,13 +1,13 @@
-import { hashPassword, needsRehash } from "../../core/crypto/password-hash.ts";
+import { hashPassword, hasOutdatedScryptParameters } from "../../core/crypto/password-hash.ts";
 import {
   type AuditEvent,
   type AuditEventType,
-  type ClientContext,
-  generateEventId,
+  type ClientAndActor,
+  generateRandomEventId,
 } from "../../store/service/audit.ts";
 import {
   findAccountForSignIn,
-  openSignInSession,
+  openOrShareSignInSession,
   type SignInBatchResult,
 } from "../../store/sessions/sign-in-batch.ts";
 import type { User } from "../../store/users/user-rows.ts";
@@ -38,7 +38,7 @@ export interface PasswordSignInInput {
   readonly password: string;
   /** The value of the known-devices cookie, not yet verified; "" without one. */
   readonly devices: string;
-  readonly client: ClientContext;
+  readonly client: ClientAndActor;
   readonly now: Date;
 }
 
@@ -100,7 +100,7 @@ async function trySignIn(
     return result.done ? { ok: false, reason: "wrong_credentials" } : accountChanged(result);
   }
   const prepared = await prepareSignInSession(deps, user, request);
-  const result = await openSignInSession(
+  const result = await openOrShareSignInSession(
     deps.db,
     {
       name,
@@ -136,7 +136,7 @@ function signInEvent(
   // An unknown name is not recorded: users type their password into the name field by mistake.
   const detail = { method: "password" };
   return {
-    id: generateEventId(),
+    id: generateRandomEventId(),
     at: now,
     type,
     client,
@@ -148,7 +148,9 @@ function signInEvent(
 }
 
 async function renewedHash(user: User, password: string): Promise<string | null> {
-  return user.passwordHash !== null && needsRehash(user.passwordHash) ? hashPassword(password) : null;
+  return user.passwordHash !== null && hasOutdatedScryptParameters(user.passwordHash)
+    ? hashPassword(password)
+    : null;
 }
 
 /** Prepares a pending session for an account with a second factor, else a full one. */

@@ -30,7 +30,7 @@ const limits = {
 } as const;
 
 /** The limit that the `RateLimit-Policy` header of a sign-in names: one network and one account. */
-export const firstFactorQuota = { most: limits.network_account, windowSeconds } as const;
+export const signInQuotaPerNetworkAndAccount = { most: limits.network_account, windowSeconds } as const;
 
 /** How many enrolments one account may begin. */
 export const enrolmentQuota = { most: limits.setup, windowSeconds } as const;
@@ -131,7 +131,7 @@ const rateLimitPeriodSeconds = 60;
  *
  * @returns the end of the block, or null when the attempt may go on
  */
-export async function findBlockEnd(
+export async function checkRateLimitAndFindBlockEnd(
   deps: Deps,
   counters: PasswordAttemptCounters,
   now: Date,

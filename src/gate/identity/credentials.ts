@@ -1,16 +1,16 @@
-import type { OriginLoginConfig } from "../../config/first-factor-config.ts";
+import type { OriginWhoAmIConfig } from "../../config/first-factor-config.ts";
 import { findCookiesReadableAs } from "../../core/parsing/cookie-header.ts";
-import { foldFieldName } from "../../core/parsing/folded-name.ts";
+import { foldNameToUnderscores } from "../../core/parsing/folded-name.ts";
 import {
   type ClassifiedNamedValues,
-  classifyNamedValues,
+  checkNamedValuesForAmbiguity,
   type NamedValue,
 } from "../../core/parsing/named-values.ts";
 import { findParametersReadableAs } from "../../core/parsing/query-string.ts";
-import { hasNonUtf8Escapes, isUndecodable } from "../../core/parsing/undecodable.ts";
+import { hasNonUtf8Escapes, hasReplacementCharacter } from "../../core/parsing/undecodable.ts";
 
 /** The parts of a request that can carry a session of the site. */
-export interface RequestPartsWithCredentials {
+export interface CredentialRequestParts {
   readonly headers: Headers;
   /** The `Cookie` header without the Worker's own cookies. Null: there are none. */
   readonly cookies: string | null;
@@ -21,7 +21,7 @@ export interface RequestPartsWithCredentials {
 }
 
 /** One credential as the client sent it, for one request to the who-am-I. */
-export interface WhoAmICredential {
+export interface CredentialHeadersAndQuery {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** The query with this credential, without the `?`. Empty: the credential is in a header. */
   readonly query: string;
@@ -31,15 +31,15 @@ export interface WhoAmICredential {
 interface Credential {
   readonly kind: "cookies" | "authorization" | "header" | "query";
   readonly found: ClassifiedNamedValues;
-  readonly sent: WhoAmICredential;
+  readonly sent: CredentialHeadersAndQuery;
 }
 
 /** All credentials of a request for the site. */
 export interface RequestCredentials {
   /** The credentials for the who-am-I. Each is sent in a request of its own. */
-  readonly credentials: readonly WhoAmICredential[];
+  readonly credentials: readonly CredentialHeadersAndQuery[];
   /** Cookies of which `ORIGIN_COOKIES` names none. The who-am-I must not identify an account by them. Null: no such cookies. */
-  readonly unnamedCookies: WhoAmICredential | null;
+  readonly unnamedCookies: CredentialHeadersAndQuery | null;
   /** Kind, name and value of every credential as the client sent it, in order, for the session to be bound to. */
   readonly evidence: readonly (readonly string[])[];
   /** True when two servers may read a credential differently. */
@@ -47,13 +47,13 @@ export interface RequestCredentials {
   /** True when a credential occurs more than once. */
   readonly isRepeated: boolean;
   /** True when the request has a header or query parameter of `ORIGIN_CREDENTIALS`. */
-  readonly hasOtherCredential: boolean;
+  readonly hasHeaderOrQueryCredential: boolean;
 }
 
 /** Reads the credentials of a request for the site. */
 export function readRequestCredentials(
-  config: OriginLoginConfig,
-  carriers: RequestPartsWithCredentials,
+  config: OriginWhoAmIConfig,
+  carriers: CredentialRequestParts,
 ): RequestCredentials {
   const all = [readCookies(config, carriers), readAuthorization(carriers), ...readOthers(config, carriers)];
   const credentials = all.filter(({ found }) => found.values.length > 0 || found.isAmbiguous);
@@ -67,31 +67,28 @@ export function readRequestCredentials(
     ),
     isAmbiguous: carriers.isUnclear || credentials.some(({ found }) => found.isAmbiguous),
     isRepeated: credentials.some(({ found }) => found.isRepeated),
-    hasOtherCredential: credentials.some(({ kind }) => kind === "header" || kind === "query"),
+    hasHeaderOrQueryCredential: credentials.some(({ kind }) => kind === "header" || kind === "query"),
   };
 }
 
-const cookieCredential = (cookies: string): WhoAmICredential => ({
+const cookieCredential = (cookies: string): CredentialHeadersAndQuery => ({
   headers: [["Cookie", cookies]],
   query: "",
 });
 
-function readCookies(
-  { cookies: names }: OriginLoginConfig,
-  carriers: RequestPartsWithCredentials,
-): Credential {
+function readCookies({ cookies: names }: OriginWhoAmIConfig, carriers: CredentialRequestParts): Credential {
   const header = carriers.cookies ?? "";
-  const found = markUndecodable(findCookiesReadableAs(header, names), isUndecodable);
+  const found = markUndecodable(findCookiesReadableAs(header, names), hasReplacementCharacter);
   return { kind: "cookies", found, sent: cookieCredential(header) };
 }
 
-function readAuthorization({ headers }: RequestPartsWithCredentials): Credential {
+function readAuthorization({ headers }: CredentialRequestParts): Credential {
   const value = headers.get("Authorization") ?? "";
   const values = value === "" ? [] : [{ name: "Authorization", value }];
-  const found = classifyNamedValues(values, ["Authorization"], !isSeveralAuthorizations(value));
+  const found = checkNamedValuesForAmbiguity(values, ["Authorization"], !isSeveralAuthorizations(value));
   return {
     kind: "authorization",
-    found: markUndecodable(found, isUndecodable),
+    found: markUndecodable(found, hasReplacementCharacter),
     sent: { headers: [["Authorization", value]], query: "" },
   };
 }
@@ -105,19 +102,19 @@ function isSeveralAuthorizations(value: string): boolean {
   return further.some((part) => !/^[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*=/.test(part));
 }
 
-function readOthers({ credentials }: OriginLoginConfig, carriers: RequestPartsWithCredentials): Credential[] {
+function readOthers({ credentials }: OriginWhoAmIConfig, carriers: CredentialRequestParts): Credential[] {
   return credentials.map(({ kind, name }) =>
     kind === "header" ? readHeader(name, carriers) : readParameter(name, carriers),
   );
 }
 
-function readHeader(name: string, { headers }: RequestPartsWithCredentials): Credential {
+function readHeader(name: string, { headers }: CredentialRequestParts): Credential {
   const found = findHeadersReadableAs(headers, name);
   const sent = { headers: found.values.map(({ value }) => [name, value] as const), query: "" };
-  return { kind: "header", found: markUndecodable(found, isUndecodable), sent };
+  return { kind: "header", found: markUndecodable(found, hasReplacementCharacter), sent };
 }
 
-function readParameter(name: string, carriers: RequestPartsWithCredentials): Credential {
+function readParameter(name: string, carriers: CredentialRequestParts): Credential {
   const found = findParametersReadableAs(carriers.query, [name]);
   const query = found.values.map(({ name: key, value }) => `${key}=${value}`).join("&");
   return {
@@ -129,11 +126,15 @@ function readParameter(name: string, carriers: RequestPartsWithCredentials): Cre
 
 /** Finds the headers that some server may read under this name (INC-26). A comma may join two lines of one header. */
 export function findHeadersReadableAs(headers: Headers, name: string): ClassifiedNamedValues {
-  const wanted = foldFieldName(name);
+  const wanted = foldNameToUnderscores(name);
   const values = [...headers]
-    .filter(([key, value]) => foldFieldName(key) === wanted && value !== "")
+    .filter(([key, value]) => foldNameToUnderscores(key) === wanted && value !== "")
     .map(([key, value]): NamedValue => ({ name: key, value }));
-  return classifyNamedValues(values, [name.toLowerCase()], !values.some(({ value }) => value.includes(",")));
+  return checkNamedValuesForAmbiguity(
+    values,
+    [name.toLowerCase()],
+    !values.some(({ value }) => value.includes(",")),
+  );
 }
 
 /** Marks undecodable values as ambiguous: two values with different invalid UTF-8 are the same text here (INC-36). */

@@ -6,10 +6,10 @@ import { parseExternalSubject } from "../../core/parsing/external-subject.ts";
 import type { ClassifiedNamedValues } from "../../core/parsing/named-values.ts";
 import type { LogFunction } from "../../domain/deps.ts";
 import {
-  AmbiguousCredentials,
+  AmbiguousCredentialsError,
   type ExternalIdentity,
   type FirstFactorSource,
-  FirstFactorUnavailable,
+  FirstFactorUnavailableError,
 } from "../../domain/sign-in/first-factor-source.ts";
 import { findHeadersReadableAs } from "./credentials.ts";
 import { isTokenError, verifyWithProviderKeys } from "./provider-keys.ts";
@@ -27,7 +27,7 @@ export function createJwtFirstFactorSource(
   const { values, isAmbiguous } = findTokens(config, headers);
   const verifyAt = async (time: Date) => {
     // The site may read another of the tokens than the one that is verified here (INC-24).
-    if (isAmbiguous) throw new AmbiguousCredentials("There is more than one token");
+    if (isAmbiguous) throw new AmbiguousCredentialsError("There is more than one token");
     return verify(config, values[0]?.value.replace(/^Bearer +/i, "") ?? "", time, log);
   };
   let verified: Promise<ExternalIdentity | null> | undefined;
@@ -38,7 +38,7 @@ export function createJwtFirstFactorSource(
   return {
     realm: "jwt",
     allowsAnonymous: false,
-    hasOtherCredential: false,
+    hasHeaderOrQueryCredential: false,
     alwaysIdentify: false,
     loginPath: null,
     // The account and not the token: providers issue a new token every few minutes.
@@ -64,7 +64,7 @@ const findTokens = ({ carrier }: JwtConfig, headers: Headers): ClassifiedNamedVa
  * Returns null for an invalid token. Only the configured algorithms, issuer and audience are accepted, and only keys from
  * `JWT_JWKS_URL` (SE-15).
  *
- * @throws FirstFactorUnavailable when the keys can't be fetched or used
+ * @throws FirstFactorUnavailableError when the keys can't be fetched or used
  */
 async function verify(
   config: JwtConfig,
@@ -86,7 +86,7 @@ async function verify(
   } catch (error) {
     if (isTokenError(error)) return null;
     // The log has the root cause alone, so the text of that error is repeated.
-    throw new FirstFactorUnavailable(`The keys of ${config.issuer} can't be used: ${error}`);
+    throw new FirstFactorUnavailableError(`The keys of ${config.issuer} can't be used: ${error}`);
   }
 }
 

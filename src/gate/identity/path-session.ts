@@ -1,5 +1,5 @@
-import type { OriginLoginConfig } from "../../config/first-factor-config.ts";
-import { foldFieldName, listFoldedParameterNames } from "../../core/parsing/folded-name.ts";
+import type { OriginWhoAmIConfig } from "../../config/first-factor-config.ts";
+import { foldNameToUnderscores, listPossibleFoldedNames } from "../../core/parsing/folded-name.ts";
 import { findPathVariants } from "../../core/policy/path-variants.ts";
 
 /** Jakarta Servlet 6.0, 7.1.3. Containers with another configured name use it for their cookie too. */
@@ -23,7 +23,7 @@ const aspNetSegment = /^\((?:[a-z]\([^()]*\))+\)$/i;
  * @param cookies name and value of the request's session cookies
  */
 export function hasSessionInPath(
-  config: Pick<OriginLoginConfig, "cookies" | "credentials">,
+  config: Pick<OriginWhoAmIConfig, "cookies" | "credentials">,
   path: string,
   cookies: readonly (readonly [name: string, value: string])[],
 ): boolean {
@@ -31,16 +31,14 @@ export function hasSessionInPath(
   const variants = findPathVariants(path);
   if (variants === null) return true;
   const credentials = config.credentials.map(({ name }) => name);
-  const carriers = new Set([servletParameter, ...config.cookies, ...credentials].map(foldFieldName));
+  const carriers = new Set([servletParameter, ...config.cookies, ...credentials].map(foldNameToUnderscores));
   const isSentToWhoAmI = (folded: string, value: string) =>
-    cookies.some(([name, found]) => foldFieldName(name) === folded && found === value);
+    cookies.some(([name, found]) => foldNameToUnderscores(name) === folded && found === value);
   for (const variant of variants) {
     if (variant.split("/").some((segment) => aspNetSegment.test(segment))) return true;
     for (const { name, value } of findPathParameters(variant))
       if (
-        listFoldedParameterNames(name).some(
-          (folded) => carriers.has(folded) && !isSentToWhoAmI(folded, value),
-        )
+        listPossibleFoldedNames(name).some((folded) => carriers.has(folded) && !isSentToWhoAmI(folded, value))
       )
         return true;
   }

@@ -1,11 +1,11 @@
 import type { Config } from "../../config/config.ts";
 import { hasMalformedOwnCookie, removeNamedCookies } from "../../core/parsing/cookie-header.ts";
-import { isUndecodable } from "../../core/parsing/undecodable.ts";
-import { hasSallyportTokenAndOtherText } from "../../core/tokens/own-token.ts";
+import { hasReplacementCharacter } from "../../core/parsing/undecodable.ts";
+import { hasSallyportBearerTokenAndOtherText } from "../../core/tokens/own-token.ts";
 import type { LogFunction } from "../../domain/deps.ts";
 import type { FirstFactorSource } from "../../domain/sign-in/first-factor-source.ts";
-import { copyHeadersForSite } from "../headers.ts";
-import type { RequestPartsWithCredentials } from "./credentials.ts";
+import { copyWithoutConnectionHeadersAndOwnToken } from "../headers.ts";
+import type { CredentialRequestParts } from "./credentials.ts";
 import { createJwtFirstFactorSource } from "./jwt.ts";
 import { createOriginFirstFactorSource } from "./origin.ts";
 import { createProxyFirstFactorSource } from "./proxy-header.ts";
@@ -68,17 +68,17 @@ function readCredentialCarriers({
   ownCookies,
   query,
   isForwardAuth,
-}: FirstFactorSourceInput): RequestPartsWithCredentials {
+}: FirstFactorSourceInput): CredentialRequestParts {
   const authorization = headers.get("Authorization") ?? "";
   const cookieHeader = headers.get("Cookie") ?? "";
-  const sent = copyHeadersForSite(headers);
+  const sent = copyWithoutConnectionHeadersAndOwnToken(headers);
   return {
     headers: sent,
     cookies: removeNamedCookies(sent.get("Cookie") ?? "", ownCookies),
     query,
     isUnclear:
-      hasSallyportTokenAndOtherText(authorization) ||
+      hasSallyportBearerTokenAndOtherText(authorization) ||
       hasMalformedOwnCookie(cookieHeader, ownCookies) ||
-      (isForwardAuth && isUndecodable(cookieHeader)),
+      (isForwardAuth && hasReplacementCharacter(cookieHeader)),
   };
 }

@@ -1,9 +1,12 @@
-import type { OriginLoginConfig } from "../../config/first-factor-config.ts";
+import type { OriginWhoAmIConfig } from "../../config/first-factor-config.ts";
 import { parseExternalEmail } from "../../core/parsing/email.ts";
 import { parseExternalSubject } from "../../core/parsing/external-subject.ts";
-import { type ResponseValuePath, readJsonPointerValue } from "../../core/parsing/value-path.ts";
-import { type ExternalIdentity, FirstFactorUnavailable } from "../../domain/sign-in/first-factor-source.ts";
-import type { WhoAmICredential } from "./credentials.ts";
+import { type HeaderOrJsonPointer, readJsonPointerValue } from "../../core/parsing/value-path.ts";
+import {
+  type ExternalIdentity,
+  FirstFactorUnavailableError,
+} from "../../domain/sign-in/first-factor-source.ts";
+import type { CredentialHeadersAndQuery } from "./credentials.ts";
 
 /** An origin that takes longer counts as unavailable. */
 const timeoutMilliseconds = 5_000;
@@ -26,18 +29,18 @@ export interface WhoAmIRequestWithoutCredential {
  * it could change the response and with it the account (INC-25).
  *
  * @returns null when the site responds that the credential belongs to no account
- * @throws FirstFactorUnavailable for any other response than an account or an anonymous visitor, and for none
+ * @throws FirstFactorUnavailableError for any other response than an account or an anonymous visitor, and for none
  */
 export async function fetchIdentity(
-  config: OriginLoginConfig,
+  config: OriginWhoAmIConfig,
   whoAmI: WhoAmIRequestWithoutCredential,
-  credential: WhoAmICredential,
+  credential: CredentialHeadersAndQuery,
 ): Promise<ExternalIdentity | null> {
   const response = await fetchWhoAmI(urlOf(whoAmI, credential), headersOf(config, whoAmI, credential));
   if (await isForAnonymousVisitor(config, response)) return null;
   if (response.status !== 200) {
     await response.body?.cancel();
-    throw new FirstFactorUnavailable(`The who-am-I of the origin responded ${response.status}`);
+    throw new FirstFactorUnavailableError(`The who-am-I of the origin responded ${response.status}`);
   }
   const document =
     config.user.kind === "json" || config.email?.kind === "json" ? await readJson(response) : null;
@@ -53,10 +56,10 @@ export async function fetchIdentity(
  * True when the status says that the credential belongs to no account. A 403 says so only with the configured text in its body:
  * sites also send one to a signed-in visitor without a CSRF header or a permission, who must not pass as anonymous (INC-25).
  *
- * @throws FirstFactorUnavailable for another 403
+ * @throws FirstFactorUnavailableError for another 403
  */
 async function isForAnonymousVisitor(
-  { anonymousStatuses, anonymousForbiddenText }: OriginLoginConfig,
+  { anonymousStatuses, anonymousForbiddenText }: OriginWhoAmIConfig,
   response: Response,
 ): Promise<boolean> {
   if (response.status === 403) {
@@ -64,7 +67,7 @@ async function isForAnonymousVisitor(
       anonymousForbiddenText === null ? "" : await readAtMost(response, maxResponseBytes).catch(() => "");
     if (anonymousForbiddenText !== null && body.includes(anonymousForbiddenText)) return true;
     await response.body?.cancel().catch(() => {});
-    throw new FirstFactorUnavailable(
+    throw new FirstFactorUnavailableError(
       "The who-am-I of the origin responded 403 without WHOAMI_FORBIDDEN_TEXT. It may need a header: see WHOAMI_HEADERS",
     );
   }
@@ -73,7 +76,7 @@ async function isForAnonymousVisitor(
   return true;
 }
 
-function urlOf({ url }: WhoAmIRequestWithoutCredential, { query }: WhoAmICredential): string {
+function urlOf({ url }: WhoAmIRequestWithoutCredential, { query }: CredentialHeadersAndQuery): string {
   if (query === "") return url;
   const extended = new URL(url);
   extended.search = extended.search === "" ? query : `${extended.search}&${query}`;
@@ -85,9 +88,9 @@ function urlOf({ url }: WhoAmIRequestWithoutCredential, { query }: WhoAmICredent
  * forwards: the site may bind its session to the address.
  */
 function headersOf(
-  { whoAmIHeaders }: OriginLoginConfig,
+  { whoAmIHeaders }: OriginWhoAmIConfig,
   { publicOrigin, address }: WhoAmIRequestWithoutCredential,
-  { headers: sent }: WhoAmICredential,
+  { headers: sent }: CredentialHeadersAndQuery,
 ): Headers {
   const [scheme = "", host = ""] = publicOrigin.split("://");
   const headers = new Headers({
@@ -107,19 +110,19 @@ async function fetchWhoAmI(url: string, headers: Headers): Promise<Response> {
     const signal = AbortSignal.timeout(timeoutMilliseconds);
     return await fetch(url, { headers, redirect: "manual", cache: "no-store", signal });
   } catch (cause) {
-    throw new FirstFactorUnavailable("The who-am-I of the origin does not respond", { cause });
+    throw new FirstFactorUnavailableError("The who-am-I of the origin does not respond", { cause });
   }
 }
 
 async function readJson(response: Response): Promise<unknown> {
   if (!/^application\/([\w.-]+\+)?json\b/i.test(response.headers.get("Content-Type") ?? "")) {
     await response.body?.cancel();
-    throw new FirstFactorUnavailable("The response of the origin's who-am-I is not JSON");
+    throw new FirstFactorUnavailableError("The response of the origin's who-am-I is not JSON");
   }
   try {
     return JSON.parse(await readAtMost(response, maxResponseBytes));
   } catch (cause) {
-    throw new FirstFactorUnavailable("The response of the origin's who-am-I is not JSON", { cause });
+    throw new FirstFactorUnavailableError("The response of the origin's who-am-I is not JSON", { cause });
   }
 }
 
@@ -136,7 +139,7 @@ async function readAtMost(response: Response, bytes: number): Promise<string> {
   return text + decoder.decode();
 }
 
-function readValue(path: ResponseValuePath | null, response: Response, document: unknown): unknown {
+function readValue(path: HeaderOrJsonPointer | null, response: Response, document: unknown): unknown {
   if (path === null) return null;
   return path.kind === "header"
     ? response.headers.get(path.name)
@@ -146,14 +149,16 @@ function readValue(path: ResponseValuePath | null, response: Response, document:
 /**
  * Returns null for an anonymous visitor: the name is absent, empty, or one of `WHOAMI_ANONYMOUS`.
  *
- * @throws FirstFactorUnavailable when the name is present and is no valid subject
+ * @throws FirstFactorUnavailableError when the name is present and is no valid subject
  */
-function toIdentity(config: OriginLoginConfig, user: unknown, email: unknown): ExternalIdentity | null {
+function toIdentity(config: OriginWhoAmIConfig, user: unknown, email: unknown): ExternalIdentity | null {
   if (user === undefined || user === null || user === "" || user === false) return null;
   const exact = parseExternalSubject(user, "exact");
   if (exact !== null && config.anonymousNames.includes(exact)) return null;
   const username = parseExternalSubject(user, config.names);
   if (username === null)
-    throw new FirstFactorUnavailable("The user name in the response of the origin's who-am-I is not valid");
+    throw new FirstFactorUnavailableError(
+      "The user name in the response of the origin's who-am-I is not valid",
+    );
   return { username, email: parseExternalEmail(email) };
 }

@@ -1,7 +1,7 @@
 import type * as z from "zod/mini";
 import { lazy } from "../../core/lib/lazy.ts";
 import type { ApiKeyScope, ServiceCaller, UserServiceCall } from "../../domain/service-api/service-caller.ts";
-import { readBodyText } from "../body-text.ts";
+import { readUtf8BodyTextOrThrow } from "../body-text.ts";
 import { requireSessionCaller, type SessionCaller } from "../caller.ts";
 import type { AppContext } from "../context.ts";
 import { parseJsonBodyOrThrow, validateFieldsOrThrow } from "../json-body.ts";
@@ -10,9 +10,9 @@ import type { AnyFailure } from "../problem/http-failure.ts";
 import { noFieldsSchema } from "./fields.ts";
 import { isApiKeyScope, type Operation, type OperationAccess, type OperationMethod } from "./operation.ts";
 import {
-  authenticateServiceRequest,
+  authenticateAndLookUpIdempotencyKey,
   exportKeyHeaderDescription,
-  respondToServiceCall,
+  respondToAuthenticatedServiceRequest,
   sendPreparedResponse,
 } from "./service/service-call.ts";
 import type { OkResult, SuccessResponseDefinition } from "./success-response.ts";
@@ -66,7 +66,8 @@ interface OperationSpec<
 }
 
 /** An operation whose types the typed client reads. */
-export interface TypedOperation<M extends OperationMethod, P extends string, Q, B, Body> extends Operation {
+export interface OperationWithClientTypes<M extends OperationMethod, P extends string, Q, B, Body>
+  extends Operation {
   readonly method: M;
   readonly path: P;
   /** Never set. It carries types only. */
@@ -86,7 +87,9 @@ export function defineOperation<
   Body,
   Q extends z.ZodMiniType = Empty,
   B extends z.ZodMiniType = Empty,
->(spec: OperationSpec<A, M, P, Q, B, Result, Body>): TypedOperation<M, P, z.input<Q>, z.input<B>, Body> {
+>(
+  spec: OperationSpec<A, M, P, Q, B, Result, Body>,
+): OperationWithClientTypes<M, P, z.input<Q>, z.input<B>, Body> {
   const { isAvailable, query, body, response, failures = [], run, ...facts } = spec;
   const access: OperationAccess = spec.access;
   const repeatable = isApiKeyScope(access) && spec.method === "post" && spec.stream === undefined;
@@ -94,7 +97,7 @@ export function defineOperation<
   const bodySchema = lazy((body ?? noFieldsSchema) as () => B);
 
   const readText = async (c: AppContext) =>
-    spec.method === "get" || spec.stream === "request" ? "" : readBodyText(c);
+    spec.method === "get" || spec.stream === "request" ? "" : readUtf8BodyTextOrThrow(c);
   const parseInput = (c: AppContext, text: string) => {
     const { realm: _realm, ...rest } = c.req.query();
     return {
@@ -111,10 +114,10 @@ export function defineOperation<
     if (isAvailable?.(c) === false) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
     if (isApiKeyScope(access)) {
       const text = await readText(c);
-      const request = await authenticateServiceRequest(c, access, { body: text, repeatable });
+      const request = await authenticateAndLookUpIdempotencyKey(c, access, { body: text, repeatable });
       const input = parseInput(c, text);
       const { caller } = request;
-      return respondToServiceCall<Result>(c, request, response.render, (call) =>
+      return respondToAuthenticatedServiceRequest<Result>(c, request, response.render, (call) =>
         runWith(c, { call, caller }, input),
       );
     }

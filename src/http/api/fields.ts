@@ -27,7 +27,7 @@ export const usernameSchema = lazy(() =>
     }),
 );
 
-/** A password to compare. The rules for new passwords are not checked here. */
+/** A password, to compare or to set. The rules for new passwords are not checked here. */
 export const passwordSchema = () =>
   z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(4096, "is too long"));
 
@@ -78,13 +78,14 @@ export const userIdSchema = lazy(() =>
 );
 
 /** A text of the service client for the receipt: `action` or `nonce`. */
-export const receiptTextSchema = () =>
+export const receiptActionOrNonceSchema = () =>
   z
     .string("must be a string")
     .check(z.regex(/^[^\p{C}]{1,256}$/u, "must have 1 to 256 characters, none of them a control character"));
 
 /** The address of the user's browser, for the audit event. */
-export const ipAddressSchema = () => z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address");
+export const auditEventIpAddressSchema = () =>
+  z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address");
 
 /** A time that a client sends, in any form of RFC 3339. The output is a `Date`. */
 export const timestampInputSchema = () =>

@@ -60,10 +60,11 @@ export function defineJsonResponse<S extends z.ZodMiniType, Result extends OkRes
 }
 
 /** The schema of a successful body: these members beside `status: "success"`. */
-export const successBodySchema = <const Members extends Record<string, z.ZodMiniType>>(members: Members) =>
-  z.object({ status: z.literal("success"), ...members });
+export const bodySchemaWithSuccessStatus = <const Members extends Record<string, z.ZodMiniType>>(
+  members: Members,
+) => z.object({ status: z.literal("success"), ...members });
 
-/** Returns the body of a successful response: these members beside `status: "success"`, as {@link successBodySchema} describes it. */
+/** Returns the body of a successful response: these members beside `status: "success"`, as {@link bodySchemaWithSuccessStatus} describes it. */
 export const withSuccessStatus = <Members extends object>(members: Members) => ({
   status: "success" as const,
   ...members,
@@ -86,7 +87,7 @@ export function defineDataResponse<S extends z.ZodMiniType, Result extends OkRes
     Result
   >({
     ...rest,
-    schema: () => successBodySchema({ data: data() }) as never,
+    schema: () => bodySchemaWithSuccessStatus({ data: data() }) as never,
     example: withStatus(example),
     present: (result) => withStatus(present(result)),
   });

@@ -2,7 +2,7 @@ import { createMiddleware } from "hono/factory";
 import type { Config } from "../../config/config.ts";
 import { isEqualInConstantTime } from "../../core/crypto/constant-time.ts";
 import { BoundedMap } from "../../core/lib/bounded-map.ts";
-import { isPlainOrigin, parseRawPath } from "../../core/parsing/raw-path.ts";
+import { isPlainOrigin, rawPathOf } from "../../core/parsing/raw-path.ts";
 import { createDeps } from "../../runtime.ts";
 import type { AppContext, AppEnv } from "../context.ts";
 import { FailureError } from "../problem/http-failure.ts";
@@ -34,7 +34,7 @@ export function createRequestContextMiddleware(config: Config) {
       },
     });
     c.set("url", () => {
-      url ??= new URL(parseRawPath(c.req.url) === "" ? originOf(c.req.url) : c.req.url);
+      url ??= new URL(rawPathOf(c.req.url) === "" ? originOf(c.req.url) : c.req.url);
       return url;
     });
     c.set("trusted", trusted);

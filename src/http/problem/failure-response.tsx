@@ -1,6 +1,9 @@
-import { AmbiguousCredentials, FirstFactorUnavailable } from "../../domain/sign-in/first-factor-source.ts";
-import { formatErrorForLog, log } from "../../log.ts";
-import { StoreUnavailable } from "../../store/platform/database.ts";
+import {
+  AmbiguousCredentialsError,
+  FirstFactorUnavailableError,
+} from "../../domain/sign-in/first-factor-source.ts";
+import { formatRootCauseForLog, log } from "../../log.ts";
+import { StoreUnavailableError } from "../../store/platform/database.ts";
 import type { AppContext } from "../context.ts";
 import { renderHtmlDocument } from "../pages/layout/layout.tsx";
 import { MessagePage } from "../pages/layout/message.tsx";
@@ -9,7 +12,7 @@ import {
   formatProblemDocument,
   type Problem,
   problemContentType,
-  problemHeaders,
+  retryRateLimitAndAllowHeaders,
   toProblem,
 } from "./problem.ts";
 
@@ -29,7 +32,7 @@ export interface SignInHint {
 export function respondWithFailure(c: AppContext, failure: AnyFailure, hint?: SignInHint): Response {
   const described = toProblem(failure);
   const problem = hint === undefined ? described : { ...described, status: hint.status };
-  const headers = new Headers(problemHeaders(problem));
+  const headers = new Headers(retryRateLimitAndAllowHeaders(problem));
   logFailure(c, problem.status, failure);
   return c.var.errorFormat === "page"
     ? respondWithPage(c, problem, headers, hint)
@@ -95,13 +98,13 @@ export function respondToError(error: Error, c: AppContext): Response {
   const failure = { ok: false, reason: reasonOf(error) } as const;
   log(failure.reason === "ambiguous_credentials" ? "warn" : "error", failure.reason, {
     request_id: c.var.client.requestId,
-    ...formatErrorForLog(error),
+    ...formatRootCauseForLog(error),
   });
   return respondWithFailure(c, failure);
 }
 
 function reasonOf(error: Error) {
-  if (error instanceof StoreUnavailable) return "store_unavailable";
-  if (error instanceof AmbiguousCredentials) return "ambiguous_credentials";
-  return error instanceof FirstFactorUnavailable ? "first_factor_unavailable" : "internal_error";
+  if (error instanceof StoreUnavailableError) return "store_unavailable";
+  if (error instanceof AmbiguousCredentialsError) return "ambiguous_credentials";
+  return error instanceof FirstFactorUnavailableError ? "first_factor_unavailable" : "internal_error";
 }

@@ -3,7 +3,7 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { SQLiteTable } from "drizzle-orm/sqlite-core";
 
 /** The condition "the statement before this one in the batch changed one row". */
-export const previousStatementChangedRowCondition: SQL = sql`changes() = 1`;
+export const previousStatementChangedOneRowCondition: SQL = sql`changes() = 1`;
 
 /** Returns one SQL condition, in brackets: these, joined with AND. Unlike drizzle's `and`, it is never undefined. */
 export const joinConditionsWithAnd = (...conditions: readonly [SQL, ...SQL[]]): SQL =>

@@ -1,5 +1,5 @@
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
-import { withTimeLimit } from "./time-limit.ts";
+import { withTimeLimitInSeconds } from "./time-limit.ts";
 
 /**
  * A trip takes tens of milliseconds, and one or two seconds when D1 retries a read or has a queue. The limit is below the 30 or
@@ -18,8 +18,8 @@ export interface Database {
 }
 
 /** D1 failed, could not be reached, or did not respond in time. The response is a 503, and access is denied. */
-export class StoreUnavailable extends Error {
-  override readonly name = "StoreUnavailable";
+export class StoreUnavailableError extends Error {
+  override readonly name = "StoreUnavailableError";
 }
 
 /** Opens the database for one request. Nothing is sent before the first query. */
@@ -43,12 +43,12 @@ function openSession(d1: D1Database, constraint: D1SessionConstraint): DrizzleD1
  * Runs one trip to D1 with a time limit of {@link maxTripSeconds}. There is no retry: D1 itself retries reads, and a write
  * whose response was lost or is late may have happened or may still happen.
  *
- * @throws StoreUnavailable for any error of D1
+ * @throws StoreUnavailableError for any error of D1
  */
 export async function runD1Query<T>(trip: () => Promise<T>): Promise<T> {
   try {
-    return await withTimeLimit(maxTripSeconds, trip);
+    return await withTimeLimitInSeconds(maxTripSeconds, trip);
   } catch (cause) {
-    throw new StoreUnavailable("D1 did not respond", { cause });
+    throw new StoreUnavailableError("D1 did not respond", { cause });
   }
 }

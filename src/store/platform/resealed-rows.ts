@@ -1,10 +1,15 @@
 import { and, asc, eq, gt, isNotNull, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import { type Database, runD1Query } from "./database.ts";
-import { envelopeKeyPrefixExpression, type SealedColumn, sealedColumnName, users } from "./schema.ts";
+import {
+  envelopeKeyPrefixExpression,
+  permanentD1NameOfSealedColumn,
+  type SealedColumn,
+  users,
+} from "./schema.ts";
 
 /** Selects envelopes of one key: those in one column after a position. */
-export interface SealedEnvelopeQuery {
+export interface EnvelopesSealedWithKeyQuery {
   readonly column: SealedColumn;
   /** The start of every envelope of the key. */
   readonly prefix: string;
@@ -33,9 +38,9 @@ export interface EnvelopeReplacement {
  *
  * @returns for each place, in the same order, at most `limit` envelopes
  */
-export async function findSealedEnvelopes(
+export async function findEnvelopesSealedWithKey(
   { primary }: Database,
-  places: readonly SealedEnvelopeQuery[],
+  places: readonly EnvelopesSealedWithKeyQuery[],
   limit: number,
 ): Promise<SealedEnvelope[][]> {
   const position = sql<number>`${users}.rowid`;
@@ -49,7 +54,7 @@ export async function findSealedEnvelopes(
         .where(
           and(
             isNotNull(sealed),
-            eq(envelopeKeyPrefixExpression(sealedColumnName(column)), prefix),
+            eq(envelopeKeyPrefixExpression(permanentD1NameOfSealedColumn(column)), prefix),
             gt(position, after),
           ),
         )

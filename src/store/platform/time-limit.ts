@@ -4,7 +4,7 @@
  *
  * @throws Error when the time is over, or the error of `call`
  */
-export async function withTimeLimit<T>(seconds: number, call: () => Promise<T>): Promise<T> {
+export async function withTimeLimitInSeconds<T>(seconds: number, call: () => Promise<T>): Promise<T> {
   const { promise: timeout, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`No response within ${seconds} s`)), seconds * 1000);
   try {

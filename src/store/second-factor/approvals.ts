@@ -20,7 +20,10 @@ export const approvalPeriodSubquery = (db: DrizzleD1Database, userId: string): S
   sql`(${db.select({ period: approvalPeriodExpression }).from(users).where(eq(users.id, userId))})`;
 
 /** The condition "this API key is not revoked". It holds for NULL: the call came with `ADMIN_KEY`. */
-export const apiKeyIsNotRevokedCondition = (db: DrizzleD1Database, apiKeyId: SQLiteColumn | string): SQL =>
+export const apiKeyIsAbsentOrNotRevokedCondition = (
+  db: DrizzleD1Database,
+  apiKeyId: SQLiteColumn | string,
+): SQL =>
   notExists(
     db
       .select({ id: apiKeys.id })
@@ -32,5 +35,6 @@ export const apiKeyIsNotRevokedCondition = (db: DrizzleD1Database, apiKeyId: SQL
  * The SQL condition "the account is not disabled, and failures have not disabled its second factor". Approvals of other
  * accounts are void.
  */
-export const accountAndFactorAreNotDisabledCondition = (failuresUntilDisabled: number): SQL | undefined =>
-  and(isNull(users.disabledAt), lt(users.secondFactorFailures, failuresUntilDisabled));
+export const accountEnabledAndFailuresBelowLimitCondition = (
+  failuresUntilDisabled: number,
+): SQL | undefined => and(isNull(users.disabledAt), lt(users.secondFactorFailures, failuresUntilDisabled));

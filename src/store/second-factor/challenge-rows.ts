@@ -7,10 +7,10 @@ import type { AuditEvent } from "../service/audit.ts";
 import type { ResponseToStore } from "../service/idempotency.ts";
 import { type WriteResult, writeOnce } from "../service/idempotent-write.ts";
 import type { Session } from "../sessions/session-rows.ts";
-import { userHasOneOfIdsCondition } from "../users/user-rows.ts";
+import { userOfRealmHasOneOfIdsCondition } from "../users/user-rows.ts";
 import {
-  accountAndFactorAreNotDisabledCondition,
-  apiKeyIsNotRevokedCondition,
+  accountEnabledAndFailuresBelowLimitCondition,
+  apiKeyIsAbsentOrNotRevokedCondition,
   approvalPeriodExpression,
 } from "./approvals.ts";
 
@@ -26,14 +26,14 @@ export interface ChallengeInput extends Omit<Challenge, "userId" | "approvalPeri
  *
  * @returns the user in `rows`, also when nothing was inserted
  */
-export function insertChallenge(
+export function insertChallengeForEnabledUserOnce(
   db: Database,
   { userIds, ...challenge }: ChallengeInput,
   event: AuditEvent,
   response: ResponseToStore | null,
 ): Promise<WriteResult<UserRow>> {
   const { realm } = challenge;
-  const userIsNotDisabled = and(userHasOneOfIdsCondition(realm, userIds), isNull(users.disabledAt));
+  const userIsNotDisabled = and(userOfRealmHasOneOfIdsCondition(realm, userIds), isNull(users.disabledAt));
   const openAccount = (on: DrizzleD1Database) =>
     on.select({ id: users.id }).from(users).where(userIsNotDisabled);
   return writeOnce(db, {
@@ -51,7 +51,7 @@ export function insertChallenge(
     event,
     lookedUp: { userId: sql`(${openAccount(db.primary)})` },
     response,
-    read: (on) => on.select().from(users).where(userHasOneOfIdsCondition(realm, userIds)),
+    read: (on) => on.select().from(users).where(userOfRealmHasOneOfIdsCondition(realm, userIds)),
   });
 }
 
@@ -69,7 +69,7 @@ export interface ChallengeWithAccount extends Challenge {
  * @param session without the columns that come from the challenge: account and end
  * @returns whether this request has opened the challenge, and the challenge or null
  */
-export async function markChallengeOpened(
+export async function markChallengeOpenedAndInsertSession(
   db: Database,
   secretHash: string,
   session: Omit<Session, "userId" | "challengeId" | "expiresAt">,
@@ -100,7 +100,7 @@ export async function markChallengeOpened(
             isNull(challenges.openedAt),
             gt(challenges.expiresAt, event.at),
             exists(openAccount(on)),
-            apiKeyIsNotRevokedCondition(on, challenges.apiKeyId),
+            apiKeyIsAbsentOrNotRevokedCondition(on, challenges.apiKeyId),
           ),
         ),
     event,
@@ -151,7 +151,7 @@ const challengeIsOfCurrentPeriod = eq(
  * Reads a completed challenge whose approval is still valid, from the primary. Null: it is not completed, or its account was
  * reset, disabled or deleted since, or its API key was revoked (INC-37). One trip.
  */
-export async function findChallengeWithValidApproval(
+export async function findChallengeIfApprovalIsValid(
   { primary }: Database,
   realm: string,
   id: string,
@@ -168,8 +168,8 @@ export async function findChallengeWithValidApproval(
           eq(challenges.realm, realm),
           isNotNull(challenges.completedAt),
           challengeIsOfCurrentPeriod,
-          accountAndFactorAreNotDisabledCondition(failuresUntilDisabled),
-          apiKeyIsNotRevokedCondition(primary, challenges.apiKeyId),
+          accountEnabledAndFailuresBelowLimitCondition(failuresUntilDisabled),
+          apiKeyIsAbsentOrNotRevokedCondition(primary, challenges.apiKeyId),
         ),
       ),
   );

@@ -3,7 +3,7 @@ import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import {
   joinConditionsWithAnd,
-  previousStatementChangedRowCondition,
+  previousStatementChangedOneRowCondition,
 } from "../platform/conditional-insert.ts";
 import { type Database, runD1Query } from "../platform/database.ts";
 import {
@@ -26,8 +26,8 @@ import {
   type ResponseToStore,
   storeResponseWhereStatements,
 } from "../service/idempotency.ts";
-import { pendingSessionIsOpenToHolderCondition } from "../sessions/pending-sessions.ts";
-import { fullSessionIsAliveCondition, type SessionCutoff } from "../sessions/session-rows.ts";
+import { pendingSessionIsNotSignedOutCondition } from "../sessions/pending-sessions.ts";
+import { fullSessionIsAliveCondition, type SessionExpiryAndIdleCutoffs } from "../sessions/session-rows.ts";
 import {
   type BlockingCounter,
   blockingCountersQuery,
@@ -76,8 +76,8 @@ export type CodeComparisonOutcome =
     };
 
 /** What the code was submitted with: a session of the account, or a call of the service API. */
-export type CodeAttemptSource =
-  | { readonly kind: "full"; readonly id: string; readonly cutoff: SessionCutoff }
+export type CodeAttemptSessionOrService =
+  | { readonly kind: "full"; readonly id: string; readonly cutoff: SessionExpiryAndIdleCutoffs }
   | { readonly kind: "pending"; readonly id: string; readonly shared: boolean }
   /** A pending session that a hosted challenge has opened. */
   | { readonly kind: "challenge"; readonly id: string; readonly challengeId: string }
@@ -86,7 +86,7 @@ export type CodeAttemptSource =
 /** A submitted code that has been compared. The batch decides whether the attempt counts. */
 export interface CommitCodeAttemptInput {
   readonly userId: string;
-  readonly source: CodeAttemptSource;
+  readonly source: CodeAttemptSessionOrService;
   readonly comparedWith: ComparedEnvelope;
   readonly result: CodeComparisonOutcome;
   readonly budget: CodeAttemptLimits;
@@ -214,7 +214,7 @@ function claimAttempt(db: DrizzleD1Database, attempt: CommitCodeAttemptInput): B
         eq(sessions.kind, "pending"),
         source.kind === "challenge"
           ? eq(sessions.challengeId, source.challengeId)
-          : and(isNull(sessions.challengeId), pendingSessionIsOpenToHolderCondition(source)),
+          : and(isNull(sessions.challengeId), pendingSessionIsNotSignedOutCondition(source)),
         lt(sessions.attempts, budget.attemptsPerPendingSession),
         gt(sessions.expiresAt, now),
         account,
@@ -245,7 +245,7 @@ function recordAndSpend(db: DrizzleD1Database, attempt: CommitCodeAttemptInput):
       insertEventWhereStatement(
         db,
         { ...event, type: "second_factor.refused" },
-        previousStatementChangedRowCondition,
+        previousStatementChangedOneRowCondition,
       ),
       countFailure(db, attempt),
     ];
@@ -253,7 +253,7 @@ function recordAndSpend(db: DrizzleD1Database, attempt: CommitCodeAttemptInput):
   const record = insertEventWhereStatement(
     db,
     { ...event, type: "second_factor.replayed" },
-    previousStatementChangedRowCondition,
+    previousStatementChangedOneRowCondition,
   );
   if (result.kind === "spent") return [record];
   const accepted = eventHasTypeCondition(db, event.id, "second_factor.accepted");
@@ -263,7 +263,7 @@ function recordAndSpend(db: DrizzleD1Database, attempt: CommitCodeAttemptInput):
     db
       .update(auditEvents)
       .set({ type: "second_factor.accepted" })
-      .where(and(eq(auditEvents.id, event.id), previousStatementChangedRowCondition)),
+      .where(and(eq(auditEvents.id, event.id), previousStatementChangedOneRowCondition)),
     ...plannedEffectStatements(db, {
       effects: result.effects,
       userId: attempt.userId,
@@ -303,7 +303,7 @@ function countFailure(
       secondFactorBlockedUntil: sql`CASE WHEN ${failures} % ${budget.failuresPerCoolDown} = 0
         THEN ${now.getTime()} + 1000 * ${seconds} ELSE ${users.secondFactorBlockedUntil} END`,
     })
-    .where(and(eq(users.id, userId), previousStatementChangedRowCondition));
+    .where(and(eq(users.id, userId), previousStatementChangedOneRowCondition));
 }
 
 /** Changes one row if the code is still unspent, and none otherwise (RFC 6238 5.2). */
@@ -314,7 +314,7 @@ function spendCode(
 ): BatchItem<"sqlite"> {
   const update = (values: Partial<typeof users.$inferInsert>) =>
     db.update(users).set({ ...values, ...noSecondFactorFailuresColumns });
-  const account = and(eq(users.id, userId), previousStatementChangedRowCondition);
+  const account = and(eq(users.id, userId), previousStatementChangedOneRowCondition);
   switch (spend.kind) {
     case "backup_code":
       return update({ backupCodes: spend.remainingEnvelope }).where(account);

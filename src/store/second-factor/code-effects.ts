@@ -7,7 +7,7 @@ import { type AuditEvent, type AuditEventType, insertEventWhereStatement } from 
 import type { Session } from "../sessions/session-rows.ts";
 import { type ClaimAccountInput, claimAccountStatements } from "../users/external-names.ts";
 import { generateApprovalPeriodId } from "./approvals.ts";
-import { noSecondFactorColumns } from "./second-factor-columns.ts";
+import { noSecondFactorColumnsExceptLastStep } from "./second-factor-columns.ts";
 
 /** What an accepted code changes, in the batch that accepts it. */
 export type AcceptedCodeEffect =
@@ -111,7 +111,7 @@ function effectStatement(
         db
           .update(users)
           .set({
-            ...noSecondFactorColumns,
+            ...noSecondFactorColumnsExceptLastStep,
             approvalPeriodId: generateApprovalPeriodId(),
             updatedAt: now,
           })

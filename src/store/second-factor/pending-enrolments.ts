@@ -1,10 +1,10 @@
 import { and, eq, gt, or } from "drizzle-orm";
-import { previousStatementChangedRowCondition } from "../platform/conditional-insert.ts";
+import { previousStatementChangedOneRowCondition } from "../platform/conditional-insert.ts";
 import { type Database, runD1Query } from "../platform/database.ts";
 import { type SessionRow, sessions, type UserRow, users } from "../platform/schema.ts";
 import { type AuditEvent, insertEventWhereStatement } from "../service/audit.ts";
 import {
-  type SessionCutoff,
+  type SessionExpiryAndIdleCutoffs,
   touchChallengeSessionStatement,
   touchFullSessionStatement,
 } from "../sessions/session-rows.ts";
@@ -22,7 +22,7 @@ export interface PendingEnrolmentInput {
   readonly sessionId: string;
   /** The hosted challenge that the session belongs to. Null for a full session. */
   readonly challengeId: string | null;
-  readonly cutoff: SessionCutoff;
+  readonly cutoff: SessionExpiryAndIdleCutoffs;
   readonly secretEnvelope: string;
   readonly expiresAt: Date;
   /** An account with a second factor may replace it only from a session with a second factor newer than this. */
@@ -68,14 +68,14 @@ export async function writePendingSecret(
         .where(
           and(
             eq(users.id, enrolment.userId),
-            previousStatementChangedRowCondition,
+            previousStatementChangedOneRowCondition,
             mayEnrol,
             noCounterBlocksCondition(primary, [counter], cutoff.now),
           ),
         )
         .returning({ id: users.id }),
-      insertEventWhereStatement(primary, event, previousStatementChangedRowCondition),
-      incrementCounterWhereStatement(primary, counter, cutoff.now, previousStatementChangedRowCondition),
+      insertEventWhereStatement(primary, event, previousStatementChangedOneRowCondition),
+      incrementCounterWhereStatement(primary, counter, cutoff.now, previousStatementChangedOneRowCondition),
       primary.select().from(users).where(eq(users.id, enrolment.userId)),
       throttleCounterStateQuery(primary, counter),
     ]),

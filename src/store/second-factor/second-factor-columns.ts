@@ -1,5 +1,5 @@
 /** The columns of an account without a second factor. `totp_last_step` is not among them: it never goes back (OTP-09). */
-export const noSecondFactorColumns = {
+export const noSecondFactorColumnsExceptLastStep = {
   totpEnabled: false,
   totpSecret: null,
   totpSetupAt: null,

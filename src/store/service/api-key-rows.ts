@@ -13,7 +13,7 @@ const apiKeyIsLive = (now: Date): SQL | undefined =>
   and(isNull(apiKeys.revokedAt), or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, now)));
 
 /** Inserts a key unless its realm has `maxLive` valid keys of that name. One batch. */
-export function insertApiKey(
+export function insertApiKeyOnceWithinLimit(
   db: Database,
   key: ApiKeyRow,
   maxLive: number,

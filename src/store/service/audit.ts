@@ -36,7 +36,7 @@ export type AuditEventType =
   | "integrity.failed";
 
 /** The client of a request, for audit events. */
-export interface ClientContext {
+export interface ClientAndActor {
   readonly requestId: string;
   readonly address: string | null;
   readonly userAgent: string | null;
@@ -49,7 +49,7 @@ export interface AuditEvent {
   readonly id: string;
   readonly at: Date;
   readonly type: AuditEventType;
-  readonly client: ClientContext;
+  readonly client: ClientAndActor;
   readonly realm?: string | null;
   readonly userId?: string | null;
   readonly sessionId?: string | null;
@@ -58,7 +58,7 @@ export interface AuditEvent {
 }
 
 /** Generates the id of an event. */
-export const generateEventId = (): string => crypto.randomUUID();
+export const generateRandomEventId = (): string => crypto.randomUUID();
 
 /** Columns of an event that are SQL expressions, because their values are known only in D1. */
 export type LookedUpEventColumns = Partial<Record<"realm" | "userId" | "detail", SQL>>;

@@ -5,21 +5,21 @@ import { insertRowWhereStatement } from "../platform/conditional-insert.ts";
 import { type Database, runD1Query } from "../platform/database.ts";
 import { type IdempotencyKeyRow, idempotencyKeys, users } from "../platform/schema.ts";
 import {
-  accountAndFactorAreNotDisabledCondition,
-  apiKeyIsNotRevokedCondition,
+  accountEnabledAndFailuresBelowLimitCondition,
+  apiKeyIsAbsentOrNotRevokedCondition,
   approvalPeriodExpression,
 } from "../second-factor/approvals.ts";
-import { userHasOneOfIdsCondition } from "../users/user-rows.ts";
+import { userOfRealmHasOneOfIdsCondition } from "../users/user-rows.ts";
 
 /** Identifies a stored response. Each realm has its own keys. */
-export interface IdempotencyKeyRef {
+export interface RealmAndIdempotencyKeyHash {
   readonly realm: string;
   /** SHA-256 of the caller's `Idempotency-Key`. */
   readonly keyHash: string;
 }
 
 /** A response that is stored in the batch that decides about the call, so that a retry gets the same response. */
-export interface ResponseToStore extends IdempotencyKeyRef {
+export interface ResponseToStore extends RealmAndIdempotencyKeyHash {
   readonly requestHash: string;
   /** The API key of the caller. Null: `ADMIN_KEY`. */
   readonly apiKeyId: string | null;
@@ -32,7 +32,7 @@ export interface ResponseToStore extends IdempotencyKeyRef {
 /** The SQL condition "a response to this call is stored". False for a call without an `Idempotency-Key`. */
 export function callHasStoredResponseCondition(
   db: DrizzleD1Database,
-  place: (IdempotencyKeyRef & { readonly now: Date }) | null,
+  place: (RealmAndIdempotencyKeyHash & { readonly now: Date }) | null,
 ): SQL {
   if (place === null) return sql`0`;
   return exists(
@@ -80,7 +80,7 @@ export interface ApprovalCheckInput {
 }
 
 /** A response that is stored. */
-export interface FoundStoredResponse extends IdempotencyKeyRow {
+export interface StoredResponseRowAndApprovalState extends IdempotencyKeyRow {
   /** False: the response reports an accepted code, and the approval has been voided since, by a reset for example (INC-37). */
   readonly stands: boolean;
 }
@@ -88,20 +88,22 @@ export interface FoundStoredResponse extends IdempotencyKeyRow {
 /** Reads a stored response. Null: there is none, or it has expired. One trip to the primary. */
 export async function findStoredResponse(
   { primary }: Database,
-  place: IdempotencyKeyRef,
+  place: RealmAndIdempotencyKeyHash,
   grounds: ApprovalCheckInput,
   now: Date,
-): Promise<FoundStoredResponse | null> {
+): Promise<StoredResponseRowAndApprovalState | null> {
   const approver = primary
     .select({ id: users.id })
     .from(users)
     .where(
       and(
-        userHasOneOfIdsCondition(place.realm, grounds.userIds),
+        userOfRealmHasOneOfIdsCondition(place.realm, grounds.userIds),
         eq(approvalPeriodExpression, idempotencyKeys.approvalPeriodId),
-        accountAndFactorAreNotDisabledCondition(grounds.failuresUntilDisabled),
-        apiKeyIsNotRevokedCondition(primary, idempotencyKeys.apiKeyId),
-        grounds.apiKeyId === null ? undefined : apiKeyIsNotRevokedCondition(primary, grounds.apiKeyId),
+        accountEnabledAndFailuresBelowLimitCondition(grounds.failuresUntilDisabled),
+        apiKeyIsAbsentOrNotRevokedCondition(primary, idempotencyKeys.apiKeyId),
+        grounds.apiKeyId === null
+          ? undefined
+          : apiKeyIsAbsentOrNotRevokedCondition(primary, grounds.apiKeyId),
       ),
     );
   const stands = or(isNull(idempotencyKeys.approvalPeriodId), exists(approver));
@@ -114,5 +116,5 @@ export async function findStoredResponse(
   return row === undefined ? null : { ...row, stands: row.stands === 1 };
 }
 
-const responseIsAt = ({ realm, keyHash }: IdempotencyKeyRef) =>
+const responseIsAt = ({ realm, keyHash }: RealmAndIdempotencyKeyHash) =>
   and(eq(idempotencyKeys.realm, realm), eq(idempotencyKeys.keyHash, keyHash));

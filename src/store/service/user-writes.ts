@@ -6,7 +6,7 @@ import type { Database } from "../platform/database.ts";
 import { challenges, sessions, throttles, type UserRow, users } from "../platform/schema.ts";
 import { generateApprovalPeriodId } from "../second-factor/approvals.ts";
 import {
-  noSecondFactorColumns,
+  noSecondFactorColumnsExceptLastStep,
   noSecondFactorFailuresColumns,
 } from "../second-factor/second-factor-columns.ts";
 import {
@@ -14,7 +14,7 @@ import {
   noCounterBlocksCondition,
   type ThrottleCounter,
 } from "../sessions/throttles.ts";
-import { userHasOneOfIdsCondition } from "../users/user-rows.ts";
+import { userOfRealmHasOneOfIdsCondition } from "../users/user-rows.ts";
 import type { AuditEvent } from "./audit.ts";
 import type { ResponseToStore } from "./idempotency.ts";
 import { type WriteResult, writeOnce } from "./idempotent-write.ts";
@@ -27,7 +27,7 @@ export interface UserWriteInput {
 }
 
 /** Names the user of a realm: at most one row has one of the ids. */
-export interface UserRef {
+export interface UserRealmAndPossibleIds {
   readonly realm: string;
   readonly ids: readonly string[];
 }
@@ -35,7 +35,7 @@ export interface UserRef {
 /** Inserts the account unless one of the ids or the name is taken in its realm. One batch. */
 export function insertUserOnce(
   db: Database,
-  { realm, ids }: UserRef,
+  { realm, ids }: UserRealmAndPossibleIds,
   row: UserRow,
   { event, response }: UserWriteInput,
 ): Promise<WriteResult<UserRow>> {
@@ -46,7 +46,7 @@ export function insertUserOnce(
         .from(users)
         .where(
           or(
-            userHasOneOfIdsCondition(realm, ids),
+            userOfRealmHasOneOfIdsCondition(realm, ids),
             and(eq(users.realm, realm), eq(users.username, row.username)),
           ),
         ),
@@ -56,7 +56,7 @@ export function insertUserOnce(
       insertRowWhereStatement(on, users, row, joinConditionsWithAnd(not(taken(on)), isFirstCall)),
     event,
     response,
-    read: (on) => on.select().from(users).where(userHasOneOfIdsCondition(realm, ids)),
+    read: (on) => on.select().from(users).where(userOfRealmHasOneOfIdsCondition(realm, ids)),
   });
 }
 
@@ -71,7 +71,7 @@ export type UserChanges = Partial<
  */
 export function updateUserOnce(
   db: Database,
-  { realm, ids }: UserRef,
+  { realm, ids }: UserRealmAndPossibleIds,
   changes: UserChanges,
   { event, response, now }: UserWriteInput,
 ): Promise<WriteResult<UserRow>> {
@@ -92,7 +92,7 @@ export function updateUserOnce(
         .set({ ...changes, ...voidsApprovals, updatedAt: now })
         .where(
           and(
-            userHasOneOfIdsCondition(realm, ids),
+            userOfRealmHasOneOfIdsCondition(realm, ids),
             username === undefined ? undefined : not(exists(namesake(on, username))),
             isFirstCall,
           ),
@@ -100,14 +100,14 @@ export function updateUserOnce(
     event,
     effects: (on, happened) => (endsSessions ? [endSessions(on, realm, ids, happened)] : []),
     response,
-    read: (on) => on.select().from(users).where(userHasOneOfIdsCondition(realm, ids)),
+    read: (on) => on.select().from(users).where(userOfRealmHasOneOfIdsCondition(realm, ids)),
   });
 }
 
 /** Deletes an account with its sessions and challenges. Its audit events stay. One batch. */
 export function deleteUserOnce(
   db: Database,
-  { realm, ids }: UserRef,
+  { realm, ids }: UserRealmAndPossibleIds,
   { event }: UserWriteInput,
 ): Promise<WriteResult<UserRow>> {
   // Sessions have no realm, so they are found by the account, which is deleted last.
@@ -117,15 +117,15 @@ export function deleteUserOnce(
       on
         .update(users)
         .set({ disabledAt: sql`coalesce(${users.disabledAt}, ${event.at.getTime()})` })
-        .where(userHasOneOfIdsCondition(realm, ids)),
+        .where(userOfRealmHasOneOfIdsCondition(realm, ids)),
     event,
     effects: (on, happened) => [
       endSessions(on, realm, ids, happened),
       on.delete(challenges).where(and(inArray(challenges.userId, own(on)), happened)),
-      on.delete(users).where(and(userHasOneOfIdsCondition(realm, ids), happened)),
+      on.delete(users).where(and(userOfRealmHasOneOfIdsCondition(realm, ids), happened)),
     ],
     response: null,
-    read: (on) => on.select().from(users).where(userHasOneOfIdsCondition(realm, ids)),
+    read: (on) => on.select().from(users).where(userOfRealmHasOneOfIdsCondition(realm, ids)),
   });
 }
 
@@ -133,30 +133,30 @@ export function deleteUserOnce(
  * Removes the second factor of an account that has one, voids the approvals that it gave, and ends all sessions (EN-08, EN-12,
  * INC-37). The failures stay. One batch.
  */
-export const removeSecondFactorOnce = (
+export const removeSecondFactorKeepingFailuresOnce = (
   db: Database,
-  ref: UserRef,
+  ref: UserRealmAndPossibleIds,
   write: UserWriteInput,
 ): Promise<WriteResult<UserRow>> =>
   writeSecondFactorOff(db, ref, write, {
-    columns: noSecondFactorColumns,
+    columns: noSecondFactorColumnsExceptLastStep,
     condition: eq(users.totpEnabled, true),
   });
 
-/** Removes the second factor, if there is one, and the failures. Otherwise as {@link removeSecondFactorOnce}. One batch. */
-export const resetSecondFactorOnce = (
+/** Removes the second factor, if there is one, and the failures. Otherwise as {@link removeSecondFactorKeepingFailuresOnce}. One batch. */
+export const resetSecondFactorAndFailuresOnce = (
   db: Database,
-  ref: UserRef,
+  ref: UserRealmAndPossibleIds,
   write: UserWriteInput,
 ): Promise<WriteResult<UserRow>> =>
   writeSecondFactorOff(db, ref, write, {
-    columns: { ...noSecondFactorColumns, ...noSecondFactorFailuresColumns },
+    columns: { ...noSecondFactorColumnsExceptLastStep, ...noSecondFactorFailuresColumns },
     condition: undefined,
   });
 
 function writeSecondFactorOff(
   db: Database,
-  { realm, ids }: UserRef,
+  { realm, ids }: UserRealmAndPossibleIds,
   { event, response, now }: UserWriteInput,
   {
     columns,
@@ -168,18 +168,18 @@ function writeSecondFactorOff(
       on
         .update(users)
         .set({ ...columns, approvalPeriodId: generateApprovalPeriodId(), updatedAt: now })
-        .where(and(userHasOneOfIdsCondition(realm, ids), condition, isFirstCall)),
+        .where(and(userOfRealmHasOneOfIdsCondition(realm, ids), condition, isFirstCall)),
     event,
     effects: (on, happened) => [endSessions(on, realm, ids, happened)],
     response,
-    read: (on) => on.select().from(users).where(userHasOneOfIdsCondition(realm, ids)),
+    read: (on) => on.select().from(users).where(userOfRealmHasOneOfIdsCondition(realm, ids)),
   });
 }
 
 /** Resets the failures, so that the second factor works again. One batch. */
-export function unlockUserOnce(
+export function clearSecondFactorFailuresOnce(
   db: Database,
-  { realm, ids }: UserRef,
+  { realm, ids }: UserRealmAndPossibleIds,
   { event, response, now }: UserWriteInput,
 ): Promise<WriteResult<UserRow>> {
   return writeOnce(db, {
@@ -187,10 +187,10 @@ export function unlockUserOnce(
       on
         .update(users)
         .set({ ...noSecondFactorFailuresColumns, updatedAt: now })
-        .where(and(userHasOneOfIdsCondition(realm, ids), isFirstCall)),
+        .where(and(userOfRealmHasOneOfIdsCondition(realm, ids), isFirstCall)),
     event,
     response,
-    read: (on) => on.select().from(users).where(userHasOneOfIdsCondition(realm, ids)),
+    read: (on) => on.select().from(users).where(userOfRealmHasOneOfIdsCondition(realm, ids)),
   });
 }
 
@@ -203,7 +203,7 @@ export type UserWithSetupBlock = UserRow & { readonly setupBlockedUntil: Date | 
  */
 export function startEnrolmentOnce(
   db: Database,
-  { realm, ids }: UserRef,
+  { realm, ids }: UserRealmAndPossibleIds,
   pending: { readonly secretEnvelope: string; readonly expiresAt: Date; readonly counter: ThrottleCounter },
   { event, response, now }: UserWriteInput,
 ): Promise<WriteResult<UserWithSetupBlock>> {
@@ -215,7 +215,7 @@ export function startEnrolmentOnce(
         .set({ totpPendingSecret: secretEnvelope, totpPendingExpiresAt: expiresAt })
         .where(
           and(
-            userHasOneOfIdsCondition(realm, ids),
+            userOfRealmHasOneOfIdsCondition(realm, ids),
             eq(users.totpEnabled, false),
             isNull(users.disabledAt),
             noCounterBlocksCondition(on, [counter], now),
@@ -234,13 +234,13 @@ export function startEnrolmentOnce(
       return on
         .select({ ...getTableColumns(users), setupBlockedUntil })
         .from(users)
-        .where(userHasOneOfIdsCondition(realm, ids));
+        .where(userOfRealmHasOneOfIdsCondition(realm, ids));
     },
   });
 }
 
 const accountIds = (db: DrizzleD1Database, realm: string, ids: readonly string[]) =>
-  db.select({ id: users.id }).from(users).where(userHasOneOfIdsCondition(realm, ids));
+  db.select({ id: users.id }).from(users).where(userOfRealmHasOneOfIdsCondition(realm, ids));
 
 const endSessions = (db: DrizzleD1Database, realm: string, ids: readonly string[], happened: SQL) =>
   db.delete(sessions).where(and(inArray(sessions.userId, accountIds(db, realm, ids)), happened));
@@ -248,7 +248,7 @@ const endSessions = (db: DrizzleD1Database, realm: string, ids: readonly string[
 /** Deletes one session of an account of the realm, or all of them. One batch. */
 export function endSessionsOnce(
   db: Database,
-  { realm, ids }: UserRef,
+  { realm, ids }: UserRealmAndPossibleIds,
   sessionId: string | null,
   { event }: UserWriteInput,
 ): Promise<WriteResult<{ id: string }>> {
@@ -264,6 +264,6 @@ export function endSessionsOnce(
         ),
     event,
     response: null,
-    read: (on) => on.select({ id: users.id }).from(users).where(userHasOneOfIdsCondition(realm, ids)),
+    read: (on) => on.select({ id: users.id }).from(users).where(userOfRealmHasOneOfIdsCondition(realm, ids)),
   });
 }

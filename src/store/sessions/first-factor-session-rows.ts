@@ -4,13 +4,13 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import {
   insertRowWhereStatement,
   joinConditionsWithAnd,
-  previousStatementChangedRowCondition,
+  previousStatementChangedOneRowCondition,
 } from "../platform/conditional-insert.ts";
 import { type SessionRow, sessions } from "../platform/schema.ts";
 import { type AuditEvent, insertEventWhereStatement } from "../service/audit.ts";
 import {
-  type HeldPendingSession,
-  pendingSessionIsOpenToHolderCondition,
+  type OpenedOrSharedPendingSession,
+  pendingSessionIsNotSignedOutCondition,
   signedOutPendingSessionColumns,
 } from "./pending-sessions.ts";
 import {
@@ -44,7 +44,7 @@ export interface OpenFirstFactorOnlySessionInput {
   /** Beyond the limits the session is not opened, or it is opened without an event if no pending session can be shared. */
   readonly beyondLimits: "not_opened" | "opened";
   /** The pending session that the client already has. */
-  readonly current: HeldPendingSession | null;
+  readonly current: OpenedOrSharedPendingSession | null;
   readonly bounds: FirstFactorOnlySessionLimits;
   readonly now: Date;
 }
@@ -85,7 +85,7 @@ export function openFirstFactorOnlySessionStatements(
       db,
       { ...event, sessionId: session.id },
       joinConditionsWithAnd(
-        previousStatementChangedRowCondition,
+        previousStatementChangedOneRowCondition,
         firstFactorOnlySessionsAreWithinLimitsCondition(db, scopeOfOpening(opening), bounds, lte),
       ),
       { userId: idOf(userId) },
@@ -123,7 +123,7 @@ function removeSurplus(db: DrizzleD1Database, opening: OpenFirstFactorOnlySessio
  * Selects the result of an opening, for the same batch: the session that was opened, the pending session that the client
  * has, or the one that it shares. No row: no session.
  */
-export function openedFirstFactorOnlySessionQuery(
+export function openedOrSharedFirstFactorOnlySessionQueries(
   db: DrizzleD1Database,
   opening: OpenFirstFactorOnlySessionInput,
 ) {
@@ -138,15 +138,16 @@ export function openedFirstFactorOnlySessionQuery(
   ] as const;
 }
 
-/** Returns the session from the rows of {@link openedFirstFactorOnlySessionQuery}, or null. */
-export const pickOpenedFirstFactorOnlySession = (results: readonly SessionRow[][]): SessionRow | null =>
-  results.flat().at(0) ?? null;
+/** Returns the session from the rows of {@link openedOrSharedFirstFactorOnlySessionQueries}, or null. */
+export const pickOpenedOrSharedFirstFactorOnlySession = (
+  results: readonly SessionRow[][],
+): SessionRow | null => results.flat().at(0) ?? null;
 
 /**
  * Returns the statements that end a session without a second factor. Its row stays, and still counts as an opening. A pending
  * session ends only for the client that opened it: other clients may share it.
  */
-export function expireFirstFactorOnlySessionStatements(
+export function signOutFirstFactorOnlySessionStatements(
   db: DrizzleD1Database,
   { id: sessionId, kind }: Pick<Session, "id" | "kind">,
   event: AuditEvent,
@@ -157,7 +158,7 @@ export function expireFirstFactorOnlySessionStatements(
     eq(sessions.kind, kind),
     isNull(sessions.secondFactorAt),
     gt(sessions.expiresAt, event.at),
-    kind === "pending" ? pendingSessionIsOpenToHolderCondition({ shared: false }) : undefined,
+    kind === "pending" ? pendingSessionIsNotSignedOutCondition({ shared: false }) : undefined,
   );
   const own = (column: typeof sessions.userId | typeof sessions.network | typeof sessions.kind) =>
     sql`(${db.select({ value: column }).from(sessions).where(eq(sessions.id, sessionId))})`;
@@ -171,7 +172,7 @@ export function expireFirstFactorOnlySessionStatements(
       db,
       event,
       joinConditionsWithAnd(
-        previousStatementChangedRowCondition,
+        previousStatementChangedOneRowCondition,
         firstFactorOnlySessionsAreWithinLimitsCondition(db, scope, recent, lte),
       ),
     ),
@@ -232,7 +233,7 @@ const selectUsableOfAccount = (db: DrizzleD1Database, opening: OpenFirstFactorOn
 const selectCurrent = (
   db: DrizzleD1Database,
   opening: OpenFirstFactorOnlySessionInput,
-  current: HeldPendingSession,
+  current: OpenedOrSharedPendingSession,
 ) =>
   db
     .select()
@@ -240,7 +241,7 @@ const selectCurrent = (
     .where(
       and(
         eq(sessions.id, current.id),
-        pendingSessionIsOpenToHolderCondition(current),
+        pendingSessionIsNotSignedOutCondition(current),
         eq(sessions.userId, idOf(opening.userId)),
         eq(sessions.kind, "pending"),
         isNull(sessions.challengeId),

@@ -9,22 +9,22 @@ import { type SessionRow, sessions } from "../platform/schema.ts";
  */
 
 /** A client's pending session. */
-export interface HeldPendingSession {
+export interface OpenedOrSharedPendingSession {
   readonly id: string;
   /** True: another client has opened the session, and this client only shares it. */
   readonly shared: boolean;
 }
 
 /** The SQL condition "the session is not closed to this client". */
-export const pendingSessionIsOpenToHolderCondition = ({
+export const pendingSessionIsNotSignedOutCondition = ({
   shared,
-}: Pick<HeldPendingSession, "shared">): SQL | undefined =>
+}: Pick<OpenedOrSharedPendingSession, "shared">): SQL | undefined =>
   shared ? undefined : eq(sessions.lastSeenAt, sessions.createdAt);
 
-/** True when the pending session of this row is not closed to this client: {@link pendingSessionIsOpenToHolderCondition} without SQL. */
-export const isPendingSessionOpenToHolder = (
+/** True when the pending session of this row is not closed to this client: {@link pendingSessionIsNotSignedOutCondition} without SQL. */
+export const isPendingSessionRowNotSignedOut = (
   row: Pick<SessionRow, "lastSeenAt" | "createdAt">,
-  { shared }: Pick<HeldPendingSession, "shared">,
+  { shared }: Pick<OpenedOrSharedPendingSession, "shared">,
 ): boolean => shared || row.lastSeenAt.getTime() === row.createdAt.getTime();
 
 /**

@@ -2,12 +2,12 @@ import { and, desc, eq, exists, gt, isNotNull, isNull, lte, ne, or, type SQL, sq
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import {
   joinConditionsWithAnd,
-  previousStatementChangedRowCondition,
+  previousStatementChangedOneRowCondition,
 } from "../platform/conditional-insert.ts";
 import { type Database, runD1Query } from "../platform/database.ts";
 import { type SessionRow, sessions, type UserRow, users } from "../platform/schema.ts";
 import { type AuditEvent, insertEventWhereStatement } from "../service/audit.ts";
-import { expireFirstFactorOnlySessionStatements } from "./first-factor-session-rows.ts";
+import { signOutFirstFactorOnlySessionStatements } from "./first-factor-session-rows.ts";
 import {
   firstFactorOnlySessionsAreWithinLimitsCondition,
   type RecentFirstFactorOnlySessionLimits,
@@ -22,7 +22,7 @@ export interface SessionWithUser {
 }
 
 /** The times by which a full session counts as alive. */
-export interface SessionCutoff {
+export interface SessionExpiryAndIdleCutoffs {
   readonly now: Date;
   /** A session that was last seen at this time or earlier is idle. */
   readonly idleSince: Date;
@@ -32,7 +32,10 @@ export interface SessionCutoff {
  * Reads a session with its account from the nearest replica, and if it is not there from the primary: a replica may not have a
  * new session yet. One or two trips.
  */
-export async function findSession(db: Database, sessionId: string): Promise<SessionWithUser | null> {
+export async function findSessionOnReplicaOrPrimary(
+  db: Database,
+  sessionId: string,
+): Promise<SessionWithUser | null> {
   return (await readSession(db.nearest, sessionId)) ?? (await readSession(db.primary, sessionId));
 }
 
@@ -56,7 +59,7 @@ async function readSession(db: DrizzleD1Database, sessionId: string): Promise<Se
 export function fullSessionIsAliveCondition(
   db: DrizzleD1Database,
   sessionId: string,
-  { now, idleSince }: SessionCutoff,
+  { now, idleSince }: SessionExpiryAndIdleCutoffs,
 ) {
   return and(
     eq(sessions.id, sessionId),
@@ -74,7 +77,11 @@ const openAccount = (db: DrizzleD1Database) =>
     .where(and(eq(users.id, sessions.userId), isNull(users.disabledAt)));
 
 /** The statement that sets `last_seen_at` of a full session. It changes one row, or none when the session is over. */
-export function touchFullSessionStatement(db: DrizzleD1Database, sessionId: string, cutoff: SessionCutoff) {
+export function touchFullSessionStatement(
+  db: DrizzleD1Database,
+  sessionId: string,
+  cutoff: SessionExpiryAndIdleCutoffs,
+) {
   return db
     .update(sessions)
     .set({ lastSeenAt: cutoff.now })
@@ -103,7 +110,7 @@ export async function touchAndFindSession(
   db: Database,
   sessionId: string,
   userId: string,
-  cutoff: SessionCutoff,
+  cutoff: SessionExpiryAndIdleCutoffs,
 ): Promise<SessionWithUser | null> {
   const { primary } = db;
   const [[session], [user]] = await runD1Query(() =>
@@ -119,7 +126,7 @@ export async function touchAndFindSession(
 export async function isFullSessionAliveOnPrimary(
   { primary }: Database,
   sessionId: string,
-  cutoff: SessionCutoff,
+  cutoff: SessionExpiryAndIdleCutoffs,
 ): Promise<boolean> {
   const rows = await runD1Query(() =>
     primary
@@ -138,7 +145,7 @@ export async function listLiveSessionsOfCaller(
   db: Database,
   sessionId: string,
   userId: string,
-  cutoff: SessionCutoff,
+  cutoff: SessionExpiryAndIdleCutoffs,
 ): Promise<Session[] | null> {
   const { primary } = db;
   const [own, all] = await runD1Query(() =>
@@ -154,12 +161,16 @@ export async function listLiveSessionsOfCaller(
 export function listLiveSessionsOfUser(
   { primary }: Database,
   userId: string,
-  cutoff: SessionCutoff,
+  cutoff: SessionExpiryAndIdleCutoffs,
 ): Promise<Session[]> {
   return runD1Query(() => selectLiving(primary, userId, cutoff));
 }
 
-function selectLiving(db: DrizzleD1Database, userId: string, { now, idleSince }: SessionCutoff) {
+function selectLiving(
+  db: DrizzleD1Database,
+  userId: string,
+  { now, idleSince }: SessionExpiryAndIdleCutoffs,
+) {
   const living = and(
     eq(sessions.userId, userId),
     eq(sessions.kind, "full"),
@@ -174,7 +185,7 @@ function selectLiving(db: DrizzleD1Database, userId: string, { now, idleSince }:
  * over and still counts as an opening, so that a caller that opens and ends sessions in turn stays within the limits (INC-30).
  * One batch.
  */
-export async function endSession(
+export async function deleteOrSignOutSession(
   { primary }: Database,
   session: Pick<Session, "id" | "kind">,
   event: AuditEvent,
@@ -184,8 +195,8 @@ export async function endSession(
   await runD1Query(() =>
     primary.batch([
       primary.delete(sessions).where(hasSecondFactor),
-      insertEventWhereStatement(primary, event, previousStatementChangedRowCondition),
-      ...expireFirstFactorOnlySessionStatements(primary, session, event, recent),
+      insertEventWhereStatement(primary, event, previousStatementChangedOneRowCondition),
+      ...signOutFirstFactorOnlySessionStatements(primary, session, event, recent),
     ]),
   );
 }
@@ -205,7 +216,7 @@ export const endSessionOfSameAccount = (
   db: Database,
   caller: EndingCaller,
   targetId: string,
-  cutoff: SessionCutoff,
+  cutoff: SessionExpiryAndIdleCutoffs,
   event: AuditEvent,
   recent: RecentFirstFactorOnlySessionLimits,
 ): Promise<number | null> => endSessionsWhere(db, caller, eq(sessions.id, targetId), cutoff, event, recent);
@@ -214,7 +225,7 @@ export const endSessionOfSameAccount = (
 export const endOtherSessionsOfAccount = (
   db: Database,
   caller: EndingCaller,
-  cutoff: SessionCutoff,
+  cutoff: SessionExpiryAndIdleCutoffs,
   event: AuditEvent,
   recent: RecentFirstFactorOnlySessionLimits,
 ): Promise<number | null> =>
@@ -229,7 +240,7 @@ async function endSessionsWhere(
   { primary }: Database,
   caller: EndingCaller,
   which: SQL,
-  cutoff: SessionCutoff,
+  cutoff: SessionExpiryAndIdleCutoffs,
   event: AuditEvent,
   recent: RecentFirstFactorOnlySessionLimits,
 ): Promise<number | null> {
@@ -248,7 +259,7 @@ async function endSessionsWhere(
       primary
         .update(sessions)
         .set({ expiresAt: cutoff.now })
-        .where(and(living, previousStatementChangedRowCondition))
+        .where(and(living, previousStatementChangedOneRowCondition))
         .returning({ id: sessions.id }),
       insertEventWhereStatement(primary, event, joinConditionsWithAnd(sql`changes() > 0`, mayRecord)),
     ]),

@@ -7,9 +7,9 @@ import { type AuditEvent, eventHasTypeCondition, insertEventWhereStatement } fro
 import {
   type FirstFactorOnlySessionLimits,
   type OpenFirstFactorOnlySessionInput,
-  openedFirstFactorOnlySessionQuery,
+  openedOrSharedFirstFactorOnlySessionQueries,
   openFirstFactorOnlySessionStatements,
-  pickOpenedFirstFactorOnlySession,
+  pickOpenedOrSharedFirstFactorOnlySession,
 } from "./first-factor-session-rows.ts";
 import type { Session } from "./session-rows.ts";
 import {
@@ -67,7 +67,7 @@ export interface CountSignInFailureInput extends EvaluatedSignIn {
 }
 
 /** A right password. */
-export interface OpenSignInSessionInput extends EvaluatedSignIn {
+export interface OpenOrShareSignInSessionInput extends EvaluatedSignIn {
   /** Pending for an account with a second factor, else full. */
   readonly session: Session;
   readonly bounds: FirstFactorOnlySessionLimits;
@@ -89,7 +89,7 @@ export interface SignInBatchResult {
 }
 
 /** The outcome of a right password. */
-export interface OpenSignInSessionResult extends SignInBatchResult {
+export interface OpenOrShareSignInSessionResult extends SignInBatchResult {
   /** The session that was opened, or the pending one that this client shares. Null: not done. */
   readonly session: SessionRow | null;
 }
@@ -98,11 +98,20 @@ export interface OpenSignInSessionResult extends SignInBatchResult {
  * Inserts a session within the limits if no counter blocks on the primary and the account has not changed since it was read.
  * One batch.
  */
-export async function openSignInSession(
+export async function openOrShareSignInSession(
   db: Database,
-  { name, session, bounds, user, counters, resetCounter, newPasswordHash, event }: OpenSignInSessionInput,
+  {
+    name,
+    session,
+    bounds,
+    user,
+    counters,
+    resetCounter,
+    newPasswordHash,
+    event,
+  }: OpenOrShareSignInSessionInput,
   now: Date,
-): Promise<OpenSignInSessionResult> {
+): Promise<OpenOrShareSignInSessionResult> {
   const { primary } = db;
   const unchanged = primary
     .select({ id: users.id })
@@ -138,7 +147,7 @@ export async function openSignInSession(
             .set({ passwordHash: newPasswordHash })
             .where(and(eq(users.id, user.id), condition)),
         ];
-  const selects = openedFirstFactorOnlySessionQuery(primary, opening);
+  const selects = openedOrSharedFirstFactorOnlySessionQueries(primary, opening);
   const { results, ...outcome } = await runSignIn(db, { name, counters }, now, [
     ...openFirstFactorOnlySessionStatements(primary, opening),
     deleteCounterWhereStatement(primary, resetCounter.key, condition),
@@ -147,7 +156,9 @@ export async function openSignInSession(
     ...rehash,
   ]);
   const end = results.length - rehash.length;
-  const opened = pickOpenedFirstFactorOnlySession(results.slice(end - selects.length, end) as SessionRow[][]);
+  const opened = pickOpenedOrSharedFirstFactorOnlySession(
+    results.slice(end - selects.length, end) as SessionRow[][],
+  );
   return { ...outcome, done: opened !== null, session: opened };
 }
 

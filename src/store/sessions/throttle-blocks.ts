@@ -1,4 +1,4 @@
-import { withTimeLimit } from "../platform/time-limit.ts";
+import { withTimeLimitInSeconds } from "../platform/time-limit.ts";
 
 /** Blocked keys in KV, which every location can read without a trip to D1. The counters themselves are in D1. */
 export interface BlockStore {
@@ -30,7 +30,7 @@ export function createKvBlockStore(kv: KVNamespace, report: (error: unknown) => 
     async findEnd(keys) {
       try {
         const names = keys.map((key) => prefix + key);
-        const found = await withTimeLimit(maxWaitSeconds, () =>
+        const found = await withTimeLimitInSeconds(maxWaitSeconds, () =>
           kv.get(names, { type: "text", cacheTtl: cacheTtlSeconds }),
         );
         const ends = [...found.values()].flatMap((value) => parseEnd(value));
@@ -44,7 +44,7 @@ export function createKvBlockStore(kv: KVNamespace, report: (error: unknown) => 
       const seconds = Math.ceil((until.getTime() - now.getTime()) / 1000);
       try {
         const expirationTtl = Math.max(seconds, minTtlSeconds);
-        await withTimeLimit(maxWaitSeconds, () =>
+        await withTimeLimitInSeconds(maxWaitSeconds, () =>
           kv.put(prefix + key, String(until.getTime()), { expirationTtl }),
         );
       } catch (error) {
@@ -52,7 +52,9 @@ export function createKvBlockStore(kv: KVNamespace, report: (error: unknown) => 
       }
     },
     async ping() {
-      await withTimeLimit(maxWaitSeconds, () => kv.get(`${prefix}ping`, { cacheTtl: cacheTtlSeconds }));
+      await withTimeLimitInSeconds(maxWaitSeconds, () =>
+        kv.get(`${prefix}ping`, { cacheTtl: cacheTtlSeconds }),
+      );
     },
   };
 }

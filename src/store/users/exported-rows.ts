@@ -12,7 +12,7 @@ export type ExportedUserRow = UserRow & {
  * Lists the accounts of a realm in the order in which they were created, after a position. An account that is renamed or
  * created during an export is neither left out nor listed twice. One trip to the primary.
  */
-export function listForExport(
+export function listUsersInCreationOrder(
   { primary }: Database,
   realm: string,
   { after, limit }: { readonly after: number; readonly limit: number },

@@ -2,12 +2,12 @@ import { and, eq, inArray, isNotNull, isNull, ne, notExists, or, type SQL, sql }
 import type { BatchItem } from "drizzle-orm/batch";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { alias } from "drizzle-orm/sqlite-core";
-import { previousStatementChangedRowCondition } from "../platform/conditional-insert.ts";
+import { previousStatementChangedOneRowCondition } from "../platform/conditional-insert.ts";
 import { sessions, users } from "../platform/schema.ts";
 import { type AuditEvent, eventHasTypeCondition, insertEventWhereStatement } from "../service/audit.ts";
 
 /** The name of an account in the realm of an external source. */
-export interface ExternalName {
+export interface ExternalExactOrCanonicalName {
   readonly realm: string;
   /** The subject as the source named it, or its canonical form with `EXTERNAL_NAMES=canonical`. */
   readonly username: string;
@@ -20,7 +20,7 @@ const accountIsUnclaimed = (realm: string, canonical: string) =>
   and(eq(users.realm, realm), eq(users.username, canonical), isNull(users.canonicalName));
 
 /** The condition "the account is of this realm". The plus sign keeps SQLite from using the index of the realm, which may be large. */
-export const accountIsInRealm = (realm: string): SQL => sql`+${users.realm} = ${realm}`;
+export const accountIsInRealmCondition = (realm: string): SQL => sql`+${users.realm} = ${realm}`;
 
 /**
  * The condition "the name of this account of the realm has this canonical form", for claimed and unclaimed accounts. Several
@@ -32,7 +32,7 @@ export function accountHasCanonicalNameCondition(
   canonical: string,
 ): SQL | undefined {
   const ids = () => db.select({ id: users.id }).from(users);
-  const exact = and(accountIsInRealm(realm), eq(users.canonicalName, canonical));
+  const exact = and(accountIsInRealmCondition(realm), eq(users.canonicalName, canonical));
   // Subqueries for the ids, because otherwise SQLite would read the whole realm.
   return or(
     inArray(users.id, ids().where(accountIsUnclaimed(realm, canonical))),
@@ -50,7 +50,7 @@ export function accountHasCanonicalNameCondition(
  */
 export function externalAccountIdSubquery(
   db: DrizzleD1Database,
-  { realm, username, canonicalName }: ExternalName,
+  { realm, username, canonicalName }: ExternalExactOrCanonicalName,
 ): SQL {
   if (canonicalName !== null) {
     const ids = () => db.select({ id: users.id }).from(users);
@@ -74,7 +74,7 @@ export function externalAccountIdSubquery(
 
 /** The claim of an account by the exact name of a subject that has the account's canonical name. */
 export interface ClaimAccountInput {
-  readonly name: ExternalName & { readonly canonicalName: string };
+  readonly name: ExternalExactOrCanonicalName & { readonly canonicalName: string };
   readonly email: string | null;
   /** The id of the session that stays. Null: none stays, and the next request opens a new one. */
   readonly keep: string | null;
@@ -113,7 +113,9 @@ export function claimAccountStatements(
       .where(
         and(accountIsUnclaimed(realm, canonicalName), isNull(users.disabledAt), notExists(namesake), allowed),
       ),
-    insertEventWhereStatement(db, event, previousStatementChangedRowCondition, { userId: sql`(${claimed})` }),
+    insertEventWhereStatement(db, event, previousStatementChangedOneRowCondition, {
+      userId: sql`(${claimed})`,
+    }),
     db
       .delete(sessions)
       .where(

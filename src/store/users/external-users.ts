@@ -2,7 +2,7 @@ import { and, eq, exists, isNull, sql } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import {
   insertRowWhereStatement,
-  previousStatementChangedRowCondition,
+  previousStatementChangedOneRowCondition,
 } from "../platform/conditional-insert.ts";
 import { type Database, runD1Query } from "../platform/database.ts";
 import { type SessionRow, type UserRow, users } from "../platform/schema.ts";
@@ -10,21 +10,21 @@ import { type AuditEvent, insertEventWhereStatement } from "../service/audit.ts"
 import {
   type FirstFactorOnlySessionLimits,
   type OpenFirstFactorOnlySessionInput,
-  openedFirstFactorOnlySessionQuery,
+  openedOrSharedFirstFactorOnlySessionQueries,
   openFirstFactorOnlySessionStatements,
-  pickOpenedFirstFactorOnlySession,
+  pickOpenedOrSharedFirstFactorOnlySession,
 } from "../sessions/first-factor-session-rows.ts";
-import type { HeldPendingSession } from "../sessions/pending-sessions.ts";
+import type { OpenedOrSharedPendingSession } from "../sessions/pending-sessions.ts";
 import type { Session } from "../sessions/session-rows.ts";
 import {
   type ClaimAccountInput,
   claimAccountStatements,
-  type ExternalName,
+  type ExternalExactOrCanonicalName,
   externalAccountIdSubquery,
 } from "./external-names.ts";
 
 /** The account of an external identity, and one new session of each kind. At most one of the sessions is opened. */
-export interface UpsertExternalUserInput {
+export interface UpsertExternalUserAndOpenSessionInput {
   /** The row that is inserted if the realm has no account of that name. */
   readonly user: UserRow;
   readonly created: AuditEvent;
@@ -36,7 +36,7 @@ export interface UpsertExternalUserInput {
     readonly beyondLimits: OpenFirstFactorOnlySessionInput["beyondLimits"];
   } | null;
   /** The pending session to open if the account has a second factor. Null: none is opened. */
-  readonly pending: { readonly row: Session; readonly current: HeldPendingSession | null } | null;
+  readonly pending: { readonly row: Session; readonly current: OpenedOrSharedPendingSession | null } | null;
   /** Creates the event of a session that is opened, with a new id. */
   readonly createOpenedEvent: () => AuditEvent;
   readonly bounds: FirstFactorOnlySessionLimits;
@@ -44,7 +44,7 @@ export interface UpsertExternalUserInput {
 }
 
 /** The account, and its session. */
-export interface UpsertExternalUserResult {
+export interface UpsertExternalUserAndOpenSessionResult {
   readonly user: UserRow;
   /** Null when no session was to be opened for such an account, or the account is disabled. */
   readonly session: SessionRow | null;
@@ -56,19 +56,21 @@ export interface UpsertExternalUserResult {
  *
  * An unclaimed account without a second factor is claimed at once, because there is no second factor to show.
  */
-export async function upsertExternalUser(
+export async function upsertExternalUserAndOpenSession(
   db: Database,
-  input: UpsertExternalUserInput,
-): Promise<UpsertExternalUserResult | null> {
+  input: UpsertExternalUserAndOpenSessionInput,
+): Promise<UpsertExternalUserAndOpenSessionResult | null> {
   const { primary } = db;
   const { user, now } = input;
   const account = externalAccountIdSubquery(primary, user);
   const openings = openingsOf(primary, input);
-  const selects = openings.flatMap((opening) => [...openedFirstFactorOnlySessionQuery(primary, opening)]);
+  const selects = openings.flatMap((opening) => [
+    ...openedOrSharedFirstFactorOnlySessionQueries(primary, opening),
+  ]);
   const results = (await runD1Query(() =>
     primary.batch([
       insertRowWhereStatement(primary, users, user, isNull(account)),
-      insertEventWhereStatement(primary, input.created, previousStatementChangedRowCondition),
+      insertEventWhereStatement(primary, input.created, previousStatementChangedOneRowCondition),
       ...claimWithoutSecondFactor(primary, input),
       primary
         .update(users)
@@ -81,13 +83,16 @@ export async function upsertExternalUser(
   )) as unknown[][];
   // The results of a batch are in the order of its statements, and these are the last.
   const [found] = results.at(-1 - selects.length) as UserRow[];
-  const opened = pickOpenedFirstFactorOnlySession(
+  const opened = pickOpenedOrSharedFirstFactorOnlySession(
     results.slice(results.length - selects.length) as SessionRow[][],
   );
   return found === undefined ? null : { user: found, session: opened };
 }
 
-function claimWithoutSecondFactor(db: DrizzleD1Database, { user, claimed, now }: UpsertExternalUserInput) {
+function claimWithoutSecondFactor(
+  db: DrizzleD1Database,
+  { user, claimed, now }: UpsertExternalUserAndOpenSessionInput,
+) {
   const { realm, username, canonicalName, email } = user;
   if (canonicalName === null) return [];
   const name = { realm, username, canonicalName };
@@ -99,13 +104,13 @@ function claimWithoutSecondFactor(db: DrizzleD1Database, { user, claimed, now }:
 }
 
 /** The condition "the account has this exact name": the e-mail address of one spelling must not be stored for another. */
-const accountHasOwnName = ({ canonicalName }: ExternalName) =>
+const accountHasOwnName = ({ canonicalName }: ExternalExactOrCanonicalName) =>
   canonicalName === null ? undefined : eq(users.canonicalName, canonicalName);
 
 /** Returns the openings. Their conditions hold for a pending session only with a second factor, and for a full one only without. */
 function openingsOf(
   db: DrizzleD1Database,
-  input: UpsertExternalUserInput,
+  input: UpsertExternalUserAndOpenSessionInput,
 ): OpenFirstFactorOnlySessionInput[] {
   const { user, full, pending, bounds, now } = input;
   const open = (

@@ -14,7 +14,7 @@ import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
 import { type Database, runD1Query } from "../platform/database.ts";
 import { auditEvents, type UserRow, users } from "../platform/schema.ts";
 import { type AuditEvent, toEventRow } from "../service/audit.ts";
-import { accountIsInRealm } from "./external-names.ts";
+import { accountIsInRealmCondition } from "./external-names.ts";
 
 /** A new account, and its `user.imported` event. */
 export interface ImportedUserInput {
@@ -42,7 +42,7 @@ export function findUsersWithIdsOrNames(
   const claimed = primary
     .select({ id: users.id })
     .from(users)
-    .where(and(accountIsInRealm(realm), isIn(users.canonicalName, canonicalNames)));
+    .where(and(accountIsInRealmCondition(realm), isIn(users.canonicalName, canonicalNames)));
   return runD1Query(() =>
     primary
       .select()
@@ -57,7 +57,7 @@ export function findUsersWithIdsOrNames(
  *
  * @returns the ids of the accounts that were inserted
  */
-export async function insertImportedUsers(
+export async function insertImportedUsersSkippingConflicts(
   { primary }: Database,
   realm: string,
   imports: readonly ImportedUserInput[],

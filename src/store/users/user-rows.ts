@@ -3,7 +3,7 @@ import type { DrizzleD1Database } from "drizzle-orm/d1";
 import { type Database, runD1Query } from "../platform/database.ts";
 import { type UserRow, users } from "../platform/schema.ts";
 import {
-  noSecondFactorColumns,
+  noSecondFactorColumnsExceptLastStep,
   noSecondFactorFailuresColumns,
 } from "../second-factor/second-factor-columns.ts";
 import { accountHasCanonicalNameCondition } from "./external-names.ts";
@@ -14,7 +14,11 @@ export type User = UserRow;
  * Finds the user of a realm that has one of these ids, on the nearest replica, and if it is not there on the primary: a replica
  * may not have a new user yet. One or two trips.
  */
-export async function findUser(db: Database, realm: string, ids: readonly string[]): Promise<User | null> {
+export async function findUserOnReplicaOrPrimary(
+  db: Database,
+  realm: string,
+  ids: readonly string[],
+): Promise<User | null> {
   return (await readUser(db.nearest, realm, ids)) ?? (await readUser(db.primary, realm, ids));
 }
 
@@ -27,7 +31,7 @@ export const findUserOnPrimary = (
 
 async function readUser(db: DrizzleD1Database, realm: string, ids: readonly string[]): Promise<User | null> {
   const [user] = await runD1Query(() =>
-    db.select().from(users).where(userHasOneOfIdsCondition(realm, ids)).limit(1),
+    db.select().from(users).where(userOfRealmHasOneOfIdsCondition(realm, ids)).limit(1),
   );
   return user ?? null;
 }
@@ -55,7 +59,7 @@ export function listUsers(
 }
 
 /** The condition "this row is the user of the realm that has one of these ids" (WB-09). */
-export const userHasOneOfIdsCondition = (realm: string, ids: readonly string[]): SQL | undefined =>
+export const userOfRealmHasOneOfIdsCondition = (realm: string, ids: readonly string[]): SQL | undefined =>
   and(eq(users.realm, realm), inArray(users.id, [...ids]));
 
 /** The columns of a new account that differ from account to account. */
@@ -70,7 +74,7 @@ export type NewUserInput = Pick<
 /** Creates the row of a new account, which is not disabled and has no second factor. */
 export const newUserRow = (user: NewUserInput): UserRow => ({
   ...user,
-  ...noSecondFactorColumns,
+  ...noSecondFactorColumnsExceptLastStep,
   ...noSecondFactorFailuresColumns,
   totpLastStep: 0,
   updatedAt: user.createdAt,

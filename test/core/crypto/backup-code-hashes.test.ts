@@ -1,18 +1,18 @@
 import { describe, expect, it } from "vitest";
 import {
   countUnspentBackupCodes,
+  decodeBackupCodeHashes,
   encodeBackupCodeHashes,
-  findBackupCodeHash,
+  findBackupCodeStateByHash,
   generateBackupCodes,
-  hashBackupCode,
   markBackupCodeSpent,
-  parseBackupCodeHashes,
+  sha256BackupCode,
 } from "../../../src/core/crypto/backup-code-hashes.ts";
 
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 function hashAll(codes: readonly string[]): Promise<string[]> {
-  return Promise.all(codes.map((code) => hashBackupCode(code.replace("-", ""))));
+  return Promise.all(codes.map((code) => sha256BackupCode(code.replace("-", ""))));
 }
 
 describe("generation", () => {
@@ -45,13 +45,13 @@ describe("generation", () => {
 describe("hashing", () => {
   it("is SHA-256 in base64url without padding", async () => {
     // printf 0123ABCD | openssl dgst -sha256 -binary | basenc --base64url
-    expect(await hashBackupCode("0123ABCD")).toBe("XAG6X8LAF2M7GR2kGw17j_ZAaIhDoDHHqRJUHoOOGt8");
+    expect(await sha256BackupCode("0123ABCD")).toBe("XAG6X8LAF2M7GR2kGw17j_ZAaIhDoDHHqRJUHoOOGt8");
   });
 
   it.each(["0123-ABCD", "0123abcd", "0123ABC", "0123ABCDE", "0123ABCO", "", "0123ABCD\n"])(
     "refuses %j, which is not canonical",
     async (code) => {
-      await expect(hashBackupCode(code)).rejects.toThrow(RangeError);
+      await expect(sha256BackupCode(code)).rejects.toThrow(RangeError);
     },
   );
 });
@@ -59,8 +59,8 @@ describe("hashing", () => {
 describe("the stored list", () => {
   it("comes back as it was stored", async () => {
     const hashes = markBackupCodeSpent(await hashAll(generateBackupCodes()), 3);
-    expect(parseBackupCodeHashes(encodeBackupCodeHashes(hashes))).toEqual(hashes);
-    expect(parseBackupCodeHashes("[]")).toEqual([]);
+    expect(decodeBackupCodeHashes(encodeBackupCodeHashes(hashes))).toEqual(hashes);
+    expect(decodeBackupCodeHashes("[]")).toEqual([]);
   });
 
   it.each([
@@ -76,27 +76,27 @@ describe("the stored list", () => {
     `["spent:spent:${"A".repeat(43)}"]`,
     `[["${"A".repeat(43)}"]]`,
   ])("refuses %j", (json) => {
-    expect(() => parseBackupCodeHashes(json)).toThrow("The stored backup codes are not");
+    expect(() => decodeBackupCodeHashes(json)).toThrow("The stored backup codes are not");
   });
 
   it("finds every code at its place, and no other code", async () => {
     const codes = generateBackupCodes();
     const hashes = await hashAll(codes);
     for (const [index, hash] of hashes.entries()) {
-      expect(findBackupCodeHash(hashes, hash)).toEqual({ state: "unspent", index });
+      expect(findBackupCodeStateByHash(hashes, hash)).toEqual({ state: "unspent", index });
     }
     const [stranger = ""] = await hashAll(generateBackupCodes());
-    expect(findBackupCodeHash(hashes, stranger)).toBeNull();
-    expect(findBackupCodeHash(hashes, "")).toBeNull();
-    expect(findBackupCodeHash([], stranger)).toBeNull();
+    expect(findBackupCodeStateByHash(hashes, stranger)).toBeNull();
+    expect(findBackupCodeStateByHash(hashes, "")).toBeNull();
+    expect(findBackupCodeStateByHash([], stranger)).toBeNull();
   });
 
   it("INC-21 tells a spent code from a wrong one", async () => {
     const hashes = await hashAll(generateBackupCodes());
     const spent = markBackupCodeSpent(hashes, 9);
-    expect(findBackupCodeHash(spent, hashes[9] ?? "")).toEqual({ state: "spent", index: 9 });
-    expect(findBackupCodeHash(spent, hashes[0] ?? "")).toEqual({ state: "unspent", index: 0 });
-    expect(findBackupCodeHash(spent, spent[9] ?? "")).toBeNull();
+    expect(findBackupCodeStateByHash(spent, hashes[9] ?? "")).toEqual({ state: "spent", index: 9 });
+    expect(findBackupCodeStateByHash(spent, hashes[0] ?? "")).toEqual({ state: "unspent", index: 0 });
+    expect(findBackupCodeStateByHash(spent, spent[9] ?? "")).toBeNull();
   });
 
   it("BC-01 spends a code once, in a copy", async () => {

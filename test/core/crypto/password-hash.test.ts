@@ -4,8 +4,8 @@ import {
   comparePassword,
   findPasswordWeakness,
   hashPassword,
+  hasOutdatedScryptParameters,
   isVerifiablePasswordHash,
-  needsRehash,
 } from "../../../src/core/crypto/password-hash.ts";
 import scryptVectors from "../../vectors/rfc7914-scrypt.json";
 
@@ -99,7 +99,7 @@ describe("verification", () => {
     [`${stored}\n`, "a line break"],
   ])("can't be compared with %j: %s", (phc) => {
     expect(isVerifiablePasswordHash(phc)).toBe(false);
-    expect(() => needsRehash(phc)).toThrow(/^The stored password hash/);
+    expect(() => hasOutdatedScryptParameters(phc)).toThrow(/^The stored password hash/);
   });
 
   it("answers false for a hash that can't be verified here, whatever the password", async () => {
@@ -109,11 +109,11 @@ describe("verification", () => {
   });
 
   it("asks for a new hash when the parameters are not today's", () => {
-    expect(needsRehash(stored)).toBe(false);
-    expect(needsRehash(withPart(2, "ln=15,r=8,p=3"))).toBe(true);
-    expect(needsRehash(withPart(2, "ln=14,r=8,p=4"))).toBe(true);
-    expect(needsRehash(withPart(3, "A".repeat(16)))).toBe(true);
-    expect(needsRehash(withPart(4, "A".repeat(86)))).toBe(true);
+    expect(hasOutdatedScryptParameters(stored)).toBe(false);
+    expect(hasOutdatedScryptParameters(withPart(2, "ln=15,r=8,p=3"))).toBe(true);
+    expect(hasOutdatedScryptParameters(withPart(2, "ln=14,r=8,p=4"))).toBe(true);
+    expect(hasOutdatedScryptParameters(withPart(3, "A".repeat(16)))).toBe(true);
+    expect(hasOutdatedScryptParameters(withPart(4, "A".repeat(86)))).toBe(true);
   });
 });
 

@@ -3,7 +3,7 @@ import {
   computeHotp,
   computeTimeStep,
   decodeTotpSecret,
-  findMatchingTimeStep,
+  findTimeStepOfCode,
   generateTotpSecret,
   totpDigits,
   totpPeriodSeconds,
@@ -44,8 +44,8 @@ describe("codes", () => {
   it("OTP-03 keeps leading zeros and accepts the code that has them", async () => {
     const { step, code } = await findStep((candidate) => candidate.startsWith("0"));
     expect(code).toMatch(/^0\d{5}$/);
-    expect(await findMatchingTimeStep(secret, code, atStep(step))).toBe(step);
-    expect(await findMatchingTimeStep(secret, String(Number(code)), atStep(step))).toBeNull();
+    expect(await findTimeStepOfCode(secret, code, atStep(step))).toBe(step);
+    expect(await findTimeStepOfCode(secret, String(Number(code)), atStep(step))).toBeNull();
   });
 
   it("OTP-04 counts time past 32 bits", async () => {
@@ -92,7 +92,7 @@ describe("time", () => {
     ] as const) {
       const code = await computeHotp(secret, current + drift, totpDigits);
       for (const secondsIn of [0, 29.999]) {
-        const step = await findMatchingTimeStep(secret, code, atStep(current, secondsIn));
+        const step = await findTimeStepOfCode(secret, code, atStep(current, secondsIn));
         expect(step).toBe(accepted ? current + drift : null);
       }
     }
@@ -100,7 +100,7 @@ describe("time", () => {
 
   it("works in the first step of time, which has none before it", async () => {
     const code = await computeHotp(secret, 0, totpDigits);
-    expect(await findMatchingTimeStep(secret, code, new Date(0))).toBe(0);
+    expect(await findTimeStepOfCode(secret, code, new Date(0))).toBe(0);
   });
 
   it("OTP-10 returns the greatest of several steps that share a code", async () => {
@@ -111,7 +111,7 @@ describe("time", () => {
     ] as const) {
       const code = await computeHotp(secret, smaller, totpDigits);
       expect(await computeHotp(secret, greater, totpDigits)).toBe(code);
-      expect(await findMatchingTimeStep(secret, code, atStep(smaller + 1))).toBe(greater);
+      expect(await findTimeStepOfCode(secret, code, atStep(smaller + 1))).toBe(greater);
     }
   });
 
@@ -120,7 +120,7 @@ describe("time", () => {
     const code = await computeHotp(secret, step, totpDigits);
     const arabic = code.replace(/\d/g, (digit) => String.fromCodePoint(0x660 + Number(digit)));
     for (const text of ["", code.slice(1), `${code}0`, `0${code}`, ` ${code}`, arabic, "0".repeat(10_000)]) {
-      expect(await findMatchingTimeStep(secret, text, atStep(step))).toBeNull();
+      expect(await findTimeStepOfCode(secret, text, atStep(step))).toBeNull();
     }
   });
 });
@@ -135,7 +135,7 @@ describe("time that a comparison takes", () => {
     const sign = vi.spyOn(crypto.subtle, "sign");
     const matches: (number | null)[] = [];
     for (const code of codes) {
-      matches.push(await findMatchingTimeStep(secret, code, atStep(step)));
+      matches.push(await findTimeStepOfCode(secret, code, atStep(step)));
       expect([importKey.mock.calls.length, sign.mock.calls.length]).toEqual([1, 3]);
       importKey.mockClear();
       sign.mockClear();

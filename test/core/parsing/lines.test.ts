@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { splitStreamIntoLines } from "../../../src/core/parsing/lines.ts";
+import { splitStreamIntoByteLines } from "../../../src/core/parsing/lines.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
@@ -15,7 +15,7 @@ async function* inChunks(bytes: Uint8Array, sizes: readonly number[]) {
 
 async function split(text: string, longest = 100, sizes = [1]): Promise<(string | null)[]> {
   const lines: (string | null)[] = [];
-  for await (const line of splitStreamIntoLines(inChunks(bytesOf(text), sizes), longest)) {
+  for await (const line of splitStreamIntoByteLines(inChunks(bytesOf(text), sizes), longest)) {
     lines.push(line === null ? null : new TextDecoder().decode(line));
   }
   return lines;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   addChallengeResultParameters,
-  parseReturnAddress,
+  parseListedReturnAddress,
 } from "../../../src/core/parsing/return-address.ts";
 
 const listed = ["https://shop.example/confirmed", "http://localhost:3000/", "https://pay.example:8443/a/b/"];
@@ -19,7 +19,7 @@ describe("an address to return to", () => {
     ["https://pay.example:8443/a/b/", "https://pay.example:8443/a/b/"],
     ["https://pay.example:8443/a/b/c", "https://pay.example:8443/a/b/c"],
   ])("may be %s", (input, expected) => {
-    expect(parseReturnAddress(input, listed)).toEqual({ ok: true, address: expected });
+    expect(parseListedReturnAddress(input, listed)).toEqual({ ok: true, address: expected });
   });
 
   it.each([
@@ -62,7 +62,7 @@ describe("an address to return to", () => {
     "https://shop.example/confirmed/%00",
     "https://shop.example/confirmed/%zz",
   ])("INC-09 WB-04 may not be %s", (input) => {
-    expect(parseReturnAddress(input, listed)).toEqual({ ok: false, reason: "not_listed" });
+    expect(parseListedReturnAddress(input, listed)).toEqual({ ok: false, reason: "not_listed" });
   });
 
   it.each(
@@ -100,7 +100,7 @@ describe("an address to return to", () => {
         const input = `https://shop.example/confirmed${form.replaceAll("NAME", spelling)}`;
         // `%u` is no escape in a path, which is then refused as one that can't be read.
         const reason = /^\/.*%u/.test(form + spelling) ? "not_listed" : "has_result_parameter";
-        expect([input, parseReturnAddress(input, listed)]).toEqual([input, { ok: false, reason }]);
+        expect([input, parseListedReturnAddress(input, listed)]).toEqual([input, { ok: false, reason }]);
       }
     }
   });
@@ -113,11 +113,11 @@ describe("an address to return to", () => {
     "/receipt/challenge",
   ])("may have other names that look alike: %s", (form) => {
     const input = `https://shop.example/confirmed${form}`;
-    expect(parseReturnAddress(input, listed)).toEqual({ ok: true, address: input });
+    expect(parseListedReturnAddress(input, listed)).toEqual({ ok: true, address: input });
   });
 
   it("may be none where none is listed", () => {
-    expect(parseReturnAddress("https://shop.example/confirmed", [])).toEqual({
+    expect(parseListedReturnAddress("https://shop.example/confirmed", [])).toEqual({
       ok: false,
       reason: "not_listed",
     });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import {
-  asciiConverters,
   foldCaseAndAccents,
   lookalikeCharacterPattern,
+  lookalikeCharacterReplacers,
 } from "../../../src/core/policy/best-fit.ts";
 
 /** Every character that a string can hold in one unit. */
@@ -13,7 +13,8 @@ const characters = Array.from({ length: 0x1_0000 - 0x80 }, (_, at) => String.fro
 /** Every text that some server, or several behind one another, may make of a path. */
 function writtenOut(path: string): ReadonlySet<string> {
   const found = new Set([path]);
-  for (const known of found) for (const substitute of asciiConverters) found.add(substitute(known));
+  for (const known of found)
+    for (const substitute of lookalikeCharacterReplacers) found.add(substitute(known));
   return found;
 }
 

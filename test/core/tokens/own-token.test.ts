@@ -1,7 +1,7 @@
 import { SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import { signAssertion } from "../../../src/core/tokens/assertion.ts";
-import { hasSallyportToken } from "../../../src/core/tokens/own-token.ts";
+import { hasSallyportBearerToken } from "../../../src/core/tokens/own-token.ts";
 import { signReceipt } from "../../../src/core/tokens/receipt.ts";
 import { generateSessionSecret, signPendingSessionToken } from "../../../src/core/tokens/session-token.ts";
 import { keyringOf } from "../../support/keyring.ts";
@@ -48,7 +48,7 @@ describe("Authorization", () => {
       `Digest token="${token}"`,
       `Bearer token=${token};x`,
     ])
-      expect([header, hasSallyportToken(header)]).toEqual([header, true]);
+      expect([header, hasSallyportBearerToken(header)]).toEqual([header, true]);
   });
 
   const foreign: [string, () => Promise<string>][] = [
@@ -103,6 +103,6 @@ describe("Authorization", () => {
   ];
 
   it.each(foreign)("is the site's with %s", async (_what, draw) => {
-    expect(hasSallyportToken(await draw())).toBe(false);
+    expect(hasSallyportBearerToken(await draw())).toBe(false);
   });
 });

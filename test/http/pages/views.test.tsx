@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { AccountPage } from "../../../src/http/pages/account/account-view.tsx";
 import { NewBackupCodesPage } from "../../../src/http/pages/account/backup-codes-view.tsx";
 import {
-  ConfirmSetupAgainPage,
+  SetupCodeRetryPage,
   SetupScanPage,
   SetupStartPage,
 } from "../../../src/http/pages/account/two-factor-setup-view.tsx";
@@ -63,7 +63,7 @@ const pages: [name: string, node: Node][] = [
   ["setup, start", <SetupStartPage {...form} replacing={false} required error={HOSTILE} />],
   ["setup, replace", <SetupStartPage {...form} replacing required={false} />],
   ["setup, scan", <SetupScanPage {...form} {...setup} error={HOSTILE} />],
-  ["setup, confirm", <ConfirmSetupAgainPage {...form} serverNowMs={1} error={HOSTILE} />],
+  ["setup, confirm", <SetupCodeRetryPage {...form} serverNowMs={1} error={HOSTILE} />],
   [
     "backup codes",
     <NewBackupCodesPage

@@ -16,9 +16,9 @@ import { defineDataResponse } from "../success-response.ts";
 import {
   cursorSchema,
   encodeNextPageCursor,
-  formatTimestamp,
   pageLimitSchema,
   timestampSchema,
+  toIsoStringOrNull,
 } from "./service-schemas.ts";
 
 interface ApiKeyListResult {
@@ -63,9 +63,9 @@ const describe = (row: ApiKey): z.input<ReturnType<typeof apiKey>> => ({
   scopes: row.scopes,
   return_urls: row.returnUrls,
   created_at: row.createdAt.toISOString(),
-  expires_at: formatTimestamp(row.expiresAt),
-  last_used_at: formatTimestamp(row.lastUsedAt),
-  revoked_at: formatTimestamp(row.revokedAt),
+  expires_at: toIsoStringOrNull(row.expiresAt),
+  last_used_at: toIsoStringOrNull(row.lastUsedAt),
+  revoked_at: toIsoStringOrNull(row.revokedAt),
 });
 
 /** A prefix of allowed return addresses: an origin and a path. */

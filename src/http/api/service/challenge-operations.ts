@@ -8,9 +8,9 @@ import {
 } from "../../../domain/service-api/service-challenges.ts";
 import { publicBaseUrl } from "../../context.ts";
 import { defineOperation } from "../define-operation.ts";
-import { receiptTextSchema, userIdSchema } from "../fields.ts";
+import { receiptActionOrNonceSchema, userIdSchema } from "../fields.ts";
 import { defineDataResponse } from "../success-response.ts";
-import { formatTimestamp, timestampSchema } from "./service-schemas.ts";
+import { timestampSchema, toIsoStringOrNull } from "./service-schemas.ts";
 
 const tag = "Hosted challenge";
 
@@ -20,7 +20,7 @@ const hasBytesUpTo = (maxBytes: number) =>
     (text) => new TextEncoder().encode(JSON.stringify(text)).length <= maxBytes + 2,
     "is too long",
   );
-const shortText = () => z.optional(receiptTextSchema().check(hasBytesUpTo(512)));
+const shortText = () => z.optional(receiptActionOrNonceSchema().check(hasBytesUpTo(512)));
 const returnTo = () =>
   z.string("must be a string").check(z.maxLength(1024, "is too long"), hasBytesUpTo(1024));
 
@@ -127,8 +127,8 @@ export const challengeOperations = [
         return_to: row.returnTo,
         created_at: row.createdAt.toISOString(),
         expires_at: row.expiresAt.toISOString(),
-        opened_at: formatTimestamp(row.openedAt),
-        completed_at: formatTimestamp(row.completedAt),
+        opened_at: toIsoStringOrNull(row.openedAt),
+        completed_at: toIsoStringOrNull(row.completedAt),
         amr: row.amr,
       }),
     }),

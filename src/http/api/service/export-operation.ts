@@ -3,7 +3,7 @@ import { parseRecipientPublicKey } from "../../../core/crypto/jwe-recipient.ts";
 import { lazy } from "../../../core/lib/lazy.ts";
 import { exportUsers } from "../../../domain/service-api/export.ts";
 import { countTransfer } from "../../../domain/service-api/transfer-limit.ts";
-import { formatErrorForLog, log } from "../../../log.ts";
+import { formatRootCauseForLog, log } from "../../../log.ts";
 import type { AppContext } from "../../context.ts";
 import { setRateLimitHeaders } from "../../rate-limit.ts";
 import { defineOperation } from "../define-operation.ts";
@@ -56,7 +56,7 @@ const body = lazy(() =>
 );
 
 /** `POST /v1/export`: all users of the realm, encrypted to the public key in the request. Needs `EXPORT_KEY`. */
-export const exportOperation: Operation = defineOperation({
+export const exportUsersOperation: Operation = defineOperation({
   id: "exportUsers",
   method: "post",
   path: "/v1/export",
@@ -103,7 +103,7 @@ function streamLines(c: AppContext, parts: AsyncGenerator<string>): ReadableStre
           // The status has been sent: only a stream that breaks off can show the error.
           log("error", "export.interrupted", {
             request_id: c.var.client.requestId,
-            ...formatErrorForLog(error),
+            ...formatRootCauseForLog(error),
           });
           controller.error(error);
         }

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
-import { splitStreamIntoLines } from "../../../core/parsing/lines.ts";
+import { splitStreamIntoByteLines } from "../../../core/parsing/lines.ts";
 import type { ParsedImportLine } from "../../../domain/service-api/import.ts";
 import {
   type ImportLineFailure,
@@ -74,7 +74,7 @@ export class ImportBody {
   async *lines(): AsyncGenerator<ParsedImportLine, void, undefined> {
     let line = this.firstLine;
     try {
-      for await (const bytes of splitStreamIntoLines(this.#chunks(), maxLineBytes)) {
+      for await (const bytes of splitStreamIntoByteLines(this.#chunks(), maxLineBytes)) {
         if (line - this.firstLine === maxLines) throw new BodyEnded("too_large");
         yield { line, bytes: bytes?.length ?? 0, entry: await readEntry(bytes, this.now) };
         line += 1;

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { lazy } from "../../../core/lib/lazy.ts";
 import { type ImportReport, importUsers } from "../../../domain/service-api/import.ts";
 import { countTransfer } from "../../../domain/service-api/transfer-limit.ts";
-import { formatErrorForLog, log } from "../../../log.ts";
+import { formatRootCauseForLog, log } from "../../../log.ts";
 import type { AppContext } from "../../context.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { toImportReportBody } from "../../problem/problem.ts";
@@ -48,7 +48,7 @@ const exampleLines = `${[
   .join("\n")}\n`;
 
 /** `POST /v1/import`: imports one chunk of a file of users. */
-export const importOperation: Operation = defineOperation({
+export const importUsersOperation: Operation = defineOperation({
   id: "importUsers",
   method: "post",
   path: "/v1/import",
@@ -103,7 +103,7 @@ function failureOfUnfinished(
     log("error", "import.interrupted", {
       request_id: c.var.client.requestId,
       next_line: imported.nextLine,
-      ...formatErrorForLog(imported.interrupted),
+      ...formatRootCauseForLog(imported.interrupted),
     });
     return { ok: false, reason: "import_interrupted", report: imported };
   }

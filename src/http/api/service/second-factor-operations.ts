@@ -7,22 +7,27 @@ import {
   confirmUserEnrolment,
   type RegeneratedBackupCodes,
   regenerateUserBackupCodes,
-  removeUserSecondFactor,
+  removeUserSecondFactorWithoutCode,
   startUserEnrolment,
 } from "../../../domain/service-api/service-enrolment.ts";
 import { type VerifiedUserCode, verifyUserCode } from "../../../domain/service-api/verify-user-code.ts";
-import type { UserResult } from "../../../domain/service-api/write-user.ts";
+import type { WriteUserRowResult } from "../../../domain/service-api/write-user.ts";
 import { publicBaseUrl } from "../../context.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { defineOperation } from "../define-operation.ts";
-import { ipAddressSchema, receiptTextSchema, totpCodeSchema, totpOrBackupCodeSchema } from "../fields.ts";
+import {
+  auditEventIpAddressSchema,
+  receiptActionOrNonceSchema,
+  totpCodeSchema,
+  totpOrBackupCodeSchema,
+} from "../fields.ts";
 import { defineDataResponse } from "../success-response.ts";
 import { exampleUser, toUserBody, userSchema } from "./service-schemas.ts";
 
 const tag = "Second factor";
 const exampleCodes = ["7K3F-9QWX", "0ABC-D123"];
 const backupCodes = () => z.object({ backup_codes: z.array(z.string()) });
-const present = ({ user: row }: UserResult) => toUserBody(row);
+const present = ({ user: row }: WriteUserRowResult) => toUserBody(row);
 const userResponse = defineDataResponse({ data: userSchema, example: exampleUser, present });
 const userWithoutTotpResponse = defineDataResponse({
   data: userSchema,
@@ -41,7 +46,7 @@ const codeFailures: readonly AnyFailure["reason"][] = [
 ];
 
 /** The operations on a user's second factor: `/v1/users/{id}/verify`, `/totp`, `/backup-codes`, `/reset`, `/unlock`. */
-export const secondFactorOperations = [
+export const userSecondFactorOperations = [
   defineOperation({
     id: "verifyCode",
     method: "post",
@@ -54,9 +59,9 @@ export const secondFactorOperations = [
     body: () =>
       z.strictObject({
         code: totpOrBackupCodeSchema(),
-        action: z.optional(receiptTextSchema()),
-        nonce: z.optional(receiptTextSchema()),
-        ip: z.optional(ipAddressSchema()),
+        action: z.optional(receiptActionOrNonceSchema()),
+        nonce: z.optional(receiptActionOrNonceSchema()),
+        ip: z.optional(auditEventIpAddressSchema()),
       }),
     bodyExample: { code: "123456", action: "transfer", nonce: "n-81", ip: "198.51.100.7" },
     response: defineDataResponse({
@@ -148,7 +153,7 @@ export const secondFactorOperations = [
     access: "users:write",
     response: userWithoutTotpResponse,
     failures: ["export_key_required", "no_such_user", "not_enabled"],
-    run: (c, { call }) => removeUserSecondFactor(c.var.deps, call),
+    run: (c, { call }) => removeUserSecondFactorWithoutCode(c.var.deps, call),
   }),
   defineOperation({
     id: "regenerateBackupCodes",

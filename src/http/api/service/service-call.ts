@@ -10,14 +10,14 @@ import type { Failure } from "../../../domain/failure.ts";
 import { type CompareExportKeyResult, compareExportKey } from "../../../domain/service-api/export-key.ts";
 import {
   type ApiKeyScope,
-  authenticateServiceCaller,
+  authenticateKeyAndReadCallRows,
   type ServiceCaller,
   type UserServiceCall,
 } from "../../../domain/service-api/service-caller.ts";
 import {
   type FindFirstResponseResult,
   findFirstResponse,
-  type IdempotentCall,
+  type IdempotencyKeyWithRequestHash,
 } from "../../../domain/service-api/stored-response.ts";
 import { localRealm } from "../../../domain/sign-in/password-sign-in.ts";
 import type { User } from "../../../store/users/user-rows.ts";
@@ -34,7 +34,7 @@ export interface AuthenticatedServiceRequest {
   readonly user: User | null;
   readonly exportKey: CompareExportKeyResult;
   /** Null: the request has no `Idempotency-Key`. */
-  readonly repeatable: (IdempotentCall & { readonly first: FindFirstResponseResult }) | null;
+  readonly repeatable: (IdempotencyKeyWithRequestHash & { readonly first: FindFirstResponseResult }) | null;
 }
 
 /** Carries `EXPORT_KEY`, in addition to the API key in `Authorization`. */
@@ -49,13 +49,13 @@ const idempotencyKeyPattern = /^[\x21-\x7e]{1,255}$/;
 
 /**
  * Authenticates a request by its API key or `ADMIN_KEY`, and looks up its `Idempotency-Key`. One read at most
- * (`authenticateServiceCaller`).
+ * (`authenticateKeyAndReadCallRows`).
  *
  * @param body the text of the body, which is part of the request's hash: a retry has the same text
  * @throws FailureError 401 without a valid key; 403 when the key does not have the scope; 404 for another realm than the
  *   key's; 409 when the `Idempotency-Key` was used for another request
  */
-export async function authenticateServiceRequest(
+export async function authenticateAndLookUpIdempotencyKey(
   c: AppContext,
   scope: ApiKeyScope,
   { body, repeatable }: { body: string; repeatable: boolean },
@@ -69,7 +69,7 @@ export async function authenticateServiceRequest(
   const { deps, now } = c.var;
   const aboutUser =
     c.req.routePath.includes("/users/:id") && userId !== null && backendUserIdPattern.test(userId);
-  const authenticated = await authenticateServiceCaller(deps, {
+  const authenticated = await authenticateKeyAndReadCallRows(deps, {
     token,
     adminRealm: realm !== undefined && realmNamePattern.test(realm) ? realm : localRealm,
     userId: aboutUser ? userId : null,
@@ -131,7 +131,7 @@ export const sendPreparedResponse = (
  * Runs a service call and sends its response; a retry gets the first response again. Only a response whose decision was
  * written is stored: a retry of a call that failed without a write is decided anew.
  */
-export async function respondToServiceCall<Result extends OkResult>(
+export async function respondToAuthenticatedServiceRequest<Result extends OkResult>(
   c: AppContext,
   { caller, user, exportKey, repeatable }: AuthenticatedServiceRequest,
   render: (result: Result) => PreparedResponse,

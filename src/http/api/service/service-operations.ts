@@ -1,20 +1,20 @@
 import { apiKeyOperations } from "./api-key-operations.ts";
 import { challengeOperations } from "./challenge-operations.ts";
 import { eventOperations } from "./event-operations.ts";
-import { exportOperation } from "./export-operation.ts";
-import { importOperation } from "./import-operation.ts";
-import { secondFactorOperations } from "./second-factor-operations.ts";
-import { sessionOperations } from "./session-operations.ts";
+import { exportUsersOperation } from "./export-operation.ts";
+import { importUsersOperation } from "./import-operation.ts";
+import { userSecondFactorOperations } from "./second-factor-operations.ts";
+import { userSessionOperations } from "./session-operations.ts";
 import { userOperations } from "./user-operations.ts";
 
 /** The operations of the service API, below `/v1`. */
 export const serviceOperations = [
   ...userOperations,
-  ...secondFactorOperations,
+  ...userSecondFactorOperations,
   ...challengeOperations,
-  ...sessionOperations,
+  ...userSessionOperations,
   ...eventOperations,
   ...apiKeyOperations,
-  importOperation,
-  exportOperation,
+  importUsersOperation,
+  exportUsersOperation,
 ] as const;

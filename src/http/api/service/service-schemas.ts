@@ -16,7 +16,7 @@ export const rateLimitHeaderDescriptions: Readonly<Record<string, string>> = {
 export const timestampSchema = () => z.iso.datetime();
 
 /** Formats a time as RFC 3339 in UTC. */
-export const formatTimestamp = (date: Date | null): string | null => date?.toISOString() ?? null;
+export const toIsoStringOrNull = (date: Date | null): string | null => date?.toISOString() ?? null;
 
 const maxPageLength = 200;
 
@@ -85,7 +85,7 @@ const userShape = () => ({
 export const userSchema = lazy(() => z.object(userShape()).register(z.globalRegistry, { id: "User" }));
 
 /** An account, and the state of its second factor and password. */
-export const userStatusSchema = lazy(() =>
+export const userWithStatusSchema = lazy(() =>
   z
     .object({
       ...userShape(),
@@ -106,21 +106,21 @@ export function toUserBody(row: User): z.input<ReturnType<typeof userSchema>> {
     username: row.username,
     email: row.email,
     totp_enabled: row.totpEnabled,
-    totp_setup_at: formatTimestamp(row.totpSetupAt),
+    totp_setup_at: toIsoStringOrNull(row.totpSetupAt),
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
-    disabled_at: formatTimestamp(row.disabledAt),
+    disabled_at: toIsoStringOrNull(row.disabledAt),
   };
 }
 
 /** Returns the JSON form of a user with the state of its second factor and its password. */
-export function toUserStatusBody(status: UserStatus): z.input<ReturnType<typeof userStatusSchema>> {
+export function toUserWithStatusBody(status: UserStatus): z.input<ReturnType<typeof userWithStatusSchema>> {
   return {
     ...toUserBody(status.user),
     backup_codes_remaining: status.backupCodesRemaining,
-    blocked_until: formatTimestamp(status.blockedUntil),
+    blocked_until: toIsoStringOrNull(status.blockedUntil),
     second_factor_disabled: status.secondFactorDisabled,
-    enrolment_expires_at: formatTimestamp(status.user.totpPendingExpiresAt),
+    enrolment_expires_at: toIsoStringOrNull(status.user.totpPendingExpiresAt),
     password: status.password,
   };
 }
@@ -137,7 +137,7 @@ export const exampleUser = {
   disabled_at: null,
 } as const;
 
-export const exampleUserStatus = {
+export const exampleUserWithStatus = {
   ...exampleUser,
   backup_codes_remaining: 9,
   blocked_until: null,

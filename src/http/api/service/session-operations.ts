@@ -31,7 +31,7 @@ const endedResponse = defineDataResponse({
 });
 
 /** The operations on a user's sessions: `/v1/users/{id}/sessions`. */
-export const sessionOperations = [
+export const userSessionOperations = [
   defineOperation({
     id: "listUserSessions",
     method: "get",

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { regenerateBackupCodes } from "../../../domain/second-factor/backup-codes.ts";
 import {
-  getSecondFactorStatus,
+  recheckSessionAndGetSecondFactorStatus,
   type SecondFactorStatus,
 } from "../../../domain/second-factor/second-factor-status.ts";
 import type { RightCodeDetails } from "../../../domain/second-factor/submitted-code.ts";
@@ -13,15 +13,15 @@ import { defineOperation } from "../define-operation.ts";
 import { totpOrBackupCodeSchema } from "../fields.ts";
 import type { Operation } from "../operation.ts";
 import {
+  bodySchemaWithSuccessStatus,
   defineDataResponse,
   defineJsonResponse,
-  successBodySchema,
   withSuccessStatus,
 } from "../success-response.ts";
 import {
-  acceptedCodeSchema,
-  exampleAcceptedCode,
-  exampleBackupCodes,
+  acceptedCodeDataSchema,
+  exampleAcceptedCodeData,
+  exampleBackupCodesData,
   exampleSessionToken,
   setCookieHeaderDescription,
 } from "./visitor-schemas.ts";
@@ -53,7 +53,7 @@ const codeFailures: readonly AnyFailure["reason"][] = [
 ];
 
 /** The second factor of the caller's account: `GET /totp`, `/step-up`, `/backup-codes`. */
-export const ownSecondFactorOperations: readonly Operation[] = [
+export const stepUpAndBackupCodeOperations: readonly Operation[] = [
   defineOperation({
     id: "getOwnTotp",
     method: "get",
@@ -74,7 +74,12 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     }),
     failures: ["session_over"],
     run: async (c, { session, carrier }) => {
-      const status = await getSecondFactorStatus(c.var.deps, session, c.var.client, c.var.now);
+      const status = await recheckSessionAndGetSecondFactorStatus(
+        c.var.deps,
+        session,
+        c.var.client,
+        c.var.now,
+      );
       if (status.ok && carrier === "cookie") setSessionCookie(c, status.checked);
       return status;
     },
@@ -90,14 +95,14 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     bodyExample,
     response: defineJsonResponse({
       schema: () =>
-        successBodySchema({
+        bodySchemaWithSuccessStatus({
           session_token: z.string(),
-          data: z.extend(acceptedCodeSchema(), { auth_time: time() }),
+          data: z.extend(acceptedCodeDataSchema(), { auth_time: time() }),
         }),
       example: {
         status: "success",
         session_token: exampleSessionToken,
-        data: { ...exampleAcceptedCode, auth_time: "2026-11-22T09:30:00.000Z" },
+        data: { ...exampleAcceptedCodeData, auth_time: "2026-11-22T09:30:00.000Z" },
       },
       headers: setCookieHeaderDescription,
       present: ({ issued, evidence: shown, authenticatedAt }: StepUpResult) =>
@@ -130,7 +135,7 @@ export const ownSecondFactorOperations: readonly Operation[] = [
     bodyExample,
     response: defineDataResponse({
       data: () => z.object({ backup_codes: z.array(z.string()) }),
-      example: exampleBackupCodes,
+      example: exampleBackupCodesData,
       present: ({ backupCodes }: BackupCodesResult) => ({ backup_codes: [...backupCodes] }),
     }),
     failures: codeFailures,

@@ -9,14 +9,14 @@ import {
   signOut,
 } from "../../../domain/sessions/sessions.ts";
 import type { Session } from "../../../store/sessions/session-rows.ts";
-import { findSessionsOfRequest } from "../../caller.ts";
+import { findFullAndPendingSessions } from "../../caller.ts";
 import { clearHandOverCookie, clearSessionCookies, setSessionCookie } from "../../cookies.ts";
 import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
 import {
+  bodySchemaWithSuccessStatus,
   defineDataResponse,
   defineJsonResponse,
-  successBodySchema,
   withSuccessStatus,
 } from "../success-response.ts";
 import { setCookieHeaderDescription } from "./visitor-schemas.ts";
@@ -103,13 +103,13 @@ export const ownSessionOperations: readonly Operation[] = [
     summary: "Sign out: end the full or pending session",
     access: "any_session",
     response: defineJsonResponse({
-      schema: () => successBodySchema({ message: z.string() }),
+      schema: () => bodySchemaWithSuccessStatus({ message: z.string() }),
       example: { status: "success", message: "Signed out" },
       headers: clearsCookies,
       present: () => withSuccessStatus({ message: "Signed out" }),
     }),
     run: async (c) => {
-      const sessions = await findSessionsOfRequest(c);
+      const sessions = await findFullAndPendingSessions(c);
       if (sessions.length === 0) return { ok: false, reason: "unauthenticated" };
       for (const session of sessions) await signOut(c.var.deps, session, c.var.client, c.var.now);
       clearSessionCookies(c);

@@ -19,14 +19,14 @@ import { defineOperation } from "../define-operation.ts";
 import { passwordSchema, sessionTokenSchema, totpOrBackupCodeSchema, usernameSchema } from "../fields.ts";
 import type { Operation } from "../operation.ts";
 import {
+  bodySchemaWithSuccessStatus,
   defineDataResponse,
   defineJsonResponse,
-  successBodySchema,
   withSuccessStatus,
 } from "../success-response.ts";
 import {
-  acceptedCodeSchema,
-  exampleAcceptedCode,
+  acceptedCodeDataSchema,
+  exampleAcceptedCodeData,
   exampleSessionToken,
   setCookieHeaderDescription,
 } from "./visitor-schemas.ts";
@@ -40,7 +40,7 @@ const verifyBody = () =>
 
 const loginResponse = () =>
   z.union([
-    successBodySchema({ session_token: z.string() }),
+    bodySchemaWithSuccessStatus({ session_token: z.string() }),
     z.object({ status: z.literal("totp_required"), session_token: z.string(), expires_in: z.int() }),
   ]);
 
@@ -142,8 +142,9 @@ export const signInOperations: readonly Operation[] = [
     body: verifyBody,
     bodyExample: { session_token: examplePending, code: "123456" },
     response: defineJsonResponse({
-      schema: () => successBodySchema({ session_token: z.string(), data: acceptedCodeSchema() }),
-      example: { status: "success", session_token: exampleSessionToken, data: exampleAcceptedCode },
+      schema: () =>
+        bodySchemaWithSuccessStatus({ session_token: z.string(), data: acceptedCodeDataSchema() }),
+      example: { status: "success", session_token: exampleSessionToken, data: exampleAcceptedCodeData },
       headers: setCookieHeaderDescription,
       present: ({ issued, evidence: shown }: VerifySignInResult) =>
         withSuccessStatus({

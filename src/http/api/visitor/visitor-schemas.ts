@@ -4,12 +4,12 @@ import * as z from "zod/mini";
 export const setCookieHeaderDescription = { "Set-Cookie": "The session's cookie" };
 
 /** Which kind of code was accepted. */
-export const acceptedCodeSchema = () =>
+export const acceptedCodeDataSchema = () =>
   z.object({
     method: z.enum(["totp", "backup_code"]),
     backup_codes_remaining: z.int(),
   });
 
-export const exampleAcceptedCode = { method: "totp", backup_codes_remaining: 10 } as const;
+export const exampleAcceptedCodeData = { method: "totp", backup_codes_remaining: 10 } as const;
 export const exampleSessionToken = "eyJhbGciOiJIUzI1NiJ9.e30.c2ln";
-export const exampleBackupCodes = { backup_codes: ["7K3F-9QWX", "0ABC-D123"] };
+export const exampleBackupCodesData = { backup_codes: ["7K3F-9QWX", "0ABC-D123"] };

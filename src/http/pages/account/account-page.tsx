@@ -5,14 +5,14 @@ import { parseSubmittedCode } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { regenerateBackupCodes } from "../../../domain/second-factor/backup-codes.ts";
 import { disableTotp } from "../../../domain/second-factor/disable-totp.ts";
-import { getSecondFactorStatus } from "../../../domain/second-factor/second-factor-status.ts";
+import { recheckSessionAndGetSecondFactorStatus } from "../../../domain/second-factor/second-factor-status.ts";
 import {
   type FullSession,
   listSessions,
   revokeOtherSessions,
   revokeSession,
 } from "../../../domain/sessions/sessions.ts";
-import { findSessionCaller } from "../../caller.ts";
+import { findSessionCallerByTokenAndSource } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
 import { clearSessionCookies, readKnownDevicesCookie, setSessionCookie } from "../../cookies.ts";
 import { signInWithExternalFirstFactor } from "../../external-first-factor.ts";
@@ -22,22 +22,25 @@ import type { AnyFailure } from "../../problem/http-failure.ts";
 import { toProblem } from "../../problem/problem.ts";
 import { ownPagePath } from "../../sign-in-redirect.ts";
 import {
-  failureProps,
   type PageResponse,
   pageProps,
+  requiredTextFieldSchema,
   rerenderWithFailure,
   showPage,
   siteHref,
-  textFieldSchema,
+  toErrorOrRetryAfterProps,
 } from "../layout/page.ts";
 import { AccountPage, type AccountPageProps } from "./account-view.tsx";
 import { NewBackupCodesPage } from "./backup-codes-view.tsx";
 
-const codeFormSchema = lazy(() => z.strictObject({ code: textFieldSchema(1024) }));
+const codeFormSchema = lazy(() => z.strictObject({ code: requiredTextFieldSchema(1024) }));
 const disableFormSchema = lazy(() =>
-  z.strictObject({ code: textFieldSchema(1024), password: z.optional(textFieldSchema(4096)) }),
+  z.strictObject({
+    code: requiredTextFieldSchema(1024),
+    password: z.optional(requiredTextFieldSchema(4096)),
+  }),
 );
-const endSessionFormSchema = lazy(() => z.strictObject({ id: textFieldSchema(128) }));
+const endSessionFormSchema = lazy(() => z.strictObject({ id: requiredTextFieldSchema(128) }));
 
 /** The notice after a redirect, by the value of `done` in the query. The query can't contain the text itself, or a link could show any text. */
 const notices: ReadonlyMap<string, string> = new Map([
@@ -118,7 +121,7 @@ async function withAccountSession(
   c: AppContext,
   handle: (session: FullSession) => PageResponse,
 ): Promise<Response> {
-  const caller = await findSessionCaller(c);
+  const caller = await findSessionCallerByTokenAndSource(c);
   if (caller !== null) return handle(caller.session);
   // The page with the form has set a session cookie. A client that did not keep it can't change anything (INC-30).
   if (c.req.method !== "GET" && c.var.source !== null) return c.redirect(here(c), 303);
@@ -144,7 +147,7 @@ interface AccountState {
 
 async function showAccount(c: AppContext, session: FullSession, state: AccountState): Promise<Response> {
   const { deps, client, now } = c.var;
-  const status = await getSecondFactorStatus(deps, session, client, now);
+  const status = await recheckSessionAndGetSecondFactorStatus(deps, session, client, now);
   const listed = status.ok ? await listSessions(deps, session, now) : status;
   if (!status.ok || !listed.ok) return respondToAccountFailure(c, status.ok ? listed : status);
   setSessionCookie(c, status.checked);
@@ -177,7 +180,7 @@ function respondToAccountFailure(c: AppContext, failure: Failure | { ok: true })
 
 function errorText(failure: AnyFailure): string {
   if (failure.reason === "wrong_credentials") return "The password is wrong.";
-  const props = failureProps(failure);
+  const props = toErrorOrRetryAfterProps(failure);
   return "error" in props
     ? props.error
     : `${toProblem(failure).title}. Try again in ${props.retryAfterSeconds} seconds.`;

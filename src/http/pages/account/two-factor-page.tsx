@@ -10,7 +10,7 @@ import {
   startEnrolment,
 } from "../../../domain/second-factor/enrolment.ts";
 import { type FullSession, recheckSession } from "../../../domain/sessions/sessions.ts";
-import { findSessionCaller } from "../../caller.ts";
+import { findSessionCallerByTokenAndSource } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
 import { clearHandOverCookie, clearSessionCookies, setSessionCookie } from "../../cookies.ts";
 import { signInWithExternalFirstFactor } from "../../external-first-factor.ts";
@@ -20,18 +20,18 @@ import type { HttpFailure } from "../../problem/http-failure.ts";
 import { ownPagePath } from "../../sign-in-redirect.ts";
 import { showChallengeSetupStartPage, submitChallengeSetup } from "../challenge/challenge-setup.tsx";
 import {
-  failureProps,
   type PageResponse,
   pageProps,
   readReturnPath,
   redirectPathAfterPage,
+  requiredTextFieldSchema,
   rerenderWithFailure,
   returnPathSchema,
   showPage,
-  textFieldSchema,
+  toErrorOrRetryAfterProps,
 } from "../layout/page.ts";
 import { NewBackupCodesPage } from "./backup-codes-view.tsx";
-import { ConfirmSetupAgainPage, SetupScanPage, SetupStartPage } from "./two-factor-setup-view.tsx";
+import { SetupCodeRetryPage, SetupScanPage, SetupStartPage } from "./two-factor-setup-view.tsx";
 
 const path = "/account/two-factor";
 
@@ -39,9 +39,9 @@ const setupFormSchema = lazy(() =>
   z.strictObject({
     step: z.enum(["start", "confirm"], "must be start or confirm"),
     /** Required with `confirm`. */
-    code: z.optional(textFieldSchema(1024)),
+    code: z.optional(requiredTextFieldSchema(1024)),
     rd: returnPathSchema(),
-    challenge: z.optional(textFieldSchema(64)),
+    challenge: z.optional(requiredTextFieldSchema(64)),
   }),
 );
 
@@ -51,7 +51,7 @@ export const twoFactorPageRoutes = new Hono<AppEnv>()
     const challenge = c.req.query("challenge");
     if (challenge !== undefined) return showChallengeSetupStartPage(c, challenge);
     const returnPath = readReturnPath(c);
-    const caller = await findSessionCaller(c);
+    const caller = await findSessionCallerByTokenAndSource(c);
     const checked = caller === null ? null : await recheckSession(c.var.deps, caller.session, c.var.now);
     if (checked === null) return showSetupForExternalVisitor(c, returnPath);
     setSessionCookie(c, checked);
@@ -62,7 +62,7 @@ export const twoFactorPageRoutes = new Hono<AppEnv>()
     const form = await readFormOrThrow(c, setupFormSchema());
     const code = form.step === "start" ? null : (form.code ?? "");
     if (form.challenge !== undefined) return submitChallengeSetup(c, form.challenge, code);
-    const caller = await findSessionCaller(c);
+    const caller = await findSessionCallerByTokenAndSource(c);
     if (caller === null) return toSignIn(c, form.rd);
     return code === null ? showSecret(c, caller.session, form.rd) : confirm(c, caller.session, code, form.rd);
   });
@@ -152,11 +152,11 @@ function respondToFailure(c: AppContext, failure: Failure | HttpFailure, returnP
 
 function confirmPage(c: AppContext, returnPath: string, failure: Failure | HttpFailure) {
   const state = { returnPath, serverNowMs: c.var.now.getTime(), error: errorText(failure) };
-  return <ConfirmSetupAgainPage {...pageProps(c)} {...state} />;
+  return <SetupCodeRetryPage {...pageProps(c)} {...state} />;
 }
 
 function errorText(failure: Failure | HttpFailure): string {
-  const props = failureProps(failure);
+  const props = toErrorOrRetryAfterProps(failure);
   return "error" in props
     ? props.error
     : `Too many attempts. Try again in ${props.retryAfterSeconds} seconds.`;

@@ -155,7 +155,7 @@ interface ConfirmSetupAgainPageProps extends SetupProps {
  * The page after a wrong first code. It has a code field, but no QR code and no secret, which are shown only once. Posts
  * `step=confirm` or `step=start`.
  */
-export function ConfirmSetupAgainPage(props: ConfirmSetupAgainPageProps) {
+export function SetupCodeRetryPage(props: ConfirmSetupAgainPageProps) {
   const { base, issuer, returnPath, challenge, serverNowMs, error } = props;
   return (
     <Layout base={base} issuer={issuer} title="Confirm your app" error>

@@ -5,11 +5,17 @@ import { verifyCodeAndCompleteChallenge } from "../../../domain/second-factor/ch
 import { findChallengeSession } from "../../caller.ts";
 import { type AppContext, publicBaseUrl } from "../../context.ts";
 import type { HttpFailure } from "../../problem/http-failure.ts";
-import { failureProps, type PageResponse, pageProps, rerenderWithFailure, showPage } from "../layout/page.ts";
+import {
+  type PageResponse,
+  pageProps,
+  rerenderWithFailure,
+  showPage,
+  toErrorOrRetryAfterProps,
+} from "../layout/page.ts";
 import { SecondFactorPage } from "../sign-in/second-factor-view.tsx";
 import {
+  buildChallengePagePath,
   challengeOverFailure,
-  challengePagePath,
   clearCookieAndShowChallengeEndedPage,
   showChallengeEndedPage,
   showChallengeOutcome,
@@ -51,14 +57,18 @@ function respondToFailure(
     case "challenge_over":
       return showChallengeOutcome(c, session);
     case "not_enabled":
-      return c.redirect(challengePagePath(c, "/account/two-factor", session.challenge.id), 303);
+      return c.redirect(buildChallengePagePath(c, "/account/two-factor", session.challenge.id), 303);
     case "second_factor_disabled":
     case "field_unreadable":
       return clearCookieAndShowChallengeEndedPage(c, session, failure);
     case "too_many_attempts":
       if (failure.startOver === true) return clearCookieAndShowChallengeEndedPage(c, session, failure);
   }
-  return rerenderWithFailure(c, failure, codePage(c, session, { ...failureProps(failure), triedBackupCode }));
+  return rerenderWithFailure(
+    c,
+    failure,
+    codePage(c, session, { ...toErrorOrRetryAfterProps(failure), triedBackupCode }),
+  );
 }
 
 function codePage(c: AppContext, session: ChallengeSession, state: object = {}) {

@@ -1,9 +1,12 @@
 import { Hono } from "hono";
 import { addChallengeResultParameters } from "../../../core/parsing/return-address.ts";
-import type { ChallengeClaims } from "../../../core/tokens/session-token.ts";
+import type { ChallengeInToken } from "../../../core/tokens/session-token.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import type { ChallengeSession } from "../../../domain/second-factor/challenge-session.ts";
-import { buildChallengeReturnUrl, redeemChallengeUrl } from "../../../domain/second-factor/challenges.ts";
+import {
+  getCompletedChallengeReturnUrl,
+  redeemChallengeUrl,
+} from "../../../domain/second-factor/challenges.ts";
 import { findChallengeSession } from "../../caller.ts";
 import { type AppContext, type AppEnv, publicBaseUrl } from "../../context.ts";
 import { clearChallengeCookie, setChallengeCookie } from "../../cookies.ts";
@@ -28,13 +31,13 @@ export const challengeAddressRoutes = new Hono<AppEnv>()
     const page = enrolled ? "/second-factor" : "/account/two-factor";
     if (issued !== null) {
       setChallengeCookie(c, issued);
-      return c.redirect(challengePagePath(c, page, challenge.id), 303);
+      return c.redirect(buildChallengePagePath(c, page, challenge.id), 303);
     }
     // The challenge is already open. Only the browser that opened it may continue.
     if ((await findChallengeSession(c, challenge.id)) === null)
       return showChallengeEndedPage(c, challengeOverFailure, challenge);
     const done = challenge.completedAt !== null;
-    return c.redirect(challengePagePath(c, done ? "/challenge/done" : page, challenge.id), 303);
+    return c.redirect(buildChallengePagePath(c, done ? "/challenge/done" : page, challenge.id), 303);
   });
 
 async function showDone(c: AppContext): Promise<Response> {
@@ -55,7 +58,7 @@ function isNavigation(c: AppContext): boolean {
 }
 
 /** Returns the address of a page with this challenge in its query. */
-export const challengePagePath = (c: AppContext, page: string, id: string): string =>
+export const buildChallengePagePath = (c: AppContext, page: string, id: string): string =>
   `${c.var.config.basePath}${page}?challenge=${id}`;
 
 const siteOf = (returnTo: string): string => new URL(returnTo).host;
@@ -80,7 +83,7 @@ export function showReturnPage(c: AppContext, session: ChallengeSession, href: s
 
 /** For a challenge that accepts no more codes: returns the browser to the site when it was completed, else shows that it has ended. */
 export async function showChallengeOutcome(c: AppContext, session: ChallengeSession): Promise<Response> {
-  const result = await buildChallengeReturnUrl(c.var.deps, session, publicBaseUrl(c), c.var.now);
+  const result = await getCompletedChallengeReturnUrl(c.var.deps, session, publicBaseUrl(c), c.var.now);
   return result.ok
     ? showReturnPage(c, session, result.address)
     : clearCookieAndShowChallengeEndedPage(c, session, result);
@@ -100,7 +103,7 @@ export function clearCookieAndShowChallengeEndedPage(
 export function showChallengeEndedPage(
   c: AppContext,
   failure: Failure,
-  challenge?: Pick<ChallengeClaims, "id" | "returnTo">,
+  challenge?: Pick<ChallengeInToken, "id" | "returnTo">,
 ): PageResponse {
   const { title, detail, code } = toProblem(failure);
   const hasTooManyFailures = failure.reason === "too_many_attempts";
@@ -118,7 +121,7 @@ export function showChallengeEndedPage(
   return rerenderWithFailure(c, failure, page);
 }
 
-const linkBack = ({ id, returnTo }: Pick<ChallengeClaims, "id" | "returnTo">) => ({
+const linkBack = ({ id, returnTo }: Pick<ChallengeInToken, "id" | "returnTo">) => ({
   href: addChallengeResultParameters(returnTo, { challenge: id }),
   label: `Go back to ${siteOf(returnTo)}`,
 });

@@ -9,11 +9,17 @@ import type { AppContext } from "../../context.ts";
 import { setChallengeCookie } from "../../cookies.ts";
 import type { HttpFailure } from "../../problem/http-failure.ts";
 import { NewBackupCodesPage } from "../account/backup-codes-view.tsx";
-import { ConfirmSetupAgainPage, SetupScanPage, SetupStartPage } from "../account/two-factor-setup-view.tsx";
-import { failureProps, type PageResponse, pageProps, rerenderWithFailure, showPage } from "../layout/page.ts";
+import { SetupCodeRetryPage, SetupScanPage, SetupStartPage } from "../account/two-factor-setup-view.tsx";
 import {
+  type PageResponse,
+  pageProps,
+  rerenderWithFailure,
+  showPage,
+  toErrorOrRetryAfterProps,
+} from "../layout/page.ts";
+import {
+  buildChallengePagePath,
   challengeOverFailure,
-  challengePagePath,
   clearCookieAndShowChallengeEndedPage,
   showChallengeEndedPage,
   showChallengeOutcome,
@@ -75,7 +81,7 @@ async function confirm(c: AppContext, session: ChallengeSession, text: string): 
       {...pageProps(c)}
       codes={[...enrolled.backupCodes]}
       reason="enabled"
-      continueHref={challengePagePath(c, "/challenge/done", session.challenge.id)}
+      continueHref={buildChallengePagePath(c, "/challenge/done", session.challenge.id)}
       continueLabel={`I have saved them: continue to ${toChallengeInfo(session).site}`}
     />
   );
@@ -92,7 +98,7 @@ function respondToFailure(
     case "challenge_over":
       return showChallengeOutcome(c, session);
     case "already_enabled":
-      return c.redirect(challengePagePath(c, "/second-factor", session.challenge.id), 303);
+      return c.redirect(buildChallengePagePath(c, "/second-factor", session.challenge.id), 303);
     case "enrolment_expired": {
       const error = "The ten minutes for this QR code have passed. Begin again with a new one.";
       return rerenderWithFailure(c, failure, startPage(c, session, error));
@@ -103,11 +109,11 @@ function respondToFailure(
     case "too_many_attempts":
       if (failure.startOver === true) return clearCookieAndShowChallengeEndedPage(c, session, failure);
   }
-  const props = failureProps(failure);
+  const props = toErrorOrRetryAfterProps(failure);
   const error =
     "error" in props ? props.error : `Too many attempts. Try again in ${props.retryAfterSeconds} seconds.`;
   const serverNowMs = c.var.now.getTime();
-  const page = <ConfirmSetupAgainPage {...setupProps(c, session)} serverNowMs={serverNowMs} error={error} />;
+  const page = <SetupCodeRetryPage {...setupProps(c, session)} serverNowMs={serverNowMs} error={error} />;
   return rerenderWithFailure(c, failure, page);
 }
 

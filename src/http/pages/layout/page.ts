@@ -4,7 +4,7 @@ import { parseReturnPathOrRoot } from "../../../core/parsing/return-path.ts";
 import type { AppContext } from "../../context.ts";
 import { logFailure } from "../../problem/failure-response.tsx";
 import type { AnyFailure } from "../../problem/http-failure.ts";
-import { problemHeaders, toProblem } from "../../problem/problem.ts";
+import { retryRateLimitAndAllowHeaders, toProblem } from "../../problem/problem.ts";
 import { ownPagePath } from "../../sign-in-redirect.ts";
 import { renderHtmlDocument } from "./layout.tsx";
 
@@ -30,20 +30,22 @@ export function rerenderWithFailure(
   page: Parameters<typeof renderHtmlDocument>[0],
 ): PageResponse {
   const problem = toProblem(failure);
-  for (const [name, value] of Object.entries(problemHeaders(problem))) c.header(name, value);
+  for (const [name, value] of Object.entries(retryRateLimitAndAllowHeaders(problem))) c.header(name, value);
   logFailure(c, problem.status, failure);
   return showPage(c, page, problem.status);
 }
 
 /** Returns the page properties that describe a failure: the seconds to wait, or the error text. */
-export function failureProps(failure: AnyFailure): { error: string } | { retryAfterSeconds: number } {
+export function toErrorOrRetryAfterProps(
+  failure: AnyFailure,
+): { error: string } | { retryAfterSeconds: number } {
   return failure.reason === "too_many_attempts"
     ? { retryAfterSeconds: failure.retryAfterSeconds }
     : { error: toProblem(failure).detail };
 }
 
 /** Schema of a required form field. A form sends only text, so the error is about a missing field. `maxLength`: UTF-16 units. */
-export const textFieldSchema = (maxLength: number) =>
+export const requiredTextFieldSchema = (maxLength: number) =>
   z
     .string("Invalid input: expected string, received undefined")
     .check(z.maxLength(maxLength, `Too big: expected string to have <=${maxLength} characters`));

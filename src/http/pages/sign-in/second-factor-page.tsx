@@ -5,7 +5,7 @@ import { parseSubmittedCode } from "../../../core/parsing/code-input.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { stepUp } from "../../../domain/sessions/step-up.ts";
 import { completeSignInWithCode } from "../../../domain/sign-in/complete-sign-in.ts";
-import { findPendingSession, findSessionCaller } from "../../caller.ts";
+import { findPendingSession, findSessionCallerByTokenAndSource } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
 import {
   clearHandOverCookie,
@@ -21,25 +21,25 @@ import { ownPagePath } from "../../sign-in-redirect.ts";
 import { showChallengeCodePage, submitChallengeCode } from "../challenge/challenge-code.tsx";
 import { MessagePage } from "../layout/message.tsx";
 import {
-  failureProps,
   type PageResponse,
   pageProps,
   readReturnPath,
   redirectPathAfterPage,
+  requiredTextFieldSchema,
   rerenderWithFailure,
   returnPathSchema,
   showPage,
-  textFieldSchema,
+  toErrorOrRetryAfterProps,
 } from "../layout/page.ts";
 import { SecondFactorPage } from "./second-factor-view.tsx";
-import { respondWithSignInFailure } from "./sign-in-page.tsx";
+import { rerenderSignInPageOrRedirect } from "./sign-in-page.tsx";
 import { SignInPage } from "./sign-in-view.tsx";
 
 const codeFormSchema = lazy(() =>
   z.strictObject({
-    code: textFieldSchema(1024),
+    code: requiredTextFieldSchema(1024),
     rd: returnPathSchema(),
-    challenge: z.optional(textFieldSchema(64)),
+    challenge: z.optional(requiredTextFieldSchema(64)),
   }),
 );
 
@@ -63,7 +63,7 @@ export const secondFactorPageRoutes = new Hono<AppEnv>()
     if (form.challenge !== undefined) return submitChallengeCode(c, form.challenge, form.code);
     const step = await findStep(c);
     if (step === null)
-      return respondWithSignInFailure(c, { ok: false, reason: "pending_session_over" }, form.rd);
+      return rerenderSignInPageOrRedirect(c, { ok: false, reason: "pending_session_over" }, form.rd);
     const code = parseSubmittedCode(form.code);
     if (code === null) {
       const detail = "Type the six digits that your app shows, or a backup code such as 7K3F-9QWX.";
@@ -85,7 +85,7 @@ export const secondFactorPageRoutes = new Hono<AppEnv>()
 async function findStep(c: AppContext) {
   const pending = await findPendingSession(c);
   if (pending !== null) return { mode: "sign_in", session: pending } as const;
-  const caller = await findSessionCaller(c);
+  const caller = await findSessionCallerByTokenAndSource(c);
   return caller === null ? null : ({ mode: "step_up", session: caller.session } as const);
 }
 
@@ -116,7 +116,7 @@ function respondToFailure(
     case "pending_session_over":
     case "session_over":
       clearSessionCookies(c);
-      return respondWithSignInFailure(c, failure, returnPath);
+      return rerenderSignInPageOrRedirect(c, failure, returnPath);
     case "not_enabled":
       return c.redirect(ownPagePath(c, "/account/two-factor", returnPath), 303);
     case "second_factor_disabled":
@@ -130,7 +130,7 @@ function respondToFailure(
   return rerenderWithFailure(
     c,
     failure,
-    secondFactorPage(c, mode, returnPath, { ...failureProps(failure), triedBackupCode }),
+    secondFactorPage(c, mode, returnPath, { ...toErrorOrRetryAfterProps(failure), triedBackupCode }),
   );
 }
 

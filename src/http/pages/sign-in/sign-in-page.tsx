@@ -5,12 +5,12 @@ import { canonicalizeUsername } from "../../../core/parsing/username.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import { recheckSession, signOut } from "../../../domain/sessions/sessions.ts";
 import { signInWithPassword } from "../../../domain/sign-in/password-sign-in.ts";
-import { findSessionCaller, findSessionsOfRequest } from "../../caller.ts";
+import { findFullAndPendingSessions, findSessionCallerByTokenAndSource } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
 import {
   clearHandOverCookie,
   clearSessionCookies,
-  countRedirect,
+  countRedirectAndDetectLoop,
   readKnownDevicesCookie,
   setPendingCookie,
   setSessionCookie,
@@ -22,16 +22,16 @@ import { respondWithFailure } from "../../problem/failure-response.tsx";
 import type { HttpFailure } from "../../problem/http-failure.ts";
 import { ownPagePath } from "../../sign-in-redirect.ts";
 import {
-  failureProps,
   type PageResponse,
   pageProps,
   readReturnPath,
   redirectPathAfterPage,
+  requiredTextFieldSchema,
   rerenderWithFailure,
   returnPathSchema,
   showPage,
   siteHref,
-  textFieldSchema,
+  toErrorOrRetryAfterProps,
 } from "../layout/page.ts";
 import { ExternalSignInRequiredPage, RedirectLoopPage } from "./external-sign-in-view.tsx";
 import { SignInPage } from "./sign-in-view.tsx";
@@ -39,8 +39,8 @@ import { SignedOutPage, SignOutPage } from "./sign-out-view.tsx";
 
 const signInFormSchema = lazy(() =>
   z.strictObject({
-    username: textFieldSchema(1024),
-    password: textFieldSchema(4096),
+    username: requiredTextFieldSchema(1024),
+    password: requiredTextFieldSchema(4096),
     rd: returnPathSchema(),
   }),
 );
@@ -49,7 +49,7 @@ const signInFormSchema = lazy(() =>
 export const signInPageRoutes = new Hono<AppEnv>()
   .get("/sign-in", async (c) => {
     const returnPath = readReturnPath(c);
-    const caller = c.req.query("again") === undefined ? await findSessionCaller(c) : null;
+    const caller = c.req.query("again") === undefined ? await findSessionCallerByTokenAndSource(c) : null;
     // Checked in D1: with the token of an ended session, the site would redirect the visitor back here again and again.
     const checked = caller === null ? null : await recheckSession(c.var.deps, caller.session, c.var.now);
     if (checked === null) {
@@ -65,7 +65,7 @@ export const signInPageRoutes = new Hono<AppEnv>()
     const username = canonicalizeUsername(form.username);
     if (username === null || form.password === "") {
       const detail = "Type your user name and your password.";
-      return respondWithSignInFailure(
+      return rerenderSignInPageOrRedirect(
         c,
         { ok: false, reason: "invalid_format", detail },
         form.rd,
@@ -76,7 +76,7 @@ export const signInPageRoutes = new Hono<AppEnv>()
     const { password } = form;
     const devices = readKnownDevicesCookie(c);
     const result = await signInWithPassword(deps, { username, password, devices, client, now });
-    if (!result.ok) return respondWithSignInFailure(c, result, form.rd, form.username);
+    if (!result.ok) return rerenderSignInPageOrRedirect(c, result, form.rd, form.username);
     if (result.next === "second_factor") {
       setPendingCookie(c, result.pending.token, result.pending.expiresAt);
       return c.redirect(ownPagePath(c, "/second-factor", form.rd), 303);
@@ -87,7 +87,7 @@ export const signInPageRoutes = new Hono<AppEnv>()
   .get("/sign-out", (c) => showPage(c, <SignOutPage {...pageProps(c)} />))
   .post("/sign-out", async (c) => {
     await readFormOrThrow(c, z.strictObject({}));
-    for (const session of await findSessionsOfRequest(c))
+    for (const session of await findFullAndPendingSessions(c))
       await signOut(c.var.deps, session, c.var.client, c.var.now);
     clearSessionCookies(c);
     clearHandOverCookie(c);
@@ -96,7 +96,8 @@ export const signInPageRoutes = new Hono<AppEnv>()
 
 /** Redirects a signed-in visitor to the return path, or shows {@link RedirectLoopPage} if this happens again and again. */
 function redirectOnward(c: AppContext, returnPath: string): PageResponse {
-  if (countRedirect(c, returnPath)) return showPage(c, <RedirectLoopPage {...pageProps(c)} />, 508);
+  if (countRedirectAndDetectLoop(c, returnPath))
+    return showPage(c, <RedirectLoopPage {...pageProps(c)} />, 508);
   return c.redirect(redirectPathAfterPage(c, returnPath), 303);
 }
 
@@ -122,7 +123,7 @@ async function signInWithExternalFactor(c: AppContext, returnPath: string): Prom
  * Shows the sign-in page with this failure and the submitted user name. With an external first factor it redirects to
  * `/second-factor` instead, which starts a new sign-in.
  */
-export function respondWithSignInFailure(
+export function rerenderSignInPageOrRedirect(
   c: AppContext,
   failure: Failure | HttpFailure,
   returnPath: string,
@@ -130,7 +131,12 @@ export function respondWithSignInFailure(
 ): PageResponse {
   if (c.var.source !== null) return c.redirect(ownPagePath(c, "/second-factor", returnPath), 303);
   const page = (
-    <SignInPage {...pageProps(c)} returnPath={returnPath} username={username} {...failureProps(failure)} />
+    <SignInPage
+      {...pageProps(c)}
+      returnPath={returnPath}
+      username={username}
+      {...toErrorOrRetryAfterProps(failure)}
+    />
   );
   return rerenderWithFailure(c, failure, page);
 }

@@ -15,12 +15,12 @@ import { defineOperation } from "../define-operation.ts";
 import { passwordSchema, totpCodeSchema, totpOrBackupCodeSchema } from "../fields.ts";
 import type { Operation } from "../operation.ts";
 import {
+  bodySchemaWithSuccessStatus,
   defineDataResponse,
   defineJsonResponse,
-  successBodySchema,
   withSuccessStatus,
 } from "../success-response.ts";
-import { exampleBackupCodes, setCookieHeaderDescription } from "./visitor-schemas.ts";
+import { exampleBackupCodesData, setCookieHeaderDescription } from "./visitor-schemas.ts";
 
 const tag = "Own second factor";
 const enableBody = () =>
@@ -49,7 +49,7 @@ const codeFailures: readonly AnyFailure["reason"][] = [
 ];
 
 /** Two-factor authentication of the caller's account, on and off: `/totp/setup`, `/totp/enable`, `/totp/disable`. */
-export const ownTotpOperations: readonly Operation[] = [
+export const enableAndDisableOwnTotpOperations: readonly Operation[] = [
   defineOperation({
     id: "setUpOwnTotp",
     method: "post",
@@ -98,11 +98,11 @@ export const ownTotpOperations: readonly Operation[] = [
     bodyExample: { code: "123456" },
     response: defineJsonResponse({
       schema: () =>
-        successBodySchema({
+        bodySchemaWithSuccessStatus({
           message: z.string(),
           data: z.object({ backup_codes: z.array(z.string()) }),
         }),
-      example: { status: "success", message: enabled, data: exampleBackupCodes },
+      example: { status: "success", message: enabled, data: exampleBackupCodesData },
       headers: setCookieHeaderDescription,
       present: ({ backupCodes }: ConfirmEnrolmentResult) =>
         withSuccessStatus({
@@ -135,7 +135,7 @@ export const ownTotpOperations: readonly Operation[] = [
     body: disableBody,
     bodyExample: { code: "123456", password: "correct horse battery" },
     response: defineJsonResponse({
-      schema: () => successBodySchema({ message: z.string() }),
+      schema: () => bodySchemaWithSuccessStatus({ message: z.string() }),
       example: { status: "success", message: disabled },
       headers: setCookieHeaderDescription,
       present: () => withSuccessStatus({ message: disabled }),

@@ -10,7 +10,7 @@ const names = {
   full: "sallyport",
   pending: "sallyport-pending",
   challenge: "sallyport-challenge",
-  handOver: "sallyport-hand-over",
+  handOver: "sallyport-handover",
   circle: "sallyport-circle",
   device: "sallyport-device",
 } as const;

@@ -16,7 +16,7 @@ import { code, environment, host, send } from "../support/worker.ts";
 
 // A site that keeps its token in the browser's storage: only requests of its scripts have `Authorization`.
 
-const cookieName = "__Host-sallyport-hand-over";
+const cookieName = "__Host-sallyport-handover";
 let site: Site;
 /** The account of each token of the site. */
 let tokens: Map<string, string>;

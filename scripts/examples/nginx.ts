@@ -76,7 +76,7 @@ map $http_authorization $sallyport_site_authorization {
 map $request_uri $sallyport_normal_path {
     default 0;
     "~^[^?]*${dotSegment("[?]|$")}" 0;
-    "~^${basePath}${plainSegments}([?]|$)" 1;
+    "~^${basePath}(${plainSegments}|/?)([?]|$)" 1;
 }
 `;
 }

@@ -3,6 +3,7 @@ import { findOwnCookie } from "../core/parsing/cookie-header.ts";
 import { addToKnownDevicesCookie, knownDeviceTtlSeconds } from "../core/tokens/known-devices.ts";
 import type { ChallengeSessionToken } from "../domain/second-factor/challenges.ts";
 import type { IssuedSession } from "../domain/sessions/sessions.ts";
+import type { HandOverToken } from "../domain/sign-in/hand-over.ts";
 import type { AppContext } from "./context.ts";
 
 /** Sallyport's cookies. With the prefix `__Host-`, browsers accept them only from this host over TLS. */
@@ -10,6 +11,7 @@ const names = {
   full: "sallyport",
   pending: "sallyport-pending",
   challenge: "sallyport-challenge",
+  handOver: "sallyport-handover",
   circle: "sallyport-circle",
   device: "sallyport-device",
 } as const;
@@ -44,6 +46,21 @@ export function setChallengeCookie(c: AppContext, { token, expiresAt }: Challeng
 /** Removes the cookie of a hosted challenge. */
 export function clearChallengeCookie(c: AppContext): void {
   deleteCookie(c, names.challenge, flags);
+}
+
+/** Sets the cookie of a first factor that a script has handed over to the pages. */
+export function setHandOverCookie(c: AppContext, { token, expiresAt }: HandOverToken): void {
+  setCookie(c, names.handOver, token, { ...flags, maxAge: secondsUntil(c, expiresAt) });
+}
+
+/** Removes the cookie of a hand-over, if the browser has one. */
+export function clearHandOverCookie(c: AppContext): void {
+  if (readHandOverCookie(c) !== undefined) deleteCookie(c, names.handOver, flags);
+}
+
+/** Returns the token of a hand-over from its cookie. Not verified. */
+export function readHandOverCookie(c: AppContext): string | undefined {
+  return readCookie(c, names.handOver);
 }
 
 /** Returns the token of a hosted challenge from its cookie. Not verified. */

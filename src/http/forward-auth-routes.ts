@@ -10,13 +10,9 @@ import { setSessionCookie } from "./cookies.ts";
 import { visitorOfRequest } from "./gate.ts";
 import { createEmptyResponseWithSecurityHeaders } from "./middleware/own-headers.ts";
 import { respondNotFound } from "./not-found.ts";
+import { isPageNavigation } from "./page-navigation.ts";
 import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
-import {
-  acceptsHtml,
-  pagePathForDenial,
-  redirectOrRefuseDeniedRequest,
-  type TargetMethodAndUri,
-} from "./sign-in-redirect.ts";
+import { pagePathForDenial, redirectOrRefuseDeniedRequest, type TargetMethodAndUri } from "./sign-in-redirect.ts";
 
 /**
  * Responds 404 to a request without `PROXY_KEY`. Needed where the Worker is a gate: otherwise a visitor could call the
@@ -43,7 +39,7 @@ export async function respondToAuthRequest(c: AppContext): Promise<Response> {
       (denial, target) => {
         if (denial.reason === "account_disabled")
           return respondWithFailure(c, { ok: false, reason: "account_disabled" });
-        c.header("Location", pagePathForDenial(c, denial, target.uri));
+        c.header("Location", pagePathForDenial(c, denial, target));
         return c.body(null, 401);
       },
       () => respondWithFailure(c, { ok: false, reason: "unreadable_original" }),
@@ -65,7 +61,7 @@ async function respondToProxy(
   const misspelled = findMisspelledHeader(c.req.raw.headers, c.var.config);
   if (misspelled !== null)
     return respondWithFailure(c, { ok: false, reason: "misspelled_header", name: misspelled });
-  if (acceptsHtml(c)) c.set("errorFormat", "page");
+  if (isPageNavigation(c)) c.set("errorFormat", "page");
   const caller = await findSessionCallerByTokenOnly(c);
   const outcome = await authorizeForwardAuth(c.get("deps"), {
     ...visitorOfRequest(c, caller, original),

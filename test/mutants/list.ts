@@ -6,6 +6,7 @@ import { gateMutants } from "./gate.ts";
 import { keyMutants } from "./keys.ts";
 import { lastingMutants } from "./lasting.ts";
 import type { Mutant } from "./mutant.ts";
+import { pageLoadMutants } from "./page-loads.ts";
 import { proxyMutants } from "./proxies.ts";
 import { requestMeaningMutants } from "./request-meanings.ts";
 import { secondFactorMutants } from "./second-factor.ts";
@@ -28,4 +29,5 @@ export const mutants: readonly Mutant[] = [
   ...costMutants,
   ...adminMutants,
   ...subjectMutants,
+  ...pageLoadMutants,
 ];

@@ -269,8 +269,8 @@ export const requestMeaningMutants: readonly Mutant[] = [
   {
     name: "undecodable-return-path",
     file: "src/core/parsing/return-path.ts",
-    find: "    hasReplacementCharacter(input)\n",
-    replace: "    false\n",
+    find: "    hasReplacementCharacter(input)",
+    replace: "    false",
     why: "after sign-in, a visitor is redirected to another URL than the requested one (INC-36)",
     tests: ["test/core/parsing/return-path.test.ts"],
   },

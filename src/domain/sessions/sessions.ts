@@ -150,7 +150,7 @@ export interface IssueSessionTokenInput {
   readonly username: string;
 }
 
-/** Signs a token for a stored session. Its `checkedAt` is `now`. */
+/** Signs a token for a stored session. Its `checkedAt` is `now`, or in 1970 so that the next request rechecks it. */
 export async function issueSessionToken(
   deps: Deps,
   { row, secret, user, username }: IssueSessionTokenInput,
@@ -167,7 +167,7 @@ export async function issueSessionToken(
     amr: row.amr,
     firstFactorAt: row.firstFactorAt,
     secondFactorAt: row.secondFactorAt,
-    checkedAt: now,
+    checkedAt: deps.recheckNewTokens ? new Date(0) : now,
     expiresAt: row.expiresAt,
   };
   const token = await signFullSessionToken(deps.config.keyring, claims);

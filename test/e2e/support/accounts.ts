@@ -1,6 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { Authenticator } from "./authenticator.ts";
-import type { Sallyport } from "./sallyport.ts";
+import type { Sallyport as RunningSallyport } from "./sallyport.ts";
+
+/** What its administrator needs. */
+type Sallyport = Pick<RunningSallyport, "baseUrl" | "adminKey">;
 
 export type Account = { username: string; password: string };
 

@@ -1,0 +1,25 @@
+/** A running third-party program, unchanged, with an account of its own. */
+export interface Program {
+  /** Where it listens. */
+  readonly url: string;
+  readonly username: string;
+  readonly password: string;
+  /**
+   * What `FIRST_FACTOR=origin` needs for it in addition to `ORIGIN_URL`. None: it has no login.
+   *
+   * @param publicUrl the address that its visitors know it under
+   */
+  originVars?(publicUrl: string): Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+export interface ProgramOptions {
+  readonly port: number;
+  /** An empty directory for all that the program writes. */
+  readonly stateDir: string;
+}
+
+export const credentials = { username: "alice", password: "through the looking-glass" };
+
+/** The account as Apache's `htpasswd` stores it, which nginx and Radicale read. */
+export const htpasswd = `${credentials.username}:$apr1$wonder$yFKDgmuX.CGGl/HB48nN4/\n`;

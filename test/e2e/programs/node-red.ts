@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import type { Program } from "../apps/program.ts";
+import type { Visitor } from "../support/visitor.ts";
+import type { Cast } from "./cast.ts";
+import { arriveSignedIn } from "./sign-in.ts";
+
+export function describeNodeRed(cast: () => Cast): void {
+  it("deploys a flow in its editor, and shows its message over the WebSocket (password)", async () => {
+    const { browser, password: gate, program } = cast();
+    const visitor = await arriveSignedIn(browser, gate, "/");
+    try {
+      const opened = visitor.page.waitForEvent("websocket");
+      await signIn(visitor, program);
+      assert.equal(new URL((await opened).url()).host, new URL(gate.baseUrl).host);
+      await deployAndInject(visitor);
+    } finally {
+      await visitor.leave();
+    }
+  });
+}
+
+async function signIn({ page }: Visitor, { username, password }: Program): Promise<void> {
+  await page.locator("#node-dialog-login-username").fill(username);
+  await page.locator("#node-dialog-login-password").fill(password);
+  await page.locator("#node-dialog-login-submit").click();
+}
+
+/** Moves a node and deploys the flow, presses the button of the node, and reads the message in the debug sidebar. */
+async function deployAndInject({ page }: Visitor): Promise<void> {
+  const label = await page.locator("#n1 .red-ui-flow-node-label").boundingBox();
+  assert.ok(label);
+  await page.mouse.move(label.x + 10, label.y + 5);
+  await page.mouse.down();
+  await page.mouse.move(label.x + 30, label.y + 55, { steps: 5 });
+  await page.mouse.up();
+  const deployed = page.waitForResponse((response) => new URL(response.url()).pathname === "/flows");
+  await page.locator("#red-ui-header-button-deploy").click();
+  assert.equal((await deployed).status(), 200);
+  await page.locator("#n1 .red-ui-flow-node-button-button").click();
+  await page.locator(".red-ui-debug-msg").getByText("down the rabbit-hole").waitFor();
+}

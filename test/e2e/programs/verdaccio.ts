@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { it } from "node:test";
+import { promisify } from "node:util";
+import type { Gate } from "../support/gates.ts";
+import type { Cast } from "./cast.ts";
+import { arriveSignedIn, signInProgram } from "./sign-in.ts";
+
+const run = promisify(execFile);
+const readme = "# A package of the e2e tests";
+
+export function describeVerdaccio(cast: () => Cast): void {
+  it("takes a package from npm, gives it back, and shows it on its page (password)", async () => {
+    const { browser, password: gate, scratchDir } = cast();
+    const { token } = await signInProgram(gate);
+    await publish(gate, token, scratchDir, "@open/tea");
+    const installed = await install(gate, token, scratchDir, "@open/tea");
+    assert.equal(new URL(installed).origin, gate.baseUrl);
+
+    const visitor = await arriveSignedIn(browser, gate, "/");
+    try {
+      await visitor.page.getByText("@open/tea").first().click();
+      await visitor.page.getByRole("heading", { name: "A package of the e2e tests" }).waitFor();
+      assert.deepEqual(await visitor.findFlaws(), []);
+    } finally {
+      await visitor.leave();
+    }
+  });
+}
+
+/** `npm` with a token for this registry, and with nothing of the machine's configuration. */
+async function npm({ baseUrl }: Gate, token: string, cwd: string, ...args: string[]): Promise<string> {
+  const { host } = new URL(baseUrl);
+  writeFileSync(join(cwd, ".npmrc"), `registry=${baseUrl}/\n//${host}/:_authToken=${token}\n`, {
+    mode: 0o600,
+  });
+  const env = { PATH: process.env.PATH, HOME: cwd, npm_config_cache: join(cwd, ".cache") };
+  const { stdout } = await run("npm", ["--no-update-notifier", "--no-audit", "--no-fund", ...args], {
+    cwd,
+    env,
+  });
+  return stdout;
+}
+
+async function publish(gate: Gate, token: string, scratchDir: string, name: string): Promise<void> {
+  const folder = join(scratchDir, "package");
+  mkdirSync(folder);
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name, version: "1.0.0", license: "MIT" }));
+  writeFileSync(join(folder, "README.md"), readme);
+  await npm(gate, token, folder, "publish");
+}
+
+/** Installs the package into a new project, and returns the address that its archive came from. */
+async function install(gate: Gate, token: string, scratchDir: string, name: string): Promise<string> {
+  const folder = join(scratchDir, "project");
+  mkdirSync(folder);
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true }));
+  await npm(gate, token, folder, "install", name);
+  assert.equal(readFileSync(join(folder, "node_modules", name, "README.md"), "utf8"), readme);
+  const { packages } = JSON.parse(readFileSync(join(folder, "package-lock.json"), "utf8"));
+  return packages[`node_modules/${name}`].resolved;
+}

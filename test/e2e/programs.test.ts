@@ -7,22 +7,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe } from "node:test";
 import type { Browser } from "playwright-core";
-import { startEsbuild } from "./apps/esbuild.ts";
+import { startFlood } from "./apps/flood.ts";
 import { startJupyter } from "./apps/jupyter.ts";
 import { startNginxDav } from "./apps/nginx-dav.ts";
 import { startNodeRed } from "./apps/node-red.ts";
 import type { Program, ProgramOptions } from "./apps/program.ts";
 import { startRadicale } from "./apps/radicale.ts";
+import { startSyncthing } from "./apps/syncthing.ts";
 import { startVerdaccio } from "./apps/verdaccio.ts";
 import type { Cast } from "./programs/cast.ts";
-import { describeEsbuild } from "./programs/esbuild.ts";
+import { describeFlood } from "./programs/flood.ts";
 import { describeJupyter } from "./programs/jupyter.ts";
 import { describeNginxDav } from "./programs/nginx-dav.ts";
 import { describeNodeRed } from "./programs/node-red.ts";
 import { describeRadicale } from "./programs/radicale.ts";
+import { describeSyncthing } from "./programs/syncthing.ts";
 import { describeVerdaccio } from "./programs/verdaccio.ts";
 import { launchBrowser } from "./support/browser.ts";
-import { type Gate, planGates, startGates } from "./support/gates.ts";
+import { type Gate, type GateInput, startGates } from "./support/gates.ts";
 import { findFreePorts } from "./support/processes.ts";
 
 const starters = {
@@ -31,7 +33,8 @@ const starters = {
   nginxDav: startNginxDav,
   verdaccio: startVerdaccio,
   nodeRed: startNodeRed,
-  esbuild: startEsbuild,
+  flood: startFlood,
+  syncthing: startSyncthing,
 };
 type Name = keyof typeof starters;
 type Running = { [N in Name]: Awaited<ReturnType<(typeof starters)[N]>> };
@@ -39,7 +42,7 @@ const names = Object.keys(starters) as Name[];
 
 let browser: Browser;
 let running: Running;
-let gates: Readonly<Record<string, Gate>>;
+let gates: ReadonlyMap<string, Gate>;
 let folder: string;
 const stops: Array<() => unknown> = [];
 
@@ -57,15 +60,9 @@ before(async () => {
   );
   running = Object.fromEntries(started.map(valueOrThrow)) as Running;
 
-  const planned = await planGates(names.flatMap((name) => [`${name}-password`, `${name}-origin`]));
-  const vars = Object.entries(planned).map(([key, { baseUrl }]) => [key, variables(key, baseUrl)] as const);
-  const served = vars.filter(([, values]) => values !== undefined);
-  const all = await startGates(
-    Object.fromEntries(served.map(([key]) => [key, planned[key] as Gate])),
-    Object.fromEntries(served) as Record<string, Record<string, string>>,
-  );
-  stops.push(all.stop);
-  gates = all.gates;
+  const { gates: served, stop } = await startGates(names.flatMap(gatesOf));
+  stops.push(stop);
+  gates = served;
 });
 after(async () => {
   for (const stop of stops.toReversed()) await stop();
@@ -77,7 +74,8 @@ describe("Radicale", () => describeRadicale(castOf("radicale")));
 describe("nginx with WebDAV", () => describeNginxDav(castOf("nginxDav")));
 describe("Verdaccio", () => describeVerdaccio(castOf("verdaccio")));
 describe("Node-RED", () => describeNodeRed(castOf("nodeRed")));
-describe("esbuild's server", () => describeEsbuild(castOf("esbuild")));
+describe("Flood", () => describeFlood(castOf("flood")));
+describe("Syncthing", () => describeSyncthing(castOf("syncthing")));
 
 function startProgram(name: Name, port: number): Promise<Program> {
   const stateDir = join(folder, name);
@@ -90,20 +88,25 @@ function valueOrThrow<T>(result: PromiseSettledResult<T>): T {
   return result.value;
 }
 
-function variables(key: string, publicUrl: string): Record<string, string> | undefined {
-  const [name, mode] = key.split("-") as [Name, string];
-  const program: Program = running[name];
-  if (mode === "password") return { ORIGIN_URL: program.url };
-  const own = program.originVars?.(publicUrl);
-  return own && { ORIGIN_URL: program.url, FIRST_FACTOR: "origin", ...own };
+/** One for each first factor that the program can be used with. */
+function gatesOf(name: Name): GateInput[] {
+  const { url, vars = {}, originVars }: Program = running[name];
+  const common = { ORIGIN_URL: url, ...vars };
+  const modes: GateInput[] = [{ name: `${name}-password`, vars: () => common }];
+  if (originVars !== undefined)
+    modes.push({
+      name: `${name}-origin`,
+      vars: (publicUrl) => ({ ...common, FIRST_FACTOR: "origin", ...originVars(publicUrl) }),
+    });
+  return modes;
 }
 
 function castOf<N extends Name>(name: N): () => Cast<Running[N]> {
   return () => ({
     program: running[name],
     browser,
-    password: gates[`${name}-password`] as Gate,
-    origin: gates[`${name}-origin`] as Gate,
+    password: gates.get(`${name}-password`) as Gate,
+    origin: gates.get(`${name}-origin`) as Gate,
     scratchDir: scratchOf(name),
   });
 }

@@ -4,8 +4,10 @@ export interface Program {
   readonly url: string;
   readonly username: string;
   readonly password: string;
+  /** What the Worker needs with any first factor in addition to `ORIGIN_URL`. */
+  readonly vars?: Readonly<Record<string, string>>;
   /**
-   * What `FIRST_FACTOR=origin` needs for it in addition to `ORIGIN_URL`. None: it has no login.
+   * What `FIRST_FACTOR=origin` needs for it in addition. None: it has no login.
    *
    * @param publicUrl the address that its visitors know it under
    */

@@ -26,7 +26,7 @@ export function describeJupyter(cast: () => Cast): void {
     try {
       await visitor.open("/tree");
       await signIn(visitor, program.password);
-      await enrolVisitor(visitor);
+      await enrolVisitor(visitor, gate);
       assert.equal(visitor.pathname, "/tree");
       await uploadAndRun(visitor, gate, "origin");
     } finally {

@@ -17,7 +17,7 @@ export async function arriveSignedIn(browser: Browser, gate: Gate, path: string)
   const account = await createEnrolledAccount(gate, "visitor");
   const visitor = await Visitor.arrive(browser, gate);
   await visitor.open(path);
-  assert.equal(visitor.pathname, "/api/auth/sign-in");
+  assert.equal(visitor.pathname, `${gate.basePath}/sign-in`);
   await visitor.signIn(account);
   await visitor.giveCode(await account.authenticator.soonestCode());
   return visitor;
@@ -26,7 +26,7 @@ export async function arriveSignedIn(browser: Browser, gate: Gate, path: string)
 /** `FIRST_FACTOR=password`: the session of a program that signs in with password and code. */
 export async function signInProgram(gate: Gate): Promise<ProgramSession> {
   const { username, password, authenticator } = await createEnrolledAccount(gate, "program");
-  const client = new Client(gate.baseUrl);
+  const client = new Client(gate.baseUrl, gate.basePath);
   await client.call("/login", { username, password });
   const verified = await client.call("/totp/verify", { code: await authenticator.soonestCode() });
   return { cookie: client.cookies, token: String(verified.session_token) };
@@ -34,10 +34,10 @@ export async function signInProgram(gate: Gate): Promise<ProgramSession> {
 
 /** `FIRST_FACTOR=origin`: the `Cookie` header of a program that has enrolled the account that its `Authorization` names. */
 export async function enrolProgram(gate: Gate, authorization: string): Promise<string> {
-  const client = new Client(gate.baseUrl);
+  const client = new Client(gate.baseUrl, gate.basePath);
   const headers = { ...scriptLoad, Authorization: authorization, "Content-Type": "application/json" };
   const call = async (method: string, path: string, body?: object) => {
-    const answer = await client.ask(`/api/auth${path}`, {
+    const answer = await client.ask(gate.basePath + path, {
       method,
       headers,
       ...(body && { body: JSON.stringify(body) }),
@@ -52,13 +52,13 @@ export async function enrolProgram(gate: Gate, authorization: string): Promise<s
 }
 
 /** `FIRST_FACTOR=origin`: from the first page of the set-up back to where the visitor wanted to go. */
-export async function enrolVisitor(visitor: Visitor): Promise<Authenticator> {
-  assert.equal(visitor.pathname, "/api/auth/account/two-factor");
+export async function enrolVisitor(visitor: Visitor, { basePath }: Gate): Promise<Authenticator> {
+  assert.equal(visitor.pathname, `${basePath}/account/two-factor`);
   await visitor.press("Show me the QR code");
   const authenticator = new Authenticator((await visitor.readManualKey()).replaceAll(" ", ""));
   await visitor.confirmApp(await authenticator.soonestCode());
   await visitor.shows("Save your backup codes");
   await visitor.follow("I have saved them: continue");
-  assert.doesNotMatch(visitor.pathname, /^\/api\/auth/);
+  assert.ok(!visitor.pathname.startsWith(`${basePath}/`));
   return authenticator;
 }

@@ -24,14 +24,15 @@ import { describeRadicale } from "./programs/radicale.ts";
 import { describeSyncthing } from "./programs/syncthing.ts";
 import { describeVerdaccio } from "./programs/verdaccio.ts";
 import { launchBrowser } from "./support/browser.ts";
-import { type Gate, type GateInput, startGates } from "./support/gates.ts";
+import { type Gate, type GateInput, gateUrl, startGates } from "./support/gates.ts";
 import { findFreePorts } from "./support/processes.ts";
 
 const starters = {
   jupyter: startJupyter,
   radicale: startRadicale,
   nginxDav: startNginxDav,
-  verdaccio: startVerdaccio,
+  verdaccio: (options: ProgramOptions) => startVerdaccio(options, "password"),
+  verdaccioOrigin: (options: ProgramOptions) => startVerdaccio(options, "origin"),
   nodeRed: startNodeRed,
   flood: startFlood,
   syncthing: startSyncthing,
@@ -39,6 +40,12 @@ const starters = {
 type Name = keyof typeof starters;
 type Running = { [N in Name]: Awaited<ReturnType<(typeof starters)[N]>> };
 const names = Object.keys(starters) as Name[];
+
+interface Planned {
+  readonly name: Name;
+  readonly port: number;
+  readonly gatePorts: { readonly password: number; readonly origin: number };
+}
 
 let browser: Browser;
 let running: Running;
@@ -50,19 +57,16 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), "sallyport-programs-"));
   browser = await launchBrowser();
   stops.push(() => browser.close());
-  const ports = await findFreePorts(names.length);
-  const started = await Promise.allSettled(
-    names.map(async (name, index) => {
-      const program = await startProgram(name, ports[index] ?? 0);
-      stops.push(program.stop);
-      return [name, program] as const;
-    }),
-  );
+  const ports = await findFreePorts(3 * names.length);
+  const planned = names.map((name, index): Planned => {
+    const [port = 0, password = 0, origin = 0] = ports.slice(3 * index);
+    return { name, port, gatePorts: { password, origin } };
+  });
+  const started = await Promise.allSettled(planned.map(startProgram));
   running = Object.fromEntries(started.map(valueOrThrow)) as Running;
-
-  const { gates: served, stop } = await startGates(names.flatMap(gatesOf));
-  stops.push(stop);
-  gates = served;
+  const served = await startGates(planned.flatMap(gatesOf));
+  stops.push(served.stop);
+  gates = served.gates;
 });
 after(async () => {
   for (const stop of stops.toReversed()) await stop();
@@ -77,10 +81,14 @@ describe("Node-RED", () => describeNodeRed(castOf("nodeRed")));
 describe("Flood", () => describeFlood(castOf("flood")));
 describe("Syncthing", () => describeSyncthing(castOf("syncthing")));
 
-function startProgram(name: Name, port: number): Promise<Program> {
+async function startProgram({ name, port, gatePorts }: Planned): Promise<[Name, Program]> {
   const stateDir = join(folder, name);
   mkdirSync(stateDir);
-  return (starters[name] as (options: ProgramOptions) => Promise<Program>)({ port, stateDir });
+  const publicUrls = { password: gateUrl(gatePorts.password), origin: gateUrl(gatePorts.origin) };
+  const start: (options: ProgramOptions) => Promise<Program> = starters[name];
+  const program = await start({ port, stateDir, publicUrls });
+  stops.push(program.stop);
+  return [name, program];
 }
 
 function valueOrThrow<T>(result: PromiseSettledResult<T>): T {
@@ -89,16 +97,13 @@ function valueOrThrow<T>(result: PromiseSettledResult<T>): T {
 }
 
 /** One for each first factor that the program can be used with. */
-function gatesOf(name: Name): GateInput[] {
+function gatesOf({ name, gatePorts }: Planned): GateInput[] {
   const { url, vars = {}, originVars }: Program = running[name];
   const common = { ORIGIN_URL: url, ...vars };
-  const modes: GateInput[] = [{ name: `${name}-password`, vars: () => common }];
-  if (originVars !== undefined)
-    modes.push({
-      name: `${name}-origin`,
-      vars: (publicUrl) => ({ ...common, FIRST_FACTOR: "origin", ...originVars(publicUrl) }),
-    });
-  return modes;
+  const password = { name: `${name}-password`, port: gatePorts.password, vars: common };
+  if (originVars === undefined) return [password];
+  const origin = { ...common, FIRST_FACTOR: "origin", ...originVars };
+  return [password, { name: `${name}-origin`, port: gatePorts.origin, vars: origin }];
 }
 
 function castOf<N extends Name>(name: N): () => Cast<Running[N]> {

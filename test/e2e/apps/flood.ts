@@ -42,11 +42,11 @@ export async function startFlood({ port, stateDir }: ProgramOptions): Promise<Fl
     ...credentials,
     url,
     vars: { BASE_PATH: "/sallyport" },
-    originVars: () => ({
+    originVars: {
       WHOAMI_URL: "/api/auth/verify",
       WHOAMI_USER: "json:/username",
       ORIGIN_COOKIES: "jwt",
-    }),
+    },
     addTorrent: (name) => addTorrent(transmission.url, name),
     stop,
   };

@@ -13,7 +13,7 @@ const passwordHash = "sha1:5fe43e7efc15:5603a0a15490212e935eab5bcbd658e86acc2540
  * It is the server of one account, and names no user: the operator puts a name into a header of every response. The name of
  * the session cookie contains the host and the port of `Host`.
  */
-export async function startJupyter({ port, stateDir }: ProgramOptions): Promise<Program> {
+export async function startJupyter({ port, stateDir, publicUrls }: ProgramOptions): Promise<Program> {
   const url = `http://127.0.0.1:${port}`;
   const notebooks = join(stateDir, "notebooks");
   mkdirSync(notebooks);
@@ -27,12 +27,12 @@ export async function startJupyter({ port, stateDir }: ProgramOptions): Promise<
   return {
     ...credentials,
     url,
-    originVars: (publicUrl) => ({
+    originVars: {
       WHOAMI_URL: "/api/status",
       WHOAMI_USER: "header:X-Jupyter-User",
       WHOAMI_NOBODY: "401,403",
-      ORIGIN_COOKIES: [publicUrl, url].map(sessionCookie).join(),
-    }),
+      ORIGIN_COOKIES: [url, publicUrls.origin].map(sessionCookie).join(),
+    },
     stop,
   };
 }

@@ -20,11 +20,11 @@ export async function startNginxDav({ port, stateDir }: ProgramOptions): Promise
   return {
     ...credentials,
     url,
-    originVars: () => ({
+    originVars: {
       WHOAMI_URL: "/whoami",
       WHOAMI_USER: "header:X-User",
       ORIGIN_COOKIES: "none",
-    }),
+    },
     stop,
   };
 }

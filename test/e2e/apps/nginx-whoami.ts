@@ -7,7 +7,7 @@ import { htpasswd, type ProgramOptions } from "./program.ts";
  * A who-am-I for a program with Basic authentication and without a page that names the user: nginx (Debian: `nginx`) with the
  * program's own file of users. The response of `/whoami` names the user in `X-User`.
  */
-export async function startBasicWhoAmI({ port, stateDir }: ProgramOptions) {
+export async function startBasicWhoAmI({ port, stateDir }: Pick<ProgramOptions, "port" | "stateDir">) {
   const url = `http://127.0.0.1:${port}`;
   mkdirSync(stateDir);
   mkdirSync(join(stateDir, "tmp"));

@@ -29,11 +29,11 @@ export async function startNodeRed({ port, stateDir }: ProgramOptions): Promise<
   return {
     ...credentials,
     url,
-    originVars: () => ({
+    originVars: {
       WHOAMI_URL: "/settings",
       WHOAMI_USER: "json:/user/username",
       ORIGIN_COOKIES: "none",
-    }),
+    },
     stop,
   };
 }

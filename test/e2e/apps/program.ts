@@ -6,12 +6,8 @@ export interface Program {
   readonly password: string;
   /** What the Worker needs with any first factor in addition to `ORIGIN_URL`. */
   readonly vars?: Readonly<Record<string, string>>;
-  /**
-   * What `FIRST_FACTOR=origin` needs for it in addition. None: it has no login.
-   *
-   * @param publicUrl the address that its visitors know it under
-   */
-  originVars?(publicUrl: string): Readonly<Record<string, string>>;
+  /** What `FIRST_FACTOR=origin` needs for it in addition. None: it has no login. */
+  readonly originVars?: Readonly<Record<string, string>>;
   stop(): Promise<void>;
 }
 
@@ -19,6 +15,8 @@ export interface ProgramOptions {
   readonly port: number;
   /** An empty directory for all that the program writes. */
   readonly stateDir: string;
+  /** The addresses that visitors know it under: one for each first factor. */
+  readonly publicUrls: { readonly password: string; readonly origin: string };
 }
 
 export const credentials = { username: "alice", password: "through the looking-glass" };

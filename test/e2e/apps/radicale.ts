@@ -24,11 +24,11 @@ export async function startRadicale({ port, stateDir }: ProgramOptions): Promise
   return {
     ...credentials,
     url,
-    originVars: () => ({
+    originVars: {
       WHOAMI_URL: whoAmI.url,
       WHOAMI_USER: "header:X-User",
       ORIGIN_COOKIES: "none",
-    }),
+    },
     stop: async () => {
       await whoAmI.stop();
       await stop();

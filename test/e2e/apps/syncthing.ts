@@ -54,11 +54,11 @@ export async function startSyncthing({ port, stateDir }: ProgramOptions): Promis
   return {
     ...credentials,
     url,
-    originVars: () => ({
+    originVars: {
       WHOAMI_URL: "/meta.js",
       WHOAMI_USER: "header:X-Syncthing-Id",
       ORIGIN_COOKIES: `sessionid-${id.slice(0, 5)}`,
-    }),
+    },
     stop,
   };
 }

@@ -11,9 +11,12 @@ const passwordHash = "$2a$10$XCZ2y4/OPk30SC/K5QGWqOy5GjiTZw3Zv2YpxZRMOAT2/0gLDR9
 
 /**
  * Verdaccio, a private npm registry with a web page (npm: `npm ci` in `verdaccio/`). Its page and the addresses of its
- * packages are made of `Host`; its page keeps a JWT in the browser's storage, and npm sends one in `Authorization`.
+ * packages are made of `Host`, or of `VERDACCIO_PUBLIC_URL`; its page keeps a JWT in the browser's storage, and npm sends one in `Authorization`.
  */
-export async function startVerdaccio({ port, stateDir }: ProgramOptions): Promise<Program> {
+export async function startVerdaccio(
+  { port, stateDir, publicUrls }: ProgramOptions,
+  firstFactor: "password" | "origin",
+): Promise<Program> {
   if (!existsSync(program)) throw new Error(`Verdaccio is not installed: npm ci --prefix ${directory}`);
   const url = `http://127.0.0.1:${port}`;
   writeFileSync(join(stateDir, "htpasswd"), `${credentials.username}:${passwordHash}\n`, { mode: 0o600 });
@@ -22,12 +25,13 @@ export async function startVerdaccio({ port, stateDir }: ProgramOptions): Promis
     command: process.execPath,
     args: [program, "--config", join(stateDir, "config.yaml"), "--listen", `127.0.0.1:${port}`],
     cwd: stateDir,
+    env: { VERDACCIO_PUBLIC_URL: publicUrls[firstFactor] },
     readyUrl: `${url}/-/ping`,
   });
   return {
     ...credentials,
     url,
-    originVars: () => ({ WHOAMI_URL: "/-/whoami", WHOAMI_USER: "json:/username", ORIGIN_COOKIES: "none" }),
+    originVars: { WHOAMI_URL: "/-/whoami", WHOAMI_USER: "json:/username", ORIGIN_COOKIES: "none" },
     stop,
   };
 }

@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { bundleSallyport, generateKeyring, removeBundle, startDirectWorkers } from "./direct-worker.ts";
-import { findFreePorts } from "./processes.ts";
 
 /** A Sallyport in front of a site. */
 export interface Gate {
@@ -16,28 +15,29 @@ export interface Gate {
 
 export interface GateInput {
   readonly name: string;
-  readonly vars: (baseUrl: string) => Readonly<Record<string, string>>;
+  readonly port: number;
+  readonly vars: Readonly<Record<string, string>>;
 }
+
+/** The `baseUrl` of the gate with this port. */
+export const gateUrl = (port: number) => `http://localhost:${port}`;
 
 /** Starts a Worker, with stores of its own, for each name: all in one process. */
 export async function startGates(inputs: readonly GateInput[]) {
-  const ports = await findFreePorts(inputs.length);
-  const planned = inputs.map(({ name, vars }, index) => {
-    const port = ports[index] ?? 0;
-    const baseUrl = `http://localhost:${port}`;
-    const bindings = {
-      BASE_PATH: "/api/auth",
-      ADMIN_KEY: randomBytes(32).toString("base64url"),
-      ...vars(baseUrl),
+  const planned = inputs.map(({ name, port, vars }) => {
+    const ADMIN_KEY = randomBytes(32).toString("base64url");
+    return {
+      name,
+      port,
+      bindings: { KEYRING: generateKeyring(), ADMIN_KEY, BASE_PATH: "/api/auth", ...vars },
     };
-    return { name, port, baseUrl, bindings: { KEYRING: generateKeyring(), ...bindings } };
   });
   const bundle = bundleSallyport();
   try {
     const { stop } = await startDirectWorkers(bundle, planned);
-    const gates = planned.map(({ name, baseUrl, bindings }): [string, Gate] => {
+    const gates = planned.map(({ name, port, bindings }): [string, Gate] => {
       const { ADMIN_KEY: adminKey, BASE_PATH: basePath } = bindings;
-      return [name, { baseUrl, adminKey, basePath }];
+      return [name, { baseUrl: gateUrl(port), adminKey, basePath }];
     });
     return { gates: new Map(gates), stop };
   } finally {

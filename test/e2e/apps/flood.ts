@@ -41,7 +41,7 @@ export async function startFlood({ port, stateDir }: ProgramOptions): Promise<Fl
   return {
     ...credentials,
     url,
-    vars: { BASE_PATH: "/sallyport" },
+    vars: { BASE_PATH: "/sallyport", SESSION_RECHECK: "2" },
     originVars: {
       WHOAMI_URL: "/api/auth/verify",
       WHOAMI_USER: "json:/username",

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { Flood } from "../apps/flood.ts";
+import type { Gate } from "../support/gates.ts";
 import { Visitor } from "../support/visitor.ts";
 import type { Cast } from "./cast.ts";
 import { arriveSignedIn, enrolVisitor } from "./sign-in.ts";
 
 export function describeFlood(cast: () => Cast<Flood>): void {
-  it("shows in its page what its server-sent events say (password)", async () => {
+  it("shows in its page what its server-sent events say, until the sign-out (password)", async () => {
     const { browser, password: gate, program } = cast();
     const visitor = await arriveSignedIn(browser, gate, "/");
     try {
@@ -14,6 +15,7 @@ export function describeFlood(cast: () => Cast<Flood>): void {
       await signIn(visitor, program);
       await opened;
       await seesEvent(visitor, program, "mad-tea-party");
+      await endsWithSession(visitor, gate);
     } finally {
       await visitor.leave();
     }
@@ -56,4 +58,15 @@ async function opensStream({ page }: Visitor): Promise<void> {
 async function seesEvent({ page }: Visitor, flood: Flood, name: string): Promise<void> {
   await flood.addTorrent(name);
   await page.getByText(name).first().waitFor();
+}
+
+/** The visitor signs out in another tab: the open stream ends, and the page gets no other one. */
+async function endsWithSession({ page }: Visitor, { baseUrl, basePath }: Gate): Promise<void> {
+  const refused = page.waitForResponse(
+    (answer) => new URL(answer.url()).pathname === "/api/activity-stream" && answer.status() === 401,
+  );
+  const tab = await page.context().newPage();
+  await tab.goto(`${baseUrl}${basePath}/sign-out`);
+  await tab.getByRole("button", { name: "Sign out", exact: true }).click();
+  await refused;
 }

@@ -22,7 +22,7 @@ import { describeNginxDav } from "./programs/nginx-dav.ts";
 import { describeNodeRed } from "./programs/node-red.ts";
 import { describeRadicale } from "./programs/radicale.ts";
 import { describeSyncthing } from "./programs/syncthing.ts";
-import { describeVerdaccio } from "./programs/verdaccio.ts";
+import { describeVerdaccio, describeVerdaccioLogin } from "./programs/verdaccio.ts";
 import { launchBrowser } from "./support/browser.ts";
 import { type Gate, type GateInput, gateUrl, startGates } from "./support/gates.ts";
 import { findFreePorts } from "./support/processes.ts";
@@ -76,7 +76,10 @@ after(async () => {
 describe("Jupyter Notebook", () => describeJupyter(castOf("jupyter")));
 describe("Radicale", () => describeRadicale(castOf("radicale")));
 describe("nginx with WebDAV", () => describeNginxDav(castOf("nginxDav")));
-describe("Verdaccio", () => describeVerdaccio(castOf("verdaccio")));
+describe("Verdaccio", () => {
+  describeVerdaccio(castOf("verdaccio"));
+  describeVerdaccioLogin(castOf("verdaccioOrigin"));
+});
 describe("Node-RED", () => describeNodeRed(castOf("nodeRed")));
 describe("Flood", () => describeFlood(castOf("flood")));
 describe("Syncthing", () => describeSyncthing(castOf("syncthing")));

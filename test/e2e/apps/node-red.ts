@@ -33,10 +33,15 @@ export async function startNodeRed({ port, stateDir }: ProgramOptions): Promise<
       WHOAMI_URL: "/settings",
       WHOAMI_USER: "json:/user/username",
       ORIGIN_COOKIES: "none",
+      ORIGIN_LOGIN: "/",
+      POLICY: JSON.stringify(openPaths.map((path) => ({ path, require: "none" }))),
     },
     stop,
   };
 }
+
+/** What the page with the login needs. Not `/comms`: its WebSocket takes a token in a message, which the gate does not see. */
+const openPaths = ["/", "/auth/*", "/red/*", "/vendor/*", "/icons/*", "/types/*", "/theme"];
 
 const settings = (uiPort: number) => ({
   uiHost: "127.0.0.1",

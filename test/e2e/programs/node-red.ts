@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { Program } from "../apps/program.ts";
-import type { Visitor } from "../support/visitor.ts";
+import { Visitor } from "../support/visitor.ts";
+import { openWebSocket } from "../support/web-socket.ts";
 import type { Cast } from "./cast.ts";
 import { arriveSignedIn } from "./sign-in.ts";
 
@@ -18,6 +19,37 @@ export function describeNodeRed(cast: () => Cast): void {
       await visitor.leave();
     }
   });
+
+  it("keeps its flows and its WebSocket from a visitor who has only the password (origin)", async () => {
+    const { browser, origin: gate, program } = cast();
+    const visitor = await Visitor.arrive(browser, gate);
+    try {
+      await visitor.open("/");
+      const refused = visitor.page.waitForResponse(
+        async (answer) => (await answer.request().headerValue("authorization")) !== null,
+      );
+      await signIn(visitor, program);
+      const answer = await refused;
+      assert.equal(answer.status(), 401);
+      assert.equal((await answer.json()).code, "second_factor_required");
+
+      const Authorization = `Bearer ${await readToken(visitor)}`;
+      const ask = (baseUrl: string) => fetch(`${baseUrl}/flows`, { headers: { Authorization } });
+      assert.match(await (await ask(program.url)).text(), /down the rabbit-hole/);
+      const flows = await ask(gate.baseUrl);
+      assert.equal(flows.status, 401);
+      assert.doesNotMatch(await flows.text(), /rabbit-hole/);
+      assert.deepEqual(await openWebSocket(`${gate.baseUrl}/comms`, {}), { open: false, status: 401 });
+    } finally {
+      await visitor.leave();
+    }
+  });
+}
+
+/** The editor's token, which its script keeps in the browser's storage. */
+async function readToken({ page }: Visitor): Promise<string> {
+  const stored = await page.evaluate(() => localStorage.getItem("auth-tokens"));
+  return (JSON.parse(stored ?? "{}") as { access_token: string }).access_token;
 }
 
 async function signIn({ page }: Visitor, { username, password }: Program): Promise<void> {

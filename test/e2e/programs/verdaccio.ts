@@ -4,9 +4,10 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { it } from "node:test";
 import { promisify } from "node:util";
+import type { Program } from "../apps/program.ts";
 import type { Gate } from "../support/gates.ts";
 import type { Cast } from "./cast.ts";
-import { arriveSignedIn, signInProgram } from "./sign-in.ts";
+import { arriveSignedIn, enrolProgram, signInProgram } from "./sign-in.ts";
 
 const run = promisify(execFile);
 const readme = "# A package of the e2e tests";
@@ -28,6 +29,35 @@ export function describeVerdaccio(cast: () => Cast): void {
       await visitor.leave();
     }
   });
+}
+
+export function describeVerdaccioLogin(cast: () => Cast): void {
+  it("takes a token only together with a second factor (origin)", async () => {
+    const { program, origin: gate, scratchDir } = cast();
+    const token = await signIn(program, gate);
+    const Authorization = `Bearer ${token}`;
+    await assert.rejects(publish(gate, token, scratchDir, "@private/tea"), /second_factor_required|E401/);
+    assert.equal((await ask(program, Authorization)).status, 404);
+
+    const Cookie = await enrolProgram(gate, Authorization);
+    const me = await fetch(`${gate.baseUrl}/-/whoami`, { headers: { Authorization, Cookie } });
+    assert.deepEqual(await me.json(), { username: program.username });
+    assert.equal((await fetch(`${gate.baseUrl}/-/whoami`, { headers: { Authorization } })).status, 401);
+  });
+}
+
+const ask = ({ url }: Program, Authorization: string) =>
+  fetch(`${url}/@private%2ftea`, { headers: { Authorization } });
+
+/** What Verdaccio's page, and `npm login`, keep. */
+async function signIn({ username, password }: Program, { baseUrl }: Gate): Promise<string> {
+  const response = await fetch(`${baseUrl}/-/verdaccio/sec/login`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ username, password }),
+  });
+  const { token } = (await response.json()) as { token: string };
+  return token;
 }
 
 /** `npm` with a token for this registry, and with nothing of the machine's configuration. */

@@ -32,6 +32,7 @@ export async function startJupyter({ port, stateDir, publicUrls }: ProgramOption
       WHOAMI_USER: "header:X-Jupyter-User",
       WHOAMI_NOBODY: "401,403",
       ORIGIN_COOKIES: [url, publicUrls.origin].map(sessionCookie).join(),
+      ORIGIN_CREDENTIALS: "query:token",
     },
     stop,
   };

@@ -65,6 +65,9 @@ async function moveEntry({ baseUrl }: Gate, program: Program, cookie: string, mo
   assert.equal(moved.headers.get("ETag"), etag);
   assert.equal((await ask("PUT", "new/hatter.vcf", { "If-Match": '"stale"' }, card)).status, 412);
   for (const book of ["old", "new"]) assert.equal((await ask("DELETE", `${book}/`)).status, 200);
+
+  // The runtime refuses the method before the Worker gets the request: docs/applications.md.
+  assert.equal((await ask("MKCALENDAR", "calendar/")).status, 501);
 }
 
 const xml = { "Content-Type": "application/xml" };

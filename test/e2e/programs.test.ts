@@ -20,7 +20,7 @@ import { describeFlood } from "./programs/flood.ts";
 import { describeJupyter } from "./programs/jupyter.ts";
 import { describeNginxDav } from "./programs/nginx-dav.ts";
 import { describeNodeRed } from "./programs/node-red.ts";
-import { describeRadicale } from "./programs/radicale.ts";
+import { describeRadicale, describeTrustingRadicale } from "./programs/radicale.ts";
 import { describeSyncthing } from "./programs/syncthing.ts";
 import { describeVerdaccio, describeVerdaccioLogin } from "./programs/verdaccio.ts";
 import { launchBrowser } from "./support/browser.ts";
@@ -29,7 +29,8 @@ import { findFreePorts } from "./support/processes.ts";
 
 const starters = {
   jupyter: startJupyter,
-  radicale: startRadicale,
+  radicale: (options: ProgramOptions) => startRadicale(options),
+  trustingRadicale: (options: ProgramOptions) => startRadicale(options, "http_x_remote_user"),
   nginxDav: startNginxDav,
   verdaccio: (options: ProgramOptions) => startVerdaccio(options, "password"),
   verdaccioOrigin: (options: ProgramOptions) => startVerdaccio(options, "origin"),
@@ -74,7 +75,10 @@ after(async () => {
 });
 
 describe("Jupyter Notebook", () => describeJupyter(castOf("jupyter")));
-describe("Radicale", () => describeRadicale(castOf("radicale")));
+describe("Radicale", () => {
+  describeRadicale(castOf("radicale"));
+  describeTrustingRadicale(castOf("trustingRadicale"));
+});
 describe("nginx with WebDAV", () => describeNginxDav(castOf("nginxDav")));
 describe("Verdaccio", () => {
   describeVerdaccio(castOf("verdaccio"));

@@ -9,10 +9,13 @@ import { credentials, htpasswd, type Program, type ProgramOptions } from "./prog
  * Radicale, a CalDAV and CardDAV server (Debian: `radicale`), with users of its own and Basic authentication. It
  * compares the host of `Destination` with `Host` (`X-Forwarded-Host` counts for neither). No page of it names the user.
  */
-export async function startRadicale({ port, stateDir }: ProgramOptions): Promise<Program> {
+export async function startRadicale(
+  { port, stateDir }: ProgramOptions,
+  login: "htpasswd" | "http_x_remote_user" = "htpasswd",
+): Promise<Program> {
   const url = `http://127.0.0.1:${port}`;
   writeFileSync(join(stateDir, "users"), htpasswd, { mode: 0o600 });
-  writeFileSync(join(stateDir, "config"), configuration(port, stateDir));
+  writeFileSync(join(stateDir, "config"), configuration(port, stateDir, login));
   const stop = await runServer({
     command: "/usr/bin/radicale",
     args: ["--config", join(stateDir, "config")],
@@ -36,11 +39,11 @@ export async function startRadicale({ port, stateDir }: ProgramOptions): Promise
   };
 }
 
-const configuration = (port: number, stateDir: string) => `
+const configuration = (port: number, stateDir: string, login: string) => `
 [server]
 hosts = 127.0.0.1:${port}
 [auth]
-type = htpasswd
+type = ${login}
 htpasswd_filename = ${join(stateDir, "users")}
 htpasswd_encryption = md5
 delay = 0

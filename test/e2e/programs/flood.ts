@@ -42,9 +42,11 @@ export function describeFlood(cast: () => Cast<Flood>): void {
 async function signIn({ page }: Visitor, { username, password }: Flood): Promise<void> {
   await page.locator("input[name=username]").fill(username);
   await page.locator("input[name=password]").fill(password);
-  const answered = page.waitForResponse((response) => response.request().method() === "POST");
-  await page.locator("button[type=submit]").click();
-  assert.equal((await answered).status(), 200);
+  const [answer] = await Promise.all([
+    page.waitForResponse((response) => response.request().method() === "POST"),
+    page.locator("button[type=submit]").click(),
+  ]);
+  assert.equal(answer.status(), 200);
 }
 
 async function opensStream({ page }: Visitor): Promise<void> {
@@ -62,11 +64,12 @@ async function seesEvent({ page }: Visitor, flood: Flood, name: string): Promise
 
 /** The visitor signs out in another tab: the open stream ends, and the page gets no other one. */
 async function endsWithSession({ page }: Visitor, { baseUrl, basePath }: Gate): Promise<void> {
-  const refused = page.waitForResponse(
-    (answer) => new URL(answer.url()).pathname === "/api/activity-stream" && answer.status() === 401,
-  );
   const tab = await page.context().newPage();
   await tab.goto(`${baseUrl}${basePath}/sign-out`);
-  await tab.getByRole("button", { name: "Sign out", exact: true }).click();
-  await refused;
+  await Promise.all([
+    page.waitForResponse(
+      (answer) => new URL(answer.url()).pathname === "/api/activity-stream" && answer.status() === 401,
+    ),
+    tab.getByRole("button", { name: "Sign out", exact: true }).click(),
+  ]);
 }

@@ -68,10 +68,12 @@ async function upload(page: Visitor["page"], name: string, buffer: Buffer): Prom
     buffer,
     mimeType: "application/octet-stream",
   });
-  const saved = page.waitForResponse((response) => response.request().method() === "PUT");
-  await page.locator(".upload_button").click();
-  assert.equal((await saved).status(), 201);
-  await page.locator(`.item_link:has-text("${name}")`).waitFor();
+  const [saved] = await Promise.all([
+    page.waitForResponse((response) => response.request().method() === "PUT"),
+    page.locator(".upload_button").first().click(),
+  ]);
+  assert.equal(saved.status(), 201);
+  await page.locator(`.item_link:has-text("${name}")`).first().waitFor();
 }
 
 const notebook = (source: string) => ({

@@ -25,11 +25,12 @@ export function describeNodeRed(cast: () => Cast): void {
     const visitor = await Visitor.arrive(browser, gate);
     try {
       await visitor.open("/");
-      const refused = visitor.page.waitForResponse(
-        async (answer) => (await answer.request().headerValue("authorization")) !== null,
-      );
-      await signIn(visitor, program);
-      const answer = await refused;
+      const [answer] = await Promise.all([
+        visitor.page.waitForResponse(
+          async (response) => (await response.request().headerValue("authorization")) !== null,
+        ),
+        signIn(visitor, program),
+      ]);
       assert.equal(answer.status(), 401);
       assert.equal((await answer.json()).code, "second_factor_required");
 
@@ -66,9 +67,11 @@ async function deployAndInject({ page }: Visitor): Promise<void> {
   await page.mouse.down();
   await page.mouse.move(label.x + 30, label.y + 55, { steps: 5 });
   await page.mouse.up();
-  const deployed = page.waitForResponse((response) => new URL(response.url()).pathname === "/flows");
-  await page.locator("#red-ui-header-button-deploy").click();
-  assert.equal((await deployed).status(), 200);
+  const [deployed] = await Promise.all([
+    page.waitForResponse((response) => new URL(response.url()).pathname === "/flows"),
+    page.locator("#red-ui-header-button-deploy").click(),
+  ]);
+  assert.equal(deployed.status(), 200);
   await page.locator("#n1 .red-ui-flow-node-button-button").click();
   await page.locator(".red-ui-debug-msg").getByText("down the rabbit-hole").waitFor();
 }

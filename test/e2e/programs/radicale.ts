@@ -27,6 +27,21 @@ export function describeRadicale(cast: () => Cast): void {
   });
 }
 
+/** Radicale that takes the user from `X-Remote-User`, as its manual recommends behind a proxy. */
+export function describeTrustingRadicale(cast: () => Cast): void {
+  it("gets no user from a client's header (password)", async () => {
+    const { program, password: gate } = cast();
+    const { cookie } = await signInProgram(gate);
+    const ask = (baseUrl: string) =>
+      fetch(`${baseUrl}/${program.username}/`, {
+        method: "PROPFIND",
+        headers: { Cookie: cookie, "X-Remote-User": program.username },
+      });
+    assert.equal((await ask(program.url)).status, 207);
+    assert.equal((await ask(gate.baseUrl)).status, 401);
+  });
+}
+
 export const basic = ({ username, password }: Program) =>
   `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 

@@ -38,7 +38,9 @@ export function describeTrustingRadicale(cast: () => Cast): void {
         headers: { Cookie: cookie, "X-Remote-User": program.username },
       });
     assert.equal((await ask(program.url)).status, 207);
-    assert.equal((await ask(gate.baseUrl)).status, 401);
+    const anonymous = await ask(gate.baseUrl);
+    assert.equal(anonymous.status, 403);
+    assert.equal(await anonymous.text(), "Access to the requested resource forbidden.");
   });
 }
 

@@ -31,6 +31,7 @@ export async function startJupyter({ port, stateDir, publicUrls }: ProgramOption
       WHOAMI_URL: "/api/status",
       WHOAMI_USER: "header:X-Jupyter-User",
       WHOAMI_NOBODY: "401,403",
+      WHOAMI_FORBIDDEN_TEXT: '"message": "Forbidden"',
       ORIGIN_COOKIES: [url, publicUrls.origin].map(sessionCookie).join(),
       ORIGIN_CREDENTIALS: "query:token",
     },

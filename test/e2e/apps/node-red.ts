@@ -16,9 +16,13 @@ const passwordHash = "$2a$10$XCZ2y4/OPk30SC/K5QGWqOy5GjiTZw3Zv2YpxZRMOAT2/0gLDR9
 export async function startNodeRed({ port, stateDir }: ProgramOptions): Promise<Program> {
   if (!existsSync(program)) throw new Error(`Node-RED is not installed: npm ci --prefix ${directory}`);
   const url = `http://127.0.0.1:${port}`;
-  writeFileSync(join(stateDir, "settings.cjs"), `module.exports = ${JSON.stringify(settings(port))};`, {
-    mode: 0o600,
-  });
+  const script = join(stateDir, "sallyport.js");
+  writeFileSync(script, `document.write('<script src="/api/auth/assets/site.js"></' + 'script>');`);
+  writeFileSync(
+    join(stateDir, "settings.cjs"),
+    `module.exports = ${JSON.stringify(settings(port, script))};`,
+    { mode: 0o600 },
+  );
   writeFileSync(join(stateDir, "flows.json"), JSON.stringify(flows));
   const stop = await runServer({
     command: process.execPath,
@@ -41,9 +45,19 @@ export async function startNodeRed({ port, stateDir }: ProgramOptions): Promise<
 }
 
 /** What the page with the login needs. Not `/comms`: its WebSocket takes a token in a message, which the gate does not see. */
-const openPaths = ["/", "/auth/*", "/red/*", "/vendor/*", "/icons/*", "/types/*", "/theme"];
+const openPaths = [
+  "/",
+  "/auth/*",
+  "/red/*",
+  "/vendor/*",
+  "/icons/*",
+  "/types/*",
+  "/theme/*",
+  "/locales/*",
+  "/debug/view/*",
+];
 
-const settings = (uiPort: number) => ({
+const settings = (uiPort: number, script: string) => ({
   uiHost: "127.0.0.1",
   uiPort,
   flowFile: "flows.json",
@@ -55,7 +69,7 @@ const settings = (uiPort: number) => ({
   diagnostics: { enabled: false },
   telemetry: { enabled: false, updateNotification: false },
   externalModules: { palette: { allowInstall: false }, modules: { allowInstall: false } },
-  editorTheme: { tours: false, palette: { catalogues: [] } },
+  editorTheme: { tours: false, palette: { catalogues: [] }, page: { scripts: [script] } },
 });
 
 /** A button that sends a text to the debug sidebar. */

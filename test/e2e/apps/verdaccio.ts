@@ -41,6 +41,8 @@ const configuration = (stateDir: string) => `
 storage: ${join(stateDir, "storage")}
 web:
   title: Verdaccio
+  metaScripts:
+    - '<script src="/api/auth/assets/site.js"></script>'
 auth:
   htpasswd:
     file: ${join(stateDir, "htpasswd")}

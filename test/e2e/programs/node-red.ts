@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { Program } from "../apps/program.ts";
 import { Visitor } from "../support/visitor.ts";
-import { openWebSocket } from "../support/web-socket.ts";
+import { openWebSocket as sendHandshake } from "../support/web-socket.ts";
 import type { Cast } from "./cast.ts";
-import { arriveSignedIn } from "./sign-in.ts";
+import { arriveSignedIn, enrolVisitor } from "./sign-in.ts";
 
 export function describeNodeRed(cast: () => Cast): void {
   it("deploys a flow in its editor, and shows its message over the WebSocket (password)", async () => {
@@ -14,33 +14,34 @@ export function describeNodeRed(cast: () => Cast): void {
       const opened = visitor.page.waitForEvent("websocket");
       await signIn(visitor, program);
       assert.equal(new URL((await opened).url()).host, new URL(gate.baseUrl).host);
-      await deployAndInject(visitor);
+      await deploy(visitor);
+      await inject(visitor);
     } finally {
       await visitor.leave();
     }
   });
 
-  it("keeps its flows and its WebSocket from a visitor who has only the password (origin)", async () => {
+  it("hands its token over, deploys after the second factor, and opens no WebSocket (origin)", async () => {
     const { browser, origin: gate, program } = cast();
     const visitor = await Visitor.arrive(browser, gate);
     try {
       await visitor.open("/");
-      const [answer] = await Promise.all([
-        visitor.page.waitForResponse(
-          async (response) => (await response.request().headerValue("authorization")) !== null,
-        ),
-        signIn(visitor, program),
-      ]);
-      assert.equal(answer.status(), 401);
-      assert.equal((await answer.json()).code, "second_factor_required");
+      await signIn(visitor, program);
+      await visitor.page.waitForURL(new RegExp(`^${gate.baseUrl}${gate.basePath}/account/two-factor`));
 
+      // An attacker who has only the password has this token.
       const Authorization = `Bearer ${await readToken(visitor)}`;
       const ask = (baseUrl: string) => fetch(`${baseUrl}/flows`, { headers: { Authorization } });
       assert.match(await (await ask(program.url)).text(), /down the rabbit-hole/);
       const flows = await ask(gate.baseUrl);
       assert.equal(flows.status, 401);
       assert.doesNotMatch(await flows.text(), /rabbit-hole/);
-      assert.deepEqual(await openWebSocket(`${gate.baseUrl}/comms`, {}), { open: false, status: 401 });
+
+      await enrolVisitor(visitor, gate);
+      await deploy(visitor);
+      const Cookie = await readCookies(visitor);
+      assert.equal((await openWebSocket(program.url, "/comms")).open, true);
+      assert.deepEqual(await openWebSocket(gate.baseUrl, "/comms", { Cookie }), { open: false, status: 401 });
     } finally {
       await visitor.leave();
     }
@@ -59,8 +60,9 @@ async function signIn({ page }: Visitor, { username, password }: Program): Promi
   await page.locator("#node-dialog-login-submit").click();
 }
 
-/** Moves a node and deploys the flow, presses the button of the node, and reads the message in the debug sidebar. */
-async function deployAndInject({ page }: Visitor): Promise<void> {
+/** Moves a node, and deploys the flow. */
+async function deploy({ page }: Visitor): Promise<void> {
+  await page.locator("#n1 .red-ui-flow-node-label").waitFor();
   const label = await page.locator("#n1 .red-ui-flow-node-label").boundingBox();
   assert.ok(label);
   await page.mouse.move(label.x + 10, label.y + 5);
@@ -72,6 +74,21 @@ async function deployAndInject({ page }: Visitor): Promise<void> {
     page.locator("#red-ui-header-button-deploy").click(),
   ]);
   assert.equal(deployed.status(), 200);
+}
+
+/** Presses the button of the node, and reads its message in the debug sidebar. */
+async function inject({ page }: Visitor): Promise<void> {
   await page.locator("#n1 .red-ui-flow-node-button-button").click();
   await page.locator(".red-ui-debug-msg").getByText("down the rabbit-hole").waitFor();
+}
+
+async function readCookies({ page }: Visitor): Promise<string> {
+  const cookies = await page.context().cookies();
+  return cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
+}
+
+async function openWebSocket(baseUrl: string, path: string, headers: Record<string, string> = {}) {
+  const handshake = await sendHandshake(baseUrl + path, headers);
+  if (handshake.open) handshake.socket.destroy();
+  return handshake;
 }

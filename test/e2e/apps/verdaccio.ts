@@ -6,6 +6,8 @@ import { credentials, type Program, type ProgramOptions } from "./program.ts";
 
 const directory = fileURLToPath(new URL("./verdaccio/", import.meta.url));
 const program = join(directory, "node_modules/verdaccio/bin/verdaccio");
+/** A second account, with the same password, for programs. */
+export const robot = "robot";
 /** bcrypt of "through the looking-glass". */
 const passwordHash = "$2a$10$XCZ2y4/OPk30SC/K5QGWqOy5GjiTZw3Zv2YpxZRMOAT2/0gLDR9a6";
 
@@ -19,7 +21,8 @@ export async function startVerdaccio(
 ): Promise<Program> {
   if (!existsSync(program)) throw new Error(`Verdaccio is not installed: npm ci --prefix ${directory}`);
   const url = `http://127.0.0.1:${port}`;
-  writeFileSync(join(stateDir, "htpasswd"), `${credentials.username}:${passwordHash}\n`, { mode: 0o600 });
+  const users = [credentials.username, robot].map((name) => `${name}:${passwordHash}\n`).join("");
+  writeFileSync(join(stateDir, "htpasswd"), users, { mode: 0o600 });
   writeFileSync(join(stateDir, "config.yaml"), configuration(stateDir));
   const stop = await runServer({
     command: process.execPath,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { it } from "node:test";
 import { promisify } from "node:util";
 import type { Program } from "../apps/program.ts";
+import { robot } from "../apps/verdaccio.ts";
 import type { Gate } from "../support/gates.ts";
 import { Visitor } from "../support/visitor.ts";
 import type { Cast } from "./cast.ts";
@@ -34,7 +35,8 @@ export function describeVerdaccio(cast: () => Cast): void {
 
 export function describeVerdaccioLogin(cast: () => Cast): void {
   it("takes a token only together with a second factor (origin)", async () => {
-    const { program, origin: gate, scratchDir } = cast();
+    const { origin: gate, scratchDir } = cast();
+    const program = { ...cast().program, username: robot };
     const token = await signIn(program, gate);
     const Authorization = `Bearer ${token}`;
     await assert.rejects(publish(gate.baseUrl, token, scratchDir, "@private/tea"), /E401/);

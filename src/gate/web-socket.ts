@@ -1,3 +1,5 @@
+import { type AccessWatch, accessEndedMessage } from "./access-watch.ts";
+
 /** RFC 6455 7.4.1. */
 const policyViolation = 1008;
 
@@ -5,43 +7,37 @@ const policyViolation = 1008;
 const unsendable = [1005, 1006, 1015];
 
 /**
- * Relays messages between a visitor and the origin, and closes both sockets when access ends.
+ * Relays messages between a visitor and the origin, and closes both sockets when the access ends.
  *
  * @param origin the socket from the origin's response to the handshake
- * @param isStillGranted called every `intervalSeconds`; the relay ends when it returns false or rejects
  * @returns the socket for the visitor's response
  */
-export function relayWebSocket(
-  origin: WebSocket,
-  isStillGranted: () => Promise<boolean>,
-  intervalSeconds: number,
-): WebSocket {
+export function relayWebSocket(origin: WebSocket, watch: AccessWatch): WebSocket {
   const { 0: visitor, 1: gate } = new WebSocketPair();
   for (const socket of [gate, origin]) {
     socket.binaryType = "arraybuffer";
     socket.accept();
   }
-  const watch = setInterval(async () => {
-    if (await isStillGranted().catch(() => false)) return;
-    clearInterval(watch);
-    for (const socket of [gate, origin]) close(socket, policyViolation, "The session has ended");
-  }, intervalSeconds * 1000);
+  watch.signal.addEventListener("abort", () => {
+    for (const socket of [gate, origin]) close(socket, policyViolation, accessEndedMessage);
+  });
   pass(gate, origin, watch);
   pass(origin, gate, watch);
   return visitor;
 }
 
-function pass(from: WebSocket, to: WebSocket, watch: ReturnType<typeof setInterval>): void {
+function pass(from: WebSocket, to: WebSocket, watch: AccessWatch): void {
   from.addEventListener("message", ({ data }) => {
+    watch.noteUse();
     if (to.readyState === WebSocket.READY_STATE_OPEN) to.send(data as string | ArrayBuffer);
   });
   from.addEventListener("close", ({ code, reason }) => {
-    clearInterval(watch);
+    watch.stop();
     close(to, code, reason);
     close(from, code, reason);
   });
   from.addEventListener("error", () => {
-    clearInterval(watch);
+    watch.stop();
     close(to, 1011, "The other end has failed");
   });
 }

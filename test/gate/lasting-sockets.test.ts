@@ -69,7 +69,7 @@ describe.each(worlds)(
       const { bindings, costOf } = countCosts(site);
       const { webSocket, ends } = await open(bindings);
       const probes = name === "origin" ? 1 : 0;
-      const seconds = Math.max(Number(SESSION_RECHECK), 30);
+      const seconds = Math.max(Number(SESSION_RECHECK), 5);
       for (let round = 0; round < 3; round++) {
         const cost = await costOf(() => passTime(seconds));
         expect(cost).toEqual({ ...nothing, reads: 1, probes });

@@ -88,7 +88,7 @@ describe("a request on its way to the origin", () => {
   });
 
   it("WB-12 streams a body: the origin reads its beginning before its end is written", async () => {
-    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const { readable, writable } = new IdentityTransformStream();
     const writer = writable.getWriter();
     const heard = Promise.withResolvers<string>();
     mockOrigin(async (request) => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { watchAccess } from "../../src/gate/access-watch.ts";
 import { relayWebSocket } from "../../src/gate/web-socket.ts";
 
 /** Longer than any of these tests waits. */
@@ -13,7 +14,8 @@ function stand(lives: () => Promise<boolean> = alive, intervalSeconds = never) {
   const { 0: siteEnd, 1: handedOver } = new WebSocketPair();
   siteEnd.accept();
   siteEnd.binaryType = "arraybuffer";
-  const visitor = relayWebSocket(handedOver, lives, intervalSeconds);
+  const times = { firstSeconds: intervalSeconds, intervalSeconds };
+  const visitor = relayWebSocket(handedOver, watchAccess(lives, times));
   visitor.accept();
   visitor.binaryType = "arraybuffer";
   return { visitor, site: siteEnd };

@@ -4,6 +4,7 @@ import { costMutants } from "./costs.ts";
 import { firstFactorMutants } from "./first-factor.ts";
 import { gateMutants } from "./gate.ts";
 import { keyMutants } from "./keys.ts";
+import { lastingMutants } from "./lasting.ts";
 import type { Mutant } from "./mutant.ts";
 import { proxyMutants } from "./proxies.ts";
 import { requestMeaningMutants } from "./request-meanings.ts";
@@ -20,6 +21,7 @@ export const mutants: readonly Mutant[] = [
   ...gateMutants,
   ...assertionMutants,
   ...siteRequestMutants,
+  ...lastingMutants,
   ...requestMeaningMutants,
   ...proxyMutants,
   ...keyMutants,

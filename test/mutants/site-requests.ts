@@ -165,7 +165,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-session-not-asked",
     file: "src/domain/access/long-lived-access.ts",
-    find: "if (sessionId !== null) return isSessionLiveInStore(deps, sessionId, now);",
+    find: "if (sessionId !== null) return isUsedSessionLive(deps, sessionId, use, now);",
     replace: "if (sessionId !== null) return true;",
     why: "a WebSocket goes on after its session has been ended (INC-32, SE-06)",
     tests: ["test/gate/gate-web-socket.test.ts"],
@@ -208,7 +208,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "routes-of-odd-paths",
     file: "src/http/route-path.ts",
-    find: 'return isPathAtOrBelow(basePath, path) && !isNormalizedPath(path) ? "/" : path;',
+    find: 'return isPathAtOrBelow(basePath, path) && !isValidPathWithoutDotOrEmptySegments(path) ? "/" : path;',
     replace: "return path;",
     why: "a dot segment is accepted as a route parameter (INC-34)",
     tests: ["test/gate/base-path.test.ts"],

@@ -205,7 +205,10 @@ export function secondFactorNotEnabledFailure(subject: CodeSubject): Failure {
   return isSignIn ? invalidCodeSubjectFailure(subject) : { ok: false, reason: "not_enabled" };
 }
 
-/** What the batch counts the attempt on. */
+/**
+ * Returns what the code was submitted with: a session, or a call of the service API. Only a pending session or a challenge's session has a
+ * count of its own attempts. Wrong codes of every kind count on the account.
+ */
 export function codeAttemptSessionOrServiceOf(
   deps: Deps,
   subject: CodeSubject,

@@ -47,7 +47,7 @@ export interface RequestCredentials {
   /** True when a credential occurs more than once. */
   readonly isRepeated: boolean;
   /** True when the request has a header or query parameter of `ORIGIN_CREDENTIALS`. */
-  readonly hasOtherCredential: boolean;
+  readonly hasHeaderOrQueryCredential: boolean;
 }
 
 /** Reads the credentials of a request for the site. */
@@ -67,7 +67,7 @@ export function readRequestCredentials(
     ),
     isAmbiguous: carriers.isUnclear || credentials.some(({ found }) => found.isAmbiguous),
     isRepeated: credentials.some(({ found }) => found.isRepeated),
-    hasOtherCredential: credentials.some(({ kind }) => kind === "header" || kind === "query"),
+    hasHeaderOrQueryCredential: credentials.some(({ kind }) => kind === "header" || kind === "query"),
   };
 }
 

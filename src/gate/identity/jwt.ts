@@ -66,7 +66,7 @@ export function createJwtFirstFactorSource(
   return {
     realm: "jwt",
     allowsAnonymous: false,
-    hasOtherCredential: false,
+    hasHeaderOrQueryCredential: false,
     alwaysIdentify: false,
     loginPath: null,
     // The account and not the token: providers issue a new token every few minutes.

@@ -7,6 +7,8 @@ export type HttpFailure =
   | { readonly ok: false; readonly reason: "invalid_format"; readonly detail?: string }
   | { readonly ok: false; readonly reason: "unsupported_media_type"; readonly expected: string }
   | { readonly ok: false; readonly reason: "body_too_large" }
+  /** The body of a `GET` or `HEAD` request for the site has no stated length, so the runtime can't send it. */
+  | { readonly ok: false; readonly reason: "length_required" }
   | { readonly ok: false; readonly reason: "unauthenticated" }
   | { readonly ok: false; readonly reason: "invalid_api_key" }
   | { readonly ok: false; readonly reason: "cross_origin" }

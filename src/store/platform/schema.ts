@@ -77,7 +77,7 @@ export const sealedColumns = ["totpSecret", "totpPendingSecret", "backupCodes"] 
 export type SealedColumn = (typeof sealedColumns)[number];
 
 /** Returns the name of a sealed column in the database. Envelopes are bound to it, so it must never change. */
-export const sealedColumnSqlName = (column: SealedColumn): string => users[column].name;
+export const permanentD1NameOfSealedColumn = (column: SealedColumn): string => users[column].name;
 
 /** API keys for `/v1`. Only the hash of a key is stored. */
 export const apiKeys = sqliteTable(

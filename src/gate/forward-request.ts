@@ -102,7 +102,9 @@ async function forward(
   const watch = needsPeriodicRecheck(lasting)
     ? watchAccess(isStillGranted, accessCheckTimes(deps, lasting, now))
     : null;
-  const result = await exchangeWithOrigin({ target: target + url.search, request, headers, watch });
+  // `url.search` is empty for a `?` with nothing behind it.
+  const query = url.href.slice(url.origin.length + url.pathname.length);
+  const result = await exchangeWithOrigin({ target: target + query, request, headers, watch });
   if (result.kind === "response") {
     const { response } = result;
     const changed = copyResponseHeaders(response.headers, ownCookies, siteAddresses(deps, publicOrigin));

@@ -3,6 +3,7 @@ import { assertionMutants } from "./assertions.ts";
 import { costMutants } from "./costs.ts";
 import { firstFactorMutants } from "./first-factor.ts";
 import { gateMutants } from "./gate.ts";
+import { inputMutants } from "./inputs.ts";
 import { keyMutants } from "./keys.ts";
 import { lastingMutants } from "./lasting.ts";
 import type { Mutant } from "./mutant.ts";
@@ -30,4 +31,5 @@ export const mutants: readonly Mutant[] = [
   ...adminMutants,
   ...subjectMutants,
   ...pageLoadMutants,
+  ...inputMutants,
 ];

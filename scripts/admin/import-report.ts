@@ -24,8 +24,11 @@ export class Tally {
   /** The number of failed lines that the server did not describe. */
   undescribed = 0;
   readonly #startedAt = performance.now();
+  readonly #unit: string;
 
-  constructor(fromLine: number) {
+  /** @param unit what the numbers count: lines, or entries of a file in another format */
+  constructor(fromLine: number, unit: "line" | "entry" = "line") {
+    this.#unit = unit;
     this.report = { lines: 0, created: 0, unchanged: 0, failed: 0, next_line: fromLine, errors: [] };
   }
 
@@ -53,7 +56,7 @@ export class Tally {
   /** The text of the progress bar. */
   get words(): string {
     const { next_line: next, created, failed } = this.report;
-    return `line ${readableCount(next - 1)}: ${readableCount(created)} created, ${readableCount(failed)} failed`;
+    return `${this.#unit} ${readableCount(next - 1)}: ${readableCount(created)} created, ${readableCount(failed)} failed`;
   }
 
   get summary(): string {
@@ -61,7 +64,7 @@ export class Tally {
     const seconds = (performance.now() - this.#startedAt) / 1000;
     const [new_, same, not] = [created, unchanged, failed].map(readableCount);
     const rate = readableCount(Math.round(lines / Math.max(seconds, 0.001)));
-    return `${countOf(lines, "line")}: ${new_} created, ${same} unchanged, ${not} failed (${seconds.toFixed(1)} s, ${rate} a second).`;
+    return `${countOf(lines, this.#unit)}: ${new_} created, ${same} unchanged, ${not} failed (${seconds.toFixed(1)} s, ${rate} a second).`;
   }
 }
 

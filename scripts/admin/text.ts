@@ -61,6 +61,6 @@ export const readableDay = (time: string | null): string => (time === null ? "ne
 /** `12,345`. */
 export const readableCount = (count: number): string => count.toLocaleString("en-US");
 
-/** `1 line`, `2 lines`. */
+/** `1 line`, `2 lines`, `2 entries`. */
 export const countOf = (count: number, word: string): string =>
-  `${readableCount(count)} ${word}${count === 1 ? "" : "s"}`;
+  `${readableCount(count)} ${count === 1 ? word : `${word}s`.replace(/([^aeiou])ys$/, "$1ies")}`;

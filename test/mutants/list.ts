@@ -3,6 +3,7 @@ import { assertionMutants } from "./assertions.ts";
 import { costMutants } from "./costs.ts";
 import { firstFactorMutants } from "./first-factor.ts";
 import { gateMutants } from "./gate.ts";
+import { inputMutants } from "./inputs.ts";
 import { keyMutants } from "./keys.ts";
 import type { Mutant } from "./mutant.ts";
 import { proxyMutants } from "./proxies.ts";
@@ -26,4 +27,5 @@ export const mutants: readonly Mutant[] = [
   ...costMutants,
   ...adminMutants,
   ...subjectMutants,
+  ...inputMutants,
 ];

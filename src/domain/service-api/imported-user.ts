@@ -9,6 +9,10 @@ import { computeTimeStep } from "../../core/crypto/totp.ts";
 import { parseSubmittedCode } from "../../core/parsing/code-input.ts";
 import { canonicalizeSubject, parseExternalSubject } from "../../core/parsing/external-subject.ts";
 import { parseOtpauthUri } from "../../core/parsing/otpauth.ts";
+import {
+  describeUnsupportedTotpParameters,
+  type ImportedTotpParameters,
+} from "../../core/parsing/totp-parameters.ts";
 import { canonicalizeUsername } from "../../core/parsing/username.ts";
 import type { Failure } from "../failure.ts";
 
@@ -22,6 +26,9 @@ export interface ImportLineInput {
   readonly email?: string | undefined;
   readonly otpauth?: string | undefined;
   readonly secret?: string | undefined;
+  readonly algorithm?: string | undefined;
+  readonly digits?: string | number | undefined;
+  readonly period?: string | number | undefined;
   readonly allowWeak?: boolean | undefined;
   readonly totpSetupAt?: Date | undefined;
   readonly totpLastStep?: number | undefined;
@@ -34,7 +41,8 @@ export interface ImportLineInput {
 }
 
 /** An account as an import creates it. */
-export interface ImportedUser extends Omit<ImportLineInput, "otpauth" | "allowWeak" | "exactName"> {
+export interface ImportedUser
+  extends Omit<ImportLineInput, "otpauth" | "algorithm" | "digits" | "period" | "allowWeak" | "exactName"> {
   /** The exact name when `canonicalName` is set, otherwise the canonical name. */
   readonly username: string;
   readonly canonicalName: string | null;
@@ -75,13 +83,13 @@ export async function parseImportedUser(
   line: ImportLineInput,
   now: Date,
 ): Promise<{ readonly ok: true; readonly user: ImportedUser } | ImportLineFailure> {
-  const { otpauth, allowWeak, exactName, ...rest } = line;
+  const { otpauth, algorithm, digits, period, allowWeak, exactName, ...rest } = line;
   const uri = otpauth === undefined ? null : parseOtpauthUri(otpauth);
   if (uri?.ok === false) return { ...uri, detail: `otpauth: ${uri.detail}` };
   const name = parseName(line, uri?.account);
   if (name.ok === false) return name;
   if (uri !== null && line.secret !== undefined) return invalid("secret: must not be given beside otpauth");
-  const secret = parseSecret(uri?.secret ?? line.secret, allowWeak === true);
+  const secret = parseSecret(uri?.secret ?? line.secret, allowWeak === true, { algorithm, digits, period });
   if (secret?.ok === false) return secret;
   if (secret === null && (line.totpSetupAt ?? line.backupCodes) !== undefined)
     return invalid("secret: is required with totp_setup_at or backup_codes");
@@ -107,7 +115,9 @@ function parseName({ username, exactName, id }: ImportLineInput, label: string |
   if (exactName === undefined) {
     const name = username ?? canonicalizeUsername(label || id || "");
     return name === null
-      ? invalid("username: is missing")
+      ? invalid(
+          label ? "username: is missing, and the label of otpauth is no user name" : "username: is missing",
+        )
       : ({ ok: true, username: name, canonicalName: null } as const);
   }
   if (parseExternalSubject(exactName, "exact") === null) return invalid("exact_name: is not a valid name");
@@ -125,8 +135,15 @@ function checkPasswordHash(hash: string): ImportLineFailure | null {
   return { ok: false, reason: "unsupported_parameters", detail: `password_hash: ${verdict.detail}` };
 }
 
-function parseSecret(text: string | undefined, allowWeak: boolean) {
+function parseSecret(
+  text: string | undefined,
+  allowWeak: boolean,
+  parameters: ImportedTotpParameters,
+): { readonly ok: true; readonly canonical: string } | ImportLineFailure | null {
   if (text === undefined) return null;
+  const unsupported = describeUnsupportedTotpParameters(parameters);
+  if (unsupported !== null)
+    return { ok: false, reason: "unsupported_parameters", detail: `secret: ${unsupported}` };
   const secret = parseBase32Secret(text);
   if (secret === null) return invalid("secret: is not base32");
   const { bytes, canonical } = secret;
@@ -134,7 +151,7 @@ function parseSecret(text: string | undefined, allowWeak: boolean) {
   if (bytes.length < minImportedSecretBytes && !allowWeak)
     return weak("The secret is shorter than 128 bits. Set allow_weak to import it anyway.");
   if (bytes.length > maxSecretBytes) return invalid("secret: is too long");
-  return { ok: true, canonical } as const;
+  return { ok: true, canonical };
 }
 
 const invalid = (detail: string) => ({ ok: false, reason: "invalid_format", detail }) as const;

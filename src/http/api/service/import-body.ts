@@ -19,6 +19,9 @@ const maxLineBytes = 16 * 1024;
 const text = (maxLength: number) =>
   z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(maxLength, "is too long"));
 const count = () => z.int("must be a whole number").check(z.minimum(0, "must not be negative"));
+/** A number of another system, which may write numbers as text. The text is parsed with the secret. */
+const numberOrText = () =>
+  z.union([z.number(), z.string().check(z.maxLength(32))], "must be a number, or its text");
 const time = () =>
   z.pipe(
     z.iso.datetime("must be a time in RFC 3339, UTC"),
@@ -38,8 +41,11 @@ export const importLineSchema = lazy(() =>
           z.regex(importedEmailPattern, "must have 1 to 320 characters, none of them a control character"),
         ),
     ),
-    otpauth: z.optional(text(2048)),
+    otpauth: z.optional(text(4096)),
     secret: z.optional(text(512)),
+    algorithm: z.optional(z.string("must be a string").check(z.maxLength(64, "is too long"))),
+    digits: z.optional(numberOrText()),
+    period: z.optional(numberOrText()),
     allow_weak: z.optional(z.boolean("must be true or false")),
     totp_setup_at: z.optional(time()),
     totp_last_step: z.optional(count()),
@@ -147,6 +153,9 @@ const toImportLine = (line: z.output<ReturnType<typeof importLineSchema>>) => ({
   email: line.email,
   otpauth: line.otpauth,
   secret: line.secret,
+  algorithm: line.algorithm,
+  digits: line.digits,
+  period: line.period,
   allowWeak: line.allow_weak,
   totpSetupAt: line.totp_setup_at,
   totpLastStep: line.totp_last_step,

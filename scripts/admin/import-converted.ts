@@ -5,7 +5,7 @@ import { concludeImport, describeEntry, noteLeftOut } from "./import-conclusion.
 import type { FormatContext, ImportFormat } from "./import-formats/format.ts";
 import type { ImportFile } from "./import-formats/import-file.ts";
 import type { JudgeOptions } from "./import-judge.ts";
-import { type JudgedEntry, judgeFile, type Plan, planImport } from "./import-plan.ts";
+import { findIssuer, type JudgedEntry, judgeFile, type Plan, planImport } from "./import-plan.ts";
 import { sendChunk, Tally } from "./import-report.ts";
 import type { Output } from "./output.ts";
 import { createProgress } from "./progress.ts";
@@ -98,7 +98,7 @@ async function planWithProgress(
 /** What a dry run says about an entry. Null for entries without an account. */
 function describeJudged({ number, entry, verdict }: JudgedEntry): { text: string; data: object } | null {
   if (verdict.kind === "irrelevant") return null;
-  const issuer = entry.kind === "account" ? (entry.issuer ?? null) : null;
+  const issuer = findIssuer(entry);
   const of = { entry: number, place: entry.place, username: verdict.username, issuer };
   const isImported = verdict.kind === "imported";
   const hasFactor = entry.kind === "account" && entry.authenticator !== null;
@@ -197,7 +197,7 @@ function describeSent(batch: readonly JudgedEntry[], number: number): string {
   const judged = batch.find((one) => one.number === number);
   if (judged === undefined) return `entry ${number}`;
   const { entry, verdict } = judged;
-  const issuer = entry.kind === "account" ? (entry.issuer ?? null) : null;
+  const issuer = findIssuer(entry);
   const username = verdict.kind === "irrelevant" ? null : verdict.username;
   return describeEntry({ entry: number, place: entry.place, username, issuer });
 }

@@ -1,4 +1,4 @@
-import { totpDigits, totpPeriodSeconds } from "../../src/core/crypto/totp.ts";
+import { describeUnsupportedTotpParameters } from "../../src/core/parsing/totp-parameters.ts";
 import { backendUserIdPattern } from "../../src/core/parsing/user-id.ts";
 import { canonicalizeUsername } from "../../src/core/parsing/username.ts";
 import { importedEmailPattern, parseImportedUser } from "../../src/domain/service-api/imported-user.ts";
@@ -59,14 +59,16 @@ export class Judge {
    */
   async judge(entry: ImportEntry, number: number): Promise<Verdict> {
     if (entry.kind === "irrelevant") return entry;
-    if (entry.kind === "unreadable") return leftOut(entry.account ?? null, "invalid", entry.detail);
+    if (entry.kind === "unreadable") return leftOut(withoutSecret(entry.account), "invalid", entry.detail);
     const name = this.#findName(entry);
+    if (name !== undefined && hasSecret(name))
+      return leftOut(null, "invalid", "Its name is an otpauth:// URI. Check the columns and the format.");
     const { issuer } = this.#options;
     if (issuer !== undefined && entry.issuer?.toLowerCase() !== issuer.toLowerCase())
-      return leftOut(name ?? null, "other_issuer", "It is of another issuer.");
-    const shown = name ?? entry.account ?? entry.email ?? entry.serial ?? null;
+      return leftOut(withoutSecret(name), "other_issuer", "It is of another issuer.");
+    const shown = withoutSecret(name ?? entry.account ?? entry.email ?? entry.serial);
     const factor = findUnsupported(entry.authenticator);
-    if (factor !== null) return leftOut(shown, "enrol_again", `The person has to enrol again: ${factor}.`);
+    if (factor !== null) return leftOut(shown, "enrol_again", `It ${factor}`);
     const username = name === undefined ? null : canonicalizeUsername(name);
     if (username === null) return leftOut(shown, "invalid", this.#nameProblem(name));
     const refusal = await this.#findRefusal(entry, username);
@@ -121,6 +123,13 @@ export class Judge {
   }
 }
 
+/** A file that is read in another format, or with shifted columns, has a URI with its secret in the place of a name. */
+const hasSecret = (name: string): boolean => /otpauth(-migration)?:|\bsecret=/i.test(name);
+
+/** A name that can be shown. */
+export const withoutSecret = (name: string | undefined): string | null =>
+  name === undefined || hasSecret(name) ? null : name;
+
 /** The limit of the service API for the text of a secret. */
 const maxSecretCharacters = 512;
 
@@ -136,18 +145,9 @@ const leftOut = (username: string | null, reason: LeftOutReason, detail: string)
 /** Returns why no code of the authenticator can be checked, or null. */
 function findUnsupported(authenticator: Authenticator | null): string | null {
   if (authenticator === null) return null;
-  if (authenticator.kind === "unsupported") return authenticator.why;
-  const { algorithm = "SHA1", digits = totpDigits, period = totpPeriodSeconds } = authenticator;
-  if (!/^(hmac-?)?sha-?1$/i.test(algorithm)) return "its algorithm is not SHA-1";
-  if (digits !== totpDigits)
-    return Number.isNaN(digits)
-      ? "its digits are unknown"
-      : `its codes have ${digits} digits, not ${totpDigits}`;
-  if (period !== totpPeriodSeconds)
-    return Number.isNaN(period)
-      ? "its period is unknown"
-      : `its codes last ${period} seconds, not ${totpPeriodSeconds}`;
-  return null;
+  return authenticator.kind === "unsupported"
+    ? authenticator.why
+    : describeUnsupportedTotpParameters(authenticator);
 }
 
 /** The fields of the line (docs/import-export.md). */

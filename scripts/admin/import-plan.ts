@@ -1,7 +1,7 @@
 import type { ImportEntry } from "./import-formats/entry.ts";
 import type { FormatContext, ImportFormat } from "./import-formats/format.ts";
 import type { ImportFile } from "./import-formats/import-file.ts";
-import { Judge, type JudgeOptions, type LeftOutReason, type Verdict } from "./import-judge.ts";
+import { Judge, type JudgeOptions, type LeftOutReason, type Verdict, withoutSecret } from "./import-judge.ts";
 
 /** An entry with its number in the file, from 1, and what becomes of it. */
 export interface JudgedEntry {
@@ -64,9 +64,13 @@ export async function planImport(
   return { ...counts, leftOut };
 }
 
+/** The issuer of an entry, for the report. */
+export const findIssuer = (entry: ImportEntry): string | null =>
+  entry.kind === "account" ? withoutSecret(entry.issuer) : null;
+
 function toLeftOut({ number, entry, verdict }: JudgedEntry): LeftOut | null {
   if (verdict.kind !== "left_out") return null;
   const { username, reason, detail } = verdict;
-  const issuer = entry.kind === "account" ? (entry.issuer ?? null) : null;
+  const issuer = findIssuer(entry);
   return { entry: number, place: entry.place, username, issuer, reason, detail };
 }

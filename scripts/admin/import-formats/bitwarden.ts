@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { usageError } from "../failure.ts";
-import { type ImportEntry, orAbsent, unreadable } from "./entry.ts";
+import { type ImportEntry, orAbsent, toUnsupported, unreadable } from "./entry.ts";
 import { hasMembers, isRecord, type JsonFormat } from "./format.ts";
 import type { ImportFile } from "./import-file.ts";
 import { checkShape, loose, readJson, requireShape } from "./json-document.ts";
@@ -61,7 +61,7 @@ export function readVaultTotp(
       kind: "account",
       place,
       ...names,
-      authenticator: { kind: "unsupported", why: "it is of Steam" },
+      authenticator: toUnsupported("has codes of Steam"),
     };
   if (!isOtpauthUri(totp))
     return { kind: "account", place, ...names, authenticator: { kind: "totp", secret: totp } };

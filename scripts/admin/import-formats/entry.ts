@@ -1,18 +1,18 @@
+import { enrolAgainAdvice, type ImportedTotpParameters } from "../../../src/core/parsing/totp-parameters.ts";
+
 /** The second factor of an entry, as a file gives it. */
 export type Authenticator =
-  | {
+  | ({
       readonly kind: "totp";
       /** Base32, not checked. */
       readonly secret: string;
-      /** `SHA1`, `HmacSHA256`, `sha-512` … Absent: SHA-1. */
-      readonly algorithm?: string | undefined;
-      /** Absent: 6. */
-      readonly digits?: number | undefined;
-      /** In seconds. Absent: 30. */
-      readonly period?: number | undefined;
-    }
-  /** It computes no codes that Sallyport can check. `why` names the kind: `it is HOTP`. */
-  | { readonly kind: "unsupported"; readonly why: string };
+    } & ImportedTotpParameters)
+  | {
+      /** It computes no codes that Sallyport can check. */
+      readonly kind: "unsupported";
+      /** A predicate and an advice: `has codes that are counted (HOTP). Only SHA-1 …`. */
+      readonly why: string;
+    };
 
 /** One account of a file, in the terms that all formats share. An absent value is not in the file. */
 export interface AccountEntry {
@@ -72,12 +72,6 @@ export function parseDate(value: string | number | null | undefined): Date | nul
   return Number.isNaN(date.getTime()) ? null : date;
 }
 
-/** Parses a positive whole number of a file. Undefined when it is absent; NaN, which no rule accepts, when it is not a number. */
-export function parseCount(value: string | number | null | undefined): number | undefined {
-  if (value === undefined || value === null || value === "") return undefined;
-  return typeof value === "number" || /^\d{1,9}$/.test(value.trim()) ? Number(value) : Number.NaN;
-}
-
 /**
  * Converts the parameters of an authenticator whose type the file names.
  *
@@ -92,16 +86,23 @@ export function toAuthenticator(
     readonly period?: string | number | null | undefined;
   },
 ): Authenticator {
-  if (type.toUpperCase() !== "TOTP")
-    return { kind: "unsupported", why: `it is of the type ${type.slice(0, 20)}` };
+  const name = type.trim().toUpperCase();
+  if (name === "HOTP") return toUnsupported("has codes that are counted (HOTP)");
+  if (name !== "TOTP") return toUnsupported(`has another type than TOTP: ${type.slice(0, 20)}`);
   return {
     kind: "totp",
     secret: totp.secret,
-    algorithm: orAbsent(totp.algorithm),
-    digits: parseCount(totp.digits),
-    period: parseCount(totp.period),
+    algorithm: totp.algorithm ?? undefined,
+    digits: totp.digits ?? undefined,
+    period: totp.period ?? undefined,
   };
 }
+
+/** Creates an authenticator whose codes can't be checked. @param why a predicate: `has codes of Steam` */
+export const toUnsupported = (why: string): Authenticator => ({
+  kind: "unsupported",
+  why: `${why}. ${enrolAgainAdvice}`,
+});
 
 /**
  * Yields an account with its authenticators. Sallyport keeps one for each account: the first that can be used. The others are

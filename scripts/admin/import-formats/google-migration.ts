@@ -1,6 +1,6 @@
 import { BinaryReader, type WireType } from "@bufbuild/protobuf/wire";
 import { toBase32 } from "./base32-text.ts";
-import { type Authenticator, type ImportEntry, orAbsent } from "./entry.ts";
+import { type Authenticator, type ImportEntry, orAbsent, toAuthenticator } from "./entry.ts";
 
 /** The contents of one QR code of Google Authenticator's "Transfer accounts". An export of many accounts has several. */
 export interface MigrationPayload {
@@ -93,9 +93,9 @@ function readAccount(bytes: Uint8Array): MigratedAccount {
           kind: "totp",
           secret: toBase32(account.secret),
           algorithm: algorithms[algorithm] ?? "unknown",
-          digits: digitCounts[digits] ?? Number.NaN,
+          digits: digitCounts[digits] ?? "unknown",
         }
-      : { kind: "unsupported", why: types[type] === "hotp" ? "it is HOTP" : "it is of an unknown type" };
+      : toAuthenticator(types[type] ?? "unknown", { secret: "" });
   return { name, issuer, authenticator };
 }
 

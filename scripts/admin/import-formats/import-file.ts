@@ -1,7 +1,7 @@
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { splitStreamIntoLines } from "../../../src/core/parsing/lines.ts";
 import { usageError } from "../failure.ts";
-import { type Input, openInput } from "../files.ts";
+import { describeFileError, openInput } from "../files.ts";
 import { decodeChunks, type Encoding, findEncoding } from "./text-encoding.ts";
 
 /** Formats that are one document, and every input that can be read only once, are held in memory. */
@@ -136,18 +136,24 @@ async function gather(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
  * @throws AdminError when it cannot be read
  */
 export async function openImportFile(path: string, signal: AbortSignal): Promise<ImportFile> {
-  const input = await openInput(path, signal);
-  if (path === "-" || input.bytes === null) return openPipe(input.chunks);
-  let unused: Input | null = input;
-  const handle = await open(path);
-  const buffer = Buffer.alloc(headBytes);
-  const { bytesRead } = await handle.read(buffer, 0, headBytes, 0).finally(() => handle.close());
-  const head = buffer.subarray(0, bytesRead);
-  return new ImportFile({ head, bytes: input.bytes, isPipe: false }, async () => {
-    const { chunks } = unused ?? (await openInput(path, signal));
-    unused = null;
-    return chunks;
-  });
+  const info = path === "-" ? null : await stat(path).catch(() => null);
+  if (info === null || !info.isFile()) return openPipe((await openInput(path, signal)).chunks);
+  const head = await readHead(path);
+  return new ImportFile(
+    { head, bytes: info.size, isPipe: false },
+    async () => (await openInput(path, signal)).chunks,
+  );
+}
+
+async function readHead(path: string): Promise<Uint8Array> {
+  try {
+    const handle = await open(path);
+    const buffer = Buffer.alloc(headBytes);
+    const { bytesRead } = await handle.read(buffer, 0, headBytes, 0).finally(() => handle.close());
+    return buffer.subarray(0, bytesRead);
+  } catch (error) {
+    throw describeFileError(path, error);
+  }
 }
 
 /** Standard input and other pipes can be read only once. */

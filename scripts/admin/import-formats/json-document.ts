@@ -12,29 +12,38 @@ export async function readJson(file: ImportFile): Promise<unknown> {
 }
 
 /** Like {@link readJson}, for a text. */
-export async function parseJson(text: string): Promise<unknown> {
+export function parseJson(text: string): unknown {
+  const problem = findProblem(text);
+  if (problem === null) return JSON.parse(text);
+  if (problem === "incomplete") throw usageError("The file is incomplete: its JSON ends in the middle.");
+  throw usageError(`The file is no valid JSON${findPlace(text)}.`);
+}
+
+/** Tells why a text is no JSON. The message of the error repeats the text around the place, and has no number for most errors. */
+function findProblem(text: string): "incomplete" | "wrong" | null {
   try {
-    return JSON.parse(text);
+    JSON.parse(text);
+    return null;
   } catch (error) {
-    // The message of the error repeats the text around the place, and has no number for most errors.
-    const isCut = error instanceof Error && /end of JSON input|[Uu]nterminated/.test(error.message);
-    if (isCut) throw usageError("The file is incomplete: its JSON ends in the middle.");
-    throw usageError(`The file is no valid JSON${await findPlace(text)}.`);
+    const isCut = error instanceof Error && /end of JSON input|Unterminated/.test(error.message);
+    return isCut ? "incomplete" : "wrong";
   }
 }
 
 /** Longer texts take too long. */
 const maxPlacedCharacters = 4 * 1024 * 1024;
 
-/** YAML contains JSON, and its parser names the place of an error. */
-async function findPlace(text: string): Promise<string> {
+/** Searches for the longest beginning that is only incomplete. It ends where the text is wrong. */
+function findPlace(text: string): string {
   if (text.length > maxPlacedCharacters) return "";
-  const { LineCounter, parseDocument } = await import("yaml");
-  const lineCounter = new LineCounter();
-  const [error] = parseDocument(text, { lineCounter, prettyErrors: false, logLevel: "silent" }).errors;
-  if (error === undefined) return "";
-  const { line, col } = lineCounter.linePos(error.pos[0]);
-  return `: line ${line}, column ${col}`;
+  let [right, wrong] = [0, text.length];
+  while (wrong - right > 1) {
+    const middle = Math.floor((right + wrong) / 2);
+    if (findProblem(text.slice(0, middle)) === "wrong") wrong = middle;
+    else right = middle;
+  }
+  const lines = text.slice(0, wrong).split("\n");
+  return `: line ${lines.length}, about column ${lines.at(-1)?.length ?? 0}`;
 }
 
 /**

@@ -55,7 +55,7 @@ async function* readRowsOfTokens(file: ImportFile): AsyncGenerator<ImportEntry> 
   for await (const { line, cells } of readRows(file)) {
     const [owner, serial, otpkey, type, otplen, timeStep] = cells;
     if (otpkey === undefined || type === undefined || otplen === undefined)
-      yield unreadable(`line ${line}`, "The row has too few cells.", owner);
+      yield unreadable(`line ${line}`, "The row has too few cells.");
     else {
       // Some versions write `None` for every token, because they misspell the name of the field.
       const period = timeStep === "None" ? undefined : timeStep;

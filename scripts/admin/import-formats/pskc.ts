@@ -1,7 +1,7 @@
 import type { Element } from "@xmldom/xmldom";
 import { usageError } from "../failure.ts";
 import { toBase32 } from "./base32-text.ts";
-import { type Authenticator, type ImportEntry, toAuthenticator, unreadable } from "./entry.ts";
+import { type Authenticator, type ImportEntry, toAuthenticator, toUnsupported, unreadable } from "./entry.ts";
 import type { FormatContext, ImportFormat } from "./format.ts";
 import type { ImportFile } from "./import-file.ts";
 import { type PskcDecryption, readPskcDecryption } from "./pskc-encryption.ts";
@@ -49,15 +49,14 @@ function readAuthenticator(key: Element, decryption: PskcDecryption | null): Aut
   const type = (findAttribute(key, "Algorithm") ?? "").replace(/^.*[#:]/, "");
   const format = findChild(key, "AlgorithmParameters", "ResponseFormat");
   const encoding = findAttribute(format, "Encoding") ?? "DECIMAL";
+  if (type.toUpperCase() !== "TOTP") return toAuthenticator(type, { secret: "" });
   const refusal =
-    type.toUpperCase() !== "TOTP"
-      ? `it is of the type ${type.slice(0, 20)}`
-      : encoding.toUpperCase() !== "DECIMAL" || findAttribute(format, "CheckDigits") === "true"
-        ? "its codes are not plain decimal digits"
-        : !/^0*$/.test(findText(key, "Data", "Time", "PlainValue") ?? "0")
-          ? "its time does not start at 1970"
-          : null;
-  if (refusal !== null) return { kind: "unsupported", why: refusal };
+    encoding.toUpperCase() !== "DECIMAL" || findAttribute(format, "CheckDigits") === "true"
+      ? "has codes that are not plain decimal digits"
+      : !/^0*$/.test(findText(key, "Data", "Time", "PlainValue") ?? "0")
+        ? "has a time that does not start at 1970"
+        : null;
+  if (refusal !== null) return toUnsupported(refusal);
   const secret = readSecret(key, decryption);
   if (typeof secret === "string") return secret;
   if (findChild(key, "Data", "TimeInterval", "EncryptedValue")) return "Its time interval is encrypted.";

@@ -6,11 +6,12 @@ import {
   orAbsent,
   parseDate,
   toAuthenticator,
+  toUnsupported,
   withAuthenticators,
 } from "./entry.ts";
 import type { ImportFormat, TableFormat } from "./format.ts";
 import type { ImportFile } from "./import-file.ts";
-import { readSqlRows, type SqlRow } from "./sql-rows.ts";
+import { readSqlTables, type SqlRow } from "./sql-rows.ts";
 import { readTable } from "./table.ts";
 
 /** A dump of the schema `auth` of Supabase: `supabase db dump --data-only --schema auth`, or `pg_dump`. */
@@ -64,26 +65,24 @@ const isConfirmed = ({ status }: Factor): boolean => status === undefined || sta
 function toFactor({ type, secret }: Factor): Authenticator {
   const text = orAbsent(secret);
   if (type !== "totp" || text === undefined)
-    return { kind: "unsupported", why: `it is of the type ${(type ?? "unknown").slice(0, 20)}` };
-  if (text.startsWith("{"))
-    return { kind: "unsupported", why: "its secret is encrypted by the server of Supabase" };
+    return toUnsupported(`is of the type ${(type ?? "unknown").slice(0, 20)}`);
+  if (text.startsWith("{")) return toUnsupported("has a secret that Supabase's server has encrypted");
   return toAuthenticator("TOTP", { secret: text });
 }
 
 async function* readDump(file: ImportFile): AsyncGenerator<ImportEntry> {
   const dump = await file.documentText();
+  const tables = readSqlTables(dump, ["auth.users", "auth.mfa_factors"]);
   const factors = new Map<string, Factor[]>();
-  for (const row of readSqlRows(dump, "auth.mfa_factors")) {
+  for (const row of tables.get("auth.mfa_factors") ?? []) {
     const factor = { type: row.get("factor_type"), status: row.get("status"), secret: row.get("secret") };
     const userId = row.get("user_id");
     if (userId && isConfirmed(factor)) factors.set(userId, [...(factors.get(userId) ?? []), factor]);
   }
-  let number = 0;
-  for (const row of readSqlRows(dump, "auth.users")) {
-    number += 1;
-    yield* readUser(`auth.users, row ${number}`, row, factors);
-  }
-  if (number === 0) throw usageError("The dump has no rows of auth.users. Dump the data of the schema auth.");
+  const users = tables.get("auth.users") ?? [];
+  if (users.length === 0)
+    throw usageError("The dump has no rows of auth.users. Dump the data of the schema auth.");
+  for (const [index, row] of users.entries()) yield* readUser(`auth.users, row ${index + 1}`, row, factors);
 }
 
 function* readUser(place: string, row: SqlRow, factors: Map<string, Factor[]>): Generator<ImportEntry> {

@@ -27,11 +27,13 @@ export const firstLineOf = (text: string): string => text.slice(0, text.search(/
  * @throws AdminError that names the line in which the text is wrong, without a part of it
  */
 export async function* readRows(file: ImportFile): AsyncGenerator<TableRow, void, undefined> {
-  const { parse } = await import("csv-parse");
+  const { CsvError, parse } = await import("csv-parse");
   const parser = parse({
     delimiter: findDelimiter(firstLineOf(file.headText)),
     info: true,
     relax_column_count: true,
+    // Programs that put no cell into quotes write a quote as it is.
+    relax_quotes: true,
     skip_empty_lines: true,
     trim: true,
     max_record_size: maxRecordCharacters,
@@ -43,7 +45,7 @@ export async function* readRows(file: ImportFile): AsyncGenerator<TableRow, void
     for await (const { record, info } of source.pipe(parser) as NodeReadable)
       yield { line: info.lines, cells: record };
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && String(error.code).startsWith("CSV_"))) throw error;
+    if (!(error instanceof CsvError)) throw error;
     throw usageError(
       `The CSV file is wrong at about line ${parser.info.lines}: ${csvProblems[String(error.code)] ?? "its quotes do not match"}.`,
     );

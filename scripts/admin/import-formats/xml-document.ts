@@ -12,6 +12,7 @@ export async function readXml(file: ImportFile): Promise<Element> {
   const text = await file.documentText();
   if (/<!DOCTYPE/i.test(text))
     throw usageError("The file has a document type (<!DOCTYPE …>), which import does not read.");
+  if (isDeep(text)) throw usageError("The file has too many elements inside each other.");
   const { DOMParser } = await import("@xmldom/xmldom");
   let line: number | undefined;
   const parser = new DOMParser({
@@ -29,6 +30,21 @@ export async function readXml(file: ImportFile): Promise<Element> {
     // The message repeats a part of the file.
   }
   throw usageError(`The file is no well-formed XML${line === undefined ? "" : `: line ${line}`}.`);
+}
+
+/** A PSKC file has ten. The parser calls itself for each. */
+const maxDepth = 100;
+
+const tag = /<(\/?)[A-Za-z_](?:[^<>"']|"[^"]*"|'[^']*')*?(\/?)>/g;
+
+function isDeep(text: string): boolean {
+  let depth = 0;
+  for (const [, close, isEmpty] of text.matchAll(tag)) {
+    if (close === "/") depth -= 1;
+    else if (isEmpty !== "/") depth += 1;
+    if (depth > maxDepth) return true;
+  }
+  return false;
 }
 
 /**

@@ -11,7 +11,9 @@ export async function readYaml(file: ImportFile): Promise<unknown> {
     const { LineCounter, parseDocument } = await import("yaml");
     const lineCounter = new LineCounter();
     const text = await file.documentText();
-    const document = parseDocument(text, { lineCounter, prettyErrors: false, logLevel: "silent" });
+    const document = orTooDeep(() =>
+      parseDocument(text, { lineCounter, prettyErrors: false, logLevel: "silent" }),
+    );
     const [error] = document.errors;
     if (error !== undefined) {
       const { line, col } = lineCounter.linePos(error.pos[0]);
@@ -23,4 +25,13 @@ export async function readYaml(file: ImportFile): Promise<unknown> {
       throw usageError("The file has YAML aliases, which import does not read.");
     }
   });
+}
+
+/** The parser calls itself for each level, and has no limit. */
+function orTooDeep<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch {
+    throw usageError("The file is no valid YAML: it is nested too deeply.");
+  }
 }

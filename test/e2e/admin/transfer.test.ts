@@ -131,13 +131,14 @@ describe("import", () => {
 
   it("shows the first failures, and says where the others are", async () => {
     writeFileSync(join(folder, "bad.ndjson"), "no JSON\n".repeat(150));
-    const { code, stdout, stderr } = await admin("import", "bad.ndjson", "--json");
+    const own = ["--format", "sallyport", "--json"];
+    const { code, stdout, stderr } = await admin("import", "bad.ndjson", ...own);
     assert.equal(code, 1);
     assert.equal(JSON.parse(stdout).failed, 150);
     assert.equal(JSON.parse(stdout).errors.length, 100);
     assert.equal(stderr.match(/^line \d+:/gm)?.length, 20);
     assert.match(stderr, /… and 130 lines more\..*\n.*--chunk-lines 100 to see all/);
-    const whole = await admin("import", "bad.ndjson", "--json", "--chunk-lines", "100");
+    const whole = await admin("import", "bad.ndjson", ...own, "--chunk-lines", "100");
     assert.equal(JSON.parse(whole.stdout).errors.length, 150);
   });
 

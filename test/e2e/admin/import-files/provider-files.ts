@@ -231,6 +231,8 @@ ${values(users.map((row) => [...row, time, null]))};
 
 INSERT INTO "auth"."mfa_factors" ("id", "user_id", "status", "factor_type", "secret", "created_at", "friendly_name") VALUES
 ${values(factors.map((row) => [randomUUID(), ...row, time, "a (b), 'c';"]))};
+
+RESET ALL;
 `;
   const cell = (value: string | null) => value ?? "\\N";
   const copies = `--
@@ -245,6 +247,11 @@ ${factors.map((row) => [randomUUID(), ...row, time, "tab\\there"].map(cell).join
 COPY auth.users (id, email, encrypted_password, created_at, deleted_at) FROM stdin;
 ${users.map((row) => [...row, time, null].map(cell).join("\t")).join("\n")}
 \\.
+
+
+--
+-- PostgreSQL database dump complete
+--
 
 `;
   const csv = [

@@ -10,6 +10,7 @@ import { type UsernameSource, usernameSources } from "./import-judge.ts";
 import { importOwnLines } from "./import-own-lines.ts";
 import { wholeNumber } from "./paging.ts";
 import { openUsers, readIdentity } from "./sealed-export.ts";
+import { wrapWords } from "./text.ts";
 
 interface ImportOptions {
   readonly fromLine: number;
@@ -53,7 +54,7 @@ export function addImportCommand(program: Command, open: OpenSession): void {
     .option("--chunk-lines <n>", "number of lines per request", wholeNumber(1, maxLines), 1000)
     .addHelpText(
       "after",
-      `\nFormats:\n  ${formatNames.join(", ")}\n${example(
+      `\nFormats:\n${wrapWords(formatNames)}\n${example(
         "sallyport-admin import users.ndjson --realm shop",
         "sallyport-admin import aegis.json --issuer Shop --dry-run",
         "sallyport-admin import users.jwe --identity move.private.json",

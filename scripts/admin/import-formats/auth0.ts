@@ -10,13 +10,13 @@ import {
 } from "./entry.ts";
 import { type FormatContext, hasMembers, type ImportFormat } from "./format.ts";
 import type { ImportFile } from "./import-file.ts";
-import { checkShape, loose } from "./json-document.ts";
+import { checkShape, loose, readJson, requireShape } from "./json-document.ts";
 
 /**
- * Lines of JSON of Auth0: the export job of its Management API, the password hashes that its support sends, or the form of its bulk
+ * Lines or a list of JSON of Auth0: the export job of its Management API, the password hashes that its support sends, or the form of its bulk
  * import with `mfa_factors`. Only the last one has TOTP secrets.
  */
-export const auth0: ImportFormat = { name: "auth0", title: "an Auth0 export", read: readLines };
+export const auth0: ImportFormat = { name: "auth0", title: "an Auth0 export", read: readUsers };
 
 /** True for the object of a line of Auth0. */
 export const isAuth0User = (value: unknown): boolean =>
@@ -42,21 +42,30 @@ const user = z.object({
   ),
 });
 
-async function* readLines(file: ImportFile, context: FormatContext): AsyncGenerator<ImportEntry> {
+async function* readUsers(file: ImportFile, context: FormatContext): AsyncGenerator<ImportEntry> {
   let hasFactors = false;
-  for await (const { number, text } of file.lines()) {
-    if (text?.trim() === "") continue;
-    for (const entry of text === null
-      ? [unreadable(`line ${number}`, "The line is longer than 64 KiB.")]
-      : readLine(`line ${number}`, text)) {
-      hasFactors ||= entry.kind === "account" && entry.authenticator !== null;
-      yield entry;
-    }
+  for await (const entry of file.headText.startsWith("[") ? readList(file) : readLines(file)) {
+    hasFactors ||= entry.kind === "account" && entry.authenticator !== null;
+    yield entry;
   }
   if (!hasFactors)
     context.note(
       "This Auth0 file has no TOTP secrets: every user has to enrol again. Auth0's support sends the secrets on request.",
     );
+}
+
+/** The form of the bulk import is one array. */
+async function* readList(file: ImportFile): AsyncGenerator<ImportEntry> {
+  const users = requireShape(z.array(z.unknown()), await readJson(file), auth0.title);
+  for (const [index, value] of users.entries()) yield* readUser(`entry ${index + 1}`, value);
+}
+
+async function* readLines(file: ImportFile): AsyncGenerator<ImportEntry> {
+  for await (const { number, text } of file.lines()) {
+    const place = `line ${number}`;
+    if (text === null) yield unreadable(place, "The line is longer than 64 KiB.");
+    else if (text.trim() !== "") yield* readLine(place, text);
+  }
 }
 
 function* readLine(place: string, text: string): Generator<ImportEntry> {
@@ -66,6 +75,10 @@ function* readLine(place: string, text: string): Generator<ImportEntry> {
   } catch {
     return yield unreadable(place, "The line is no valid JSON.");
   }
+  yield* readUser(place, value);
+}
+
+function* readUser(place: string, value: unknown): Generator<ImportEntry> {
   const checked = checkShape(user, value);
   if ("wrong" in checked) return yield unreadable(place, `${checked.wrong} has another form.`);
   const fields = checked.value;

@@ -75,15 +75,16 @@ export async function detectFormat(file: ImportFile): Promise<ImportFormat | typ
   );
 }
 
-/** Tells lines of JSON from a document: the first line of the former is a whole object. */
+/** Tells lines of JSON from a document: the first line of the former, or the second if the first is damaged, is a whole object. */
 async function detectJson(file: ImportFile, head: string): Promise<ImportFormat | typeof ownFormat | null> {
-  const first = parseOrNull(firstLineOf(head));
-  const isAlone = isRecord(first) && file.isShort && head.trimEnd().search(/[\r\n]/) === -1;
+  const lines = head.startsWith("{") ? head.trimEnd().split("\n", 2) : [];
+  const first = lines.map(parseOrNull).find(isRecord) ?? null;
+  const isAlone = isRecord(first) && file.isShort && lines.length === 1;
   if (isRecord(first) && !isAlone) return isAuth0User(first) ? auth0 : ownFormat;
   const document = first ?? (await readJson(file));
   const format = jsonFormats.find((each) => each.matches(document));
   if (format !== undefined) return format;
-  if (isAuth0User(document)) return auth0;
+  if (isAuth0User(Array.isArray(document) ? document[0] : document)) return auth0;
   return isOwnLine(document) ? ownFormat : null;
 }
 

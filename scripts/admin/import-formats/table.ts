@@ -1,4 +1,3 @@
-import type { Readable as NodeReadable } from "node:stream";
 import { Readable } from "node:stream";
 import { usageError } from "../failure.ts";
 import { type ImportEntry, unreadable } from "./entry.ts";
@@ -42,7 +41,7 @@ export async function* readRows(file: ImportFile): AsyncGenerator<TableRow, void
   const forward = (error: Error) => parser.destroy(error);
   source.on("error", forward);
   try {
-    for await (const { record, info } of source.pipe(parser) as NodeReadable)
+    for await (const { record, info } of source.pipe(parser) as Readable)
       yield { line: info.lines, cells: record };
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;

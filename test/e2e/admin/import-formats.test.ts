@@ -7,7 +7,7 @@ import { type Environment, environmentOf, runAdmin } from "../support/admin.ts";
 import { Authenticator } from "../support/authenticator.ts";
 import { startWorker, type Worker } from "../support/worker.ts";
 import { buildAuthenticatorFiles } from "./import-files/authenticator-files.ts";
-import type { ImportCase } from "./import-files/import-case.ts";
+import { type ImportCase, secretOf } from "./import-files/import-case.ts";
 import { buildPrivacyideaFiles } from "./import-files/privacyidea-files.ts";
 import { buildProviderFiles } from "./import-files/provider-files.ts";
 
@@ -54,6 +54,35 @@ interface User {
   readonly username: string;
   readonly totp_enabled: boolean;
 }
+
+describe("an import of another program's file", () => {
+  it("names the entry that the server refuses, and goes on at an entry", async () => {
+    const realm = ["--realm", "refused", "--chunk-lines", "2"];
+    const env = environmentOf(worker);
+    const rows = (secret: string, from: number) =>
+      Array.from({ length: 5 }, (_, index) => `user${index + from},${index === 1 ? "not base32!" : secret}`);
+    const table = (...lines: readonly string[]) =>
+      writeFileSync(join(folder, "refused.csv"), `username,secret\n${lines.join("\n")}\n`);
+    const admin = (...args: readonly string[]) =>
+      runAdmin(["import", "refused.csv", ...realm, ...args], env, { cwd: folder });
+
+    table(...rows(secretOf(), 1));
+    const first = await admin("--from-line", "4");
+    assert.equal(first.code, 1);
+    assert.match(first.stdout, /^2 entries: 2 created, 0 unchanged, 0 failed/);
+    assert.match(first.stderr, /^entry 2 \(line 3\), user2: secret: is not base32\./m);
+    assert.match(first.stderr, /1 entry did not come in\.$/m);
+    assert.equal((await admin("--from-line", "7")).code, 2);
+
+    table(...rows(secretOf(), 1), ...rows(secretOf(), 6));
+    const second = await admin();
+    assert.equal(second.code, 1);
+    assert.match(second.stdout, /^10 entries: 6 created, 0 unchanged, 2 failed/);
+    assert.match(second.stderr, /^entry 4 \(line 5\), user4: .*already exists.*\(conflict\)$/m);
+    assert.match(second.stderr, /^entry 5 \(line 6\), user5: .*\(conflict\)$/m);
+    assert.match(second.stderr, /2 entries failed and changed nothing\. 2 entries did not come in\./);
+  });
+});
 
 describe("a file of each format", () => {
   for (const one of cases) {

@@ -82,6 +82,24 @@ describe("a file that is not what it should be", () => {
       }
   });
 
+  it("never uses or shows a URI in the place of a name", async () => {
+    const uri = `otpauth://totp/Shop:ada?secret=${secretOf()}`;
+    const table = [
+      "username,issuer,email,secret",
+      `${uri},Shop,,${secretOf()}`,
+      `bob,${uri},,AAAA`,
+      `,,${uri},x`,
+    ];
+    const planned = planOf(await planFile(table.join("\n")));
+    assert.ok(!shownText(planned).includes("secret="), shownText(planned));
+    const names = planned.entries.map(({ verdict }) =>
+      verdict.kind === "irrelevant" ? null : verdict.username,
+    );
+    assert.deepEqual(names, [null, "bob", null]);
+    const other = planOf(await planFile(table.join("\n"), { issuer: "Forum" }));
+    assert.ok(!shownText(other).includes("secret="), shownText(other));
+  });
+
   it("is refused with another password, which changes nothing", async () => {
     const encrypted = cases.filter(({ password }) => password !== undefined);
     assert.equal(encrypted.length, 8);
@@ -231,6 +249,7 @@ describe("a file that attacks its reader", () => {
     const pskc = cases.find(({ name }) => name === "pskc-password")?.content.toString() ?? "";
     for (const content of [
       aegis.replace('"n": 32768', '"n": 1073741824'),
+      aegis.replace('"n": 32768', '"n": 2097152'),
       aegis.replace('"n": 32768', '"n": 12345'),
       aegis.replace('"p": 1', '"p": 100000'),
       ente.replace(/"memLimit": \d+/, '"memLimit": 4294967296'),

@@ -157,6 +157,12 @@ describe("import", () => {
     const piped = await runAdmin(["import", "-", "--realm", "piped", "--json"], env, { input });
     assert.equal(piped.code, 0, piped.stderr);
     assert.equal(JSON.parse(piped.stdout).created, 30);
+    // More than the beginning by which the format is recognised.
+    writeUsers("pipe", 1500);
+    const more = `{damaged\n${readFileSync(join(folder, "pipe.ndjson"), "utf8")}`;
+    const longer = await runAdmin(["import", "-", "--realm", "piped", "--json"], env, { input: more });
+    const { lines, created, failed } = JSON.parse(longer.stdout);
+    assert.deepEqual([lines, created, failed], [1501, 1500, 1]);
   });
 
   it("is interrupted by Ctrl-C with 130, and what it says to go on with does the rest", async () => {

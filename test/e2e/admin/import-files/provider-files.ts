@@ -178,6 +178,14 @@ function auth0Cases(): ImportCase[] {
       withoutFactor: ["cleo@example.com", "dan@example.com"],
       leftOut: [],
     },
+    {
+      name: "auth0-list",
+      format: "auth0",
+      content: JSON.stringify(lines, null, 2),
+      secrets: { ada, "bob@example.com": bob },
+      withoutFactor: ["cleo@example.com"],
+      leftOut: [],
+    },
   ];
 }
 

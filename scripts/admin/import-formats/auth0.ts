@@ -5,6 +5,7 @@ import {
   orAbsent,
   parseDate,
   toAuthenticator,
+  toUnsupported,
   unreadable,
   withAuthenticators,
 } from "./entry.ts";
@@ -97,5 +98,6 @@ function* readUser(place: string, value: unknown): Generator<ImportEntry> {
   const found = (fields.mfa_factors ?? []).flatMap(({ totp }) =>
     totp === undefined ? [] : [toAuthenticator("TOTP", { secret: totp.secret })],
   );
-  yield* withAuthenticators(shared, found);
+  const hasOther = found.length === 0 && (fields.mfa_factors ?? []).length > 0;
+  yield* withAuthenticators(shared, hasOther ? [toUnsupported("has a factor other than TOTP")] : found);
 }

@@ -7,6 +7,7 @@ import {
   orAbsent,
   parseDate,
   toAuthenticator,
+  toUnsupported,
   unreadable,
   withAuthenticators,
 } from "./entry.ts";
@@ -69,6 +70,7 @@ function* readUser(place: string, value: unknown, context: FormatContext): Gener
   };
   const found: Authenticator[] = [];
   let passwordHash: string | undefined;
+  let hasSecurityKey = false;
   for (const [index, each] of (credentials ?? []).entries()) {
     const parsed = checkShape(credential, each);
     const wrong = unreadable(`${place}.credentials[${index}]`, "The credential has another form.", username);
@@ -79,12 +81,14 @@ function* readUser(place: string, value: unknown, context: FormatContext): Gener
       if (passwordHash === undefined)
         context.note("Password hashes of an unknown form are left out: these users need a new password.");
     }
+    if (type.startsWith("webauthn")) hasSecurityKey = true;
     // The type `totp` is that of exports before Keycloak 8, with other members.
     if (type !== "otp" && type !== "totp" && type !== "hotp") continue;
     const authenticator = readOtp(secretData, credentialData);
     if (authenticator === null) return yield wrong;
     found.push(authenticator);
   }
+  if (found.length === 0 && hasSecurityKey) found.push(toUnsupported("has a security key (WebAuthn)"));
   yield* withAuthenticators({ ...shared, passwordHash }, found);
 }
 

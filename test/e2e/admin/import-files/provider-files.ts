@@ -105,6 +105,7 @@ function keycloakCases(): ImportCase[] {
     user("two", [otp(other, { algorithm: "HmacSHA256" }), otp(other)]),
     user("sha512", [pbkdf2, otp(raw, { algorithm: "HmacSHA512" })]),
     user("hotp", [otp(raw, { subType: "hotp" })]),
+    user("key", [pbkdf2, { type: "webauthn", secretData: "{}", credentialData: "{}" }]),
     user("none", [pbkdf2]),
     user("off", [], { enabled: false }),
     user("broken", [{ type: "otp", secretData: "{", credentialData: "{}" }]),
@@ -123,6 +124,7 @@ function keycloakCases(): ImportCase[] {
         ["two", "enrol_again"],
         ["sha512", "enrol_again"],
         ["hotp", "enrol_again"],
+        ["key", "enrol_again"],
         ["broken", "invalid"],
       ],
     },
@@ -166,6 +168,7 @@ function auth0Cases(): ImportCase[] {
       mfa_factors: [{ totp: { secret: ada } }, { phone: { value: "+15551234567" } }],
     },
     { user_id: "auth0|2", email: "bob@example.com", mfa_factors: [{ totp: { secret: bob } }] },
+    { user_id: "auth0|4", email: "phone@example.com", mfa_factors: [{ phone: { value: "+15551234567" } }] },
     { user_id: "auth0|3", email: "cleo@example.com", blocked: true, created_at: "2024-01-02T03:04:05.678Z" },
   ];
   const hash = { _id: { $oid: "60425dc43519d90068f82973" }, email: "dan@example.com", passwordHash: bcrypt };
@@ -176,7 +179,7 @@ function auth0Cases(): ImportCase[] {
       content: [...lines, hash].map((line) => JSON.stringify(line)).join("\n"),
       secrets: { ada, "bob@example.com": bob },
       withoutFactor: ["cleo@example.com", "dan@example.com"],
-      leftOut: [],
+      leftOut: [["phone@example.com", "enrol_again"]],
     },
     {
       name: "auth0-list",
@@ -184,7 +187,7 @@ function auth0Cases(): ImportCase[] {
       content: JSON.stringify(lines, null, 2),
       secrets: { ada, "bob@example.com": bob },
       withoutFactor: ["cleo@example.com"],
-      leftOut: [],
+      leftOut: [["phone@example.com", "enrol_again"]],
     },
   ];
 }

@@ -88,7 +88,7 @@ describe("the parameters beside an imported secret", () => {
     expect(json.data.errors).toEqual([
       { line: 1, code: "unsupported_parameters", detail: `secret: has algorithm SHA-512. ${enrolAgain}` },
       { line: 2, code: "unsupported_parameters", detail: `secret: has digits 8. ${enrolAgain}` },
-      { line: 3, code: "invalid_format", detail: "period: must be a number, or its text" },
+      { line: 3, code: "invalid_format", detail: "period: must be a whole number, or its text" },
     ]);
     expect(await query("SELECT id FROM users")).toEqual([]);
   });

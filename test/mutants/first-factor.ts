@@ -134,7 +134,7 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "imported-scrypt-unbounded",
     file: "src/core/crypto/imported-password.ts",
-    find: "if (unsupported !== null) return unsupported;",
+    find: 'if (support.kind === "unsupported") return support;',
     replace: "",
     why: "an import accepts a hash with parameters that scrypt rejects (INC-30)",
     tests: ["test/core/crypto/imported-password.test.ts"],

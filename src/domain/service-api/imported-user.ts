@@ -4,7 +4,7 @@ import {
   splitStoredBackupCodeEntry,
 } from "../../core/crypto/backup-code-hashes.ts";
 import { parseBase32Secret } from "../../core/crypto/base32-secret.ts";
-import { classifyImportedPasswordHash } from "../../core/crypto/imported-password.ts";
+import { classifyImportedPasswordHash, knownHashForms } from "../../core/crypto/imported-password.ts";
 import { computeTimeStep } from "../../core/crypto/totp.ts";
 import { parseSubmittedCode } from "../../core/parsing/code-input.ts";
 import { canonicalizeSubject, parseExternalSubject } from "../../core/parsing/external-subject.ts";
@@ -50,6 +50,10 @@ export interface ImportedUser
   readonly secret: string | undefined;
   /** The hashes as the column stores them. The hash of a spent code has the prefix `spent:`. */
   readonly backupCodes: readonly string[] | undefined;
+  /** As the column stores it. */
+  readonly passwordHash: string | undefined;
+  /** The form of a password hash that is not computed here, so that the account needs a new password. */
+  readonly resetForm: string | undefined;
 }
 
 /** Why a line was not imported. `detail` never contains a value of the line. */
@@ -93,8 +97,8 @@ export async function parseImportedUser(
   if (secret?.ok === false) return secret;
   if (secret === null && (line.totpSetupAt ?? line.backupCodes) !== undefined)
     return invalid("secret: is required with totp_setup_at or backup_codes");
-  const hashFailure = line.passwordHash === undefined ? null : checkPasswordHash(line.passwordHash);
-  if (hashFailure !== null) return hashFailure;
+  const password = parsePasswordHash(line.passwordHash);
+  if (!password.ok) return password;
   if (line.totpLastStep !== undefined && line.totpLastStep > computeTimeStep(now) + maxStepsAhead)
     return invalid("totp_last_step: is in the future");
   const codes = await parseBackupCodes(line.backupCodes);
@@ -102,7 +106,11 @@ export async function parseImportedUser(
   const { username, canonicalName } = name;
   return {
     ok: true,
-    user: { ...rest, username, canonicalName, secret: secret?.canonical, backupCodes: codes },
+    user: {
+      ...{ ...rest, username, canonicalName, secret: secret?.canonical, backupCodes: codes },
+      passwordHash: password.stored,
+      resetForm: password.resetForm,
+    },
   };
 }
 
@@ -127,12 +135,26 @@ function parseName({ username, exactName, id }: ImportLineInput, label: string |
   return { ok: true, username: exactName, canonicalName } as const;
 }
 
-/** Null: the hash can be imported. */
-function checkPasswordHash(hash: string): ImportLineFailure | null {
-  const verdict = classifyImportedPasswordHash(hash);
-  if (verdict.kind === "unknown") return invalid("password_hash: is of an unknown scheme");
-  if (verdict.kind !== "unsupported") return null;
-  return { ok: false, reason: "unsupported_parameters", detail: `password_hash: ${verdict.detail}` };
+/** Returns what the account stores, and the form of the hash when the account needs a new password. */
+function parsePasswordHash(hash: string | undefined) {
+  if (hash === undefined) return { ok: true, stored: undefined, resetForm: undefined } as const;
+  const support = classifyImportedPasswordHash(hash);
+  switch (support.kind) {
+    case "verifiable":
+      return { ok: true, stored: support.stored, resetForm: undefined } as const;
+    case "reset_required":
+      return { ok: true, stored: support.stored, resetForm: support.form } as const;
+    case "unsupported":
+      return {
+        ok: false,
+        reason: "unsupported_parameters",
+        detail: `password_hash: ${support.detail}`,
+      } as const;
+    case "plain_password":
+      return invalid("password_hash: is a password that is not hashed. Leave it out, and set a new password");
+    case "unknown":
+      return invalid(`password_hash: is of no known form. Known: ${knownHashForms}`);
+  }
 }
 
 function parseSecret(

@@ -83,6 +83,9 @@ export const toImportReportBody = ({
   failed,
   nextLine,
   errors,
+  resetRequired,
+  resets,
+  dryRun,
 }: ImportReport) => ({
   lines,
   created,
@@ -93,6 +96,9 @@ export const toImportReportBody = ({
     const { code, detail } = toProblem(failure);
     return { line, code, detail };
   }),
+  reset_required: resetRequired,
+  notes: resets.map(({ line, form }) => ({ line, password: "reset_required" as const, form })),
+  dry_run: dryRun,
 });
 
 const weaknesses = {

@@ -21,7 +21,7 @@ const text = (maxLength: number) =>
 const count = () => z.int("must be a whole number").check(z.minimum(0, "must not be negative"));
 /** A number of another system, which may write numbers as text. The text is parsed with the secret. */
 const numberOrText = () =>
-  z.union([z.number(), z.string().check(z.maxLength(32))], "must be a number, or its text");
+  z.union([z.int(), z.string().check(z.maxLength(32))], "must be a whole number, or its text");
 const time = () =>
   z.pipe(
     z.iso.datetime("must be a time in RFC 3339, UTC"),

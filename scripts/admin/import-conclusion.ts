@@ -45,6 +45,10 @@ export function concludeImport(
   const left = plan === null ? {} : { left_out: plan.leftOut, of_other_issuers: plan.ofOtherIssuers };
   output.data({ ...report, ...left, ...ended?.toJson() });
   output.line(tally.summary);
+  if (report.reset_required > 0)
+    output.note(
+      `New password necessary: ${countOf(report.reset_required, "account")}. Their hashes are only kept.`,
+    );
   if (ended !== null) {
     const isBroken = !(
       ended instanceof ServerRefusal ||

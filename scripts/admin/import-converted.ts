@@ -190,7 +190,15 @@ async function sendBatch(
   const lines = batch.map(({ verdict }) => Buffer.from(verdict.kind === "imported" ? verdict.line : ""));
   if (lines.some((line) => line.length > 0)) return send({ firstLine, lines, bytesSoFar: 0 });
   const next_line = firstLine + batch.length;
-  tally.add({ lines: batch.length, created: 0, unchanged: 0, failed: 0, next_line, errors: [] });
+  tally.add({
+    lines: batch.length,
+    created: 0,
+    unchanged: 0,
+    failed: 0,
+    next_line,
+    errors: [],
+    reset_required: 0,
+  });
 }
 
 function describeSent(batch: readonly JudgedEntry[], number: number): string {

@@ -19,14 +19,14 @@ export async function importOwnLines(
   { output, signal }: Session,
   api: Api,
   { lines, bytes, bytesRead }: OwnLines,
-  { fromLine, maxLines }: { fromLine: number; maxLines: number },
+  { fromLine, maxLines, dryRun }: { fromLine: number; maxLines: number; dryRun: boolean },
 ): Promise<void> {
   const tally = new Tally(fromLine);
   const progress = createProgress(output, bytes);
   let ended: unknown = null;
   try {
     for await (const chunk of readChunks(lines, { fromLine, maxLines })) {
-      await sendChunk(api, chunk, tally, { pause: progress.pause, signal });
+      await sendChunk(api, chunk, tally, { pause: progress.pause, signal, dryRun });
       progress.update(bytesRead?.() ?? chunk.bytesSoFar, tally.words);
     }
   } catch (error) {
@@ -34,6 +34,8 @@ export async function importOwnLines(
   } finally {
     progress.end();
   }
+  if (dryRun)
+    output.note("This is a dry run: nothing is written. The counts are of what an import would do.");
   concludeImport(output, tally, {
     thrown: ended,
     unit: "line",

@@ -36,7 +36,7 @@ export function addImportCommand(program: Command, open: OpenSession): void {
     )
     .description("Import users with their authenticators; importing a file again changes nothing")
     .option("-f, --format <format>", "format of the file, when its content does not show it")
-    .option("--dry-run", "list what would come in and what would not, and send nothing")
+    .option("--dry-run", "say what would come in and what would not, and write nothing")
     .addOption(
       new Option("--username <source>", "which name of an entry becomes the user name").choices(
         usernameSources,
@@ -66,26 +66,32 @@ export function addImportCommand(program: Command, open: OpenSession): void {
 }
 
 async function importUsers(session: Session, path: string, options: ImportOptions): Promise<void> {
-  const { identity, fromLine, chunkLines: maxLines } = options;
+  const { identity, fromLine, chunkLines: maxLines, dryRun = false } = options;
   if (identity !== undefined) return importExport(session, path, { ...options, identity });
   const file = await openImportFile(path, session.signal);
   const format = options.format === undefined ? await detectFormat(file) : findNamedFormat(options.format);
   if (format !== ownFormat) {
-    const { dryRun = false, username, issuer, allowWeak = false } = options;
+    const { username, issuer, allowWeak = false } = options;
     const job = { path, file, format, dryRun, fromEntry: fromLine, maxLines };
     return importConverted(session, { ...job, options: { username, issuer, allowWeak } });
   }
   refuseConversion(options);
   const api = await session.connect();
   const lines = { lines: file.utf8(), bytes: file.bytes, bytesRead: null };
-  await importOwnLines(session, api, lines, { fromLine, maxLines });
+  await importOwnLines(session, api, lines, { fromLine, maxLines, dryRun });
 }
 
 /** Imports a file of `export`. Its lines are decrypted while they are read. */
 async function importExport(
   session: Session,
   path: string,
-  { identity, fromLine, chunkLines: maxLines, ...options }: ImportOptions & { readonly identity: string },
+  {
+    identity,
+    fromLine,
+    chunkLines: maxLines,
+    dryRun = false,
+    ...options
+  }: ImportOptions & { readonly identity: string },
 ): Promise<void> {
   if (options.format !== undefined && options.format !== ownFormat)
     throw usageError("--identity is for a file that export has written. It has no other format.");
@@ -95,18 +101,21 @@ async function importExport(
   const { chunks, bytes } = await openInput(path, session.signal);
   const read = { bytes: 0 };
   const lines = openUsers(countBytes(chunks, read), opened);
-  await importOwnLines(session, api, { lines, bytes, bytesRead: () => read.bytes }, { fromLine, maxLines });
+  await importOwnLines(
+    session,
+    api,
+    { lines, bytes, bytesRead: () => read.bytes },
+    { fromLine, maxLines, dryRun },
+  );
 }
 
 /** The lines of Sallyport's own format are sent as they are. */
 function refuseConversion({
-  dryRun,
   username,
   issuer,
   allowWeak,
 }: Omit<ImportOptions, "fromLine" | "chunkLines">): void {
   const given = [
-    dryRun === undefined ? [] : ["--dry-run"],
     username === undefined ? [] : ["--username"],
     issuer === undefined ? [] : ["--issuer"],
     allowWeak === undefined ? [] : ["--allow-weak"],
@@ -114,7 +123,7 @@ function refuseConversion({
   if (given.length === 0) return;
   throw usageError(
     `${given.join(" and ")} can't be used with lines in Sallyport's own format.`,
-    "Only the server reads them. Lines that fail change nothing, and a line can have allow_weak.",
+    "They are sent as they are, and each line names its user and can have allow_weak.",
   );
 }
 

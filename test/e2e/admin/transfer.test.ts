@@ -66,11 +66,31 @@ describe("import", () => {
       failed: 0,
       next_line: 251,
       errors: [],
+      reset_required: 0,
     });
     const second = await result("import", "twice.ndjson", "--realm", "twice");
     assert.deepEqual([second.created, second.unchanged], [0, 250]);
     assert.equal(await countUsers("twice"), 250);
     assert.equal((await result("users", "show", "twice-250", "--realm", "twice")).totp_enabled, true);
+  });
+
+  it("writes nothing in a dry run, and says what it would do", async () => {
+    const lines = [
+      JSON.stringify({
+        username: "dry",
+        password_hash: "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
+      }),
+      JSON.stringify({ username: "weak", secret: "AAAA" }),
+    ];
+    writeFileSync(join(folder, "dry.ndjson"), lines.join("\n"));
+    const args = ["import", "dry.ndjson", "--realm", "dry"];
+    const { code, stdout, stderr } = await admin(...args, "--dry-run");
+    assert.equal(code, 1);
+    assert.match(stdout, /^2 lines: 1 created, 0 unchanged, 1 failed/);
+    assert.match(stderr, /This is a dry run: nothing is written/);
+    assert.match(stderr, /^line 2: .*\(weak_secret\)$/m);
+    assert.match(stderr, /New password necessary: 1 account\./);
+    assert.equal(await countUsers("dry"), 0);
   });
 
   it("tells progress in plain lines where there is no terminal", async () => {

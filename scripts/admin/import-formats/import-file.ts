@@ -1,5 +1,5 @@
 import { open, stat } from "node:fs/promises";
-import { splitStreamIntoLines } from "../../../src/core/parsing/lines.ts";
+import { splitStreamIntoByteLines } from "../../../src/core/parsing/lines.ts";
 import { usageError } from "../failure.ts";
 import { describeFileError, openInput } from "../files.ts";
 import { decodeChunks, type Encoding, findEncoding } from "./text-encoding.ts";
@@ -69,7 +69,7 @@ export class ImportFile {
       for await (const text of texts) yield Buffer.from(text, "utf8");
     }
     let number = 0;
-    for await (const line of splitStreamIntoLines(encode(this.text()), maxLineBytes)) {
+    for await (const line of splitStreamIntoByteLines(encode(this.text()), maxLineBytes)) {
       number += 1;
       yield { number, text: line === null ? null : Buffer.from(line).toString("utf8").replace(/\r$/, "") };
     }

@@ -8,7 +8,8 @@ export type ApiAccount = { username: string; email: string; password: string };
 /** Creates an account for one test only, as an operator does. */
 export async function createApiAccount(
   worker: Pick<Worker, "baseUrl" | "adminKey">,
-  name: string): Promise<ApiAccount> {
+  name: string,
+): Promise<ApiAccount> {
   const username = `${name}-${randomBytes(4).toString("hex")}`;
   const account = {
     username,

@@ -75,6 +75,14 @@ describe("a single-page application with its token in the browser's storage", ()
       await loads(visitor, button);
     });
 
+  for (const button of ["Load by fetch", "Load by XMLHttpRequest"])
+    it(`leaves a refusal to the application when Sallyport does not take the hand-over: ${button}`, async () => {
+      const visitor = await arriveSignedInAtSite("/#c");
+      await visitor.page.route("**/hand-over", (route) => route.fulfill({ status: 503 }));
+      await visitor.button(button).click();
+      await status(visitor).getByText(/^401 /).waitFor();
+    });
+
   it("leaves a refusal to the application when the browser does not keep the cookie of the session", async () => {
     const visitor = await arriveSignedInAtSite("/#b");
     await visitor.go(() => visitor.button("Load by fetch").click());

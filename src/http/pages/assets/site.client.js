@@ -55,10 +55,12 @@
 
   const { open, setRequestHeader } = XMLHttpRequest.prototype;
   const sent = new WeakMap();
+  const released = new WeakSet();
+  const endEvents = ["readystatechange", "load", "loadend"];
   XMLHttpRequest.prototype.open = function (...args) {
-    if (!sent.has(this))
-      for (const type of ["readystatechange", "load", "loadend"]) this.addEventListener(type, hold);
+    if (!sent.has(this)) for (const type of endEvents) this.addEventListener(type, hold);
     sent.set(this, new Headers());
+    released.delete(this);
     return open.apply(this, args);
   };
   XMLHttpRequest.prototype.setRequestHeader = function (name, value) {
@@ -68,16 +70,21 @@
 
   /** Keeps the end of a refused request from the site's listeners, which were added later than this one. */
   function hold(event) {
-    if (this.readyState !== 4 || this.status !== 401 || !isOwnOrigin(this.responseURL)) return;
+    if (released.has(this) || this.readyState !== 4 || this.status !== 401 || !isOwnOrigin(this.responseURL))
+      return;
     const text =
       this.responseType === "json"
         ? JSON.stringify(this.response)
-        : this.responseType === ""
+        : ["", "text"].includes(this.responseType)
           ? this.responseText
           : "";
     const problem = problemOf(401, this.getResponseHeader("Content-Type"), text);
     if (problem === null) return;
     event.stopImmediatePropagation();
-    if (event.type === "loadend") leave(problem, sent.get(this));
+    if (event.type !== "loadend") return;
+    leave(problem, sent.get(this)).then(() => {
+      released.add(this);
+      for (const type of endEvents) this.dispatchEvent(new ProgressEvent(type));
+    });
   }
 })();

@@ -12,7 +12,11 @@ import { createEmptyResponseWithSecurityHeaders } from "./middleware/own-headers
 import { respondNotFound } from "./not-found.ts";
 import { isPageNavigation } from "./page-navigation.ts";
 import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
-import { pagePathForDenial, redirectOrRefuseDeniedRequest, type TargetMethodAndUri } from "./sign-in-redirect.ts";
+import {
+  pagePathForDenial,
+  redirectOrRefuseDeniedRequest,
+  type TargetMethodAndUri,
+} from "./sign-in-redirect.ts";
 
 /**
  * Responds 404 to a request without `PROXY_KEY`. Needed where the Worker is a gate: otherwise a visitor could call the

@@ -1,14 +1,16 @@
 import { rawPathOf } from "../core/parsing/raw-path.ts";
-import type { FactorRequirement } from "../core/policy/policy.ts";
 import type { AssertedScope } from "../core/tokens/assertion.ts";
 import type { AccessDenied, AccessGranted } from "../domain/access/access.ts";
 import {
+  accessCheckTimes,
+  type ConnectionUse,
   isAccessStillGranted,
+  type LastingAccess,
   needsPeriodicRecheck,
-  type WebSocketAccess,
 } from "../domain/access/long-lived-access.ts";
 import type { Deps } from "../domain/deps.ts";
 import type { IssuedSession } from "../domain/sessions/sessions.ts";
+import { watchAccess } from "./access-watch.ts";
 import {
   authorizeRequest,
   forceSessionRecheckAfterChange,
@@ -16,9 +18,11 @@ import {
   type VisitorContext,
 } from "./authorize.ts";
 import { isWebSocketHandshakeWithOtherOrigin } from "./handshake.ts";
-import { copyWithoutOwnSetCookieHeaders, createOriginHeaders } from "./headers.ts";
+import { copyResponseHeaders, createOriginHeaders } from "./headers.ts";
+import { exchangeWithOrigin } from "./origin-exchange.ts";
 import { signIdentityAssertion } from "./sign-assertion.ts";
-import { relayWebSocket } from "./web-socket.ts";
+import type { SiteAddresses } from "./site-addresses.ts";
+import { toVisitorResponse } from "./visitor-response.ts";
 
 /** A request for the origin, and its visitor. */
 export interface ForwardRequestInput extends VisitorContext {
@@ -39,7 +43,9 @@ export type ForwardRequestResult =
   | RejectedRequest
   /** A page of another site opens a WebSocket with the visitor's session (WB-12). */
   | { readonly kind: "cross_origin" }
-  | { readonly kind: "origin_unavailable"; readonly error: unknown };
+  | { readonly kind: "length_required" }
+  /** `target`: the address at the origin, without the query. */
+  | { readonly kind: "unsendable" | "origin_unavailable"; readonly target: string; readonly error: unknown };
 
 /**
  * Checks a request against the policy, and forwards it to the origin if access is granted. D1 and the first factor's source
@@ -69,27 +75,50 @@ export async function forwardIfAuthorized(
   if (!access.allowed) return { kind: "denied", denial: access };
   if (access.identity !== null && isWebSocketHandshakeWithOtherOrigin(request.headers, url.host))
     return { kind: "cross_origin" };
-  const { requirement } = decision;
-  const target = (originUrl === "route" ? url.origin : originUrl) + url.pathname + url.search;
   const headers = await createForwardedHeaders(deps, input, access, { ...decision, host: url.host });
   const { renewed } = await forceSessionRecheckAfterChange(deps, input, mayChange, access);
-  try {
-    const response = await forward(target, request, headers, isPersonal(requirement, access));
-    const lasting = { requirement, granted: access, source: input.source };
-    return { kind: "forwarded", response: toVisitorResponse(deps, response, input, lasting), renewed };
-  } catch (error) {
-    return { kind: "origin_unavailable", error };
-  }
+  const { requirement } = decision;
+  const { checkedAt = null } = access.renewed?.session ?? input.session ?? {};
+  const lasting = { requirement, granted: access, source: input.source, checkedAt };
+  const forwarded = await forward(deps, originUrl, input, headers, lasting);
+  return forwarded.kind === "forwarded" ? { ...forwarded, renewed } : forwarded;
 }
 
-/** False for an anonymous request to a public path: only its response may come from a cache (WB-14). */
-const isPersonal = ({ level }: FactorRequirement, { identity }: AccessGranted) =>
-  level !== "none" || identity !== null;
+/** The outcome of a request that was sent to the origin. */
+type SentRequestResult =
+  | { readonly kind: "forwarded"; readonly response: Response }
+  | Exclude<ForwardRequestResult, { kind: "forwarded" }>;
 
-function forward(target: string, request: Request, headers: Headers, personal: boolean): Promise<Response> {
-  const { method, body, signal } = request;
-  const cache: RequestInit = personal ? { cache: "no-store" } : {};
-  return fetch(target, { method, headers, body, signal, redirect: "manual", ...cache });
+/** Sends the request to the origin. Its response, and a WebSocket that it opens, end when the access ends (INC-32, INC-38). */
+async function forward(
+  deps: Deps,
+  originUrl: string,
+  { request, url, ownCookies, publicOrigin, now }: ForwardRequestInput,
+  headers: Headers,
+  lasting: LastingAccess,
+): Promise<SentRequestResult> {
+  const target = (originUrl === "route" ? url.origin : originUrl) + url.pathname;
+  const isStillGranted = (use: ConnectionUse | null) => isAccessStillGranted(deps, lasting, use, new Date());
+  const watch = needsPeriodicRecheck(lasting)
+    ? watchAccess(isStillGranted, accessCheckTimes(deps, lasting, now))
+    : null;
+  // `url.search` is empty for a `?` with nothing behind it.
+  const query = url.href.slice(url.origin.length + url.pathname.length);
+  const result = await exchangeWithOrigin({ target: target + query, request, headers, watch });
+  if (result.kind === "response") {
+    const { response } = result;
+    const changed = copyResponseHeaders(response.headers, ownCookies, siteAddresses(deps, publicOrigin));
+    try {
+      return { kind: "forwarded", response: toVisitorResponse(response, changed, watch) };
+    } catch (error) {
+      watch?.stop();
+      return { kind: "origin_unavailable", target, error };
+    }
+  }
+  watch?.stop();
+  if (result.kind === "access_ended")
+    return { kind: "denied", denial: { allowed: false, reason: "not_signed_in" } };
+  return result.kind === "length_required" ? result : { ...result, target };
 }
 
 async function createForwardedHeaders(
@@ -100,30 +129,14 @@ async function createForwardedHeaders(
 ): Promise<Headers> {
   const { request, client, publicOrigin, now } = input;
   const signedIdentity = await signIdentityAssertion(deps, identity, publicOrigin, scope, now);
-  const { firstFactor, methodOverride } = deps.config;
-  const overridesForwarded = methodOverride === "pass";
-  const headersInput = { ...input, signedIdentity, address: client.address, firstFactor, overridesForwarded };
+  const site = siteAddresses(deps, publicOrigin);
+  const headersInput = { ...input, signedIdentity, address: client.address, site, config: deps.config };
   return createOriginHeaders(request.headers, headersInput);
 }
 
-/** Removes cookies that would replace the Worker's, and ends a WebSocket when its access ends. */
-function toVisitorResponse(
-  deps: Deps,
-  response: Response,
-  { ownCookies }: ForwardRequestInput,
-  lasting: WebSocketAccess,
-): Response {
-  const { status, statusText, webSocket } = response;
-  const headers = copyWithoutOwnSetCookieHeaders(response.headers, ownCookies);
-  if (webSocket === null) {
-    return headers === null ? response : new Response(response.body, { status, statusText, headers });
-  }
-  const isStillGranted = () => isAccessStillGranted(deps, lasting, new Date());
-  const guarded = needsPeriodicRecheck(lasting)
-    ? relayWebSocket(webSocket, isStillGranted, recheckSeconds(deps))
-    : webSocket;
-  return new Response(null, { status, statusText, headers: headers ?? response.headers, webSocket: guarded });
-}
-
-/** `SESSION_RECHECK`, but at least 30 seconds: every check of an open WebSocket is a query to D1. */
-const recheckSeconds = ({ config }: Deps) => Math.max(config.sessionRecheckSeconds, 30);
+/** Returns the addresses to translate in headers, or null with `ORIGIN_HOST=forward`. */
+const siteAddresses = (
+  { config: { originHost, originUrl } }: Pick<Deps, "config">,
+  visitorOrigin: string,
+): SiteAddresses | null =>
+  originHost === "origin" && originUrl !== null ? { visitorOrigin, originUrl } : null;

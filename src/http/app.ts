@@ -18,6 +18,7 @@ import { setOwnResponseHeaders } from "./middleware/own-headers.ts";
 import { setErrorFormatToPage } from "./middleware/page-refusals.ts";
 import { createRequestContextMiddleware } from "./middleware/request-context.ts";
 import { requireSameOrigin } from "./middleware/same-origin.ts";
+import { redirectTrailingSlash } from "./middleware/trailing-slash.ts";
 import { respondNotFound } from "./not-found.ts";
 import { accountPageRoutes } from "./pages/account/account-page.tsx";
 import { twoFactorPageRoutes } from "./pages/account/two-factor-page.tsx";
@@ -75,7 +76,9 @@ export function createApp(config: Config): Hono<AppEnv> {
     if (config.originUrl !== null) app.use(config.basePath + path, respondNotFoundWithoutProxyKey);
     app.get(config.basePath + path, handle);
   }
-  app.all(config.basePath, (c) => c.redirect(ownPagePath(c, "/account"), 303));
+  // Not a redirect from one to the other: nginx can redirect the address without the slash to the one with it.
+  for (const path of [config.basePath, `${config.basePath}/`])
+    app.all(path, (c) => c.redirect(ownPagePath(c, "/account"), 303));
   app.route(config.basePath, ownRoutes());
   app.all("*", (c) => respondAtGate(c, config.originUrl));
   return app;
@@ -86,6 +89,7 @@ function ownRoutes(): Hono<AppEnv> {
   const streamed = apiOperationsAndDocument.operations.filter(({ stream }) => stream === "request");
   for (const path of pagePaths) own.use(path, setErrorFormatToPage);
   own.use(
+    redirectTrailingSlash,
     methodNotAllowed({
       app: own,
       onMethodNotAllowed: (c, allow) =>

@@ -10,9 +10,9 @@ import { setSessionCookie } from "./cookies.ts";
 import { visitorOfRequest } from "./gate.ts";
 import { createEmptyResponseWithSecurityHeaders } from "./middleware/own-headers.ts";
 import { respondNotFound } from "./not-found.ts";
+import { isPageNavigation } from "./page-navigation.ts";
 import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
 import {
-  acceptsHtml,
   pagePathForDenial,
   redirectOrRefuseDeniedRequest,
   type TargetMethodAndUri,
@@ -43,7 +43,7 @@ export async function respondToAuthRequest(c: AppContext): Promise<Response> {
       (denial, target) => {
         if (denial.reason === "account_disabled")
           return respondWithFailure(c, { ok: false, reason: "account_disabled" });
-        c.header("Location", pagePathForDenial(c, denial, target.uri));
+        c.header("Location", pagePathForDenial(c, denial, target));
         return c.body(null, 401);
       },
       () => respondWithFailure(c, { ok: false, reason: "unreadable_original" }),
@@ -62,10 +62,10 @@ async function respondToProxy(
 ): Promise<Response> {
   const original = readOriginalMethodAndUri(c.req.raw.headers);
   if (original === null) return respondWithFailure(c, { ok: false, reason: "unreadable_original" });
-  const misspelled = findMisspelledHeader(c.req.raw.headers);
+  const misspelled = findMisspelledHeader(c.req.raw.headers, c.var.config);
   if (misspelled !== null)
     return respondWithFailure(c, { ok: false, reason: "misspelled_header", name: misspelled });
-  if (acceptsHtml(c)) c.set("errorFormat", "page");
+  if (isPageNavigation(c)) c.set("errorFormat", "page");
   const caller = await findSessionCallerByTokenOnly(c);
   const outcome = await authorizeForwardAuth(c.get("deps"), {
     ...visitorOfRequest(c, caller, original),

@@ -1,14 +1,15 @@
 import type { VisitorContext } from "../gate/authorize.ts";
 import { type ForwardRequestResult, forwardIfAuthorized } from "../gate/forward-request.ts";
 import type { UnreadableRequestPart } from "../gate/request-interpretations.ts";
+import { isConstructibleStatus } from "../gate/visitor-response.ts";
 import { formatRootCauseForLog, log } from "../log.ts";
 import { findSessionCallerByTokenOnly, type SessionCaller } from "./caller.ts";
 import type { AppContext } from "./context.ts";
 import { sallyportCookieNames, setSessionCookie } from "./cookies.ts";
 import { respondNotFound } from "./not-found.ts";
+import { isPageNavigation } from "./page-navigation.ts";
 import { respondWithFailure } from "./problem/failure-response.tsx";
 import {
-  acceptsHtml,
   isPageLoad,
   methodAndUriOfCurrentRequest,
   redirectOrRefuseDeniedRequest,
@@ -17,7 +18,7 @@ import {
 
 /** Forwards a request to the origin if it is authorized; otherwise returns a redirect or a refusal. */
 export async function respondAtGate(c: AppContext, originUrl: string | null): Promise<Response> {
-  if (acceptsHtml(c)) c.set("errorFormat", "page");
+  if (isPageNavigation(c)) c.set("errorFormat", "page");
   if (originUrl === null) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
   const target = methodAndUriOfCurrentRequest(c);
   const caller = await findSessionCallerByTokenOnly(c);
@@ -43,13 +44,28 @@ export async function respondAtGate(c: AppContext, originUrl: string | null): Pr
       });
     case "own_path":
       return respondNotFound(c);
+    case "length_required":
+      return respondWithFailure(c, { ok: false, reason: "length_required" });
+    case "unsendable":
+      logForwardingFailure(c, "info", "request.unsendable", outcome);
+      return respondWithFailure(c, { ok: false, reason: "malformed_request", detail: unsendableDetail });
     case "origin_unavailable":
-      log("error", "origin.unavailable", {
-        request_id: c.var.client.requestId,
-        ...formatRootCauseForLog(outcome.error),
-      });
+      logForwardingFailure(c, "error", "origin.unavailable", outcome);
       return respondWithFailure(c, { ok: false, reason: "origin_unavailable" });
   }
+}
+
+const unsendableDetail = "The request can't be forwarded to the site: a part of it is invalid or missing.";
+
+/** Logs why a request was not forwarded, and where to. The query is left out: it can have tokens of the site (LG-03). */
+function logForwardingFailure(
+  c: AppContext,
+  level: "info" | "error",
+  event: string,
+  { target, error }: { readonly target: string; readonly error: unknown },
+): void {
+  const { requestId } = c.var.client;
+  log(level, event, { request_id: requestId, method: c.req.method, target, ...formatRootCauseForLog(error) });
 }
 
 const unreadableDetails: Record<UnreadableRequestPart, string> = {
@@ -86,7 +102,9 @@ function respondFromOrigin(
   c.set("headersSetBy", "origin");
   // Headers that are set before there is a response are lost when a handler returns one of its own.
   c.res = response;
-  if (renewed !== null && caller?.carrier !== "bearer" && response.webSocket === null) {
+  // No header can be added to a WebSocket's response, or to one with a status over 599: the next response renews the session.
+  const canHaveCookie = response.webSocket === null && isConstructibleStatus(response.status);
+  if (renewed !== null && caller?.carrier !== "bearer" && canHaveCookie) {
     setSessionCookie(c, renewed);
     forbidSharedCaching(c);
   }

@@ -206,13 +206,17 @@ describe("a public path", () => {
     expect(origin.only().headers.get("X-Sallyport-Assertion")).toMatch(/^ey/);
   });
 
-  it("WB-14 allows shared caches to store anonymous responses, and no response for a signed-in visitor", async () => {
+  it("WB-14 tells the cache to store no response and to find none, and adds no header for that", async () => {
     const origin = mockOrigin();
     const session = await mintSessionToken();
     await visit(open, "/public/style.css");
     await visit(open, "/public/style.css", { session });
     await visit(open, "/account/style.css", { session });
-    expect(origin.inits.map((init) => init?.cache)).toEqual([undefined, "no-store", "no-store"]);
+    for (const request of origin.requests) {
+      expect([request.cache, request.cf]).toEqual([undefined, { cacheTtl: -1, cacheLevel: "bypass" }]);
+      expect([request.headers.get("Cache-Control"), request.headers.get("Pragma")]).toEqual([null, null]);
+    }
+    expect(origin.requests).toHaveLength(3);
   });
 
   it("holds for its methods only", async () => {

@@ -88,7 +88,7 @@ describe("a request on its way to the origin", () => {
   });
 
   it("WB-12 streams a body: the origin reads its beginning before its end is written", async () => {
-    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const { readable, writable } = new IdentityTransformStream();
     const writer = writable.getWriter();
     const heard = Promise.withResolvers<string>();
     mockOrigin(async (request) => {
@@ -138,7 +138,7 @@ describe("an answer on its way back", () => {
   it.each([301, 302, 303, 307, 308])(
     "WB-12 keeps a redirect (%d) as it is, and is not followed",
     async (status) => {
-      const targets = ["/login", "http://origin.test/x", "https://elsewhere.example/y?z=1", "../up"];
+      const targets = ["/login", "http://other.test/x", "https://elsewhere.example/y?z=1", "../up"];
       for (const Location of targets) {
         let calls = 0;
         const client = connect(() => {

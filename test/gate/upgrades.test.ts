@@ -65,6 +65,19 @@ describe("an upgrade", () => {
     },
   );
 
+  it.each(["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"])(
+    "INC-31 to a WebSocket does not reach the site with %s: the runtime would send a GET, which no rule has judged",
+    async (method) => {
+      const origin = mockOrigin();
+      const rule = { path: "/hook", methods: [method], require: "none" as const };
+      await visit(gated([rule]), "/hook", {
+        method,
+        headers: { Upgrade: "websocket", Connection: "Upgrade" },
+      });
+      expect([origin.only().method, origin.only().headers.get("Upgrade")]).toEqual([method, null]);
+    },
+  );
+
   it("INC-33 is not sent to the who-am-I of the site in any form", async () => {
     const site = openSite();
     site.sessions.set("s1", "ada");

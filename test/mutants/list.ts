@@ -5,7 +5,9 @@ import { firstFactorMutants } from "./first-factor.ts";
 import { gateMutants } from "./gate.ts";
 import { inputMutants } from "./inputs.ts";
 import { keyMutants } from "./keys.ts";
+import { lastingMutants } from "./lasting.ts";
 import type { Mutant } from "./mutant.ts";
+import { pageLoadMutants } from "./page-loads.ts";
 import { proxyMutants } from "./proxies.ts";
 import { requestMeaningMutants } from "./request-meanings.ts";
 import { secondFactorMutants } from "./second-factor.ts";
@@ -21,11 +23,13 @@ export const mutants: readonly Mutant[] = [
   ...gateMutants,
   ...assertionMutants,
   ...siteRequestMutants,
+  ...lastingMutants,
   ...requestMeaningMutants,
   ...proxyMutants,
   ...keyMutants,
   ...costMutants,
   ...adminMutants,
   ...subjectMutants,
+  ...pageLoadMutants,
   ...inputMutants,
 ];

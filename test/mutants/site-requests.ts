@@ -165,10 +165,18 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "socket-session-not-asked",
     file: "src/domain/access/long-lived-access.ts",
-    find: "if (sessionId !== null) return isSessionLiveInStore(deps, sessionId, now);",
+    find: "if (sessionId !== null) return isUsedSessionLive(deps, sessionId, use, now);",
     replace: "if (sessionId !== null) return true;",
     why: "a WebSocket goes on after its session has been ended (INC-32, SE-06)",
     tests: ["test/gate/gate-web-socket.test.ts"],
+  },
+  {
+    name: "use-of-a-closed-socket",
+    file: "src/gate/web-socket.ts",
+    find: "if (!closing.hasBegun) watch.noteUse();",
+    replace: "watch.noteUse();",
+    why: "an origin that never closes keeps the session of a visitor that has left alive (INC-32)",
+    tests: ["test/gate/web-socket.test.ts"],
   },
   {
     name: "socket-of-a-closed-account",

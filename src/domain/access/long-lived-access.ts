@@ -1,46 +1,78 @@
 import type { FactorRequirement } from "../../core/policy/policy.ts";
 import { findUserOnPrimary } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
-import { isSessionLiveInStore } from "../sessions/sessions.ts";
+import { isUsedSessionLive } from "../sessions/sessions.ts";
 import type { FirstFactorSource } from "../sign-in/first-factor-source.ts";
 import { type AccessGranted, authorizeVerifiedFactors } from "./access.ts";
 
-/** An open WebSocket: access that outlives the request which it was granted to. */
-export interface WebSocketAccess {
-  /** The requirement of the path when the WebSocket was opened. */
+/** An open WebSocket, or a response that lasts: access that outlives the moment in which it was granted. */
+export interface LastingAccess {
+  /** The requirement of the path when the connection was opened. */
   readonly requirement: FactorRequirement;
   readonly granted: Pick<AccessGranted, "identity" | "sessionId">;
   /** The source of an external first factor. Null: the first factor is a password. */
   readonly source: FirstFactorSource | null;
+  /** When D1 has last confirmed the session, before it granted this access. Null: there is no session. */
+  readonly checkedAt: Date | null;
+}
+
+/** The first and the last time at which data passed over a connection since its last check. */
+export interface ConnectionUse {
+  readonly first: Date;
+  readonly last: Date;
 }
 
 /**
- * True when the access must be rechecked while the WebSocket is open (INC-32).
+ * True when the access must be rechecked while the connection is open (INC-32, INC-38).
  *
  * - A visitor with an identity: yes, also when the path requires nothing. The origin acts for that account.
  * - An anonymous visitor on a path that requires a factor: yes. The site has its own login behind the gate. When the visitor
- *   signs in there with the same credentials, the open WebSocket would bypass the second factor.
- * - An anonymous visitor on a path that requires nothing: no. Every client may open the same WebSocket.
+ *   signs in there with the same credentials, the open connection would bypass the second factor.
+ * - An anonymous visitor on a path that requires nothing: no. Every client may open the same connection.
  */
-export const needsPeriodicRecheck = ({ requirement, granted, source }: WebSocketAccess): boolean =>
+export const needsPeriodicRecheck = ({ requirement, granted, source }: LastingAccess): boolean =>
   granted.identity !== null || (source !== null && requirement.level !== "none");
+
+/** Every check of an open connection is a query to D1, so there are at least this many seconds between two. */
+const minCheckSeconds = 5;
+
+/** D1 learns of the use of a connection this many times within `SESSION_IDLE`, so that no used session is taken for idle. */
+const checksWithinIdleTime = 10;
+
+/**
+ * Returns when to check the access of an open connection: every `SESSION_RECHECK`, but ten times within `SESSION_IDLE`, and
+ * not more often than every 5 seconds. The first check is due when the session's token is due for one (SE-06).
+ */
+export function accessCheckTimes(
+  { config }: Deps,
+  { checkedAt }: LastingAccess,
+  now: Date,
+): { readonly firstSeconds: number; readonly intervalSeconds: number } {
+  const { sessionRecheckSeconds, sessionIdleSeconds } = config;
+  const wanted = Math.min(sessionRecheckSeconds, sessionIdleSeconds / checksWithinIdleTime);
+  const intervalSeconds = Math.max(wanted, minCheckSeconds);
+  const tokenAgeSeconds = checkedAt === null ? 0 : (now.getTime() - checkedAt.getTime()) / 1000;
+  return { firstSeconds: Math.max(intervalSeconds - tokenAgeSeconds, minCheckSeconds), intervalSeconds };
+}
 
 /**
  * True when the same visitor would be granted access again. Sends one request to the first factor's source, and one to the
- * primary: for the session, or for the account when there is no session.
+ * primary: for the session, whose use it records, or for the account when there is no session.
  *
+ * @param use null: no data has passed since the last check
  * @throws StoreUnavailableError, FirstFactorUnavailableError when that can't be found out: the access must end (INC-20)
  */
 export async function isAccessStillGranted(
   deps: Deps,
-  { requirement, granted, source }: WebSocketAccess,
+  { requirement, granted, source }: LastingAccess,
+  use: ConnectionUse | null,
   now: Date,
 ): Promise<boolean> {
   const { identity, sessionId } = granted;
   const current = source === null ? null : await source.identifyAgain(now);
   if (source !== null && current?.username !== identity?.username) return false;
   if (identity === null) return true;
-  if (sessionId !== null) return isSessionLiveInStore(deps, sessionId, now);
+  if (sessionId !== null) return isUsedSessionLive(deps, sessionId, use, now);
   if (source === null) return false;
   const user = await findUserOnPrimary(deps.db, source.realm, [identity.userId]);
   if (user === null || user.disabledAt !== null) return false;

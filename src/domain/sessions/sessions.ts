@@ -16,6 +16,7 @@ import {
   type SessionExpiryAndIdleCutoffs,
   type SessionWithUser,
   touchAndFindSession,
+  touchFullSessionOnPrimary,
 } from "../../store/sessions/session-rows.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
@@ -149,7 +150,7 @@ export interface IssueSessionTokenInput {
   readonly username: string;
 }
 
-/** Signs a token for a stored session. Its `checkedAt` is `now`. */
+/** Signs a token for a stored session. Its `checkedAt` is `now`, or in 1970 so that the next request rechecks it. */
 export async function issueSessionToken(
   deps: Deps,
   { row, secret, user, username }: IssueSessionTokenInput,
@@ -166,7 +167,7 @@ export async function issueSessionToken(
     amr: row.amr,
     firstFactorAt: row.firstFactorAt,
     secondFactorAt: row.secondFactorAt,
-    checkedAt: now,
+    checkedAt: deps.recheckNewTokens ? new Date(0) : now,
     expiresAt: row.expiresAt,
   };
   const token = await signFullSessionToken(deps.config.keyring, claims);
@@ -207,9 +208,22 @@ export async function recheckSession(
   };
 }
 
-/** True when the session is live on the primary. Does not count as use of the session. One trip. */
-export async function isSessionLiveInStore(deps: Deps, sessionId: string, now: Date): Promise<boolean> {
-  return isFullSessionAliveOnPrimary(deps.db, sessionId, sessionExpiryAndIdleCutoffsAt(deps, now));
+/**
+ * True when the session of an open connection is live on the primary. Records the use of the connection. One trip.
+ *
+ * @param use when data has passed over the connection since the last check. Null: never. What counts for `SESSION_IDLE` is
+ *   then the time between the recorded use and now, else between the recorded use and the first of these
+ */
+export function isUsedSessionLive(
+  deps: Deps,
+  sessionId: string,
+  use: { readonly first: Date; readonly last: Date } | null,
+  now: Date,
+): Promise<boolean> {
+  const { idleSince } = sessionExpiryAndIdleCutoffsAt(deps, use?.first ?? now);
+  return use === null
+    ? isFullSessionAliveOnPrimary(deps.db, sessionId, { now, idleSince })
+    : touchFullSessionOnPrimary(deps.db, sessionId, { now, idleSince }, use.last);
 }
 
 /** Signs a token with a `checkedAt` in 1970, so that the next request rechecks the session in the store. */

@@ -99,7 +99,7 @@ export function defineOperation<
   const readText = async (c: AppContext) =>
     spec.method === "get" || spec.stream === "request" ? "" : readUtf8BodyTextOrThrow(c);
   const parseInput = (c: AppContext, text: string) => {
-    // `authenticateServiceRequest` has read the realm.
+    // `authenticateAndLookUpIdempotencyKey` has read the realm.
     const { realm: _realm, ...rest } = c.req.query();
     const names = { noun: "parameter", alsoKnown: ["realm"] } as const;
     return {

@@ -7,10 +7,14 @@ export type HttpFailure =
   | { readonly ok: false; readonly reason: "invalid_format"; readonly detail?: string }
   | { readonly ok: false; readonly reason: "unsupported_media_type"; readonly expected: string }
   | { readonly ok: false; readonly reason: "body_too_large" }
+  /** The body of a `GET` or `HEAD` request for the site has no stated length, so the runtime can't send it. */
+  | { readonly ok: false; readonly reason: "length_required" }
   | { readonly ok: false; readonly reason: "unauthenticated" }
   | { readonly ok: false; readonly reason: "invalid_api_key" }
   | { readonly ok: false; readonly reason: "cross_origin" }
   | { readonly ok: false; readonly reason: "no_such_page" }
+  /** The address is below `BASE_PATH`, and is none of Sallyport's. It may be one of the site's own. */
+  | { readonly ok: false; readonly reason: "no_such_own_address"; readonly basePath: string }
   | { readonly ok: false; readonly reason: "method_not_allowed"; readonly allow: readonly string[] }
   | { readonly ok: false; readonly reason: "second_factor_required" }
   | { readonly ok: false; readonly reason: "store_unavailable" }

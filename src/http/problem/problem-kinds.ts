@@ -116,6 +116,12 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
     "Send the body with the content type that this call takes.",
   ],
   body_too_large: [413, "body_too_large", "Body too large", "The body of a request may have at most 16 KiB."],
+  length_required: [
+    411,
+    "length_required",
+    "Length required",
+    "The body of a GET or HEAD request must have a Content-Length. Send the body with its length, or use another method.",
+  ],
   invalid_api_key: [
     401,
     "invalid_api_key",
@@ -129,6 +135,7 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
     "This request did not come from a page of this site, so it was rejected. Open the page and try again.",
   ],
   no_such_page: [404, "not_found", "Not found", "There is nothing here."],
+  no_such_own_address: [404, "not_found", "Not found", "Sallyport has nothing at this address."],
   method_not_allowed: [
     405,
     "method_not_allowed",

@@ -132,6 +132,8 @@ function specificDetail(failure: AnyFailure): string | undefined {
       return failure.detail;
     case "weak_password":
       return weaknesses[failure.weakness];
+    case "no_such_own_address":
+      return `Sallyport has nothing at this address, and no address below ${failure.basePath} reaches the site. If this address is one of the site's own, its operator must set BASE_PATH to a prefix that the site does not use.`;
     case "scope_missing":
       return `This API key does not have the scope ${failure.scope}.`;
     case "export_key_required":

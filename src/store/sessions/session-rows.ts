@@ -137,6 +137,26 @@ export async function isFullSessionAliveOnPrimary(
   return rows.length === 1;
 }
 
+/**
+ * Sets `last_seen_at` of a full session to a time that may be past, unless a later one is set. False when the session is over.
+ * One trip.
+ */
+export async function touchFullSessionOnPrimary(
+  { primary }: Database,
+  sessionId: string,
+  cutoff: SessionExpiryAndIdleCutoffs,
+  lastSeenAt: Date,
+): Promise<boolean> {
+  const rows = await runD1Query(() =>
+    primary
+      .update(sessions)
+      .set({ lastSeenAt: sql`max(${sessions.lastSeenAt}, ${sql.param(lastSeenAt, sessions.lastSeenAt)})` })
+      .where(fullSessionIsAliveCondition(primary, sessionId, cutoff))
+      .returning({ id: sessions.id }),
+  );
+  return rows.length === 1;
+}
+
 /** A list of sessions has at most this many. Older sessions are left out of it, but stay valid. */
 const maxListedSessions = 100;
 

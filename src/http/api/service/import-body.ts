@@ -9,7 +9,7 @@ import {
 } from "../../../domain/service-api/imported-user.ts";
 import { parseJsonObjectOrThrow, validateFieldsOrThrow } from "../../json-body.ts";
 import { FailureError } from "../../problem/http-failure.ts";
-import { userIdSchema, usernameSchema } from "../fields.ts";
+import { timestampInputSchema, userIdSchema, usernameSchema } from "../fields.ts";
 
 /** Limits of one request. The lines bound its work, the longest line its memory. */
 const maxLines = 5000;
@@ -22,11 +22,6 @@ const count = () => z.int("must be a whole number").check(z.minimum(0, "must not
 /** A number of another system, which may write numbers as text. The text is parsed with the secret. */
 const numberOrText = () =>
   z.union([z.int(), z.string().check(z.maxLength(32))], "must be a whole number, or its text");
-const time = () =>
-  z.pipe(
-    z.iso.datetime("must be a time in RFC 3339, UTC"),
-    z.transform((stamp) => new Date(stamp)),
-  );
 
 /** A line of an import: one user. */
 export const importLineSchema = lazy(() =>
@@ -47,7 +42,7 @@ export const importLineSchema = lazy(() =>
     digits: z.optional(numberOrText()),
     period: z.optional(numberOrText()),
     allow_weak: z.optional(z.boolean("must be true or false")),
-    totp_setup_at: z.optional(time()),
+    totp_setup_at: z.optional(timestampInputSchema()),
     totp_last_step: z.optional(count()),
     password_hash: z.optional(text(512)),
     backup_codes: z.optional(
@@ -56,9 +51,9 @@ export const importLineSchema = lazy(() =>
         .check(z.maxLength(50, "has more than 50 codes")),
     ),
     second_factor_failures: z.optional(count().check(z.maximum(100, "must be at most 100"))),
-    second_factor_blocked_until: z.optional(time()),
-    created_at: z.optional(time()),
-    disabled_at: z.optional(time()),
+    second_factor_blocked_until: z.optional(timestampInputSchema()),
+    created_at: z.optional(timestampInputSchema()),
+    disabled_at: z.optional(timestampInputSchema()),
   }),
 );
 

@@ -10,7 +10,7 @@ import {
 } from "../../../domain/sessions/sessions.ts";
 import type { Session } from "../../../store/sessions/session-rows.ts";
 import { findFullAndPendingSessions } from "../../caller.ts";
-import { clearSessionCookies, setSessionCookie } from "../../cookies.ts";
+import { clearHandOverCookie, clearSessionCookies, setSessionCookie } from "../../cookies.ts";
 import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
 import {
@@ -113,6 +113,7 @@ export const ownSessionOperations: readonly Operation[] = [
       if (sessions.length === 0) return { ok: false, reason: "unauthenticated" };
       for (const session of sessions) await signOut(c.var.deps, session, c.var.client, c.var.now);
       clearSessionCookies(c);
+      clearHandOverCookie(c);
       return { ok: true };
     },
   }),

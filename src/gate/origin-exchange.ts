@@ -1,0 +1,78 @@
+import type { AccessWatch } from "./access-watch.ts";
+import { isWebSocketUpgrade } from "./connection-headers.ts";
+import {
+  createOriginRequest,
+  hasUnsendableBody,
+  type OriginRequestInput,
+  undecoded,
+} from "./origin-request.ts";
+import { relayBody, statedBodyLength } from "./relayed-body.ts";
+
+export interface OriginExchangeInput extends Pick<OriginRequestInput, "target" | "request" | "headers"> {
+  /** Ends the exchange when the access ends. Null: the access does not end. */
+  readonly watch: AccessWatch | null;
+}
+
+/** The outcome of an exchange with the origin. */
+export type OriginExchangeResult =
+  | { readonly kind: "response"; readonly response: Response }
+  /** The body of a `GET` or `HEAD` has no stated length, and the runtime can't send it. */
+  | { readonly kind: "length_required" }
+  /** The runtime can't send what the client has sent, or the client has broken its body off. */
+  | { readonly kind: "unsendable"; readonly error: unknown }
+  /** The access has ended before the origin has responded (INC-38). */
+  | { readonly kind: "access_ended" }
+  | { readonly kind: "origin_unavailable"; readonly error: unknown };
+
+/** Sends a request to the origin as the client has sent it. Only a failure of the origin is `origin_unavailable`. */
+export async function exchangeWithOrigin(input: OriginExchangeInput): Promise<OriginExchangeResult> {
+  const { request, headers, watch } = input;
+  if (await hasUnsendableBody(request)) return { kind: "length_required" };
+  const isHandshake = isWebSocketHandshake(request);
+  // The runtime would send it as a GET without a body, to which the policy was not applied (INC-31).
+  if (!isHandshake) headers.delete("Upgrade");
+  const upload = relayUpload(request, watch);
+  // The relay of a WebSocket closes it with a code instead.
+  const ended = watch === null || isHandshake ? [] : [watch.signal];
+  const signal = AbortSignal.any([request.signal, upload.brokenOff, ...ended]);
+  let sent: Request;
+  try {
+    sent = createOriginRequest({ ...input, body: upload.body, signal });
+  } catch (error) {
+    return { kind: "unsendable", error };
+  }
+  try {
+    const response = await fetch(sent, undecoded);
+    return watch?.signal.aborted === true ? { kind: "access_ended" } : { kind: "response", response };
+  } catch (error) {
+    if (watch?.signal.aborted === true) return { kind: "access_ended" };
+    return { kind: upload.brokenOff.aborted ? "unsendable" : "origin_unavailable", error };
+  }
+}
+
+/** True for a request that opens a WebSocket: it is a `GET`, and has no body (RFC 6455 4.1). */
+const isWebSocketHandshake = ({ method, body, headers }: Request): boolean =>
+  isWebSocketUpgrade(headers) && method === "GET" && (body === null || statedBodyLength(headers) === 0);
+
+/** The body of a request on its way to the origin. */
+interface Upload {
+  readonly body: ReadableStream | null;
+  /** Aborts when the client breaks the body off. */
+  readonly brokenOff: AbortSignal;
+}
+
+/**
+ * Relays the body of a request, so that it counts as use, and so that its failure is not taken for one of the origin.
+ *
+ * The runtime ends a request whose body fails in the Worker as if the body were complete. So the body fails only after the
+ * request was aborted: when the client breaks it off here, and when the access ends by the signal of the watch.
+ */
+function relayUpload({ method, body, headers }: Request, watch: AccessWatch | null): Upload {
+  const broken = new AbortController();
+  const length = statedBodyLength(headers);
+  if (body === null || length === 0 || method === "GET" || method === "HEAD")
+    return { body, brokenOff: broken.signal };
+  const onPiece = watch === null ? null : () => watch.noteUse();
+  const onSourceFailure = () => broken.abort(new Error("The client has broken the request off"));
+  return { body: relayBody(body, length, { onPiece, onSourceFailure }).body, brokenOff: broken.signal };
+}

@@ -27,7 +27,7 @@ import { createDocsPageRoute } from "./pages/docs/docs-page.tsx";
 import { secondFactorPageRoutes } from "./pages/sign-in/second-factor-page.tsx";
 import { signInPageRoutes } from "./pages/sign-in/sign-in-page.tsx";
 import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
-import { rawPathOrSlashIfNotNormalized } from "./route-path.ts";
+import { rawPathOrSlashIfDotOrEmptySegments } from "./route-path.ts";
 import { ownPagePath } from "./sign-in-redirect.ts";
 
 /** Every operation of the API, and their OpenAPI document. */
@@ -64,7 +64,7 @@ const pagePaths = [
 /** The route table: Sallyport's own routes below `BASE_PATH`, and the gate for all other paths. */
 export function createApp(config: Config): Hono<AppEnv> {
   const app = new Hono<AppEnv>({
-    getPath: (request) => rawPathOrSlashIfNotNormalized(request.url, config.basePath),
+    getPath: (request) => rawPathOrSlashIfDotOrEmptySegments(request.url, config.basePath),
     // Explicit: hono's default falls back to a slower router, without an error, if a route does not fit into this one.
     router: new RegExpRouter(),
   });

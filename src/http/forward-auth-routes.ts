@@ -14,7 +14,7 @@ import { respondToError, respondWithFailure } from "./problem/failure-response.t
 import {
   acceptsHtml,
   pagePathForDenial,
-  redirectOrUnauthorized,
+  redirectOrRefuseDeniedRequest,
   type TargetMethodAndUri,
 } from "./sign-in-redirect.ts";
 
@@ -30,7 +30,7 @@ export const respondNotFoundWithoutProxyKey = createMiddleware<AppEnv>(async (c,
 export function respondToForwardAuth(c: AppContext): Promise<Response> {
   return respondToProxy(
     c,
-    (denial, target) => redirectOrUnauthorized(c, denial, target),
+    (denial, target) => redirectOrRefuseDeniedRequest(c, denial, target),
     () => respondNotFound(c),
   );
 }

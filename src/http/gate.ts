@@ -11,7 +11,7 @@ import {
   acceptsHtml,
   isPageLoad,
   methodAndUriOfCurrentRequest,
-  redirectOrUnauthorized,
+  redirectOrRefuseDeniedRequest,
   type TargetMethodAndUri,
 } from "./sign-in-redirect.ts";
 
@@ -32,7 +32,7 @@ export async function respondAtGate(c: AppContext, originUrl: string | null): Pr
     case "forwarded":
       return respondFromOrigin(c, outcome, caller);
     case "denied":
-      return redirectOrUnauthorized(c, outcome.denial, target);
+      return redirectOrRefuseDeniedRequest(c, outcome.denial, target);
     case "cross_origin":
       return respondWithFailure(c, { ok: false, reason: "cross_origin" });
     case "unreadable":

@@ -17,10 +17,11 @@ export function methodAndUriOfCurrentRequest(c: AppContext): TargetMethodAndUri 
 }
 
 /**
- * Returns the response to a denied request. A page load gets a 303 to the page on which the visitor can continue. Any
- * other request gets a 401 that names this page in `sign_in`; so does a form, because a redirect would lose its fields.
+ * Returns the response to a request that was denied, for whatever reason. A page load gets a 303 to the page on which the
+ * visitor can continue: sign-in, second factor or set-up. Any other request gets a 401 that names this page in `sign_in`; so
+ * does a form, because a redirect would lose its fields. A disabled account gets a 403: no page can help.
  */
-export function redirectOrUnauthorized(
+export function redirectOrRefuseDeniedRequest(
   c: AppContext,
   denial: AccessDenied,
   target: TargetMethodAndUri,

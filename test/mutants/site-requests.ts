@@ -208,7 +208,7 @@ export const siteRequestMutants: readonly Mutant[] = [
   {
     name: "routes-of-odd-paths",
     file: "src/http/route-path.ts",
-    find: 'return isPathAtOrBelow(basePath, path) && !isNormalizedPath(path) ? "/" : path;',
+    find: 'return isPathAtOrBelow(basePath, path) && !isValidPathWithoutDotOrEmptySegments(path) ? "/" : path;',
     replace: "return path;",
     why: "a dot segment is accepted as a route parameter (INC-34)",
     tests: ["test/gate/base-path.test.ts"],

@@ -4,7 +4,11 @@ import {
   foldNameToUnderscores,
   listPossibleFoldedNames,
 } from "./folded-name.ts";
-import { type ClassifiedNamedValues, checkNamedValuesForAmbiguity, type NamedValue } from "./named-values.ts";
+import {
+  checkNamedValuesForAmbiguity,
+  type NamedValue,
+  type NamedValuesWithAmbiguity,
+} from "./named-values.ts";
 
 /** A part of a `Cookie` header. */
 interface PieceText extends NamedValue {
@@ -72,7 +76,7 @@ const trimBlanks = (text: string) => text.replace(/^[ \t]+|[ \t]+$/g, "");
  * @param header the `Cookie` header; the runtime joins several header lines with a comma
  * @param names the names as the site writes them
  */
-export function findCookiesReadableAs(header: string, names: readonly string[]): ClassifiedNamedValues {
+export function findCookiesReadableAs(header: string, names: readonly string[]): NamedValuesWithAmbiguity {
   const foldedNames = new Set(names.map(foldNameToUnderscores));
   const isNamed = (piece: NamedValue) => isNamedIn(piece, foldedNames);
   const offsetsOf = (pieces: readonly PieceText[]) =>

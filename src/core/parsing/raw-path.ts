@@ -29,10 +29,12 @@ const normalPathPattern =
   /^(?:\/(?!(?:\.|%2[Ee]){1,2}(?:\/|$))(?:[\w.~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)+\/?$/;
 
 /**
- * True when every server splits the path into the same segments: it has no dot segments, backslashes, empty segments,
- * malformed escapes, or characters that a URL parser would escape (INC-34).
+ * True for a path of RFC 3986 3.3 without empty segments (a slash at the end is allowed) and without dot segments, also
+ * escaped ones. False with a backslash, a malformed escape, or a character that a URL parser would escape. Other escapes pass,
+ * whether needed or not: `%61`, `%2F` (INC-34).
  */
-export const isNormalizedPath = (path: string): boolean => path === "/" || normalPathPattern.test(path);
+export const isValidPathWithoutDotOrEmptySegments = (path: string): boolean =>
+  path === "/" || normalPathPattern.test(path);
 
 /** True when the path is `basePath` or below it. The texts are compared without decoding. */
 export const isPathAtOrBelow = (basePath: string, path: string): boolean =>

@@ -35,22 +35,22 @@ export interface PendingSessionClaims {
   readonly username: string;
   readonly expiresAt: Date;
   /** The hosted challenge that the session was opened for. Absent for a sign-in. */
-  readonly challenge?: ChallengeClaims;
+  readonly challenge?: ChallengeInToken;
 }
 
 /**
- * The claims of a token for a pending session that another request opened. The token has the session's id and not its
- * secret, which only the client that opened the session has. A client with this token has verified the same first factor. It
- * can submit a code, but cannot end the session.
+ * The claims of the token for a client that shares a pending session. Another client has opened the session, with the same
+ * first factor; the limits allowed no second one (INC-30). The token has the session's id and not its secret, which only the
+ * client that opened the session has. So the sharing client can submit a code, but cannot end the session.
  */
-export interface PendingSessionClaimsWithoutSecret {
+export interface PendingSessionClaimsForSharingClient {
   readonly sessionId: string;
   readonly username: string;
   readonly expiresAt: Date;
 }
 
-/** The data of a hosted challenge. It is in the token so that the challenge's pages need no read from D1. */
-export interface ChallengeClaims {
+/** The data of a hosted challenge, as a part of the claims of its pending session. It is in the token so that the challenge's pages need no read from D1. */
+export interface ChallengeInToken {
   readonly id: string;
   /** The user's id in D1. */
   readonly userId: string;
@@ -114,10 +114,13 @@ export async function signPendingSessionToken(
   );
 }
 
-/** Signs a token for a pending session that another request opened. It has the same `typ` as {@link signPendingSessionToken}'s. */
-export async function signPendingSessionTokenWithoutSecret(
+/**
+ * Signs the token for a client that shares a pending session, which another client has opened. The token has the session's id, not its
+ * secret. It has the same `typ` as {@link signPendingSessionToken}'s.
+ */
+export async function signPendingSessionTokenForSharingClient(
   keyring: Keyring,
-  { sessionId, username, expiresAt }: PendingSessionClaimsWithoutSecret,
+  { sessionId, username, expiresAt }: PendingSessionClaimsForSharingClient,
   now: Date,
 ): Promise<string> {
   const payload = { id: sessionId, name: username };
@@ -196,7 +199,7 @@ export async function verifyAnyPendingSessionToken(
   keyring: Keyring,
   token: string,
   now: Date,
-): Promise<PendingSessionClaims | PendingSessionClaimsWithoutSecret | null> {
+): Promise<PendingSessionClaims | PendingSessionClaimsForSharingClient | null> {
   if (!token.startsWith(pendingTokenPrefix)) return null;
   const verified = await verify(keyring, pendingType, token.slice(pendingTokenPrefix.length), now);
   const shared = sharedPendingPayload().safeParse(verified);
@@ -211,7 +214,7 @@ export async function verifyAnyPendingSessionToken(
   return chl === undefined ? claims : { ...claims, challenge: chl };
 }
 
-/** As {@link verifyAnyPendingSessionToken}, but only for the client that opened the session. Null also for a token of {@link signPendingSessionTokenWithoutSecret}. */
+/** As {@link verifyAnyPendingSessionToken}, but only for the client that opened the session. Null also for a token of {@link signPendingSessionTokenForSharingClient}. */
 export async function verifyPendingSessionToken(
   keyring: Keyring,
   token: string,

@@ -1,5 +1,5 @@
 import {
-  type ChallengeClaims,
+  type ChallengeInToken,
   computeSessionId,
   type PendingSessionClaims,
   verifyPendingSessionToken,
@@ -10,7 +10,7 @@ import type { Deps } from "../deps.ts";
 export interface ChallengeSession extends PendingSessionClaims {
   readonly kind: "challenge";
   readonly id: string;
-  readonly challenge: ChallengeClaims;
+  readonly challenge: ChallengeInToken;
 }
 
 /** Reads the token of a hosted challenge's session, without I/O. Null for every other token, that of a sign-in included. */

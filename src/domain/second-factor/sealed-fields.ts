@@ -5,7 +5,7 @@ import {
   sealField,
 } from "../../core/crypto/envelope.ts";
 import type { Keyring } from "../../core/crypto/keyring.ts";
-import { type SealedColumn, sealedColumnSqlName } from "../../store/platform/schema.ts";
+import { permanentD1NameOfSealedColumn, type SealedColumn } from "../../store/platform/schema.ts";
 import { type ClientAndActor, generateRandomEventId, insertEvent } from "../../store/service/audit.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -18,7 +18,7 @@ export interface SealedUserFieldLocation {
 
 const placeOf = ({ userId, column }: SealedUserFieldLocation): SealedFieldLocation => ({
   table: "users",
-  column: sealedColumnSqlName(column),
+  column: permanentD1NameOfSealedColumn(column),
   rowId: userId,
 });
 
@@ -66,7 +66,7 @@ function reportUnreadable(
   now: Date,
 ): void {
   const why = opened.reason === "unknown_key" ? `key "${opened.kid}" is not in KEYRING` : "not authentic";
-  const detail = { column: sealedColumnSqlName(column), why };
+  const detail = { column: permanentD1NameOfSealedColumn(column), why };
   deps.log("error", "integrity.failed", { user_id: userId, ...detail, request_id: client.requestId });
   deps.defer(
     insertEvent(deps.db, {

@@ -40,7 +40,10 @@ export interface VerifyCodeInput<Outcome, Subject extends CodeSubject> {
    * Base32 text that the caller means to confirm; null when it does not say.
    */
   readonly against: "second_factor" | { readonly pendingSecret: string | null };
-  /** Returns what an accepted code changes. Called again when the account has changed since it was read. */
+  /**
+   * Returns what the batch changes if it accepts the code, and the outcome for the caller. Writes nothing itself: it is called
+   * again, with new rows, when the account has changed since it was read.
+   */
   readonly planAcceptance: (
     view: CodeSubjectRows<Subject>,
     evidence: RightCodeDetails,
@@ -205,7 +208,10 @@ export function secondFactorNotEnabledFailure(subject: CodeSubject): Failure {
   return isSignIn ? invalidCodeSubjectFailure(subject) : { ok: false, reason: "not_enabled" };
 }
 
-/** What the batch counts the attempt on. */
+/**
+ * Returns what the code was submitted with: a session, or a call of the service API. Only a pending session or a challenge's session has a
+ * count of its own attempts. Wrong codes of every kind count on the account.
+ */
 export function codeAttemptSessionOrServiceOf(
   deps: Deps,
   subject: CodeSubject,

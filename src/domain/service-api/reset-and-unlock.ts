@@ -7,7 +7,7 @@ import type { Failure } from "../failure.ts";
 import { requireExportKeyForAdminUsers } from "./admin-users.ts";
 import type { UserServiceCall } from "./service-caller.ts";
 import { createServiceAuditEvent, findTargetUser, targetUserRefOf } from "./target-user.ts";
-import { type WrittenUserRow, writeUser } from "./write-user.ts";
+import { type WriteUserRowResult, writeUser } from "./write-user.ts";
 
 /**
  * Removes the second factor and its failures, and ends every session of the account. For a user who has lost the
@@ -15,8 +15,8 @@ import { type WrittenUserRow, writeUser } from "./write-user.ts";
  */
 export async function resetSecondFactor(
   deps: Deps,
-  call: UserServiceCall<WrittenUserRow>,
-): Promise<WrittenUserRow | Failure> {
+  call: UserServiceCall<WriteUserRowResult>,
+): Promise<WriteUserRowResult | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   const refusal = await requireExportKeyForAdminUsers(deps, call, "second_factor.reset", user);
@@ -34,8 +34,8 @@ export async function resetSecondFactor(
  */
 export async function unlockSecondFactor(
   deps: Deps,
-  call: UserServiceCall<WrittenUserRow>,
-): Promise<WrittenUserRow | Failure> {
+  call: UserServiceCall<WriteUserRowResult>,
+): Promise<WriteUserRowResult | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   const refusal = await requireExportKeyForAdminUsers(deps, call, "second_factor.unlocked", user);

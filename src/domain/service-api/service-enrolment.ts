@@ -19,7 +19,7 @@ import { requireExportKeyForAdminUsers, requireExportKeyIfTargetIsAdminUser } fr
 import type { UserServiceCall } from "./service-caller.ts";
 import { prepareStoredResponse } from "./stored-response.ts";
 import { createServiceAuditEvent, findTargetUser, targetUserRefOf } from "./target-user.ts";
-import { toWrittenUserRowOrFailure, type WrittenUserRow } from "./write-user.ts";
+import { toWriteUserRowResultOrFailure, type WriteUserRowResult } from "./write-user.ts";
 
 /**
  * Begins to set up a second factor for a user: generates a secret and stores it as pending. An existing second factor
@@ -139,8 +139,8 @@ export async function confirmUserEnrolment(
  */
 export async function removeUserSecondFactorWithoutCode(
   deps: Deps,
-  call: UserServiceCall<WrittenUserRow>,
-): Promise<WrittenUserRow | Failure> {
+  call: UserServiceCall<WriteUserRowResult>,
+): Promise<WriteUserRowResult | Failure> {
   const user = await findTargetUser(deps, call);
   if (user === null) return { ok: false, reason: "no_such_user" };
   const refusal = await requireExportKeyForAdminUsers(deps, call, "totp.disabled", user);
@@ -150,7 +150,7 @@ export async function removeUserSecondFactorWithoutCode(
     response: null,
     now: call.now,
   });
-  const result = toWrittenUserRowOrFailure(done, "no_such_user");
+  const result = toWriteUserRowResultOrFailure(done, "no_such_user");
   return !result.ok && done.rows.length > 0 ? { ok: false, reason: "not_enabled" } : result;
 }
 

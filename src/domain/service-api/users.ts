@@ -21,7 +21,7 @@ import { requireExportKeyForAdminUsers } from "./admin-users.ts";
 import type { ServiceCall, UserServiceCall } from "./service-caller.ts";
 import { prepareStoredResponse } from "./stored-response.ts";
 import { createServiceAuditEvent, findTargetUser, targetUserRefOf } from "./target-user.ts";
-import { type WrittenUserRow, writeUser } from "./write-user.ts";
+import { type WriteUserRowResult, writeUser } from "./write-user.ts";
 
 /** The fields of a user that a service caller may set. An undefined field is not changed. */
 export interface UserFieldsInput {
@@ -38,10 +38,10 @@ export interface UserFieldsInput {
  */
 export async function createUser(
   deps: Deps,
-  call: ServiceCall<WrittenUserRow>,
+  call: ServiceCall<WriteUserRowResult>,
   id: string | null,
   fields: UserFieldsInput & { readonly username: string },
-): Promise<WrittenUserRow | Failure> {
+): Promise<WriteUserRowResult | Failure> {
   const refusal = await requireExportKeyForAdminUsers(deps, call, "user.created", {
     id: null,
     username: fields.username,
@@ -71,9 +71,9 @@ export async function createUser(
 /** Creates the user with this id, or updates its fields that are given. */
 export async function putUser(
   deps: Deps,
-  call: UserServiceCall<WrittenUserRow>,
+  call: UserServiceCall<WriteUserRowResult>,
   fields: UserFieldsInput,
-): Promise<WrittenUserRow | Failure> {
+): Promise<WriteUserRowResult | Failure> {
   // A user that the read replica does not have is not looked up on the primary: the insertion itself checks there.
   const known = call.known === undefined ? await findTargetUser(deps, call) : call.known;
   if (known !== null) return updateUser(deps, call, known, fields);
@@ -87,10 +87,10 @@ export async function putUser(
 
 async function updateUser(
   deps: Deps,
-  call: UserServiceCall<WrittenUserRow>,
+  call: UserServiceCall<WriteUserRowResult>,
   known: User,
   { username, email, password }: UserFieldsInput,
-): Promise<WrittenUserRow | Failure> {
+): Promise<WriteUserRowResult | Failure> {
   const newUsername = username ?? known.username;
   const newEmail = email === undefined ? known.email : email;
   // An account that takes a name of ADMIN_USERS becomes one of them: the old and the new name count.
@@ -122,22 +122,22 @@ const listChangedFields = ({ canonicalName: _, ...changes }: UserChanges): strin
 /** Disables an account and ends its sessions. Repeating it succeeds, keeps the first time, and is audited again. */
 export const disableUser = (
   deps: Deps,
-  call: UserServiceCall<WrittenUserRow>,
-): Promise<WrittenUserRow | Failure> =>
+  call: UserServiceCall<WriteUserRowResult>,
+): Promise<WriteUserRowResult | Failure> =>
   updateDisabledAt(deps, call, "user.disabled", (user) => user.disabledAt ?? call.now);
 
 /** Enables a disabled account again. Repeating it succeeds and is audited again. */
 export const enableUser = (
   deps: Deps,
-  call: UserServiceCall<WrittenUserRow>,
-): Promise<WrittenUserRow | Failure> => updateDisabledAt(deps, call, "user.enabled", () => null);
+  call: UserServiceCall<WriteUserRowResult>,
+): Promise<WriteUserRowResult | Failure> => updateDisabledAt(deps, call, "user.enabled", () => null);
 
 async function updateDisabledAt(
   deps: Deps,
-  call: UserServiceCall<WrittenUserRow>,
+  call: UserServiceCall<WriteUserRowResult>,
   eventType: "user.disabled" | "user.enabled",
   disabledAtOf: (user: User) => Date | null,
-): Promise<WrittenUserRow | Failure> {
+): Promise<WriteUserRowResult | Failure> {
   const known = await findTargetUser(deps, call);
   if (known === null) return { ok: false, reason: "no_such_user" };
   const refusal = await requireExportKeyForAdminUsers(deps, call, eventType, known);
@@ -220,8 +220,8 @@ async function buildUserRow(
     id: id === null ? crypto.randomUUID() : toStoredUserId(realm, id),
     realm,
     username,
-    // In an external realm, the first subject whose name has this canonical form claims the account
-    // (`store/users/external-names.ts`).
+    // No external subject has claimed the account. In the realm of an external source, a subject whose name has `username` as
+    // its canonical form can claim it, and that sets this column (`store/users/external-names.ts`). Elsewhere it stays null.
     canonicalName: null,
     email: email ?? null,
     passwordHash: password === undefined ? null : await hashPassword(password),

@@ -1,14 +1,14 @@
 import type { AuditEvent } from "../../store/service/audit.ts";
 import type { WriteResult } from "../../store/service/idempotent-write.ts";
-import type { UserWriteInput } from "../../store/service/user-writes.ts";
+import type { UserWriteEventAndResponseInput } from "../../store/service/user-writes.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
 import type { UserServiceCall } from "./service-caller.ts";
 import { prepareStoredResponse } from "./stored-response.ts";
 
-/** `created`: false when the account existed before the call. */
-export type WrittenUserRow = { readonly ok: true; readonly user: User; readonly created: boolean };
+/** The result of a write to an account: the whole row, with password hash and envelopes. `created`: false when the account existed before the call. */
+export type WriteUserRowResult = { readonly ok: true; readonly user: User; readonly created: boolean };
 
 /** A write to an account that exists, with its audit event. */
 interface WriteUserInput {
@@ -25,13 +25,13 @@ interface WriteUserInput {
  */
 export async function writeUser(
   deps: Deps,
-  { idempotency, now }: UserServiceCall<WrittenUserRow>,
+  { idempotency, now }: UserServiceCall<WriteUserRowResult>,
   { event, after, otherwise }: WriteUserInput,
-  write: (input: UserWriteInput) => Promise<WriteResult<User>>,
-): Promise<WrittenUserRow | Failure> {
-  const updated: WrittenUserRow = { ok: true, user: after, created: false };
+  write: (input: UserWriteEventAndResponseInput) => Promise<WriteResult<User>>,
+): Promise<WriteUserRowResult | Failure> {
+  const updated: WriteUserRowResult = { ok: true, user: after, created: false };
   const response = await prepareStoredResponse(deps, idempotency, updated, now);
-  const result = toWrittenUserRowOrFailure(await write({ event, response, now }), otherwise);
+  const result = toWriteUserRowResultOrFailure(await write({ event, response, now }), otherwise);
   return result.ok && response !== null ? updated : result;
 }
 
@@ -40,10 +40,10 @@ export async function writeUser(
  *
  * @param otherwise the failure when the account exists and the write still did not happen
  */
-export function toWrittenUserRowOrFailure(
+export function toWriteUserRowResultOrFailure(
   done: WriteResult<User>,
   otherwise: WriteUserInput["otherwise"],
-): WrittenUserRow | Failure {
+): WriteUserRowResult | Failure {
   const [user] = done.rows;
   if (done.happened && user !== undefined) return { ok: true, user, created: false };
   if (done.respondedBefore) return { ok: false, reason: "already_responded" };

@@ -68,7 +68,10 @@ export interface IssuedSession {
   readonly session: FullSession;
 }
 
-/** The times that decide whether a session is live `now`: a session that was last used before `idleSince` is idle. */
+/**
+ * Returns the two times that a session is compared with: it is live when it expires after `now`, and was last used after
+ * `idleSince`. Writes nothing.
+ */
 export function sessionExpiryAndIdleCutoffsAt(deps: Deps, now: Date): SessionExpiryAndIdleCutoffs {
   return { now, idleSince: new Date(now.getTime() - deps.config.sessionIdleSeconds * 1000) };
 }

@@ -172,7 +172,7 @@ export async function provisionAndAuthorize(
   if (requirement.level === "none") return authorizeOpenPath(deps, input);
   const identity = await source.identify();
   if (identity === null) {
-    const passes = source.allowsAnonymous && !source.hasOtherCredential;
+    const passes = source.allowsAnonymous && !source.hasHeaderOrQueryCredential;
     return passes ? anonymousAccess : { allowed: false, reason: "not_signed_in" };
   }
   if (session !== null && session.username === identity.username) {

@@ -1,6 +1,6 @@
 import {
   signPendingSessionToken,
-  signPendingSessionTokenWithoutSecret,
+  signPendingSessionTokenForSharingClient,
 } from "../../core/tokens/session-token.ts";
 import type { FirstFactorOnlySessionLimits } from "../../store/sessions/first-factor-session-rows.ts";
 import type { Session } from "../../store/sessions/session-rows.ts";
@@ -41,6 +41,10 @@ export async function issuePendingSessionToken(
   const token =
     row.id === prepared.row.id
       ? await signPendingSessionToken(keyring, { sessionSecret: prepared.secret, username, expiresAt }, now)
-      : await signPendingSessionTokenWithoutSecret(keyring, { sessionId: row.id, username, expiresAt }, now);
+      : await signPendingSessionTokenForSharingClient(
+          keyring,
+          { sessionId: row.id, username, expiresAt },
+          now,
+        );
   return { token, expiresAt };
 }

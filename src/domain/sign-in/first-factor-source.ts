@@ -17,8 +17,11 @@ export interface FirstFactorSource {
   readonly realm: ExternalRealmName;
   /** Anonymous visitors are passed to the origin, because the site has its own login behind the gate. */
   readonly allowsAnonymous: boolean;
-  /** The request has a credential that a who-am-I request cannot have in the same form, so it is not passed as anonymous. */
-  readonly hasOtherCredential: boolean;
+  /**
+   * The request has a header or query parameter of `ORIGIN_CREDENTIALS`. A site may accept it in one place, such as its WebSocket,
+   * and not at the who-am-I, so the request is not passed as anonymous.
+   */
+  readonly hasHeaderOrQueryCredential: boolean;
   /** The path of the site's sign-in page. Null: it has none, or sign-in is possible on any page. */
   readonly loginPath: string | null;
   /** The request repeats a credential, so a fresh session is not accepted without asking the source (INC-23). */

@@ -3,7 +3,7 @@ import type { JwtConfig } from "../../config/first-factor-config.ts";
 import { findCookiesReadableAs } from "../../core/parsing/cookie-header.ts";
 import { parseExternalEmail } from "../../core/parsing/email.ts";
 import { parseExternalSubject } from "../../core/parsing/external-subject.ts";
-import type { ClassifiedNamedValues } from "../../core/parsing/named-values.ts";
+import type { NamedValuesWithAmbiguity } from "../../core/parsing/named-values.ts";
 import {
   AmbiguousCredentialsError,
   type ExternalIdentity,
@@ -66,7 +66,7 @@ export function createJwtFirstFactorSource(
   return {
     realm: "jwt",
     allowsAnonymous: false,
-    hasOtherCredential: false,
+    hasHeaderOrQueryCredential: false,
     alwaysIdentify: false,
     loginPath: null,
     // The account and not the token: providers issue a new token every few minutes.
@@ -80,7 +80,7 @@ export function createJwtFirstFactorSource(
   };
 }
 
-const findTokens = ({ carrier }: JwtConfig, headers: Headers): ClassifiedNamedValues =>
+const findTokens = ({ carrier }: JwtConfig, headers: Headers): NamedValuesWithAmbiguity =>
   carrier.kind === "cookie"
     ? findCookiesReadableAs(headers.get("Cookie") ?? "", [carrier.name])
     : findHeadersReadableAs(headers, carrier.name);

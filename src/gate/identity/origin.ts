@@ -42,7 +42,7 @@ export function createOriginFirstFactorSource(
     realm: "origin",
     allowsAnonymous: config.loginPath === null,
     // A site may accept such a credential in one place, such as its WebSocket, and not at the who-am-I.
-    hasOtherCredential: summary.hasOtherCredential,
+    hasHeaderOrQueryCredential: summary.hasHeaderOrQueryCredential,
     alwaysIdentify: summary.isRepeated,
     loginPath: config.loginPath,
     evidence: async () => (isAmbiguous || evidence.length === 0 ? null : evidence),

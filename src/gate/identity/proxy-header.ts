@@ -17,7 +17,7 @@ export function createProxyFirstFactorSource(
   return {
     realm: "proxy",
     allowsAnonymous: false,
-    hasOtherCredential: false,
+    hasHeaderOrQueryCredential: false,
     alwaysIdentify: false,
     loginPath: null,
     evidence: async () => (identity === null ? null : [identity.username]),

@@ -8,10 +8,10 @@ import {
 } from "../../domain/sign-in/first-factor-source.ts";
 import type { CredentialHeadersAndQuery } from "./credentials.ts";
 
-/** An origin that takes longer counts as unavailable. */
+/** When the origin's who-am-I takes longer, the first factor counts as unavailable. */
 const timeoutMilliseconds = 5_000;
 
-/** The description of an account is smaller than this. */
+/** A longer JSON response of the who-am-I counts as unavailable, too. The description of an account is far shorter. */
 const maxResponseBytes = 64 * 1024;
 
 /** A request to the who-am-I without the credential: its address, and the headers that describe the visitor. */

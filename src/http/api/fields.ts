@@ -26,7 +26,7 @@ export const usernameSchema = lazy(() =>
     }),
 );
 
-/** A password to compare. The rules for new passwords are not checked here. */
+/** A password, to compare or to set. The rules for new passwords are not checked here. */
 export const passwordSchema = () =>
   z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(4096, "is too long"));
 

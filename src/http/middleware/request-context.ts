@@ -21,7 +21,7 @@ export function createRequestContextMiddleware(config: Config) {
     c.set("config", config);
     c.set("deps", createDeps(config, c.env, c.executionCtx, requestId));
     c.set("now", now);
-    // Getters, because a request with a fresh session needs neither.
+    // `address` and `userAgent` are getters, because a request with a fresh session needs neither of them.
     c.set("client", {
       requestId,
       get address() {

@@ -12,7 +12,7 @@ import {
   formatProblemDocument,
   type Problem,
   problemContentType,
-  problemHeaders,
+  retryRateLimitAndAllowHeaders,
   toProblem,
 } from "./problem.ts";
 
@@ -30,7 +30,7 @@ export interface SignInHint {
 export function respondWithFailure(c: AppContext, failure: AnyFailure, hint?: SignInHint): Response {
   const described = toProblem(failure);
   const problem = hint === undefined ? described : { ...described, status: hint.status };
-  const headers = new Headers(problemHeaders(problem));
+  const headers = new Headers(retryRateLimitAndAllowHeaders(problem));
   logFailure(c, problem.status, failure);
   return c.var.errorFormat === "page"
     ? respondWithPage(c, problem, headers, hint)

@@ -38,8 +38,12 @@ export function toProblem(failure: AnyFailure): Problem {
   };
 }
 
-/** Returns the headers for a problem. They are the same for documents and for pages. */
-export function problemHeaders({ retryAfterSeconds, limit, allow }: Problem): Record<string, string> {
+/** Returns `Retry-After`, the rate limit headers and `Allow`, as far as the problem has them. The same for documents and for pages. */
+export function retryRateLimitAndAllowHeaders({
+  retryAfterSeconds,
+  limit,
+  allow,
+}: Problem): Record<string, string> {
   const remainder = retryAfterSeconds === null ? null : { left: 0, seconds: retryAfterSeconds };
   return {
     ...(retryAfterSeconds === null ? {} : { "Retry-After": String(retryAfterSeconds) }),

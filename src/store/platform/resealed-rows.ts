@@ -1,7 +1,12 @@
 import { and, asc, eq, gt, isNotNull, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import { type Database, runD1Query } from "./database.ts";
-import { envelopeKeyPrefixExpression, type SealedColumn, sealedColumnSqlName, users } from "./schema.ts";
+import {
+  envelopeKeyPrefixExpression,
+  permanentD1NameOfSealedColumn,
+  type SealedColumn,
+  users,
+} from "./schema.ts";
 
 /** Selects envelopes of one key: those in one column after a position. */
 export interface EnvelopesSealedWithKeyQuery {
@@ -49,7 +54,7 @@ export async function findEnvelopesSealedWithKey(
         .where(
           and(
             isNotNull(sealed),
-            eq(envelopeKeyPrefixExpression(sealedColumnSqlName(column)), prefix),
+            eq(envelopeKeyPrefixExpression(permanentD1NameOfSealedColumn(column)), prefix),
             gt(position, after),
           ),
         )

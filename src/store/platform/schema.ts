@@ -44,7 +44,8 @@ export const users = sqliteTable(
     secondFactorFailures: integer("second_factor_failures").notNull().default(0),
     secondFactorBlockedUntil: datetime("second_factor_blocked_until"),
     /**
-     * Random, and replaced by each reset or disabling. Approvals with another id are void (`store/second-factor/approvals.ts`).
+     * Random. A reset replaces it, and so does disabling the account or its second factor. Approvals with another id are void
+     * (`store/second-factor/approvals.ts`).
      * Null: the row is older than this column.
      */
     approvalPeriodId: text("approval_period_id"),
@@ -77,7 +78,7 @@ export const sealedColumns = ["totpSecret", "totpPendingSecret", "backupCodes"] 
 export type SealedColumn = (typeof sealedColumns)[number];
 
 /** Returns the name of a sealed column in the database. Envelopes are bound to it, so it must never change. */
-export const sealedColumnSqlName = (column: SealedColumn): string => users[column].name;
+export const permanentD1NameOfSealedColumn = (column: SealedColumn): string => users[column].name;
 
 /** API keys for `/v1`. Only the hash of a key is stored. */
 export const apiKeys = sqliteTable(

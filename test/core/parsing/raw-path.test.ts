@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import {
   hasPathVariantAtOrBelow,
-  isNormalizedPath,
   isPathAtOrBelow,
   isPlainOrigin,
+  isValidPathWithoutDotOrEmptySegments,
   rawPathOf,
 } from "../../../src/core/parsing/raw-path.ts";
 
@@ -66,7 +66,7 @@ describe("a path in normal form", () => {
     "/v1/users/a%2Fb",
     "/a;b=c/~!$&'()*+,=:@-_",
   ])("INC-34 is %j", (path) => {
-    expect(isNormalizedPath(path)).toBe(true);
+    expect(isValidPathWithoutDotOrEmptySegments(path)).toBe(true);
   });
 
   it.each([
@@ -99,7 +99,7 @@ describe("a path in normal form", () => {
     "/x#y",
     "/x\u0000",
   ])("INC-34 is not %j", (path) => {
-    expect(isNormalizedPath(path)).toBe(false);
+    expect(isValidPathWithoutDotOrEmptySegments(path)).toBe(false);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
-  type ChallengeClaims,
+  type ChallengeInToken,
   generateSessionSecret,
   signPendingSessionToken,
   verifyFullSessionToken,
@@ -10,7 +10,7 @@ import { workersKeyring } from "../../support/gate.ts";
 
 const keyring = workersKeyring();
 const now = new Date(Date.UTC(2030, 0, 7, 12));
-const challenge: ChallengeClaims = {
+const challenge: ChallengeInToken = {
   id: "6f1b9c1e-3f0a-4a39-9d0b-1d2f7c0f7a11",
   userId: "shop:42",
   realm: "shop",
@@ -42,7 +42,7 @@ describe("the token of a pending session", () => {
     const { returnTo: _returnTo, ...part } = challenge;
     const token = await signPendingSessionToken(
       keyring,
-      { ...claims, challenge: part as ChallengeClaims },
+      { ...claims, challenge: part as ChallengeInToken },
       now,
     );
     expect(await verifyPendingSessionToken(keyring, token, now)).toBeNull();

@@ -13,7 +13,7 @@ const evidence = ["https://team.idp.test", "ada"];
 const source = (realm: FirstFactorSource["realm"], shown: readonly string[] | null): FirstFactorSource => ({
   realm,
   allowsAnonymous: false,
-  hasOtherCredential: false,
+  hasHeaderOrQueryCredential: false,
   alwaysIdentify: false,
   loginPath: null,
   evidence: async () => shown,

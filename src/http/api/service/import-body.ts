@@ -75,7 +75,10 @@ export class ImportBody {
     readonly firstLine: number,
   ) {}
 
-  /** Reads the lines one by one. If the body is not read to its end, the text after the last newline is not a line. */
+  /**
+   * Reads the lines one by one. When the body is too large or is cut off, the lines end early and without an error, and
+   * `ended` says why. The text after the last newline is then left out, because it may be only a part of a line.
+   */
   async *lines(): AsyncGenerator<ParsedImportLine, void, undefined> {
     let line = this.firstLine;
     try {

@@ -11,7 +11,7 @@ import {
   startUserEnrolment,
 } from "../../../domain/service-api/service-enrolment.ts";
 import { type VerifiedUserCode, verifyUserCode } from "../../../domain/service-api/verify-user-code.ts";
-import type { WrittenUserRow } from "../../../domain/service-api/write-user.ts";
+import type { WriteUserRowResult } from "../../../domain/service-api/write-user.ts";
 import { publicBaseUrl } from "../../context.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { defineOperation } from "../define-operation.ts";
@@ -27,7 +27,7 @@ import { exampleUser, toUserBody, userSchema } from "./service-schemas.ts";
 const tag = "Second factor";
 const exampleCodes = ["7K3F-9QWX", "0ABC-D123"];
 const backupCodes = () => z.object({ backup_codes: z.array(z.string()) });
-const present = ({ user: row }: WrittenUserRow) => toUserBody(row);
+const present = ({ user: row }: WriteUserRowResult) => toUserBody(row);
 const userResponse = defineDataResponse({ data: userSchema, example: exampleUser, present });
 const userWithoutTotpResponse = defineDataResponse({
   data: userSchema,

@@ -8,7 +8,7 @@ import {
   listUsers,
   putUser,
 } from "../../../domain/service-api/users.ts";
-import type { WrittenUserRow } from "../../../domain/service-api/write-user.ts";
+import type { WriteUserRowResult } from "../../../domain/service-api/write-user.ts";
 import type { User } from "../../../store/users/user-rows.ts";
 import { defineOperation } from "../define-operation.ts";
 import { emailSchema, passwordSchema, userIdSchema, usernameSchema } from "../fields.ts";
@@ -55,7 +55,7 @@ const listQuery = () =>
 const userResponse = defineDataResponse({
   data: userSchema,
   example: exampleUser,
-  present: ({ user: row }: WrittenUserRow) => toUserBody(row),
+  present: ({ user: row }: WriteUserRowResult) => toUserBody(row),
 });
 
 /** The operations on the users of a realm: `/v1/users` and `/v1/users/{id}`. */
@@ -99,7 +99,7 @@ export const userOperations = [
       data: userSchema,
       example: exampleUser,
       status: 201,
-      present: ({ user: row }: WrittenUserRow) => toUserBody(row),
+      present: ({ user: row }: WriteUserRowResult) => toUserBody(row),
     }),
     failures: ["export_key_required", "user_exists", "weak_password"],
     run: (c, { call, body: { id, ...fields } }) => createUser(c.var.deps, call, id ?? null, fields),
@@ -118,7 +118,7 @@ export const userOperations = [
       data: userSchema,
       example: exampleUser,
       isCreated: ({ created }) => created,
-      present: ({ user: row }: WrittenUserRow) => toUserBody(row),
+      present: ({ user: row }: WriteUserRowResult) => toUserBody(row),
     }),
     failures: ["export_key_required", "user_exists", "weak_password"],
     run: async (c, { call, body }) => {

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { addChallengeResultParameters } from "../../../core/parsing/return-address.ts";
-import type { ChallengeClaims } from "../../../core/tokens/session-token.ts";
+import type { ChallengeInToken } from "../../../core/tokens/session-token.ts";
 import type { Failure } from "../../../domain/failure.ts";
 import type { ChallengeSession } from "../../../domain/second-factor/challenge-session.ts";
 import {
@@ -103,7 +103,7 @@ export function clearCookieAndShowChallengeEndedPage(
 export function showChallengeEndedPage(
   c: AppContext,
   failure: Failure,
-  challenge?: Pick<ChallengeClaims, "id" | "returnTo">,
+  challenge?: Pick<ChallengeInToken, "id" | "returnTo">,
 ): PageResponse {
   const { title, detail, code } = toProblem(failure);
   const hasTooManyFailures = failure.reason === "too_many_attempts";
@@ -121,7 +121,7 @@ export function showChallengeEndedPage(
   return rerenderWithFailure(c, failure, page);
 }
 
-const linkBack = ({ id, returnTo }: Pick<ChallengeClaims, "id" | "returnTo">) => ({
+const linkBack = ({ id, returnTo }: Pick<ChallengeInToken, "id" | "returnTo">) => ({
   href: addChallengeResultParameters(returnTo, { challenge: id }),
   label: `Go back to ${siteOf(returnTo)}`,
 });

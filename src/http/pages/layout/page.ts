@@ -4,7 +4,7 @@ import { parseReturnPathOrRoot } from "../../../core/parsing/return-path.ts";
 import type { AppContext } from "../../context.ts";
 import { logFailure } from "../../problem/failure-response.tsx";
 import type { AnyFailure } from "../../problem/http-failure.ts";
-import { problemHeaders, toProblem } from "../../problem/problem.ts";
+import { retryRateLimitAndAllowHeaders, toProblem } from "../../problem/problem.ts";
 import { ownPagePath } from "../../sign-in-redirect.ts";
 import { renderHtmlDocument } from "./layout.tsx";
 
@@ -30,7 +30,7 @@ export function rerenderWithFailure(
   page: Parameters<typeof renderHtmlDocument>[0],
 ): PageResponse {
   const problem = toProblem(failure);
-  for (const [name, value] of Object.entries(problemHeaders(problem))) c.header(name, value);
+  for (const [name, value] of Object.entries(retryRateLimitAndAllowHeaders(problem))) c.header(name, value);
   logFailure(c, problem.status, failure);
   return showPage(c, page, problem.status);
 }

@@ -76,9 +76,7 @@ export function createApp(config: Config): Hono<AppEnv> {
     if (config.originUrl !== null) app.use(config.basePath + path, respondNotFoundWithoutProxyKey);
     app.get(config.basePath + path, handle);
   }
-  // Not a redirect from one to the other: nginx can redirect the address without the slash to the one with it.
-  for (const path of [config.basePath, `${config.basePath}/`])
-    app.all(path, (c) => c.redirect(ownPagePath(c, "/account"), 303));
+  app.all(config.basePath, (c) => c.redirect(ownPagePath(c, "/account"), 303));
   app.route(config.basePath, ownRoutes());
   app.all("*", (c) => respondAtGate(c, config.originUrl));
   return app;

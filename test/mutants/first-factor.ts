@@ -287,10 +287,10 @@ export const firstFactorMutants: readonly Mutant[] = [
     titled: "by then",
   },
   {
-    name: "hand-over-of-any-type-of-token",
+    name: "hand-over-for-a-day",
     file: "src/core/tokens/hand-over-token.ts",
-    find: "{ algorithms: [algorithm], typ: type, audience, currentDate: now },",
-    replace: "{ algorithms: [algorithm], audience },",
+    find: ".setExpirationTime(issuedAt + handOverTtlSeconds)",
+    replace: ".setExpirationTime(issuedAt + 86_400)",
     why: "the token of a hand-over is accepted after its end",
     tests: ["test/gate/hand-over.test.ts"],
     titled: "ten minutes",

@@ -43,7 +43,7 @@ export const pageLoadMutants: readonly Mutant[] = [
   {
     name: "empty-id-is-a-list",
     file: "src/http/middleware/trailing-slash.ts",
-    find: " && redirectedMethods.includes(method)",
+    find: " || !redirectedMethods.includes(method)",
     replace: "",
     why: "DELETE /sessions/ of a client with an empty id leads to DELETE /sessions, which ends all sessions",
     tests: ["test/http/trailing-slash.test.ts"],

@@ -1,5 +1,6 @@
 import { createMiddleware } from "hono/factory";
 import type { AppEnv } from "../context.ts";
+import { ownPagePath } from "../sign-in-redirect.ts";
 
 const redirectedMethods: readonly string[] = ["GET", "HEAD", "POST"];
 
@@ -13,7 +14,8 @@ const redirectedMethods: readonly string[] = ["GET", "HEAD", "POST"];
  */
 export const redirectTrailingSlash = createMiddleware<AppEnv>(async (c, next) => {
   const { path, method } = c.req;
-  return path.endsWith("/") && redirectedMethods.includes(method)
-    ? c.redirect(path.slice(0, -1) + c.var.url().search, 308)
-    : next();
+  if (!path.endsWith("/") || !redirectedMethods.includes(method)) return next();
+  // Not to BASE_PATH: nginx can redirect that to this address.
+  if (path === `${c.var.config.basePath}/`) return c.redirect(ownPagePath(c, "/account"), 303);
+  return c.redirect(path.slice(0, -1) + c.var.url().search, 308);
 });

@@ -286,6 +286,10 @@ const otherHeaderSources: readonly HeaderSource[] = [
     ],
   },
   {
+    source: "Astro's adapter for Vercel",
+    names: ["X-Astro-Path", "X-Astro-Locals", "X-Astro-Middleware-Secret"],
+  },
+  {
     source: "Rack: the file that the proxy sends",
     names: ["X-Sendfile-Type", "X-Accel-Mapping", "X-Accel-Redirect"],
   },

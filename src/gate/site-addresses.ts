@@ -16,14 +16,21 @@ export interface SiteAddresses {
  *
  * Only the site's own address is replaced. The address of another site stays, so that the origin can still refuse a request that comes
  * from there (INC-39): `Origin` and `Referer` are compared with scheme, host and port.
+ *
+ * Pages at the origin's own address are another site, too: whoever answers there in the visitor's network can serve them. The origin
+ * would take their address for its own. So such an `Origin` becomes `null`, and such a `Referer` is removed. A page can have its browser
+ * send both in any case.
  */
 export function toOriginAddresses(headers: Headers, site: SiteAddresses): void {
   const { visitorOrigin, originUrl } = site;
-  if (headers.get("Origin") === visitorOrigin) headers.set("Origin", originUrl);
+  const origin = headers.get("Origin");
+  if (origin === visitorOrigin) headers.set("Origin", originUrl);
+  else if (isAtOriginHost(origin, site)) headers.set("Origin", "null");
   const referer = headers.get("Referer");
-  const isOwnReferer = referer === visitorOrigin || referer?.startsWith(`${visitorOrigin}/`) === true;
-  if (referer !== null && isOwnReferer && !hasReplacementCharacter(referer))
-    headers.set("Referer", originUrl + referer.slice(visitorOrigin.length));
+  if (referer === visitorOrigin || referer?.startsWith(`${visitorOrigin}/`) === true) {
+    if (!hasReplacementCharacter(referer))
+      headers.set("Referer", originUrl + referer.slice(visitorOrigin.length));
+  } else if (isAtOriginHost(referer, site)) headers.delete("Referer");
   for (const [name, translate] of webDavHeaders) {
     const value = headers.get(name);
     if (value === null || hasReplacementCharacter(value)) continue;
@@ -31,6 +38,10 @@ export function toOriginAddresses(headers: Headers, site: SiteAddresses): void {
     if (translated !== value) headers.set(name, translated);
   }
 }
+
+/** Compares without the scheme, as many sites do. */
+const isAtOriginHost = (url: string | null, { originUrl }: SiteAddresses): boolean =>
+  url !== null && URL.parse(url)?.host === hostOf(originUrl);
 
 /** The policy was applied to the path of the `Destination`, whatever its scheme is, and the origin gets the same path (INC-31). */
 function toOriginAddress(text: string, { visitorOrigin, originUrl }: SiteAddresses): string {
@@ -104,7 +115,9 @@ const responseHeaders = [
 export function withoutOriginDomain(setCookie: string, { originUrl, visitorOrigin }: SiteAddresses): string {
   if (!/;\s*domain/i.test(setCookie)) return setCookie;
   const [origin, visitor] = [originUrl, visitorOrigin].map((url) => new URL(url).hostname);
-  if (origin === visitor) return setCookie;
+  if (origin === undefined || visitor === undefined) return setCookie;
+  // A browser at a subdomain of the origin's host takes the cookie.
+  if (visitor === origin || visitor.endsWith(`.${origin}`)) return setCookie;
   const [pair, ...attributes] = setCookie.split(";");
   const isOrigins = (attribute: string) => {
     const [, domain] = /^\s*domain\s*=\s*\.?(.*?)\s*$/i.exec(attribute) ?? [];

@@ -201,6 +201,7 @@ describe("identity headers of the client", () => {
     "X-Sendfile-Type",
     "X-Accel-Mapping",
     "X-Matched-Path",
+    "X-Astro-Path",
     "X-Invoke-Path",
     "x-middleware-subrequest",
     "X-Envoy-Original-Path",

@@ -80,6 +80,25 @@ describe("an address of the site in a request, with ORIGIN_HOST=origin", () => {
     expect(origin.only().headers.get("Origin")).toBe(`${visitors}, https://evil.example`);
   });
 
+  it.each([origins, "https://10.0.0.5:8080"])(
+    "INC-39 is not believed in the Origin or Referer of a page at the origin's own address: %s",
+    async (page) => {
+      expect(await sent("Origin", page, { method: "POST" })).toBe("null");
+      expect(await sent("Referer", `${page}/x`, { method: "POST" })).toBeNull();
+      expect(await sent("Origin", page, { method: "POST", ORIGIN_HOST: "forward" })).toBe(page);
+      expect(await sent("Referer", `${page}/x`, { ORIGIN_HOST: "forward" })).toBe(`${page}/x`);
+    },
+  );
+
+  it("INC-39 stays where the site has one address only", async () => {
+    for (const [name, value] of [
+      ["Origin", visitors],
+      ["Referer", `${visitors}/x`],
+    ] as const)
+      expect(await sent(name, value, { ORIGIN_URL: visitors })).toBe(value);
+    expect(await sent("Origin", "http://site.example", { ORIGIN_URL: visitors })).toBe("null");
+  });
+
   it("WB-12 INC-39 of a WebSocket handshake is compared before it is translated", async () => {
     const origin = mockOrigin();
     const handshake = (Origin: string) => ({ Upgrade: "websocket", "Sec-WebSocket-Key": "x", Origin });
@@ -182,5 +201,14 @@ describe("an address of the origin in a response, with ORIGIN_HOST=origin", () =
     const { headers: got } = await visit(behind(), "/a");
     expect(got.getSetCookie()).toEqual(["a=1; Path=/", "b=domain=10.0.0.5", ...cookies.slice(2)]);
     expect((await visit(behind({ ORIGIN_HOST: "forward" }), "/a")).headers.getSetCookie()).toEqual(cookies);
+  });
+
+  it("keeps a cookie's Domain that the visitor's host belongs to", async () => {
+    const cookie = "a=1; Domain=example; Path=/";
+    for (const ORIGIN_URL of ["https://example", "http://site.example:8080"])
+      expect(await received("Set-Cookie", cookie, { ORIGIN_URL })).toBe(cookie);
+    expect(await received("Set-Cookie", "a=1; Domain=e.example", { ORIGIN_URL: "https://e.example" })).toBe(
+      "a=1",
+    );
   });
 });

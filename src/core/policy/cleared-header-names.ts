@@ -29,6 +29,10 @@ const reservedHeaderFamilies: readonly string[] = [
   "x_now_route_matches",
   "x_invoke",
   "x_middleware",
+  // The path that Astro's adapter for Vercel serves in place of the request's own (CVE-2026-33768), and what its middleware hands over.
+  "x_astro_path",
+  "x_astro_locals",
+  "x_astro_middleware_secret",
   // The file that the proxy sends in place of Rack's response (CVE-2025-61780).
   "x_sendfile_type",
   "x_accel",

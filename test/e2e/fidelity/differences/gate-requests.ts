@@ -108,7 +108,7 @@ export const gateRequestDifferences: readonly Difference[] = [
     at: ["gate"],
     of: "request",
     cause: "host",
-    what: "The visitor's address of the site becomes that of `ORIGIN_URL` in `Origin`, `Referer`, `Destination` and `If`. Addresses of other sites stay.",
+    what: "The visitor's address of the site becomes that of `ORIGIN_URL` in `Origin`, `Referer`, `Destination` and `If`. Addresses of other sites stay, except those at the host of `ORIGIN_URL`: such an `Origin` becomes `null`, and such a `Referer` is removed.",
     why: "The site compares them with `Host`. With `ORIGIN_HOST=forward` they stay as they came ([`ORIGIN_HOST`](configuration.md#the-sites-host-origin_host)).",
     changes: ({ originHost }) =>
       inRequest((request) =>

@@ -9,7 +9,7 @@ export const lastingMutants: readonly Mutant[] = [
     replace: "if (watch !== null) {",
     why: "a stream of events goes on after its session has ended (INC-38)",
     tests: ["test/gate/lasting-streams.test.ts"],
-    titled: "after a sign-out",
+    titled: "INC-38 is cut after a sign-out",
   },
   {
     name: "cut-body-complete",

@@ -36,12 +36,18 @@ export async function openStream(browser: Browser, init: RequestInit = {}, path 
   return { response, read };
 }
 
-/** What an event stream that was cut fails with, or what comes in its place. */
-export const failureOf = (read: Promise<unknown>) =>
-  read.then(
-    (value) => `not cut: ${JSON.stringify(value)}`,
-    (error: Error) => error.message,
-  );
+/** Real milliseconds after which a stream that was not cut counts as open. */
+const openMilliseconds = 5000;
+
+/** What the read of a stream that was cut fails with, or what it gets instead. */
+export const failureOf = (read: Promise<unknown>): Promise<string> =>
+  Promise.race([
+    read.then(
+      (value) => `not cut: ${JSON.stringify(value)}`,
+      (error: Error) => error.message,
+    ),
+    scheduler.wait(openMilliseconds).then(() => "still open"),
+  ]);
 
 /** The message of a stream that ends because the session has ended. */
 export const cut = "The session has ended";

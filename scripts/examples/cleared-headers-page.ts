@@ -31,6 +31,9 @@ These are the headers that no client may send to the site. The gate removes them
 The list has the headers by which applications believe who the visitor is, by default or in the configuration that their documentation gives. Headers with similar names that applications use for
 something else are not in it: \`X-User-Id\` and \`X-Auth-Token\` (Rocket.Chat), \`X-User-Agent\` (gRPC-Web), \`X-Auth-Key\`, \`X-Access-Token\`, \`X-Token\`.
 
+The client's address is in \`X-Forwarded-For\`, which Sallyport or the proxy sets. Other headers that a site may read it from, such as \`X-Real-IP\`, \`X-Client-IP\` and \`True-Client-IP\`, are not in the list: proxies set some of them
+themselves. If your site reads one, set it in your proxy, or name it in \`DROP_HEADERS\`.
+
 | used by | headers | \`KEEP_HEADERS\` |
 |---|---|---|
 ${headerSources.map(toRow).join("\n")}

@@ -88,7 +88,7 @@ export const protectiveDifferences: readonly Difference[] = [
     at: both,
     of: "request",
     cause: "protection",
-    what: "Headers that only a proxy may set are removed: an identity, the address of the client, another path or method. [The list](proxies/cleared-headers.md) is the same at the gate and in the proxies' files.",
+    what: "Headers that only a proxy may set are removed: an identity, `Forwarded` and `X-Forwarded-*`, another path or method. [The list](proxies/cleared-headers.md) is the same at the gate and in the proxies' files.",
     why: "The site would trust what a visitor has made up ([WB-05](security-requirements.md#wb-05), [INC-04](security-requirements.md#inc-04), [INC-31](security-requirements.md#inc-31), [INC-35](security-requirements.md#inc-35)).",
     changes: () => inRequest(removeFields((name) => removedNames.includes(name))),
   },

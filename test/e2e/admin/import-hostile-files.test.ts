@@ -63,7 +63,8 @@ describe("a file that is not what it should be", () => {
   });
 
   it("imports nothing when one document was cut off", async () => {
-    const documents = cases.filter(({ content }) => /^\s*[{[<]/.test(content.toString()));
+    const isDocument = ({ content }: ImportCase) => /^\s*[{[<]/.test(content.toString());
+    const documents = cases.filter((one) => one.name !== "andotp-old" && isDocument(one));
     assert.ok(documents.length > 10);
     for (const one of documents) {
       if (one.name === "auth0") continue;

@@ -70,10 +70,11 @@ export function readChallengeCookie(c: AppContext): string | undefined {
 
 /**
  * Sets the cookies of a complete sign-in: the session and, after a password, the account's entry in the device cookie. The
- * browser stays a known device of the account after sign-out.
+ * browser stays a known device of the account after sign-out. A hand-over has served its purpose, and its cookie goes.
  */
 export async function setSignInCookies(c: AppContext, issued: IssuedSession): Promise<void> {
   setSessionCookie(c, issued);
+  clearHandOverCookie(c);
   if (!issued.session.amr.includes("pwd")) return;
   const devices = await addToKnownDevicesCookie(
     c.var.config.keyring,

@@ -83,6 +83,27 @@ describe("a single-page application with its token in the browser's storage", ()
       await status(visitor).getByText(/^401 /).waitFor();
     });
 
+  for (const member of ["hand_over", "sign_in"])
+    it(`hands nothing over to another host that a refusal of the site names in ${member}`, async () => {
+      const visitor = await arriveSignedInAtSite("/#d");
+      const elsewhere: string[] = [];
+      visitor.page.on("request", (request) => {
+        if (!request.url().startsWith(worker.baseUrl)) elsewhere.push(request.url());
+      });
+      const refusal = { hand_over: "/ok", sign_in: "/ok", [member]: "/\t/127.0.0.1:9/taken" };
+      await visitor.page.route("**/ok", (route) => route.fulfill({ status: 200 }));
+      await visitor.page.route("**/data*", (route) =>
+        route.fulfill({
+          status: 401,
+          contentType: "application/problem+json",
+          body: JSON.stringify(refusal),
+        }),
+      );
+      await visitor.button("Load by fetch").click();
+      await status(visitor).getByText(/^401 /).waitFor();
+      assert.deepEqual(elsewhere, []);
+    });
+
   it("leaves a refusal to the application when the browser does not keep the cookie of the session", async () => {
     const visitor = await arriveSignedInAtSite("/#b");
     await visitor.go(() => visitor.button("Load by fetch").click());

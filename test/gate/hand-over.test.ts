@@ -267,6 +267,7 @@ describe("a first factor that was handed over", () => {
       ["another session of the account", () => browser.cookies.set("sid", "N")],
       ["no session", () => browser.cookies.delete("sid")],
       ["another account", () => browser.cookies.set("sid", "S") && site.sessions.set("S", "grace")],
+      ["a session that has ended under the same cookie", () => site.sessions.delete("S")],
     ];
     const bound: string[] = [];
     for (const [what, change] of ways) {
@@ -280,6 +281,7 @@ describe("a first factor that was handed over", () => {
       "another session of the account: 200",
       "no session: 303 /api/auth/sign-in",
       "another account: 303 /api/auth/account/two-factor",
+      "a session that has ended under the same cookie: 303 /api/auth/sign-in",
     ]);
   });
 
@@ -303,6 +305,25 @@ describe("a first factor that was handed over", () => {
     await browser.post("/api/auth/sign-out", {});
     expect(browser.cookies.has(cookieName)).toBe(false);
     expect((await browser.load("/api/auth/account")).status).toBe(303);
+  });
+
+  it("ends with a code and with a sign-out at the API, too", async () => {
+    const secret = await enrolByPages(new Browser());
+    const browser = new Browser();
+    const call = async (path: string, body: object) =>
+      browser.script(`/api/auth${path}`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(body),
+      });
+    await handOver(browser);
+    await browser.load("/api/auth/second-factor");
+    expect((await call("/totp/verify", { code: await code(secret) })).status).toBe(200);
+    expect(browser.cookies.has(cookieName)).toBe(false);
+    const other = new Browser();
+    await handOver(other);
+    const signedOut = await other.script("/api/auth/logout", { method: "POST" });
+    expect([signedOut.status, other.cookies.has(cookieName)]).toEqual([401, false]);
   });
 
   it("is nothing where passwords of Sallyport are the first factor", async () => {

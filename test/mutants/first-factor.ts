@@ -278,6 +278,15 @@ export const firstFactorMutants: readonly Mutant[] = [
     titled: "other cookies",
   },
   {
+    name: "hand-over-after-the-site's-sign-out",
+    file: "src/domain/sign-in/hand-over.ts",
+    find: "own === null ? cookieBinding === null : own.username === username;",
+    replace: "own === null || own.username === username || cookieBinding === undefined;",
+    why: "the pages use a hand-over although the site has ended the session of its cookie since (INC-40)",
+    tests: ["test/gate/hand-over.test.ts"],
+    titled: "other cookies",
+  },
+  {
     name: "handed-over-token-not-rechecked",
     file: "src/domain/sessions/sessions.ts",
     find: "checkedAt: deps.recheckNewTokens ? new Date(0) : now,",

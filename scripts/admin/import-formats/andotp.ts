@@ -29,7 +29,8 @@ const item = z.object({
 });
 
 async function* readBackup(file: ImportFile, context: FormatContext): AsyncGenerator<ImportEntry> {
-  const isPlain = file.headText.startsWith("[");
+  // An encrypted backup begins with a random byte, which can be a bracket.
+  const isPlain = /^\[\s*(?:\{\s*"|\]\s*$)/.test(file.headText);
   const document = isPlain ? await readJson(file) : await file.once("backup", () => open(file, context));
   for (const [index, value] of requireShape(z.array(z.unknown()), document, andotp.title).entries())
     yield toEntry(`entry ${index + 1}`, value);

@@ -12,6 +12,7 @@ import {
 import { type FormatContext, hasMembers, type ImportFormat } from "./format.ts";
 import type { ImportFile } from "./import-file.ts";
 import { checkShape, loose, readJson, requireShape } from "./json-document.ts";
+import { isUnreadSecret, unreadSecretDetail } from "./unread-secret.ts";
 
 /**
  * Lines or a list of JSON of Auth0: the export job of its Management API, the password hashes that its support sends, or the form of its bulk
@@ -98,6 +99,12 @@ function* readUser(place: string, value: unknown): Generator<ImportEntry> {
   const found = (fields.mfa_factors ?? []).flatMap(({ totp }) =>
     totp === undefined ? [] : [toAuthenticator("TOTP", { secret: totp.secret })],
   );
+  const unread =
+    found.length === 0
+      ? Object.entries(value ?? {}).find(([name, text]) => isUnreadSecret(name, text))
+      : undefined;
+  if (unread !== undefined)
+    return yield unreadable(place, unreadSecretDetail(unread[0]), shared.username ?? shared.email);
   const hasOther = found.length === 0 && (fields.mfa_factors ?? []).length > 0;
   yield* withAuthenticators(shared, hasOther ? [toUnsupported("has a factor other than TOTP")] : found);
 }

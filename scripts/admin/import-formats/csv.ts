@@ -12,6 +12,7 @@ import type { FormatContext, TableFormat } from "./format.ts";
 import type { ImportFile } from "./import-file.ts";
 import { isOtpauthUri, readOtpauthEntry } from "./otpauth-entry.ts";
 import { type CellReader, readTable } from "./table.ts";
+import { isUnreadSecret, unreadSecretDetail } from "./unread-secret.ts";
 
 /** The names of the columns, by what they have. */
 const columnNames = {
@@ -54,18 +55,20 @@ const hasOne = (columns: ReadonlySet<string>, names: readonly string[]) =>
   names.some((name) => columns.has(name));
 
 function readCsv(file: ImportFile, context: FormatContext): AsyncGenerator<ImportEntry> {
-  return readTable(file, toEntry, (columns) => {
+  let unused: readonly string[] = [];
+  const convert = (place: string, cell: CellReader) => toEntry(place, cell, unused);
+  return readTable(file, convert, (columns) => {
     if (!hasOne(new Set(columns), nameColumns))
       throw usageError(
         "The CSV file has no column with names.",
         "Its first line must name the columns: username, email, secret, otpauth, issuer, algorithm, digits, period, password_hash …",
       );
-    const unused = columns.filter((name) => !knownColumns.has(name));
+    unused = columns.filter((name) => !knownColumns.has(name));
     if (unused.length > 0) context.note(`These columns are not used: ${unused.join(", ")}.`);
   });
 }
 
-function toEntry(place: string, cell: CellReader): ImportEntry {
+function toEntry(place: string, cell: CellReader, unused: readonly string[]): ImportEntry {
   const username = cell(...columnNames.username);
   const email = cell(...columnNames.email);
   const createdAt = parseDate(cell(...columnNames.createdAt));
@@ -87,6 +90,8 @@ function toEntry(place: string, cell: CellReader): ImportEntry {
   const authenticator = readAuthenticator(cell);
   if (authenticator === "unreadable")
     return unreadable(place, "The secret is not hexadecimal.", username ?? email);
+  const unread = authenticator === null ? unused.find((name) => isUnreadSecret(name, cell(name))) : undefined;
+  if (unread !== undefined) return unreadable(place, unreadSecretDetail(unread), username ?? email);
   return { kind: "account", place, ...shared, authenticator };
 }
 

@@ -88,7 +88,7 @@ export function toAuthenticator(
 ): Authenticator {
   const name = type.trim().toUpperCase();
   if (name === "HOTP") return toUnsupported("has codes that are counted (HOTP)");
-  if (name !== "TOTP") return toUnsupported(`has another type than TOTP: ${type.slice(0, 20)}`);
+  if (name !== "TOTP") return toUnsupported(`has another type than TOTP${showType(type)}`);
   return {
     kind: "totp",
     secret: totp.secret,
@@ -97,6 +97,10 @@ export function toAuthenticator(
     period: totp.period ?? undefined,
   };
 }
+
+/** The name of a type behind a colon. "" for any other text: in shifted columns it is a secret. */
+export const showType = (type: string): string =>
+  /^[a-z_-]{1,12}$/i.test(type.trim()) ? `: ${type.trim()}` : "";
 
 /** Creates an authenticator whose codes can't be checked. @param why a predicate: `has codes of Steam` */
 export const toUnsupported = (why: string): Authenticator => ({

@@ -34,11 +34,14 @@ const user = z.object({
   username: z.string(),
   email: loose.text(),
   enabled: loose.flag(),
+  totp: loose.flag(),
   createdTimestamp: loose.count(),
   serviceAccountClientId: loose.text(),
   credentials: z.optional(z.nullable(z.array(z.unknown()))),
 });
 const credential = z.object({ type: z.string(), secretData: loose.text(), credentialData: loose.text() });
+/** Any other type can be a second factor, such as a text message of an extension, or recovery codes. */
+const knownTypes: ReadonlySet<string> = new Set(["password", "password-history", "otp", "totp", "hotp"]);
 const otpData = z.object({
   subType: loose.text(),
   algorithm: loose.text(),
@@ -70,7 +73,7 @@ function* readUser(place: string, value: unknown, context: FormatContext): Gener
   };
   const found: Authenticator[] = [];
   let passwordHash: string | undefined;
-  let hasSecurityKey = false;
+  let [hasSecurityKey, hasOther] = [false, false];
   for (const [index, each] of (credentials ?? []).entries()) {
     const parsed = checkShape(credential, each);
     const wrong = unreadable(`${place}.credentials[${index}]`, "The credential has another form.", username);
@@ -82,6 +85,7 @@ function* readUser(place: string, value: unknown, context: FormatContext): Gener
         context.note("Password hashes of an unknown form are left out: these users need a new password.");
     }
     if (type.startsWith("webauthn")) hasSecurityKey = true;
+    else if (!knownTypes.has(type)) hasOther = true;
     // The type `totp` is that of exports before Keycloak 8, with other members.
     if (type !== "otp" && type !== "totp" && type !== "hotp") continue;
     const authenticator = readOtp(secretData, credentialData);
@@ -89,6 +93,10 @@ function* readUser(place: string, value: unknown, context: FormatContext): Gener
     found.push(authenticator);
   }
   if (found.length === 0 && hasSecurityKey) found.push(toUnsupported("has a security key (WebAuthn)"));
+  if (found.length === 0 && hasOther)
+    found.push(toUnsupported("has a credential other than a password and TOTP"));
+  if (found.length === 0 && checked.value.totp === true)
+    found.push(toUnsupported("has an authenticator whose secret is not in the file"));
   yield* withAuthenticators({ ...shared, passwordHash }, found);
 }
 

@@ -48,7 +48,11 @@ function skipStatement(tokens: SqlTokens, from: SqlToken): void {
 function readTarget(tokens: SqlTokens): { table: string; columns: readonly string[] } {
   let table = "";
   let token = tokens.next();
-  for (; token !== null && !isSign(token, "("); token = tokens.next()) table += token.text;
+  for (; token !== null && !isSign(token, "("); token = tokens.next()) {
+    // Without names of columns, the first row would be taken for them.
+    if (isWord(token, "VALUES")) throw new SqlError("a table has no columns");
+    table += token.text;
+  }
   return { table, columns: readList(tokens).map((cell) => cell ?? "") };
 }
 

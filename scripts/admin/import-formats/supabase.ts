@@ -5,6 +5,7 @@ import {
   type ImportEntry,
   orAbsent,
   parseDate,
+  showType,
   toAuthenticator,
   toUnsupported,
   withAuthenticators,
@@ -65,13 +66,19 @@ const isConfirmed = ({ status }: Factor): boolean => status === undefined || sta
 function toFactor({ type, secret }: Factor): Authenticator {
   const text = orAbsent(secret);
   if (type !== "totp" || text === undefined)
-    return toUnsupported(`is of the type ${(type ?? "unknown").slice(0, 20)}`);
+    return toUnsupported(`is of another type than TOTP${showType(type ?? "")}`);
   if (text.startsWith("{")) return toUnsupported("has a secret that Supabase's server has encrypted");
   return toAuthenticator("TOTP", { secret: text });
 }
 
 async function* readDump(file: ImportFile): AsyncGenerator<ImportEntry> {
   const dump = await file.documentText();
+  // pg_dump names an empty table, too.
+  if (!dump.includes("mfa_factors"))
+    throw usageError(
+      "The dump has no auth.mfa_factors: its users would come in without their second factor.",
+      "Dump the whole schema auth.",
+    );
   const tables = readSqlTables(dump, ["auth.users", "auth.mfa_factors"]);
   const factors = new Map<string, Factor[]>();
   for (const row of tables.get("auth.mfa_factors") ?? []) {

@@ -1,5 +1,5 @@
 import type * as z from "zod/mini";
-import { describeUnknownNames } from "./unknown-fields.ts";
+import { describeUnknownNames, isPossibleSecret } from "./unknown-fields.ts";
 
 /** How much of an unknown name the `place` of a fault has. */
 const maxPlaceCharacters = 64;
@@ -10,7 +10,7 @@ export type ParseFieldsResult<T> =
   | {
       readonly ok: false;
       readonly kind: "unknown_field" | "invalid_field";
-      /** The names and indexes that lead to the field, joined by dots. "": the input as a whole. */
+      /** The names and indexes that lead to the field, joined by dots. "": the input as a whole. No name that could be a secret (LG-03). */
       readonly place: string;
       /** Names the field. It never contains a value of the input. */
       readonly detail: string;
@@ -44,7 +44,10 @@ export function parseFields<T extends z.ZodMiniType>(
     const detail = `${path || "body"}: ${issue?.message ?? "is invalid"}`;
     return { ok: false, kind: "invalid_field", place: path, detail };
   }
-  const place = [...issue.path, issue.keys[0]?.slice(0, maxPlaceCharacters)].join(".");
+  const [name = ""] = issue.keys;
+  const place = [...issue.path, ...(isPossibleSecret(name) ? [] : [name.slice(0, maxPlaceCharacters)])].join(
+    ".",
+  );
   const detail = path === "" ? issue.message : `${path}: ${issue.message}`;
   return { ok: false, kind: "unknown_field", place, detail };
 }

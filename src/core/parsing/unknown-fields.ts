@@ -37,13 +37,16 @@ export function describeUnknownNames(
  */
 export function quoteName(name: string): string {
   const start = name.slice(0, maxNameCharacters);
-  if (/(?=[a-z]*\d)[a-z0-9]{20}/i.test(start)) return `with ${name.length} characters that could be a secret`;
+  if (isPossibleSecret(start)) return `with ${name.length} characters that could be a secret`;
   const escaped = JSON.stringify(start).replace(
     /[^\x20-\x7e]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
   return name.length > maxNameCharacters ? `${escaped} (shortened)` : escaped;
 }
+
+/** True for a URI with a secret, and for letters and digits as in the shortest secret that an import takes (80 bits in base32). */
+export const isPossibleSecret = (name: string): boolean => /(?=[a-z]*\d)[a-z0-9]{16}|otpauth:/i.test(name);
 
 /** Returns the known name that a client may have meant, or null. Case and separators do not count. */
 function findNearestName(name: string, known: readonly string[]): string | null {
@@ -62,7 +65,9 @@ const fold = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, "");
 /** A name that contains the other is near, too: `hash` for `password_hash`. Null: the names are not near. */
 function distanceIfNear(a: string, b: string): number | null {
   const [short, long] = a.length < b.length ? [a, b] : [b, a];
+  const isPart = short.length >= 4 && long.includes(short);
+  // The distance is at least the difference of the lengths. An import may have 5,000 lines with unknown fields (INC-30).
+  if (!isPart && (long.length - short.length) * 3 > long.length) return null;
   const distance = computeEditDistance(short, long);
-  const isNear = distance * 3 <= long.length || (short.length >= 4 && long.includes(short));
-  return isNear ? distance : null;
+  return isPart || distance * 3 <= long.length ? distance : null;
 }

@@ -47,7 +47,7 @@ export async function handOverFirstFactor(
  * over, and sessions are bound to the credentials of the request that handed over (INC-23), so they open the site only beside these.
  *
  * The hand-over does not count when the request shows other credentials than the cookies of that request, or when they name another
- * account now: then the request's own first factor counts. Never for a request that reaches the site (INC-40).
+ * account or none now: then the request's own first factor counts. Never for a request that reaches the site (INC-40).
  */
 export function withHandedOverFirstFactor(
   keyring: Keyring,
@@ -59,7 +59,7 @@ export function withHandedOverFirstFactor(
     const own = await source.identify();
     const applies =
       handedOver.realm === source.realm &&
-      (own === null || own.username === handedOver.username) &&
+      isStillSignedIn(handedOver, own) &&
       (await showsSameCookies(keyring, source, handedOver, own));
     return applies
       ? { identity: { username: handedOver.username, email: handedOver.email }, binding: handedOver.binding }
@@ -75,6 +75,10 @@ export function withHandedOverFirstFactor(
     handedOverBinding: async () => (await resolveOnce()).binding,
   };
 }
+
+/** False when the cookies of the hand-over named the account, and now name another one or none: the visitor has signed out. */
+const isStillSignedIn = ({ username, cookieBinding }: HandedOverFirstFactor, own: ExternalIdentity | null) =>
+  own === null ? cookieBinding === null : own.username === username;
 
 async function showsSameCookies(
   keyring: Keyring,

@@ -1,7 +1,9 @@
 import {
+  createLocalJWKSet,
   createRemoteJWKSet,
   customFetch,
   errors,
+  type JSONWebKeySet,
   type JWTPayload,
   type JWTVerifyOptions,
   jwtVerify,
@@ -40,7 +42,10 @@ function getProviderKeys(url: string): ProviderKeys {
   return keys;
 }
 
-/** Creates a `fetch` that pauses after a failure: jose itself pauses only after a success. The keys that jose has stay valid. */
+/**
+ * Creates a `fetch` that pauses after a failure: jose itself pauses only after a success. A response that is no key set is a failure,
+ * too, or each request with any token would cause another one. The keys that jose has stay valid.
+ */
 function createPausingFetch() {
   let failedAt = Number.NEGATIVE_INFINITY;
   return async (url: string, options: RequestInit): Promise<Response> => {
@@ -48,8 +53,11 @@ function createPausingFetch() {
       throw new Error("The last fetch of the keys has failed a moment ago");
     try {
       const response = await fetch(url, options);
-      if (response.status !== 200) failedAt = Date.now();
-      return limitBody(response);
+      if (response.status !== 200) throw new Error(`The provider responded ${response.status}`);
+      const keySet: JSONWebKeySet = await limitBody(response).json();
+      // Throws for a document that is no key set.
+      createLocalJWKSet(keySet);
+      return Response.json(keySet);
     } catch (error) {
       failedAt = Date.now();
       throw error;

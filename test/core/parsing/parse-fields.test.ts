@@ -54,10 +54,18 @@ describe("an unknown name", () => {
       "gezdgnbvgy3tqojqgezdgnbvgy3tqojq",
       "0123456789abcdef0123456789abcdef",
       `sk_${"a1".repeat(20)}`,
+      "JBSWY3DPEHPK3PXP",
+      "otpauth://totp/a?secret=JBSWY3DPEHPK3PXP",
     ])
       expect(describeField(secret)).not.toContain(secret.slice(3, 12));
     for (const name of ["disableableCredentialTypes", "second_factor_blocked_until2", "backup_code_1"])
       expect(describeField(name)).toContain(`"${name}"`);
+  });
+
+  it("LG-03 has no place where it could be a secret", () => {
+    const schema = z.strictObject({ code: z.string() });
+    const parsed = parseFields(schema, { JBSWY3DPEHPK3PXP: 1 });
+    expect(JSON.stringify(parsed)).not.toContain("JBSWY3DP");
   });
 
   it("INC-30 is one of ten thousand in a message of bounded length", () => {

@@ -109,11 +109,11 @@ export const ownSessionOperations: readonly Operation[] = [
       present: () => withSuccessStatus({ message: "Signed out" }),
     }),
     run: async (c) => {
+      clearHandOverCookie(c);
       const sessions = await findFullAndPendingSessions(c);
       if (sessions.length === 0) return { ok: false, reason: "unauthenticated" };
       for (const session of sessions) await signOut(c.var.deps, session, c.var.client, c.var.now);
       clearSessionCookies(c);
-      clearHandOverCookie(c);
       return { ok: true };
     },
   }),

@@ -8,11 +8,17 @@
   const { fetch } = window;
   let leaving = false;
 
-  const problemOf = (status, type, text) => {
-    if (status !== 401 || !/^application\/problem\+json\b/i.test(type ?? "")) return null;
+  const isOwnOrigin = (url) => new URL(url, location.href).origin === location.origin;
+  const isProblem = (type) => /^application\/problem\+json\b/i.test(type ?? "");
+
+  const problemOf = (type, text) => {
+    if (!isProblem(type)) return null;
     try {
       const problem = JSON.parse(text);
-      const isOwn = [problem.hand_over, problem.sign_in].every((path) => /^\/(?![/\\])/.test(path));
+      // A page of the site may repeat what a stranger wrote. The URL parser ignores tabs and line ends: `/\t/evil.example` is a host.
+      const isOwn = [problem.hand_over, problem.sign_in].every(
+        (path) => /^\/(?![/\\])/.test(path) && isOwnOrigin(path),
+      );
       return isOwn && Date.now() - Number(sessionStorage.getItem(returnedKey)) > minMilliseconds
         ? problem
         : null;
@@ -26,9 +32,9 @@
     if (!leaving) {
       leaving = true;
       const credentials = [...headers].filter(([name]) => !/^(content-|accept)/i.test(name));
-      const handedOver = await fetch(problem.hand_over, { method: "POST", headers: credentials }).catch(
-        () => null,
-      );
+      // A redirect would take the credentials elsewhere.
+      const init = { method: "POST", headers: credentials, redirect: "error" };
+      const handedOver = await fetch(problem.hand_over, init).catch(() => null);
       if (handedOver?.ok) {
         sessionStorage.setItem(returnedKey, String(Date.now()));
         const page = new URL(problem.sign_in, location.href);
@@ -42,12 +48,12 @@
     return new Promise(() => {});
   };
 
-  const isOwnOrigin = (url) => new URL(url, location.href).origin === location.origin;
-
   window.fetch = async function (input, init) {
     const response = await fetch.call(this, input, init);
-    if (response.status !== 401 || !isOwnOrigin(response.url)) return response;
-    const problem = problemOf(401, response.headers.get("Content-Type"), await response.clone().text());
+    const type = response.headers.get("Content-Type");
+    // The body of any other response may have no end.
+    if (response.status !== 401 || !isProblem(type) || !isOwnOrigin(response.url)) return response;
+    const problem = problemOf(type, await response.clone().text());
     if (problem !== null)
       await leave(problem, new Headers(init?.headers ?? (input instanceof Request ? input.headers : {})));
     return response;
@@ -78,7 +84,7 @@
         : ["", "text"].includes(this.responseType)
           ? this.responseText
           : "";
-    const problem = problemOf(401, this.getResponseHeader("Content-Type"), text);
+    const problem = problemOf(this.getResponseHeader("Content-Type"), text);
     if (problem === null) return;
     event.stopImmediatePropagation();
     if (event.type !== "loadend") return;

@@ -76,8 +76,10 @@ export const secondFactorPageRoutes = new Hono<AppEnv>()
         : await stepUp(deps, { session: step.session, code, client, now });
     if (!result.ok) return respondToFailure(c, step.mode, result, form.rd, code.kind === "backup_code");
     if (step.mode === "sign_in") await setSignInCookies(c, result.issued);
-    else setSessionCookie(c, result.issued);
-    clearHandOverCookie(c);
+    else {
+      setSessionCookie(c, result.issued);
+      clearHandOverCookie(c);
+    }
     return c.redirect(redirectPathAfterPage(c, form.rd), 303);
   });
 

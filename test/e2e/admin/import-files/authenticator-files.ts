@@ -255,7 +255,10 @@ function andotpCases(): ImportCase[] {
   iterations.writeUInt32BE(145_678);
   const salt = randomBytes(12);
   const { nonce, ciphertext, tag } = sealGcm(pbkdf2Sync(password, salt, 145_678, 32, "sha1"), plain);
-  const old = sealGcm(createHash("sha256").update(password).digest(), plain);
+  // The nonce is random, so one of 256 files begins as JSON does.
+  let old = sealGcm(createHash("sha256").update(password).digest(), plain);
+  while (old.nonce[0] !== "[".charCodeAt(0))
+    old = sealGcm(createHash("sha256").update(password).digest(), plain);
   const expected: Pick<ImportCase, "format" | "secrets" | "leftOut"> = {
     format: "andotp",
     secrets: { ada, bob },

@@ -22,6 +22,7 @@ describe("a pending session", () => {
     "POST /login",
     "GET /assets/sallyport.css",
     "GET /assets/sallyport.js",
+    "GET /assets/site.js",
     "GET /sign-in",
     "POST /sign-in",
     "GET /sign-out",
@@ -36,6 +37,8 @@ describe("a pending session", () => {
     "GET /second-factor",
     "POST /second-factor",
   ]);
+  /** Where the first factor is a password, there is nothing to hand over, with or without a session. */
+  const notFound = "POST /hand-over";
   const pages = /^\/(sign-in|sign-out|second-factor|account)/;
 
   const bodies: Record<string, (account: EnrolledAccount, text: string) => object> = {
@@ -92,6 +95,8 @@ describe("a pending session", () => {
       if (isPage) {
         expect(what).toBe(`${nameOf(route)}: 303`);
         expect(answer.headers.get("Location")).toMatch(/^\/api\/auth\/sign-in(\?|$)/);
+      } else if (nameOf(route) === notFound) {
+        expect(what).toBe(`${notFound}: 404`);
       } else {
         expect(what).toBe(`${nameOf(route)}: 401`);
         if (path === "/auth-request") expect(answer.headers.get("Location")).toContain("/api/auth/sign-in");

@@ -12,6 +12,7 @@ import { randomKey } from "./keyring.ts";
 import { Browser } from "./origin-site.ts";
 import { query } from "./rows.ts";
 import { secretOn } from "./site.ts";
+import { holdTime, passTime } from "./sockets.ts";
 import { deviceOf, home } from "./throttles.ts";
 import { makeUnclaimed } from "./unclaimed.ts";
 import { type Account, base, Client, code, type EnrolledAccount } from "./worker.ts";
@@ -56,9 +57,9 @@ async function haveOldPasswordHash({ id, username, password }: Account): Promise
   await new Client().login({ username, password });
 }
 
-/** A WebSocket whose session is checked while it is open. */
+/** A WebSocket whose session is checked while it is open: once after its handshake, and once without data since then. */
 async function holdSocket(session: string): Promise<void> {
-  vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"], now: Date.now() });
+  holdTime();
   mockOrigin(() => {
     const { 0: forVisitor, 1: own } = new WebSocketPair();
     own.accept();
@@ -68,10 +69,11 @@ async function holdSocket(session: string): Promise<void> {
   const { webSocket } = await visit(gated(), "/live", { session, headers });
   if (webSocket === null) throw new Error("There is no socket");
   webSocket.accept();
-  await query("DELETE FROM sessions");
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   webSocket.addEventListener("close", () => end());
-  await vi.advanceTimersByTimeAsync(60_000);
+  await passTime(60);
+  await query("DELETE FROM sessions");
+  await passTime(60);
   await ended;
   const now = Date.now();
   stopClock();

@@ -10,11 +10,13 @@ const redirectedMethods: readonly string[] = ["GET", "HEAD", "POST"];
  * A redirect and not the same response: a proxy may have rules for the exact address, as the examples have for the forward-auth
  * endpoints. The client sends another request, to which the proxy applies them (INC-34).
  *
- * Other methods get a 404. To a client with an empty id, `DELETE /sessions/` is about one session, and `DELETE /sessions` ends all.
+ * Other methods, and the calls of backends below `/v1/`, get a 404. To a client with an empty id, `DELETE /sessions/` is about one
+ * session, and `DELETE /sessions` ends all. `GET /v1/users/` is about one user, and `GET /v1/users` lists all.
  */
 export const redirectTrailingSlash = createMiddleware<AppEnv>(async (c, next) => {
   const { path, method } = c.req;
   if (!path.endsWith("/") || !redirectedMethods.includes(method)) return next();
+  if (path.startsWith(`${c.var.config.basePath}/v1/`)) return next();
   // Not to BASE_PATH: nginx can redirect that to this address.
   if (path === `${c.var.config.basePath}/`) return c.redirect(ownPagePath(c, "/account"), 303);
   return c.redirect(path.slice(0, -1) + c.var.url().search, 308);

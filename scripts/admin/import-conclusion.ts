@@ -47,7 +47,7 @@ export function concludeImport(
   output.line(tally.summary);
   if (report.reset_required > 0)
     output.note(
-      `New password necessary: ${countOf(report.reset_required, "account")}. Their hashes are only kept.`,
+      `New password necessary: ${countOf(report.reset_required, "account")}. Their hashes can't be used. docs/import-export.md says how to set a password.`,
     );
   if (ended !== null) {
     const isBroken = !(

@@ -30,12 +30,7 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
     "Second factor disabled",
     "There were too many wrong codes, so the second factor is disabled. Ask the operator to unlock or reset it.",
   ],
-  pending_session_over: [
-    401,
-    "session_expired",
-    "Sign-in expired",
-    "Sign in again. A program sends the pending token as `session_token` in the body.",
-  ],
+  pending_session_over: [401, "session_expired", "Sign-in expired", "Sign in again."],
   session_over: [401, "session_expired", "Session expired", "Sign in again."],
   unauthenticated: [401, "unauthenticated", "Not signed in", "Sign in, and send the request again."],
   step_up_required: [

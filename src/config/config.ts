@@ -222,6 +222,12 @@ const variables = () =>
       }),
     );
 
+/** The names of all variables and secrets. */
+export const listVariables = (schema = variables()): string[] => [
+  ...Object.keys(schema.shape),
+  ...listFirstFactorVariables(),
+];
+
 /**
  * Parses the Worker's variables and secrets.
  *
@@ -235,10 +241,7 @@ export function parseConfig(
   const parsed = schema.safeParse(env);
   const firstFactor = parseFirstFactorConfig(env);
   const issues = [...(parsed.error?.issues ?? []), ...(firstFactor.error?.issues ?? [])];
-  const misspelled = findMisspelledVariables(env, [
-    ...Object.keys(schema.shape),
-    ...listFirstFactorVariables(),
-  ]).map(({ name, nearest }) => ({
+  const misspelled = findMisspelledVariables(env, listVariables(schema)).map(({ name, nearest }) => ({
     name,
     message: `${name} is not a variable of Sallyport. Did you mean ${nearest}?`,
   }));

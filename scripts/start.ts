@@ -1,8 +1,9 @@
 /**
- * `npm start`: runs Sallyport in front of the demo origin, on this machine only.
+ * `npm start`: runs Sallyport in front of the demo origin, or of the site at ORIGIN_URL, on this machine only.
  *
  * Environment variables, with their defaults: PORT (8787), ORIGIN_PORT (8788), STATE_DIR (.wrangler/state, for local D1 and KV),
- * BASE_PATH (/api/auth). Secrets are generated once and stored in `.dev.vars`. Ctrl-C stops everything.
+ * BASE_PATH (/api/auth). The other variables of docs/configuration.md replace those of `wrangler.toml`. Secrets are generated once
+ * and stored in `.dev.vars`. Ctrl-C stops everything.
  */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -27,19 +28,66 @@ let ending = false;
 async function start(): Promise<void> {
   const settings = parseSettings(process.env);
   await requireFreePort("PORT", settings.port);
-  await requireFreePort("ORIGIN_PORT", settings.originPort);
+  if (settings.originUrl === null) await requireFreePort("ORIGIN_PORT", settings.originPort);
   process.chdir(projectRoot);
 
-  const { secrets, generated, warning } = ensureDevVars(".dev.vars");
+  const { secrets, generated, hasProxyKey, warning } = ensureDevVars(".dev.vars");
   if (warning !== null) say(warning);
   if (generated.length > 0) say(`Generated local secrets in .dev.vars: ${generated.join(", ")}`);
 
-  writeLocalConfig(secretNames);
+  if (settings.taken.length > 0) say(`Taken from the environment: ${settings.taken.join(", ")}`);
+
+  for (const { name, nearest } of settings.misspelled)
+    say(`${name} in the environment has no effect. Did you mean ${nearest}?`);
+
+  writeLocalConfig(hasProxyKey ? [...secretNames, "PROXY_KEY"] : secretNames);
 
   children = new Children();
   say(`Applying migrations to the database in ${settings.stateDir}`);
   await applyMigrations(children, settings);
 
+  if (settings.originUrl === null) await startDemoOrigin(children, settings);
+
+  say(`Starting the Worker on port ${settings.port}`);
+  const worker = startWorker(children, settings);
+  endWhenItEnds("The Worker", worker);
+  // An error in the source does not end wrangler, which waits for the next edit.
+  const slow = setTimeout(() => {
+    say("The Worker is not ready yet. Its output:");
+    worker.replayOutput();
+  }, slowAfterMilliseconds);
+  await waitUntilReady(`${apiOf(settings)}/health`)
+    .catch((error: unknown) => {
+      worker.replayOutput();
+      throw error;
+    })
+    .finally(() => clearTimeout(slow));
+
+  const signsInElsewhere = (settings.variables.FIRST_FACTOR ?? "password") !== "password";
+  const account = signsInElsewhere
+    ? null
+    : await ensureDemoAccount(
+        apiOf(settings),
+        secrets.ADMIN_KEY,
+        join(settings.stateDir, "demo-account.json"),
+        say,
+      );
+  const address = `http://localhost:${settings.port}/`;
+  say(
+    "",
+    `Sallyport is ready: ${address}`,
+    ...(account === null ? [] : [`  user name  ${account.username}`, `  password   ${account.password}`]),
+    ...(settings.originUrl === null ? [] : [`  site       ${settings.originUrl}`]),
+    `  account    ${address.slice(0, -1)}${settings.basePath}/account`,
+    `Every address below ${settings.basePath} is Sallyport's. If your site has some there, choose another prefix: BASE_PATH=/sallyport npm start`,
+    "Press Ctrl-C to stop.",
+    "",
+  );
+  // The Worker has logged the warnings with its first request, which was the health check above.
+  worker.followOutput(policyWarnings);
+}
+
+async function startDemoOrigin(children: Children, settings: Settings): Promise<void> {
   say(`Starting the demo origin on port ${settings.originPort}`);
   const origin = children.start(
     [fileURLToPath(new URL("../examples/demo-origin/server.ts", import.meta.url))],
@@ -57,41 +105,6 @@ async function start(): Promise<void> {
   endWhenItEnds("The demo origin", origin);
   await waitUntilReady(`${originUrlOf(settings)}/public/`);
   origin.followOutput();
-
-  say(`Starting the Worker on port ${settings.port}`);
-  const worker = startWorker(children, settings);
-  endWhenItEnds("The Worker", worker);
-  // An error in the source does not end wrangler, which waits for the next edit.
-  const slow = setTimeout(() => {
-    say("The Worker is not ready yet. Its output:");
-    worker.replayOutput();
-  }, slowAfterMilliseconds);
-  await waitUntilReady(`${apiOf(settings)}/health`)
-    .catch((error: unknown) => {
-      worker.replayOutput();
-      throw error;
-    })
-    .finally(() => clearTimeout(slow));
-
-  const account = await ensureDemoAccount(
-    apiOf(settings),
-    secrets.ADMIN_KEY,
-    join(settings.stateDir, "demo-account.json"),
-    say,
-  );
-  const address = `http://localhost:${settings.port}/`;
-  say(
-    "",
-    `Sallyport is ready: ${address}`,
-    `  user name  ${account.username}`,
-    `  password   ${account.password}`,
-    `  account    ${address.slice(0, -1)}${settings.basePath}/account`,
-    `Every address below ${settings.basePath} is Sallyport's. If your site has some there, set BASE_PATH to another prefix.`,
-    "Press Ctrl-C to stop.",
-    "",
-  );
-  // The Worker has logged the warnings with its first request, which was the health check above.
-  worker.followOutput(policyWarnings);
 }
 
 async function applyMigrations(children: Children, { stateDir }: Settings): Promise<void> {
@@ -110,6 +123,7 @@ function startWorker(children: Children, settings: Settings): Child {
   args.push("--inspector-port", "0", "--show-interactive-dev-session=false");
   args.push("--persist-to", settings.stateDir);
   args.push("--var", `ORIGIN_URL:${originUrlOf(settings)}`, "--var", `BASE_PATH:${settings.basePath}`);
+  for (const [name, value] of Object.entries(settings.variables)) args.push("--var", `${name}:${value}`);
   const env = {
     ...quietWrangler,
     // Workers of the same name must not find each other in a shared registry.
@@ -126,8 +140,8 @@ function apiOf({ port, basePath }: Settings): string {
   return `http://127.0.0.1:${port}${basePath}`;
 }
 
-function originUrlOf({ originPort }: Settings): string {
-  return `http://127.0.0.1:${originPort}`;
+function originUrlOf({ originUrl, originPort }: Settings): string {
+  return originUrl ?? `http://127.0.0.1:${originPort}`;
 }
 
 /** Resolves when the address responds with 200. Throws StartError after the time limit. */

@@ -24,7 +24,7 @@ export function concludeImport(
   }: {
     thrown: unknown;
     unit: "line" | "entry";
-    /** Names the place of a line that failed. */
+    /** Names the place of a line that failed, or that has a note. */
     describe: (line: number) => string;
     plan: Plan | null;
   },
@@ -45,9 +45,11 @@ export function concludeImport(
   const left = plan === null ? {} : { left_out: plan.leftOut, of_other_issuers: plan.ofOtherIssuers };
   output.data({ ...report, ...left, ...ended?.toJson() });
   output.line(tally.summary);
+  for (const { line, form } of report.notes.slice(0, shownErrors))
+    output.note(`${describe(line)}: The password hash (${form}) can't be used.`);
   if (report.reset_required > 0)
     output.note(
-      `New password necessary: ${countOf(report.reset_required, "account")}. Their hashes are only kept.`,
+      `New password necessary: ${countOf(report.reset_required, "account")}. Their hashes can't be used. docs/import-export.md says how to set a password.`,
     );
   if (ended !== null) {
     const isBroken = !(

@@ -140,15 +140,18 @@ async function sendEntries(
   const api = await connect();
   const tally = new Tally(job.fromEntry, "entry");
   const progress = createProgress(output, plan.entries);
-  const failed = new Map<number, string>();
+  /** The places of entries that failed, or that have a note. */
+  const places = new Map<number, string>();
   let ended: unknown = null;
   try {
     for await (const batch of batchEntries(entries, job)) {
-      const before = tally.report.errors.length;
+      const before = tally.report;
       await sendBatch(batch, tally, (chunk) =>
         sendChunk(api, chunk, tally, { pause: progress.pause, signal }),
       );
-      for (const { line } of tally.report.errors.slice(before)) failed.set(line, describeSent(batch, line));
+      const { errors, notes } = tally.report;
+      const described = [...errors.slice(before.errors.length), ...notes.slice(before.notes.length)];
+      for (const { line } of described) places.set(line, describeSent(batch, line));
       progress.update(tally.report.next_line - 1, tally.words);
     }
   } catch (error) {
@@ -156,7 +159,7 @@ async function sendEntries(
   } finally {
     progress.end();
   }
-  const describe = (line: number) => failed.get(line) ?? `entry ${line}`;
+  const describe = (line: number) => places.get(line) ?? `entry ${line}`;
   concludeImport(output, tally, { thrown: ended, unit: "entry", describe, plan });
 }
 
@@ -198,6 +201,7 @@ async function sendBatch(
     next_line,
     errors: [],
     reset_required: 0,
+    notes: [],
   });
 }
 

@@ -15,6 +15,8 @@ const importReport = z.object({
   errors: z.array(z.object({ line: z.int(), code: z.string(), detail: z.string() })),
   /** Accounts whose password hash is only kept. An older server does not count them. */
   reset_required: z._default(z.int(), 0),
+  /** Those accounts, the first 100 of a request, and the form of each hash. An older server does not list them. */
+  notes: z._default(z.array(z.object({ line: z.int(), form: z.string() })), []),
 });
 
 /** The service API's report about the lines of a request. */
@@ -39,10 +41,11 @@ export class Tally {
       next_line: fromLine,
       errors: [],
       reset_required: 0,
+      notes: [],
     };
   }
 
-  add({ lines, created, unchanged, failed, next_line, errors, reset_required }: ImportReport): void {
+  add({ lines, created, unchanged, failed, next_line, errors, reset_required, notes }: ImportReport): void {
     const sum = this.report;
     this.report = {
       lines: sum.lines + lines,
@@ -52,6 +55,7 @@ export class Tally {
       next_line,
       errors: [...sum.errors, ...errors],
       reset_required: sum.reset_required + reset_required,
+      notes: [...sum.notes, ...notes],
     };
     this.undescribed += failed - errors.length;
   }

@@ -23,6 +23,8 @@ export interface DevVars {
   readonly secrets: LocalSecrets;
   /** The secrets that this call generated. */
   readonly generated: readonly SecretName[];
+  /** True when the file has a `PROXY_KEY`, which only the operator writes into it. */
+  readonly hasProxyKey: boolean;
   /** Set when other users could read the file until now. */
   readonly warning: string | null;
 }
@@ -36,7 +38,12 @@ export interface DevVars {
 export function ensureDevVars(path: string): DevVars {
   const existing = readIfThere(path) ?? createWhole(path);
   if (existing.created)
-    return { secrets: parseSecrets(existing.text), generated: secretNames, warning: null };
+    return {
+      secrets: parseSecrets(existing.text),
+      generated: secretNames,
+      hasProxyKey: false,
+      warning: null,
+    };
 
   const opened = keepPrivate(path);
   const warning = opened === null ? null : `${opened} ${adviceAfterOpen}`;
@@ -46,7 +53,8 @@ export function ensureDevVars(path: string): DevVars {
     const separator = existing.text === "" || existing.text.endsWith("\n") ? "" : "\n";
     appendFileSync(path, separator + missing.map(line).join(""));
   }
-  return { secrets: parseSecrets(readFileSync(path, "utf8")), generated: missing, warning };
+  const hasProxyKey = Boolean(present.PROXY_KEY);
+  return { secrets: parseSecrets(readFileSync(path, "utf8")), generated: missing, hasProxyKey, warning };
 }
 
 function readIfThere(path: string): { text: string; created: boolean } | null {

@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
+import { listVariables } from "../../src/config/config.ts";
+import { findMisspelledVariables } from "../../src/config/misspelled-variables.ts";
 
 /** The settings from the environment. Paths are absolute. */
 export type Settings = {
@@ -8,12 +10,23 @@ export type Settings = {
   originPort: number;
   stateDir: string;
   basePath: string;
+  /** The site behind the gate. Null: the demo origin. */
+  originUrl: string | null;
+  /** The other variables of docs/configuration.md that the environment has. */
+  variables: Readonly<Record<string, string>>;
+  /** The names of the variables of docs/configuration.md that the environment has, in the order of the alphabet. */
+  taken: readonly string[];
+  /** Variables of the environment that are almost named like one of docs/configuration.md, and have no effect. */
+  misspelled: readonly { readonly name: string; readonly nearest: string }[];
 };
+
+/** Secrets come from `.dev.vars` only: the arguments of wrangler would show them to every user of this machine. */
+const secretVariables: readonly string[] = ["KEYRING", "ADMIN_KEY", "EXPORT_KEY", "PROXY_KEY"];
 
 /** An error that the user can correct. Only its message is printed. */
 export class StartError extends Error {}
 
-/** Reads PORT, ORIGIN_PORT, STATE_DIR and BASE_PATH. Throws `StartError` naming the variable that is wrong. */
+/** Reads PORT, ORIGIN_PORT, STATE_DIR, and the variables of docs/configuration.md. Throws `StartError` naming the variable that is wrong. */
 export function parseSettings(env: NodeJS.ProcessEnv): Settings {
   const port = parsePort("PORT", env.PORT || "8787");
   const originPort = parsePort("ORIGIN_PORT", env.ORIGIN_PORT || "8788");
@@ -25,7 +38,21 @@ export function parseSettings(env: NodeJS.ProcessEnv): Settings {
       `BASE_PATH must be a path such as /api/auth, without a / at the end: "${basePath}".`,
     );
   }
-  return { port, originPort, stateDir: resolve(env.STATE_DIR || ".wrangler/state"), basePath };
+  const taken = [...new Set(listVariables())]
+    .filter((name) => env[name] && !secretVariables.includes(name))
+    .sort();
+  const others = taken.filter((name) => name !== "BASE_PATH" && name !== "ORIGIN_URL");
+  return {
+    port,
+    originPort,
+    stateDir: resolve(env.STATE_DIR || ".wrangler/state"),
+    basePath,
+    originUrl: env.ORIGIN_URL || null,
+    variables: Object.fromEntries(others.map((name) => [name, env[name] ?? ""])),
+    taken,
+    // ORIGIN_PORT is near ORIGIN_HOST.
+    misspelled: findMisspelledVariables(env, listVariables()).filter(({ name }) => name !== "ORIGIN_PORT"),
+  };
 }
 
 function parsePort(name: string, value: string): number {

@@ -4,8 +4,13 @@ import { canonicalizeUsername } from "../core/parsing/username.ts";
 import { zodExpectedTypeErrorOption } from "../core/parsing/zod-type-error.ts";
 import type { HeaderNameSet } from "../core/policy/cleared-header-names.ts";
 import { type PolicyRule, parsePolicy } from "../core/policy/policy.ts";
-import { type FirstFactorConfig, parseFirstFactorConfig } from "./first-factor-config.ts";
-import { dropHeaders, isEachKeptNameCleared, keepHeaders } from "./header-config.ts";
+import {
+  type FirstFactorConfig,
+  listFirstFactorVariables,
+  parseFirstFactorConfig,
+} from "./first-factor-config.ts";
+import { dropHeaders, findKeptNameProblem, keepHeaders } from "./header-config.ts";
+import { findMisspelledVariables } from "./misspelled-variables.ts";
 import {
   defaultOriginHost,
   isOriginHostPossible,
@@ -201,10 +206,11 @@ const variables = () =>
         message:
           'must be "forward", because with ORIGIN_URL=route the site gets the host that the visitor asked for',
       }),
-      z.refine((env) => isEachKeptNameCleared(env.DROP_HEADERS, env.KEEP_HEADERS), {
-        path: ["KEEP_HEADERS"],
-        message: "must have only names that are removed without it, and none that DROP_HEADERS has",
-      }),
+      (context) => {
+        const message = findKeptNameProblem(context.value.DROP_HEADERS, context.value.KEEP_HEADERS);
+        if (message === null) return;
+        context.issues.push({ code: "custom", path: ["KEEP_HEADERS"], message, input: context.value });
+      },
       z.refine((env) => env.SESSION_IDLE <= env.SESSION_MAX_AGE, {
         path: ["SESSION_IDLE"],
         message: "must not be more than SESSION_MAX_AGE",
@@ -216,20 +222,32 @@ const variables = () =>
       }),
     );
 
+/** The names of all variables and secrets. */
+export const listVariables = (schema = variables()): string[] => [
+  ...Object.keys(schema.shape),
+  ...listFirstFactorVariables(),
+];
+
 /**
  * Parses the Worker's variables and secrets.
  *
- * @param env the bindings; unknown names are ignored
+ * @param env the bindings. An unknown variable is ignored, unless its name is almost that of a known one
  * @returns the configuration, or every invalid variable with what it must be
  */
 export function parseConfig(
   env: unknown,
 ): { ok: true; config: Config } | { ok: false; problems: readonly ConfigProblem[] } {
-  const parsed = variables().safeParse(env);
+  const schema = variables();
+  const parsed = schema.safeParse(env);
   const firstFactor = parseFirstFactorConfig(env);
   const issues = [...(parsed.error?.issues ?? []), ...(firstFactor.error?.issues ?? [])];
-  if (!parsed.success || !firstFactor.success) {
-    return { ok: false, problems: issues.map(({ path, message }) => ({ name: String(path[0]), message })) };
+  const misspelled = findMisspelledVariables(env, listVariables(schema)).map(({ name, nearest }) => ({
+    name,
+    message: `${name} is not a variable of Sallyport. Did you mean ${nearest}?`,
+  }));
+  if (!parsed.success || !firstFactor.success || misspelled.length > 0) {
+    const problems = issues.map(({ path, message }) => ({ name: String(path[0]), message }));
+    return { ok: false, problems: [...misspelled, ...problems] };
   }
   const values = parsed.data;
   if (

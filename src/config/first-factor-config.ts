@@ -248,6 +248,12 @@ const kind = () =>
     EXTERNAL_NAMES: z._default(z.enum(["exact", "canonical"], 'must be "exact" or "canonical"'), "exact"),
   });
 
+/** The names of the variables of all kinds of first factors. */
+export const listFirstFactorVariables = (): string[] => [
+  ...Object.keys(kind().shape),
+  ...Object.values(kinds).flatMap((create) => Object.keys(create()._zod.def.in.shape)),
+];
+
 /** Parses `FIRST_FACTOR` and the variables of that kind. Variables of the other kinds are ignored. */
 export function parseFirstFactorConfig(env: unknown): z.util.SafeParseResult<FirstFactorConfig> {
   const parsed = kind().safeParse(env);

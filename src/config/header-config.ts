@@ -71,7 +71,10 @@ export const dropHeaders = () =>
   );
 
 function findKeepProblem(entry: string): string | null {
-  if (!namePattern.test(entry)) return "must be header names such as X-Foo, separated by commas";
+  if (entry.endsWith("*"))
+    return `must be header names without *, separated by commas: name each header of ${entry}`;
+  if (!namePattern.test(entry))
+    return `must be header names such as X-Foo, separated by commas, and ${entry} is none`;
   if (hasHeaderName(reservedHeaders, foldEntry(entry)))
     return `must not have ${entry}, which only Sallyport or the proxy in front of the site may set`;
   return null;
@@ -84,10 +87,13 @@ export const keepHeaders = () =>
     z.transform((listed): ReadonlySet<string> => new Set(listed.map(foldEntry))),
   );
 
-/** True when each name of `KEEP_HEADERS` would be removed without it, and `DROP_HEADERS` does not have the same name. */
-export function isEachKeptNameCleared(dropped: HeaderNameSet, kept: ReadonlySet<string>): boolean {
-  return [...kept].every(
-    (name) =>
-      !dropped.names.has(name) && (hasHeaderName(clearedHeaders, name) || hasHeaderName(dropped, name)),
-  );
+/** Returns what is wrong with a name of `KEEP_HEADERS` beside `DROP_HEADERS`, or null. */
+export function findKeptNameProblem(dropped: HeaderNameSet, kept: ReadonlySet<string>): string | null {
+  for (const name of kept) {
+    const written = name.replaceAll("_", "-");
+    if (dropped.names.has(name)) return `must not have ${written}, which DROP_HEADERS has`;
+    if (!hasHeaderName(clearedHeaders, name) && !hasHeaderName(dropped, name))
+      return `must have only names that are removed without it, and ${written} is not`;
+  }
+  return null;
 }

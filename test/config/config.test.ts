@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import example from "../../.dev.vars.example?raw";
+import configurationPage from "../../docs/configuration.md?raw";
 import { type ConfigProblem, parseConfig } from "../../src/config/config.ts";
 import worker from "../../src/index.ts";
 import { mockOrigin } from "../support/gate.ts";
@@ -64,6 +65,50 @@ describe("the configuration", () => {
     expect(configOf({ DB: {}, BLOCKS: {}, SOMETHING_ELSE: "x" })).toEqual(
       expect.objectContaining({ basePath: "/api/auth" }),
     );
+  });
+
+  it.each([
+    ["ORIGIN_LOGN", "/login", "ORIGIN_LOGIN"],
+    ["ORIGIN_CREDENTIAL", "header:X-Token", "ORIGIN_CREDENTIALS"],
+    ["ADMIN_USER", "root", "ADMIN_USERS"],
+    ["ORIGN_HOST", "forward", "ORIGIN_HOST"],
+    ["DROP_HEADER", "X-User-Id", "DROP_HEADERS"],
+    ["METHOD_OVERIDE", "pass", "METHOD_OVERRIDE"],
+    ["EXTERNAL_NAME", "canonical", "EXTERNAL_NAMES"],
+    ["JWT_ISUSER", "https://id.example", "JWT_ISSUER"],
+    ["PROXY_USER_HEADERS", "Remote-User", "PROXY_USER_HEADER"],
+    ["policy", "[]", "POLICY"],
+    ["POLICIY", [{ path: "/a", require: "none" }], "POLICY"],
+    ["SESSION_MAXAGE", 600, "SESSION_MAX_AGE"],
+    ["SIGN_UPS", true, "SIGN_UP"],
+  ])("refuses the misspelled variable %s = %j, and names %s", (name, value, nearest) => {
+    expect(problemsOf({ [name]: value })).toEqual([
+      { name, message: `${name} is not a variable of Sallyport. Did you mean ${nearest}?` },
+    ]);
+  });
+
+  it("takes a binding whose name is near that of a variable, and a variable with a short or another name", () => {
+    const bindings = { ADMIN_USER: {}, ORIGIN_LOGN: () => undefined, POLICYS: null };
+    expect(problemsOf({ ...bindings, VERSION: { id: "1", tag: "" }, KEYS: "x", CF_VERSION: "1" })).toEqual(
+      [],
+    );
+  });
+
+  it("knows every variable of docs/configuration.md, of each kind of first factor", () => {
+    const names = [...configurationPage.matchAll(/^\| (`[A-Z_`, ]+`) \| (?:variable|secret)/gm)].flatMap(
+      ([, cell = ""]) => [...cell.matchAll(/[A-Z_]+/g)].map(([name]) => name),
+    );
+    expect(names).toHaveLength(new Set(names).size);
+    expect(names.length).toBeGreaterThan(35);
+    for (const name of names) {
+      const parsed = parseConfig({ ...secrets, [name]: "x" });
+      const problems = parsed.ok ? [] : parsed.problems;
+      expect(problems.filter(({ message }) => message.includes("not a variable"))).toEqual([]);
+      const longer = `${name}Z`;
+      expect(problemsOf({ [longer]: "x" }).map(({ message }) => message)).toEqual([
+        expect.stringContaining(`Did you mean ${name}?`),
+      ]);
+    }
   });
 
   it.each([
@@ -174,9 +219,13 @@ describe("the configuration", () => {
     ["DROP_HEADERS", "Content-*", /must not have Content-\*/],
     ["DROP_HEADERS", "Sec-Fetch-*", /must not have Sec-Fetch-\*/],
     ["DROP_HEADERS", 7, /expected string/],
-    ["KEEP_HEADERS", "X-Auth-*", /must be header names/],
-    ["KEEP_HEADERS", "X_Auth_User", /must be header names/],
-    ["KEEP_HEADERS", "X-Auth-User,X-Csrf-Token", /only names that are removed without it/],
+    ["KEEP_HEADERS", "X-Auth-*", /must be header names without \*.*X-Auth-\*/],
+    ["KEEP_HEADERS", "X_Auth_User", /must be header names.*X_Auth_User is none/],
+    [
+      "KEEP_HEADERS",
+      "X-Auth-User,X-Csrf-Token",
+      /only names that are removed without it, and x-csrf-token is not/,
+    ],
     ["ISSUER", "", /must not be empty/],
     ["ISSUER", "   ", /must not be empty/],
     ["ISSUER", "x".repeat(65), /at most 64/],

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -8,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { parseEnv, promisify } from "node:util";
 import { runAdmin } from "./support/admin.ts";
 import {
+  findFreePorts,
   isListening,
   listDescendants,
   type ProcessIdentity,
@@ -116,6 +120,41 @@ describe("npm start", () => {
       assert.equal(run.output.trim().split("\n").length, 1);
     } finally {
       await copy.stop();
+    }
+  });
+
+  it("puts Sallyport in front of the site at ORIGIN_URL, with the variables of its environment", async () => {
+    const site = createServer((request, response) => response.end(`own site: ${request.url}`)).listen(
+      0,
+      "127.0.0.1",
+    );
+    await once(site, "listening");
+    const [PORT = 0, ORIGIN_PORT = 0] = await findFreePorts(2);
+    const run = new StartRun({
+      PORT,
+      ORIGIN_PORT,
+      STATE_DIR: stateDir,
+      ORIGIN_URL: `http://127.0.0.1:${(site.address() as AddressInfo).port}`,
+      BASE_PATH: "/door",
+      POLICY: '[{ "path": "/open", "require": "none" }]',
+      ADMIN_USERS: "",
+      ORIGIN_LOGN: "/login",
+    });
+    try {
+      await run.waitForOutput(/^Taken from the environment: BASE_PATH, ORIGIN_URL, POLICY$/m);
+      await run.waitForOutput(/^Press Ctrl-C to stop\.$/m);
+      assert.match(
+        run.output,
+        /^ORIGIN_LOGN in the environment has no effect\. Did you mean ORIGIN_LOGIN\?$/m,
+      );
+      assert.doesNotMatch(run.output, /demo origin|ORIGIN_PORT/);
+      const at = (path: string) => fetch(`http://127.0.0.1:${PORT}${path}`, { redirect: "manual" });
+      assert.equal(await (await at("/open")).text(), "own site: /open");
+      assert.equal((await at("/other")).status, 401);
+      assert.equal((await at("/door/health")).status, 200);
+    } finally {
+      await run.stop();
+      site.close();
     }
   });
 

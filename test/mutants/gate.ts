@@ -139,6 +139,15 @@ export const gateMutants: readonly Mutant[] = [
     tests: ["test/config/config.test.ts"],
   },
   {
+    name: "misspelled-variables-ignored",
+    file: "src/config/misspelled-variables.ts",
+    find: "if (distance <= maxDistance && (nearest",
+    replace: "if (distance < 0 && (nearest",
+    why: "ORIGIN_LOGN leaves the site open to anonymous visitors, without a message",
+    tests: ["test/config/config.test.ts"],
+    titled: "misspelled variable",
+  },
+  {
     name: "depth-can-be-dropped",
     file: "src/config/header-config.ts",
     find: "return judged === undefined ? null",

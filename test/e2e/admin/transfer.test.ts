@@ -67,6 +67,7 @@ describe("import", () => {
       next_line: 251,
       errors: [],
       reset_required: 0,
+      notes: [],
     });
     const second = await result("import", "twice.ndjson", "--realm", "twice");
     assert.deepEqual([second.created, second.unchanged], [0, 250]);
@@ -89,6 +90,7 @@ describe("import", () => {
     assert.match(stdout, /^2 lines: 1 created, 0 unchanged, 1 failed/);
     assert.match(stderr, /This is a dry run: nothing is written/);
     assert.match(stderr, /^line 2: .*\(weak_secret\)$/m);
+    assert.match(stderr, /^line 1: The password hash \(bcrypt\) can't be used\.$/m);
     assert.match(stderr, /New password necessary: 1 account\./);
     assert.equal(await countUsers("dry"), 0);
   });

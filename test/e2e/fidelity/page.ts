@@ -29,10 +29,13 @@ export function renderFidelityPage(): string {
   return `# What passes as it came
 
 Look up here what an application and its clients see differently with Sallyport between them. Everything that is not on this page passes as it came,
-byte for byte. \`node scripts/fidelity-page.ts\` writes this page from the data of [the test](../test/e2e/fidelity.test.ts), so do not edit it.
+byte for byte. This holds for Sallyport and the Workers runtime (workerd). Cloudflare's network, and \`npx wrangler dev\` and \`npm start\` on your machine, also replace \`Accept-Encoding\` (with \`br, gzip\`), and can compress the
+response for the visitor.
+
+\`node scripts/fidelity-page.ts\` writes this page from the data of [the test](../test/e2e/fidelity.test.ts), so do not edit it.
 
 The test makes ${exchanges.length} exchanges: ${counts.join(", ")}. It makes each of them directly, through the gate, and through nginx with the files of
-[examples/nginx](proxies/nginx.md), with a fresh session and with one that is renewed. It compares the bytes that the origin and the client get with those of
+[examples/nginx](proxies/nginx.md), with a fresh session, and with one that is older than \`SESSION_RECHECK\`, whose cookie Sallyport renews. It compares the bytes that the origin and the client get with those of
 the direct exchange. It fails for a difference that is not on this page, and for one that is on this page and does not occur.
 The visitor has signed in. A request that the policy does not allow does not reach the origin at all.
 

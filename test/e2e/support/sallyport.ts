@@ -18,7 +18,9 @@ export class StartRun {
   #output = "";
   #watchers: Array<() => void> = [];
 
-  constructor(env: { PORT: number; ORIGIN_PORT: number; STATE_DIR: string }) {
+  constructor(
+    env: { PORT: number; ORIGIN_PORT: number; STATE_DIR: string } & Readonly<Record<string, string | number>>,
+  ) {
     const given = Object.entries(env).map(([name, value]) => [name, String(value)]);
     this.process = spawn(process.execPath, ["scripts/start.ts"], {
       cwd: projectRoot,

@@ -90,7 +90,7 @@ export const gateRequestDifferences: readonly Difference[] = [
     at: ["gate"],
     of: "request",
     cause: "platform",
-    what: "A path arrives with its dot segments resolved, `/` in place of `\\`, and `^` as `%5E`. In a query `'` arrives as `%27`. Scheme and host of a target in absolute form are left out. Everything else arrives as it came: `%2F`, `//`, `;`, `+`, `|`, `[`, upper and lower case of escapes.",
+    what: "A path arrives with its dot segments resolved, `/` in place of `\\`, and `^` as `%5E`. In a query `'` arrives as `%27`. Scheme and host of a target in absolute form (`GET http://host/path`) are left out. Everything else arrives as it came: `%2F`, `//`, `;`, `+`, `|`, `[`, upper and lower case of escapes.",
     why: "`fetch` takes a URL, and parses it as browsers do (WHATWG URL Standard).",
     changes: () => inTarget(normalised),
   },
@@ -146,7 +146,7 @@ export const gateRequestDifferences: readonly Difference[] = [
     of: "request",
     cause: "platform",
     what: "`CF-Worker` is set. `CF-Connecting-IP` of the client is removed.",
-    why: "The Workers runtime adds the one to each request of a Worker, and Cloudflare sets the other.",
+    why: "The Workers runtime adds `CF-Worker` to each request of a Worker. Cloudflare sets `CF-Connecting-IP`.",
     changes: () =>
       inRequest((request) =>
         setField(
@@ -207,7 +207,7 @@ export const gateRequestDifferences: readonly Difference[] = [
     at: ["gate"],
     of: "request",
     cause: "platform",
-    what: "Bytes of cookies that are not UTF-8 become U+FFFD when a cookie of Sallyport is taken out of the same header. Other headers keep such bytes.",
+    what: "Bytes of cookies that are not UTF-8 become the replacement character U+FFFD when a cookie of Sallyport is taken out of the same header. Other headers keep such bytes.",
     why: "The Workers runtime writes a changed header in UTF-8 ([cookies](configuration.md#cookies)).",
     changes: () => inRequest(mapField("cookie", inUtf8)),
   },

@@ -36,8 +36,8 @@ export const nginxDifferences: readonly Difference[] = [
     at,
     of: "request",
     cause: "nginx",
-    what: "Scheme and host of a target in absolute form are left out. All other targets arrive as they came.",
-    why: "nginx sends the origin form (RFC 9112 3.2.1).",
+    what: "Scheme and host of a target in absolute form (`GET http://host/path`) are left out. All other targets arrive as they came.",
+    why: "nginx sends path and query alone (RFC 9112 3.2.1).",
     changes: () =>
       inRequest((request) => ({
         ...request,

@@ -182,7 +182,7 @@ export const protectiveDifferences: readonly Difference[] = [
     at: both,
     of: "response",
     cause: "identity",
-    what: "Once in each `SESSION_RECHECK` the response has the `Set-Cookie` of the renewed session, and `private` in `Cache-Control`. The gate then removes `CDN-Cache-Control`, `Cloudflare-CDN-Cache-Control` and `Surrogate-Control`. A client with a bearer token, a WebSocket at the gate, and a response of the gate with a status over 599 get no cookie.",
+    what: "Once in each `SESSION_RECHECK` the response has the `Set-Cookie` of the renewed session, and `private` in `Cache-Control`. The gate then removes `CDN-Cache-Control`, `Cloudflare-CDN-Cache-Control` and `Surrogate-Control`. Three responses have no such cookie: one to a client with a bearer token, a WebSocket handshake at the gate, and a response of the gate with a status over 599.",
     why: "A cache must not give the cookie to another visitor ([INC-37](security-requirements.md#inc-37)).",
     changes: (passage) => {
       const change = (response: Message) =>

@@ -86,6 +86,7 @@ async function start(): Promise<void> {
     `  user name  ${account.username}`,
     `  password   ${account.password}`,
     `  account    ${address.slice(0, -1)}${settings.basePath}/account`,
+    `Every address below ${settings.basePath} is Sallyport's. If your site has some there, set BASE_PATH to another prefix.`,
     "Press Ctrl-C to stop.",
     "",
   );

@@ -141,18 +141,21 @@ export class SecondFactor extends WorkerEntrypoint<Bindings, unknown> {
         return { ok: false, code: "forbidden" };
       }
       const parsed = parseRpcInput(method, input);
-      if (!parsed.ok) return { ok: false, code: "invalid_format", field: parsed.field };
+      if (!parsed.ok) {
+        const { place, detail } = parsed;
+        return { ok: false, code: "invalid_format", field: place, detail };
+      }
       const { realm, caller } = props.data;
       const call: RpcCall = {
         deps: createDeps(getConfig(this.env), this.env, this.ctx, requestId),
         realm,
-        userId: "user" in parsed.input ? parsed.input.user : "",
+        userId: "user" in parsed.fields ? parsed.fields.user : "",
         client: { requestId, address: null, userAgent: null, actor: `rpc:${caller}` },
         now: new Date(),
         exportKey: "binding",
         idempotency: null,
       };
-      const result = await run(call, parsed.input);
+      const result = await run(call, parsed.fields);
       return result.ok ? result : toRpcFailure(result);
     } catch (error) {
       return logAndConvertToRpcFailure(error, requestId);

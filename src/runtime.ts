@@ -52,7 +52,13 @@ function findCache(env: Bindings): IsolateCache {
 }
 
 /** Creates the dependencies that the use cases of one event get. */
-export function createDeps(config: Config, env: Bindings, context: EventContext, eventId: string): Deps {
+export function createDeps(
+  config: Config,
+  env: Bindings,
+  context: EventContext,
+  eventId: string,
+  { recheckNewTokens }: Pick<Deps, "recheckNewTokens"> = { recheckNewTokens: false },
+): Deps {
   const { SIGN_IN_LIMITER: limiter } = env;
   return {
     config,
@@ -72,6 +78,7 @@ export function createDeps(config: Config, env: Bindings, context: EventContext,
         : async (key) =>
             (await withTimeLimitInSeconds(maxAdmissionSeconds, () => limiter.limit({ key }))).success,
     defer: (work) => context.waitUntil(logFailure(work, eventId)),
+    recheckNewTokens,
     log: (level, event, fields) => log(level, event, { request_id: eventId, ...fields }),
   };
 }

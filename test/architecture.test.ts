@@ -183,7 +183,7 @@ describe("the source", () => {
         .filter((specifier) => specifier.startsWith("."))
         .map((specifier) => resolve(path, specifier)),
     );
-    const assets = /^http\/pages\/assets\/sallyport\.(css|client\.js)$/;
+    const assets = /^http\/pages\/assets\/(?:sallyport\.css|(?:sallyport|site)\.client\.js)$/;
     expect(imported.filter((target) => !files.has(target) && !assets.test(target))).toEqual([]);
   });
 

@@ -151,7 +151,8 @@ describe("what is asked", () => {
   it.each([
     ["status", {}, "user"],
     ["status", { user: "" }, "user"],
-    ["status", { user: "x", more: 1 }, ""],
+    ["status", { user: "x", more: 1 }, "more"],
+    ["verify", { user: "42", cod: "123456" }, "cod"],
     ["status", null, ""],
     ["verify", { user: "42", code: "12345" }, "code"],
     ["verify", { user: "42", code: 123456 }, "code"],
@@ -162,7 +163,7 @@ describe("what is asked", () => {
     ["session", { token: 1 }, "token"],
   ] as const)("%s refuses %j by the field", async (method, question, field) => {
     const answer = await withBindings({}, (rpc): Promise<unknown> => rpc[method](question as never));
-    expect(answer).toEqual({ ok: false, code: "invalid_format", field });
+    expect(answer).toEqual({ ok: false, code: "invalid_format", field, detail: expect.stringMatching(/\S/) });
   });
 
   it("TH-01 codes stand under the account's budget, with the time to wait", async () => {

@@ -13,6 +13,8 @@ const importReport = z.object({
   failed: z.int(),
   next_line: z.int(),
   errors: z.array(z.object({ line: z.int(), code: z.string(), detail: z.string() })),
+  /** Accounts whose password hash is only kept. An older server does not count them. */
+  reset_required: z._default(z.int(), 0),
 });
 
 /** The service API's report about the lines of a request. */
@@ -24,12 +26,23 @@ export class Tally {
   /** The number of failed lines that the server did not describe. */
   undescribed = 0;
   readonly #startedAt = performance.now();
+  readonly #unit: string;
 
-  constructor(fromLine: number) {
-    this.report = { lines: 0, created: 0, unchanged: 0, failed: 0, next_line: fromLine, errors: [] };
+  /** @param unit what the numbers count: lines, or entries of a file in another format */
+  constructor(fromLine: number, unit: "line" | "entry" = "line") {
+    this.#unit = unit;
+    this.report = {
+      lines: 0,
+      created: 0,
+      unchanged: 0,
+      failed: 0,
+      next_line: fromLine,
+      errors: [],
+      reset_required: 0,
+    };
   }
 
-  add({ lines, created, unchanged, failed, next_line, errors }: ImportReport): void {
+  add({ lines, created, unchanged, failed, next_line, errors, reset_required }: ImportReport): void {
     const sum = this.report;
     this.report = {
       lines: sum.lines + lines,
@@ -38,6 +51,7 @@ export class Tally {
       failed: sum.failed + failed,
       next_line,
       errors: [...sum.errors, ...errors],
+      reset_required: sum.reset_required + reset_required,
     };
     this.undescribed += failed - errors.length;
   }
@@ -53,7 +67,7 @@ export class Tally {
   /** The text of the progress bar. */
   get words(): string {
     const { next_line: next, created, failed } = this.report;
-    return `line ${readableCount(next - 1)}: ${readableCount(created)} created, ${readableCount(failed)} failed`;
+    return `${this.#unit} ${readableCount(next - 1)}: ${readableCount(created)} created, ${readableCount(failed)} failed`;
   }
 
   get summary(): string {
@@ -61,7 +75,7 @@ export class Tally {
     const seconds = (performance.now() - this.#startedAt) / 1000;
     const [new_, same, not] = [created, unchanged, failed].map(readableCount);
     const rate = readableCount(Math.round(lines / Math.max(seconds, 0.001)));
-    return `${countOf(lines, "line")}: ${new_} created, ${same} unchanged, ${not} failed (${seconds.toFixed(1)} s, ${rate} a second).`;
+    return `${countOf(lines, this.#unit)}: ${new_} created, ${same} unchanged, ${not} failed (${seconds.toFixed(1)} s, ${rate} a second).`;
   }
 }
 
@@ -82,11 +96,11 @@ export async function sendChunk(
   api: Api,
   chunk: Chunk,
   tally: Tally,
-  { pause, signal }: { pause: (why: string) => void; signal: AbortSignal },
+  { pause, signal, dryRun = false }: { pause: (why: string) => void; signal: AbortSignal; dryRun?: boolean },
 ): Promise<void> {
   let rest = chunk;
   for (let failures = 0; ; ) {
-    const answer = await post(api, rest);
+    const answer = await post(api, rest, dryRun);
     if (answer.report !== null) {
       tally.add(answer.report);
       const settled = answer.report.next_line - rest.firstLine;
@@ -109,12 +123,16 @@ export async function sendChunk(
 }
 
 /** Sends lines. The report is null when there is none; the error is null when all lines were processed. */
-async function post(api: Api, chunk: Chunk): Promise<{ report: ImportReport | null; error: unknown }> {
+async function post(
+  api: Api,
+  chunk: Chunk,
+  dryRun: boolean,
+): Promise<{ report: ImportReport | null; error: unknown }> {
   try {
     const answer = await api.call({
       method: "POST",
       path: "/v1/import",
-      query: { first_line: chunk.firstLine },
+      query: { first_line: chunk.firstLine, ...(dryRun ? { dry_run: "true" } : {}) },
       lines: encodeChunk(chunk),
       withinSeconds: chunkWithinSeconds,
       // Only a line about an account of ADMIN_USERS needs it. Without the key that line fails, and there is no prompt.

@@ -1,20 +1,26 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { OpenSession, Session } from "./command.ts";
-import { AdminError, exitCodes, PartlyDone, ServerRefusal, Unreachable } from "./failure.ts";
+import { usageError } from "./failure.ts";
 import { openInput } from "./files.ts";
 import { example } from "./help.ts";
-import { readChunks } from "./import-chunks.ts";
-import { sendChunk, Tally } from "./import-report.ts";
-import type { Output } from "./output.ts";
+import { importConverted } from "./import-converted.ts";
+import { detectFormat, findNamedFormat, formatNames, ownFormat } from "./import-formats/format-list.ts";
+import { openImportFile } from "./import-formats/import-file.ts";
+import { type UsernameSource, usernameSources } from "./import-judge.ts";
+import { importOwnLines } from "./import-own-lines.ts";
 import { wholeNumber } from "./paging.ts";
-import { createProgress } from "./progress.ts";
 import { openUsers, readIdentity } from "./sealed-export.ts";
-import { countOf } from "./text.ts";
+import { wrapWords } from "./text.ts";
 
 interface ImportOptions {
   readonly fromLine: number;
   readonly identity?: string;
   readonly chunkLines: number;
+  readonly format?: string;
+  readonly dryRun?: boolean;
+  readonly username?: UsernameSource;
+  readonly issuer?: string;
+  readonly allowWeak?: boolean;
 }
 
 /** The limit of the service API for one request. */
@@ -24,48 +30,101 @@ const maxLines = 5000;
 export function addImportCommand(program: Command, open: OpenSession): void {
   program
     .command("import")
-    .argument("<file>", "one user per line as JSON (docs/import-export.md); - for standard input")
+    .argument(
+      "<file>",
+      "a file of Sallyport or of another program (docs/import-export.md); - for standard input",
+    )
     .description("Import users with their authenticators; importing a file again changes nothing")
-    .option("--from-line <n>", "start at this line, as printed by an interrupted import", wholeNumber(1), 1)
+    .option("-f, --format <format>", "format of the file, when its content does not show it")
+    .option("--dry-run", "say what would come in and what would not, and write nothing")
+    .addOption(
+      new Option("--username <source>", "which name of an entry becomes the user name").choices(
+        usernameSources,
+      ),
+    )
+    .option("--issuer <name>", "import only the authenticators of this issuer")
+    .option("--allow-weak", "also import secrets of 80 to 127 bits")
+    .option(
+      "--from-line <n>",
+      "start at this line or entry, as printed by an interrupted import",
+      wholeNumber(1),
+      1,
+    )
     .option("-i, --identity <file>", "private key (JWK or PEM), if <file> was written by export")
     .option("--chunk-lines <n>", "number of lines per request", wholeNumber(1, maxLines), 1000)
     .addHelpText(
       "after",
-      example(
+      `\nFormats:\n${wrapWords(formatNames)}\n${example(
         "sallyport-admin import users.ndjson --realm shop",
+        "sallyport-admin import aegis.json --issuer Shop --dry-run",
         "sallyport-admin import users.jwe --identity move.private.json",
-      ),
+      )}`,
     )
     .action(async (file: string, options: ImportOptions, command: Command) =>
       importUsers(open(command), file, options),
     );
 }
 
-async function importUsers(session: Session, file: string, options: ImportOptions): Promise<void> {
-  const { output, signal, connect } = session;
-  const { fromLine, identity, chunkLines: maxLines } = options;
-  const opened = identity === undefined ? null : await readIdentity(identity);
-  const api = await connect();
-  const { chunks, bytes } = await openInput(file, signal);
-  const read = { bytes: 0 };
-  const counted = countBytes(chunks, read);
-  const lines = opened === null ? counted : openUsers(counted, opened);
-
-  const tally = new Tally(fromLine);
-  const progress = createProgress(output, bytes);
-  let ended: unknown = null;
-  try {
-    for await (const chunk of readChunks(lines, { fromLine, maxLines })) {
-      await sendChunk(api, chunk, tally, { pause: progress.pause, signal });
-      // The lines of an encrypted file have another length than the file, so progress counts the bytes that were read.
-      progress.update(opened === null ? chunk.bytesSoFar : read.bytes, tally.words);
-    }
-  } catch (error) {
-    ended = signal.aborted ? signal.reason : error;
-  } finally {
-    progress.end();
+async function importUsers(session: Session, path: string, options: ImportOptions): Promise<void> {
+  const { identity, fromLine, chunkLines: maxLines, dryRun = false } = options;
+  if (identity !== undefined) return importExport(session, path, { ...options, identity });
+  const file = await openImportFile(path, session.signal);
+  const format = options.format === undefined ? await detectFormat(file) : findNamedFormat(options.format);
+  if (format !== ownFormat) {
+    const { username, issuer, allowWeak = false } = options;
+    const job = { path, file, format, dryRun, fromEntry: fromLine, maxLines };
+    return importConverted(session, { ...job, options: { username, issuer, allowWeak } });
   }
-  conclude(output, tally, ended);
+  refuseConversion(options);
+  const api = await session.connect();
+  const lines = { lines: file.utf8(), bytes: file.bytes, bytesRead: null };
+  await importOwnLines(session, api, lines, { fromLine, maxLines, dryRun });
+}
+
+/** Imports a file of `export`. Its lines are decrypted while they are read. */
+async function importExport(
+  session: Session,
+  path: string,
+  {
+    identity,
+    fromLine,
+    chunkLines: maxLines,
+    dryRun = false,
+    ...options
+  }: ImportOptions & { readonly identity: string },
+): Promise<void> {
+  if (options.format !== undefined && options.format !== ownFormat)
+    throw usageError("--identity is for a file that export has written. It has no other format.");
+  refuseConversion(options);
+  const opened = await readIdentity(identity);
+  const api = await session.connect();
+  const { chunks, bytes } = await openInput(path, session.signal);
+  const read = { bytes: 0 };
+  const lines = openUsers(countBytes(chunks, read), opened);
+  await importOwnLines(
+    session,
+    api,
+    { lines, bytes, bytesRead: () => read.bytes },
+    { fromLine, maxLines, dryRun },
+  );
+}
+
+/** The lines of Sallyport's own format are sent as they are. */
+function refuseConversion({
+  username,
+  issuer,
+  allowWeak,
+}: Omit<ImportOptions, "fromLine" | "chunkLines">): void {
+  const given = [
+    username === undefined ? [] : ["--username"],
+    issuer === undefined ? [] : ["--issuer"],
+    allowWeak === undefined ? [] : ["--allow-weak"],
+  ].flat();
+  if (given.length === 0) return;
+  throw usageError(
+    `${given.join(" and ")} can't be used with lines in Sallyport's own format.`,
+    "They are sent as they are, and each line names its user and can have allow_weak.",
+  );
 }
 
 async function* countBytes(
@@ -77,47 +136,3 @@ async function* countBytes(
     yield chunk;
   }
 }
-
-/** The number of failed lines that fit on a screen. */
-const shownErrors = 20;
-
-function conclude(output: Output, tally: Tally, thrown: unknown): void {
-  // An error before the first line was sent, or an internal error, has no summary.
-  const ended = thrown instanceof AdminError ? thrown : null;
-  if (ended === null ? thrown !== null : ended.exitCode === exitCodes.usage) throw thrown;
-  const { report, undescribed } = tally;
-  for (const { line, detail, code } of report.errors.slice(0, shownErrors))
-    output.note(`line ${line}: ${detail} (${code})`, "yellow");
-  const more = report.failed - Math.min(report.errors.length, shownErrors);
-  if (more > 0) output.note(`… and ${countOf(more, "line")} more. Use --json to list them.`);
-  if (undescribed > 0)
-    output.note(
-      "The server describes the first 100 failed lines of a request. Use --chunk-lines 100 to see all.",
-    );
-
-  output.data({ ...report, ...ended?.toJson() });
-  output.line(tally.summary);
-  if (ended !== null) {
-    const isBroken = !(
-      ended instanceof ServerRefusal ||
-      ended instanceof Unreachable ||
-      ended.exitCode > 100
-    );
-    const goOn = isBroken || report.lines === 0 ? [] : [`Continue with: ${resumption(report.next_line)}`];
-    throw new PartlyDone(ended.exitCode, ...ended.lines, ...goOn);
-  }
-  if (report.failed > 0)
-    throw new PartlyDone(exitCodes.refused, `${countOf(report.failed, "line")} failed and changed nothing.`);
-}
-
-/** The command that imports the remaining lines, to be copied. */
-function resumption(line: number): string {
-  const args = process.argv.slice(2).filter((arg, index, all) => {
-    return !arg.startsWith("--from-line") && all[index - 1] !== "--from-line";
-  });
-  const program = process.env.npm_lifecycle_event === "admin" ? "npm run admin --" : "npx sallyport-admin";
-  return [program, ...args.map(quote), "--from-line", String(line)].join(" ");
-}
-
-/** Quotes an argument for a shell. */
-const quote = (arg: string) => (/^[\w./:@=,+-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`);

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { parseTimestamp } from "../../src/core/parsing/timestamp.ts";
 import { type ApiKey, apiKey, apiKeyPage, createdApiKey, read } from "./answers.ts";
 import { type Api, pathPart } from "./api.ts";
 import type { OpenSession } from "./command.ts";
@@ -157,8 +158,11 @@ function parseEnd(text: string): string {
   const [, count, unit = ""] = /^(\d{1,5})([hdw])$/.exec(text) ?? [];
   if (count !== undefined)
     return new Date(Date.now() + Number(count) * (unitHours[unit] ?? 0) * 3_600_000).toISOString();
-  const end = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z)?$/.test(text) ? new Date(text) : null;
-  if (end === null || Number.isNaN(end.getTime()))
+  // A day without a time begins at midnight, and the seconds may be left out.
+  const [, day = "", minute = "T00:00", zone = "Z"] =
+    /^(\d{4}-\d\d-\d\d)(?:(t\d\d:\d\d)(z|[+-]\d\d:\d\d))?$/i.exec(text) ?? [];
+  const end = parseTimestamp(day === "" ? text : `${day}${minute}:00${zone}`);
+  if (end === null)
     throw new InvalidArgumentError(
       "It must be a time such as 2027-01-31 or 2027-01-31T12:00:00Z, or a duration such as 90d.",
     );

@@ -61,6 +61,19 @@ export const readableDay = (time: string | null): string => (time === null ? "ne
 /** `12,345`. */
 export const readableCount = (count: number): string => count.toLocaleString("en-US");
 
-/** `1 line`, `2 lines`. */
+/** `1 line`, `2 lines`, `2 entries`. */
 export const countOf = (count: number, word: string): string =>
-  `${readableCount(count)} ${word}${count === 1 ? "" : "s"}`;
+  `${readableCount(count)} ${count === 1 ? word : `${word}s`.replace(/([^aeiou])ys$/, "$1ies")}`;
+
+const helpColumns = 78;
+
+/** Lists words in lines of the width of the help, indented by two spaces. */
+export function wrapWords(words: readonly string[]): string {
+  const lines = [""];
+  for (const [index, word] of words.entries()) {
+    const text = index < words.length - 1 ? `${word}, ` : word;
+    if (`${lines.at(-1)}${text}`.length > helpColumns) lines.push("");
+    lines[lines.length - 1] += text;
+  }
+  return lines.map((line) => `  ${line.trimEnd()}`).join("\n");
+}

@@ -1,9 +1,9 @@
-import { sallyportBearerTokenPatternSource } from "../../src/core/tokens/own-token.ts";
 import {
   clearedExactHeaderNames,
   clearedHeaderFamilies,
   methodOverrideHeaderNames,
-} from "../../src/gate/cleared-headers.ts";
+} from "../../src/core/policy/cleared-header-names.ts";
+import { sallyportBearerTokenPatternSource } from "../../src/core/tokens/own-token.ts";
 import { generatedNote } from "./generated-block.ts";
 import { plainName, separators } from "./name-patterns.ts";
 import { oddOwnCookie } from "./own-cookies.ts";

@@ -23,6 +23,10 @@ export function nginxClearedHeaders(): string {
   return `# ${generatedNote}
 # Headers that no client may send to the site. Included by sallyport-site.conf.
 
+# Without these two sizes, nginx warns at its start that there are many headers.
+proxy_headers_hash_max_size    1024;
+proxy_headers_hash_bucket_size 128;
+
 ${lines.join("\n")}
 `;
 }
@@ -72,7 +76,7 @@ map $http_authorization $sallyport_site_authorization {
 map $request_uri $sallyport_normal_path {
     default 0;
     "~^[^?]*${dotSegment("[?]|$")}" 0;
-    "~^${basePath}${plainSegments}([?]|$)" 1;
+    "~^${basePath}(${plainSegments}|/?)([?]|$)" 1;
 }
 `;
 }

@@ -8,6 +8,7 @@ export const ownCookieNames: readonly string[] = [
   "__Host-sallyport-challenge",
   "__Host-sallyport-circle",
   "__Host-sallyport-device",
+  "__Host-sallyport-handover",
 ];
 
 /** A pattern for a character, percent-encoded any number of times or not at all. It must ignore case. */

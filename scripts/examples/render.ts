@@ -1,17 +1,19 @@
 import { caddySnippets } from "./caddy.ts";
+import { clearedHeadersPage } from "./cleared-headers-page.ts";
 import { withGeneratedBlock } from "./generated-block.ts";
 import { haproxyRules } from "./haproxy.ts";
 import { nginxClearedHeaders, nginxMaps } from "./nginx.ts";
 import { traefikClearing, traefikTokenRule } from "./traefik.ts";
 
-/** A file in `examples/` and its expected content. */
+/** A generated file, and its expected content. */
 export interface Example {
+  /** Relative to `examples/`. */
   readonly path: string;
   /** @param current the content now, or "" */
   readonly render: (current: string) => string;
 }
 
-/** The files of `examples/` that are generated, or have a generated part (INC-35). */
+/** The files that are generated, or have a generated part (INC-35). */
 export const examples: readonly Example[] = [
   { path: "nginx/sallyport-cleared.conf", render: nginxClearedHeaders },
   { path: "nginx/sallyport-maps.conf", render: nginxMaps },
@@ -29,4 +31,5 @@ export const examples: readonly Example[] = [
         traefikTokenRule,
       ),
   },
+  { path: "../docs/proxies/cleared-headers.md", render: clearedHeadersPage },
 ];

@@ -1,9 +1,9 @@
-import { sallyportBearerTokenPatternSource } from "../../src/core/tokens/own-token.ts";
 import {
   clearedExactHeaderNames,
   clearedHeaderFamilies,
   methodOverrideHeaderNames,
-} from "../../src/gate/cleared-headers.ts";
+} from "../../src/core/policy/cleared-header-names.ts";
+import { sallyportBearerTokenPatternSource } from "../../src/core/tokens/own-token.ts";
 import { knownHeaders } from "./known-headers.ts";
 import { familyPattern, oddCharacter, plainName, wholePattern } from "./name-patterns.ts";
 

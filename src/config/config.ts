@@ -2,8 +2,17 @@ import * as z from "zod/mini";
 import { createKeyring, type Keyring, parseKeyringEntries } from "../core/crypto/keyring.ts";
 import { canonicalizeUsername } from "../core/parsing/username.ts";
 import { zodExpectedTypeErrorOption } from "../core/parsing/zod-type-error.ts";
+import type { HeaderNameSet } from "../core/policy/cleared-header-names.ts";
 import { type PolicyRule, parsePolicy } from "../core/policy/policy.ts";
 import { type FirstFactorConfig, parseFirstFactorConfig } from "./first-factor-config.ts";
+import { dropHeaders, isEachKeptNameCleared, keepHeaders } from "./header-config.ts";
+import {
+  defaultOriginHost,
+  isOriginHostPossible,
+  originHost,
+  originUrl,
+  publicUrl,
+} from "./origin-config.ts";
 
 /** The parsed variables and secrets, frozen. `docs/configuration.md` explains each variable. */
 export interface Config {
@@ -17,6 +26,15 @@ export interface Config {
   readonly basePath: string;
   /** Scheme, host and port of the origin. `route`: the request's own host, for a Worker on a route. Null: the Worker forwards nothing. */
   readonly originUrl: string | null;
+  /**
+   * The host by which the origin knows the site. `origin`: its own, so addresses of the site in headers are translated in both
+   * directions (`gate/site-addresses.ts`). `forward`: the visitor's, so they stay as they are.
+   */
+  readonly originHost: "forward" | "origin";
+  /** Headers that the gate removes from client requests, beside those of `core/policy/cleared-header-names.ts`. */
+  readonly dropHeaders: HeaderNameSet;
+  /** Folded names of headers that the gate would remove and does not. */
+  readonly keepHeaders: ReadonlySet<string>;
   readonly firstFactor: FirstFactorConfig;
   /** The scheme and host that visitors see, for tokens that are signed without an HTTP request (RPC). Null: not configured. */
   readonly publicUrl: string | null;
@@ -95,36 +113,6 @@ const basePath = () =>
     ),
   );
 
-const originUrl = () =>
-  z.pipe(
-    z._default(anyText(), ""),
-    z.transform((text, context) => {
-      if (text === "") return null;
-      if (text === "route") return text;
-      const url = URL.parse(text);
-      const bare = url !== null && url.pathname === "/" && url.search === "" && url.hash === "";
-      if (bare && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "")
-        return url.origin;
-      const message = "must be http(s)://host[:port] without a path, or route, or empty";
-      context.issues.push({ code: "custom", message, input: text });
-      return z.NEVER;
-    }),
-  );
-
-const publicUrl = () =>
-  z.pipe(
-    z._default(anyText(), ""),
-    z.transform((text, context) => {
-      if (text === "") return null;
-      const url = URL.parse(text);
-      if (url !== null && /^https?:$/.test(url.protocol) && url.origin === text.replace(/\/$/, ""))
-        return url.origin;
-      const message = "must be http(s)://host[:port] without a path, or empty";
-      context.issues.push({ code: "custom", message, input: text });
-      return z.NEVER;
-    }),
-  );
-
 const policy = () =>
   z.pipe(
     z._default(
@@ -179,6 +167,9 @@ const variables = () =>
       PROXY_KEY: z.optional(longKey()),
       BASE_PATH: z._default(basePath(), "/api/auth"),
       ORIGIN_URL: originUrl(),
+      ORIGIN_HOST: originHost(),
+      DROP_HEADERS: dropHeaders(),
+      KEEP_HEADERS: keepHeaders(),
       PUBLIC_URL: publicUrl(),
       ISSUER: z._default(
         anyText().check(
@@ -204,6 +195,15 @@ const variables = () =>
       z.refine(isSeparateKey, {
         path: ["EXPORT_KEY"],
         message: "must differ from ADMIN_KEY and PROXY_KEY",
+      }),
+      z.refine(isOriginHostPossible, {
+        path: ["ORIGIN_HOST"],
+        message:
+          'must be "forward", because with ORIGIN_URL=route the site gets the host that the visitor asked for',
+      }),
+      z.refine((env) => isEachKeptNameCleared(env.DROP_HEADERS, env.KEEP_HEADERS), {
+        path: ["KEEP_HEADERS"],
+        message: "must have only names that are removed without it, and none that DROP_HEADERS has",
       }),
       z.refine((env) => env.SESSION_IDLE <= env.SESSION_MAX_AGE, {
         path: ["SESSION_IDLE"],
@@ -249,6 +249,9 @@ export function parseConfig(
     adminUsers: values.ADMIN_USERS,
     basePath: values.BASE_PATH,
     originUrl: values.ORIGIN_URL,
+    originHost: values.ORIGIN_HOST ?? defaultOriginHost(values.ORIGIN_URL),
+    dropHeaders: values.DROP_HEADERS,
+    keepHeaders: values.KEEP_HEADERS,
     firstFactor: firstFactor.data,
     proxyKey: values.PROXY_KEY ?? null,
     publicUrl: values.PUBLIC_URL,

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import type { ExternalNameComparison } from "../core/parsing/external-subject.ts";
 import { type HeaderOrJsonPointer, parseHeaderOrJsonPointer } from "../core/parsing/value-path.ts";
 import { zodExpectedTypeErrorOption } from "../core/parsing/zod-type-error.ts";
+import { type FixedHeaders, parseWhoAmIHeaders } from "./who-am-i-headers.ts";
 
 /** The kind of first factor, with the variables of that kind. */
 export type FirstFactorConfig = PasswordConfig | OriginWhoAmIConfig | JwtConfig | ProxyHeaderConfig;
@@ -27,8 +28,12 @@ export interface OriginWhoAmIConfig extends AnyConfig {
   readonly cookies: readonly string[];
   /** The headers and query parameters that may carry a session or a token of the site. */
   readonly credentials: readonly { readonly kind: "header" | "query"; readonly name: string }[];
+  /** Headers of each request to the who-am-I, beside Sallyport's own. */
+  readonly whoAmIHeaders: FixedHeaders;
   /** The statuses with which the who-am-I responds to an anonymous visitor. */
   readonly anonymousStatuses: readonly number[];
+  /** A 403 of `anonymousStatuses` is for an anonymous visitor only when its body contains this text. Null: no 403 is. */
+  readonly anonymousForbiddenText: string | null;
   /** The user names of anonymous visitors, compared exactly: an account `Guest` is not the anonymous `guest`. */
   readonly anonymousNames: readonly string[];
   /**
@@ -105,7 +110,9 @@ const origin = () =>
         ),
       WHOAMI_USER: valuePath(),
       WHOAMI_EMAIL: z.optional(valuePath()),
+      WHOAMI_HEADERS: z._default(anyText(), "{}"),
       WHOAMI_NOBODY: list(z._default(anyText(), "401"), status()),
+      WHOAMI_FORBIDDEN_TEXT: z.optional(filled()),
       WHOAMI_ANONYMOUS: z.pipe(z._default(anyText(), ""), z.transform(splitFilled)),
       ORIGIN_CREDENTIALS: z.pipe(
         z.pipe(z._default(anyText(), ""), z.transform(splitFilled)),
@@ -124,22 +131,34 @@ const origin = () =>
         anyText().check(z.regex(tokenPattern, "must be cookie names, separated by commas")),
       ),
     }),
-    z.transform(
-      (env): Omit<OriginWhoAmIConfig, "names"> => ({
+    z.transform((env, context): Omit<OriginWhoAmIConfig, "names"> => {
+      const credentials = env.ORIGIN_CREDENTIALS.map((text) => {
+        const [kind = "", name = ""] = text.split(":");
+        return { kind: kind === "header" ? ("header" as const) : ("query" as const), name };
+      });
+      const fail = (variable: string, message: string) => {
+        context.issues.push({ code: "custom", message, path: [variable], input: env });
+        return z.NEVER;
+      };
+      const credentialHeaders = credentials.filter(({ kind }) => kind === "header").map(({ name }) => name);
+      const whoAmIHeaders = parseWhoAmIHeaders(env.WHOAMI_HEADERS, credentialHeaders);
+      if (typeof whoAmIHeaders === "string") return fail("WHOAMI_HEADERS", whoAmIHeaders);
+      if (env.WHOAMI_NOBODY.includes(403) !== (env.WHOAMI_FORBIDDEN_TEXT !== undefined))
+        return fail("WHOAMI_FORBIDDEN_TEXT", "must be set if WHOAMI_NOBODY has 403, and only then");
+      return {
         kind: "origin",
         whoAmI: env.WHOAMI_URL,
+        whoAmIHeaders,
         user: env.WHOAMI_USER,
         email: env.WHOAMI_EMAIL ?? null,
         cookies: env.ORIGIN_COOKIES,
-        credentials: env.ORIGIN_CREDENTIALS.map((text) => {
-          const [kind = "", name = ""] = text.split(":");
-          return { kind: kind === "header" ? "header" : "query", name };
-        }),
+        credentials,
         anonymousStatuses: env.WHOAMI_NOBODY,
+        anonymousForbiddenText: env.WHOAMI_FORBIDDEN_TEXT ?? null,
         anonymousNames: env.WHOAMI_ANONYMOUS,
         loginPath: env.ORIGIN_LOGIN ?? null,
-      }),
-    ),
+      };
+    }),
   );
 
 /** Only asymmetric algorithms: with a symmetric one, anyone who can fetch the key could sign (RFC 8725 2.1, 3.1). */

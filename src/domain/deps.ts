@@ -14,6 +14,11 @@ export interface Deps {
   /** Runs work after the response (`waitUntil`). No decision may depend on it: it can fail, which is only logged. */
   readonly defer: (work: Promise<unknown>) => void;
   readonly log: LogFunction;
+  /**
+   * The request may be one to which a first factor was handed over, so its source was not asked about it. The first request with a new
+   * session token is then rechecked, and asks the source (INC-40).
+   */
+  readonly recheckNewTokens: boolean;
 }
 
 /** Writes one line to the operator's log. Fields are names and numbers, never a code, secret, token or password. */

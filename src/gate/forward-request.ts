@@ -18,9 +18,10 @@ import {
   type VisitorContext,
 } from "./authorize.ts";
 import { isWebSocketHandshakeWithOtherOrigin } from "./handshake.ts";
-import { createOriginHeaders } from "./headers.ts";
+import { copyResponseHeaders, createOriginHeaders } from "./headers.ts";
 import { exchangeWithOrigin } from "./origin-exchange.ts";
 import { signIdentityAssertion } from "./sign-assertion.ts";
+import type { SiteAddresses } from "./site-addresses.ts";
 import { toVisitorResponse } from "./visitor-response.ts";
 
 /** A request for the origin, and its visitor. */
@@ -92,7 +93,7 @@ type SentRequestResult =
 async function forward(
   deps: Deps,
   originUrl: string,
-  { request, url, ownCookies, now }: ForwardRequestInput,
+  { request, url, ownCookies, publicOrigin, now }: ForwardRequestInput,
   headers: Headers,
   lasting: LastingAccess,
 ): Promise<SentRequestResult> {
@@ -101,10 +102,14 @@ async function forward(
   const watch = needsPeriodicRecheck(lasting)
     ? watchAccess(isStillGranted, accessCheckTimes(deps, lasting, now))
     : null;
-  const result = await exchangeWithOrigin({ target: target + url.search, request, headers, watch });
+  // `url.search` is empty for a `?` with nothing behind it.
+  const query = url.href.slice(url.origin.length + url.pathname.length);
+  const result = await exchangeWithOrigin({ target: target + query, request, headers, watch });
   if (result.kind === "response") {
+    const { response } = result;
+    const changed = copyResponseHeaders(response.headers, ownCookies, siteAddresses(deps, publicOrigin));
     try {
-      return { kind: "forwarded", response: toVisitorResponse(result.response, ownCookies, watch) };
+      return { kind: "forwarded", response: toVisitorResponse(response, changed, watch) };
     } catch (error) {
       watch?.stop();
       return { kind: "origin_unavailable", target, error };
@@ -124,8 +129,14 @@ async function createForwardedHeaders(
 ): Promise<Headers> {
   const { request, client, publicOrigin, now } = input;
   const signedIdentity = await signIdentityAssertion(deps, identity, publicOrigin, scope, now);
-  const { firstFactor, methodOverride } = deps.config;
-  const overridesForwarded = methodOverride === "pass";
-  const headersInput = { ...input, signedIdentity, address: client.address, firstFactor, overridesForwarded };
+  const site = siteAddresses(deps, publicOrigin);
+  const headersInput = { ...input, signedIdentity, address: client.address, site, config: deps.config };
   return createOriginHeaders(request.headers, headersInput);
 }
+
+/** Returns the addresses to translate in headers, or null with `ORIGIN_HOST=forward`. */
+const siteAddresses = (
+  { config: { originHost, originUrl } }: Pick<Deps, "config">,
+  visitorOrigin: string,
+): SiteAddresses | null =>
+  originHost === "origin" && originUrl !== null ? { visitorOrigin, originUrl } : null;

@@ -1,10 +1,20 @@
+import type { Config } from "../config/config.ts";
 import type { FirstFactorConfig } from "../config/first-factor-config.ts";
-import { cookieNameOfPair, removeNamedCookies } from "../core/parsing/cookie-header.ts";
+import { BoundedMap } from "../core/lib/bounded-map.ts";
+import { lazyPerObject } from "../core/lib/lazy.ts";
+import { removeNamedCookies, setsNamedCookie } from "../core/parsing/cookie-header.ts";
 import { foldNameToUnderscores } from "../core/parsing/folded-name.ts";
+import { hasReplacementCharacter } from "../core/parsing/undecodable.ts";
 import type { AssertedIdentity } from "../core/tokens/assertion.ts";
 import { hasSallyportBearerToken } from "../core/tokens/own-token.ts";
-import { isClearedHeader, isMethodOverrideHeader, isPlainHeaderName } from "./cleared-headers.ts";
+import { createClearedHeaderTest, isMethodOverrideHeader, isPlainHeaderName } from "./cleared-headers.ts";
 import { copyWithoutConnectionHeaders } from "./connection-headers.ts";
+import {
+  findVisitorAddresses,
+  type SiteAddresses,
+  toOriginAddresses,
+  withoutOriginDomain,
+} from "./site-addresses.ts";
 
 /** The identity of a visitor, and the assertion (a JWT) that the Worker has signed for it. */
 export interface SignedIdentity {
@@ -22,10 +32,12 @@ export interface OriginHeadersInput {
   readonly publicOrigin: string;
   /** Names of the Worker's own cookies, which the origin never receives. */
   readonly ownCookies: readonly string[];
-  readonly firstFactor: FirstFactorConfig;
-  /** True with `METHOD_OVERRIDE=pass`: the client's override headers reach the origin. */
-  readonly overridesForwarded?: boolean;
+  /** The site's addresses with `ORIGIN_HOST=origin`, otherwise null: addresses in headers stay as they are. */
+  readonly site: SiteAddresses | null;
+  readonly config: OriginHeadersConfig;
 }
+
+type OriginHeadersConfig = Pick<Config, "firstFactor" | "methodOverride" | "dropHeaders" | "keepHeaders">;
 
 /**
  * Creates the headers for the origin: the client's headers without those that only the gate may set (WB-05, INC-08), and
@@ -33,15 +45,10 @@ export interface OriginHeadersInput {
  */
 export function createOriginHeaders(received: Headers, input: OriginHeadersInput): Headers {
   const headers = copyWithoutConnectionHeadersAndOwnToken(received);
-  const isFirstFactorHeader = firstFactorHeaders(input.firstFactor);
-  const isForwarded = input.overridesForwarded === true ? isMethodOverrideHeader : noHeader;
-  const isConfigured = configuredHeaders(input.firstFactor);
-  for (const name of [...headers.keys()]) {
-    const isCleared = isClearedHeader(name) && !isForwarded(name);
-    if (isCleared || isFirstFactorHeader(name) || !(isPlainHeaderName(name) || isConfigured(name)))
-      headers.delete(name);
-  }
-  replaceCookies(headers, input.ownCookies);
+  const isRemoved = findRemovalTest(input.config);
+  for (const name of [...headers.keys()]) if (isRemoved(name)) headers.delete(name);
+  replaceCookies(headers, input);
+  if (input.site !== null) toOriginAddresses(headers, input.site);
   const [scheme = "", host = ""] = input.publicOrigin.split("://");
   headers.set("X-Forwarded-Host", host);
   headers.set("X-Forwarded-Proto", scheme);
@@ -52,6 +59,36 @@ export function createOriginHeaders(received: Headers, input: OriginHeadersInput
   if (identity.email !== null) headers.set("Remote-Email", identity.email);
   headers.set("X-Sallyport-Assertion", assertion);
   return headers;
+}
+
+/** Longer names are compared each time: a client could fill the memory with them. */
+const maxCachedNameLength = 64;
+
+/**
+ * Returns the test for client headers that are not forwarded, once for each configuration. It keeps the results for a thousand
+ * names, because nearly all requests have the same ones.
+ */
+const findRemovalTest = lazyPerObject((config: OriginHeadersConfig) => {
+  const isRemoved = createRemovalTest(config);
+  const results = new BoundedMap<string, boolean>(1000);
+  return (name: string): boolean => {
+    const known = results.get(name);
+    if (known !== undefined) return known;
+    const result = isRemoved(name);
+    if (name.length <= maxCachedNameLength) results.set(name, result);
+    return result;
+  };
+});
+
+function createRemovalTest(config: OriginHeadersConfig): (name: string) => boolean {
+  const isCleared = createClearedHeaderTest(config);
+  const isFirstFactorHeader = firstFactorHeaders(config.firstFactor);
+  const isForwarded = config.methodOverride === "pass" ? isMethodOverrideHeader : noHeader;
+  const isConfigured = configuredHeaders(config.firstFactor);
+  return (name) =>
+    (isCleared(name) && !isForwarded(name)) ||
+    isFirstFactorHeader(name) ||
+    !(isPlainHeaderName(name) || isConfigured(name));
 }
 
 const noHeader = (_: string) => false;
@@ -92,28 +129,40 @@ export function copyWithoutConnectionHeadersAndOwnToken(received: Headers): Head
   return headers;
 }
 
-function replaceCookies(headers: Headers, ownCookies: readonly string[]): void {
+/**
+ * Removes the Worker's own cookies. A header without one of them is left alone: only a copy of the client's headers still has bytes
+ * that are not UTF-8. With `FIRST_FACTOR=origin` the site gets the same text as its who-am-I (INC-36).
+ */
+function replaceCookies(headers: Headers, { ownCookies, config }: OriginHeadersInput): void {
   const cookies = headers.get("Cookie");
   if (cookies === null) return;
   const foreign = removeNamedCookies(cookies, ownCookies);
   if (foreign === null) headers.delete("Cookie");
-  else headers.set("Cookie", foreign);
+  else if (foreign !== cookies || (config.firstFactor.kind === "origin" && hasReplacementCharacter(cookies)))
+    headers.set("Cookie", foreign);
 }
 
 /**
- * Copies the headers of the origin's response without cookies that would replace the Worker's own. Null when there are no such
- * cookies, so that the response can be returned as it is.
+ * Copies the headers of the origin's response without cookies that would replace the Worker's own, and with the visitor's address
+ * of the site. Null when nothing changes, so that the response can be returned as it is.
+ *
+ * @param site the site's addresses with `ORIGIN_HOST=origin`, otherwise null
  */
-export function copyWithoutOwnSetCookieHeaders(
+export function copyResponseHeaders(
   received: Headers,
   ownCookies: readonly string[],
+  site: SiteAddresses | null,
 ): Headers | null {
+  const addresses = site === null ? [] : findVisitorAddresses(received, site);
   const cookies = received.getSetCookie();
-  if (cookies.length === 0) return null;
-  const own = ownCookies.map(foldNameToUnderscores);
-  const foreign = cookies.filter((cookie) => !own.includes(foldNameToUnderscores(cookieNameOfPair(cookie))));
-  if (foreign.length === cookies.length) return null;
+  const foreign = cookies
+    .filter((cookie) => !setsNamedCookie(cookie, ownCookies))
+    .map((cookie) => (site === null ? cookie : withoutOriginDomain(cookie, site)));
+  const keepsCookies = foreign.length === cookies.length && foreign.every((it, i) => it === cookies[i]);
+  if (keepsCookies && addresses.length === 0) return null;
   const headers = new Headers(received);
+  for (const [name, value] of addresses) headers.set(name, value);
+  if (keepsCookies) return headers;
   headers.delete("Set-Cookie");
   for (const cookie of foreign) headers.append("Set-Cookie", cookie);
   return headers;

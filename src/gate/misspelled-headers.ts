@@ -1,5 +1,5 @@
 import { foldNameToUnderscores } from "../core/parsing/folded-name.ts";
-import { isClearedHeader, isPlainHeaderName } from "./cleared-headers.ts";
+import { type ClearedHeadersConfig, createClearedHeaderTest, isPlainHeaderName } from "./cleared-headers.ts";
 
 /**
  * Finds a header in a forward-auth request that servers may read as a cleared header and that has another separator
@@ -12,13 +12,13 @@ import { isClearedHeader, isPlainHeaderName } from "./cleared-headers.ts";
  *
  * @returns the header's name in lower case, or null
  */
-export function findMisspelledHeader(headers: Headers): string | null {
-  for (const name of headers.keys()) if (!isPlainHeaderName(name) && canBeReadAsCleared(name)) return name;
+export function findMisspelledHeader(headers: Headers, config: ClearedHeadersConfig): string | null {
+  const isCleared = createClearedHeaderTest(config);
+  for (const name of headers.keys())
+    if (!isPlainHeaderName(name) && (isCleared(name) || framingNames.includes(foldNameToUnderscores(name))))
+      return name;
   return null;
 }
-
-const canBeReadAsCleared = (name: string) =>
-  isClearedHeader(name) || framingNames.includes(foldNameToUnderscores(name));
 
 /** A server that reads these in another spelling ends the body elsewhere and reads the rest as the next request (request smuggling). */
 const framingNames: readonly string[] = ["content_length", "transfer_encoding"];

@@ -31,12 +31,14 @@ export async function exchangeWithOrigin(input: OriginExchangeInput): Promise<Or
   const isHandshake = isWebSocketHandshake(request);
   // The runtime would send it as a GET without a body, to which the policy was not applied (INC-31).
   if (!isHandshake) headers.delete("Upgrade");
-  const upload = relayUpload(request, watch);
   // The relay of a WebSocket closes it with a code instead.
   const ended = watch === null || isHandshake ? [] : [watch.signal];
-  const signal = AbortSignal.any([request.signal, upload.brokenOff, ...ended]);
+  let upload: Upload;
   let sent: Request;
   try {
+    // Throws for a `Content-Length` that no number of the runtime can express.
+    upload = relayUpload(request, watch);
+    const signal = AbortSignal.any([request.signal, upload.brokenOff, ...ended]);
     sent = createOriginRequest({ ...input, body: upload.body, signal });
   } catch (error) {
     return { kind: "unsendable", error };

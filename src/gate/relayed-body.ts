@@ -1,5 +1,8 @@
-/** Bytes of one piece. Smaller pieces cost more CPU time for each megabyte. */
-const pieceBytes = 262_144;
+/** The most bytes of one piece. Smaller pieces cost more CPU time for each megabyte. */
+const maxPieceBytes = 262_144;
+
+/** The least bytes of a buffer, unless the body is shorter: a stream of events that waits for the next one keeps no more memory than this. */
+const minBufferBytes = 4096;
 
 /** What happens while a body is relayed. */
 export interface RelayEvents {
@@ -20,7 +23,8 @@ export interface RelayedBody {
 
 /**
  * Passes a body on piece by piece. A body that is cut fails at its reader, so that no part is taken for the whole (INC-38). A
- * body that its reader cancels is cancelled at its source. At most one piece is in memory.
+ * body that its reader cancels is cancelled at its source. At most one piece is in memory. The buffer for the next one grows and shrinks
+ * with the pieces: an isolate has 128 MB for all its connections, and most of those that stay open are silent.
  *
  * Without a relay the runtime passes a response on by itself, and drops the Worker's timers when it has sent the headers.
  *
@@ -33,20 +37,22 @@ export function relayBody(
 ): RelayedBody {
   const { readable, writable } =
     length === null ? new IdentityTransformStream() : new FixedLengthStream(length);
-  const bufferBytes = Math.min(length ?? pieceBytes, pieceBytes);
-  return { body: readable, ended: passOn(source, writable, bufferBytes, events) };
+  return {
+    body: readable,
+    ended: passOn(source, writable, Math.min(length ?? minBufferBytes, minBufferBytes), events),
+  };
 }
 
 async function passOn(
   source: ReadableStream<Uint8Array>,
   target: WritableStream<Uint8Array>,
-  bufferBytes: number,
+  firstBufferBytes: number,
   { onPiece, onSourceFailure, cutSignal }: RelayEvents,
 ): Promise<void> {
   const reader = source.getReader({ mode: "byob" });
   const writer = target.getWriter();
   cutSignal?.addEventListener("abort", () => void abandon(reader, writer, cutSignal.reason));
-  let buffer = new ArrayBuffer(bufferBytes);
+  let buffer = new ArrayBuffer(firstBufferBytes);
   try {
     for (;;) {
       const piece = await reader.read(new Uint8Array(buffer)).catch((error: unknown) => {
@@ -56,12 +62,21 @@ async function passOn(
       if (piece.done) break;
       onPiece?.();
       await writer.write(piece.value);
-      buffer = piece.value.buffer as ArrayBuffer;
+      buffer = nextBuffer(piece.value);
     }
     await writer.close();
   } catch (error) {
     await abandon(reader, writer, error);
   }
+}
+
+/** Returns the buffer of the last piece, or one of another size when the piece has filled it, or less than an eighth of it. */
+function nextBuffer({ buffer, byteLength }: Uint8Array): ArrayBuffer {
+  const size = buffer.byteLength;
+  if (byteLength === size && size < maxPieceBytes) return new ArrayBuffer(Math.min(size * 4, maxPieceBytes));
+  if (byteLength * 8 < size && size > minBufferBytes)
+    return new ArrayBuffer(Math.max(size / 4, minBufferBytes));
+  return buffer as ArrayBuffer;
 }
 
 /** Makes both ends of a relay fail. One of them may have failed before. */

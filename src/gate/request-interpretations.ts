@@ -5,6 +5,7 @@ import type { RequestInterpretation } from "../core/policy/evaluate-policy.ts";
 import { listMethodsInRules, type PolicyRule } from "../core/policy/policy.ts";
 import { canActBelowPath } from "./acts-below.ts";
 import { isMethodOverrideHeader } from "./cleared-headers.ts";
+import { parseSiteAddress } from "./destination.ts";
 
 /** The parts of a request that decide how an origin serves it. */
 export interface RequestParts {
@@ -158,14 +159,8 @@ function interpretationsOfPost(
   ];
 }
 
-/**
- * Reads the path of a `Destination`: `/path`, or an http(s) URL with one of these hosts. Null for another host, and for a query, a
- * fragment, a user name or a space, because servers read those differently.
- */
+/** Reads the path of a `Destination`. Null also for a query, which servers read differently. */
 function readDestination(destination: string, hosts: readonly string[]): string | null {
-  const [, authority, path] = /^(https?:\/\/[^/?#\\@\s]+)?(\/[^?#\s]*)$/i.exec(destination) ?? [];
-  if (path === undefined) return null;
-  if (authority === undefined) return path.startsWith("//") ? null : path;
-  const host = URL.parse(authority)?.host;
-  return host !== undefined && hosts.includes(host) ? path : null;
+  const path = parseSiteAddress(destination, hosts)?.path;
+  return path === undefined || path.includes("?") ? null : path;
 }

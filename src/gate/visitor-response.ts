@@ -1,5 +1,4 @@
 import type { AccessWatch } from "./access-watch.ts";
-import { copyWithoutOwnSetCookieHeaders } from "./headers.ts";
 import { relayBody, statedBodyLength } from "./relayed-body.ts";
 import { relayWebSocket } from "./web-socket.ts";
 
@@ -7,19 +6,19 @@ import { relayWebSocket } from "./web-socket.ts";
 export const isConstructibleStatus = (status: number): boolean => status >= 200 && status <= 599;
 
 /**
- * Returns the origin's response for the visitor, without cookies that would replace the Worker's own. Its body or its WebSocket
- * ends when the access ends. A response that needs neither is returned as it is.
+ * Returns the origin's response for the visitor. Its body or its WebSocket ends when the access ends. A response that needs neither
+ * is returned as it is.
  *
+ * @param changed the headers for the visitor. Null: those of the origin's response
  * @param watch stopped here when nothing is left to end. Null: the access does not end
- * @throws RangeError when a response with a status over 599 sets a cookie of the Worker: the runtime can't send it without
+ * @throws RangeError when the headers of a response with a status over 599 have to change: the runtime can't create it
  */
 export function toVisitorResponse(
   response: Response,
-  ownCookies: readonly string[],
+  changed: Headers | null,
   watch: AccessWatch | null,
 ): Response {
   const { status, statusText, webSocket } = response;
-  const changed = copyWithoutOwnSetCookieHeaders(response.headers, ownCookies);
   const headers = changed ?? response.headers;
   if (webSocket !== null) {
     const relayed = watch === null ? webSocket : relayWebSocket(webSocket, watch);

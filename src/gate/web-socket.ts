@@ -7,7 +7,8 @@ const policyViolation = 1008;
 const unsendable = [1005, 1006, 1015];
 
 /**
- * Relays messages between a visitor and the origin, and closes both sockets when the access ends.
+ * Relays messages between a visitor and the origin, and closes both sockets when the access ends. A `Close` of one side is passed to the
+ * other, whose own `Close` comes back: until then, what the other side still sends is relayed.
  *
  * @param origin the socket from the origin's response to the handshake
  * @returns the socket for the visitor's response
@@ -16,30 +17,48 @@ export function relayWebSocket(origin: WebSocket, watch: AccessWatch): WebSocket
   const { 0: visitor, 1: gate } = new WebSocketPair();
   for (const socket of [gate, origin]) {
     socket.binaryType = "arraybuffer";
-    socket.accept();
+    // Otherwise the runtime responds to a `Close` at once, and the messages that are still on their way are lost.
+    socket.accept({ allowHalfOpen: true });
   }
   watch.signal.addEventListener("abort", () => {
     for (const socket of [gate, origin]) close(socket, policyViolation, accessEndedMessage);
   });
-  pass(gate, origin, watch);
-  pass(origin, gate, watch);
+  const closing: Closing = { hasBegun: false };
+  pass(gate, origin, watch, closing);
+  pass(origin, gate, watch, closing);
   return visitor;
 }
 
-function pass(from: WebSocket, to: WebSocket, watch: AccessWatch): void {
+interface Closing {
+  /** True when one side has sent its `Close`, or has lost its connection. */
+  hasBegun: boolean;
+}
+
+function pass(from: WebSocket, to: WebSocket, watch: AccessWatch, closing: Closing): void {
   from.addEventListener("message", ({ data }) => {
-    watch.noteUse();
-    if (to.readyState === WebSocket.READY_STATE_OPEN) to.send(data as string | ArrayBuffer);
+    // An origin that never closes must not prolong the session of a visitor that has left.
+    if (!closing.hasBegun) watch.noteUse();
+    send(to, data as string | ArrayBuffer);
   });
   from.addEventListener("close", ({ code, reason }) => {
-    watch.stop();
+    // The access is checked until both sides have closed.
+    if (closing.hasBegun) watch.stop();
+    closing.hasBegun = true;
     close(to, code, reason);
-    close(from, code, reason);
   });
   from.addEventListener("error", () => {
     watch.stop();
     close(to, 1011, "The other end has failed");
   });
+}
+
+/** A socket whose other end has sent its `Close` still takes messages, until this end closes it. */
+function send(socket: WebSocket, data: string | ArrayBuffer): void {
+  try {
+    socket.send(data);
+  } catch {
+    // This end has closed the socket in the meantime.
+  }
 }
 
 function close(socket: WebSocket, code: number, reason: string): void {

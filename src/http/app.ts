@@ -18,6 +18,7 @@ import { setOwnResponseHeaders } from "./middleware/own-headers.ts";
 import { setErrorFormatToPage } from "./middleware/page-refusals.ts";
 import { createRequestContextMiddleware } from "./middleware/request-context.ts";
 import { requireSameOrigin } from "./middleware/same-origin.ts";
+import { redirectTrailingSlash } from "./middleware/trailing-slash.ts";
 import { respondNotFound } from "./not-found.ts";
 import { accountPageRoutes } from "./pages/account/account-page.tsx";
 import { twoFactorPageRoutes } from "./pages/account/two-factor-page.tsx";
@@ -86,6 +87,7 @@ function ownRoutes(): Hono<AppEnv> {
   const streamed = apiOperationsAndDocument.operations.filter(({ stream }) => stream === "request");
   for (const path of pagePaths) own.use(path, setErrorFormatToPage);
   own.use(
+    redirectTrailingSlash,
     methodNotAllowed({
       app: own,
       onMethodNotAllowed: (c, allow) =>

@@ -10,11 +10,11 @@ import { setSessionCookie } from "./cookies.ts";
 import { visitorOfRequest } from "./gate.ts";
 import { createEmptyResponseWithSecurityHeaders } from "./middleware/own-headers.ts";
 import { respondNotFound } from "./not-found.ts";
+import { isPageNavigation } from "./page-navigation.ts";
 import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
 import {
-  acceptsHtml,
   pagePathForDenial,
-  redirectOrUnauthorized,
+  redirectOrRefuseDeniedRequest,
   type TargetMethodAndUri,
 } from "./sign-in-redirect.ts";
 
@@ -30,7 +30,7 @@ export const respondNotFoundWithoutProxyKey = createMiddleware<AppEnv>(async (c,
 export function respondToForwardAuth(c: AppContext): Promise<Response> {
   return respondToProxy(
     c,
-    (denial, target) => redirectOrUnauthorized(c, denial, target),
+    (denial, target) => redirectOrRefuseDeniedRequest(c, denial, target),
     () => respondNotFound(c),
   );
 }
@@ -43,7 +43,7 @@ export async function respondToAuthRequest(c: AppContext): Promise<Response> {
       (denial, target) => {
         if (denial.reason === "account_disabled")
           return respondWithFailure(c, { ok: false, reason: "account_disabled" });
-        c.header("Location", pagePathForDenial(c, denial, target.uri));
+        c.header("Location", pagePathForDenial(c, denial, target));
         return c.body(null, 401);
       },
       () => respondWithFailure(c, { ok: false, reason: "unreadable_original" }),
@@ -62,10 +62,10 @@ async function respondToProxy(
 ): Promise<Response> {
   const original = readOriginalMethodAndUri(c.req.raw.headers);
   if (original === null) return respondWithFailure(c, { ok: false, reason: "unreadable_original" });
-  const misspelled = findMisspelledHeader(c.req.raw.headers);
+  const misspelled = findMisspelledHeader(c.req.raw.headers, c.var.config);
   if (misspelled !== null)
     return respondWithFailure(c, { ok: false, reason: "misspelled_header", name: misspelled });
-  if (acceptsHtml(c)) c.set("errorFormat", "page");
+  if (isPageNavigation(c)) c.set("errorFormat", "page");
   const caller = await findSessionCallerByTokenOnly(c);
   const outcome = await authorizeForwardAuth(c.get("deps"), {
     ...visitorOfRequest(c, caller, original),

@@ -7,18 +7,18 @@ import { findSessionCallerByTokenOnly, type SessionCaller } from "./caller.ts";
 import type { AppContext } from "./context.ts";
 import { sallyportCookieNames, setSessionCookie } from "./cookies.ts";
 import { respondNotFound } from "./not-found.ts";
+import { isPageNavigation } from "./page-navigation.ts";
 import { respondWithFailure } from "./problem/failure-response.tsx";
 import {
-  acceptsHtml,
   isPageLoad,
   methodAndUriOfCurrentRequest,
-  redirectOrUnauthorized,
+  redirectOrRefuseDeniedRequest,
   type TargetMethodAndUri,
 } from "./sign-in-redirect.ts";
 
 /** Forwards a request to the origin if it is authorized; otherwise returns a redirect or a refusal. */
 export async function respondAtGate(c: AppContext, originUrl: string | null): Promise<Response> {
-  if (acceptsHtml(c)) c.set("errorFormat", "page");
+  if (isPageNavigation(c)) c.set("errorFormat", "page");
   if (originUrl === null) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
   const target = methodAndUriOfCurrentRequest(c);
   const caller = await findSessionCallerByTokenOnly(c);
@@ -33,7 +33,7 @@ export async function respondAtGate(c: AppContext, originUrl: string | null): Pr
     case "forwarded":
       return respondFromOrigin(c, outcome, caller);
     case "denied":
-      return redirectOrUnauthorized(c, outcome.denial, target);
+      return redirectOrRefuseDeniedRequest(c, outcome.denial, target);
     case "cross_origin":
       return respondWithFailure(c, { ok: false, reason: "cross_origin" });
     case "unreadable":

@@ -1,4 +1,6 @@
 import type * as z from "zod/mini";
+import { type ParseFieldsOptions, parseFields } from "../core/parsing/parse-fields.ts";
+import { quoteName } from "../core/parsing/unknown-fields.ts";
 import type { AppContext } from "./context.ts";
 import { FailureError } from "./problem/http-failure.ts";
 
@@ -6,7 +8,7 @@ import { FailureError } from "./problem/http-failure.ts";
  * Parses and validates the text of a JSON body. An empty text counts as `{}`, for operations without required fields.
  *
  * @throws FailureError 415 for another content type; 400 for text that is not a JSON object, has a duplicate name or an
- *   unknown field; 422 for a field that is missing or invalid. No message repeats a value of the body.
+ *   unknown field; 422 for a field that is missing or invalid. A message names fields and never repeats a value.
  */
 export function parseJsonBodyOrThrow<T extends z.ZodMiniType>(
   c: AppContext,
@@ -20,17 +22,16 @@ export function parseJsonBodyOrThrow<T extends z.ZodMiniType>(
 }
 
 /** Validates the fields of a JSON body, a form or a query. Throws as {@link parseJsonBodyOrThrow}. */
-export function validateFieldsOrThrow<T extends z.ZodMiniType>(schema: T, fields: unknown): z.output<T> {
-  const parsed = schema.safeParse(fields);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  if (issue?.code === "unrecognized_keys") throw malformed("There is a field that this call does not have.");
-  const detail = issue === undefined ? undefined : `${issue.path.join(".") || "body"}: ${issue.message}`;
-  throw new FailureError({
-    ok: false,
-    reason: "invalid_format",
-    ...(detail === undefined ? {} : { detail }),
-  });
+export function validateFieldsOrThrow<T extends z.ZodMiniType>(
+  schema: T,
+  fields: unknown,
+  options?: ParseFieldsOptions,
+): z.output<T> {
+  const parsed = parseFields(schema, fields, options);
+  if (parsed.ok) return parsed.fields;
+  const { kind, detail } = parsed;
+  if (kind === "unknown_field") throw malformed(detail);
+  throw new FailureError({ ok: false, reason: "invalid_format", detail });
 }
 
 function isJsonType(contentType: string | undefined): boolean {
@@ -51,17 +52,19 @@ export function parseJsonObjectOrThrow(text: string): object {
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw malformed("This is no JSON object.");
-  if (hasAmbiguousName(text)) throw malformed("A name stands twice in an object, or is not allowed.");
+  const ambiguous = findAmbiguousName(text);
+  if (ambiguous !== null)
+    throw malformed(`The name ${quoteName(ambiguous)} stands twice in an object, or is not allowed.`);
   return value;
 }
 
 const malformed = (detail: string) => new FailureError({ ok: false, reason: "malformed_request", detail });
 
 /**
- * True if an object in the text has a name twice, or the name `__proto__`. Parsers disagree about duplicate names (RFC 8259,
- * section 4), and `JSON.parse` does not report them. The text is valid JSON, so it is enough to scan strings and braces.
+ * Returns a name that an object in the text has twice, or the name `__proto__`. Parsers disagree about duplicate names (RFC
+ * 8259, section 4), and `JSON.parse` does not report them. The text is valid JSON, so it is enough to scan strings and braces.
  */
-function hasAmbiguousName(json: string): boolean {
+function findAmbiguousName(json: string): string | null {
   const names: Set<string>[] = [];
   for (const [token, string, bracket] of json.matchAll(/("(?:[^"\\]|\\.)*")\s*:|([{}])|"(?:[^"\\]|\\.)*"/g)) {
     if (bracket === "{") names.push(new Set());
@@ -69,9 +72,9 @@ function hasAmbiguousName(json: string): boolean {
     else if (string !== undefined) {
       const name: string = JSON.parse(string);
       const known = names.at(-1);
-      if (name === "__proto__" || known?.has(name)) return true;
+      if (name === "__proto__" || known?.has(name)) return name;
       known?.add(name);
-    } else if (token === "") return true;
+    } else if (token === "") return token;
   }
-  return false;
+  return null;
 }

@@ -1,9 +1,9 @@
 import type { AppContext } from "./context.ts";
+import { isPageNavigation } from "./page-navigation.ts";
 import { respondWithFailure } from "./problem/failure-response.tsx";
-import { acceptsHtml } from "./sign-in-redirect.ts";
 
-/** Returns a 404: a page for a browser, a problem document for other clients. */
+/** Returns a 404 for an address below `BASE_PATH`: a page for a browser, a problem document for other clients. */
 export function respondNotFound(c: AppContext): Response {
-  if (acceptsHtml(c)) c.set("errorFormat", "page");
-  return respondWithFailure(c, { ok: false, reason: "no_such_page" });
+  if (isPageNavigation(c)) c.set("errorFormat", "page");
+  return respondWithFailure(c, { ok: false, reason: "no_such_own_address", basePath: c.var.config.basePath });
 }

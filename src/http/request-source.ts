@@ -1,9 +1,14 @@
-import { rawPathOf } from "../core/parsing/raw-path.ts";
+import { isPathAtOrBelow, rawPathOf } from "../core/parsing/raw-path.ts";
+import { type HandedOverFirstFactor, verifyHandOverToken } from "../core/tokens/hand-over-token.ts";
 import type { FirstFactorSource } from "../domain/sign-in/first-factor-source.ts";
+import { withHandedOverFirstFactor } from "../domain/sign-in/hand-over.ts";
 import { readOriginalMethodAndUri } from "../gate/authorize-proxied.ts";
 import { createFirstFactorSource } from "../gate/identity/source.ts";
 import type { AppContext } from "./context.ts";
-import { sallyportCookieNames } from "./cookies.ts";
+import { readHandOverCookie, sallyportCookieNames } from "./cookies.ts";
+
+/** Where a script hands a first factor over to the pages, below `BASE_PATH`. */
+export const handOverPath = "/hand-over";
 
 /** The forward-auth endpoints: the request that a proxy asks about is in the headers. */
 const forwardAuthPaths = ["/forward-auth", "/auth-request"];
@@ -16,16 +21,38 @@ export function createFirstFactorSourceOfRequest(
   c: AppContext,
   now: Date,
   trusted: boolean,
+  handedOver: HandedOverFirstFactor | null,
 ): FirstFactorSource | null {
   if (c.get("config").firstFactor.kind === "password") return null;
-  const { config, publicOrigin, client } = c.var;
+  const { config, deps, publicOrigin, client } = c.var;
   const url = c.var.url();
   const { address } = client;
   const { headers } = c.req.raw;
-  const isForwardAuth = forwardAuthPaths.some((path) => c.req.path === config.basePath + path);
+  const isForwardAuth = isForwardAuthPath(c);
   const original = isForwardAuth ? readOriginalMethodAndUri(headers) : null;
   const path = original?.path ?? rawPathOf(c.req.url);
   const query = original === null ? url.search.slice(1) : original.uri.slice(original.path.length + 1);
   const visit = { headers, ownCookies: sallyportCookieNames, publicOrigin, address, url, path, query };
-  return createFirstFactorSource(config, { ...visit, isForwardAuth, trusted, now });
+  const source = createFirstFactorSource(config, { ...visit, isForwardAuth, trusted, now, log: deps.log });
+  return source === null || handedOver === null
+    ? source
+    : withHandedOverFirstFactor(config.keyring, source, handedOver);
+}
+
+const isForwardAuthPath = (c: AppContext) =>
+  forwardAuthPaths.some((path) => c.req.path === c.var.config.basePath + path);
+
+/**
+ * Reads the first factor that a script has handed over to Sallyport's pages. Null for a request that can reach the site, and for one
+ * that hands over itself (INC-40). No I/O without the cookie.
+ */
+export async function readHandedOverFirstFactor(
+  c: AppContext,
+  now: Date,
+): Promise<HandedOverFirstFactor | null> {
+  const { basePath, firstFactor, keyring } = c.var.config;
+  const token = firstFactor.kind === "password" ? undefined : readHandOverCookie(c);
+  if (token === undefined || !isPathAtOrBelow(basePath, c.req.path)) return null;
+  if (isForwardAuthPath(c) || c.req.path === basePath + handOverPath) return null;
+  return verifyHandOverToken(keyring, token, now);
 }

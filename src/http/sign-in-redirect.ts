@@ -1,7 +1,10 @@
+import { maxReturnPathCharacters } from "../core/parsing/return-path.ts";
 import type { AccessDenied } from "../domain/access/access.ts";
 import type { AppContext } from "./context.ts";
+import { isPageNavigation } from "./page-navigation.ts";
 import { respondWithFailure } from "./problem/failure-response.tsx";
 import type { AnyFailure } from "./problem/http-failure.ts";
+import { handOverPath } from "./request-source.ts";
 
 /** The request that access is decided for: the client's own, or the one that a proxy asks about. */
 export interface TargetMethodAndUri {
@@ -17,52 +20,65 @@ export function methodAndUriOfCurrentRequest(c: AppContext): TargetMethodAndUri 
 }
 
 /**
- * Returns the response to a denied request. A page load gets a 303 to the page on which the visitor can continue. Any
- * other request gets a 401 that names this page in `sign_in`; so does a form, because a redirect would lose its fields.
+ * Returns the response to a request that was denied, for whatever reason. A page load gets a 303 to the page on which the
+ * visitor can continue: sign-in, second factor or set-up. Any other request gets a 401 that names this page in `sign_in`; so
+ * does a form, because a redirect would lose its fields. A disabled account gets a 403: no page can help.
  */
-export function redirectOrUnauthorized(
+export function redirectOrRefuseDeniedRequest(
   c: AppContext,
   denial: AccessDenied,
   target: TargetMethodAndUri,
 ): Response {
   if (denial.reason === "account_disabled")
     return respondWithFailure(c, { ok: false, reason: "account_disabled" });
-  if (isPageLoad(c, target)) return c.redirect(pagePathForDenial(c, denial, target.uri), 303);
-  // After a form, the visitor returns to the page with the form.
-  const back = isSafe(target) ? target.uri : refererPath(c);
-  const page = pagePathForDenial(c, denial, back);
-  return respondWithFailure(c, toFailure(denial), { status: 401, signIn: page, formLost: !isSafe(target) });
+  const page = pagePathForDenial(c, denial, target);
+  if (isPageLoad(c, target)) return c.redirect(page, 303);
+  const handOver = c.var.source?.mayHandOver === true && nextPages[denial.reason] !== "/sign-in";
+  return respondWithFailure(c, toFailure(denial), {
+    status: 401,
+    signIn: page,
+    handOver: handOver ? c.var.config.basePath + handOverPath : null,
+    formLost: !isSafe(target),
+  });
 }
 
 const isSafe = ({ method }: TargetMethodAndUri) => method === "GET" || method === "HEAD";
 
-/**
- * True for a GET or HEAD of a browser that loads a page: `Sec-Fetch-Mode` is `navigate`, or is absent and `Accept` contains
- * `text/html`.
- */
+/** True for a GET or HEAD of a client that shows the response as a page. */
 export function isPageLoad(c: AppContext, target: TargetMethodAndUri): boolean {
-  if (!isSafe(target)) return false;
-  const mode = c.req.header("Sec-Fetch-Mode");
-  return mode === undefined ? acceptsHtml(c) : mode === "navigate";
+  return isSafe(target) && isPageNavigation(c);
 }
 
-/** True when `Accept` contains `text/html`. */
-export function acceptsHtml(c: AppContext): boolean {
-  return c.req.header("Accept")?.includes("text/html") ?? false;
+/**
+ * Returns where the visitor continues after sign-in. After a page load that is the page. After a form or a request of a script it is the
+ * page with the form or the script, because the response to a script is no page. A GET without `Referer` may be of a program.
+ */
+function returnPathOf(c: AppContext, target: TargetMethodAndUri): string {
+  return isPageLoad(c, target) ? target.uri : (refererPath(c) ?? (isSafe(target) ? target.uri : "/"));
 }
 
-function refererPath(c: AppContext): string {
+/**
+ * Returns the path and query of a `Referer` on this host. A proxy names the visitor's host in `X-Forwarded-Host`; a page of another
+ * site can't set that header, and only a path on this host comes of it.
+ */
+function refererPath(c: AppContext): string | null {
   const referer = URL.parse(c.req.header("Referer") ?? "");
-  return referer !== null && referer.host === new URL(c.req.url).host
-    ? referer.pathname + referer.search
-    : "/";
+  const isOwnHost =
+    referer !== null && [c.var.url().host, c.req.header("X-Forwarded-Host")].includes(referer.host);
+  return isOwnHost ? referer.pathname + referer.search : null;
 }
 
 type RemediableDenial = Exclude<AccessDenied, { reason: "account_disabled" }>;
 
 /** Returns path and query of the page of Sallyport on which the visitor can get the access that was denied. */
-export function pagePathForDenial(c: AppContext, denial: RemediableDenial, returnPath: string): string {
-  return ownPagePath(c, nextPages[denial.reason], returnPath, { again: denial.reason === "sign_in_again" });
+export function pagePathForDenial(
+  c: AppContext,
+  denial: RemediableDenial,
+  target: TargetMethodAndUri,
+): string {
+  return ownPagePath(c, nextPages[denial.reason], returnPathOf(c, target), {
+    again: denial.reason === "sign_in_again",
+  });
 }
 
 const nextPages: Record<RemediableDenial["reason"], string> = {
@@ -87,7 +103,8 @@ export function ownPagePath(
   { again = false }: { readonly again?: boolean } = {},
 ): string {
   const query = new URLSearchParams();
-  if (returnPath !== "/") query.set("rd", returnPath);
+  // A longer address is not accepted from the page. Without it, servers with a limit on headers and addresses pass the redirect on.
+  if (returnPath !== "/" && returnPath.length <= maxReturnPathCharacters) query.set("rd", returnPath);
   if (again) query.set("again", "1");
   const search = query.size === 0 ? "" : `?${query}`;
   return c.var.config.basePath + page + search;

@@ -25,8 +25,10 @@ export interface RpcFailure {
   readonly code: RpcCode;
   /** Set when a retry can succeed: the seconds to wait. */
   readonly retryAfterSeconds?: number;
-  /** The invalid field, with the code `invalid_format`. */
+  /** The invalid or unknown field, with the code `invalid_format`. A name that is not known is as the caller sent it. */
   readonly field?: string;
+  /** What is wrong with the field, for the caller's developer. */
+  readonly detail?: string;
 }
 
 /**

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { lazy } from "../core/lib/lazy.ts";
+import { type ParseFieldsResult, parseFields } from "../core/parsing/parse-fields.ts";
 import { realmNamePattern } from "../core/parsing/user-id.ts";
 import {
   auditEventIpAddressSchema,
@@ -57,9 +58,6 @@ export type ParsedRpcInput<M extends RpcMethod> = z.output<InputSchemas[M]>;
 export function parseRpcInput<M extends RpcMethod>(
   method: M,
   input: unknown,
-): { readonly ok: true; readonly input: ParsedRpcInput<M> } | { readonly ok: false; readonly field: string } {
-  const parsed = rpcInputSchemas()[method].safeParse(input);
-  return parsed.success
-    ? { ok: true, input: parsed.data as ParsedRpcInput<M> }
-    : { ok: false, field: parsed.error.issues[0]?.path.join(".") ?? "" };
+): ParseFieldsResult<ParsedRpcInput<M>> {
+  return parseFields(rpcInputSchemas()[method], input) as ParseFieldsResult<ParsedRpcInput<M>>;
 }

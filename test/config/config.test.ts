@@ -43,6 +43,9 @@ describe("the configuration", () => {
       adminUsers: new Set(),
       basePath: "/api/auth",
       originUrl: null,
+      originHost: "forward",
+      dropHeaders: { names: new Set(), families: new Set() },
+      keepHeaders: new Set(),
       firstFactor: { kind: "password", names: "exact" },
       proxyKey: null,
       publicUrl: null,
@@ -74,8 +77,21 @@ describe("the configuration", () => {
     ["ADMIN_USERS", " Ada , bob,ＣＡＲＯＬ, ", { adminUsers: new Set(["ada", "bob", "carol"]) }],
     ["BASE_PATH", "/door", { basePath: "/door" }],
     ["BASE_PATH", "/a-b/c_d/~e.f", { basePath: "/a-b/c_d/~e.f" }],
-    ["ORIGIN_URL", "", { originUrl: null }],
-    ["ORIGIN_URL", "http://127.0.0.1:8788", { originUrl: "http://127.0.0.1:8788" }],
+    ["ORIGIN_URL", "", { originUrl: null, originHost: "forward" }],
+    ["ORIGIN_URL", "route", { originUrl: "route", originHost: "forward" }],
+    ["ORIGIN_URL", "http://127.0.0.1:8788", { originUrl: "http://127.0.0.1:8788", originHost: "origin" }],
+    ["ORIGIN_HOST", "forward", { originHost: "forward" }],
+    ["ORIGIN_HOST", "origin", { originHost: "origin" }],
+    [
+      "DROP_HEADERS",
+      " X-Tenant, x-acme-*,",
+      { dropHeaders: { names: new Set(["x_tenant"]), families: new Set(["x_acme"]) } },
+    ],
+    [
+      "KEEP_HEADERS",
+      "X-Auth-User,Cf-Access-Client-Id",
+      { keepHeaders: new Set(["x_auth_user", "cf_access_client_id"]) },
+    ],
     ["ORIGIN_URL", "https://Origin.Example/", { originUrl: "https://origin.example" }],
     ["ISSUER", " ACME Gerät ", { issuer: "ACME Gerät" }],
     ["FIRST_FACTOR", "password", {}],
@@ -146,6 +162,21 @@ describe("the configuration", () => {
     ["ORIGIN_URL", "https://origin.example#x", /without a path/],
     ["ORIGIN_URL", "https://user:hunter2@origin.example", /without a path/],
     ["ORIGIN_URL", 8788, /./],
+    ["ORIGIN_HOST", "", /"forward" or "origin"/],
+    ["ORIGIN_HOST", "visitor", /"forward" or "origin"/],
+    ["DROP_HEADERS", "X Tenant", /must be header names/],
+    ["DROP_HEADERS", "X_Tenant", /must be header names/],
+    ["DROP_HEADERS", "*", /must be header names/],
+    ["DROP_HEADERS", "X-Acme*", /must be header names/],
+    ["DROP_HEADERS", "X-*-Id", /must be header names/],
+    ["DROP_HEADERS", "Depth", /must not have Depth/],
+    ["DROP_HEADERS", "X-Tenant,origin", /must not have origin/],
+    ["DROP_HEADERS", "Content-*", /must not have Content-\*/],
+    ["DROP_HEADERS", "Sec-Fetch-*", /must not have Sec-Fetch-\*/],
+    ["DROP_HEADERS", 7, /expected string/],
+    ["KEEP_HEADERS", "X-Auth-*", /must be header names/],
+    ["KEEP_HEADERS", "X_Auth_User", /must be header names/],
+    ["KEEP_HEADERS", "X-Auth-User,X-Csrf-Token", /only names that are removed without it/],
     ["ISSUER", "", /must not be empty/],
     ["ISSUER", "   ", /must not be empty/],
     ["ISSUER", "x".repeat(65), /at most 64/],
@@ -205,6 +236,46 @@ describe("the configuration", () => {
       { name: "SESSION_IDLE", message: expect.stringContaining("SESSION_MAX_AGE") },
     ]);
     expect(problemsOf({ ...wrong, SESSION_IDLE: "600" })).toEqual([]);
+  });
+
+  it("INC-39 refuses a KEEP_HEADERS with a header that only Sallyport or the proxy may set", () => {
+    const names = [
+      ...[
+        "Remote-User",
+        "REMOTE-USER",
+        "Remote",
+        "Remote-Groups",
+        "X-Sallyport-Assertion",
+        "X-Sallyport-Proxy-Key",
+      ],
+      ...[
+        "X-Forwarded-For",
+        "X-Forwarded-User",
+        "Forwarded",
+        "X-HTTP-Method-Override",
+        "X-Method-Override",
+        "Proxy",
+      ],
+      ...["X-Original-Url", "X-Rewrite-Url", "Script-Name", "X-Middleware-Subrequest", "X-Accel-Redirect"],
+    ];
+    for (const name of names)
+      for (const KEEP_HEADERS of [name, `X-Auth-User, ${name}`])
+        expect(problemsOf({ KEEP_HEADERS })).toEqual([
+          { name: "KEEP_HEADERS", message: expect.stringContaining(`must not have ${name}, `) },
+        ]);
+  });
+
+  it("takes a KEEP_HEADERS that exempts a name from a family of DROP_HEADERS, and no name that both have", () => {
+    const both = { DROP_HEADERS: "X-Acme-*,X-Tenant" };
+    expect(problemsOf({ ...both, KEEP_HEADERS: "X-Acme-Trace" })).toEqual([]);
+    expect(namesOf(problemsOf({ ...both, KEEP_HEADERS: "X-Tenant" }))).toEqual(["KEEP_HEADERS"]);
+  });
+
+  it("refuses ORIGIN_HOST=origin with ORIGIN_URL=route, where the platform sends the visitor's host", () => {
+    expect(problemsOf({ ORIGIN_URL: "route", ORIGIN_HOST: "origin" })).toEqual([
+      { name: "ORIGIN_HOST", message: expect.stringContaining("ORIGIN_URL=route") },
+    ]);
+    expect(problemsOf({ ORIGIN_URL: "route", ORIGIN_HOST: "forward" })).toEqual([]);
   });
 
   it("INC-29 refuses an EXPORT_KEY that is PROXY_KEY: the loss of one would be the loss of both", () => {

@@ -171,6 +171,15 @@ describe("a request that can't be forwarded", () => {
     });
 
   for (const visitor of ["anonymous", "signed in"] as const)
+    it(`is refused with 400 when no number can express its Content-Length: ${visitor}`, async () => {
+      const lines = [...visitors[visitor], "Content-Length: 9007199254740993"];
+      const response = await sendRaw(gate.port, write("PUT", lines, "abc"));
+      assert.equal(response.status, 400);
+      assert.match(response.text, /"code":"malformed_request"/);
+      assert.deepEqual(site.takeRequests(), []);
+    });
+
+  for (const visitor of ["anonymous", "signed in"] as const)
     it(`is refused with 400 when its chunks are malformed, and the site does not take it for complete: ${visitor}`, async () => {
       const lines = [...visitors[visitor], "Transfer-Encoding: chunked"];
       const response = await sendRaw(gate.port, write("POST", lines, "3\r\nabc\r\nZZ\r\n"));

@@ -20,6 +20,8 @@ describe("after everything that there is to use was used", () => {
       token: /^POST \/(login|totp\/verify|step-up) 200$/,
       // What was typed is there to be mended, but for the password.
       "unknown name": /^POST \/sign-in 401$/,
+      // The name of a field is there to be mended, but not its value.
+      "unknown field": /^POST \/(v1\/users|login) 400$/,
       // The way back, in the forms that lead there.
       "query of a request": /^(GET|POST) \/(sign-in|account\/two-factor) (200|401)$/,
     },

@@ -9,7 +9,7 @@ import type {
   ParameterObject,
 } from "../../src/http/openapi/shapes.ts";
 import { getConfig } from "../../src/runtime.ts";
-import { createWorld, type World } from "../support/api-world.ts";
+import { createWorld, externalHeaders, type World } from "../support/api-world.ts";
 import {
   arbitraryOf,
   type ClassifiedNamedValues,
@@ -79,6 +79,9 @@ function bodyOf({ operation }: Documented): [string, MediaTypeObject] | undefine
   return Object.entries(operation.requestBody?.content ?? {})[0];
 }
 
+const isAboutExternalFirstFactor = ({ operation }: Documented) =>
+  operation.operationId === "handOverFirstFactor";
+
 async function call(one: Documented, input: Input, tweak: Tweak = {}): Promise<Answer> {
   const path = one.path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(String(input.path[name])));
   const query = new URLSearchParams(
@@ -89,13 +92,18 @@ async function call(one: Documented, input: Input, tweak: Tweak = {}): Promise<A
   for (const [name, value] of Object.entries(input.headers)) headers[name] = String(value);
   const type = bodyOf(one)?.[0];
   if (type !== undefined) headers["Content-Type"] = type;
-  return (tweak.bindings ?? world.client).call(`${path}${query.size === 0 ? "" : `?${query}`}`, {
-    method: one.method,
-    ...(input.body === undefined || one.method === "GET" ? {} : { body: input.body }),
-    ...(token === null ? {} : { token }),
-    headers: { ...headers, ...tweak.headers },
-    address: nextAddress(),
-  });
+  const isExternal = isAboutExternalFirstFactor(one);
+  if (isExternal) Object.assign(headers, externalHeaders);
+  return (tweak.bindings ?? (isExternal ? world.external : world.client)).call(
+    `${path}${query.size === 0 ? "" : `?${query}`}`,
+    {
+      method: one.method,
+      ...(input.body === undefined || one.method === "GET" ? {} : { body: input.body }),
+      ...(token === null ? {} : { token }),
+      headers: { ...headers, ...tweak.headers },
+      address: nextAddress(),
+    },
+  );
 }
 
 function expectDocumented(one: Documented, answer: Answer, what: unknown = ""): void {
@@ -377,7 +385,9 @@ describe.each(calls)("$name", (one) => {
   );
 
   it.runIf(statuses.includes(503))("answers as documented when the store does not", async () => {
-    const down = new Client(environment({ DB: failAlways(env.DB) }));
+    const down = isAboutExternalFirstFactor(one)
+      ? world.unreachable
+      : new Client(environment({ DB: failAlways(env.DB) }));
     const answer = await call(one, await goodInput(one), { bindings: down });
     expectDocumented(one, answer);
     expect(answer.status).toBe(503);

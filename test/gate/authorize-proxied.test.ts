@@ -65,11 +65,13 @@ describe("/auth-request, for nginx and HAProxy", () => {
   });
 
   it("answers a lost form with 401 and the page that helps, too: the proxy decides what to make of it", async () => {
-    const response = await ask(asked(), "/auth-request", { method: "POST", headers: page });
-    expect([response.status, response.headers.get("Location")]).toEqual([
-      401,
-      "/api/auth/sign-in?rd=%2Finbox",
-    ]);
+    for (const [Referer, way] of [
+      ["", "/api/auth/sign-in"],
+      [`${host}/orders/new`, "/api/auth/sign-in?rd=%2Forders%2Fnew"],
+    ] as const) {
+      const response = await ask(asked(), "/auth-request", { method: "POST", headers: { ...page, Referer } });
+      expect([response.status, response.headers.get("Location")]).toEqual([401, way]);
+    }
   });
 
   it("answers 403 and nothing else when it can't judge: no store, no readable path, no request", async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { identityHeaderSources } from "../../scripts/examples/known-headers.ts";
 import { gated, mintSessionToken, mockOrigin, visit } from "../support/gate.ts";
 
 beforeEach(() => void vi.spyOn(console, "info").mockImplementation(() => {}));
@@ -61,15 +62,64 @@ describe("identity headers of the client", () => {
     expect(origin.requests.map(({ headers }) => headers.get("Remote-User"))).toEqual([null, "ada"]);
   });
 
+  it("WB-05 INC-08 no header by which a known gateway names the user reaches the origin", async () => {
+    const origin = mockOrigin();
+    const identity = identityHeaderSources.flatMap(({ names }) => names);
+    const headers = new Headers(identity.map((name): [string, string] => [name, forged]));
+    await visit(open, "/a", { headers });
+    await visit(open, "/a", { headers, session: await mintSessionToken() });
+    expect(origin.requests.flatMap(forgeriesIn)).toEqual([]);
+  });
+
   it.each([
     "X-User-Id",
-    "X-User-Email",
-    "x_user_id",
-    "Cf-Access-Authenticated-User-Email",
-    "Cf-Access-Jwt-Assertion",
-  ])("WB-05 %s, which the requirement names, does not reach the origin", async (name) => {
+    "X-User-Agent",
+    "X-Auth-Token",
+    "X-Auth-Key",
+    "X-Access-Token",
+    "X-Token",
+    "X-Credentials",
+  ])("%s is the application's own, and reaches the origin", async (name) => {
     const origin = mockOrigin();
-    await visit(open, "/a", { headers: { [name]: forged } });
+    await visit(open, "/a", { headers: { [name]: "own" } });
+    expect(origin.only().headers.get(name)).toBe("own");
+  });
+
+  it("INC-39 KEEP_HEADERS passes the plain name alone, and DROP_HEADERS removes a name in every spelling", async () => {
+    const origin = mockOrigin();
+    const bindings = gated([{ path: "/*", require: "none" }], {
+      KEEP_HEADERS: "X-Auth-User,X-Acme-Trace",
+      DROP_HEADERS: "X-User-Id,X-Acme-*",
+    });
+    const dropped = [
+      "X-User-Id",
+      "x_user_id",
+      "X-User.Id",
+      "X-Acme",
+      "X-Acme-Key",
+      "X-Auth-Email",
+      "X_Auth_User",
+      "Remote-User",
+    ];
+    const kept = ["x-auth-user", "x-acme-trace", "x-user-ids", "x-acmes"];
+    const headers = new Headers([...dropped, ...kept].map((name): [string, string] => [name, forged]));
+    await visit(bindings, "/a", { headers });
+    expect(
+      forgeriesIn(origin.only())
+        .map(([name]) => name)
+        .toSorted(),
+    ).toEqual(kept.toSorted());
+  });
+
+  it("INC-39 KEEP_HEADERS does not pass the header in which a proxy names the user", async () => {
+    const origin = mockOrigin();
+    const bindings = gated([{ path: "/*", require: "none" }], {
+      KEEP_HEADERS: "X-Auth-User",
+      FIRST_FACTOR: "proxy",
+      PROXY_KEY: "Q7f2-hW9x_Lk3mZ8vTn5cRb1yGd6pJs4",
+      PROXY_USER_HEADER: "X-Auth-User",
+    });
+    await visit(bindings, "/a", { headers: { "X-Auth-User": forged } });
     expect(forgeriesIn(origin.only())).toEqual([]);
   });
 
@@ -112,8 +162,11 @@ describe("identity headers of the client", () => {
     "X-Forwarded-Host",
     "X-Forwarded-Proto",
     "X-Forwarded-Uri",
-    "X-User-Id",
     "X-User-Email",
+    "X-Auth-User",
+    "X-Remote-User",
+    "X-Vouch-User",
+    "Ssl-Client-S-Dn",
     "Cf-Access-Authenticated-User-Email",
     "Cf-Access-Jwt-Assertion",
     "X-Auth-Request-Email",
@@ -148,6 +201,7 @@ describe("identity headers of the client", () => {
     "X-Sendfile-Type",
     "X-Accel-Mapping",
     "X-Matched-Path",
+    "X-Astro-Path",
     "X-Invoke-Path",
     "x-middleware-subrequest",
     "X-Envoy-Original-Path",
@@ -238,7 +292,7 @@ describe("what the gate says", () => {
       "If-None-Match": '"v1"',
       Origin: "https://elsewhere.example",
       Range: "bytes=0-9",
-      Referer: "https://site.example/x",
+      Referer: "https://elsewhere.example/x",
       "User-Agent": "test/1",
       "X-Csrf-Token": "t",
     };
@@ -310,6 +364,7 @@ describe("cookies on their way out", () => {
     "__Host-sallyport=; Max-Age=0",
     // A cookie without a name, which is sent back as if it had this one.
     "=__Host-sallyport=evil; Secure; Path=/",
+    "==__Host-sallyport=evil",
     " = __Host-sallyport=evil",
   ])("the origin can't set or end a session with %j", async (cookie) => {
     mockOrigin(answerWith("a=1", cookie, "b=2"));

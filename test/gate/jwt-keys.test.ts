@@ -122,16 +122,24 @@ describe("the keys of an identity provider", () => {
     expect(site.pages).toHaveLength(0);
   });
 
-  it("are not asked for by every visitor while the provider is down, and are there when it is up again", async () => {
-    const { publish } = idp;
-    idp.publish = () => new Response(null, { status: 503 });
-    for (let i = 0; i < 10; i++) expect(await visit(idp.token())).toBe(503);
-    expect(idp.fetches).toBe(1);
-    idp.publish = publish;
-    advance(5);
-    expect(await visit(idp.token())).toBe(200);
-    expect(idp.fetches).toBe(2);
-  });
+  it.each<[string, () => Response]>([
+    ["is down", () => new Response(null, { status: 503 })],
+    ["sends a page", () => new Response("<h1>")],
+    ["sends JSON that is no key set", () => Response.json({ keys: "k1" })],
+    ["sends too much", () => new Response(" ".repeat(300_000))],
+  ])(
+    "are not asked for by every visitor while the provider %s, and are there afterwards",
+    async (_what, answer) => {
+      const { publish } = idp;
+      idp.publish = answer;
+      for (let i = 0; i < 10; i++) expect(await visit(idp.token())).toBe(503);
+      expect(idp.fetches).toBe(1);
+      idp.publish = publish;
+      advance(5);
+      expect(await visit(idp.token())).toBe(200);
+      expect(idp.fetches).toBe(2);
+    },
+  );
 
   it("stay in use while the provider is down", async () => {
     expect(await visit(idp.token())).toBe(200);

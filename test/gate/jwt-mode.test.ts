@@ -95,7 +95,12 @@ describe("behind an identity provider", () => {
     const browser = await signedIn();
     await browser.enrol();
     const reached = site.pages.length;
-    for (const token of [undefined, "", "garbage", await idp.token({ exp: Math.floor(Date.now() / 1000) })]) {
+    for (const token of [
+      undefined,
+      "",
+      "garbage",
+      await idp.token({ exp: Math.floor(Date.now() / 1000) - 60 }),
+    ]) {
       if (token === undefined) delete browser.added[carrier];
       else browser.added[carrier] = token;
       expect(await browser.redirectOf("/inbox")).toBe("/api/auth/sign-in?rd=%2Finbox");

@@ -96,8 +96,12 @@ describe("a good token", () => {
     }
   });
 
-  it("may be half a minute ahead in iat, because clocks differ", async () => {
-    expect(await knownBy(await idp.token({ iat: seconds() + 30 }))).toBe("ada");
+  it.each(["iat", "nbf"])("may be a minute ahead in %s, because clocks differ", async (claim) => {
+    expect(await knownBy(await idp.token({ [claim]: seconds() + 60 }))).toBe("ada");
+  });
+
+  it("may have ended less than a minute ago, because clocks differ", async () => {
+    expect(await knownBy(await idp.token({ exp: seconds() - 59 }))).toBe("ada");
   });
 });
 
@@ -140,11 +144,12 @@ const mutations: Record<string, () => Promise<string> | string> = {
   "another issuer": () => idp.token({ iss: "https://team.idp.test/" }),
   "no issuer": () => signWith(key, { ...idp.claims(), iss: undefined }),
   "a list for an issuer": () => signWith(key, { ...idp.claims(), iss: [idp.issuer] }),
-  "its end behind it": () => idp.token({ exp: seconds() - 1 }),
-  "its end at this second": () => idp.token({ exp: seconds() }),
+  "its end behind it": () => idp.token({ exp: seconds() - 61 }),
+  "its end a minute behind it": () => idp.token({ exp: seconds() - 60 }),
   "no end": () => signWith(key, { ...idp.claims(), exp: undefined }),
   "a text for an end": () => signWith(key, { ...idp.claims(), exp: String(seconds() + 300) }),
-  "its beginning in the future": () => idp.token({ nbf: seconds() + 60 }),
+  "its beginning in the future": () => idp.token({ nbf: seconds() + 61 }),
+  "its beginning far in the future": () => idp.token({ nbf: Number.MAX_SAFE_INTEGER, exp: 1e308 }),
   "a text for a beginning": () => signWith(key, { ...idp.claims(), nbf: "0" }),
   "been issued in the future": () => idp.token({ iat: seconds() + 61 }),
   "a text for when it was issued": () => signWith(key, { ...idp.claims(), iat: "0" }),

@@ -3,13 +3,15 @@ import { knownHeaders } from "../../scripts/examples/known-headers.ts";
 import { separators } from "../../scripts/examples/name-patterns.ts";
 import { isPlainHeaderName } from "../../src/gate/cleared-headers.ts";
 import { findMisspelledHeader } from "../../src/gate/misspelled-headers.ts";
+import { getConfig } from "../../src/runtime.ts";
 import { ask, asked, endpoints } from "../support/forward-auth.ts";
 import { mintSessionToken } from "../support/gate.ts";
+import { environment } from "../support/worker.ts";
 
 beforeEach(() => void vi.spyOn(console, "info").mockImplementation(() => {}));
 afterEach(() => vi.restoreAllMocks());
 
-const find = (name: string) => findMisspelledHeader(new Headers({ [name]: "x" }));
+const find = (name: string) => findMisspelledHeader(new Headers({ [name]: "x" }), getConfig(environment()));
 const otherSeparators = separators.filter((separator) => separator !== "-");
 const withParts = knownHeaders.filter((name) => name.includes("-"));
 

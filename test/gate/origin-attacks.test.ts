@@ -60,6 +60,7 @@ describe.each(settings)("through $entryPoint, SESSION_RECHECK=$recheck, ORIGIN_L
     SESSION_RECHECK: setting.recheck,
     ORIGIN_CREDENTIALS: "query:api_key",
     WHOAMI_NOBODY: "401,403",
+    WHOAMI_FORBIDDEN_TEXT: "CORS",
     ...(setting.login === "none" ? {} : { ORIGIN_LOGIN: setting.login }),
   };
 

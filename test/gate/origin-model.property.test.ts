@@ -225,6 +225,7 @@ const siteVariables = {
   WHOAMI_USER: "json:/name",
   WHOAMI_EMAIL: "json:/email",
   WHOAMI_NOBODY: "401,403",
+  WHOAMI_FORBIDDEN_TEXT: "cross-site",
   ORIGIN_COOKIES: cookieNames.join(),
   ORIGIN_CREDENTIALS: `header:${headerName},query:${queryName}`,
 };

@@ -129,6 +129,53 @@ describe("what a who-am-I may say", () => {
     expect([response.status, site.lastPage.headers.get("Remote-User")]).toEqual([200, null]);
   });
 
+  it("INC-25 is anonymous with a 403 only where its body has WHOAMI_FORBIDDEN_TEXT", async () => {
+    const variables = { WHOAMI_NOBODY: "401,403", WHOAMI_FORBIDDEN_TEXT: "Not signed in" };
+    const statusWith = async (body: string | null) => {
+      site.whoAmI = () => new Response(body, { status: 403 });
+      return (await Browser.signedIn("s1", variables).load("/inbox")).status;
+    };
+    expect(await statusWith('{"error":"Not signed in"}')).toBe(200);
+    const reached = site.pages.length;
+    const others = [
+      "CSRF Error",
+      "",
+      null,
+      "not signed in",
+      `${"x".repeat(70_000)}Not signed in`,
+      "\u{FFFD}",
+    ];
+    for (const body of others)
+      expect([body?.slice(0, 20), await statusWith(body)]).toEqual([body?.slice(0, 20), 503]);
+    expect(site.pages).toHaveLength(reached);
+  });
+
+  it("INC-25 gets the headers of WHOAMI_HEADERS with every credential, whatever the client sends", async () => {
+    const WHOAMI_HEADERS = JSON.stringify({
+      "X-Requested-With": "XMLHttpRequest",
+      Accept: "application/vnd.site+json",
+    });
+    const browser = Browser.signedIn("s1", { WHOAMI_HEADERS, ORIGIN_CREDENTIALS: "header:X-Token" });
+    const headers = {
+      "X-Requested-With": "evil",
+      Accept: "text/evil",
+      "X-Token": "t",
+      Authorization: "Basic YQ==",
+    };
+    await browser.script("/inbox", { headers });
+    const sent = site.probes.map(({ headers: probe }) => [
+      probe.get("X-Requested-With"),
+      probe.get("Accept"),
+      ["Cookie", "X-Token", "Authorization"].filter((name) => probe.has(name)).join(),
+    ]);
+    const fixed = ["XMLHttpRequest", "application/vnd.site+json"];
+    expect(sent).toEqual([
+      [...fixed, "Cookie"],
+      [...fixed, "Authorization"],
+      [...fixed, "X-Token"],
+    ]);
+  });
+
   it("is anonymous with the statuses of WHOAMI_NOBODY, and with no other", async () => {
     const WHOAMI_NOBODY = "302,404";
     const status = async (nobody: number) => {
@@ -294,7 +341,7 @@ describe("the variables of the site's own login", () => {
     }
   };
 
-  it.each([
+  it.each<[string, string | undefined]>([
     ["WHOAMI_URL", undefined],
     ["WHOAMI_URL", "me"],
     ["WHOAMI_URL", "//evil.example/me"],
@@ -308,12 +355,49 @@ describe("the variables of the site's own login", () => {
     ["WHOAMI_NOBODY", "200"],
     ["WHOAMI_NOBODY", "500"],
     ["WHOAMI_NOBODY", "401;403"],
+    ["WHOAMI_FORBIDDEN_TEXT", ""],
+    // Without 403 in WHOAMI_NOBODY.
+    ["WHOAMI_FORBIDDEN_TEXT", "Not signed in"],
+    ["WHOAMI_HEADERS", ""],
+    ["WHOAMI_HEADERS", "X-Requested-With: XMLHttpRequest"],
+    ["WHOAMI_HEADERS", '["X-A"]'],
+    ["WHOAMI_HEADERS", '{"X-A":1}'],
+    ["WHOAMI_HEADERS", '{"X A":"1"}'],
+    ["WHOAMI_HEADERS", '{"X_A":"1"}'],
+    ["WHOAMI_HEADERS", '{"":"1"}'],
+    ["WHOAMI_HEADERS", '{"X-A":""}'],
+    ["WHOAMI_HEADERS", '{"X-A":"a\\nCookie: sid=1"}'],
+    ["WHOAMI_HEADERS", '{"X-A":" a"}'],
+    ["WHOAMI_HEADERS", '{"X-A":"é"}'],
+    ["WHOAMI_HEADERS", '{"X-A":"1","x-a":"2"}'],
+    ...[
+      ...["Cookie", "cookie", "Authorization", "Proxy-Authorization", "Host", "Connection", "TE", "Upgrade"],
+      ...["Transfer-Encoding", "Content-Length", "X-Forwarded-For", "X-Forwarded-Anything", "Forwarded"],
+      ...["Remote-User", "X-Sallyport-Assertion", "CF-Connecting-IP", "Sec-Fetch-Site", "Origin"],
+    ].map((name): [string, string] => ["WHOAMI_HEADERS", JSON.stringify({ [name]: "1" })]),
     ["ORIGIN_COOKIES", undefined],
     ["ORIGIN_COOKIES", ""],
     ["ORIGIN_COOKIES", "sid,"],
     ["ORIGIN_COOKIES", "a b"],
   ])("are refused when %s is %s", (name, value) => {
     expect(problems({ [name]: value })).toContain(name);
+  });
+
+  it("are refused when WHOAMI_HEADERS has a header that carries a credential, in any spelling", () => {
+    const WHOAMI_HEADERS = '{"x-api-key":"1"}';
+    expect(problems({ WHOAMI_HEADERS })).toBe("");
+    expect(problems({ WHOAMI_HEADERS, ORIGIN_CREDENTIALS: "query:x-api-key" })).toBe("");
+    expect(problems({ WHOAMI_HEADERS, ORIGIN_CREDENTIALS: "header:X_API-Key" })).toContain("WHOAMI_HEADERS");
+  });
+
+  it("LG-04 are named without a value of WHOAMI_HEADERS", () => {
+    const problem = problems({ WHOAMI_HEADERS: '{"X-Api-Key":"hush-hush\\n"}' });
+    expect([problem.includes("X-Api-Key"), problem.includes("hush")]).toEqual([true, false]);
+  });
+
+  it("are refused when a 403 means an anonymous visitor, and no text says which one", () => {
+    expect(problems({ WHOAMI_NOBODY: "401,403" })).toContain("WHOAMI_FORBIDDEN_TEXT");
+    expect(problems({ WHOAMI_NOBODY: "401,403", WHOAMI_FORBIDDEN_TEXT: "Not signed in" })).toBe("");
   });
 
   it("are rejected when WHOAMI is a path and there is no origin", () => {

@@ -31,6 +31,33 @@ describe("a relayed body", () => {
     expect(onPiece).toHaveBeenCalled();
   });
 
+  it("keeps a small buffer for a body of small pieces, also after large ones", async () => {
+    const sizes: number[] = [];
+    let [full, small] = [0, 0];
+    const source = new ReadableStream({
+      type: "bytes",
+      pull(controller) {
+        const { byobRequest } = controller as ReadableByteStreamController;
+        const size = byobRequest?.view?.byteLength ?? 0;
+        sizes.push(size);
+        if (full < 6) {
+          full++;
+          byobRequest?.respond(size);
+        } else if (small++ < 6) byobRequest?.respond(1);
+        else {
+          controller.close();
+          byobRequest?.respond(0);
+        }
+      },
+    });
+    const { body, ended } = relayBody(source, null, { onPiece: null });
+    await new Response(body).arrayBuffer();
+    await ended;
+    expect(sizes[0]).toBe(4096);
+    expect(Math.max(...sizes)).toBe(262_144);
+    expect(sizes.at(-1)).toBe(4096);
+  });
+
   it("WB-12 passes a piece on before the next one is written", async () => {
     const { writer, reader } = open();
     for (const text of ["one", "two", "three"]) {

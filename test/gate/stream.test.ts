@@ -138,7 +138,7 @@ describe("an answer on its way back", () => {
   it.each([301, 302, 303, 307, 308])(
     "WB-12 keeps a redirect (%d) as it is, and is not followed",
     async (status) => {
-      const targets = ["/login", "http://origin.test/x", "https://elsewhere.example/y?z=1", "../up"];
+      const targets = ["/login", "http://other.test/x", "https://elsewhere.example/y?z=1", "../up"];
       for (const Location of targets) {
         let calls = 0;
         const client = connect(() => {

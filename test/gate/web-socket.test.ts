@@ -108,6 +108,31 @@ describe("a relayed WebSocket", () => {
     expect((await atVisitor)[0]).toBe(4001);
   });
 
+  it("WB-12 passes what the site still sends after the visitor has closed, and counts none of it as use", async () => {
+    const { 0: site, 1: handedOver } = new WebSocketPair();
+    site.accept({ allowHalfOpen: true });
+    const watch = {
+      signal: new AbortController().signal,
+      uses: 0,
+      noteUse: () => ++watch.uses,
+      stop: () => {},
+    };
+    const visitor = relayWebSocket(handedOver, watch);
+    visitor.accept({ allowHalfOpen: true });
+    const question = next(site);
+    visitor.send("question");
+    await question;
+    const atSite = closed(site);
+    visitor.close(4000, "done");
+    expect(await atSite).toEqual([4000, "done"]);
+    const [last, end] = [next(visitor), closed(visitor)];
+    site.send("last");
+    site.close(4000, "done");
+    expect(await last).toBe("last");
+    expect(await end).toEqual([4000, "done"]);
+    expect(watch.uses).toBe(1);
+  });
+
   it("SE-06 is closed at both ends with 1008 when its session is over", async () => {
     const { visitor, site } = stand(dead, soon);
     expect(await Promise.all([closed(visitor), closed(site)])).toEqual([

@@ -3,9 +3,11 @@ import { assertionMutants } from "./assertions.ts";
 import { costMutants } from "./costs.ts";
 import { firstFactorMutants } from "./first-factor.ts";
 import { gateMutants } from "./gate.ts";
+import { inputMutants } from "./inputs.ts";
 import { keyMutants } from "./keys.ts";
 import { lastingMutants } from "./lasting.ts";
 import type { Mutant } from "./mutant.ts";
+import { pageLoadMutants } from "./page-loads.ts";
 import { proxyMutants } from "./proxies.ts";
 import { requestMeaningMutants } from "./request-meanings.ts";
 import { secondFactorMutants } from "./second-factor.ts";
@@ -28,4 +30,6 @@ export const mutants: readonly Mutant[] = [
   ...costMutants,
   ...adminMutants,
   ...subjectMutants,
+  ...pageLoadMutants,
+  ...inputMutants,
 ];

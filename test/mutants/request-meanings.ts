@@ -5,7 +5,7 @@ export const requestMeaningMutants: readonly Mutant[] = [
   {
     name: "method-override-forwarded",
     file: "src/gate/headers.ts",
-    find: "input.overridesForwarded === true ? isMethodOverrideHeader : noHeader",
+    find: 'config.methodOverride === "pass" ? isMethodOverrideHeader : noHeader',
     replace: "isMethodOverrideHeader",
     why: "a public POST is a protected DELETE for the site (INC-31)",
     tests: ["test/gate/request-meanings.test.ts"],
@@ -100,9 +100,9 @@ export const requestMeaningMutants: readonly Mutant[] = [
   },
   {
     name: "destination-on-another-host",
-    file: "src/gate/request-interpretations.ts",
-    find: "return host !== undefined && hosts.includes(host) ? path : null;",
-    replace: "return host === undefined ? null : path;",
+    file: "src/gate/destination.ts",
+    find: "host !== undefined && hosts.includes(host) ?",
+    replace: "host !== undefined ?",
     why: "a Destination on another host is read as a path of the site (INC-31)",
     tests: ["test/gate/destination.test.ts"],
   },
@@ -269,8 +269,8 @@ export const requestMeaningMutants: readonly Mutant[] = [
   {
     name: "undecodable-return-path",
     file: "src/core/parsing/return-path.ts",
-    find: "    hasReplacementCharacter(input)\n",
-    replace: "    false\n",
+    find: "    hasReplacementCharacter(input)",
+    replace: "    false",
     why: "after sign-in, a visitor is redirected to another URL than the requested one (INC-36)",
     tests: ["test/core/parsing/return-path.test.ts"],
   },

@@ -202,8 +202,8 @@ export const sessionMutants: readonly Mutant[] = [
   {
     name: "double-names-taken",
     file: "src/http/json-body.ts",
-    find: " || known?.has(name)) return true;",
-    replace: ") return true;",
+    find: " || known?.has(name)) return name;",
+    replace: ") return name;",
     why: "a body with a repeated name is accepted, which two parsers may read differently (WB-08)",
     tests: ["test/flows/bad-bodies.test.ts"],
     titled: "WB-08",

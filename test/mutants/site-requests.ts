@@ -171,6 +171,14 @@ export const siteRequestMutants: readonly Mutant[] = [
     tests: ["test/gate/gate-web-socket.test.ts"],
   },
   {
+    name: "use-of-a-closed-socket",
+    file: "src/gate/web-socket.ts",
+    find: "if (!closing.hasBegun) watch.noteUse();",
+    replace: "watch.noteUse();",
+    why: "an origin that never closes keeps the session of a visitor that has left alive (INC-32)",
+    tests: ["test/gate/web-socket.test.ts"],
+  },
+  {
     name: "socket-of-a-closed-account",
     file: "src/domain/access/long-lived-access.ts",
     find: "if (user === null || user.disabledAt !== null) return false;",

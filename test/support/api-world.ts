@@ -6,8 +6,17 @@ import { fullToken } from "./accounts.ts";
 import type { ClassifiedNamedValues } from "./arbitrary-json.ts";
 import { type Backend, createKey, createRealm, operator } from "./backend.ts";
 import { advance } from "./clock.ts";
+import { proxyKey } from "./forward-auth.ts";
 import { dumpDatabase } from "./rows.ts";
-import { type Account, Client, code, createAccount, createEnrolledAccount, pendingToken } from "./worker.ts";
+import {
+  type Account,
+  Client,
+  code,
+  createAccount,
+  createEnrolledAccount,
+  environment,
+  pendingToken,
+} from "./worker.ts";
 
 /** A user that calls can be about, with all values that they need. */
 interface Subject extends Account {
@@ -22,6 +31,10 @@ interface Subject extends Account {
 /** A deployment in which every call of the API can go well. */
 export interface World {
   readonly client: Client;
+  /** Where an external first factor names an account for every request with `externalHeaders`. */
+  readonly external: Client;
+  /** Where the source of an external first factor does not respond. */
+  readonly unreachable: Client;
   /** Has every scope. */
   readonly backend: Backend;
   /** Has every scope but this one. */
@@ -36,6 +49,26 @@ export interface World {
   /** Restores every row. */
   readonly restore: () => Promise<void>;
 }
+
+/** The credentials of an external first factor. */
+export const externalHeaders = {
+  "X-Sallyport-Proxy-Key": proxyKey,
+  "Remote-User": "ada",
+  Authorization: "Basic YWRh",
+};
+
+const external = () => new Client(environment({ FIRST_FACTOR: "proxy", PROXY_KEY: proxyKey }));
+
+const unreachable = () =>
+  new Client(
+    environment({
+      ORIGIN_URL: "http://127.0.0.1:9",
+      FIRST_FACTOR: "origin",
+      WHOAMI_URL: "/me",
+      WHOAMI_USER: "json:/name",
+      ORIGIN_COOKIES: "sid",
+    }),
+  );
 
 const returnUrl = "https://shop.example/back";
 
@@ -65,6 +98,8 @@ export async function createWorld(): Promise<World> {
   const rows = await dumpDatabase();
   return {
     client,
+    external: external(),
+    unreachable: unreachable(),
     backend,
     lacking: (scope) => others.get(scope) ?? stranger,
     stranger,

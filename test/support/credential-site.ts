@@ -51,7 +51,7 @@ export class CredentialSite {
     const { pathname, search } = new URL(request.url);
     if (pathname !== "/me") return new Response(this.page(request.headers, search.slice(1)));
     if (this.refusesForeignOrigins && request.headers.has("Origin"))
-      return new Response(null, { status: 403 });
+      return new Response("cross-site", { status: 403 });
     const name = this.accountOf(this.whoAmI, request.headers, search.slice(1));
     return name === null ? new Response(null, { status: 401 }) : Response.json({ name });
   };

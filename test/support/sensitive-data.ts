@@ -22,6 +22,7 @@ export type Kind =
   | "query of a request"
   | "assertion"
   | "credential of another"
+  | "unknown field"
   | "nonsense that was sent";
 
 export type Sensitive = readonly [what: Kind, text: string];

@@ -4,12 +4,68 @@ import {
   foldNameToUnderscores,
   listPossibleFoldedNames,
 } from "./folded-name.ts";
-import { type ClassifiedNamedValues, checkNamedValuesForAmbiguity, type NamedValue } from "./named-values.ts";
+import {
+  checkNamedValuesForAmbiguity,
+  type NamedValue,
+  type NamedValuesWithAmbiguity,
+} from "./named-values.ts";
 
-interface Piece extends NamedValue {
+/** A part of a `Cookie` header. */
+interface PieceText extends NamedValue {
   /** The offset of the piece in the header. */
   readonly at: number;
+  /** The piece as the client sent it. */
+  readonly text: string;
 }
+
+/** A part of a `Cookie` header between two separators. */
+interface Piece extends PieceText {
+  /** The separator before the piece. Empty: the piece is the first one. */
+  readonly separator: string;
+}
+
+/**
+ * Splits a `Cookie` header. Every function of this file does so here, and all cut a name from its value in the same way.
+ *
+ * Browsers separate cookies with `;` (RFC 6265 4.2.1). A comma stands where the runtime has joined several `Cookie` lines of HTTP/1.1,
+ * and some servers split there too (RFC 2109), but it can also be part of a value. So Sallyport removes its cookies after a comma
+ * ({@link removeNamedCookies}) and never reads one there ({@link findOwnCookie}).
+ */
+function splitCookies(header: string, separators: ";" | ";,"): readonly Piece[] {
+  let at = 0;
+  return header.split(separators === ";" ? ";" : /[;,]/).map((text) => {
+    const piece = { ...toPiece(header, at, at + text.length), separator: header[at - 1] ?? "" };
+    at += text.length + 1;
+    return piece;
+  });
+}
+
+/**
+ * Returns the value of one of Sallyport's own cookies, decoded. The cookie counts only under its exact name at the beginning of the header
+ * or after a semicolon: a page of a subdomain can set a cookie of another name whose value has `, __Host-sallyport=`, and so get
+ * around the prefix `__Host-`. The value ends at a comma, because Sallyport sets none with a comma.
+ *
+ * @param name the name with its prefix
+ */
+export function findOwnCookie(header: string, name: string): string | undefined {
+  if (!header.includes(name)) return undefined;
+  const own = splitCookies(header, ";,").find(({ separator, text, ...piece }) => {
+    if (separator === "," || !text.includes("=")) return false;
+    return trimBlanks(piece.name) === name && ownValuePattern.test(trimBlanks(piece.value));
+  });
+  return own === undefined ? undefined : tryDecode(trimBlanks(own.value));
+}
+
+/** Undefined for escapes that are not UTF-8: Sallyport writes none. */
+function tryDecode(value: string): string | undefined {
+  try {
+    return value.includes("%") ? decodeURIComponent(value) : value;
+  } catch {
+    return undefined;
+  }
+}
+
+const trimBlanks = (text: string) => text.replace(/^[ \t]+|[ \t]+$/g, "");
 
 /**
  * Finds every cookie that some server may read under one of these names (INC-08, INC-26). The result is ambiguous when a
@@ -20,17 +76,15 @@ interface Piece extends NamedValue {
  * @param header the `Cookie` header; the runtime joins several header lines with a comma
  * @param names the names as the site writes them
  */
-export function findCookiesReadableAs(header: string, names: readonly string[]): ClassifiedNamedValues {
+export function findCookiesReadableAs(header: string, names: readonly string[]): NamedValuesWithAmbiguity {
   const foldedNames = new Set(names.map(foldNameToUnderscores));
-  // A browser sends a cookie without a name as `=value` or as the bare value, which may look like a name and a value.
-  const isNamed = ({ name }: Piece) =>
-    listPossibleFoldedNames(name.replace(/^[\s=]+/, "")).some((folded) => foldedNames.has(folded));
-  const offsetsOf = (pieces: readonly Piece[]) =>
+  const isNamed = (piece: NamedValue) => isNamedIn(piece, foldedNames);
+  const offsetsOf = (pieces: readonly PieceText[]) =>
     pieces
       .filter(isNamed)
       .map(({ at }) => at)
       .join();
-  const pieces = splitAtSemicolons(header);
+  const pieces = splitCookies(header, ";");
   // The value of a correctly spelled cookie is searched, too: it must not contain another of these cookies.
   const searched = pieces.map(({ text, name, value }) => (names.includes(name) ? `x=${value}` : text));
   const isSplitAlike =
@@ -40,6 +94,13 @@ export function findCookiesReadableAs(header: string, names: readonly string[]):
   const values = pieces.filter(isNamed).map(({ name, value }) => ({ name, value }));
   return checkNamedValuesForAmbiguity(values, names, isSplitAlike);
 }
+
+/**
+ * True when some server may read the piece under one of these folded names. A browser sends a cookie without a name as `=value` or as
+ * the bare value, which may look like a name and a value.
+ */
+const isNamedIn = ({ name }: NamedValue, foldedNames: ReadonlySet<string>): boolean =>
+  listPossibleFoldedNames(name.replace(/^[\s=]+/, "")).some((folded) => foldedNames.has(folded));
 
 /** Characters that no known server takes for the end of a name. `+` is missing, because PHP reads it as a space. */
 const nameCharacters = "\\w!#$%&*.^|~`()<>@:/?{}\\-";
@@ -85,23 +146,19 @@ const ambiguousSpaces = new RegExp(
 const hasAmbiguousSpaces = (header: string): boolean => ambiguousSpaces.test(header);
 
 /**
- * Returns the header without the cookies of these names, in any spelling, also after a comma. All other bytes stay.
+ * Returns the header without the cookies of these names, in any spelling, also after a comma. All other bytes stay. Without such a
+ * cookie the header is returned as it is.
  *
  * @returns null when nothing is left
  */
 export function removeNamedCookies(header: string, names: readonly string[]): string | null {
   const removedNames = new Set(names.map(foldNameToUnderscores));
-  const parts = header.split(/([;,])/);
-  const remaining: string[] = [];
-  for (let index = 0; index < parts.length; index += 2) {
-    const piece = parts[index] ?? "";
-    if (listPossibleFoldedNames(cookieNameOfPair(piece)).some((folded) => removedNames.has(folded))) continue;
-    if (remaining.length > 0) remaining.push(parts[index - 1] ?? "");
-    remaining.push(piece);
-  }
+  const pieces = splitCookies(header, ";,");
+  const remaining = pieces.filter((piece) => !isNamedIn(piece, removedNames));
+  if (remaining.length === pieces.length) return header === "" ? null : header;
+  const text = remaining.map(({ separator, text }, i) => (i === 0 ? text : separator + text)).join("");
   // Only ASCII spaces are trimmed: for some servers other white space is part of a name.
-  const text = remaining.join("").replace(/^ +| +$/g, "");
-  return text === "" ? null : text;
+  return text.replace(/^ +| +$/g, "") || null;
 }
 
 /** The prefix of Sallyport's own cookies, and of names that a proxy may confuse with it. Quotes and spaces are removed before. */
@@ -118,33 +175,22 @@ const ownValuePattern = /^[\w.!~*'()%-]*$/;
  * @param names the names of Sallyport's own cookies
  */
 export function hasMalformedOwnCookie(header: string, names: readonly string[]): boolean {
-  const isWellFormed = (piece: string) => {
-    const { name, value } = toPiece(piece, 0, piece.length);
-    return names.includes(name) && ownValuePattern.test(value) && piece.includes("=");
-  };
-  const others = header.split(/[;,]/).filter((piece) => !isWellFormed(piece));
-  return ownNameLookalike.test(decodeAsciiEscapesThreeTimes(others.join(";")).replace(/["'\s]/g, ""));
+  const isWellFormed = ({ name, value, text }: Piece) =>
+    names.includes(name) && ownValuePattern.test(value) && text.includes("=");
+  const others = splitCookies(header, ";,").filter((piece) => !isWellFormed(piece));
+  const text = decodeAsciiEscapesThreeTimes(others.map((piece) => piece.text).join(";"));
+  return ownNameLookalike.test(text.replace(/["'\s]/g, ""));
 }
 
-/**
- * Returns the cookie name in a piece of a `Cookie` header, or in a `Set-Cookie` header. A browser sends a cookie without a
- * name as its bare value; then the value up to `=` is returned, because a server would read that as the name.
- */
-export const cookieNameOfPair = (piece: string): string =>
-  (piece.replace(/^\s*=/, "").split(/[=;]/, 1)[0] ?? "").trim();
-
-function splitAtSemicolons(header: string): (Piece & { readonly text: string })[] {
-  let at = 0;
-  return header.split(";").map((text) => {
-    const piece = { text, ...toPiece(header, at, at + text.length) };
-    at += text.length + 1;
-    return piece;
-  });
-}
+/** True when a browser or a server may read a `Set-Cookie` header as a cookie of one of these names, in any spelling. */
+export const setsNamedCookie = (setCookie: string, names: readonly string[]): boolean => {
+  const [pair = ""] = setCookie.split(";", 1);
+  return isNamedIn(toPiece(pair, 0, pair.length), new Set(names.map(foldNameToUnderscores)));
+};
 
 /** Splits like servers that read `name="a; b"` as one cookie (RFC 2109 4.1). */
-function splitOutsideQuotes(header: string): Piece[] {
-  const pieces: Piece[] = [];
+function splitOutsideQuotes(header: string): PieceText[] {
+  const pieces: PieceText[] = [];
   const pattern = /[^;="]*(?:=[ \t]*(?:"(?:[^"\\]|\\.)*"[^;]*|[^;]*)|[^;]*)/y;
   for (let from = 0; from <= header.length; ) {
     pattern.lastIndex = from;
@@ -155,9 +201,10 @@ function splitOutsideQuotes(header: string): Piece[] {
   return pieces;
 }
 
-function toPiece(header: string, from: number, to: number): Piece {
-  const text = header.slice(from, to).replace(/^ +/, "");
-  const equals = text.indexOf("=", /^=*/.exec(text)?.[0].length);
-  const name = equals === -1 ? text : text.slice(0, equals);
-  return { at: from, name, value: equals === -1 ? "" : text.slice(equals + 1) };
+function toPiece(header: string, from: number, to: number): PieceText {
+  const text = header.slice(from, to);
+  const trimmed = text.replace(/^ +/, "");
+  const equals = trimmed.indexOf("=", /^=*/.exec(trimmed)?.[0].length);
+  const name = equals === -1 ? trimmed : trimmed.slice(0, equals);
+  return { at: from, text, name, value: equals === -1 ? "" : trimmed.slice(equals + 1) };
 }

@@ -5,7 +5,7 @@ export interface NamedValue {
 }
 
 /** The cookies or query parameters of a request that have one of the given names. */
-export interface ClassifiedNamedValues {
+export interface NamedValuesWithAmbiguity {
   /** The names and values, in the order of the request. */
   readonly values: readonly NamedValue[];
   /**
@@ -18,7 +18,8 @@ export interface ClassifiedNamedValues {
 }
 
 /**
- * Classifies the values that were found for these names.
+ * Returns all the values, and whether two servers may read different ones from the request. That is so when one of the
+ * names is spelled otherwise than in `names`, when a name has two different values, or when `isSplitAlike` is false.
  *
  * @param values every value that some server may read under one of the names
  * @param names the names as the site writes them
@@ -28,7 +29,7 @@ export function checkNamedValuesForAmbiguity(
   values: readonly NamedValue[],
   names: readonly string[],
   isSplitAlike: boolean,
-): ClassifiedNamedValues {
+): NamedValuesWithAmbiguity {
   const byName = new Map(values.map(({ name, value }) => [name, value]));
   const isSpelledRight = values.every(({ name }) => names.includes(name));
   const hasOneValueEach = values.every(({ name, value }) => byName.get(name) === value);

@@ -1,54 +1,56 @@
-import { totpDigits, totpPeriodSeconds } from "../crypto/totp.ts";
+import { describeUnsupportedTotpParameters, enrolAgainAdvice } from "./totp-parameters.ts";
 
 /** The contents of a provisioning URI from another system. */
 export interface ParsedOtpauthUri {
   readonly ok: true;
-  /** The part of the label before the colon. */
+  /** The parameter `issuer`, or else the part of the label before the colon. */
   readonly issuer: string | null;
-  /** The part of the label after the colon: the account's name. */
+  /** The part of the label after the colon: the account's name. "" where there is none. */
   readonly account: string;
   /** Base32 as in the URI, not checked. */
   readonly secret: string;
 }
 
-/** The reason why a URI was rejected. `detail` contains no part of the URI, which has a secret. */
+/** The reason why a URI was rejected. `detail` contains no part of the label and no secret. */
 export interface InvalidOtpauthUri {
   readonly ok: false;
+  /** `unsupported_parameters`: the authenticator works, but its codes are not accepted here. */
   readonly reason: "invalid_format" | "unsupported_parameters";
   readonly detail: string;
 }
 
-/** Parameters that only change the appearance in an app. An unknown parameter could change the codes. */
-const displayParameters: readonly string[] = ["issuer", "image", "icon", "color"];
+/**
+ * The parameters that decide which codes an authenticator shows, and the issuer. Authenticators ignore all others, such as
+ * `codeDisplay`, `creator`, `serial`, `lock`, `image`. `encoder` is KeePassXC's, for Steam codes.
+ */
+const knownParameters = ["secret", "issuer", "algorithm", "digits", "period", "encoder"] as const;
+
+type Parameters = Partial<Record<(typeof knownParameters)[number], string>>;
 
 /**
- * Parses an `otpauth://` URI (Google's Key URI Format) strictly: it must be visible ASCII with percent-encoded parts, a plus
- * sign is no space, and no parameter may occur twice. Other parameters than SHA-1, 6 digits and 30 seconds are
- * `unsupported_parameters`.
+ * Parses an `otpauth://` URI (Google's Key URI Format) as authenticators read it: blanks around it, a fragment, characters
+ * that should be percent-encoded, names in upper case, unknown parameters and empty ones do not matter. Other codes than
+ * TOTP with SHA-1, 6 digits and 30 seconds are `unsupported_parameters`. A known parameter with two different values is
+ * `invalid_format`, because authenticators differ in which one counts.
  */
 export function parseOtpauthUri(uri: string): ParsedOtpauthUri | InvalidOtpauthUri {
-  const [, type, path, query] = /^otpauth:\/\/([a-z]+)\/([^?#]*)\?([^?#]*)$/i.exec(uri) ?? [];
-  if (!/^[\x21-\x7e]+$/.test(uri) || type === undefined || path === undefined || query === undefined)
-    return invalid("is not an otpauth:// URI");
-  if (type.toLowerCase() !== "totp") return unsupported("only otpauth://totp/ is supported");
-  const label = parseLabel(path);
-  const parameters = parseQuery(query);
-  if (label === null || parameters === null) return invalid("has a part that can't be read");
-  if (parameters === "twice") return invalid("has a parameter twice");
-  const { secret, algorithm = "SHA1", digits, period, ...others } = Object.fromEntries(parameters);
-  if (!/^(hmac-?)?sha-?1$/i.test(algorithm)) return unsupported("algorithm: only SHA1 is supported");
-  if (!isAbsentOr(digits, totpDigits)) return unsupported(`digits: only ${totpDigits} are supported`);
-  if (!isAbsentOr(period, totpPeriodSeconds)) {
-    return unsupported(`period: only ${totpPeriodSeconds} seconds are supported`);
-  }
-  if (Object.keys(others).some((name) => !displayParameters.includes(name)))
-    return unsupported("has a parameter that is not known");
-  if (secret === undefined || secret === "") return invalid("has no secret");
-  return { ok: true, ...label, secret };
+  const [, type, path = "", query] = /^otpauth:\/\/([a-z]+)(?:\/([^?]*))?\?([^#]*)/i.exec(uri.trim()) ?? [];
+  if (type === undefined || query === undefined) return invalid("is not an otpauth:// URI");
+  if (type.toLowerCase() !== "totp") return unsupported(describeType(type.toLowerCase()));
+  const parameters = parseParameters(query);
+  if (typeof parameters === "string") return invalid(parameters);
+  const { secret = "", issuer = "", encoder = "" } = parameters;
+  const unsupportedParameters = describeUnsupportedTotpParameters(parameters);
+  if (unsupportedParameters !== null) return unsupported(unsupportedParameters);
+  if (encoder !== "") return unsupported(`has an encoder. ${enrolAgainAdvice}`);
+  if (secret.trim() === "") return invalid("has no secret");
+  const label = parseLabel(path, issuer);
+  if (label === null) return invalid("has a label that is not UTF-8");
+  return { ok: true, issuer: issuer || label.issuer || null, account: label.account, secret };
 }
 
-const isAbsentOr = (text: string | undefined, supported: number) =>
-  text === undefined || text === String(supported);
+const describeType = (type: string) =>
+  `has ${type === "hotp" ? "codes that are counted (HOTP)" : "another type than totp"}. ${enrolAgainAdvice}`;
 
 const invalid = (detail: string): InvalidOtpauthUri => ({ ok: false, reason: "invalid_format", detail });
 const unsupported = (detail: string): InvalidOtpauthUri => ({
@@ -59,41 +61,52 @@ const unsupported = (detail: string): InvalidOtpauthUri => ({
 
 /**
  * Parses `label = accountname / issuer (":" / "%3A") *"%20" accountname`. If there is a literal colon, it is the separator,
- * and encoded colons are part of a name.
+ * and encoded colons are part of a name. A plus sign is part of a name (`ada+shop@example.com`), unless reading it as a
+ * space gives the issuer that the parameter has: then the whole label is encoded like a form.
+ *
+ * @param issuerParameter "" where there is none
+ * @returns null when the label has bytes that are not UTF-8 (INC-36)
  */
-function parseLabel(path: string): Pick<ParsedOtpauthUri, "issuer" | "account"> | null {
-  const colon = path.indexOf(":");
-  const [issuer, account] = (
-    colon === -1 ? splitAtColon(decode(path)) : [path.slice(0, colon), path.slice(colon + 1)].map(decode)
-  ) as (string | null)[];
-  if (issuer === null || account === null || account === undefined) return null;
-  return { issuer: issuer || null, account: account.trimStart() };
+function parseLabel(path: string, issuerParameter: string): { issuer: string; account: string } | null {
+  const label = splitLabel(path);
+  if (!path.includes("+") || issuerParameter === "" || label?.issuer === issuerParameter) return label;
+  const asForm = splitLabel(path.replaceAll("+", " "));
+  return asForm?.issuer === issuerParameter ? asForm : label;
 }
 
-function splitAtColon(label: string | null): (string | null)[] {
-  if (label === null) return [null, null];
-  const colon = label.indexOf(":");
-  return colon === -1 ? ["", label] : [label.slice(0, colon), label.slice(colon + 1)];
+function splitLabel(path: string): { issuer: string; account: string } | null {
+  const isEncoded = !path.includes(":");
+  const text = isEncoded ? decode(path) : path;
+  if (text === null) return null;
+  const colon = text.indexOf(":");
+  const parts = [text.slice(0, Math.max(0, colon)), text.slice(colon + 1)];
+  const [issuer, account] = isEncoded ? parts : parts.map(decode);
+  if (typeof issuer !== "string" || typeof account !== "string") return null;
+  return { issuer, account: account.trimStart() };
 }
 
-/** Returns the decoded names and values. Null: a part is no pair, or is not percent-encoded. */
-function parseQuery(query: string): Map<string, string> | "twice" | null {
-  const parameters = new Map<string, string>();
-  for (const pair of query.split("&")) {
-    const equals = pair.indexOf("=");
-    const name = decode(pair.slice(0, Math.max(0, equals)));
-    const value = decode(pair.slice(equals + 1));
-    if (equals < 1 || name === null || value === null) return null;
-    if (parameters.has(name)) return "twice";
-    parameters.set(name, value);
+/** Returns the values of the known parameters, or what is wrong with them. Parts that are no parameters are ignored. */
+function parseParameters(query: string): Parameters | string {
+  const parameters: Parameters = {};
+  for (const pair of query.replaceAll("+", " ").split("&")) {
+    const [name = ""] = pair.split("=", 1);
+    const written = decode(name)?.trim().toLowerCase();
+    const known = knownParameters.find((known) => known === written);
+    if (known === undefined) continue;
+    const value = decode(pair.slice(name.length + 1));
+    if (value === null) return `has a parameter ${known} that is not UTF-8`;
+    const before = parameters[known];
+    if (before !== undefined && before !== value)
+      return `has the parameter ${known} twice, with different values`;
+    parameters[known] = value;
   }
   return parameters;
 }
 
-/** Returns the percent-decoded text, or null when it is not well-formed. */
+/** Returns the percent-decoded text, or null for bytes that are not UTF-8. A `%` without two hexadecimal digits is itself. */
 function decode(text: string): string | null {
   try {
-    return decodeURIComponent(text);
+    return decodeURIComponent(text.replace(/%(?![0-9a-f]{2})/gi, "%25"));
   } catch {
     return null;
   }

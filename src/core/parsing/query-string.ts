@@ -1,5 +1,9 @@
 import { decodeAsciiEscapesOnce, foldNameToUnderscores, listPossibleFoldedNames } from "./folded-name.ts";
-import { type ClassifiedNamedValues, checkNamedValuesForAmbiguity, type NamedValue } from "./named-values.ts";
+import {
+  checkNamedValuesForAmbiguity,
+  type NamedValue,
+  type NamedValuesWithAmbiguity,
+} from "./named-values.ts";
 
 /**
  * Finds every parameter of a query string that some server may read under one of these names (INC-08, INC-26). The result is
@@ -8,7 +12,7 @@ import { type ClassifiedNamedValues, checkNamedValuesForAmbiguity, type NamedVal
  * @param query without the `?`, as it was sent
  * @param names the names as the site writes them
  */
-export function findParametersReadableAs(query: string, names: readonly string[]): ClassifiedNamedValues {
+export function findParametersReadableAs(query: string, names: readonly string[]): NamedValuesWithAmbiguity {
   const { values, atSemicolons } = findPairs(query, names);
   return checkNamedValuesForAmbiguity(values, names, atSemicolons.length === values.length);
 }

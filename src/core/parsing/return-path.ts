@@ -1,7 +1,11 @@
 import { findPathVariants } from "../policy/path-variants.ts";
 import { hasReplacementCharacter } from "./undecodable.ts";
 
-const maxPathCharacters = 2048;
+/**
+ * The length of the longest return path. In a form, where each character can take three bytes, it still fits into the 16 KiB that
+ * a request body may have.
+ */
+export const maxReturnPathCharacters = 4096;
 
 /** A placeholder base URL. A parsed input that has another origin leads to another host. */
 const dummyOrigin = "https://return-path.invalid";
@@ -29,7 +33,7 @@ export function parseReturnPathOrRoot(input: string | null | undefined): string 
   // The URL parser silently removes raw tabs and line breaks.
   if (
     !input ||
-    input.length > maxPathCharacters ||
+    input.length > maxReturnPathCharacters ||
     controlCharacter.test(input) ||
     hasReplacementCharacter(input)
   )
@@ -39,7 +43,7 @@ export function parseReturnPathOrRoot(input: string | null | undefined): string 
   const url = new URL(input, dummyOrigin);
   if (url.origin !== dummyOrigin) return "/";
   const normalised = url.pathname + url.search + url.hash;
-  return normalised.length <= maxPathCharacters && isHarmless(url.pathname) ? normalised : "/";
+  return normalised.length <= maxReturnPathCharacters && isHarmless(url.pathname) ? normalised : "/";
 }
 
 function isHarmless(path: string): boolean {

@@ -51,7 +51,7 @@ const mappings: readonly AsciiMapping[] = [
   { separators: pairs("\u00B4/\u02CA/"), endings: none },
   // Code page 932 (Japanese) maps the yen sign to a backslash, which separates segments as a slash does.
   { separators: pairs("\u00A5/"), endings: none },
-  // Code page 949 (Korean) maps the won sign to a backslash.
+  // Code page 949 (Korean) maps the won sign to a backslash. The table has a slash for it, as for the yen sign.
   { separators: pairs("\u20A9/"), endings: none },
   // Code page 20127 (US-ASCII) maps these characters to dots. Windows drops dots at the end of a name.
   { separators: none, endings: pairs("\u00B7.\u2022.\u2026.") },

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { lazyPerObject } from "../lib/lazy.ts";
+import { unknownFieldsErrorOption } from "../parsing/parse-fields.ts";
 import { zodExpectedTypeErrorOption } from "../parsing/zod-type-error.ts";
 import { foldCaseAndAccents } from "./best-fit.ts";
 import { removePageSuffix } from "./path-aliases.ts";
@@ -79,9 +80,7 @@ const ruleSchema = () =>
       },
       {
         error: (issue) =>
-          issue.code === "unrecognized_keys"
-            ? describeKeys(issue.keys)
-            : zodExpectedTypeErrorOption("object").error(issue),
+          issue.code === "unrecognized_keys" ? undefined : zodExpectedTypeErrorOption("object").error(issue),
       },
     )
     .check(
@@ -111,7 +110,7 @@ export function parsePolicy(
   } catch {
     return { ok: false, message: "is not JSON" };
   }
-  const parsed = policySchema().safeParse(value);
+  const parsed = policySchema().safeParse(value, unknownFieldsErrorOption());
   if (!parsed.success) return { ok: false, message: parsed.error.issues.map(describeIssue).join("; ") };
   return { ok: true, rules: parsed.data.map(toRule) };
 }
@@ -148,10 +147,6 @@ function toRule(rule: z.infer<ReturnType<typeof ruleSchema>>): PolicyRule {
       methods,
     },
   };
-}
-
-function describeKeys(keys: readonly string[]): string {
-  return `Unrecognized key${keys.length > 1 ? "s" : ""}: ${keys.map((key) => `"${key}"`).join(", ")}`;
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string {

@@ -19,7 +19,7 @@ const secretBytes = 32;
 
 /** A new API key. Only its hash is stored; the key itself is shown once. */
 export interface GeneratedApiKey {
-  /** Not secret: 55 random bits, and a mark of 25 bits. */
+  /** Not secret. 16 characters: 55 random bits, and a mark of 25 bits, which shows that Sallyport generated the id. */
   readonly id: string;
   /** `sp_<id>_<256 random bits>`. */
   readonly key: string;

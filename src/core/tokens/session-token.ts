@@ -39,9 +39,9 @@ export interface PendingSessionClaims {
 }
 
 /**
- * The claims of a token for a pending session that another request opened. The token has the session's id and not its
- * secret, which only the client that opened the session has. A client with this token has verified the same first factor. It
- * can submit a code, but cannot end the session.
+ * The claims of the token for a client that shares a pending session. Another client has opened the session, with the same
+ * first factor; the limits allowed no second one (INC-30). The token has the session's id and not its secret, which only the
+ * client that opened the session has. So the sharing client can submit a code, but cannot end the session.
  */
 export interface PendingSessionClaimsForSharingClient {
   readonly sessionId: string;

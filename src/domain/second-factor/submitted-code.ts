@@ -40,7 +40,10 @@ export interface VerifyCodeInput<Outcome, Subject extends CodeSubject> {
    * Base32 text that the caller means to confirm; null when it does not say.
    */
   readonly against: "second_factor" | { readonly pendingSecret: string | null };
-  /** Returns what an accepted code changes. Called again when the account has changed since it was read. */
+  /**
+   * Returns what the batch changes if it accepts the code, and the outcome for the caller. Writes nothing itself: it is called
+   * again, with new rows, when the account has changed since it was read.
+   */
   readonly planAcceptance: (
     view: CodeSubjectRows<Subject>,
     evidence: RightCodeDetails,

@@ -27,16 +27,22 @@ export type ImportLineOutcome = "created" | "unchanged" | ImportLineFailure;
  */
 const maxRounds = 4;
 
-/** Creates the accounts of one chunk that do not exist yet. Each round is one read, and one batch for the new accounts. */
+/**
+ * Creates the accounts of one chunk that do not exist yet. Each round is one read, and one batch for the new accounts.
+ *
+ * @param planned null: accounts are created. Otherwise the call is part of a dry run: it writes no account, takes these
+ *   accounts for existing ones, and adds those that it would create
+ */
 export async function createMissingUsersOfChunk(
   deps: Deps,
   call: ServiceCall,
   users: readonly ImportedUser[],
+  planned: User[] | null,
 ): Promise<ReadonlyMap<ImportedUser, ImportLineOutcome>> {
   const outcomes = await refuseAdminUsers(deps, call, users);
   for (let round = 0; round < maxRounds && outcomes.size < users.length; round++) {
     const open = users.filter((user) => !outcomes.has(user));
-    const existing = await readExistingUsers(deps, call, open);
+    const existing = await readExistingUsers(deps, call, open, planned ?? []);
     const compared = await Promise.all(open.map((user) => compareWithExisting(deps, call, user, existing)));
     for (const [index, user] of open.entries()) {
       const outcome = compared[index];
@@ -46,7 +52,8 @@ export async function createMissingUsersOfChunk(
       call.realm,
       open.filter((user) => !outcomes.has(user)),
     );
-    for (const user of await insertUsers(deps, call, distinct, existing)) outcomes.set(user, "created");
+    for (const user of await insertUsers(deps, call, distinct, { existing, planned }))
+      outcomes.set(user, "created");
   }
   for (const user of users)
     if (!outcomes.has(user)) outcomes.set(user, { ok: false, reason: "user_differs" });
@@ -77,7 +84,7 @@ async function refuseAdminUsers(
   return outcomes;
 }
 
-/** The stored users that have an id or a name of the lines. */
+/** The stored users that have an id or a name of the lines, and in a dry run all users that it would have created so far. */
 interface ExistingUsers {
   /** Users of the realm, by stored id. */
   readonly byId: ReadonlyMap<string, User>;
@@ -91,13 +98,14 @@ async function readExistingUsers(
   deps: Deps,
   { realm }: ServiceCall,
   users: readonly ImportedUser[],
+  planned: readonly User[],
 ): Promise<ExistingUsers> {
   const rows = await findUsersWithIdsOrNames(deps.db, realm, {
     ids: users.flatMap(({ id }) => (id === undefined ? [] : listPossibleStoredUserIds(realm, id))),
     usernames: users.map(({ username }) => username),
     canonicalNames: isExternalRealm(realm) ? users.map(({ username }) => username) : [],
   });
-  const own = rows.filter((row) => row.realm === realm);
+  const own = [...rows.filter((row) => row.realm === realm), ...planned];
   return {
     byId: new Map(own.map((row) => [row.id, row])),
     byName: new Map([...own.map(byCanonicalName), ...own.map(byUsername)]),
@@ -145,15 +153,19 @@ function withoutDuplicates(realm: string, users: readonly ImportedUser[]): Impor
   });
 }
 
-/** Inserts the users, and returns those whose ids and names were free. */
+/** Inserts the users, and returns those whose ids and names were free. In a dry run it adds them to `planned` instead. */
 async function insertUsers(
   deps: Deps,
   call: ServiceCall,
   users: readonly ImportedUser[],
-  existing: ExistingUsers,
-): Promise<ImportedUser[]> {
+  { existing, planned }: { readonly existing: ExistingUsers; readonly planned: User[] | null },
+): Promise<readonly ImportedUser[]> {
   if (users.length === 0) return [];
   const imports = await Promise.all(users.map((user) => buildUserImport(deps, call, user, existing)));
+  if (planned !== null) {
+    planned.push(...imports.map(({ row }) => row));
+    return users;
+  }
   const created = await insertImportedUsersSkippingConflicts(deps.db, call.realm, imports);
   return users.filter((_, index) => created.has(imports[index]?.row.id ?? ""));
 }

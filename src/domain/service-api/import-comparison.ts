@@ -1,4 +1,5 @@
 import { decodeBackupCodeHashes, splitStoredBackupCodeEntry } from "../../core/crypto/backup-code-hashes.ts";
+import { classifyImportedPasswordHash } from "../../core/crypto/imported-password.ts";
 import { hasOutdatedScryptParameters, isVerifiablePasswordHash } from "../../core/crypto/password-hash.ts";
 import type { SealedColumn } from "../../store/platform/schema.ts";
 import type { User } from "../../store/users/user-rows.ts";
@@ -53,9 +54,14 @@ function isSameAccount(row: User, user: ImportedUser): boolean {
   );
 }
 
-/** True also when the stored hash has replaced an imported one that is unverifiable or due for a rehash. */
+/**
+ * True also when the stored hash is an earlier spelling of the imported one, or has replaced an imported one that is
+ * unverifiable or due for a rehash.
+ */
 function isSamePassword(stored: string | null, imported: string | undefined): boolean {
   if (imported === undefined || imported === stored) return true;
+  const support = stored === null ? null : classifyImportedPasswordHash(stored);
+  if (support?.kind === "verifiable" && support.stored === imported) return true;
   const isRenewed =
     stored !== null && isVerifiablePasswordHash(stored) && !hasOutdatedScryptParameters(stored);
   return isRenewed && (!isVerifiablePasswordHash(imported) || hasOutdatedScryptParameters(imported));

@@ -1,4 +1,5 @@
 import { StoreUnavailableError } from "../../store/platform/database.ts";
+import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import { createMissingUsersOfChunk, type ImportLineOutcome } from "./import-chunk.ts";
 import type { ImportedUser, ImportLineFailure } from "./imported-user.ts";
@@ -19,6 +20,13 @@ export interface ImportLineError {
   readonly failure: ImportLineFailure;
 }
 
+/** A line whose account was created and needs a new password. */
+export interface ImportPasswordReset {
+  readonly line: number;
+  /** The name of the form of its password hash (`core/crypto/imported-password.ts`). */
+  readonly form: string;
+}
+
 /** How many lines were imported, and which failed. */
 export interface ImportReport {
   /** Lines that were processed, empty ones included. */
@@ -27,10 +35,16 @@ export interface ImportReport {
   /** Lines whose account existed already with the same data. */
   readonly unchanged: number;
   readonly failed: number;
+  /** Created accounts that need a new password. */
+  readonly resetRequired: number;
   /** The number of the first line that was not processed. */
   readonly nextLine: number;
-  /** The first 100 of the failed lines. */
+  /** The first 100 of the failed lines; in a dry run all of them. */
   readonly errors: readonly ImportLineError[];
+  /** The first 100 of the accounts that need a new password; in a dry run all of them. */
+  readonly resets: readonly ImportPasswordReset[];
+  /** True: nothing was written. */
+  readonly dryRun: boolean;
   /** The error that ended the import early. Null: all lines were processed. */
   readonly interrupted: StoreUnavailableError | null;
 }
@@ -40,11 +54,15 @@ const maxChunkUsers = 200;
 const maxChunkBytes = 256 * 1024;
 const maxChunkLines = 1000;
 
-const maxErrors = 100;
+/** The limit of each list in the report of an import. A dry run has no limit: its lists are what it is made for. */
+const maxListed = 100;
 
 /**
  * Creates the accounts of a file, chunk by chunk and in order. A failed line changes nothing. A line whose account exists
  * changes nothing either, so the same file can be sent again. Memory is bounded by the chunk, not by the file.
+ *
+ * A dry run reports what the same lines would come to, and writes no account. It keeps the accounts that it would create,
+ * because a later line can have the same name.
  *
  * @param lines in the order of the file
  * @param firstLine the number of the first of these lines in the file
@@ -53,18 +71,19 @@ export async function importUsers(
   deps: Deps,
   call: ServiceCall,
   lines: AsyncIterable<ParsedImportLine>,
-  firstLine: number,
+  { firstLine, dryRun }: { readonly firstLine: number; readonly dryRun: boolean },
 ): Promise<ImportReport> {
-  const report = new ReportBuilder(firstLine);
+  const report = new ReportBuilder(firstLine, dryRun);
+  const planned: User[] | null = dryRun ? [] : null;
   let chunk: ParsedImportLine[] = [];
   try {
     for await (const line of lines) {
       chunk.push(line);
       if (!isFull(chunk)) continue;
-      await importLines(deps, call, chunk, report);
+      await importLines(deps, call, chunk, { report, planned });
       chunk = [];
     }
-    await importLines(deps, call, chunk, report);
+    await importLines(deps, call, chunk, { report, planned });
     return report.build(null);
   } catch (error) {
     if (error instanceof StoreUnavailableError) return report.build(error);
@@ -82,23 +101,31 @@ async function importLines(
   deps: Deps,
   call: ServiceCall,
   chunk: readonly ParsedImportLine[],
-  report: ReportBuilder,
+  { report, planned }: { readonly report: ReportBuilder; readonly planned: User[] | null },
 ): Promise<void> {
   const users = chunk.flatMap(({ entry }) => (entry?.ok === true ? [entry.user] : []));
-  const outcomes = await createMissingUsersOfChunk(deps, call, users);
+  const outcomes = await createMissingUsersOfChunk(deps, call, users, planned);
   for (const { line, entry } of chunk) {
-    report.add(line, entry?.ok === true ? (outcomes.get(entry.user) ?? null) : entry);
+    const outcome = entry?.ok === true ? (outcomes.get(entry.user) ?? null) : entry;
+    report.add(line, outcome);
+    if (outcome === "created" && entry?.ok === true && entry.user.resetForm !== undefined)
+      report.addReset({ line, form: entry.user.resetForm });
   }
 }
 
 /** Counts outcomes. The lines of a chunk are added only after its batch has been committed. */
 class ReportBuilder {
   readonly #firstLine: number;
+  readonly #dryRun: boolean;
+  readonly #maxListed: number;
   readonly #errors: ImportLineError[] = [];
-  readonly #counts = { created: 0, unchanged: 0, failed: 0 };
+  readonly #resets: ImportPasswordReset[] = [];
+  readonly #counts = { created: 0, unchanged: 0, failed: 0, resetRequired: 0 };
   #nextLine: number;
 
-  constructor(firstLine: number) {
+  constructor(firstLine: number, dryRun: boolean) {
+    this.#dryRun = dryRun;
+    this.#maxListed = dryRun ? Number.POSITIVE_INFINITY : maxListed;
     this.#firstLine = firstLine;
     this.#nextLine = firstLine;
   }
@@ -107,12 +134,18 @@ class ReportBuilder {
     this.#nextLine = line + 1;
     if (outcome === null) return;
     this.#counts[typeof outcome === "string" ? outcome : "failed"] += 1;
-    if (typeof outcome !== "string" && this.#errors.length < maxErrors)
+    if (typeof outcome !== "string" && this.#errors.length < this.#maxListed)
       this.#errors.push({ line, failure: outcome });
+  }
+
+  addReset(reset: ImportPasswordReset): void {
+    this.#counts.resetRequired += 1;
+    if (this.#resets.length < this.#maxListed) this.#resets.push(reset);
   }
 
   build(interrupted: StoreUnavailableError | null): ImportReport {
     const lines = this.#nextLine - this.#firstLine;
-    return { lines, ...this.#counts, nextLine: this.#nextLine, errors: this.#errors, interrupted };
+    const lists = { errors: this.#errors, resets: this.#resets };
+    return { lines, ...this.#counts, nextLine: this.#nextLine, ...lists, dryRun: this.#dryRun, interrupted };
   }
 }

@@ -4,11 +4,15 @@ import {
   splitStoredBackupCodeEntry,
 } from "../../core/crypto/backup-code-hashes.ts";
 import { parseBase32Secret } from "../../core/crypto/base32-secret.ts";
-import { classifyImportedPasswordHash } from "../../core/crypto/imported-password.ts";
+import { classifyImportedPasswordHash, knownHashForms } from "../../core/crypto/imported-password.ts";
 import { computeTimeStep } from "../../core/crypto/totp.ts";
 import { parseSubmittedCode } from "../../core/parsing/code-input.ts";
 import { canonicalizeSubjectIfPossible, parseExternalSubject } from "../../core/parsing/external-subject.ts";
 import { parseOtpauthUri } from "../../core/parsing/otpauth.ts";
+import {
+  describeUnsupportedTotpParameters,
+  type ImportedTotpParameters,
+} from "../../core/parsing/totp-parameters.ts";
 import { canonicalizeUsername } from "../../core/parsing/username.ts";
 import type { Failure } from "../failure.ts";
 
@@ -22,6 +26,9 @@ export interface ImportLineInput {
   readonly email?: string | undefined;
   readonly otpauth?: string | undefined;
   readonly secret?: string | undefined;
+  readonly algorithm?: string | undefined;
+  readonly digits?: string | number | undefined;
+  readonly period?: string | number | undefined;
   readonly allowWeak?: boolean | undefined;
   readonly totpSetupAt?: Date | undefined;
   readonly totpLastStep?: number | undefined;
@@ -34,7 +41,8 @@ export interface ImportLineInput {
 }
 
 /** An account as an import creates it. */
-export interface ImportedUser extends Omit<ImportLineInput, "otpauth" | "allowWeak" | "exactName"> {
+export interface ImportedUser
+  extends Omit<ImportLineInput, "otpauth" | "algorithm" | "digits" | "period" | "allowWeak" | "exactName"> {
   /** The exact name when `canonicalName` is set, otherwise the canonical name. */
   readonly username: string;
   readonly canonicalName: string | null;
@@ -42,6 +50,10 @@ export interface ImportedUser extends Omit<ImportLineInput, "otpauth" | "allowWe
   readonly secret: string | undefined;
   /** The hashes as the column stores them. The hash of a spent code has the prefix `spent:`. */
   readonly backupCodes: readonly string[] | undefined;
+  /** As the column stores it. */
+  readonly passwordHash: string | undefined;
+  /** The form of a password hash that is not computed here, so that the account needs a new password. */
+  readonly resetForm: string | undefined;
 }
 
 /** Why a line was not imported. `detail` never contains a value of the line. */
@@ -75,18 +87,18 @@ export async function parseImportedUser(
   line: ImportLineInput,
   now: Date,
 ): Promise<{ readonly ok: true; readonly user: ImportedUser } | ImportLineFailure> {
-  const { otpauth, allowWeak, exactName, ...rest } = line;
+  const { otpauth, algorithm, digits, period, allowWeak, exactName, ...rest } = line;
   const uri = otpauth === undefined ? null : parseOtpauthUri(otpauth);
   if (uri?.ok === false) return { ...uri, detail: `otpauth: ${uri.detail}` };
   const name = parseName(line, uri?.account);
   if (name.ok === false) return name;
   if (uri !== null && line.secret !== undefined) return invalid("secret: must not be given beside otpauth");
-  const secret = parseSecret(uri?.secret ?? line.secret, allowWeak === true);
+  const secret = parseSecret(uri?.secret ?? line.secret, allowWeak === true, { algorithm, digits, period });
   if (secret?.ok === false) return secret;
   if (secret === null && (line.totpSetupAt ?? line.backupCodes) !== undefined)
     return invalid("secret: is required with totp_setup_at or backup_codes");
-  const hashFailure = line.passwordHash === undefined ? null : checkPasswordHash(line.passwordHash);
-  if (hashFailure !== null) return hashFailure;
+  const password = parsePasswordHash(line.passwordHash);
+  if (!password.ok) return password;
   if (line.totpLastStep !== undefined && line.totpLastStep > computeTimeStep(now) + maxStepsAhead)
     return invalid("totp_last_step: is in the future");
   const codes = await parseBackupCodes(line.backupCodes);
@@ -94,7 +106,11 @@ export async function parseImportedUser(
   const { username, canonicalName } = name;
   return {
     ok: true,
-    user: { ...rest, username, canonicalName, secret: secret?.canonical, backupCodes: codes },
+    user: {
+      ...{ ...rest, username, canonicalName, secret: secret?.canonical, backupCodes: codes },
+      passwordHash: password.stored,
+      resetForm: password.resetForm,
+    },
   };
 }
 
@@ -107,7 +123,9 @@ function parseName({ username, exactName, id }: ImportLineInput, label: string |
   if (exactName === undefined) {
     const name = username ?? canonicalizeUsername(label || id || "");
     return name === null
-      ? invalid("username: is missing")
+      ? invalid(
+          label ? "username: is missing, and the label of otpauth is no user name" : "username: is missing",
+        )
       : ({ ok: true, username: name, canonicalName: null } as const);
   }
   if (parseExternalSubject(exactName, "exact") === null) return invalid("exact_name: is not a valid name");
@@ -117,16 +135,37 @@ function parseName({ username, exactName, id }: ImportLineInput, label: string |
   return { ok: true, username: exactName, canonicalName } as const;
 }
 
-/** Null: the hash can be imported. */
-function checkPasswordHash(hash: string): ImportLineFailure | null {
-  const verdict = classifyImportedPasswordHash(hash);
-  if (verdict.kind === "unknown") return invalid("password_hash: is of an unknown scheme");
-  if (verdict.kind !== "unsupported") return null;
-  return { ok: false, reason: "unsupported_parameters", detail: `password_hash: ${verdict.detail}` };
+/** Returns what the account stores, and the form of the hash when the account needs a new password. */
+function parsePasswordHash(hash: string | undefined) {
+  if (hash === undefined) return { ok: true, stored: undefined, resetForm: undefined } as const;
+  const support = classifyImportedPasswordHash(hash);
+  switch (support.kind) {
+    case "verifiable":
+      return { ok: true, stored: support.stored, resetForm: undefined } as const;
+    case "reset_required":
+      return { ok: true, stored: support.stored, resetForm: support.form } as const;
+    case "unsupported":
+      return {
+        ok: false,
+        reason: "unsupported_parameters",
+        detail: `password_hash: ${support.detail}`,
+      } as const;
+    case "plain_password":
+      return invalid("password_hash: is a password that is not hashed. Leave it out, and set a new password");
+    case "unknown":
+      return invalid(`password_hash: is of no known form. Known: ${knownHashForms}`);
+  }
 }
 
-function parseSecret(text: string | undefined, allowWeak: boolean) {
+function parseSecret(
+  text: string | undefined,
+  allowWeak: boolean,
+  parameters: ImportedTotpParameters,
+): { readonly ok: true; readonly canonical: string } | ImportLineFailure | null {
   if (text === undefined) return null;
+  const unsupported = describeUnsupportedTotpParameters(parameters);
+  if (unsupported !== null)
+    return { ok: false, reason: "unsupported_parameters", detail: `secret: ${unsupported}` };
   const secret = parseBase32Secret(text);
   if (secret === null) return invalid("secret: is not base32");
   const { bytes, canonical } = secret;
@@ -134,7 +173,7 @@ function parseSecret(text: string | undefined, allowWeak: boolean) {
   if (bytes.length < minStrongSecretBytes && !allowWeak)
     return weak("The secret is shorter than 128 bits. Set allow_weak to import it anyway.");
   if (bytes.length > maxSecretBytes) return invalid("secret: is too long");
-  return { ok: true, canonical } as const;
+  return { ok: true, canonical };
 }
 
 const invalid = (detail: string) => ({ ok: false, reason: "invalid_format", detail }) as const;

@@ -220,8 +220,8 @@ async function buildUserRow(
     id: id === null ? crypto.randomUUID() : toStoredUserId(realm, id),
     realm,
     username,
-    // In an external realm, the first subject whose name has this canonical form claims the account
-    // (`store/users/external-names.ts`).
+    // No external subject has claimed the account. In the realm of an external source, a subject whose name has `username` as
+    // its canonical form can claim it, and that sets this column (`store/users/external-names.ts`). Elsewhere it stays null.
     canonicalName: null,
     email: email ?? null,
     passwordHash: password === undefined ? null : await hashPassword(password),

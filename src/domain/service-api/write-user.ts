@@ -1,6 +1,6 @@
 import type { AuditEvent } from "../../store/service/audit.ts";
 import type { WriteResult } from "../../store/service/idempotent-write.ts";
-import type { UserWriteInput } from "../../store/service/user-writes.ts";
+import type { UserWriteEventAndResponseInput } from "../../store/service/user-writes.ts";
 import type { User } from "../../store/users/user-rows.ts";
 import type { Deps } from "../deps.ts";
 import type { Failure } from "../failure.ts";
@@ -27,7 +27,7 @@ export async function writeUser(
   deps: Deps,
   { idempotency, now }: UserServiceCall<WriteUserRowResult>,
   { event, after, otherwise }: WriteUserInput,
-  write: (input: UserWriteInput) => Promise<WriteResult<User>>,
+  write: (input: UserWriteEventAndResponseInput) => Promise<WriteResult<User>>,
 ): Promise<WriteUserRowResult | Failure> {
   const updated: WriteUserRowResult = { ok: true, user: after, created: false };
   const response = await prepareStoredResponse(deps, idempotency, updated, now);

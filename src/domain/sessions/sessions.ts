@@ -69,7 +69,10 @@ export interface IssuedSession {
   readonly session: FullSession;
 }
 
-/** The times that decide whether a session is live `now`: a session that was last used before `idleSince` is idle. */
+/**
+ * Returns the two times that a session is compared with: it is live when it expires after `now`, and was last used after
+ * `idleSince`. Writes nothing.
+ */
 export function sessionExpiryAndIdleCutoffsAt(deps: Deps, now: Date): SessionExpiryAndIdleCutoffs {
   return { now, idleSince: new Date(now.getTime() - deps.config.sessionIdleSeconds * 1000) };
 }
@@ -147,7 +150,7 @@ export interface IssueSessionTokenInput {
   readonly username: string;
 }
 
-/** Signs a token for a stored session. Its `checkedAt` is `now`. */
+/** Signs a token for a stored session. Its `checkedAt` is `now`, or in 1970 so that the next request rechecks it. */
 export async function issueSessionToken(
   deps: Deps,
   { row, secret, user, username }: IssueSessionTokenInput,
@@ -164,7 +167,7 @@ export async function issueSessionToken(
     amr: row.amr,
     firstFactorAt: row.firstFactorAt,
     secondFactorAt: row.secondFactorAt,
-    checkedAt: now,
+    checkedAt: deps.recheckNewTokens ? new Date(0) : now,
     expiresAt: row.expiresAt,
   };
   const token = await signFullSessionToken(deps.config.keyring, claims);

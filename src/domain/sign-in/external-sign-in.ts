@@ -115,6 +115,8 @@ export async function createCredentialsBinding(
   source: FirstFactorSource | null,
 ): Promise<string | null> {
   if (source === null) return null;
+  const handedOver = (await source.handedOverBinding?.()) ?? null;
+  if (handedOver !== null) return handedOver;
   const evidence = await source.evidence();
   if (evidence === null)
     throw new FirstFactorUnavailableError("The source names an account for a request without credentials");

@@ -1,3 +1,4 @@
+import { isEqualInConstantTime } from "../../core/crypto/constant-time.ts";
 import type { Keyring } from "../../core/crypto/keyring.ts";
 import { type FirstFactorEvidence, matchesSessionBinding } from "../../core/tokens/session-binding.ts";
 import type { FullSession } from "../sessions/sessions.ts";
@@ -33,6 +34,15 @@ export interface FirstFactorSource {
    * @throws FirstFactorUnavailableError
    */
   evidence(): Promise<FirstFactorEvidence | null>;
+  /** The part of {@link evidence} that a page load of the same browser sends: its cookies. Null: there is none. */
+  cookieEvidence(): Promise<FirstFactorEvidence | null>;
+  /** The request can show credentials that a page load of the same browser doesn't send. */
+  readonly mayHandOver: boolean;
+  /**
+   * The binding to the credentials that were handed over to this request (`domain/sign-in/hand-over.ts`). It counts in place of
+   * {@link evidence}. Null or absent: none were.
+   */
+  handedOverBinding?(): Promise<string | null>;
   /**
    * Asks the source which account the request belongs to.
    *
@@ -72,6 +82,8 @@ export async function isSessionBoundToCredentials(
 ): Promise<boolean> {
   if (source === null) return session.realm === localRealm;
   if (session.realm !== source.realm || session.binding === null) return false;
+  const handedOver = (await source.handedOverBinding?.()) ?? null;
+  if (handedOver !== null) return isEqualInConstantTime(session.binding, handedOver);
   const evidence = await source.evidence();
   return evidence !== null && matchesSessionBinding(keyring, session.binding, evidence);
 }

@@ -21,7 +21,10 @@ export async function isPasswordOfUser(
   const { kind } = await comparePassword(password, stored);
   if (kind === "not_comparable" && user !== null && stored !== null) {
     const support = classifyImportedPasswordHash(stored);
-    if (support.kind !== "reset_required")
+    // Imports used to keep scrypt in other spellings, such as with padding, for a reset.
+    const isForReset =
+      support.kind === "reset_required" || (support.kind === "verifiable" && support.stored !== stored);
+    if (!isForReset)
       deps.log("error", "password_hash.unusable", {
         user_id: user.id,
         why: support.kind === "unsupported" ? support.detail : `it can't be computed (${support.kind})`,

@@ -2,9 +2,9 @@ import type { OriginWhoAmIConfig } from "../../config/first-factor-config.ts";
 import { findCookiesReadableAs } from "../../core/parsing/cookie-header.ts";
 import { foldNameToUnderscores } from "../../core/parsing/folded-name.ts";
 import {
-  type ClassifiedNamedValues,
   checkNamedValuesForAmbiguity,
   type NamedValue,
+  type NamedValuesWithAmbiguity,
 } from "../../core/parsing/named-values.ts";
 import { findParametersReadableAs } from "../../core/parsing/query-string.ts";
 import { hasNonUtf8Escapes, hasReplacementCharacter } from "../../core/parsing/undecodable.ts";
@@ -30,7 +30,7 @@ export interface CredentialHeadersAndQuery {
 /** One credential of a request. All cookies together are one, because a site may read several of them. */
 interface Credential {
   readonly kind: "cookies" | "authorization" | "header" | "query";
-  readonly found: ClassifiedNamedValues;
+  readonly found: NamedValuesWithAmbiguity;
   readonly sent: CredentialHeadersAndQuery;
 }
 
@@ -125,7 +125,7 @@ function readParameter(name: string, carriers: CredentialRequestParts): Credenti
 }
 
 /** Finds the headers that some server may read under this name (INC-26). A comma may join two lines of one header. */
-export function findHeadersReadableAs(headers: Headers, name: string): ClassifiedNamedValues {
+export function findHeadersReadableAs(headers: Headers, name: string): NamedValuesWithAmbiguity {
   const wanted = foldNameToUnderscores(name);
   const values = [...headers]
     .filter(([key, value]) => foldNameToUnderscores(key) === wanted && value !== "")
@@ -139,9 +139,9 @@ export function findHeadersReadableAs(headers: Headers, name: string): Classifie
 
 /** Marks undecodable values as ambiguous: two values with different invalid UTF-8 are the same text here (INC-36). */
 function markUndecodable(
-  found: ClassifiedNamedValues,
+  found: NamedValuesWithAmbiguity,
   isUndecodableText: (text: string) => boolean,
-): ClassifiedNamedValues {
+): NamedValuesWithAmbiguity {
   const wrong = found.values.some(({ name, value }) => isUndecodableText(name) || isUndecodableText(value));
   return wrong ? { ...found, isAmbiguous: true } : found;
 }

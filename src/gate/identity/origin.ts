@@ -46,6 +46,11 @@ export function createOriginFirstFactorSource(
     alwaysIdentify: summary.isRepeated,
     loginPath: config.loginPath,
     evidence: async () => (isAmbiguous || evidence.length === 0 ? null : evidence),
+    cookieEvidence: async () => {
+      const shown = evidence.filter(([kind]) => kind === "cookies");
+      return isAmbiguous || shown.length === 0 ? null : shown;
+    },
+    mayHandOver: evidence.some(([kind]) => kind !== "cookies"),
     identify: () => {
       identified ??= identify();
       return identified;

@@ -21,6 +21,9 @@ export function createProxyFirstFactorSource(
     alwaysIdentify: false,
     loginPath: null,
     evidence: async () => (identity === null ? null : [identity.username]),
+    cookieEvidence: async () => null,
+    // The proxy names the user of every page load.
+    mayHandOver: false,
     identify: async () => identity,
     identifyAgain: async () => identity,
   };

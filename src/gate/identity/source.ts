@@ -2,6 +2,7 @@ import type { Config } from "../../config/config.ts";
 import { hasMalformedOwnCookie, removeNamedCookies } from "../../core/parsing/cookie-header.ts";
 import { hasReplacementCharacter } from "../../core/parsing/undecodable.ts";
 import { hasSallyportBearerTokenAndOtherText } from "../../core/tokens/own-token.ts";
+import type { LogFunction } from "../../domain/deps.ts";
 import type { FirstFactorSource } from "../../domain/sign-in/first-factor-source.ts";
 import { copyWithoutConnectionHeadersAndOwnToken } from "../headers.ts";
 import type { CredentialRequestParts } from "./credentials.ts";
@@ -28,6 +29,7 @@ export interface FirstFactorSourceInput {
   /** The request has the right `PROXY_KEY`. */
   readonly trusted: boolean;
   readonly now: Date;
+  readonly log: LogFunction;
 }
 
 /**
@@ -50,7 +52,7 @@ export function createFirstFactorSource(
       return createOriginFirstFactorSource(firstFactor, { ...readCredentialCarriers(input), path }, whoAmI);
     }
     case "jwt":
-      return createJwtFirstFactorSource(firstFactor, headers, now);
+      return createJwtFirstFactorSource(firstFactor, headers, now, input.log);
     case "proxy":
       return createProxyFirstFactorSource(firstFactor, headers, trusted);
   }

@@ -8,10 +8,10 @@ import {
 } from "../../domain/sign-in/first-factor-source.ts";
 import type { CredentialHeadersAndQuery } from "./credentials.ts";
 
-/** An origin that takes longer counts as unavailable. */
+/** When the origin's who-am-I takes longer, the first factor counts as unavailable. */
 const timeoutMilliseconds = 5_000;
 
-/** The description of an account is smaller than this. */
+/** A longer JSON response of the who-am-I counts as unavailable, too. The description of an account is far shorter. */
 const maxResponseBytes = 64 * 1024;
 
 /** A request to the who-am-I without the credential: its address, and the headers that describe the visitor. */
@@ -36,11 +36,8 @@ export async function fetchIdentity(
   whoAmI: WhoAmIRequestWithoutCredential,
   credential: CredentialHeadersAndQuery,
 ): Promise<ExternalIdentity | null> {
-  const response = await fetchWhoAmI(urlOf(whoAmI, credential), headersOf(whoAmI, credential));
-  if (config.anonymousStatuses.includes(response.status)) {
-    await response.body?.cancel();
-    return null;
-  }
+  const response = await fetchWhoAmI(urlOf(whoAmI, credential), headersOf(config, whoAmI, credential));
+  if (await isForAnonymousVisitor(config, response)) return null;
   if (response.status !== 200) {
     await response.body?.cancel();
     throw new FirstFactorUnavailableError(`The who-am-I of the origin responded ${response.status}`);
@@ -55,6 +52,30 @@ export async function fetchIdentity(
   );
 }
 
+/**
+ * True when the status says that the credential belongs to no account. A 403 says so only with the configured text in its body:
+ * sites also send one to a signed-in visitor without a CSRF header or a permission, who must not pass as anonymous (INC-25).
+ *
+ * @throws FirstFactorUnavailableError for another 403
+ */
+async function isForAnonymousVisitor(
+  { anonymousStatuses, anonymousForbiddenText }: OriginWhoAmIConfig,
+  response: Response,
+): Promise<boolean> {
+  if (response.status === 403) {
+    const body =
+      anonymousForbiddenText === null ? "" : await readAtMost(response, maxResponseBytes).catch(() => "");
+    if (anonymousForbiddenText !== null && body.includes(anonymousForbiddenText)) return true;
+    await response.body?.cancel().catch(() => {});
+    throw new FirstFactorUnavailableError(
+      "The who-am-I of the origin responded 403 without WHOAMI_FORBIDDEN_TEXT. It may need a header: see WHOAMI_HEADERS",
+    );
+  }
+  if (!anonymousStatuses.includes(response.status)) return false;
+  await response.body?.cancel();
+  return true;
+}
+
 function urlOf({ url }: WhoAmIRequestWithoutCredential, { query }: CredentialHeadersAndQuery): string {
   if (query === "") return url;
   const extended = new URL(url);
@@ -67,6 +88,7 @@ function urlOf({ url }: WhoAmIRequestWithoutCredential, { query }: CredentialHea
  * forwards: the site may bind its session to the address.
  */
 function headersOf(
+  { whoAmIHeaders }: OriginWhoAmIConfig,
   { publicOrigin, address }: WhoAmIRequestWithoutCredential,
   { headers: sent }: CredentialHeadersAndQuery,
 ): Headers {
@@ -77,6 +99,7 @@ function headersOf(
     "X-Forwarded-Host": host,
     "X-Forwarded-Proto": scheme,
   });
+  for (const [name, value] of whoAmIHeaders) headers.set(name, value);
   if (address !== null) headers.set("X-Forwarded-For", address);
   for (const [name, value] of sent) headers.append(name, value);
   return headers;

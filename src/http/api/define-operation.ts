@@ -99,10 +99,15 @@ export function defineOperation<
   const readText = async (c: AppContext) =>
     spec.method === "get" || spec.stream === "request" ? "" : readUtf8BodyTextOrThrow(c);
   const parseInput = (c: AppContext, text: string) => {
+    // `authenticateAndLookUpIdempotencyKey` has read the realm.
     const { realm: _realm, ...rest } = c.req.query();
+    const names = { noun: "parameter", alsoKnown: ["realm"] } as const;
     return {
       // An operation for visitors that takes no query ignores one.
-      query: query === undefined && !isApiKeyScope(access) ? {} : validateFieldsOrThrow(querySchema(), rest),
+      query:
+        query === undefined && !isApiKeyScope(access)
+          ? {}
+          : validateFieldsOrThrow(querySchema(), rest, names),
       body: spec.stream === "request" ? undefined : parseJsonBodyOrThrow(c, text, bodySchema()),
       param: (name: string) => c.req.param(name) ?? "",
     };

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { lazy } from "../../core/lib/lazy.ts";
 import { parseSubmittedCode } from "../../core/parsing/code-input.ts";
+import { parseTimestamp } from "../../core/parsing/timestamp.ts";
 import { backendUserIdPattern } from "../../core/parsing/user-id.ts";
 import { canonicalizeUsername } from "../../core/parsing/username.ts";
 import { inputJsonSchemaRegistry } from "./input-json-schemas.ts";
@@ -85,6 +86,17 @@ export const receiptActionOrNonceSchema = () =>
 /** The address of the user's browser, for the audit event. */
 export const auditEventIpAddressSchema = () =>
   z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address");
+
+/** A time that a client sends, in any form of RFC 3339. The output is a `Date`. */
+export const timestampInputSchema = () =>
+  z.pipe(
+    z.stringFormat(
+      "datetime",
+      (text) => parseTimestamp(text) !== null,
+      "must be a time in RFC 3339, such as 2026-11-22T09:30:00Z",
+    ),
+    z.transform((text) => parseTimestamp(text) ?? z.NEVER),
+  );
 
 /** A body or query without fields. */
 export const noFieldsSchema = lazy(() => z.strictObject({}));

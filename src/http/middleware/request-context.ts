@@ -6,7 +6,7 @@ import { isPlainOrigin, rawPathOf } from "../../core/parsing/raw-path.ts";
 import { createDeps } from "../../runtime.ts";
 import type { AppContext, AppEnv } from "../context.ts";
 import { FailureError } from "../problem/http-failure.ts";
-import { createFirstFactorSourceOfRequest } from "../request-source.ts";
+import { createFirstFactorSourceOfRequest, readHandedOverFirstFactor } from "../request-source.ts";
 
 /** A longer `User-Agent` is cut off before it is stored. */
 const maxUserAgentLength = 256;
@@ -19,9 +19,11 @@ export function createRequestContextMiddleware(config: Config) {
     let url: URL | undefined;
     const trusted = config.proxyKey !== null && (await hasProxyKey(c, config.proxyKey));
     c.set("config", config);
-    c.set("deps", createDeps(config, c.env, c.executionCtx, requestId));
+    const handedOver = await readHandedOverFirstFactor(c, now);
+    const recheckNewTokens = handedOver !== null;
+    c.set("deps", createDeps(config, c.env, c.executionCtx, requestId, { recheckNewTokens }));
     c.set("now", now);
-    // Getters, because a request with a fresh session needs neither.
+    // `address` and `userAgent` are getters, because a request with a fresh session needs neither of them.
     c.set("client", {
       requestId,
       get address() {
@@ -37,7 +39,7 @@ export function createRequestContextMiddleware(config: Config) {
     });
     c.set("trusted", trusted);
     c.set("publicOrigin", publicOrigin(c, trusted));
-    c.set("source", createFirstFactorSourceOfRequest(c, now, trusted));
+    c.set("source", createFirstFactorSourceOfRequest(c, now, trusted, handedOver));
     c.set("errorFormat", "json");
     await next();
   });

@@ -33,7 +33,7 @@ const tags: Readonly<Record<string, string>> = {
 
 const description = `Requests and responses are JSON. A backend sends an API key of its realm as a bearer token. A visitor's client sends the session token or its cookie.
 
-An error is a problem (RFC 9457). Its code identifies the kind of error. If waiting helps, Retry-After has the seconds to wait. Times are RFC 3339 in UTC.
+An error is a problem (RFC 9457). Its code identifies the kind of error. If waiting helps, Retry-After has the seconds to wait. Times are RFC 3339: in responses in UTC, in requests with any offset.
 
 A POST of the service API takes an Idempotency-Key. For 24 hours a retry with the same key gets the first response, and another request with this key gets 409.
 
@@ -54,6 +54,11 @@ const problem: JsonSchema = {
     request_id: { type: "string", description: "The ID of the request in the operator's log" },
     max_age: { type: "integer", description: "Maximum age of the second factor, in seconds" },
     sign_in: { type: "string", description: "The page on which the visitor can continue" },
+    hand_over: {
+      type: "string",
+      description:
+        "Where a script sends a POST with the same credentials before it opens sign_in, so that the page sees them",
+    },
     parts: { type: "object", additionalProperties: { type: "string", enum: ["ok", "failing"] } },
   },
 };

@@ -22,6 +22,8 @@ export interface SignInHint {
   readonly status: Problem["status"];
   /** The address of the page on which the visitor can sign in or enter a code. */
   readonly signIn: string;
+  /** The address of the call that lets this page see the credentials of the request. Null: a page load shows them itself. */
+  readonly handOver: string | null;
   /** The request was a form submission, whose data is lost. */
   readonly formLost: boolean;
 }
@@ -49,9 +51,17 @@ export function logFailure(c: AppContext, status: number, { reason }: AnyFailure
 
 function respondWithDocument(c: AppContext, problem: Problem, headers: Headers, hint?: SignInHint): Response {
   headers.set("Content-Type", problemContentType);
-  const members = hint === undefined ? problem.members : { ...problem.members, sign_in: hint.signIn };
+  const members = { ...problem.members, ...hintMembers(hint) };
   const document = formatProblemDocument({ ...problem, members }, c.var.client.requestId);
   return c.body(document, problem.status, Object.fromEntries(headers));
+}
+
+function hintMembers(hint: SignInHint | undefined): Problem["members"] {
+  if (hint === undefined) return {};
+  return {
+    sign_in: hint.signIn,
+    ...(hint.handOver === null ? {} : { hand_over: hint.handOver }),
+  };
 }
 
 const lostFormMessage =

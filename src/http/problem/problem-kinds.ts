@@ -135,6 +135,7 @@ const kinds: Record<AnyFailure["reason"], Kind> = {
     "This request did not come from a page of this site, so it was rejected. Open the page and try again.",
   ],
   no_such_page: [404, "not_found", "Not found", "There is nothing here."],
+  no_such_own_address: [404, "not_found", "Not found", "Sallyport has nothing at this address."],
   method_not_allowed: [
     405,
     "method_not_allowed",

@@ -87,6 +87,9 @@ export const toImportReportBody = ({
   failed,
   nextLine,
   errors,
+  resetRequired,
+  resets,
+  dryRun,
 }: ImportReport) => ({
   lines,
   created,
@@ -97,6 +100,9 @@ export const toImportReportBody = ({
     const { code, detail } = toProblem(failure);
     return { line, code, detail };
   }),
+  reset_required: resetRequired,
+  notes: resets.map(({ line, form }) => ({ line, password: "reset_required" as const, form })),
+  dry_run: dryRun,
 });
 
 const weaknesses = {
@@ -126,6 +132,8 @@ function specificDetail(failure: AnyFailure): string | undefined {
       return failure.detail;
     case "weak_password":
       return weaknesses[failure.weakness];
+    case "no_such_own_address":
+      return `Sallyport has nothing at this address, and no address below ${failure.basePath} reaches the site. If this address is one of the site's own, its operator must set BASE_PATH to a prefix that the site does not use.`;
     case "scope_missing":
       return `This API key does not have the scope ${failure.scope}.`;
     case "export_key_required":

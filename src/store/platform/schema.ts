@@ -44,7 +44,8 @@ export const users = sqliteTable(
     secondFactorFailures: integer("second_factor_failures").notNull().default(0),
     secondFactorBlockedUntil: datetime("second_factor_blocked_until"),
     /**
-     * Random, and replaced by each reset or disabling. Approvals with another id are void (`store/second-factor/approvals.ts`).
+     * Random. A reset replaces it, and so does disabling the account or its second factor. Approvals with another id are void
+     * (`store/second-factor/approvals.ts`).
      * Null: the row is older than this column.
      */
     approvalPeriodId: text("approval_period_id"),

@@ -19,7 +19,10 @@ export const approvalPeriodExpression = sql`coalesce(${users.approvalPeriodId}, 
 export const approvalPeriodSubquery = (db: DrizzleD1Database, userId: string): SQL =>
   sql`(${db.select({ period: approvalPeriodExpression }).from(users).where(eq(users.id, userId))})`;
 
-/** The condition "this API key is not revoked". It holds for NULL: the call came with `ADMIN_KEY`. */
+/**
+ * The condition "no revoked API key has this id". So it holds for NULL too: then the call came with `ADMIN_KEY`, or the row is
+ * older than the column.
+ */
 export const apiKeyIsAbsentOrNotRevokedCondition = (
   db: DrizzleD1Database,
   apiKeyId: SQLiteColumn | string,

@@ -19,8 +19,11 @@ import type { AuditEvent } from "./audit.ts";
 import type { ResponseToStore } from "./idempotency.ts";
 import { type WriteResult, writeOnce } from "./idempotent-write.ts";
 
-/** The common part of every write to an account: its audit event, and the response for a retry. */
-export interface UserWriteInput {
+/**
+ * What every write to an account has, whatever it changes: its audit event, the response to store for a retry, and its time.
+ * The account and the change are other parameters. `response` is null for a call without an `Idempotency-Key`.
+ */
+export interface UserWriteEventAndResponseInput {
   readonly event: AuditEvent;
   readonly response: ResponseToStore | null;
   readonly now: Date;
@@ -37,7 +40,7 @@ export function insertUserOnce(
   db: Database,
   { realm, ids }: UserRealmAndPossibleIds,
   row: UserRow,
-  { event, response }: UserWriteInput,
+  { event, response }: UserWriteEventAndResponseInput,
 ): Promise<WriteResult<UserRow>> {
   const taken = (on: DrizzleD1Database) =>
     exists(
@@ -73,7 +76,7 @@ export function updateUserOnce(
   db: Database,
   { realm, ids }: UserRealmAndPossibleIds,
   changes: UserChanges,
-  { event, response, now }: UserWriteInput,
+  { event, response, now }: UserWriteEventAndResponseInput,
 ): Promise<WriteResult<UserRow>> {
   const { username, passwordHash, disabledAt } = changes;
   const others = alias(users, "others");
@@ -108,7 +111,7 @@ export function updateUserOnce(
 export function deleteUserOnce(
   db: Database,
   { realm, ids }: UserRealmAndPossibleIds,
-  { event }: UserWriteInput,
+  { event }: UserWriteEventAndResponseInput,
 ): Promise<WriteResult<UserRow>> {
   // Sessions have no realm, so they are found by the account, which is deleted last.
   const own = (on: DrizzleD1Database) => accountIds(on, realm, ids);
@@ -136,7 +139,7 @@ export function deleteUserOnce(
 export const removeSecondFactorKeepingFailuresOnce = (
   db: Database,
   ref: UserRealmAndPossibleIds,
-  write: UserWriteInput,
+  write: UserWriteEventAndResponseInput,
 ): Promise<WriteResult<UserRow>> =>
   writeSecondFactorOff(db, ref, write, {
     columns: noSecondFactorColumnsExceptLastStep,
@@ -147,7 +150,7 @@ export const removeSecondFactorKeepingFailuresOnce = (
 export const resetSecondFactorAndFailuresOnce = (
   db: Database,
   ref: UserRealmAndPossibleIds,
-  write: UserWriteInput,
+  write: UserWriteEventAndResponseInput,
 ): Promise<WriteResult<UserRow>> =>
   writeSecondFactorOff(db, ref, write, {
     columns: { ...noSecondFactorColumnsExceptLastStep, ...noSecondFactorFailuresColumns },
@@ -157,7 +160,7 @@ export const resetSecondFactorAndFailuresOnce = (
 function writeSecondFactorOff(
   db: Database,
   { realm, ids }: UserRealmAndPossibleIds,
-  { event, response, now }: UserWriteInput,
+  { event, response, now }: UserWriteEventAndResponseInput,
   {
     columns,
     condition,
@@ -180,7 +183,7 @@ function writeSecondFactorOff(
 export function clearSecondFactorFailuresOnce(
   db: Database,
   { realm, ids }: UserRealmAndPossibleIds,
-  { event, response, now }: UserWriteInput,
+  { event, response, now }: UserWriteEventAndResponseInput,
 ): Promise<WriteResult<UserRow>> {
   return writeOnce(db, {
     change: (on, isFirstCall) =>
@@ -205,7 +208,7 @@ export function startEnrolmentOnce(
   db: Database,
   { realm, ids }: UserRealmAndPossibleIds,
   pending: { readonly secretEnvelope: string; readonly expiresAt: Date; readonly counter: ThrottleCounter },
-  { event, response, now }: UserWriteInput,
+  { event, response, now }: UserWriteEventAndResponseInput,
 ): Promise<WriteResult<UserWithSetupBlock>> {
   const { counter, secretEnvelope, expiresAt } = pending;
   return writeOnce(db, {
@@ -250,7 +253,7 @@ export function endSessionsOnce(
   db: Database,
   { realm, ids }: UserRealmAndPossibleIds,
   sessionId: string | null,
-  { event }: UserWriteInput,
+  { event }: UserWriteEventAndResponseInput,
 ): Promise<WriteResult<{ id: string }>> {
   return writeOnce(db, {
     change: (on) =>

@@ -35,10 +35,14 @@ export interface UpsertExternalUserAndOpenSessionInput {
     readonly row: Session;
     readonly beyondLimits: OpenFirstFactorOnlySessionInput["beyondLimits"];
   } | null;
-  /** The pending session to open if the account has a second factor. Null: none is opened. */
+  /**
+   * The pending session to open if the account has a second factor. Null: none is opened. `current` is the pending session
+   * that the client already has: while it is usable, `row` is not opened.
+   */
   readonly pending: { readonly row: Session; readonly current: OpenedOrSharedPendingSession | null } | null;
-  /** Creates the event of a session that is opened, with a new id. */
+  /** Creates the event of an opened session. Called once for `full` and once for `pending`: the two events have different ids. */
   readonly createOpenedEvent: () => AuditEvent;
+  /** Limits the sessions that the first factor alone can open. */
   readonly bounds: FirstFactorOnlySessionLimits;
   readonly now: Date;
 }

@@ -41,7 +41,7 @@ function findWayOut(path: string): string | undefined {
 function check(input: string): string {
   const path = parseReturnPathOrRoot(input);
   expect(path).toMatch(/^\/(?![/\\])[\x21-\x7e]*$/);
-  expect(path.length).toBeLessThanOrEqual(2048);
+  expect(path.length).toBeLessThanOrEqual(4096);
   expect(findWayOut(path)).toBeUndefined();
   // Parsing the result again, as the page's form does, returns the same path.
   expect(parseReturnPathOrRoot(path)).toBe(path);

@@ -32,6 +32,10 @@ describe("parsing", () => {
     ['[{"path":"/a","require":"open"}]', "[0].require: must be one of"],
     ['[{"path":"/a","require":"none","maxage":1}]', "[0]: "],
     ['[{"path":"/a","require":"none","max_age":60}]', '[0].max_age: has no effect with "none"'],
+    [
+      '[{"path":"/a","require":"second_factor","max-age":60}]',
+      '[0]: Unknown field "max-age" (did you mean "max_age"?).',
+    ],
     ['[{"path":"/a","require":"second_factor","max_age":0}]', "[0].max_age: must be at least 1 second"],
     ['[{"path":"/a","require":"second_factor","max_age":1.5}]', "[0].max_age: must be a whole number"],
     ['[{"path":"/a","require":"second_factor","max_age":"300"}]', "[0].max_age: must be a whole number"],

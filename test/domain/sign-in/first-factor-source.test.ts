@@ -18,6 +18,8 @@ const source = (realm: FirstFactorSource["realm"], shown: readonly string[] | nu
   loginPath: null,
   evidence: async () => shown,
   identify: async () => null,
+  cookieEvidence: async () => null,
+  mayHandOver: false,
   identifyAgain: async () => null,
 });
 

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import stringWidth from "string-width";
 import { type Column, renderTable } from "../../../scripts/admin/table.ts";
-import { readableTime, renderFields, safeJson, shorten, visible } from "../../../scripts/admin/text.ts";
+import {
+  countOf,
+  readableTime,
+  renderFields,
+  safeJson,
+  shorten,
+  visible,
+} from "../../../scripts/admin/text.ts";
 
 const clearScreen = "\x1b[2J";
 const bell = "\x07";
@@ -90,5 +97,12 @@ describe("times", () => {
   it("are shown to the second, in UTC, and what is none as it is", () => {
     assert.equal(readableTime("2026-11-22T09:30:12.345Z"), "2026-11-22 09:30:12Z");
     assert.equal(readableTime("soon"), "soon");
+  });
+
+  it("counts one and several", () => {
+    assert.deepEqual(
+      [countOf(1, "entry"), countOf(2, "entry"), countOf(0, "line"), countOf(1000, "key")],
+      ["1 entry", "2 entries", "0 lines", "1,000 keys"],
+    );
   });
 });

@@ -66,11 +66,31 @@ describe("import", () => {
       failed: 0,
       next_line: 251,
       errors: [],
+      reset_required: 0,
     });
     const second = await result("import", "twice.ndjson", "--realm", "twice");
     assert.deepEqual([second.created, second.unchanged], [0, 250]);
     assert.equal(await countUsers("twice"), 250);
     assert.equal((await result("users", "show", "twice-250", "--realm", "twice")).totp_enabled, true);
+  });
+
+  it("writes nothing in a dry run, and says what it would do", async () => {
+    const lines = [
+      JSON.stringify({
+        username: "dry",
+        password_hash: "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
+      }),
+      JSON.stringify({ username: "weak", secret: "AAAA" }),
+    ];
+    writeFileSync(join(folder, "dry.ndjson"), lines.join("\n"));
+    const args = ["import", "dry.ndjson", "--realm", "dry"];
+    const { code, stdout, stderr } = await admin(...args, "--dry-run");
+    assert.equal(code, 1);
+    assert.match(stdout, /^2 lines: 1 created, 0 unchanged, 1 failed/);
+    assert.match(stderr, /This is a dry run: nothing is written/);
+    assert.match(stderr, /^line 2: .*\(weak_secret\)$/m);
+    assert.match(stderr, /New password necessary: 1 account\./);
+    assert.equal(await countUsers("dry"), 0);
   });
 
   it("tells progress in plain lines where there is no terminal", async () => {
@@ -131,13 +151,14 @@ describe("import", () => {
 
   it("shows the first failures, and says where the others are", async () => {
     writeFileSync(join(folder, "bad.ndjson"), "no JSON\n".repeat(150));
-    const { code, stdout, stderr } = await admin("import", "bad.ndjson", "--json");
+    const own = ["--format", "sallyport", "--json"];
+    const { code, stdout, stderr } = await admin("import", "bad.ndjson", ...own);
     assert.equal(code, 1);
     assert.equal(JSON.parse(stdout).failed, 150);
     assert.equal(JSON.parse(stdout).errors.length, 100);
     assert.equal(stderr.match(/^line \d+:/gm)?.length, 20);
     assert.match(stderr, /… and 130 lines more\..*\n.*--chunk-lines 100 to see all/);
-    const whole = await admin("import", "bad.ndjson", "--json", "--chunk-lines", "100");
+    const whole = await admin("import", "bad.ndjson", ...own, "--chunk-lines", "100");
     assert.equal(JSON.parse(whole.stdout).errors.length, 150);
   });
 
@@ -156,6 +177,12 @@ describe("import", () => {
     const piped = await runAdmin(["import", "-", "--realm", "piped", "--json"], env, { input });
     assert.equal(piped.code, 0, piped.stderr);
     assert.equal(JSON.parse(piped.stdout).created, 30);
+    // More than the beginning by which the format is recognised.
+    writeUsers("pipe", 1500);
+    const more = `{damaged\n${readFileSync(join(folder, "pipe.ndjson"), "utf8")}`;
+    const longer = await runAdmin(["import", "-", "--realm", "piped", "--json"], env, { input: more });
+    const { lines, created, failed } = JSON.parse(longer.stdout);
+    assert.deepEqual([lines, created, failed], [1501, 1500, 1]);
   });
 
   it("is interrupted by Ctrl-C with 130, and what it says to go on with does the rest", async () => {

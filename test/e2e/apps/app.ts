@@ -65,8 +65,10 @@ interface Run {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Answers 200 as soon as the application does. */
+  /** Answers with `readyStatus` as soon as the application does. */
   readonly readyUrl: string;
+  /** Default: 200. */
+  readonly readyStatus?: number;
   /** Already listening, for an application that takes its socket as systemd hands it over (`LISTEN_FDS`). */
   readonly socket?: Server;
 }
@@ -78,6 +80,7 @@ export async function runServer({
   cwd,
   env = {},
   readyUrl,
+  readyStatus = 200,
   socket,
 }: Run): Promise<() => Promise<void>> {
   const logPath = join(cwd, "app.log");
@@ -97,7 +100,7 @@ export async function runServer({
     failure = error;
   });
   try {
-    await waitUntilReady(readyUrl, () => failure ?? endOf(child));
+    await waitUntilReady(readyUrl, readyStatus, () => failure ?? endOf(child));
   } catch (error) {
     await stop(child);
     throw new Error(`${command} ${args.join(" ")}:\n${readFileSync(logPath, "utf8")}`, { cause: error });
@@ -109,14 +112,18 @@ function endOf({ exitCode, signalCode }: ChildProcess): Error | undefined {
   return exitCode === null && signalCode === null ? undefined : new Error(`ended: ${signalCode ?? exitCode}`);
 }
 
-async function waitUntilReady(url: string, hasFailed: () => Error | undefined): Promise<void> {
+async function waitUntilReady(
+  url: string,
+  readyStatus: number,
+  hasFailed: () => Error | undefined,
+): Promise<void> {
   const deadline = Date.now() + readyWithinMilliseconds;
   for (;;) {
     const failure = hasFailed();
     if (failure !== undefined) throw failure;
     const response = await fetch(url, { redirect: "manual" }).catch(() => null);
     await response?.body?.cancel();
-    if (response?.status === 200) return;
+    if (response?.status === readyStatus) return;
     if (Date.now() >= deadline) throw new Error(`${url} answers ${response?.status ?? "nothing"}`);
     await sleep(100);
   }

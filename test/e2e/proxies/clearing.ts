@@ -3,7 +3,7 @@ import { after, before, it, type TestContext } from "node:test";
 import { knownHeaders } from "../../../scripts/examples/known-headers.ts";
 import { separators } from "../../../scripts/examples/name-patterns.ts";
 import { ownCookieNames } from "../../../scripts/examples/own-cookies.ts";
-import { clearedHeaderFamilies } from "../../../src/gate/cleared-headers.ts";
+import { clearedHeaderFamilies } from "../../../src/core/policy/cleared-header-names.ts";
 import { createApiAccount, enrol } from "../support/api-account.ts";
 import { cameFromCgiSite, environmentIn, inputIn } from "../support/cgi-answer.ts";
 import { Client } from "../support/client.ts";

@@ -75,6 +75,34 @@ export function describePages(name: ProxyName, getWorker: () => Worker): void {
     assertSiteNotReached(answer);
   });
 
+  it("gives a script that asks for HTML no page and no redirect, and leads back to the page of the script", async () => {
+    const headers = { Accept: "text/html", Referer: `${proxy.baseUrl}/app?tab=2` };
+    for (const script of [{ "X-Requested-With": "XMLHttpRequest" }, { "Sec-Fetch-Mode": "cors" }]) {
+      const answer = await stranger().ask("/headers", { headers: { ...headers, ...script } });
+      assert.equal(answer.status, 401);
+      assert.equal(answer.headers.location, undefined);
+      const { sign_in: way } = JSON.parse(answer.body);
+      assert.equal(way, `/api/auth/sign-in?${new URLSearchParams({ rd: "/app?tab=2" })}`);
+    }
+  });
+
+  it("treats an address of Sallyport with a slash at its end like the one without", async () => {
+    for (const path of ["/api/auth", "/api/auth/", "/api/auth/sign-in/", "/api/auth/health/"]) {
+      const answer = await stranger().ask(path, { headers: pageLoad });
+      const way =
+        path.startsWith("/api/auth/") && path !== "/api/auth/" ? path.slice(0, -1) : "/api/auth/account";
+      assert.deepEqual(
+        [path, answer.status, answer.headers.location],
+        [path, way.endsWith("account") ? 303 : 308, way],
+      );
+    }
+    for (const question of ["/api/auth/auth-request/", "/api/auth/forward-auth/"]) {
+      const answer = await stranger().ask(question, { headers: { "X-Forwarded-Uri": "/public/" } });
+      assert.ok([308, 404].includes(answer.status), `${question}: ${answer.status}`);
+      for (const header of identityHeaders) assert.equal(answer.headers[header.toLowerCase()], undefined);
+    }
+  });
+
   it("redirects no form, because what is in it would be lost", async () => {
     for (const method of ["POST", "PUT", "DELETE"]) {
       const answer = await stranger().ask("/echo", { method, headers: pageLoad, body: "a=1" });

@@ -1,6 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { Authenticator } from "./authenticator.ts";
-import type { Sallyport } from "./sallyport.ts";
+import type { Sallyport as RunningSallyport } from "./sallyport.ts";
+
+/** What its administrator needs. */
+type Sallyport = Pick<RunningSallyport, "baseUrl" | "adminKey"> & { readonly basePath?: string };
 
 export type Account = { username: string; password: string };
 
@@ -42,8 +45,13 @@ async function post(sallyport: Sallyport, path: string, body?: object, bearer?: 
   return (await response.json()) as Answer;
 }
 
-function send({ baseUrl }: Sallyport, path: string, body: object = {}, bearer?: string): Promise<Response> {
-  return fetch(`${baseUrl}/api/auth${path}`, {
+function send(
+  { baseUrl, basePath = "/api/auth" }: Sallyport,
+  path: string,
+  body: object = {},
+  bearer?: string,
+): Promise<Response> {
+  return fetch(baseUrl + basePath + path, {
     method: "POST",
     headers: {
       "Content-Type": "application/json",

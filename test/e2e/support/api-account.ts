@@ -6,7 +6,10 @@ import type { Worker } from "./worker.ts";
 export type ApiAccount = { username: string; email: string; password: string };
 
 /** Creates an account for one test only, as an operator does. */
-export async function createApiAccount(worker: Worker, name: string): Promise<ApiAccount> {
+export async function createApiAccount(
+  worker: Pick<Worker, "baseUrl" | "adminKey">,
+  name: string,
+): Promise<ApiAccount> {
   const username = `${name}-${randomBytes(4).toString("hex")}`;
   const account = {
     username,

@@ -19,10 +19,12 @@ export const scriptLoad = { "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-or
 /** A browser's worth of HTTP: it keeps cookies, follows nothing, and sends paths and headers as they are written. */
 export class Client {
   readonly #baseUrl: URL;
+  readonly #basePath: string;
   readonly #cookies = new Map<string, string>();
 
-  constructor(baseUrl: string) {
+  constructor(baseUrl: string, basePath = "/api/auth") {
     this.#baseUrl = new URL(baseUrl);
+    this.#basePath = basePath;
   }
 
   get cookies(): string {
@@ -31,7 +33,7 @@ export class Client {
 
   /** Another browser that has got hold of the same cookies. */
   copy(): Client {
-    const twin = new Client(this.#baseUrl.href);
+    const twin = new Client(this.#baseUrl.href, this.#basePath);
     for (const [name, value] of this.#cookies) twin.setCookie(name, value);
     return twin;
   }
@@ -64,7 +66,7 @@ export class Client {
   /** Calls Sallyport's API as a page of the same host would. */
   async call(path: string, body: object = {}): Promise<Record<string, unknown>> {
     const headers = { ...scriptLoad, "Content-Type": "application/json", Origin: this.#baseUrl.origin };
-    const answer = await this.ask(`/api/auth${path}`, {
+    const answer = await this.ask(this.#basePath + path, {
       method: "POST",
       headers,
       body: JSON.stringify(body),

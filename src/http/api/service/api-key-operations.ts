@@ -11,6 +11,7 @@ import {
 import { type ApiKeyScope, apiKeyScopes } from "../../../domain/service-api/service-caller.ts";
 import type { ApiKey } from "../../../store/service/api-key-rows.ts";
 import { defineOperation } from "../define-operation.ts";
+import { timestampInputSchema } from "../fields.ts";
 import { defineDataResponse } from "../success-response.ts";
 import {
   cursorSchema,
@@ -90,7 +91,7 @@ const createBody = () =>
     scopes: z
       .array(z.enum(apiKeyScopes, `must be one of ${apiKeyScopes.join(", ")}`), "must be a list of scopes")
       .check(z.minLength(1, "must not be empty"), z.maxLength(apiKeyScopes.length, "has one twice")),
-    expires_at: z.optional(z.iso.datetime("must be a time in RFC 3339, UTC")),
+    expires_at: z.optional(timestampInputSchema()),
     return_urls: z.optional(z.array(returnUrl()).check(z.maxLength(20, "has more than 20 addresses"))),
   });
 
@@ -136,10 +137,9 @@ export const apiKeyOperations = [
     }),
     failures: ["too_many_api_keys"],
     run: async (c, { call, caller, body }) => {
-      const { name, scopes: wanted, return_urls: returnUrls, expires_at: end } = body;
+      const { name, scopes: wanted, return_urls: returnUrls, expires_at: expiresAt = null } = body;
       const missing = wanted.find((scope: ApiKeyScope) => !caller.scopes.includes(scope));
       if (missing !== undefined) return { ok: false, reason: "scope_missing", scope: missing };
-      const expiresAt = end === undefined ? null : new Date(end);
       if (expiresAt !== null && expiresAt <= call.now)
         return { ok: false, reason: "invalid_format", detail: "expires_at: is in the past" };
       return createApiKey(c.var.deps, call, {

@@ -9,7 +9,7 @@ import {
 } from "../../../domain/service-api/imported-user.ts";
 import { parseJsonObjectOrThrow, validateFieldsOrThrow } from "../../json-body.ts";
 import { FailureError } from "../../problem/http-failure.ts";
-import { userIdSchema, usernameSchema } from "../fields.ts";
+import { timestampInputSchema, userIdSchema, usernameSchema } from "../fields.ts";
 
 /** Limits of one request. The lines bound its work, the longest line its memory. */
 const maxLines = 5000;
@@ -19,11 +19,9 @@ const maxLineBytes = 16 * 1024;
 const text = (maxLength: number) =>
   z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(maxLength, "is too long"));
 const count = () => z.int("must be a whole number").check(z.minimum(0, "must not be negative"));
-const time = () =>
-  z.pipe(
-    z.iso.datetime("must be a time in RFC 3339, UTC"),
-    z.transform((stamp) => new Date(stamp)),
-  );
+/** A number of another system, which may write numbers as text. The text is parsed with the secret. */
+const numberOrText = () =>
+  z.union([z.int(), z.string().check(z.maxLength(32))], "must be a whole number, or its text");
 
 /** A line of an import: one user. */
 export const importLineSchema = lazy(() =>
@@ -38,10 +36,13 @@ export const importLineSchema = lazy(() =>
           z.regex(importedEmailPattern, "must have 1 to 320 characters, none of them a control character"),
         ),
     ),
-    otpauth: z.optional(text(2048)),
+    otpauth: z.optional(text(4096)),
     secret: z.optional(text(512)),
+    algorithm: z.optional(z.string("must be a string").check(z.maxLength(64, "is too long"))),
+    digits: z.optional(numberOrText()),
+    period: z.optional(numberOrText()),
     allow_weak: z.optional(z.boolean("must be true or false")),
-    totp_setup_at: z.optional(time()),
+    totp_setup_at: z.optional(timestampInputSchema()),
     totp_last_step: z.optional(count()),
     password_hash: z.optional(text(512)),
     backup_codes: z.optional(
@@ -50,9 +51,9 @@ export const importLineSchema = lazy(() =>
         .check(z.maxLength(50, "has more than 50 codes")),
     ),
     second_factor_failures: z.optional(count().check(z.maximum(100, "must be at most 100"))),
-    second_factor_blocked_until: z.optional(time()),
-    created_at: z.optional(time()),
-    disabled_at: z.optional(time()),
+    second_factor_blocked_until: z.optional(timestampInputSchema()),
+    created_at: z.optional(timestampInputSchema()),
+    disabled_at: z.optional(timestampInputSchema()),
   }),
 );
 
@@ -75,7 +76,10 @@ export class ImportBody {
     readonly firstLine: number,
   ) {}
 
-  /** Reads the lines one by one. If the body is not read to its end, the text after the last newline is not a line. */
+  /**
+   * Reads the lines one by one. When the body is too large or is cut off, the lines end early and without an error, and
+   * `ended` says why. The text after the last newline is then left out, because it may be only a part of a line.
+   */
   async *lines(): AsyncGenerator<ParsedImportLine, void, undefined> {
     let line = this.firstLine;
     try {
@@ -147,6 +151,9 @@ const toImportLine = (line: z.output<ReturnType<typeof importLineSchema>>) => ({
   email: line.email,
   otpauth: line.otpauth,
   secret: line.secret,
+  algorithm: line.algorithm,
+  digits: line.digits,
+  period: line.period,
   allowWeak: line.allow_weak,
   totpSetupAt: line.totp_setup_at,
   totpLastStep: line.totp_last_step,

@@ -22,6 +22,7 @@ const query = lazy(() =>
       z.string().check(z.regex(/^[1-9][0-9]{0,8}$/, "must be a line number, from 1 on")),
       "1",
     ),
+    dry_run: z._default(z.enum(["true", "false"], "must be true or false"), "false"),
   }),
 );
 
@@ -38,6 +39,9 @@ const report = () =>
     failed: z.int(),
     next_line: z.int(),
     errors: z.array(z.object({ line: z.int(), code: z.string(), detail: z.string() })),
+    reset_required: z.int(),
+    notes: z.array(z.object({ line: z.int(), password: z.literal("reset_required"), form: z.string() })),
+    dry_run: z.boolean(),
   });
 
 const exampleLines = `${[
@@ -55,7 +59,7 @@ export const importUsersOperation: Operation = defineOperation({
   tag: "Moving users",
   summary: "Import users with their authenticators",
   description:
-    "Each line is a user. A request takes at most 5,000 lines and 8 MiB, and a line 16 KiB. Send a longer file in chunks, each with first_line. A line that fails changes nothing, and an existing user stays unchanged, so you can send the same lines again. A line about an account of ADMIN_USERS fails without EXPORT_KEY.",
+    "Each line is a user. A request takes at most 5,000 lines and 8 MiB, and a line 16 KiB. Send a longer file in chunks, each with first_line. A line that fails changes nothing, and an existing user stays unchanged, so you can send the same lines again. A line about an account of ADMIN_USERS fails without EXPORT_KEY. With dry_run=true the response says what the lines would come to, and no account is written.",
   access: "admin",
   headers: exportKeyHeaderDescription,
   query,
@@ -73,19 +77,23 @@ export const importUsersOperation: Operation = defineOperation({
       failed: 1,
       next_line: 4,
       errors: [{ line: 3, code: "weak_secret", detail: "The secret is shorter than 80 bits." }],
+      reset_required: 1,
+      notes: [{ line: 2, password: "reset_required", form: "bcrypt" }],
+      dry_run: false,
     },
     headers: rateLimitHeaderDescriptions,
     present: (result: ImportResult) => toImportReportBody(result.report),
   }),
   failures: ["import_too_large", "import_interrupted", "too_many_attempts"],
-  run: async (c, { call, query: { first_line } }) => {
+  run: async (c, { call, query: { first_line, dry_run } }) => {
     if (!/^application\/x-ndjson *(;|$)/i.test(c.req.header("Content-Type") ?? ""))
       return { ok: false, reason: "unsupported_media_type", expected: ndjson };
     const admitted = await countTransfer(c.var.deps, call, "imports");
     if (!admitted.ok) return admitted;
     const firstLine = Number(first_line);
     const body = new ImportBody(c.req.raw, call.now, firstLine);
-    const imported = await importUsers(c.var.deps, call, body.lines(), firstLine);
+    const options = { firstLine, dryRun: dry_run === "true" };
+    const imported = await importUsers(c.var.deps, call, body.lines(), options);
     const failure = failureOfUnfinished(c, imported, body.ended);
     if (failure !== null) return failure;
     setRateLimitHeaders(c, "imports", admitted.quota);

@@ -36,7 +36,7 @@ const failures: readonly AnyFailure["reason"][] = [
   "misspelled_header",
   "account_disabled",
   "cross_origin",
-  "no_such_page",
+  "no_such_own_address",
 ];
 
 /**
@@ -50,7 +50,7 @@ export const forwardAuthOperations: readonly Operation[] = [
     path: "/forward-auth",
     summary: "Decide whether a request is allowed. For Caddy and Traefik",
     description:
-      "The proxy passes every response except 200 on to the visitor. A page load is redirected to the page on which the visitor can continue. Any other request gets a problem that names this page in sign_in. With Accept: text/html a problem is a page. 404: the path can be read as one of Sallyport's own, or PROXY_KEY is required and missing.",
+      "The proxy passes every response except 200 on to the visitor. A page load is redirected to the page on which the visitor can continue. Any other request gets a problem that names this page in sign_in. Another error of a page load is a page. 404: the path can be read as one of Sallyport's own, or PROXY_KEY is required and missing.",
     successes: [
       allowed,
       { status: 303, description: "A page load that is not allowed yet", schema: null, headers: nextPage },

@@ -7,7 +7,7 @@ import {
 import type { RightCodeDetails } from "../../../domain/second-factor/submitted-code.ts";
 import type { IssuedSession } from "../../../domain/sessions/sessions.ts";
 import { stepUp } from "../../../domain/sessions/step-up.ts";
-import { setSessionCookie } from "../../cookies.ts";
+import { clearHandOverCookie, setSessionCookie } from "../../cookies.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { defineOperation } from "../define-operation.ts";
 import { totpOrBackupCodeSchema } from "../fields.ts";
@@ -121,6 +121,7 @@ export const stepUpAndBackupCodeOperations: readonly Operation[] = [
       const result = await stepUp(deps, { session, code: body.code, client, now });
       if (!result.ok) return result;
       if (carrier === "cookie") setSessionCookie(c, result.issued);
+      clearHandOverCookie(c);
       return { ...result, authenticatedAt: now };
     },
   }),

@@ -10,7 +10,7 @@ import {
 } from "../../../domain/sessions/sessions.ts";
 import type { Session } from "../../../store/sessions/session-rows.ts";
 import { findFullAndPendingSessions } from "../../caller.ts";
-import { clearSessionCookies, setSessionCookie } from "../../cookies.ts";
+import { clearHandOverCookie, clearSessionCookies, setSessionCookie } from "../../cookies.ts";
 import { defineOperation } from "../define-operation.ts";
 import type { Operation } from "../operation.ts";
 import {
@@ -109,6 +109,7 @@ export const ownSessionOperations: readonly Operation[] = [
       present: () => withSuccessStatus({ message: "Signed out" }),
     }),
     run: async (c) => {
+      clearHandOverCookie(c);
       const sessions = await findFullAndPendingSessions(c);
       if (sessions.length === 0) return { ok: false, reason: "unauthenticated" };
       for (const session of sessions) await signOut(c.var.deps, session, c.var.client, c.var.now);

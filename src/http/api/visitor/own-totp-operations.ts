@@ -8,7 +8,7 @@ import {
   type GeneratedTotpSecret,
   startEnrolment,
 } from "../../../domain/second-factor/enrolment.ts";
-import { readKnownDevicesCookie, setSessionCookie } from "../../cookies.ts";
+import { clearHandOverCookie, readKnownDevicesCookie, setSessionCookie } from "../../cookies.ts";
 import type { AnyFailure } from "../../problem/http-failure.ts";
 import { setRateLimitHeaders } from "../../rate-limit.ts";
 import { defineOperation } from "../define-operation.ts";
@@ -121,6 +121,7 @@ export const enableAndDisableOwnTotpOperations: readonly Operation[] = [
         now: c.var.now,
       });
       if (enrolled.ok && enrolled.issued !== null) setSessionCookie(c, enrolled.issued);
+      if (enrolled.ok) clearHandOverCookie(c);
       return enrolled;
     },
   }),

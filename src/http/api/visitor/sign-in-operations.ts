@@ -1,16 +1,29 @@
 import * as z from "zod/mini";
+import { handOverTtlSeconds } from "../../../core/tokens/hand-over-token.ts";
 import { secondsUntil } from "../../../domain/failure.ts";
 import type { RightCodeDetails } from "../../../domain/second-factor/submitted-code.ts";
 import type { IssuedSession } from "../../../domain/sessions/sessions.ts";
 import { completeSignInWithCode } from "../../../domain/sign-in/complete-sign-in.ts";
+import { handOverFirstFactor } from "../../../domain/sign-in/hand-over.ts";
 import { pendingSessionTtlSeconds } from "../../../domain/sign-in/openings.ts";
 import { signInWithPassword } from "../../../domain/sign-in/password-sign-in.ts";
 import { findPendingSession } from "../../caller.ts";
-import { readKnownDevicesCookie, setPendingCookie, setSignInCookies } from "../../cookies.ts";
+import {
+  readKnownDevicesCookie,
+  setHandOverCookie,
+  setPendingCookie,
+  setSignInCookies,
+} from "../../cookies.ts";
+import { handOverPath } from "../../request-source.ts";
 import { defineOperation } from "../define-operation.ts";
 import { passwordSchema, sessionTokenSchema, totpOrBackupCodeSchema, usernameSchema } from "../fields.ts";
 import type { Operation } from "../operation.ts";
-import { bodySchemaWithSuccessStatus, defineJsonResponse, withSuccessStatus } from "../success-response.ts";
+import {
+  bodySchemaWithSuccessStatus,
+  defineDataResponse,
+  defineJsonResponse,
+  withSuccessStatus,
+} from "../success-response.ts";
 import {
   acceptedCodeDataSchema,
   exampleAcceptedCodeData,
@@ -36,6 +49,10 @@ interface LoginResult {
   readonly token: string;
   /** How long the pending session waits for the code. Null: the session is full. */
   readonly expiresInSeconds: number | null;
+}
+
+interface HandOverResult {
+  readonly ok: true;
 }
 
 interface VerifySignInResult {
@@ -88,6 +105,31 @@ export const signInOperations: readonly Operation[] = [
       const { token, expiresAt } = result.pending;
       setPendingCookie(c, token, expiresAt);
       return { ok: true, token, expiresInSeconds: secondsUntil(expiresAt, now) };
+    },
+  }),
+  defineOperation({
+    id: "handOverFirstFactor",
+    method: "post",
+    path: handOverPath,
+    tag,
+    summary: "Let Sallyport's pages in this browser see the first factor of this request",
+    description:
+      "For a script of a site that keeps its token in the browser's storage. Send the same credentials as in the request that got 401 with hand_over, and then open sign_in. For ten minutes the pages know the account by a cookie of this response, and the session that they open is valid beside the credentials of this request alone. If the first factor is a password of Sallyport, the response is 404.",
+    access: "public",
+    isAvailable: (c) => c.var.source !== null,
+    response: defineDataResponse({
+      data: () => z.object({ expires_in: z.int() }),
+      example: { expires_in: handOverTtlSeconds },
+      headers: { "Set-Cookie": "The hand-over, for Sallyport's pages" },
+      present: (_: HandOverResult) => ({ expires_in: handOverTtlSeconds }),
+    }),
+    failures: ["unauthenticated", "ambiguous_credentials", "first_factor_unavailable", "no_such_page"],
+    run: async (c) => {
+      const { deps, source, now } = c.var;
+      const handedOver = source === null ? null : await handOverFirstFactor(deps, source, now);
+      if (handedOver === null) return { ok: false, reason: "unauthenticated" };
+      setHandOverCookie(c, handedOver);
+      return { ok: true };
     },
   }),
   defineOperation({

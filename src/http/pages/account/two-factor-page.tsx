@@ -12,7 +12,7 @@ import {
 import { type FullSession, recheckSession } from "../../../domain/sessions/sessions.ts";
 import { findSessionCallerByTokenAndSource } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
-import { clearSessionCookies, setSessionCookie } from "../../cookies.ts";
+import { clearHandOverCookie, clearSessionCookies, setSessionCookie } from "../../cookies.ts";
 import { signInWithExternalFirstFactor } from "../../external-first-factor.ts";
 import { readFormOrThrow } from "../../form-body.ts";
 import { respondWithFailure } from "../../problem/failure-response.tsx";
@@ -113,6 +113,7 @@ async function confirm(c: AppContext, session: FullSession, text: string, return
   });
   if (!enrolled.ok) return respondToFailure(c, enrolled, returnPath);
   if (enrolled.issued !== null) setSessionCookie(c, enrolled.issued);
+  clearHandOverCookie(c);
   const hasSite = returnPath !== "/" || c.var.config.originUrl !== null;
   const page = (
     <NewBackupCodesPage

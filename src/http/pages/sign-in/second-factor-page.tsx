@@ -7,7 +7,12 @@ import { stepUp } from "../../../domain/sessions/step-up.ts";
 import { completeSignInWithCode } from "../../../domain/sign-in/complete-sign-in.ts";
 import { findPendingSession, findSessionCallerByTokenAndSource } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
-import { clearSessionCookies, setSessionCookie, setSignInCookies } from "../../cookies.ts";
+import {
+  clearHandOverCookie,
+  clearSessionCookies,
+  setSessionCookie,
+  setSignInCookies,
+} from "../../cookies.ts";
 import { signInWithExternalFirstFactor } from "../../external-first-factor.ts";
 import { readFormOrThrow } from "../../form-body.ts";
 import { respondWithFailure } from "../../problem/failure-response.tsx";
@@ -71,7 +76,10 @@ export const secondFactorPageRoutes = new Hono<AppEnv>()
         : await stepUp(deps, { session: step.session, code, client, now });
     if (!result.ok) return respondToFailure(c, step.mode, result, form.rd, code.kind === "backup_code");
     if (step.mode === "sign_in") await setSignInCookies(c, result.issued);
-    else setSessionCookie(c, result.issued);
+    else {
+      setSessionCookie(c, result.issued);
+      clearHandOverCookie(c);
+    }
     return c.redirect(redirectPathAfterPage(c, form.rd), 303);
   });
 

@@ -8,6 +8,7 @@ import { signInWithPassword } from "../../../domain/sign-in/password-sign-in.ts"
 import { findFullAndPendingSessions, findSessionCallerByTokenAndSource } from "../../caller.ts";
 import type { AppContext, AppEnv } from "../../context.ts";
 import {
+  clearHandOverCookie,
   clearSessionCookies,
   countRedirectAndDetectLoop,
   readKnownDevicesCookie,
@@ -89,6 +90,7 @@ export const signInPageRoutes = new Hono<AppEnv>()
     for (const session of await findFullAndPendingSessions(c))
       await signOut(c.var.deps, session, c.var.client, c.var.now);
     clearSessionCookies(c);
+    clearHandOverCookie(c);
     return showPage(c, <SignedOutPage {...pageProps(c)} siteHref={siteHref(c)} />);
   });
 

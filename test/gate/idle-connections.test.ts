@@ -38,7 +38,10 @@ async function openWebSocket(browser: Browser): Promise<Connection> {
   takeSockets(site);
   const { webSocket, ends } = await openSocket(browser);
   return {
-    use: async () => expect(await echo(webSocket, "tick")).toBe("tick"),
+    use: async () => {
+      expect(ends).toEqual([]);
+      expect(await echo(webSocket, "tick")).toBe("tick");
+    },
     end: async () => expect(await endOf(ends)).toEqual(ended),
   };
 }

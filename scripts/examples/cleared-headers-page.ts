@@ -30,7 +30,7 @@ nginx clears of a family (\`X-Foo-*\`) only the names in [sallyport-cleared.conf
 [\`KEEP_HEADERS\`](../configuration.md#headers-that-clients-may-not-send) can exempt a name of the row at the gate. Behind a proxy of your own
 \`KEEP_HEADERS\` alone is not enough: [change the proxy's files](README.md#other-headers-dropped-or-kept).
 
-The list has the headers by which applications believe who the visitor is, by default or in the configuration that their documentation gives. Headers with similar names that applications use for
+The list has the headers from which applications take the visitor's identity, by default or in the configuration that their documentation gives. Headers with similar names that applications use for
 something else are not in it: \`X-User-Id\` and \`X-Auth-Token\` (Rocket.Chat), \`X-User-Agent\` (gRPC-Web), \`X-Auth-Key\`, \`X-Access-Token\`, \`X-Token\`.
 
 The client's address is in \`X-Forwarded-For\`, which Sallyport or the proxy sets. Other headers that a site may read it from, such as \`X-Real-IP\`, \`X-Client-IP\` and \`True-Client-IP\`, are not in the list: proxies set some of them

@@ -32,13 +32,13 @@ export interface Config {
   /** Scheme, host and port of the origin. `route`: the request's own host, for a Worker on a route. Null: the Worker forwards nothing. */
   readonly originUrl: string | null;
   /**
-   * The host by which the origin knows the site. `origin`: its own, so addresses of the site in headers are translated in both
-   * directions (`gate/site-addresses.ts`). `forward`: the visitor's, so they stay as they are.
+   * The host from which the origin builds and checks the site's addresses. `origin`: the host of `originUrl`, so addresses of the site in
+   * headers are translated in both directions (`gate/site-addresses.ts`). `forward`: the visitor's host, so headers stay unchanged.
    */
   readonly originHost: "forward" | "origin";
   /** Headers that the gate removes from client requests, beside those of `core/policy/cleared-header-names.ts`. */
   readonly dropHeaders: HeaderNameSet;
-  /** Folded names of headers that the gate would remove and does not. */
+  /** Headers that the gate forwards although its list or `dropHeaders` has them. Folded names (`core/parsing/folded-name.ts`). */
   readonly keepHeaders: ReadonlySet<string>;
   readonly firstFactor: FirstFactorConfig;
   /** The scheme and host that visitors see, for tokens that are signed without an HTTP request (RPC). Null: not configured. */
@@ -231,7 +231,7 @@ export const listVariables = (schema = variables()): string[] => [
 /**
  * Parses the Worker's variables and secrets.
  *
- * @param env the bindings. An unknown variable is ignored, unless its name is almost that of a known one
+ * @param env the bindings. An unknown variable is ignored, unless its name is within two edits of a known name, which is a problem
  * @returns the configuration, or every invalid variable with what it must be
  */
 export function parseConfig(

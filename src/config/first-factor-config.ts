@@ -28,11 +28,11 @@ export interface OriginWhoAmIConfig extends AnyConfig {
   readonly cookies: readonly string[];
   /** The headers and query parameters that may carry a session or a token of the site. */
   readonly credentials: readonly { readonly kind: "header" | "query"; readonly name: string }[];
-  /** Headers of each request to the who-am-I, beside Sallyport's own. */
+  /** Fixed headers that are added to each who-am-I request. They can replace Sallyport's `Accept` and `User-Agent`. */
   readonly whoAmIHeaders: FixedHeaders;
   /** The statuses with which the who-am-I responds to an anonymous visitor. */
   readonly anonymousStatuses: readonly number[];
-  /** A 403 of `anonymousStatuses` is for an anonymous visitor only when its body contains this text. Null: no 403 is. */
+  /** A 403 of the who-am-I means an anonymous visitor only if its body contains this text. Null: every 403 is a failure. */
   readonly anonymousForbiddenText: string | null;
   /** The user names of anonymous visitors, compared exactly: an account `Guest` is not the anonymous `guest`. */
   readonly anonymousNames: readonly string[];

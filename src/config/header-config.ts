@@ -9,8 +9,8 @@ import {
 } from "../core/policy/cleared-header-names.ts";
 
 /**
- * Headers that `DROP_HEADERS` can't name. Sallyport applies the policy to some of them: an origin that gets no `Depth` acts on
- * more than the path that was judged (INC-39). Others frame the request, or tell a site that a request comes from another site.
+ * Folded names of headers that `DROP_HEADERS` can't remove (INC-39). The policy depends on some of them: without `Depth: 0` an origin
+ * acts on more paths than the policy was applied to. Others delimit the body, or let the site detect a cross-site request.
  */
 const undroppableNames: readonly string[] = [
   "authorization",
@@ -33,7 +33,7 @@ const undroppableNames: readonly string[] = [
 
 const namePattern = /^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$/;
 
-/** The folded form of an entry, without the `-*` of a family. */
+/** Returns the folded name of an entry. `X-Acme-*` and `X-Acme` both give `x_acme`. */
 const foldEntry = (entry: string) => foldNameToUnderscores(entry.replace(/-\*$/, ""));
 
 /** Creates the schema of a list of entries that are separated by commas. `findProblem` returns what is wrong with an entry, or null. */
@@ -80,14 +80,14 @@ function findKeepProblem(entry: string): string | null {
   return null;
 }
 
-/** `KEEP_HEADERS`: headers of the gate's list that the site gets from clients. Folded names. */
+/** `KEEP_HEADERS`: folded names of headers that the gate would remove, and that clients may send to the site. */
 export const keepHeaders = () =>
   z.pipe(
     entries(findKeepProblem),
     z.transform((listed): ReadonlySet<string> => new Set(listed.map(foldEntry))),
   );
 
-/** Returns what is wrong with a name of `KEEP_HEADERS` beside `DROP_HEADERS`, or null. */
+/** Returns a message about the first name of `KEEP_HEADERS` that `DROP_HEADERS` has too or that no list removes, or null. */
 export function findKeptNameProblem(dropped: HeaderNameSet, kept: ReadonlySet<string>): string | null {
   for (const name of kept) {
     const written = name.replaceAll("_", "-");

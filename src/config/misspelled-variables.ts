@@ -1,7 +1,7 @@
 import { computeEditDistance } from "../core/lib/edit-distance.ts";
 
 const maxDistance = 2;
-/** A shorter name is near to too many others. */
+/** Names with fewer characters are not checked: too many unrelated names are within {@link maxDistance}. */
 const minCharacters = 5;
 
 /** True for a value that comes from `[vars]` or a secret. Bindings are objects, such as D1, KV and the version's metadata. */
@@ -9,8 +9,8 @@ const isVariable = (value: unknown): boolean =>
   ["string", "number", "boolean"].includes(typeof value) || Array.isArray(value);
 
 /**
- * Finds variables whose names are almost the name of a known variable. Ignoring `ORIGIN_LOGN` would leave a site open to anonymous
- * visitors without a message. Case does not count. Other unknown variables are ignored.
+ * Finds unknown variables whose names differ from a known name by at most {@link maxDistance} edits, ignoring case. If a typing error
+ * such as `ORIGIN_LOGN` were ignored, the site would be open to anonymous visitors. Other unknown variables are not returned.
  */
 export function findMisspelledVariables(
   env: unknown,
@@ -27,7 +27,7 @@ export function findMisspelledVariables(
 function findNearestName(name: string, knownNames: readonly string[]): string | null {
   let nearest: { readonly name: string; readonly distance: number } | null = null;
   for (const known of knownNames) {
-    // The difference of the lengths is the least possible distance: it bounds the work for a long name.
+    // The distance is at least the difference of the lengths. This check bounds the work for a long name.
     if (Math.abs(known.length - name.length) > maxDistance) continue;
     const distance = computeEditDistance(name, known);
     if (distance <= maxDistance && (nearest === null || distance < nearest.distance))

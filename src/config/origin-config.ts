@@ -35,10 +35,10 @@ export const publicUrl = () =>
     }),
   );
 
-/** `ORIGIN_HOST`. */
+/** `ORIGIN_HOST`, or undefined when it is not set: see {@link defaultOriginHost}. */
 export const originHost = () => z.optional(z.enum(["forward", "origin"], 'must be "forward" or "origin"'));
 
-/** The runtime takes `Host` from the URL of a subrequest: only with `route` that is the visitor's host. */
+/** The runtime takes `Host` from the URL of the request to the origin. Only with `route` is this the visitor's host. */
 export const defaultOriginHost = (url: string | null): "forward" | "origin" =>
   url === null || url === "route" ? "forward" : "origin";
 
@@ -47,6 +47,6 @@ interface OriginVariables {
   readonly ORIGIN_HOST?: "forward" | "origin" | undefined;
 }
 
-/** False for `origin` with `route`, where the site gets the visitor's host in any case. */
+/** False for `ORIGIN_HOST=origin` with `ORIGIN_URL=route`: the site then gets the visitor's host in `Host`. */
 export const isOriginHostPossible = ({ ORIGIN_URL, ORIGIN_HOST }: OriginVariables): boolean =>
   ORIGIN_URL !== "route" || ORIGIN_HOST !== "origin";

@@ -4,8 +4,8 @@ import { foldNameToUnderscores } from "../core/parsing/folded-name.ts";
 export type FixedHeaders = readonly (readonly [name: string, value: string])[];
 
 /**
- * Folded names (`core/parsing/folded-name.ts`) of headers that are not fixed: those that carry a credential or describe the visitor
- * (INC-25), and those that belong to the connection (RFC 9110 7.6.1).
+ * Folded names (`core/parsing/folded-name.ts`) of headers that `WHOAMI_HEADERS` can't set: they carry a credential or describe the
+ * visitor (INC-25), or belong to the connection or the body (RFC 9110 7.6.1).
  */
 const reservedNames = [
   ...["Authorization", "Proxy-Authorization", "Cookie", "Forwarded"],
@@ -55,7 +55,7 @@ export function parseWhoAmIHeaders(text: string, credentialNames: readonly strin
   return headers;
 }
 
-/** Null for a text that is no JSON object of texts. */
+/** Returns the members of a JSON object whose values are strings, or null for any other text. */
 function parseObject(text: string): FixedHeaders | null {
   try {
     const parsed: unknown = JSON.parse(text);

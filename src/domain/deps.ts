@@ -15,8 +15,8 @@ export interface Deps {
   readonly defer: (work: Promise<unknown>) => void;
   readonly log: LogFunction;
   /**
-   * The request may be one to which a first factor was handed over, so its source was not asked about it. The first request with a new
-   * session token is then rechecked, and asks the source (INC-40).
+   * True when the request has a valid hand-over cookie. The first factor may then come from the cookie instead of the source. So the first
+   * request with a session token that is issued here is rechecked, with a request to the source (INC-40).
    */
   readonly recheckNewTokens: boolean;
 }

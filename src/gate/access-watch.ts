@@ -8,17 +8,17 @@ export interface CheckTimes {
   readonly intervalSeconds: number;
 }
 
-/** Checks the access of an open connection again and again, and reports when it has ended. */
+/** Checks the access of an open connection periodically, and aborts its signal when the access has ended. */
 export interface AccessWatch {
   /** Aborts when the access has ended. */
   readonly signal: AbortSignal;
-  /** Records that data has passed in either direction: that counts as use of the session. */
+  /** Records that data has passed in either direction, which counts as use of the session. */
   noteUse(): void;
   /** Stops the checks, because the connection is closed. */
   stop(): void;
 }
 
-/** The reason of {@link AccessWatch.signal}, and of the error that cuts a body. */
+/** The message of the abort reason of {@link AccessWatch.signal}, of the error that cuts a body, and of a WebSocket's `Close`. */
 export const accessEndedMessage = "The session has ended";
 
 /**
@@ -33,9 +33,9 @@ export function watchAccess(
 ): AccessWatch {
   const controller = new AbortController();
   const opened = new Date();
-  // The request that opened the connection is a use, too. With a fresh token it was not recorded in D1.
+  // The request that opened the connection is a use, too. With a session token younger than `SESSION_RECHECK`, D1 has not recorded it.
   let use: ConnectionUse | null = { first: opened, last: opened };
-  // An interval that is set anew after each check: a slow check never overlaps with the next one.
+  // The timer is set again after each check, so that a slow check never overlaps with the next one.
   let timer = setInterval(check, firstSeconds * 1000);
   let isStopped = false;
 

@@ -17,7 +17,7 @@ export const isPlainHeaderName = (name: string): boolean => /^[a-z0-9-]+$/i.test
 export const isMethodOverrideHeader = (name: string): boolean =>
   methodOverrideHeaderNames.includes(foldNameToUnderscores(name));
 
-/** The headers that the operator adds to the list and exempts from it. */
+/** The headers that the operator adds to the list, and those that the operator exempts from it. */
 export type ClearedHeadersConfig = Pick<Config, "dropHeaders" | "keepHeaders">;
 
 /**

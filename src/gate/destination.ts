@@ -7,9 +7,9 @@ export interface SiteAddress {
 }
 
 /**
- * Parses `/path`, or an http(s) URL with one of these hosts. The policy is applied to this path, and the origin gets it (INC-31).
+ * Parses `/path`, or an http(s) URL with one of these hosts. The policy is applied to this path, and the origin gets the same path (INC-31).
  *
- * @returns null for another host, and for a fragment, a user name or a space, because servers read those differently
+ * @returns null for another host, and for a fragment, a user name or a space, which servers parse in different ways
  */
 export function parseSiteAddress(text: string, hosts: readonly string[]): SiteAddress | null {
   const [, authority, path] = /^(https?:\/\/[^/?#\\@\s]+)?(\/[^#\s]*)$/i.exec(text) ?? [];

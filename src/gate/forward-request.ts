@@ -102,7 +102,7 @@ async function forward(
   const watch = needsPeriodicRecheck(lasting)
     ? watchAccess(isStillGranted, accessCheckTimes(deps, lasting, now))
     : null;
-  // `url.search` is empty for a `?` with nothing behind it.
+  // Not `url.search`, which is empty for `/page?`: the origin must get the `?`.
   const query = url.href.slice(url.origin.length + url.pathname.length);
   const result = await exchangeWithOrigin({ target: target + query, request, headers, watch });
   if (result.kind === "response") {

@@ -61,12 +61,12 @@ export function createOriginHeaders(received: Headers, input: OriginHeadersInput
   return headers;
 }
 
-/** Longer names are compared each time: a client could fill the memory with them. */
+/** Results for longer names are not cached, so that a client can't fill the memory with them. */
 const maxCachedNameLength = 64;
 
 /**
- * Returns the test for client headers that are not forwarded, once for each configuration. It keeps the results for a thousand
- * names, because nearly all requests have the same ones.
+ * Returns the test for client headers that are not forwarded. Created once for each configuration. It caches the results for a thousand
+ * names, because most requests have the same names.
  */
 const findRemovalTest = lazyPerObject((config: OriginHeadersConfig) => {
   const isRemoved = createRemovalTest(config);
@@ -130,8 +130,8 @@ export function copyWithoutConnectionHeadersAndOwnToken(received: Headers): Head
 }
 
 /**
- * Removes the Worker's own cookies. A header without one of them is left alone: only a copy of the client's headers still has bytes
- * that are not UTF-8. With `FIRST_FACTOR=origin` the site gets the same text as its who-am-I (INC-36).
+ * Removes the Worker's own cookies. A header without one of them is not set again, because the runtime would replace its bytes that are
+ * not UTF-8. With `FIRST_FACTOR=origin` such a header is set all the same: the site must get the same text as its who-am-I (INC-36).
  */
 function replaceCookies(headers: Headers, { ownCookies, config }: OriginHeadersInput): void {
   const cookies = headers.get("Cookie");
@@ -143,8 +143,8 @@ function replaceCookies(headers: Headers, { ownCookies, config }: OriginHeadersI
 }
 
 /**
- * Copies the headers of the origin's response without cookies that would replace the Worker's own, and with the visitor's address
- * of the site. Null when nothing changes, so that the response can be returned as it is.
+ * Returns a copy of the response's headers without cookies that would replace the Worker's own, and with the origin's address replaced by
+ * the visitor's. Null when nothing changes, so that the response can be returned as it is.
  *
  * @param site the site's addresses with `ORIGIN_HOST=origin`, otherwise null
  */

@@ -18,25 +18,25 @@ export type OriginExchangeResult =
   | { readonly kind: "response"; readonly response: Response }
   /** The body of a `GET` or `HEAD` has no stated length, and the runtime can't send it. */
   | { readonly kind: "length_required" }
-  /** The runtime can't send what the client has sent, or the client has broken its body off. */
+  /** The runtime can't send the client's request, or the client aborted its body. */
   | { readonly kind: "unsendable"; readonly error: unknown }
-  /** The access has ended before the origin has responded (INC-38). */
+  /** The visitor's access ended before the origin responded (INC-38). */
   | { readonly kind: "access_ended" }
   | { readonly kind: "origin_unavailable"; readonly error: unknown };
 
-/** Sends a request to the origin as the client has sent it. Only a failure of the origin is `origin_unavailable`. */
+/** Sends a request to the origin with the client's method and body. Only a failure of the origin is `origin_unavailable`. */
 export async function exchangeWithOrigin(input: OriginExchangeInput): Promise<OriginExchangeResult> {
   const { request, headers, watch } = input;
   if (await hasUnsendableBody(request)) return { kind: "length_required" };
   const isHandshake = isWebSocketHandshake(request);
-  // The runtime would send it as a GET without a body, to which the policy was not applied (INC-31).
+  // With `Upgrade: websocket` the runtime sends any request as a GET without a body, to which the policy was not applied (INC-31).
   if (!isHandshake) headers.delete("Upgrade");
-  // The relay of a WebSocket closes it with a code instead.
+  // The signal must not abort a WebSocket: its relay closes it with a close code.
   const ended = watch === null || isHandshake ? [] : [watch.signal];
   let upload: Upload;
   let sent: Request;
   try {
-    // Throws for a `Content-Length` that no number of the runtime can express.
+    // Throws for a `Content-Length` that is too large for the runtime.
     upload = relayUpload(request, watch);
     const signal = AbortSignal.any([request.signal, upload.brokenOff, ...ended]);
     sent = createOriginRequest({ ...input, body: upload.body, signal });
@@ -59,15 +59,16 @@ const isWebSocketHandshake = ({ method, body, headers }: Request): boolean =>
 /** The body of a request on its way to the origin. */
 interface Upload {
   readonly body: ReadableStream | null;
-  /** Aborts when the client breaks the body off. */
+  /** Aborts when the client aborts the body. */
   readonly brokenOff: AbortSignal;
 }
 
 /**
- * Relays the body of a request, so that it counts as use, and so that its failure is not taken for one of the origin.
+ * Relays the body of a request, so that its data counts as use of the session, and so that a failure of the client is not mistaken for one
+ * of the origin.
  *
- * The runtime ends a request whose body fails in the Worker as if the body were complete. So the body fails only after the
- * request was aborted: when the client breaks it off here, and when the access ends by the signal of the watch.
+ * If the body of a request fails in the Worker, the runtime ends the request as if the body were complete. So the request must be aborted
+ * before its body fails: by `brokenOff` when the client aborts the body, and by the signal of the watch when the access ends.
  */
 function relayUpload({ method, body, headers }: Request, watch: AccessWatch | null): Upload {
   const broken = new AbortController();

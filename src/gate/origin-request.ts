@@ -1,7 +1,7 @@
 import { statedBodyLength } from "./relayed-body.ts";
 
 /**
- * Tells Cloudflare's cache neither to look a response up nor to store it (WB-14). The runtime sends the same for
+ * Makes Cloudflare's cache neither serve nor store the response (WB-14). The runtime sends the same values for
  * `cache: "no-store"`, but with that option it also adds `Cache-Control: no-cache` and `Pragma: no-cache`, which make servers
  * ignore `If-None-Match` ([decision 27](../../docs/decisions/0027-what-passes-is-what-came.md)).
  */
@@ -10,24 +10,24 @@ const notCached: RequestInitCfProperties = { cacheTtl: -1, cacheLevel: "bypass" 
 /** The parts of a request for the origin. */
 export interface OriginRequestInput {
   readonly target: string;
-  /** The request as the client has sent it. */
+  /** The client's request. */
   readonly request: Request;
   readonly headers: Headers;
-  /** The body. Ignored for `GET` and `HEAD`, whose body is the one of `request`. */
+  /** The body. For `GET` and `HEAD` the body of `request` is used instead. */
   readonly body: ReadableStream | null;
   readonly signal: AbortSignal;
 }
 
 /**
- * Options of `fetch` for the request that {@link createOriginRequest} creates: the response's body is not decoded. The runtime
- * ignores this option of a `Request`.
+ * The second argument of `fetch` for a request that {@link createOriginRequest} creates: the runtime must not decode the response's body.
+ * It ignores this option in a `Request`.
  */
 export const undecoded: RequestInit<RequestInitCfProperties> = { encodeResponseBody: "manual" };
 
 /**
- * Creates the request for the origin. The origin's response is not followed, and no cache keeps it.
+ * Creates the request for the origin. Redirects are not followed, and Cloudflare's cache is not used.
  *
- * @throws TypeError when the runtime can't send what the client has sent
+ * @throws TypeError when the runtime can't send the client's request
  */
 export function createOriginRequest({ target, request, headers, body, signal }: OriginRequestInput): Request {
   const options: RequestInit<RequestInitCfProperties> = {
@@ -39,7 +39,7 @@ export function createOriginRequest({ target, request, headers, body, signal }: 
   const { method } = request;
   if (!isWithoutBody(method)) return new Request(target, { ...options, method, body });
   if (request.body === null || request.bodyUsed) return new Request(target, { ...options, method });
-  // The runtime accepts such a body only in a request that is made from another one.
+  // The runtime accepts a body of GET or HEAD only in a `Request` that is copied from another one.
   return new Request(new Request(target, request), options);
 }
 
@@ -47,8 +47,8 @@ export function createOriginRequest({ target, request, headers, body, signal }: 
 const isWithoutBody = (method: string) => method === "GET" || method === "HEAD";
 
 /**
- * True when the request has a body that the runtime drops: of `GET` and `HEAD` it sends a body of a stated length only. Waits
- * for the first bytes, because some clients send the end of an empty body in chunks.
+ * True for a `GET` or `HEAD` whose body the runtime would drop: it sends such a body only with a stated length. Waits for the first bytes,
+ * because some clients send an empty body in chunks, which may be dropped.
  */
 export async function hasUnsendableBody({ method, body, headers }: Request): Promise<boolean> {
   if (body === null || !isWithoutBody(method) || statedBodyLength(headers) !== null) return false;

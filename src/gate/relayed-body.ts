@@ -1,14 +1,14 @@
-/** The most bytes of one piece. Smaller pieces cost more CPU time for each megabyte. */
+/** The most bytes that one read returns. Smaller pieces cost more CPU time for each megabyte. */
 const maxPieceBytes = 262_144;
 
-/** The least bytes of a buffer, unless the body is shorter: a stream of events that waits for the next one keeps no more memory than this. */
+/** The smallest buffer, unless the body is shorter. A silent event stream keeps a buffer of this size while it waits for the next event. */
 const minBufferBytes = 4096;
 
 /** What happens while a body is relayed. */
 export interface RelayEvents {
   /** Called for each piece. */
   readonly onPiece: (() => void) | null;
-  /** Called when the sender has broken the body off, before its reader learns of it. */
+  /** Called when the source fails, before the relayed body fails. */
   readonly onSourceFailure?: () => void;
   /** Cuts the body. */
   readonly cutSignal?: AbortSignal;
@@ -22,11 +22,11 @@ export interface RelayedBody {
 }
 
 /**
- * Passes a body on piece by piece. A body that is cut fails at its reader, so that no part is taken for the whole (INC-38). A
- * body that its reader cancels is cancelled at its source. At most one piece is in memory. The buffer for the next one grows and shrinks
- * with the pieces: an isolate has 128 MB for all its connections, and most of those that stay open are silent.
+ * Relays a body piece by piece. If the body is cut, the relayed body fails, so that a part is not mistaken for the whole (INC-38). If its
+ * reader cancels it, the source is cancelled. At most one piece is in memory. The buffer grows and shrinks with the pieces, because an
+ * isolate has 128 MB for all its connections, and most lasting connections are silent.
  *
- * Without a relay the runtime passes a response on by itself, and drops the Worker's timers when it has sent the headers.
+ * Without a relay the runtime streams a response past the Worker, and ends the Worker's timers once the headers are sent.
  *
  * @param length bytes of the body. Null: unknown, so the body is sent in chunks
  */
@@ -70,7 +70,7 @@ async function passOn(
   }
 }
 
-/** Returns the buffer of the last piece, or one of another size when the piece has filled it, or less than an eighth of it. */
+/** Returns the buffer of the last piece, a larger one if the piece filled it, or a smaller one if the piece filled less than an eighth. */
 function nextBuffer({ buffer, byteLength }: Uint8Array): ArrayBuffer {
   const size = buffer.byteLength;
   if (byteLength === size && size < maxPieceBytes) return new ArrayBuffer(Math.min(size * 4, maxPieceBytes));
@@ -85,7 +85,7 @@ async function abandon(
   writer: WritableStreamDefaultWriter,
   reason: unknown,
 ): Promise<void> {
-  // The writer first: the end of the reader would close it, and the body would look complete.
+  // Abort the writer first: after `reader.cancel` the pending read ends, and the writer would be closed as if the body were complete.
   await Promise.allSettled([writer.abort(reason), reader.cancel(reason)]);
 }
 

@@ -159,7 +159,10 @@ function interpretationsOfPost(
   ];
 }
 
-/** Reads the path of a `Destination`. Null also for a query, which servers read differently. */
+/**
+ * Returns the path of a `Destination`. Null for an address that {@link parseSiteAddress} rejects, and for one with a query, which
+ * servers treat in different ways.
+ */
 function readDestination(destination: string, hosts: readonly string[]): string | null {
   const path = parseSiteAddress(destination, hosts)?.path;
   return path === undefined || path.includes("?") ? null : path;

@@ -2,8 +2,8 @@ import { hasReplacementCharacter } from "../core/parsing/undecodable.ts";
 import { parseSiteAddress } from "./destination.ts";
 
 /**
- * The two addresses of the site with `ORIGIN_HOST=origin`: visitors use one, and the origin is asked by the other. Both are a
- * scheme, a host and a port, as the URL standard serializes them.
+ * The two addresses of the site with `ORIGIN_HOST=origin`: visitors open the first, and the gate sends requests to the second. Each is an
+ * origin (scheme, host and port) as the URL Standard serializes it.
  */
 export interface SiteAddresses {
   readonly visitorOrigin: string;
@@ -11,15 +11,15 @@ export interface SiteAddresses {
 }
 
 /**
- * Replaces the visitor's address of the site by the origin's in the headers for the origin: `Origin`, `Referer`, `Destination` and `If`.
- * An origin compares them with its `Host`.
+ * Replaces `visitorOrigin` by `originUrl` in the request headers `Origin`, `Referer`, `Destination` and `If`, which the origin compares with
+ * its `Host`.
  *
- * Only the site's own address is replaced. The address of another site stays, so that the origin can still refuse a request that comes
- * from there (INC-39): `Origin` and `Referer` are compared with scheme, host and port.
+ * `Origin` and `Referer` are replaced only if scheme, host and port equal `visitorOrigin`. The address of another site stays, so that the
+ * origin can still refuse a cross-site request (INC-39).
  *
- * Pages at the origin's own address are another site, too: whoever answers there in the visitor's network can serve them. The origin
- * would take their address for its own. So such an `Origin` becomes `null`, and such a `Referer` is removed. A page can have its browser
- * send both in any case.
+ * For the visitor's browser, a page at `originUrl` is another site, and another server may have this address in the visitor's network. The
+ * origin would mistake its address for its own. So an `Origin` with the host of `originUrl` becomes `null`, and such a `Referer` is
+ * removed. An attacker gains nothing: any page can make its browser send `Origin: null` and no `Referer`.
  */
 export function toOriginAddresses(headers: Headers, site: SiteAddresses): void {
   const { visitorOrigin, originUrl } = site;
@@ -39,11 +39,11 @@ export function toOriginAddresses(headers: Headers, site: SiteAddresses): void {
   }
 }
 
-/** Compares without the scheme, as many sites do. */
+/** Ignores the scheme, because many sites compare only the host with `Host`. */
 const isAtOriginHost = (url: string | null, { originUrl }: SiteAddresses): boolean =>
   url !== null && URL.parse(url)?.host === hostOf(originUrl);
 
-/** The policy was applied to the path of the `Destination`, whatever its scheme is, and the origin gets the same path (INC-31). */
+/** Accepts both schemes, as the policy does. The origin gets the path to which the policy was applied (INC-31). */
 function toOriginAddress(text: string, { visitorOrigin, originUrl }: SiteAddresses): string {
   const address = parseSiteAddress(text, [hostOf(visitorOrigin)]);
   return address?.isAbsolute === true ? originUrl + address.path : text;
@@ -77,8 +77,8 @@ export function findVisitorAddresses(headers: Headers, site: SiteAddresses): [na
 }
 
 /**
- * Replaces the origin's address at the beginning of a URL by the visitor's. Both schemes count, because a site that is told
- * `X-Forwarded-Proto: https` writes `https://` before its own host. Every other URL stays, and so does a path.
+ * Replaces the origin's address at the beginning of a URL by the visitor's, with either scheme: a site that gets
+ * `X-Forwarded-Proto: https` writes `https://` before its own host. Every other URL, and a path, is returned unchanged.
  */
 function toVisitorAddress(url: string, { visitorOrigin, originUrl }: SiteAddresses): string {
   const [start, scheme, authority = ""] = /^(https?:)?\/\/([^/?#\\@\s]+)(?![^/?#])/i.exec(url) ?? [];
@@ -109,14 +109,14 @@ const responseHeaders = [
 ] as const;
 
 /**
- * Returns a `Set-Cookie` header without an attribute `Domain` that names the origin's host, because a browser would refuse
- * the cookie at the visitor's host. The cookie is then for the visitor's host alone.
+ * Returns a `Set-Cookie` header without an attribute `Domain` that names the origin's host, because a browser rejects such a
+ * cookie at another host. Without `Domain` the cookie is valid at the visitor's host only.
  */
 export function withoutOriginDomain(setCookie: string, { originUrl, visitorOrigin }: SiteAddresses): string {
   if (!/;\s*domain/i.test(setCookie)) return setCookie;
   const [origin, visitor] = [originUrl, visitorOrigin].map((url) => new URL(url).hostname);
   if (origin === undefined || visitor === undefined) return setCookie;
-  // A browser at a subdomain of the origin's host takes the cookie.
+  // A browser accepts the cookie at the origin's host and at its subdomains.
   if (visitor === origin || visitor.endsWith(`.${origin}`)) return setCookie;
   const [pair, ...attributes] = setCookie.split(";");
   const isOrigins = (attribute: string) => {

@@ -2,7 +2,7 @@ import type { AccessWatch } from "./access-watch.ts";
 import { relayBody, statedBodyLength } from "./relayed-body.ts";
 import { relayWebSocket } from "./web-socket.ts";
 
-/** True for a status that a `Response` of the Worker can have. A response of the origin can have any other, such as 999. */
+/** True for a status with which the Worker can create a `Response`. The origin's response can have others, such as 999. */
 export const isConstructibleStatus = (status: number): boolean => status >= 200 && status <= 599;
 
 /**
@@ -10,7 +10,7 @@ export const isConstructibleStatus = (status: number): boolean => status >= 200 
  * is returned as it is.
  *
  * @param changed the headers for the visitor. Null: those of the origin's response
- * @param watch stopped here when nothing is left to end. Null: the access does not end
+ * @param watch stopped when the body or the WebSocket ends, or at once if there is nothing to end. Null: the access does not end
  * @throws RangeError when the headers of a response with a status over 599 have to change: the runtime can't create it
  */
 export function toVisitorResponse(

@@ -7,8 +7,8 @@ const policyViolation = 1008;
 const unsendable = [1005, 1006, 1015];
 
 /**
- * Relays messages between a visitor and the origin, and closes both sockets when the access ends. A `Close` of one side is passed to the
- * other, whose own `Close` comes back: until then, what the other side still sends is relayed.
+ * Relays messages between a visitor and the origin, and closes both sockets when the access ends. After the `Close` of one side, messages
+ * of the other side are still relayed until it sends its own `Close`.
  *
  * @param origin the socket from the origin's response to the handshake
  * @returns the socket for the visitor's response
@@ -17,7 +17,7 @@ export function relayWebSocket(origin: WebSocket, watch: AccessWatch): WebSocket
   const { 0: visitor, 1: gate } = new WebSocketPair();
   for (const socket of [gate, origin]) {
     socket.binaryType = "arraybuffer";
-    // Otherwise the runtime responds to a `Close` at once, and the messages that are still on their way are lost.
+    // Otherwise the runtime replies to a `Close` at once, and messages that the other side has not sent yet are lost.
     socket.accept({ allowHalfOpen: true });
   }
   watch.signal.addEventListener("abort", () => {
@@ -52,7 +52,7 @@ function pass(from: WebSocket, to: WebSocket, watch: AccessWatch, closing: Closi
   });
 }
 
-/** A socket whose other end has sent its `Close` still takes messages, until this end closes it. */
+/** Sends a message, if this end has not closed the socket. A `Close` from the other end does not prevent it. */
 function send(socket: WebSocket, data: string | ArrayBuffer): void {
   try {
     socket.send(data);

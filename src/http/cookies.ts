@@ -48,7 +48,7 @@ export function clearChallengeCookie(c: AppContext): void {
   deleteCookie(c, names.challenge, flags);
 }
 
-/** Sets the cookie of a first factor that a script has handed over to the pages. */
+/** Sets the cookie with the first factor that a script has handed over to Sallyport's pages. */
 export function setHandOverCookie(c: AppContext, { token, expiresAt }: HandOverToken): void {
   setCookie(c, names.handOver, token, { ...flags, maxAge: secondsUntil(c, expiresAt) });
 }
@@ -70,7 +70,7 @@ export function readChallengeCookie(c: AppContext): string | undefined {
 
 /**
  * Sets the cookies of a complete sign-in: the session and, after a password, the account's entry in the device cookie. The
- * browser stays a known device of the account after sign-out. A hand-over has served its purpose, and its cookie goes.
+ * browser stays a known device of the account after sign-out. The cookie of a hand-over is removed.
  */
 export async function setSignInCookies(c: AppContext, issued: IssuedSession): Promise<void> {
   setSessionCookie(c, issued);

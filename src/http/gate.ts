@@ -57,7 +57,7 @@ export async function respondAtGate(c: AppContext, originUrl: string | null): Pr
 
 const unsendableDetail = "The request can't be forwarded to the site: a part of it is invalid or missing.";
 
-/** Logs why a request was not forwarded, and where to. The query is left out: it can have tokens of the site (LG-03). */
+/** Logs the cause of a failed forwarding, and the address at the origin. `target` has no query, because a query can contain tokens (LG-03). */
 function logForwardingFailure(
   c: AppContext,
   level: "info" | "error",

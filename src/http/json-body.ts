@@ -8,7 +8,7 @@ import { FailureError } from "./problem/http-failure.ts";
  * Parses and validates the text of a JSON body. An empty text counts as `{}`, for operations without required fields.
  *
  * @throws FailureError 415 for another content type; 400 for text that is not a JSON object, has a duplicate name or an
- *   unknown field; 422 for a field that is missing or invalid. A message names fields and never repeats a value.
+ *   unknown field; 422 for a field that is missing or invalid. Messages contain names of fields, but no values.
  */
 export function parseJsonBodyOrThrow<T extends z.ZodMiniType>(
   c: AppContext,

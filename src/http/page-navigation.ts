@@ -2,11 +2,11 @@ import { parseAccept } from "hono/utils/accept";
 import type { AppContext } from "./context.ts";
 
 /**
- * True when the client shows the response to this request as a page: a browser that navigates, or a client that prefers HTML. Such a
- * client gets redirects and refusals as pages. A script gets neither, because it can't show a page in place of its data.
+ * True when the client shows the response as a page: a browser that navigates, or a client that prefers HTML. Such a client gets
+ * redirects and error pages. A script gets problem documents, because it expects data.
  *
  * `Sec-Fetch-Mode` and `Sec-Fetch-Dest` decide where they are present, because a script can't set them (Fetch Metadata 2). Without
- * them `X-Requested-With: XMLHttpRequest` is a script, as script libraries send it; Android's WebView sends the header with another value.
+ * them, `X-Requested-With: XMLHttpRequest` means a script: script libraries send it. Android's WebView sends another value.
  */
 export function isPageNavigation(c: AppContext): boolean {
   const mode = c.req.header("Sec-Fetch-Mode");
@@ -20,7 +20,7 @@ const pageDestinations: ReadonlySet<string> = new Set(["document", "iframe", "fr
 
 /**
  * True when `Accept` names `text/html` with a weight above zero, and no JSON type with a greater one (RFC 9110 12.5.1). A wildcard
- * does not count: clients send it by default, whether they can show a page or not.
+ * does not count, because clients that can't show a page send it by default.
  */
 function prefersHtml(c: AppContext): boolean {
   const ranges = parseAccept(c.req.header("Accept") ?? "");

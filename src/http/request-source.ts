@@ -7,7 +7,7 @@ import { createFirstFactorSource } from "../gate/identity/source.ts";
 import type { AppContext } from "./context.ts";
 import { readHandOverCookie, sallyportCookieNames } from "./cookies.ts";
 
-/** Where a script hands a first factor over to the pages, below `BASE_PATH`. */
+/** The path, below `BASE_PATH`, of the call with which a script hands its first factor over to Sallyport's pages. */
 export const handOverPath = "/hand-over";
 
 /** The forward-auth endpoints: the request that a proxy asks about is in the headers. */
@@ -43,8 +43,8 @@ const isForwardAuthPath = (c: AppContext) =>
   forwardAuthPaths.some((path) => c.req.path === c.var.config.basePath + path);
 
 /**
- * Reads the first factor that a script has handed over to Sallyport's pages. Null for a request that can reach the site, and for one
- * that hands over itself (INC-40). No I/O without the cookie.
+ * Reads and verifies the hand-over cookie. Returns null without a valid cookie, for a request that can reach the site, for a forward-auth
+ * request, and for `POST /hand-over` itself (INC-40).
  */
 export async function readHandedOverFirstFactor(
   c: AppContext,

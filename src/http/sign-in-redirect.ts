@@ -50,16 +50,17 @@ export function isPageLoad(c: AppContext, target: TargetMethodAndUri): boolean {
 }
 
 /**
- * Returns where the visitor continues after sign-in. After a page load that is the page. After a form or a request of a script it is the
- * page with the form or the script, because the response to a script is no page. A GET without `Referer` may be of a program.
+ * Returns the path to which the visitor returns after sign-in. For a page load it is the requested page. For a form or a script's request
+ * it is the page in `Referer`, because the requested address is no page. Without a usable `Referer` it is the requested address for a GET
+ * or HEAD, which may come from a program, and `/` for other methods.
  */
 function returnPathOf(c: AppContext, target: TargetMethodAndUri): string {
   return isPageLoad(c, target) ? target.uri : (refererPath(c) ?? (isSafe(target) ? target.uri : "/"));
 }
 
 /**
- * Returns the path and query of a `Referer` on this host. A proxy names the visitor's host in `X-Forwarded-Host`; a page of another
- * site can't set that header, and only a path on this host comes of it.
+ * Returns the path and query of a `Referer` on this host. A proxy sends the visitor's host in `X-Forwarded-Host`. The header need not be
+ * trusted here: a page of another site can't set it, and the result is always a path on this host.
  */
 function refererPath(c: AppContext): string | null {
   const referer = URL.parse(c.req.header("Referer") ?? "");
@@ -103,7 +104,7 @@ export function ownPagePath(
   { again = false }: { readonly again?: boolean } = {},
 ): string {
   const query = new URLSearchParams();
-  // A longer address is not accepted from the page. Without it, servers with a limit on headers and addresses pass the redirect on.
+  // The page would reject a longer `rd`, and a very long `Location` exceeds the header limits of some proxies.
   if (returnPath !== "/" && returnPath.length <= maxReturnPathCharacters) query.set("rd", returnPath);
   if (again) query.set("again", "1");
   const search = query.size === 0 ? "" : `?${query}`;

@@ -25,7 +25,7 @@ export interface RpcFailure {
   readonly code: RpcCode;
   /** Set when a retry can succeed: the seconds to wait. */
   readonly retryAfterSeconds?: number;
-  /** The invalid or unknown field, with the code `invalid_format`. A name that is not known is as the caller sent it. */
+  /** With the code `invalid_format`: the invalid or unknown field. An unknown name is shortened to 64 characters, and left out if it could be a secret. */
   readonly field?: string;
   /** What is wrong with the field, for the caller's developer. */
   readonly detail?: string;

@@ -3,9 +3,9 @@ import { classifyScryptParameters, type ScryptParameters, type ScryptSupport } f
 
 const b64 = "[A-Za-z0-9+/]+={0,2}";
 
-/** The groups of each pattern are read by {@link parsers}. */
+/** {@link parsers} has the function that reads the groups of each pattern. */
 const patterns = {
-  /** PHC string format; passlib writes the same. */
+  /** PHC string format (Password Hashing Competition). passlib, a Python library, writes the same. */
   phc: new RegExp(`^\\$scrypt\\$ln=(\\d+),r=(\\d+),p=(\\d+)\\$(${b64})\\$(${b64})$`),
   /** Django's ScryptPasswordHasher: N, salt, r, p, hash. The salt is text. */
   django: new RegExp(`^scrypt\\$(\\d+)\\$([^$\\s]+)\\$(\\d+)\\$(\\d+)\\$(${b64})$`),
@@ -58,8 +58,8 @@ export interface ParsedForeignScrypt {
 }
 
 /**
- * Parses a scrypt hash in the form of PHC, passlib, Django, Werkzeug or Spring. All of them compute scrypt (RFC 7914) of the
- * password in UTF-8, so the same salt, hash and parameters in PHC string format verify the same passwords.
+ * Parses a scrypt hash in the form of PHC, passlib, Django, Werkzeug or Spring, and converts it to PHC string format. All of them
+ * compute scrypt (RFC 7914) of the password in UTF-8, so the converted hash verifies the same passwords.
  *
  * @returns null when the text has none of these forms
  */
@@ -74,7 +74,7 @@ export function parseForeignScrypt(text: string): ParsedForeignScrypt | null {
       const phc = `$scrypt$ln=${logN},r=${r},p=${p}$${base64nopad.encode(salt)}$${base64nopad.encode(hash)}`;
       return { support: classifyScryptParameters(parameters), phc };
     } catch {
-      // `atob` rejects the length of the text.
+      // `atob` throws for base64 of an impossible length.
       return null;
     }
   }

@@ -9,8 +9,8 @@ const crypt = "[./A-Za-z0-9]";
 const salt = "[^$\\s]";
 
 /**
- * Forms of hashes that take long to guess: PHC strings, crypt(3), passlib, Django, Werkzeug, Spring, OpenLDAP, Firebase as
- * Supabase writes it. The name is used in responses.
+ * Forms of slow hashes, which resist guessing: those of PHC, crypt(3), passlib, Django, Werkzeug, Spring and OpenLDAP, and Firebase's in
+ * the form of a Supabase export. Responses of an import contain the name.
  */
 const slowForms: readonly (readonly [name: string, pattern: string])[] = [
   [
@@ -37,22 +37,22 @@ const slowForms: readonly (readonly [name: string, pattern: string])[] = [
   ],
 ];
 
-/** Forms of hashes that are guessed quickly: LDAP, Spring, Django, Werkzeug, crypt(3) with MD5. The group is the scheme. */
+/** Forms of fast hashes, which do not resist guessing: LDAP, Spring, Django, Werkzeug, crypt(3) with MD5. The group is the scheme. */
 const fastForms: readonly string[] = [
-  // Also without a hash: this is what is stored.
+  // The hash may be missing: an account keeps only `{SSHA}`, and an export of Sallyport contains that.
   "(?:\\{ldap\\})?\\{(s?(?:sha|md)[\\w-]{0,8})\\}[A-Za-z0-9+/=.{}$-]*",
   `(md5|sha1|sha224|sha256|sha384|sha512)\\$${salt}*\\$[0-9a-f]{32,128}`,
   `(?:\\{crypt\\})?\\$(?:1|apr1)\\$${salt}{0,8}\\$${crypt}{22}`,
 ];
 
-/** LDAP's and Spring's prefixes are written in any case. A hash that matches for that reason alone verifies no password. */
+/** Ignores case, because LDAP and Spring write their prefixes in any case. A false match is harmless: these hashes verify no password. */
 const toPattern = (form: string) => new RegExp(`^(?:${form})$`, "i");
 const patterns = lazy(() => ({
   slow: slowForms.map(([name, form]) => ({ name, pattern: toPattern(form) })),
   fast: fastForms.map(toPattern),
 }));
 
-/** For messages. */
+/** The forms that an import accepts, for error messages. */
 export const knownHashForms =
   "argon2, bcrypt, scrypt, PBKDF2, crypt ($1$, $5$, $6$, $7$, $y$), phpass, and the forms of Django, Werkzeug, Spring, LDAP and Firebase";
 
@@ -65,8 +65,8 @@ export type ImportedPasswordHashSupport =
   | { readonly kind: "verifiable"; readonly stored: string }
   /**
    * A known scheme that Sallyport does not compute, or scrypt that costs too much. The account needs a new password. `form` is
-   * the name of the scheme. `stored` is what the account keeps: the hash, or the scheme alone where a copy of the database
-   * would give passwords away quickly.
+   * the name of the scheme. `stored` is what the account keeps: the hash or, for a fast hash, only the name of the scheme, so that a
+   * copy of the database does not reveal passwords.
    */
   | { readonly kind: "reset_required"; readonly form: string; readonly stored: string }
   /** scrypt with parameters that are invalid, or unusual for a password hash. */

@@ -1,6 +1,6 @@
 /**
- * Returns how many insertions, deletions, replacements and exchanges of neighbours turn one text into the other (optimal
- * string alignment distance, in UTF-16 units). The work grows with the product of the lengths: pass short texts.
+ * Returns the least number of insertions, deletions, replacements and swaps of adjacent characters that turn one text into the other
+ * (optimal string alignment distance, in UTF-16 units). The time grows with the product of the lengths: pass short texts.
  */
 export function computeEditDistance(a: string, b: string): number {
   let [beforeLast, last]: number[][] = [[], Array.from({ length: b.length + 1 }, (_, index) => index)];

@@ -25,10 +25,11 @@ interface Piece extends PieceText {
 }
 
 /**
- * Splits a `Cookie` header. Every function of this file does so here, and all cut a name from its value in the same way.
+ * Splits a `Cookie` header. All functions that read or remove cookies use it, so they agree on the parts and their names.
+ * ({@link splitOutsideQuotes} only detects headers that other servers split in another way.)
  *
- * Browsers separate cookies with `;` (RFC 6265 4.2.1). A comma stands where the runtime has joined several `Cookie` lines of HTTP/1.1,
- * and some servers split there too (RFC 2109), but it can also be part of a value. So Sallyport removes its cookies after a comma
+ * Browsers separate cookies with `;` (RFC 6265 4.2.1). The runtime joins several `Cookie` lines of HTTP/1.1 with a comma, and some
+ * servers split at commas (RFC 2109), but a comma can also be part of a value. So Sallyport removes its cookies after a comma
  * ({@link removeNamedCookies}) and never reads one there ({@link findOwnCookie}).
  */
 function splitCookies(header: string, separators: ";" | ";,"): readonly Piece[] {
@@ -41,9 +42,9 @@ function splitCookies(header: string, separators: ";" | ";,"): readonly Piece[] 
 }
 
 /**
- * Returns the value of one of Sallyport's own cookies, decoded. The cookie counts only under its exact name at the beginning of the header
- * or after a semicolon: a page of a subdomain can set a cookie of another name whose value has `, __Host-sallyport=`, and so get
- * around the prefix `__Host-`. The value ends at a comma, because Sallyport sets none with a comma.
+ * Returns the decoded value of one of Sallyport's own cookies, or undefined. The cookie must have its exact name, and be at the beginning
+ * of the header or after a semicolon: a page of a subdomain can set a cookie with another name whose value contains
+ * `, __Host-sallyport=…`, which the prefix `__Host-` does not prevent. The value ends at a comma: Sallyport's values have none.
  *
  * @param name the name with its prefix
  */
@@ -56,7 +57,7 @@ export function findOwnCookie(header: string, name: string): string | undefined 
   return own === undefined ? undefined : tryDecode(trimBlanks(own.value));
 }
 
-/** Undefined for escapes that are not UTF-8: Sallyport writes none. */
+/** Returns the percent-decoded value, or undefined when the decoded bytes are not UTF-8: Sallyport sets no such value. */
 function tryDecode(value: string): string | undefined {
   try {
     return value.includes("%") ? decodeURIComponent(value) : value;
@@ -146,8 +147,8 @@ const ambiguousSpaces = new RegExp(
 const hasAmbiguousSpaces = (header: string): boolean => ambiguousSpaces.test(header);
 
 /**
- * Returns the header without the cookies of these names, in any spelling, also after a comma. All other bytes stay. Without such a
- * cookie the header is returned as it is.
+ * Returns the header without the cookies of these names, in any spelling, also after a comma. A header without such a cookie is returned
+ * unchanged; otherwise spaces at both ends are trimmed.
  *
  * @returns null when nothing is left
  */

@@ -20,18 +20,19 @@ export interface InvalidOtpauthUri {
 }
 
 /**
- * The parameters that decide which codes an authenticator shows, and the issuer. Authenticators ignore all others, such as
- * `codeDisplay`, `creator`, `serial`, `lock`, `image`. `encoder` is KeePassXC's, for Steam codes.
+ * The parameters that determine the codes, and the issuer. All others are ignored, as authenticators ignore them: `codeDisplay`,
+ * `creator`, `serial`, `lock`, `image`. KeePassXC writes `encoder` for Steam codes.
  */
 const knownParameters = ["secret", "issuer", "algorithm", "digits", "period", "encoder"] as const;
 
 type Parameters = Partial<Record<(typeof knownParameters)[number], string>>;
 
 /**
- * Parses an `otpauth://` URI (Google's Key URI Format) as authenticators read it: blanks around it, a fragment, characters
- * that should be percent-encoded, names in upper case, unknown parameters and empty ones do not matter. Other codes than
- * TOTP with SHA-1, 6 digits and 30 seconds are `unsupported_parameters`. A known parameter with two different values is
- * `invalid_format`, because authenticators differ in which one counts.
+ * Parses an `otpauth://` URI (Google's Key URI Format) as leniently as authenticators do. It ignores white space around the URI, a
+ * fragment, and unknown or empty parameters, and accepts names in upper case and characters that should be percent-encoded.
+ *
+ * @returns the account and its secret; `unsupported_parameters` for codes other than TOTP with SHA-1, 6 digits and 30 seconds;
+ *   `invalid_format` for any other fault, such as a known parameter with two values, of which authenticators use different ones
  */
 export function parseOtpauthUri(uri: string): ParsedOtpauthUri | InvalidOtpauthUri {
   const [, type, path = "", query] = /^otpauth:\/\/([a-z]+)(?:\/([^?]*))?\?([^#]*)/i.exec(uri.trim()) ?? [];
@@ -61,8 +62,8 @@ const unsupported = (detail: string): InvalidOtpauthUri => ({
 
 /**
  * Parses `label = accountname / issuer (":" / "%3A") *"%20" accountname`. If there is a literal colon, it is the separator,
- * and encoded colons are part of a name. A plus sign is part of a name (`ada+shop@example.com`), unless reading it as a
- * space gives the issuer that the parameter has: then the whole label is encoded like a form.
+ * and encoded colons are part of a name. A plus sign is part of a name (`ada+shop@example.com`). It is a space only if the issuer in
+ * the label then equals the parameter `issuer`, which shows that the label is form-encoded.
  *
  * @param issuerParameter "" where there is none
  * @returns null when the label has bytes that are not UTF-8 (INC-36)
@@ -85,7 +86,7 @@ function splitLabel(path: string): { issuer: string; account: string } | null {
   return { issuer, account: account.trimStart() };
 }
 
-/** Returns the values of the known parameters, or what is wrong with them. Parts that are no parameters are ignored. */
+/** Returns the values of the known parameters, or a message about the first invalid one. Unknown parameters are ignored. */
 function parseParameters(query: string): Parameters | string {
   const parameters: Parameters = {};
   for (const pair of query.replaceAll("+", " ").split("&")) {

@@ -1,7 +1,7 @@
 import type * as z from "zod/mini";
 import { describeUnknownNames, isPossibleSecret } from "./unknown-fields.ts";
 
-/** How much of an unknown name the `place` of a fault has. */
+/** The most characters of an unknown name in {@link ParseFieldsResult}'s `place`. */
 const maxPlaceCharacters = 64;
 
 /** The fields of an input after validation. */
@@ -10,7 +10,7 @@ export type ParseFieldsResult<T> =
   | {
       readonly ok: false;
       readonly kind: "unknown_field" | "invalid_field";
-      /** The names and indexes that lead to the field, joined by dots. "": the input as a whole. No name that could be a secret (LG-03). */
+      /** The path of the field: names and indexes, joined by dots. "": the input as a whole. An unknown name that could be a secret is left out (LG-03). */
       readonly place: string;
       /** Names the field. It never contains a value of the input. */
       readonly detail: string;
@@ -18,7 +18,7 @@ export type ParseFieldsResult<T> =
 
 /** How messages describe the names of the input. */
 export interface ParseFieldsOptions {
-  /** What the names stand for in messages. */
+  /** What messages call a name: "field" by default. */
   readonly noun?: "field" | "parameter";
   /** Names that the caller has taken out of the input. Used in messages. */
   readonly alsoKnown?: readonly string[];
@@ -27,7 +27,7 @@ export interface ParseFieldsOptions {
 /**
  * Validates an input of several fields: a JSON body, a form, a query, a line of an import or the argument of an RPC call.
  *
- * An unknown field is reported before any other fault, because a misspelled field is also a field that is missing.
+ * An unknown field is reported before any other fault: a misspelled name causes both an unknown and a missing field.
  */
 export function parseFields<T extends z.ZodMiniType>(
   schema: T,

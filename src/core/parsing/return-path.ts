@@ -2,8 +2,8 @@ import { findPathVariants } from "../policy/path-variants.ts";
 import { hasReplacementCharacter } from "./undecodable.ts";
 
 /**
- * The length of the longest return path. In a form, where each character can take three bytes, it still fits into the 16 KiB that
- * a request body may have.
+ * The longest return path. A form carries it percent-encoded, with up to three bytes for each character, and a form body may have
+ * 16 KiB.
  */
 export const maxReturnPathCharacters = 4096;
 

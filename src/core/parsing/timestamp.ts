@@ -1,6 +1,6 @@
 /**
- * RFC 3339 5.6 `date-time`, with the letters in either case. The space in place of `T` is left out: a `+` that a client did not
- * escape in a query would be read as one.
+ * RFC 3339 5.6 `date-time`, with `T` and `Z` in either case. A space in place of `T`, which the RFC permits, is not accepted: an
+ * unescaped `+` in a query is decoded as a space.
  */
 const pattern =
   /^(\d{4})-(\d\d)-(\d\d)t([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d+))?(?:z|([+-])([01]\d|2[0-3]):([0-5]\d))$/i;
@@ -9,10 +9,9 @@ const minuteMilliseconds = 60_000;
 
 /**
  * Parses a time in any form of RFC 3339: `2026-11-22T09:30:00Z`, `2026-11-22t04:00:00.123456-05:30`. Digits of the fraction beyond
- * milliseconds are dropped. A leap second (`23:59:60` in UTC) is the second that follows it, as in POSIX time.
+ * milliseconds are dropped. A leap second (`23:59:60` in UTC) becomes the second after it, as in POSIX time.
  *
- * @returns null for any other text, for a day that the month does not have, and for a time that RFC 3339 can't write in UTC because
- *   its year has not four digits
+ * @returns null for any other text, for a day that the month does not have, and for a time whose year in UTC is before 0000 or after 9999
  */
 export function parseTimestamp(text: string): Date | null {
   const found = pattern.exec(text);

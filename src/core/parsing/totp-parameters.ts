@@ -1,6 +1,6 @@
 import { totpDigits, totpPeriodSeconds } from "../crypto/totp.ts";
 
-/** What another system says about the codes of a secret. Undefined and "" are the default, which is supported. */
+/** The TOTP parameters that another system exports with a secret. Undefined and "" mean the default: SHA-1, 6 digits, 30 seconds. */
 export interface ImportedTotpParameters {
   readonly algorithm?: string | undefined;
   /** A number, or its text. */
@@ -9,13 +9,13 @@ export interface ImportedTotpParameters {
   readonly period?: string | number | undefined;
 }
 
-/** The reason that follows each finding: a code with other parameters is never accepted, so there is nothing to import. */
+/** The sentence at the end of each message about unsupported parameters. Codes with other parameters are never accepted. */
 export const enrolAgainAdvice = `Only SHA-1, ${totpDigits} digits and ${totpPeriodSeconds} seconds are supported, so the user has to enrol again.`;
 
 /**
- * Returns why codes with these parameters are not accepted here, or null when they are (URI-03, OTP-07). Names are read in
- * the spellings of the systems that export them: `SHA1`, `sha-1`, `HmacSHA1`, `HMAC_SHA1`; `6`, `"6"`, `"06"`, `"6.0"`. The
- * text repeats a value only when it is the name of a hash function or a number of at most four digits.
+ * Returns a message that describes the unsupported parameters, or null when all are supported (URI-03, OTP-07). Accepts the
+ * spellings of other systems: `SHA1`, `sha-1`, `HmacSHA1`, `HMAC_SHA1`; `6`, `"6"`, `"06"`, `"6.0"`. The message repeats a value only
+ * if it is the name of a hash function or a number of at most four digits.
  */
 export function describeUnsupportedTotpParameters(parameters: ImportedTotpParameters): string | null {
   const { algorithm = "", digits = "", period = "" } = parameters;

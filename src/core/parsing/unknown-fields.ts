@@ -1,13 +1,13 @@
 import { computeEditDistance } from "../lib/edit-distance.ts";
 
-/** How many unknown names a message has. A body of 16 KiB can have thousands. */
+/** The most unknown names in a message. A body of 16 KiB can have thousands. */
 const maxNames = 3;
-/** How much of an unknown name a message has. The longest known name has 27 characters. */
+/** The most characters of an unknown name in a message. The longest known name has 27. */
 const maxNameCharacters = 40;
 
 /**
- * Describes the names of an object that are not known, each with the nearest known name, or with all known names where none
- * is near. The text is printable ASCII of bounded length, whatever the names are.
+ * Returns a message about the unknown names of an object. Each has the nearest known name; if one has none, the message lists all known
+ * names. The message is printable ASCII of bounded length.
  *
  * @param unknown at least one name
  * @param known the names that the object may have
@@ -32,8 +32,8 @@ export function describeUnknownNames(
 }
 
 /**
- * Returns a name that a client chose in quotes: escaped, and shortened. A name that could be a secret or a token, which has
- * come to the wrong place, is not repeated (LG-03).
+ * Returns a client's name for a message: in quotes, escaped and shortened. For a name that could be a secret or a token in the wrong
+ * place, it returns only the length (LG-03).
  */
 export function quoteName(name: string): string {
   const start = name.slice(0, maxNameCharacters);
@@ -45,10 +45,13 @@ export function quoteName(name: string): string {
   return name.length > maxNameCharacters ? `${escaped} (shortened)` : escaped;
 }
 
-/** True for a URI with a secret, and for letters and digits as in the shortest secret that an import takes (80 bits in base32). */
+/**
+ * True when the text contains `otpauth:`, or a run of at least 16 letters and digits with a digit in it. The shortest secret that an
+ * import accepts (80 bits in base32) has 16 characters. A secret without a digit is not recognised.
+ */
 export const isPossibleSecret = (name: string): boolean => /(?=[a-z]*\d)[a-z0-9]{16}|otpauth:/i.test(name);
 
-/** Returns the known name that a client may have meant, or null. Case and separators do not count. */
+/** Returns the nearest known name, or null when none is near. Compares letters and digits only, ignoring case. */
 function findNearestName(name: string, known: readonly string[]): string | null {
   const folded = fold(name.slice(0, maxNameCharacters));
   let nearest: { readonly name: string; readonly distance: number } | null = null;
@@ -62,11 +65,14 @@ function findNearestName(name: string, known: readonly string[]): string | null 
 
 const fold = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, "");
 
-/** A name that contains the other is near, too: `hash` for `password_hash`. Null: the names are not near. */
+/**
+ * Returns the edit distance of two names, or null when they are not near. Near means: at most a third of the longer name's length, or
+ * the shorter name is a part of the longer one (`hash`, `password_hash`).
+ */
 function distanceIfNear(a: string, b: string): number | null {
   const [short, long] = a.length < b.length ? [a, b] : [b, a];
   const isPart = short.length >= 4 && long.includes(short);
-  // The distance is at least the difference of the lengths. An import may have 5,000 lines with unknown fields (INC-30).
+  // The distance is at least the difference of the lengths, so it need not be computed. An import can have 5,000 lines with unknown fields (INC-30).
   if (!isPart && (long.length - short.length) * 3 > long.length) return null;
   const distance = computeEditDistance(short, long);
   return isPart || distance * 3 <= long.length ? distance : null;

@@ -24,12 +24,12 @@ const reservedHeaderFamilies: readonly string[] = [
   "x_ingress_path",
   "x_traversal_path",
   "wl_path",
-  // The page that Next.js serves, and the middleware that it skips (CVE-2025-29927).
+  // Next.js serves the page that these headers name, and skips the middleware that they name (CVE-2025-29927).
   "x_matched_path",
   "x_now_route_matches",
   "x_invoke",
   "x_middleware",
-  // The path that Astro's adapter for Vercel serves in place of the request's own (CVE-2026-33768), and what its middleware hands over.
+  // The path that Astro's adapter for Vercel serves in place of the request's path (CVE-2026-33768), and the data that its middleware passes on.
   "x_astro_path",
   "x_astro_locals",
   "x_astro_middleware_secret",
@@ -40,7 +40,7 @@ const reservedHeaderFamilies: readonly string[] = [
   "wl_proxy",
 ];
 
-/** Names that only Sallyport or the proxy may set, without the names that begin with them. `KEEP_HEADERS` exempts none of them. */
+/** Single names that only Sallyport or the proxy may set. `KEEP_HEADERS` exempts none of them. */
 const reservedHeaderNames: readonly string[] = [
   "forwarded",
   // A web server's plug-in sends WebSphere the client's address, certificate and user in these: `$WSRU` is the user name.
@@ -49,7 +49,7 @@ const reservedHeaderNames: readonly string[] = [
   "proxy",
 ];
 
-/** Families in which other gateways give the user, and proxies the client's certificate. `KEEP_HEADERS` can exempt a name. */
+/** Families with which other gateways send the user, and proxies send the client's certificate. `KEEP_HEADERS` can exempt a name. */
 const identityHeaderFamilies: readonly string[] = [
   "x_auth_request",
   "x_authentik",
@@ -85,7 +85,7 @@ const identityHeaderFamilies: readonly string[] = [
   "x_amzn_mtls",
 ];
 
-/** Names in which other gateways give the user. Names that begin with them are the application's own: `X-User-Id`, `X-Auth-Token`. */
+/** Single names with which other gateways send the user. Applications use other names with the same prefixes: `X-User-Id`, `X-Auth-Token`. */
 const identityHeaderNames: readonly string[] = [
   ...["user", "user_name", "user_email", "user_groups", "user_roles", "userinfo"].map((name) => `x_${name}`),
   ...["user", "username", "userid", "email", "groups", "roles", "subject"].map((name) => `x_auth_${name}`),
@@ -117,11 +117,11 @@ export const clearedHeaderFamilies: readonly string[] = [
   ...identityHeaderFamilies,
 ];
 
-/** Removed headers that are no family: only this name is removed, not the names that begin with it. */
+/** Single names of removed headers, without {@link methodOverrideHeaderNames}. Longer names that begin with one of them are not removed. */
 export const clearedExactHeaderNames: readonly string[] = [...reservedHeaderNames, ...identityHeaderNames];
 
 /**
- * The headers in which a client names another method than that of the request line (INC-31). With `METHOD_OVERRIDE=pass` they reach the
+ * The headers with which a client overrides the method of the request line (INC-31). With `METHOD_OVERRIDE=pass` they reach the
  * origin, and the policy is applied to both methods.
  */
 export const methodOverrideHeaderNames: readonly string[] = [
@@ -142,7 +142,7 @@ export const clearedHeaders: HeaderNameSet = {
   families: new Set(clearedHeaderFamilies),
 };
 
-/** The headers that no variable can exempt. */
+/** The headers that `KEEP_HEADERS` can't exempt. `METHOD_OVERRIDE=pass` exempts {@link methodOverrideHeaderNames}. */
 export const reservedHeaders: HeaderNameSet = {
   names: new Set([...reservedHeaderNames, ...methodOverrideHeaderNames]),
   families: new Set(reservedHeaderFamilies),

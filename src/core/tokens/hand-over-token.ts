@@ -3,26 +3,26 @@ import * as z from "zod/mini";
 import type { Keyring } from "../crypto/keyring.ts";
 import { lazy } from "../lib/lazy.ts";
 
-/** The first factor of a request, for Sallyport's pages in the same browser. It opens no path of the site. */
+/** The first factor of a script's request, for Sallyport's pages in the same browser. It grants no access to the site (INC-40). */
 export interface HandedOverFirstFactor {
   readonly realm: string;
   /** The account that the source named for the request. */
   readonly username: string;
   readonly email: string | null;
-  /** The binding to all credentials of the request (`core/tokens/session-binding.ts`). Sessions are bound to it. */
+  /** The binding to all credentials of the request (`core/tokens/session-binding.ts`). Sessions that the pages open get this binding. */
   readonly binding: string;
-  /** The binding to the cookies of the request alone, which a page load sends, too. Null: there were none. */
+  /** The binding to the credential cookies of the request, which a page load sends too. Null: it had none. */
   readonly cookieBinding: string | null;
 }
 
-/** How long the pages may use a first factor that was handed over: as long as a set-up may take (EN-04). */
+/** The lifetime of the token: as long as a set-up of a second factor may take (EN-04). */
 export const handOverTtlSeconds = 600;
 
 const type = "sallyport-hand-over+jwt";
 const audience = "sallyport";
 const algorithm = "HS256";
 
-/** Signs the token of a hand-over (HMAC-SHA-256 under the current key). It ends {@link handOverTtlSeconds} after `now`. */
+/** Returns a signed JWT (HS256 with the current key) that expires {@link handOverTtlSeconds} after `now`. */
 export async function signHandOverToken(
   keyring: Keyring,
   handedOver: HandedOverFirstFactor,
@@ -50,7 +50,7 @@ const payloadSchema = lazy(() =>
   }),
 );
 
-/** Verifies the token of a hand-over. Null: forged, damaged, expired, or another token of Sallyport. */
+/** Verifies the token of a hand-over. Returns null for one that is forged, damaged or expired, and for another kind of token. */
 export async function verifyHandOverToken(
   keyring: Keyring,
   token: string,

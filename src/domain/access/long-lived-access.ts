@@ -5,14 +5,14 @@ import { isUsedSessionLive } from "../sessions/sessions.ts";
 import type { FirstFactorSource } from "../sign-in/first-factor-source.ts";
 import { type AccessGranted, authorizeVerifiedFactors } from "./access.ts";
 
-/** An open WebSocket, or a response that lasts: access that outlives the moment in which it was granted. */
+/** The access of an open WebSocket or of a request that lasts (stream, download, upload). It is granted once and must end with the session. */
 export interface LastingAccess {
   /** The requirement of the path when the connection was opened. */
   readonly requirement: FactorRequirement;
   readonly granted: Pick<AccessGranted, "identity" | "sessionId">;
   /** The source of an external first factor. Null: the first factor is a password. */
   readonly source: FirstFactorSource | null;
-  /** When D1 has last confirmed the session, before it granted this access. Null: there is no session. */
+  /** When D1 last confirmed the session before this access was granted. Null: there is no session. */
   readonly checkedAt: Date | null;
 }
 
@@ -36,12 +36,12 @@ export const needsPeriodicRecheck = ({ requirement, granted, source }: LastingAc
 /** Every check of an open connection is a query to D1, so there are at least this many seconds between two. */
 const minCheckSeconds = 5;
 
-/** D1 learns of the use of a connection this many times within `SESSION_IDLE`, so that no used session is taken for idle. */
+/** The use of a connection is recorded in D1 at least this many times within `SESSION_IDLE`, so that a session in use does not end as idle. */
 const checksWithinIdleTime = 10;
 
 /**
- * Returns when to check the access of an open connection: every `SESSION_RECHECK`, but ten times within `SESSION_IDLE`, and
- * not more often than every 5 seconds. The first check is due when the session's token is due for one (SE-06).
+ * Returns when to check the access of an open connection: every `SESSION_RECHECK`, or every tenth of `SESSION_IDLE` if that is shorter,
+ * but at least 5 seconds apart. The first check is due one interval after `checkedAt`, when the token is due for a recheck (SE-06).
  */
 export function accessCheckTimes(
   { config }: Deps,

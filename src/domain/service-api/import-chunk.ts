@@ -28,10 +28,10 @@ export type ImportLineOutcome = "created" | "unchanged" | ImportLineFailure;
 const maxRounds = 4;
 
 /**
- * Creates the accounts of one chunk that do not exist yet. Each round is one read, and one batch for the new accounts.
+ * Creates the accounts of one chunk that do not exist yet. Each round is one read, and one batch that inserts the new accounts.
  *
- * @param planned null: accounts are created. Otherwise the call is part of a dry run: it writes no account, takes these
- *   accounts for existing ones, and adds those that it would create
+ * @param planned null: accounts are created. Otherwise the call is part of a dry run: it writes no account, treats the accounts in
+ *   `planned` as existing, and appends those that an import would create
  */
 export async function createMissingUsersOfChunk(
   deps: Deps,
@@ -84,7 +84,7 @@ async function refuseAdminUsers(
   return outcomes;
 }
 
-/** The stored users that have an id or a name of the lines, and in a dry run all users that it would have created so far. */
+/** The stored users with an id or a name of the lines and, in a dry run, all users that an import would have created so far. */
 interface ExistingUsers {
   /** Users of the realm, by stored id. */
   readonly byId: ReadonlyMap<string, User>;

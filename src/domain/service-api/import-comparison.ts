@@ -55,8 +55,8 @@ function isSameAccount(row: User, user: ImportedUser): boolean {
 }
 
 /**
- * True also when the stored hash is an earlier spelling of the imported one, or has replaced an imported one that is
- * unverifiable or due for a rehash.
+ * True when both are equal, when the import has no hash, when the stored hash is an earlier spelling of the imported one, and when the
+ * stored hash has replaced an imported one that is unverifiable or due for a rehash.
  */
 function isSamePassword(stored: string | null, imported: string | undefined): boolean {
   if (imported === undefined || imported === stored) return true;

@@ -54,15 +54,15 @@ const maxChunkUsers = 200;
 const maxChunkBytes = 256 * 1024;
 const maxChunkLines = 1000;
 
-/** The limit of each list in the report of an import. A dry run has no limit: its lists are what it is made for. */
+/** The most entries of each list in the report of an import. A dry run has no limit, because its purpose is these lists. */
 const maxListed = 100;
 
 /**
  * Creates the accounts of a file, chunk by chunk and in order. A failed line changes nothing. A line whose account exists
  * changes nothing either, so the same file can be sent again. Memory is bounded by the chunk, not by the file.
  *
- * A dry run reports what the same lines would come to, and writes no account. It keeps the accounts that it would create,
- * because a later line can have the same name.
+ * A dry run reports what an import of the same lines would do, and writes no account. It keeps the accounts that the import would
+ * create in memory, because a later line can have the same name.
  *
  * @param lines in the order of the file
  * @param firstLine the number of the first of these lines in the file

@@ -50,9 +50,9 @@ export interface ImportedUser
   readonly secret: string | undefined;
   /** The hashes as the column stores them. The hash of a spent code has the prefix `spent:`. */
   readonly backupCodes: readonly string[] | undefined;
-  /** As the column stores it. */
+  /** The value that the column `password_hash` stores. */
   readonly passwordHash: string | undefined;
-  /** The form of a password hash that is not computed here, so that the account needs a new password. */
+  /** The form of a password hash that Sallyport can't verify: the account needs a new password. Undefined: it needs none. */
   readonly resetForm: string | undefined;
 }
 
@@ -135,7 +135,7 @@ function parseName({ username, exactName, id }: ImportLineInput, label: string |
   return { ok: true, username: exactName, canonicalName } as const;
 }
 
-/** Returns what the account stores, and the form of the hash when the account needs a new password. */
+/** Returns the hash to store, and its form if the account needs a new password. */
 function parsePasswordHash(hash: string | undefined) {
   if (hash === undefined) return { ok: true, stored: undefined, resetForm: undefined } as const;
   const support = classifyImportedPasswordHash(hash);

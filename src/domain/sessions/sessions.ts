@@ -150,7 +150,7 @@ export interface IssueSessionTokenInput {
   readonly username: string;
 }
 
-/** Signs a token for a stored session. Its `checkedAt` is `now`, or in 1970 so that the next request rechecks it. */
+/** Signs a token for a stored session. With `deps.recheckNewTokens` its `checkedAt` is the Unix epoch, so that the next request rechecks it. */
 export async function issueSessionToken(
   deps: Deps,
   { row, secret, user, username }: IssueSessionTokenInput,
@@ -211,8 +211,8 @@ export async function recheckSession(
 /**
  * True when the session of an open connection is live on the primary. Records the use of the connection. One trip.
  *
- * @param use when data has passed over the connection since the last check. Null: never. What counts for `SESSION_IDLE` is
- *   then the time between the recorded use and now, else between the recorded use and the first of these
+ * @param use the times at which data passed over the connection since the last check, or null. The session is idle if more than
+ *   `SESSION_IDLE` passed from its recorded use to `use.first`, or to now when `use` is null. `use.last` is recorded
  */
 export function isUsedSessionLive(
   deps: Deps,

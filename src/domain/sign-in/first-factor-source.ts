@@ -34,13 +34,13 @@ export interface FirstFactorSource {
    * @throws FirstFactorUnavailableError
    */
   evidence(): Promise<FirstFactorEvidence | null>;
-  /** The part of {@link evidence} that a page load of the same browser sends: its cookies. Null: there is none. */
+  /** The cookies in {@link evidence}: the part that a page load of the same browser sends, too. Null: there are none, or the source binds to no cookie. */
   cookieEvidence(): Promise<FirstFactorEvidence | null>;
-  /** The request can show credentials that a page load of the same browser doesn't send. */
+  /** True when the first factor may be a credential that a page load of the same browser doesn't send, such as a header of a script. */
   readonly mayHandOver: boolean;
   /**
-   * The binding to the credentials that were handed over to this request (`domain/sign-in/hand-over.ts`). It counts in place of
-   * {@link evidence}. Null or absent: none were.
+   * Returns the binding of a first factor that was handed over (`domain/sign-in/hand-over.ts`). Sessions are compared with it in place of
+   * {@link evidence}. Null, or no such method: no first factor was handed over.
    */
   handedOverBinding?(): Promise<string | null>;
   /**

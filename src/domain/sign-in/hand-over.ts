@@ -8,15 +8,15 @@ import { createSessionBinding, matchesSessionBinding } from "../../core/tokens/s
 import type { Deps } from "../deps.ts";
 import type { ExternalIdentity, FirstFactorSource } from "./first-factor-source.ts";
 
-/** The token of a hand-over, for a cookie of the browser whose script asked for it. */
+/** The token of a hand-over, for a cookie in the browser whose script called `POST /hand-over`. */
 export interface HandOverToken {
   readonly token: string;
   readonly expiresAt: Date;
 }
 
 /**
- * Hands the first factor of a request over to Sallyport's pages in the same browser: a page load doesn't send a token that the site's
- * scripts keep in the browser's storage. The source is asked about the request as at the gate. Stores nothing (INC-30).
+ * Returns a token with the first factor of a script's request, for Sallyport's pages in the same browser: a page load doesn't send a
+ * token that the site's scripts keep in the browser's storage. Asks the source, as the gate does. Stores nothing (INC-30).
  *
  * @returns null when the source names no account for the request
  * @throws FirstFactorUnavailableError, AmbiguousCredentialsError
@@ -43,11 +43,13 @@ export async function handOverFirstFactor(
 }
 
 /**
- * Returns the source for a request to one of Sallyport's pages from a browser with a hand-over. It names the account that was handed
- * over, and sessions are bound to the credentials of the request that handed over (INC-23), so they open the site only beside these.
+ * Returns the source for a request to one of Sallyport's pages from a browser with a hand-over cookie. It names the account that was
+ * handed over. Sessions are bound to the credentials of the request to `POST /hand-over` (INC-23), so the gate accepts them only
+ * together with these credentials.
  *
- * The hand-over does not count when the request shows other credentials than the cookies of that request, or when they name another
- * account or none now: then the request's own first factor counts. Never for a request that reaches the site (INC-40).
+ * The request must have the same credential cookies as the request to `POST /hand-over`, and these must still name the same account.
+ * Otherwise the hand-over is ignored, and the request's own first factor counts. Do not call this for a request that can reach the
+ * site (INC-40).
  */
 export function withHandedOverFirstFactor(
   keyring: Keyring,
@@ -76,7 +78,7 @@ export function withHandedOverFirstFactor(
   };
 }
 
-/** False when the cookies of the hand-over named the account, and now name another one or none: the visitor has signed out. */
+/** False when the request's own credentials name another account, or none although the hand-over had cookies: the visitor has signed out. */
 const isStillSignedIn = ({ username, cookieBinding }: HandedOverFirstFactor, own: ExternalIdentity | null) =>
   own === null ? cookieBinding === null : own.username === username;
 

@@ -21,7 +21,7 @@ export async function isPasswordOfUser(
   const { kind } = await comparePassword(password, stored);
   if (kind === "not_comparable" && user !== null && stored !== null) {
     const support = classifyImportedPasswordHash(stored);
-    // Imports used to keep scrypt in other spellings, such as with padding, for a reset.
+    // Earlier versions stored imported scrypt hashes in other spellings, such as with padding. Those need a reset, too.
     const isForReset =
       support.kind === "reset_required" || (support.kind === "verifiable" && support.stored !== stored);
     if (!isForReset)

@@ -14,7 +14,7 @@ import {
 import { findHeadersReadableAs } from "./credentials.ts";
 import { isTokenError, verifyWithProviderKeys } from "./provider-keys.ts";
 
-/** Clocks of providers differ from the platform's by up to this much: for `iat`, `nbf` and `exp` alike. */
+/** The accepted difference between a provider's clock and the platform's, for each of `iat`, `nbf` and `exp`. */
 const clockToleranceSeconds = 60;
 
 /** Creates the source for a JWT of an identity provider, which is verified with the provider's keys. */
@@ -46,7 +46,7 @@ export function createJwtFirstFactorSource(
       const identity = isAmbiguous ? null : await identify();
       return identity === null ? null : [config.issuer, identity.username];
     },
-    // With a token in a cookie, page loads send it themselves.
+    // A session is bound to the account, not to a cookie. Page loads send a token in a cookie themselves, so it needs no hand-over.
     cookieEvidence: async () => null,
     mayHandOver: config.carrier.kind === "header",
     identify,
@@ -85,7 +85,7 @@ async function verify(
     return toIdentity(config, await verifyWithProviderKeys(config, token, options, log), now);
   } catch (error) {
     if (isTokenError(error)) return null;
-    // The log has the root cause alone, so the text of that error is repeated.
+    // Only the message of the root cause is logged, so this message includes that of `error`.
     throw new FirstFactorUnavailableError(`The keys of ${config.issuer} can't be used: ${error}`);
   }
 }

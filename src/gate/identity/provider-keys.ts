@@ -10,19 +10,19 @@ import {
 } from "jose";
 import type { LogFunction } from "../../domain/deps.ts";
 
-/** Times of the key cache in milliseconds. jose fetches the keys again after `cacheMaxAge`, and at an unknown key id, but not within `cooldownDuration`. */
+/** In milliseconds. jose fetches the keys again after `cacheMaxAge`, and for an unknown key id if `cooldownDuration` has passed since the last fetch. */
 const keyCache = { cacheMaxAge: 600_000, cooldownDuration: 30_000, timeoutDuration: 5_000 };
 
-/** After a failed fetch the next one waits this long: the `Retry-After` of the 503. */
+/** The least time between a failed fetch and the next one. Equals the `Retry-After` of the 503. */
 const failurePauseMilliseconds = 5_000;
 
-/** Providers publish a handful of keys. More bytes than this are not read. */
+/** The most bytes of a key set. Providers publish only a few keys. */
 const maxKeySetBytes = 256 * 1024;
 
-/** A token costs at most this many verifications of a signature. */
+/** The most keys that are tried for one token, which bounds the cost of a request. */
 const maxTriedKeys = 4;
 
-/** A key set in which several keys fit is logged this often, because each request of a visitor finds it again. */
+/** The least time between two warnings about the same key set. Each request with such a token would otherwise log one. */
 const warningPauseMilliseconds = 600_000;
 
 /** The key set of an identity provider, which all requests of an isolate share. */
@@ -43,8 +43,9 @@ function getProviderKeys(url: string): ProviderKeys {
 }
 
 /**
- * Creates a `fetch` that pauses after a failure: jose itself pauses only after a success. A response that is no key set is a failure,
- * too, or each request with any token would cause another one. The keys that jose has stay valid.
+ * Creates a `fetch` that throws without a request for {@link failurePauseMilliseconds} after a failure, because jose pauses only after a
+ * success. A response that is no key set counts as a failure: otherwise each request with a token would fetch again. Keys that jose has
+ * cached stay valid.
  */
 function createPausingFetch() {
   let failedAt = Number.NEGATIVE_INFINITY;
@@ -65,7 +66,7 @@ function createPausingFetch() {
   };
 }
 
-/** Makes reading the body fail after {@link maxKeySetBytes}. */
+/** Returns a response whose body fails after {@link maxKeySetBytes}. */
 function limitBody(response: Response): Response {
   let bytes = 0;
   const limiter = new TransformStream<Uint8Array, Uint8Array>({
@@ -79,16 +80,16 @@ function limitBody(response: Response): Response {
   return new Response(response.body?.pipeThrough(limiter) ?? null, response);
 }
 
-/** Where the keys of a provider are, and whose they are. */
+/** An identity provider and the address of its key set. */
 export interface KeyProvider {
   readonly jwksUrl: string;
   readonly issuer: string;
 }
 
 /**
- * Verifies a token with the provider's keys, and returns its claims. When several keys fit the token's header, because they have the
- * same key id or the token has none, each is tried, up to {@link maxTriedKeys}. `algorithms` of `options` also limits the keys: jose
- * accepts only a key whose type fits the algorithm (SE-15).
+ * Verifies a token with the provider's keys, and returns its claims. If several keys fit the token's header, because they have the
+ * same key id or the token has none, it tries up to {@link maxTriedKeys} of them. `options.algorithms` also limits the keys: jose
+ * uses only a key whose type fits the algorithm (SE-15).
  *
  * @throws an error of jose for an invalid token: see {@link isTokenError}. Any other error is about the keys
  */
@@ -111,7 +112,7 @@ export async function verifyWithProviderKeys(
   }
 }
 
-/** @throws the error of a key that can't be used, if no other key fits */
+/** @throws if no key verifies the signature: the error of a key that can't be used, or else JWSSignatureVerificationFailed */
 async function verifyWithEachKey(
   token: string,
   keys: AsyncIterable<CryptoKey>,
@@ -124,7 +125,7 @@ async function verifyWithEachKey(
     try {
       return (await jwtVerify(token, key, options)).payload;
     } catch (error) {
-      // With the right signature, the error is about the claims.
+      // The signature is valid, so the error is about the claims, and other keys need not be tried.
       if (isTokenError(error) && !(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
       if (!isTokenError(error)) keyError = error;
     }

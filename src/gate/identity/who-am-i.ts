@@ -53,8 +53,9 @@ export async function fetchIdentity(
 }
 
 /**
- * True when the status says that the credential belongs to no account. A 403 says so only with the configured text in its body:
- * sites also send one to a signed-in visitor without a CSRF header or a permission, who must not pass as anonymous (INC-25).
+ * True when the response means that the credential belongs to no account. A 403 means that only with the configured text in its body:
+ * sites also send a 403 to a signed-in visitor for a missing CSRF header or permission, and such a visitor must not pass as anonymous
+ * (INC-25).
  *
  * @throws FirstFactorUnavailableError for another 403
  */

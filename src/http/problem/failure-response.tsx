@@ -22,7 +22,7 @@ export interface SignInHint {
   readonly status: Problem["status"];
   /** The address of the page on which the visitor can sign in or enter a code. */
   readonly signIn: string;
-  /** The address of the call that lets this page see the credentials of the request. Null: a page load shows them itself. */
+  /** The path of `POST /hand-over`, which the script calls before it opens `signIn`. Null: it need not. */
   readonly handOver: string | null;
   /** The request was a form submission, whose data is lost. */
   readonly formLost: boolean;

@@ -13,7 +13,7 @@ export type HttpFailure =
   | { readonly ok: false; readonly reason: "invalid_api_key" }
   | { readonly ok: false; readonly reason: "cross_origin" }
   | { readonly ok: false; readonly reason: "no_such_page" }
-  /** The address is below `BASE_PATH`, and is none of Sallyport's. It may be one of the site's own. */
+  /** Sallyport has no such address below `BASE_PATH`. The site may have one, but the gate does not forward it. */
   | { readonly ok: false; readonly reason: "no_such_own_address"; readonly basePath: string }
   | { readonly ok: false; readonly reason: "method_not_allowed"; readonly allow: readonly string[] }
   | { readonly ok: false; readonly reason: "second_factor_required" }

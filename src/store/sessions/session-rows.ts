@@ -138,8 +138,8 @@ export async function isFullSessionAliveOnPrimary(
 }
 
 /**
- * Sets `last_seen_at` of a full session to a time that may be past, unless a later one is set. False when the session is over.
- * One trip.
+ * Sets `last_seen_at` of a full session to `lastSeenAt`, which may be in the past, unless it already has a later time. Returns false, and
+ * writes nothing, when the session has ended. One trip.
  */
 export async function touchFullSessionOnPrimary(
   { primary }: Database,

@@ -26,9 +26,9 @@ const headings: Record<Difference["of"], string> = {
 /** Returns docs/fidelity.md, made from the documented differences and from the table of exchanges. */
 export function renderFidelityPage(): string {
   const counts = exchangeGroups.map(({ name, exchanges: { length } }) => `${name} (${length})`);
-  return `# What passes as it came
+  return `# What Sallyport changes in requests and responses
 
-Look up here what an application and its clients see differently with Sallyport between them. Everything that is not on this page passes as it came,
+This page lists every difference that Sallyport makes between what a client sends and what the site gets, and the reverse. Everything else passes unchanged,
 byte for byte. This holds for Sallyport and the Workers runtime (workerd). Cloudflare's network, and \`npx wrangler dev\` and \`npm start\` on your machine, also replace \`Accept-Encoding\` (with \`br, gzip\`), and can compress the
 response for the visitor.
 

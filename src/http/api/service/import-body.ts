@@ -19,7 +19,7 @@ const maxLineBytes = 16 * 1024;
 const text = (maxLength: number) =>
   z.string("must be a string").check(z.minLength(1, "is empty"), z.maxLength(maxLength, "is too long"));
 const count = () => z.int("must be a whole number").check(z.minimum(0, "must not be negative"));
-/** A number of another system, which may write numbers as text. The text is parsed with the secret. */
+/** A number that some systems export as text. `describeUnsupportedTotpParameters` parses the text. */
 const numberOrText = () =>
   z.union([z.int(), z.string().check(z.maxLength(32))], "must be a whole number, or its text");
 

@@ -1,8 +1,8 @@
 // For a page of a site that keeps its token in the browser's storage: <script src="…/assets/site.js"></script> before the site's own
-// scripts. When a request of them is refused for want of a second factor, it hands the first factor over to Sallyport's pages and opens
-// the page that helps. The site's scripts do not see this refusal, which they would take for an expired token.
+// scripts. When a request of these scripts is refused because the second factor is missing, this script hands the first factor over to
+// Sallyport's pages, and opens the page for the code. The site's scripts do not see this 401, which they would take for an expired token.
 (() => {
-  /** A refusal soon after the visitor came back is the site's to handle: the browser may not keep cookies. */
+  /** Time of the last hand-over. A 401 within `minMilliseconds` goes to the site's scripts, to avoid a loop in a browser without cookies. */
   const returnedKey = "sallyport-handed-over";
   const minMilliseconds = 15_000;
   const { fetch } = window;
@@ -15,7 +15,7 @@
     if (!isProblem(type)) return null;
     try {
       const problem = JSON.parse(text);
-      // A page of the site may repeat what a stranger wrote. The URL parser ignores tabs and line ends: `/\t/evil.example` is a host.
+      // The response may contain text of an attacker. The URL parser drops tabs and line ends, so `/\t/evil.example` is another host.
       const isOwn = [problem.hand_over, problem.sign_in].every(
         (path) => /^\/(?![/\\])/.test(path) && isOwnOrigin(path),
       );
@@ -27,12 +27,12 @@
     }
   };
 
-  /** Resolves only when the visitor stays on this page. */
+  /** Hands over and opens the page for the code. Resolves only if the hand-over fails, so that the visitor stays on this page. */
   const leave = async (problem, headers) => {
     if (!leaving) {
       leaving = true;
       const credentials = [...headers].filter(([name]) => !/^(content-|accept)/i.test(name));
-      // A redirect would take the credentials elsewhere.
+      // A redirect could send the credentials to another host.
       const init = { method: "POST", headers: credentials, redirect: "error" };
       const handedOver = await fetch(problem.hand_over, init).catch(() => null);
       if (handedOver?.ok) {
@@ -51,7 +51,7 @@
   window.fetch = async function (input, init) {
     const response = await fetch.call(this, input, init);
     const type = response.headers.get("Content-Type");
-    // The body of any other response may have no end.
+    // Do not read the body of other responses: a stream may never end.
     if (response.status !== 401 || !isProblem(type) || !isOwnOrigin(response.url)) return response;
     const problem = problemOf(type, await response.clone().text());
     if (problem !== null)
@@ -74,7 +74,7 @@
     sent.get(this)?.append(name, value);
   };
 
-  /** Keeps the end of a refused request from the site's listeners, which were added later than this one. */
+  /** Holds back the end events of a refused request from the site's listeners, which were added after this one. */
   function hold(event) {
     if (released.has(this) || this.readyState !== 4 || this.status !== 401 || !isOwnOrigin(this.responseURL))
       return;

@@ -6,7 +6,7 @@ import {
   type OriginRequestInput,
   undecoded,
 } from "./origin-request.ts";
-import { relayBody, statedBodyLength } from "./relayed-body.ts";
+import { isShortBody, relayBody, statedBodyLength } from "./relayed-body.ts";
 
 export interface OriginExchangeInput extends Pick<OriginRequestInput, "target" | "request" | "headers"> {
   /** Ends the exchange when the access ends. Null: the access does not end. */
@@ -32,13 +32,13 @@ export async function exchangeWithOrigin(input: OriginExchangeInput): Promise<Or
   // With `Upgrade: websocket` the runtime sends any request as a GET without a body, to which the policy was not applied (INC-31).
   if (!isHandshake) headers.delete("Upgrade");
   // The signal must not abort a WebSocket: its relay closes it with a close code.
-  const ended = watch === null || isHandshake ? [] : [watch.signal];
+  const ended = watch === null || isHandshake ? request.signal : watch.signal;
   let upload: Upload;
   let sent: Request;
   try {
     // Throws for a `Content-Length` that is too large for the runtime.
     upload = relayUpload(request, watch);
-    const signal = AbortSignal.any([request.signal, upload.brokenOff, ...ended]);
+    const signal = upload.brokenOff === null ? ended : AbortSignal.any([ended, upload.brokenOff]);
     sent = createOriginRequest({ ...input, body: upload.body, signal });
   } catch (error) {
     return { kind: "unsendable", error };
@@ -48,7 +48,7 @@ export async function exchangeWithOrigin(input: OriginExchangeInput): Promise<Or
     return watch?.signal.aborted === true ? { kind: "access_ended" } : { kind: "response", response };
   } catch (error) {
     if (watch?.signal.aborted === true) return { kind: "access_ended" };
-    return { kind: upload.brokenOff.aborted ? "unsendable" : "origin_unavailable", error };
+    return { kind: upload.brokenOff?.aborted ? "unsendable" : "origin_unavailable", error };
   }
 }
 
@@ -59,22 +59,22 @@ const isWebSocketHandshake = ({ method, body, headers }: Request): boolean =>
 /** The body of a request on its way to the origin. */
 interface Upload {
   readonly body: ReadableStream | null;
-  /** Aborts when the client aborts the body. */
-  readonly brokenOff: AbortSignal;
+  /** Aborts when the client aborts the body. Null: the body is short, and is not relayed. */
+  readonly brokenOff: AbortSignal | null;
 }
 
 /**
  * Relays the body of a request, so that its data counts as use of the session, and so that a failure of the client is not mistaken for one
- * of the origin.
+ * of the origin. A short body is sent by the runtime: a client that aborts it gets no response anyway.
  *
  * If the body of a request fails in the Worker, the runtime ends the request as if the body were complete. So the request must be aborted
  * before its body fails: by `brokenOff` when the client aborts the body, and by the signal of the watch when the access ends.
  */
 function relayUpload({ method, body, headers }: Request, watch: AccessWatch | null): Upload {
-  const broken = new AbortController();
   const length = statedBodyLength(headers);
-  if (body === null || length === 0 || method === "GET" || method === "HEAD")
-    return { body, brokenOff: broken.signal };
+  if (body === null || isShortBody(length) || method === "GET" || method === "HEAD")
+    return { body, brokenOff: null };
+  const broken = new AbortController();
   const onPiece = watch === null ? null : () => watch.noteUse();
   const onSourceFailure = () => broken.abort(new Error("The client has broken the request off"));
   return { body: relayBody(body, length, { onPiece, onSourceFailure }).body, brokenOff: broken.signal };

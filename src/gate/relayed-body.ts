@@ -1,12 +1,18 @@
 /** The most bytes that one read returns. Smaller pieces cost more CPU time for each megabyte. */
 const maxPieceBytes = 262_144;
 
-/** The smallest buffer, unless the body is shorter. A silent event stream keeps a buffer of this size while it waits for the next event. */
+/** The smallest buffer. A silent event stream keeps a buffer of this size while it waits for the next event. */
 const minBufferBytes = 4096;
+
+/** The most bytes of a short body. */
+const shortBodyBytes = 1_048_576;
+
+/** True for a body of a stated length of at most 1 MiB. The runtime relays it for a fraction of the cost, but does not report its pieces. */
+export const isShortBody = (length: number | null): boolean => length !== null && length <= shortBodyBytes;
 
 /** What happens while a body is relayed. */
 export interface RelayEvents {
-  /** Called for each piece. */
+  /** Called for each piece of a body that is not short. */
   readonly onPiece: (() => void) | null;
   /** Called when the source fails, before the relayed body fails. */
   readonly onSourceFailure?: () => void;
@@ -37,22 +43,22 @@ export function relayBody(
 ): RelayedBody {
   const { readable, writable } =
     length === null ? new IdentityTransformStream() : new FixedLengthStream(length);
-  return {
-    body: readable,
-    ended: passOn(source, writable, Math.min(length ?? minBufferBytes, minBufferBytes), events),
-  };
+  const { cutSignal } = events;
+  const ended = isShortBody(length)
+    ? source.pipeTo(writable, cutSignal === undefined ? {} : { signal: cutSignal }).catch(() => {})
+    : passOn(source, writable, events);
+  return { body: readable, ended };
 }
 
 async function passOn(
   source: ReadableStream<Uint8Array>,
   target: WritableStream<Uint8Array>,
-  firstBufferBytes: number,
   { onPiece, onSourceFailure, cutSignal }: RelayEvents,
 ): Promise<void> {
   const reader = source.getReader({ mode: "byob" });
   const writer = target.getWriter();
   cutSignal?.addEventListener("abort", () => void abandon(reader, writer, cutSignal.reason));
-  let buffer = new ArrayBuffer(firstBufferBytes);
+  let buffer = new ArrayBuffer(minBufferBytes);
   try {
     for (;;) {
       const piece = await reader.read(new Uint8Array(buffer)).catch((error: unknown) => {

@@ -52,6 +52,7 @@ before(async () => {
     });
     received.resume();
     if (received.url === "/download") response.writeHead(200, { "Content-Length": 1_000_000_000 });
+    if (received.url === "/slow") response.writeHead(200, { "Content-Length": 100_000 });
     if (received.url === "/events") response.writeHead(200, { "Content-Type": "text/event-stream" });
     next.resolve({ request: received, response, body, closed });
   });
@@ -129,7 +130,7 @@ const firstPiece = (response: IncomingMessage) =>
   });
 
 describe("INC-38 what lasts, after a sign-out", () => {
-  for (const path of ["/events", "/download"])
+  for (const path of ["/events", "/download", "/slow"])
     it(`cuts a response that lasts, at the client and at the site: ${path}`, async () => {
       const token = await signIn();
       const { answered, atSite } = await open(path, token);

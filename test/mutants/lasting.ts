@@ -23,8 +23,8 @@ export const lastingMutants: readonly Mutant[] = [
   {
     name: "waiting-request-unwatched",
     file: "src/gate/origin-exchange.ts",
-    find: "const ended = watch === null || isHandshake ? [] : [watch.signal];",
-    replace: "const ended: AbortSignal[] = [];",
+    find: "const ended = watch === null || isHandshake ? request.signal : watch.signal;",
+    replace: "const ended = request.signal;",
     why: "a long poll or an upload goes on after its session has ended (INC-38)",
     tests: ["test/gate/lasting-streams.test.ts"],
     titled: "a request that lasts",

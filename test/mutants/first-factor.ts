@@ -278,7 +278,7 @@ export const firstFactorMutants: readonly Mutant[] = [
     titled: "other cookies",
   },
   {
-    name: "hand-over-after-the-site's-sign-out",
+    name: "hand-over-after-a-sign-out-at-the-site",
     file: "src/domain/sign-in/hand-over.ts",
     find: "own === null ? cookieBinding === null : own.username === username;",
     replace: "own === null || own.username === username || cookieBinding === undefined;",

@@ -146,7 +146,8 @@ describe("the raw path of a request", () => {
     for (const target of oddTargets) {
       for (const lines of [[], [cookie, ...question]]) {
         const { status, text } = await sendRaw(gate.port, request("GET", target, lines));
-        assert.equal(status, 404, target);
+        // A redirect to the address without the slash, which is the proxies' endpoint: the next test.
+        assert.equal(status, target === `${base}/auth-request/` ? 308 : 404, target);
         assert.ok(!isFromSite(text) && !hasAssertion(text), target);
       }
     }

@@ -91,6 +91,9 @@ const oddTargets: readonly string[] = names.flatMap((name) => [
   `http://other.example//api/auth/${name}`,
 ]);
 
+/** A slash too many is redirected away. The client asks for the address without it in another request, which the proxy's rules see. */
+const statusOf = (target: string) => (names.some((name) => target === `${base}/${name}/`) ? 308 : 404);
+
 const question = ["X-Forwarded-Method: GET", "X-Forwarded-Uri: /feed/x"];
 
 describe("the raw path of a request", () => {
@@ -137,7 +140,7 @@ describe("the raw path of a request", () => {
     }
     for (const target of oddTargets) {
       const { status, text } = await sendRaw(asked.port, request("GET", target, [cookie, ...question]));
-      assert.equal(status, 404, target);
+      assert.equal(status, statusOf(target), target);
       assert.ok(!hasAssertion(text), target);
     }
   });
@@ -146,8 +149,7 @@ describe("the raw path of a request", () => {
     for (const target of oddTargets) {
       for (const lines of [[], [cookie, ...question]]) {
         const { status, text } = await sendRaw(gate.port, request("GET", target, lines));
-        // A redirect to the address without the slash, which is the proxies' endpoint: the next test.
-        assert.equal(status, target === `${base}/auth-request/` ? 308 : 404, target);
+        assert.equal(status, statusOf(target), target);
         assert.ok(!isFromSite(text) && !hasAssertion(text), target);
       }
     }

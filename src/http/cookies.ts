@@ -1,9 +1,9 @@
 import { deleteCookie, setCookie } from "hono/cookie";
 import { findOwnCookie } from "../core/parsing/cookie-header.ts";
+import type { HandOverToken } from "../core/tokens/hand-over-token.ts";
 import { addToKnownDevicesCookie, knownDeviceTtlSeconds } from "../core/tokens/known-devices.ts";
 import type { ChallengeSessionToken } from "../domain/second-factor/challenges.ts";
 import type { IssuedSession } from "../domain/sessions/sessions.ts";
-import type { HandOverToken } from "../domain/sign-in/hand-over.ts";
 import type { AppContext } from "./context.ts";
 
 /** Sallyport's cookies. With the prefix `__Host-`, browsers accept them only from this host over TLS. */

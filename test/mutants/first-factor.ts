@@ -298,8 +298,8 @@ export const firstFactorMutants: readonly Mutant[] = [
   {
     name: "hand-over-for-a-day",
     file: "src/core/tokens/hand-over-token.ts",
-    find: ".setExpirationTime(issuedAt + handOverTtlSeconds)",
-    replace: ".setExpirationTime(issuedAt + 86_400)",
+    find: "new Date(now.getTime() + handOverTtlSeconds * 1000)",
+    replace: "new Date(now.getTime() + 86_400_000)",
     why: "the token of a hand-over is accepted after its end",
     tests: ["test/gate/hand-over.test.ts"],
     titled: "ten minutes",

@@ -6,7 +6,7 @@ const token = "test/core/tokens/session-token.test.ts";
 export const sessionMutants: readonly Mutant[] = [
   {
     name: "token-type-unchecked",
-    file: "src/core/tokens/session-token.ts",
+    file: "src/core/tokens/hmac-token.ts",
     find: "      typ: type,\n",
     replace: "",
     why: "a token of one type is accepted as another type (SE-01)",
@@ -14,7 +14,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "token-audience-unchecked",
-    file: "src/core/tokens/session-token.ts",
+    file: "src/core/tokens/hmac-token.ts",
     find: "      audience,\n",
     replace: "",
     why: "a token for another purpose under the same key is accepted as a session (SE-15)",
@@ -22,7 +22,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "token-algorithms-unchecked",
-    file: "src/core/tokens/session-token.ts",
+    file: "src/core/tokens/hmac-token.ts",
     find: "      algorithms: [algorithm],\n",
     replace: "",
     why: "only the type of the key keeps the token's header from choosing the algorithm, and the refusal is a 500 (SE-15)",
@@ -38,7 +38,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "token-of-any-spelling",
-    file: "src/core/tokens/session-token.ts",
+    file: "src/core/tokens/hmac-token.ts",
     find: "if (!isCanonicalJws(token)) return null;",
     replace: "",
     why: "a token is accepted in several encodings (SE-15)",
@@ -46,7 +46,7 @@ export const sessionMutants: readonly Mutant[] = [
   },
   {
     name: "token-clock-of-its-own",
-    file: "src/core/tokens/session-token.ts",
+    file: "src/core/tokens/hmac-token.ts",
     find: "      currentDate: now,\n",
     replace: "",
     why: "a token's expiry is compared with another clock than the request's",

@@ -1,7 +1,7 @@
-import { errors, jwtVerify, SignJWT } from "jose";
 import * as z from "zod/mini";
 import type { Keyring } from "../crypto/keyring.ts";
 import { lazy } from "../lib/lazy.ts";
+import { signHmacToken, verifyHmacToken } from "./hmac-token.ts";
 
 /** The first factor of a script's request, for Sallyport's pages in the same browser. It grants no access to the site (INC-40). */
 export interface HandedOverFirstFactor {
@@ -19,24 +19,22 @@ export interface HandedOverFirstFactor {
 export const handOverTtlSeconds = 600;
 
 const type = "sallyport-hand-over+jwt";
-const audience = "sallyport";
-const algorithm = "HS256";
 
-/** Returns a signed JWT (HS256 with the current key) that expires {@link handOverTtlSeconds} after `now`. */
+/** The token of a hand-over, for a cookie in the browser whose script called `POST /hand-over`. */
+export interface HandOverToken {
+  readonly token: string;
+  readonly expiresAt: Date;
+}
+
+/** Signs the token of a hand-over. It expires {@link handOverTtlSeconds} after `now`. */
 export async function signHandOverToken(
   keyring: Keyring,
   handedOver: HandedOverFirstFactor,
   now: Date,
-): Promise<string> {
-  const key = await keyring.sessionTokenKey(keyring.currentKid);
-  if (key === null) throw new Error(`Key "${keyring.currentKid}" is current and not in KEYRING`);
-  const issuedAt = Math.floor(now.getTime() / 1000);
-  return new SignJWT({ ...handedOver })
-    .setProtectedHeader({ alg: algorithm, kid: keyring.currentKid, typ: type })
-    .setAudience(audience)
-    .setIssuedAt(issuedAt)
-    .setExpirationTime(issuedAt + handOverTtlSeconds)
-    .sign(key);
+): Promise<HandOverToken> {
+  const expiresAt = new Date(now.getTime() + handOverTtlSeconds * 1000);
+  const token = await signHmacToken(keyring, { type, issuedAt: now, expiresAt }, { ...handedOver });
+  return { token, expiresAt };
 }
 
 const payloadSchema = lazy(() =>
@@ -56,20 +54,6 @@ export async function verifyHandOverToken(
   token: string,
   now: Date,
 ): Promise<HandedOverFirstFactor | null> {
-  try {
-    const { payload } = await jwtVerify(
-      token,
-      async ({ kid }) => {
-        const key = kid === undefined ? null : keyring.sessionTokenKey(kid);
-        if (key === null) throw new errors.JWKSNoMatchingKey();
-        return key;
-      },
-      { algorithms: [algorithm], typ: type, audience, currentDate: now },
-    );
-    const parsed = payloadSchema().safeParse(payload);
-    return parsed.success ? parsed.data : null;
-  } catch (error) {
-    if (error instanceof errors.JOSEError) return null;
-    throw error;
-  }
+  const parsed = payloadSchema().safeParse(await verifyHmacToken(keyring, type, token, now));
+  return parsed.success ? parsed.data : null;
 }

@@ -1,9 +1,9 @@
 import { base64urlnopad } from "@scure/base";
-import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import * as z from "zod/mini";
 import { sha256Base64url } from "../crypto/digest.ts";
 import type { Keyring } from "../crypto/keyring.ts";
 import { lazy } from "../lib/lazy.ts";
+import { signHmacToken, verifyHmacToken } from "./hmac-token.ts";
 
 /** The claims of a full session's token. They were true at `checkedAt`. */
 export interface FullSessionClaims {
@@ -68,8 +68,6 @@ const fullType = "sallyport-session+jwt";
 const pendingType = "sallyport-pending+jwt";
 /** The `typ` headers of session tokens (RFC 7515 4.1.9). */
 export const sessionTokenTypHeaders: readonly string[] = [fullType, pendingType];
-const audience = "sallyport";
-const algorithm = "HS256";
 const secretBytes = 32;
 
 /** Returns the secret of a new session: 256 random bits, base64url. */
@@ -84,18 +82,23 @@ export async function computeSessionId(sessionSecret: string): Promise<string> {
 
 /** Signs the token of a full session (RFC 7519, HMAC-SHA-256 under the current key). */
 export async function signFullSessionToken(keyring: Keyring, claims: FullSessionClaims): Promise<string> {
-  return sign(keyring, fullType, claims.checkedAt, claims.expiresAt, {
-    sid: claims.sessionSecret,
-    sub: claims.userId,
-    realm: claims.realm,
-    name: claims.username,
-    email: claims.email,
-    enrolled: claims.enrolled,
-    bnd: claims.binding,
-    amr: [...claims.amr],
-    ffa: toSeconds(claims.firstFactorAt),
-    sfa: claims.secondFactorAt === null ? null : toSeconds(claims.secondFactorAt),
-  });
+  const { checkedAt: issuedAt, expiresAt } = claims;
+  return signHmacToken(
+    keyring,
+    { type: fullType, issuedAt, expiresAt },
+    {
+      sid: claims.sessionSecret,
+      sub: claims.userId,
+      realm: claims.realm,
+      name: claims.username,
+      email: claims.email,
+      enrolled: claims.enrolled,
+      bnd: claims.binding,
+      amr: [...claims.amr],
+      ffa: toSeconds(claims.firstFactorAt),
+      sfa: claims.secondFactorAt === null ? null : toSeconds(claims.secondFactorAt),
+    },
+  );
 }
 
 /** Signs the token of a pending session: `pending_` and a JWT with a `typ` of its own. */
@@ -106,11 +109,15 @@ export async function signPendingSessionToken(
 ): Promise<string> {
   return (
     pendingTokenPrefix +
-    (await sign(keyring, pendingType, now, claims.expiresAt, {
-      sid: claims.sessionSecret,
-      name: claims.username,
-      ...(claims.challenge === undefined ? {} : { chl: claims.challenge }),
-    }))
+    (await signHmacToken(
+      keyring,
+      { type: pendingType, issuedAt: now, expiresAt: claims.expiresAt },
+      {
+        sid: claims.sessionSecret,
+        name: claims.username,
+        ...(claims.challenge === undefined ? {} : { chl: claims.challenge }),
+      },
+    ))
   );
 }
 
@@ -124,7 +131,8 @@ export async function signPendingSessionTokenForSharingClient(
   now: Date,
 ): Promise<string> {
   const payload = { id: sessionId, name: username };
-  return pendingTokenPrefix + (await sign(keyring, pendingType, now, expiresAt, payload));
+  const token = await signHmacToken(keyring, { type: pendingType, issuedAt: now, expiresAt }, payload);
+  return pendingTokenPrefix + token;
 }
 
 /**
@@ -155,7 +163,7 @@ export async function verifyFullSessionToken(
   token: string,
   now: Date,
 ): Promise<FullSessionClaims | null> {
-  const payload = fullPayload().safeParse(await verify(keyring, fullType, token, now));
+  const payload = fullPayload().safeParse(await verifyHmacToken(keyring, fullType, token, now));
   if (!payload.success) return null;
   const { data } = payload;
   return {
@@ -201,7 +209,7 @@ export async function verifyAnyPendingSessionToken(
   now: Date,
 ): Promise<PendingSessionClaims | PendingSessionClaimsForSharingClient | null> {
   if (!token.startsWith(pendingTokenPrefix)) return null;
-  const verified = await verify(keyring, pendingType, token.slice(pendingTokenPrefix.length), now);
+  const verified = await verifyHmacToken(keyring, pendingType, token.slice(pendingTokenPrefix.length), now);
   const shared = sharedPendingPayload().safeParse(verified);
   if (shared.success) {
     const { id, name, exp } = shared.data;
@@ -222,51 +230,6 @@ export async function verifyPendingSessionToken(
 ): Promise<PendingSessionClaims | null> {
   const claims = await verifyAnyPendingSessionToken(keyring, token, now);
   return claims !== null && "sessionSecret" in claims ? claims : null;
-}
-
-async function sign(keyring: Keyring, type: string, issuedAt: Date, expiresAt: Date, payload: JWTPayload) {
-  const key = await keyring.sessionTokenKey(keyring.currentKid);
-  if (key === null) throw new Error(`Key "${keyring.currentKid}" is current and not in KEYRING`);
-  return new SignJWT(payload)
-    .setProtectedHeader({ alg: algorithm, kid: keyring.currentKid, typ: type })
-    .setAudience(audience)
-    .setIssuedAt(toSeconds(issuedAt))
-    .setExpirationTime(toSeconds(expiresAt))
-    .sign(key);
-}
-
-/**
- * True when every part is canonical base64url (RFC 7515 2). jose also accepts white space, padding and non-zero unused bits.
- * Then one token would have several spellings, and a list of revoked or seen tokens could be bypassed.
- */
-export function isCanonicalJws(token: string): boolean {
-  try {
-    return token.split(".").every((part) => base64urlnopad.decode(part).length > 0);
-  } catch {
-    return false;
-  }
-}
-
-async function verify(keyring: Keyring, type: string, token: string, now: Date): Promise<unknown> {
-  if (!isCanonicalJws(token)) return null;
-  try {
-    const { payload } = await jwtVerify(token, (header) => findKey(keyring, header.kid), {
-      algorithms: [algorithm],
-      typ: type,
-      audience,
-      currentDate: now,
-    });
-    return payload;
-  } catch (error) {
-    if (error instanceof errors.JOSEError) return null;
-    throw error;
-  }
-}
-
-async function findKey(keyring: Keyring, kid: string | undefined): Promise<CryptoKey> {
-  const key = kid === undefined ? null : keyring.sessionTokenKey(kid);
-  if (key === null) throw new errors.JWKSNoMatchingKey();
-  return key;
 }
 
 const toSeconds = (date: Date) => Math.floor(date.getTime() / 1000);

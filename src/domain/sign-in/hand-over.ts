@@ -1,18 +1,12 @@
 import type { Keyring } from "../../core/crypto/keyring.ts";
 import {
   type HandedOverFirstFactor,
-  handOverTtlSeconds,
+  type HandOverToken,
   signHandOverToken,
 } from "../../core/tokens/hand-over-token.ts";
 import { createSessionBinding, matchesSessionBinding } from "../../core/tokens/session-binding.ts";
 import type { Deps } from "../deps.ts";
 import type { ExternalIdentity, FirstFactorSource } from "./first-factor-source.ts";
-
-/** The token of a hand-over, for a cookie in the browser whose script called `POST /hand-over`. */
-export interface HandOverToken {
-  readonly token: string;
-  readonly expiresAt: Date;
-}
 
 /**
  * Returns a token with the first factor of a script's request, for Sallyport's pages in the same browser: a page load doesn't send a
@@ -36,10 +30,7 @@ export async function handOverFirstFactor(
     binding: await createSessionBinding(keyring, evidence),
     cookieBinding: cookies === null ? null : await createSessionBinding(keyring, cookies),
   };
-  return {
-    token: await signHandOverToken(keyring, handedOver, now),
-    expiresAt: new Date(now.getTime() + handOverTtlSeconds * 1000),
-  };
+  return signHandOverToken(keyring, handedOver, now);
 }
 
 /**

@@ -1,11 +1,8 @@
 import vectors, { type JwsCase, type JwsGroup, type Vectors } from "virtual:wycheproof";
 import { compactVerify, createLocalJWKSet } from "jose";
 import { describe, expect, it } from "vitest";
-import {
-  isCanonicalJws,
-  verifyFullSessionToken,
-  verifyPendingSessionToken,
-} from "../../../src/core/tokens/session-token.ts";
+import { isCanonicalJws } from "../../../src/core/tokens/hmac-token.ts";
+import { verifyFullSessionToken, verifyPendingSessionToken } from "../../../src/core/tokens/session-token.ts";
 import { keyringOf } from "../../support/keyring.ts";
 import { Tally } from "../../support/vectors.ts";
 

@@ -1,4 +1,4 @@
-import { computeEditDistance } from "../core/lib/edit-distance.ts";
+import { computeEditDistance, findNearest } from "../core/lib/edit-distance.ts";
 
 const maxDistance = 2;
 /** Names with fewer characters are not checked: too many unrelated names are within {@link maxDistance}. */
@@ -19,19 +19,15 @@ export function findMisspelledVariables(
   if (typeof env !== "object" || env === null) return [];
   return Object.entries(env).flatMap(([name, value]) => {
     if (knownNames.includes(name) || name.length < minCharacters || !isVariable(value)) return [];
-    const nearest = findNearestName(name.toUpperCase(), knownNames);
+    const upper = name.toUpperCase();
+    const nearest = findNearest(knownNames, (known) => distanceIfNear(upper, known));
     return nearest === null ? [] : [{ name, nearest }];
   });
 }
 
-function findNearestName(name: string, knownNames: readonly string[]): string | null {
-  let nearest: { readonly name: string; readonly distance: number } | null = null;
-  for (const known of knownNames) {
-    // The distance is at least the difference of the lengths. This check bounds the work for a long name.
-    if (Math.abs(known.length - name.length) > maxDistance) continue;
-    const distance = computeEditDistance(name, known);
-    if (distance <= maxDistance && (nearest === null || distance < nearest.distance))
-      nearest = { name: known, distance };
-  }
-  return nearest?.name ?? null;
+/** The distance is at least the difference of the lengths, which bounds the work for a long name. */
+function distanceIfNear(name: string, known: string): number | null {
+  if (Math.abs(known.length - name.length) > maxDistance) return null;
+  const distance = computeEditDistance(name, known);
+  return distance <= maxDistance ? distance : null;
 }

@@ -141,8 +141,8 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: "misspelled-variables-ignored",
     file: "src/config/misspelled-variables.ts",
-    find: "if (distance <= maxDistance && (nearest",
-    replace: "if (distance < 0 && (nearest",
+    find: "return distance <= maxDistance ? distance : null;",
+    replace: "return distance < 0 ? distance : null;",
     why: "ORIGIN_LOGN leaves the site open to anonymous visitors, without a message",
     tests: ["test/config/config.test.ts"],
     titled: "misspelled variable",

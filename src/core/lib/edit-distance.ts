@@ -17,3 +17,22 @@ export function computeEditDistance(a: string, b: string): number {
   }
   return at(last, b.length);
 }
+
+/**
+ * Returns the candidate with the least distance, the first of several. Null when none is near.
+ *
+ * @param distanceTo the distance to a candidate, or null for a candidate that is not near
+ */
+export function findNearest(
+  candidates: readonly string[],
+  distanceTo: (candidate: string) => number | null,
+): string | null {
+  let nearest: string | null = null;
+  let least = Number.POSITIVE_INFINITY;
+  for (const candidate of candidates) {
+    const distance = distanceTo(candidate);
+    if (distance === null || distance >= least) continue;
+    [nearest, least] = [candidate, distance];
+  }
+  return nearest;
+}

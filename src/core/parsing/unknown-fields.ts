@@ -1,4 +1,4 @@
-import { computeEditDistance } from "../lib/edit-distance.ts";
+import { computeEditDistance, findNearest } from "../lib/edit-distance.ts";
 
 /** The most unknown names in a message. A body of 16 KiB can have thousands. */
 const maxNames = 3;
@@ -54,13 +54,7 @@ export const isPossibleSecret = (name: string): boolean => /(?=[a-z]*\d)[a-z0-9]
 /** Returns the nearest known name, or null when none is near. Compares letters and digits only, ignoring case. */
 function findNearestName(name: string, known: readonly string[]): string | null {
   const folded = fold(name.slice(0, maxNameCharacters));
-  let nearest: { readonly name: string; readonly distance: number } | null = null;
-  for (const candidate of known) {
-    const distance = distanceIfNear(folded, fold(candidate));
-    if (distance !== null && (nearest === null || distance < nearest.distance))
-      nearest = { name: candidate, distance };
-  }
-  return nearest?.name ?? null;
+  return findNearest(known, (candidate) => distanceIfNear(folded, fold(candidate)));
 }
 
 const fold = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, "");

@@ -78,7 +78,7 @@ const trimBlanks = (text: string) => text.replace(/^[ \t]+|[ \t]+$/g, "");
  * @param names the names as the site writes them
  */
 export function findCookiesReadableAs(header: string, names: readonly string[]): NamedValuesWithAmbiguity {
-  const foldedNames = new Set(names.map(foldNameToUnderscores));
+  const foldedNames = foldedNamesOf(names);
   const isNamed = (piece: NamedValue) => isNamedIn(piece, foldedNames);
   const offsetsOf = (pieces: readonly PieceText[]) =>
     pieces
@@ -95,6 +95,11 @@ export function findCookiesReadableAs(header: string, names: readonly string[]):
   const values = pieces.filter(isNamed).map(({ name, value }) => ({ name, value }));
   return checkNamedValuesForAmbiguity(values, names, isSplitAlike);
 }
+
+/** Folded once for each list of names: the lists come from the configuration and from the code, and are needed for every request. */
+const foldedNamesOf = lazyPerObject(
+  (names: readonly string[]): ReadonlySet<string> => new Set(names.map(foldNameToUnderscores)),
+);
 
 /**
  * True when some server may read the piece under one of these folded names. A browser sends a cookie without a name as `=value` or as
@@ -153,7 +158,7 @@ const hasAmbiguousSpaces = (header: string): boolean => ambiguousSpaces.test(hea
  * @returns null when nothing is left
  */
 export function removeNamedCookies(header: string, names: readonly string[]): string | null {
-  const removedNames = new Set(names.map(foldNameToUnderscores));
+  const removedNames = foldedNamesOf(names);
   const pieces = splitCookies(header, ";,");
   const remaining = pieces.filter((piece) => !isNamedIn(piece, removedNames));
   if (remaining.length === pieces.length) return header === "" ? null : header;
@@ -186,7 +191,7 @@ export function hasMalformedOwnCookie(header: string, names: readonly string[]):
 /** True when a browser or a server may read a `Set-Cookie` header as a cookie of one of these names, in any spelling. */
 export const setsNamedCookie = (setCookie: string, names: readonly string[]): boolean => {
   const [pair = ""] = setCookie.split(";", 1);
-  return isNamedIn(toPiece(pair, 0, pair.length), new Set(names.map(foldNameToUnderscores)));
+  return isNamedIn(toPiece(pair, 0, pair.length), foldedNamesOf(names));
 };
 
 /** Splits like servers that read `name="a; b"` as one cookie (RFC 2109 4.1). */

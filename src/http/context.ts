@@ -22,8 +22,8 @@ export interface AppEnv {
     trusted: boolean;
     /** The external first factor, for this request. Null: the first factor is a password of Sallyport. */
     source: FirstFactorSource | null;
-    /** The format of refusals: a problem document, or a page for browsers. */
-    errorFormat: "json" | "page";
+    /** The format of refusals: a problem document, a page for browsers, or what a refused request asks for. */
+    errorFormat: "json" | "page" | "by_request";
     /** Set when no security headers are added: origin responses, and `createEmptyResponseWithSecurityHeaders`. */
     headersSetBy?: "origin" | "forward_auth";
   };

@@ -10,7 +10,6 @@ import { setSessionCookie } from "./cookies.ts";
 import { visitorOfRequest } from "./gate.ts";
 import { createEmptyResponseWithSecurityHeaders } from "./middleware/own-headers.ts";
 import { respondNotFound } from "./not-found.ts";
-import { isPageNavigation } from "./page-navigation.ts";
 import { respondToError, respondWithFailure } from "./problem/failure-response.tsx";
 import {
   pagePathForDenial,
@@ -65,7 +64,7 @@ async function respondToProxy(
   const misspelled = findMisspelledHeader(c.req.raw.headers, c.var.config);
   if (misspelled !== null)
     return respondWithFailure(c, { ok: false, reason: "misspelled_header", name: misspelled });
-  if (isPageNavigation(c)) c.set("errorFormat", "page");
+  c.set("errorFormat", "by_request");
   const caller = await findSessionCallerByTokenOnly(c);
   const outcome = await authorizeForwardAuth(c.get("deps"), {
     ...visitorOfRequest(c, caller, original),

@@ -7,7 +7,6 @@ import { findSessionCallerByTokenOnly, type SessionCaller } from "./caller.ts";
 import type { AppContext } from "./context.ts";
 import { sallyportCookieNames, setSessionCookie } from "./cookies.ts";
 import { respondNotFound } from "./not-found.ts";
-import { isPageNavigation } from "./page-navigation.ts";
 import { respondWithFailure } from "./problem/failure-response.tsx";
 import {
   isPageLoad,
@@ -18,7 +17,7 @@ import {
 
 /** Forwards a request to the origin if it is authorized; otherwise returns a redirect or a refusal. */
 export async function respondAtGate(c: AppContext, originUrl: string | null): Promise<Response> {
-  if (isPageNavigation(c)) c.set("errorFormat", "page");
+  c.set("errorFormat", "by_request");
   if (originUrl === null) return respondWithFailure(c, { ok: false, reason: "no_such_page" });
   const target = methodAndUriOfCurrentRequest(c);
   const caller = await findSessionCallerByTokenOnly(c);

@@ -5,6 +5,7 @@ import {
 import { formatRootCauseForLog, log } from "../../log.ts";
 import { StoreUnavailableError } from "../../store/platform/database.ts";
 import type { AppContext } from "../context.ts";
+import { isPageNavigation } from "../page-navigation.ts";
 import { renderHtmlDocument } from "../pages/layout/layout.tsx";
 import { MessagePage } from "../pages/layout/message.tsx";
 import { type AnyFailure, FailureError } from "./http-failure.ts";
@@ -28,16 +29,23 @@ export interface SignInHint {
   readonly formLost: boolean;
 }
 
-/** Logs the failure and responds with it: with a page on routes of pages, else with a problem document (RFC 9457). */
+/**
+ * Logs the failure and responds with it: with a page on routes of pages, and at the gate for a request that loads a page, else with a problem
+ * document (RFC 9457).
+ */
 export function respondWithFailure(c: AppContext, failure: AnyFailure, hint?: SignInHint): Response {
   const described = toProblem(failure);
   const problem = hint === undefined ? described : { ...described, status: hint.status };
   const headers = new Headers(retryRateLimitAndAllowHeaders(problem));
   logFailure(c, problem.status, failure);
-  return c.var.errorFormat === "page"
+  return showsPage(c)
     ? respondWithPage(c, problem, headers, hint)
     : respondWithDocument(c, problem, headers, hint);
 }
+
+/** Decided when a request is refused: an allowed request at the gate needs no format. */
+const showsPage = (c: AppContext): boolean =>
+  c.var.errorFormat === "page" || (c.var.errorFormat === "by_request" && isPageNavigation(c));
 
 /** Logs a failure response. For an attempt that was not evaluated, such as one during a cool-down, this is the only record. */
 export function logFailure(c: AppContext, status: number, { reason }: AnyFailure): void {
